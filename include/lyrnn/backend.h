@@ -1,0 +1,221 @@
+/* THE SEAM between what a training step is (host/) and how a device does it (host/cpu/, cuda/).
+ *
+ * A backend is one table of operations. Each covers a whole sequence, never one time step, so that a
+ * device stays free to batch a GEMM over T, to capture a graph or to keep weights on chip; writing one
+ * character is the same call with T = 1. Operations take one struct of arguments, never allocate, and
+ * return at once: work is queued in order and `synchronise` or `download` waits for it.
+ *
+ * Letters: T steps, B streams (batch), V vocabulary, H hidden units, G gates per cell (rnn 1, lstm 4,
+ * gru 3), M = T*B rows. Arrays are row-major, slowest axis first, time-major: (T,B,F) is (M,F).
+ * Pointers in argument structs are device memory; in, out and i/o say who writes. */
+#ifndef LYRNN_BACKEND_H
+#define LYRNN_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyrnn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum { LYRNN_RNN_TANH, LYRNN_RNN_RELU } lyrnn_cell;
+
+/* What a step counts, kept on the device so that no step has to ask the host. */
+typedef struct {
+    int64_t batch;      /* row of the batch table that batch_gather takes next                  */
+    int64_t step;       /* optimiser steps taken, Adam's t                                      */
+    int64_t bad_step;   /* first step (from 1) whose loss was NaN or infinite; 0: none yet      */
+    int64_t loss_count; /* targets summed into loss_sum                                         */
+    double loss_sum;    /* nats                                                                 */
+} lyrnn_counters;
+
+/* Takes row counters->batch of the batch table and moves counters->batch on by one:
+ *     inputs[t][b] = ids[starts[batch][b] + t],  targets[t][b] = ids[starts[batch][b] + t + 1] */
+typedef struct {
+    int T, B;
+    const int32_t *ids;       /* in   (N)    the corpus                                          */
+    const int64_t *starts;    /* in   (K,B)  where each stream of each batch begins              */
+    lyrnn_counters *counters; /* i/o                                                             */
+    int32_t *inputs;          /* out  (T,B)                                                      */
+    int32_t *targets;         /* out  (T,B)                                                      */
+} lyrnn_batch_gather_args;
+
+/* The product of one-hot rows with W_ih, done as the gather that it is:  out = table[ids] + bias.
+ * table is weight_ih (F,V) held transposed, so that a character's weights are one contiguous row. */
+typedef struct {
+    int M, V, F;
+    const int32_t *ids; /* in   (M)    0 <= id < V                                              */
+    const float *table; /* in   (V,F)                                                           */
+    const float *bias;  /* in   (F)                                                             */
+    float *out;         /* out  (M,F)                                                           */
+} lyrnn_embedding_forward_args;
+
+/* dtable[v] = sum of dout[m] over the m with ids[m] = v, in ascending m;  dbias = sum of all dout. */
+typedef struct {
+    int M, V, F;
+    const int32_t *ids; /* in   (M)                                                             */
+    const float *dout;  /* in   (M,F)                                                           */
+    float *dtable;      /* out  (V,F)  rows of absent characters become zero                    */
+    float *dbias;       /* out  (F)                                                             */
+    int32_t *scratch;   /* tmp  (2*M + V + 1)                                                   */
+} lyrnn_embedding_backward_args;
+
+/* y = x weight^T + bias, torch.nn.Linear. */
+typedef struct {
+    int M, in, out;
+    const float *x;      /* in   (M,in)                                                         */
+    const float *weight; /* in   (out,in)                                                       */
+    const float *bias;   /* in   (out)                                                          */
+    float *y;            /* out  (M,out)                                                        */
+} lyrnn_linear_forward_args;
+
+/* dx = dy weight,  dweight = dy^T x,  dbias = column sums of dy. */
+typedef struct {
+    int M, in, out;
+    const float *x;      /* in   (M,in)                                                         */
+    const float *weight; /* in   (out,in)                                                       */
+    const float *dy;     /* in   (M,out)                                                        */
+    float *dx;           /* out  (M,in)   NULL where nobody asks                                */
+    float *dweight;      /* out  (out,in)                                                       */
+    float *dbias;        /* out  (out)                                                          */
+} lyrnn_linear_backward_args;
+
+/* One layer in one direction over the whole sequence, torch.nn.RNN's recurrence:
+ *     h[t+1] = phi(gates_x[t] + h[t] w_hh^T + b_hh),  phi = tanh or relu
+ * Reversed, the steps run from T-1 down to 0:  h[t] = phi(gates_x[t] + h[t+1] w_hh^T + b_hh).
+ * A row of h is H floats in rows h_stride apart (H, or 2H where two directions stand side by side). */
+typedef struct {
+    int T, B, H, h_stride;
+    lyrnn_cell cell;
+    bool reverse;
+    const float *gates_x; /* in   (T,B,G*H)  input projection with its bias, PyTorch gate order   */
+    const float *w_hh;    /* in   (G*H,H)                                                         */
+    const float *b_hh;    /* in   (G*H)                                                           */
+    float *h;             /* i/o  (T+1,B,H)  slot 0 (reverse: T) holds the carried state, the     */
+                          /*                 others are written                                   */
+} lyrnn_recurrence_forward_args;
+
+/* Back through the same steps; h is as the forward pass left it. dh carries the state's gradient: the
+ * last state's comes in (zero when the loss does not see it), the first state's goes out. */
+typedef struct {
+    int T, B, H, h_stride;
+    lyrnn_cell cell;
+    bool reverse;
+    const float *w_hh;    /* in   (G*H,H)                                                        */
+    const float *h;       /* in   (T+1,B,H)                                                      */
+    const float *doutput; /* in   (T,B,H)    loss by each step's output, rows h_stride apart     */
+    float *dh;            /* i/o  (B,H)                                                          */
+    float *dgates_x;      /* out  (T,B,G*H)                                                      */
+    float *dw_hh;         /* out  (G*H,H)                                                        */
+    float *db_hh;         /* out  (G*H)                                                          */
+} lyrnn_recurrence_backward_args;
+
+/* losses[m] = log(sum_v exp(logits[m][v])) - logits[m][targets[m]], nats, stable for large logits;
+ * then logits[m] become the gradient of the mean loss, (softmax - onehot) / M. The losses' sum (in
+ * double, ascending m) and M are added to the counters, and bad_step is set when the sum is not finite. */
+typedef struct {
+    int M, V;
+    const int32_t *targets;   /* in   (M)                                                        */
+    float *logits;            /* i/o  (M,V)  logits in, dlogits out                              */
+    float *losses;            /* out  (M)                                                        */
+    lyrnn_counters *counters; /* i/o                                                             */
+} lyrnn_softmax_cross_entropy_args;
+
+/* Global-norm clipping and Adam over flat buffers, torch.optim.Adam without weight decay:
+ *     t = ++counters->step;  norm = |grads|;  s = norm > clip_norm ? clip_norm / norm : 1;  g = s grads
+ *     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+ *     params -= learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon) */
+typedef struct {
+    size_t count;
+    float *params;            /* i/o  (count)                                                    */
+    const float *grads;       /* in   (count)                                                    */
+    float *m, *v;             /* i/o  (count)                                                    */
+    const float *learning_rate; /* in (1)                                                        */
+    float clip_norm;          /* 0: no clipping                                                  */
+    double beta1, beta2, epsilon;
+    lyrnn_counters *counters; /* i/o                                                             */
+} lyrnn_clip_and_adam_args;
+
+/* tokens[b] = argmax of logits[b]; ties go to the lowest id. */
+typedef struct {
+    int B, V;
+    const float *logits; /* in   (B,V)                                                           */
+    int32_t *tokens;     /* out  (B)                                                             */
+} lyrnn_sample_token_args;
+
+/* values[i] = (2 u - 1) bound, u = lyrnn_philox_uniform(seed, purpose, position + i). */
+typedef struct {
+    size_t count;
+    float bound;
+    uint64_t seed, purpose, position; /* see lyrnn/philox.h                                      */
+    float *values;                    /* out  (count)                                            */
+} lyrnn_init_uniform_args;
+
+/* The numeric operations, NAME(self, const lyrnn_NAME_args *). They cannot fail: arguments are the
+ * programmer's, and a device fault aborts. */
+#define LYRNN_COMPUTE_OPERATIONS(X)                                                                \
+    X(batch_gather)                                                                                \
+    X(embedding_forward)                                                                           \
+    X(embedding_backward)                                                                          \
+    X(linear_forward)                                                                              \
+    X(linear_backward)                                                                             \
+    X(recurrence_forward)                                                                          \
+    X(recurrence_backward)                                                                         \
+    X(softmax_cross_entropy)                                                                       \
+    X(clip_and_adam)                                                                               \
+    X(sample_token)                                                                                \
+    X(init_uniform)
+
+/* The device itself, NAME and its type.
+ *     memory_alloc  bytes, aligned to 256, contents undefined. LYRNN_ERR_MEMORY with the bytes asked
+ *                   (and free, where the device knows), for the caller to add what drives them.
+ *     memory_free   NULL is fine.
+ *     upload        host to device; the host buffer is free for reuse on return.
+ *     download      device to host; waits for all queued work.
+ *     copy, zero    within the device.
+ *     run_step      runs body(context), which queues the same operations on the same memory at every
+ *                   call: a device may record them the first time and replay the record from then on.
+ *     describe      one line naming the device, at most size bytes with the terminator.
+ *     close         frees everything but the memory handed out by memory_alloc. */
+#define LYRNN_DEVICE_OPERATIONS(X)                                                                 \
+    X(memory_alloc, lyrnn_status, (lyrnn_backend * self, size_t bytes, void **memory))             \
+    X(memory_free, void, (lyrnn_backend * self, void *memory))                                     \
+    X(upload, void, (lyrnn_backend * self, void *device, const void *host, size_t bytes))          \
+    X(download, void, (lyrnn_backend * self, void *host, const void *device, size_t bytes))        \
+    X(copy, void, (lyrnn_backend * self, void *to, const void *from, size_t bytes))                \
+    X(zero, void, (lyrnn_backend * self, void *memory, size_t bytes))                              \
+    X(synchronise, void, (lyrnn_backend * self))                                                   \
+    X(run_step, void, (lyrnn_backend * self, void (*body)(void *), void *context))                 \
+    X(describe, void, (lyrnn_backend * self, char *text, size_t size))                             \
+    X(close, void, (lyrnn_backend * self))
+
+typedef struct lyrnn_backend lyrnn_backend;
+struct lyrnn_backend {
+    const char *name; /* "cpu", "cuda"                                                            */
+    void *state;      /* the backend's own: stream, library handles; NULL where it needs none     */
+#define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);
+    LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+#define LYRNN_MEMBER(name, result, parameters) result(*name) parameters;
+    LYRNN_DEVICE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+};
+
+/* Opens the backend that device names and checks that its table is whole.
+ *     device       "auto" (the fastest usable one), "cpu", "cuda" or "cuda:N"
+ *     num_threads  host threads for the CPU backend; 0: one per core
+ * LYRNN_ERR_USAGE for another name, LYRNN_ERR_UNSUPPORTED when that device cannot be had. */
+lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_backend *backend);
+/* A zeroed backend is fine. */
+void lyrnn_backend_close(lyrnn_backend *backend);
+
+/* The CPU backend; num_threads as above. Its threads and GEMMs are the process's, so one at a time. */
+lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

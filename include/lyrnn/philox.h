@@ -1,0 +1,29 @@
+/* Random numbers that depend on what they are for, never on the order in which they are asked.
+ *
+ * Philox4x32-10 (Salmon et al. 2011) maps (seed, purpose, position) to 32 random bits. The numbering is
+ * cuRAND's: the same as curand_init(seed, purpose, position) followed by one draw, so that every
+ * backend and every batch shape sees the same numbers. */
+#ifndef LYRNN_PHILOX_H
+#define LYRNN_PHILOX_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Streams that never overlap. A purpose keeps its number for ever: checkpoints depend on it. */
+enum {
+    LYRNN_PURPOSE_INIT = 1,    /* position: offset of the weight in the flat parameter buffer    */
+    LYRNN_PURPOSE_SHUFFLE = 2  /* position: epoch * 2^32 + swap number                           */
+};
+
+uint32_t lyrnn_philox_bits(uint64_t seed, uint64_t purpose, uint64_t position);
+
+/* The bits as a float in (0, 1], curand_uniform's mapping: bits * 2^-32 + 2^-33. */
+float lyrnn_philox_uniform(uint64_t seed, uint64_t purpose, uint64_t position);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

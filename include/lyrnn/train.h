@@ -1,0 +1,59 @@
+/* The article's job from end to end: corpus in, samples and checkpoints out. */
+#ifndef LYRNN_TRAIN_H
+#define LYRNN_TRAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lyrnn/backend.h"
+#include "lyrnn/batches.h"
+#include "lyrnn/corpus.h"
+#include "lyrnn/parameters.h"
+#include "lyrnn/status.h"
+#include "lyrnn/trainer.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    /* corpus */
+    const char *const *corpus_paths; /* (num_corpus_paths); none: the sample lyrics                */
+    size_t num_corpus_paths;
+    lyrnn_newlines newlines;
+    size_t max_chars; /* 0: all                                                                    */
+    /* model; input_size is the vocabulary's and is not read */
+    lyrnn_rnn_config model;
+    const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape      */
+    /* training */
+    int num_epochs; /* 0: the untrained model is saved as epoch 0                                  */
+    int batch_size, num_steps;
+    lyrnn_sampling sampling;
+    lyrnn_optimiser_config optimiser;
+    uint64_t seed;
+    /* output */
+    int pred_period; /* epochs between sample texts                                                */
+    int pred_len;    /* characters written after each prefix                                       */
+    const char *const *prefixes; /* (num_prefixes)                                                 */
+    size_t num_prefixes;
+    int checkpoint_every; /* epochs; the last epoch is always saved                                */
+    const char *out_path; /* run directory; NULL: runs/<date-time>                                 */
+    bool overwrite;
+    const char *config_json; /* what config.json shall hold                                        */
+} lyrnn_train_options;
+
+/* Trains on an open backend. To samples: every pred_period epochs (and at the last)
+ *     epoch 50, perplexity 39.122988, time 0.99 sec
+ *      - TEXT                 one line a prefix, newlines shown as spaces
+ * To log: what is resolved, warnings, and a progress bar where log is a terminal. On disk: see run_dir.h.
+ * Prefixes, corpus and out_path are checked before anything is written. LYRNN_ERR_DIVERGED names the
+ * step at which the loss stopped being finite; checkpoints saved before stay. */
+lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
+                         FILE *log);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

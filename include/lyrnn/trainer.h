@@ -1,0 +1,59 @@
+/* Truncated back-propagation through time, one batch at a time, all of it on the device:
+ * gather, forward, loss, backward, clip and Adam, and the state carried to the next batch. */
+#ifndef LYRNN_TRAINER_H
+#define LYRNN_TRAINER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyrnn/backend.h"
+#include "lyrnn/batches.h"
+#include "lyrnn/model.h"
+#include "lyrnn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    float learning_rate; /* Adam's, betas 0.9 and 0.999, epsilon 1e-8                              */
+    float clip_norm;     /* global L2 norm that gradients are cut down to; 0: no clipping           */
+} lyrnn_optimiser_config;
+
+typedef struct {
+    lyrnn_model *model; /* borrowed                                                                */
+    lyrnn_batches batches;
+    lyrnn_optimiser_config optimiser;
+    lyrnn_activations activations;
+    int64_t *starts_host; /* (K,B)                                                                 */
+    /* device */
+    float *grads, *m, *v; /* (parameters.count) each; m and v in one allocation                    */
+    float *learning_rate; /* (1)                                                                   */
+    lyrnn_counters *counters;
+    int32_t *ids;    /* (N)                                                                        */
+    int64_t *starts; /* (K,B)                                                                      */
+} lyrnn_trainer;
+
+/* ids (batches->N) is copied to the device. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
+                                const lyrnn_batches *batches, const int32_t *ids,
+                                const lyrnn_optimiser_config *optimiser);
+/* A zeroed trainer is fine. */
+void lyrnn_trainer_free(lyrnn_trainer *trainer);
+
+/* Bytes of device memory that the trainer and its model hold. */
+size_t lyrnn_trainer_bytes(const lyrnn_trainer *trainer);
+
+/* Sets the state, the cursor and the epoch's loss to zero. Epochs count from 1. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch);
+
+/* Queues one optimiser step on the next batch; at most batches.K of them an epoch. */
+void lyrnn_trainer_step(lyrnn_trainer *trainer);
+
+/* Waits for the device and reads its counters. */
+lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,50 @@
+/* The vocabulary: which character has which id.
+ *
+ * Ids made here follow code-point order; ids read from a model keep the model's order. */
+#ifndef LYRNN_VOCAB_H
+#define LYRNN_VOCAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyrnn/corpus.h"
+#include "lyrnn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes that the UTF-8 form of one character takes at most, without a terminator. */
+enum { LYRNN_UTF8_MAX = 4 };
+
+typedef struct {
+    uint32_t *chars;   /* (V) code point of each id, owned                                        */
+    int32_t *by_char;  /* (V) ids in ascending order of code point, owned                         */
+    int V;
+} lyrnn_vocab;
+
+/* The distinct characters of a corpus, ids in code-point order. */
+lyrnn_status lyrnn_vocab_from_corpus(lyrnn_vocab *vocab, const lyrnn_corpus *corpus);
+
+/* The vocabulary whose id i is chars[i] (V of them, copied). LYRNN_ERR_MODEL_FILE, without an OBJECT,
+ * when V < 1, a character stands twice, or one is not a Unicode scalar value. */
+lyrnn_status lyrnn_vocab_from_chars(lyrnn_vocab *vocab, const uint32_t *chars, size_t V);
+
+/* The id of a character, or -1. */
+int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c);
+
+/* Writes the ids of N characters. LYRNN_ERR_UNKNOWN_CHAR names every distinct character that has none,
+ * with its code point, and object ("--prefix 你好"), the text they stand in. */
+lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
+                                size_t N, int32_t *ids);
+
+/* Writes the UTF-8 form of a code point, unterminated, and returns its length in bytes. */
+size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX]);
+
+/* A zeroed vocabulary is fine. */
+void lyrnn_vocab_free(lyrnn_vocab *vocab);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
