@@ -25,62 +25,62 @@ typedef enum { LYRNN_RNN_TANH, LYRNN_RNN_RELU } lyrnn_cell;
 
 /* What a step counts, kept on the device so that no step has to ask the host. */
 typedef struct {
-    int64_t batch;      /* row of the batch table that batch_gather takes next                  */
-    int64_t step;       /* optimiser steps taken, Adam's t                                      */
-    int64_t bad_step;   /* first step (from 1) whose loss was NaN or infinite; 0: none yet      */
-    int64_t loss_count; /* targets summed into loss_sum                                         */
-    double loss_sum;    /* nats                                                                 */
+    int64_t batch;      /* row of the batch table that batch_gather takes next */
+    int64_t step;       /* optimiser steps taken, Adam's t */
+    int64_t bad_step;   /* first step (from 1) whose loss was NaN or infinite; 0: none yet */
+    int64_t loss_count; /* targets summed into loss_sum */
+    double loss_sum;    /* nats */
 } lyrnn_counters;
 
 /* Takes row counters->batch of the batch table and moves counters->batch on by one:
  *     inputs[t][b] = ids[starts[batch][b] + t],  targets[t][b] = ids[starts[batch][b] + t + 1] */
 typedef struct {
     int T, B;
-    const int32_t *ids;       /* in   (N)    the corpus                                          */
-    const int64_t *starts;    /* in   (K,B)  where each stream of each batch begins              */
-    lyrnn_counters *counters; /* i/o                                                             */
-    int32_t *inputs;          /* out  (T,B)                                                      */
-    int32_t *targets;         /* out  (T,B)                                                      */
+    const int32_t *ids;       /* in   (N)    the corpus */
+    const int64_t *starts;    /* in   (K,B)  where each stream of each batch begins */
+    lyrnn_counters *counters; /* i/o */
+    int32_t *inputs;          /* out  (T,B) */
+    int32_t *targets;         /* out  (T,B) */
 } lyrnn_batch_gather_args;
 
 /* The product of one-hot rows with W_ih, done as the gather that it is:  out = table[ids] + bias.
  * table is weight_ih (F,V) held transposed, so that a character's weights are one contiguous row. */
 typedef struct {
     int M, V, F;
-    const int32_t *ids; /* in   (M)    0 <= id < V                                              */
-    const float *table; /* in   (V,F)                                                           */
-    const float *bias;  /* in   (F)                                                             */
-    float *out;         /* out  (M,F)                                                           */
+    const int32_t *ids; /* in   (M)    0 <= id < V */
+    const float *table; /* in   (V,F) */
+    const float *bias;  /* in   (F) */
+    float *out;         /* out  (M,F) */
 } lyrnn_embedding_forward_args;
 
 /* dtable[v] = sum of dout[m] over the m with ids[m] = v, in ascending m;  dbias = sum of all dout. */
 typedef struct {
     int M, V, F;
-    const int32_t *ids; /* in   (M)                                                             */
-    const float *dout;  /* in   (M,F)                                                           */
-    float *dtable;      /* out  (V,F)  rows of absent characters become zero                    */
-    float *dbias;       /* out  (F)                                                             */
-    int32_t *scratch;   /* tmp  (2*M + V + 1)                                                   */
+    const int32_t *ids; /* in   (M) */
+    const float *dout;  /* in   (M,F) */
+    float *dtable;      /* out  (V,F)  rows of absent characters become zero */
+    float *dbias;       /* out  (F) */
+    int32_t *scratch;   /* tmp  (2*M + V + 1) */
 } lyrnn_embedding_backward_args;
 
 /* y = x weight^T + bias, torch.nn.Linear. */
 typedef struct {
     int M, in, out;
-    const float *x;      /* in   (M,in)                                                         */
-    const float *weight; /* in   (out,in)                                                       */
-    const float *bias;   /* in   (out)                                                          */
-    float *y;            /* out  (M,out)                                                        */
+    const float *x;      /* in   (M,in) */
+    const float *weight; /* in   (out,in) */
+    const float *bias;   /* in   (out) */
+    float *y;            /* out  (M,out) */
 } lyrnn_linear_forward_args;
 
 /* dx = dy weight,  dweight = dy^T x,  dbias = column sums of dy. */
 typedef struct {
     int M, in, out;
-    const float *x;      /* in   (M,in)                                                         */
-    const float *weight; /* in   (out,in)                                                       */
-    const float *dy;     /* in   (M,out)                                                        */
-    float *dx;           /* out  (M,in)   NULL where nobody asks                                */
-    float *dweight;      /* out  (out,in)                                                       */
-    float *dbias;        /* out  (out)                                                          */
+    const float *x;      /* in   (M,in) */
+    const float *weight; /* in   (out,in) */
+    const float *dy;     /* in   (M,out) */
+    float *dx;           /* out  (M,in)   NULL where nobody asks */
+    float *dweight;      /* out  (out,in) */
+    float *dbias;        /* out  (out) */
 } lyrnn_linear_backward_args;
 
 /* One layer in one direction over the whole sequence, torch.nn.RNN's recurrence:
@@ -91,11 +91,11 @@ typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
     bool reverse;
-    const float *gates_x; /* in   (T,B,G*H)  input projection with its bias, PyTorch gate order   */
-    const float *w_hh;    /* in   (G*H,H)                                                         */
-    const float *b_hh;    /* in   (G*H)                                                           */
-    float *h;             /* i/o  (T+1,B,H)  slot 0 (reverse: T) holds the carried state, the     */
-                          /*                 others are written                                   */
+    const float *gates_x; /* in   (T,B,G*H)  input projection with its bias, PyTorch gate order */
+    const float *w_hh;    /* in   (G*H,H) */
+    const float *b_hh;    /* in   (G*H) */
+    float *h;             /* i/o  (T+1,B,H)  slot 0 (reverse: T) holds the carried state, the */
+                          /*                 others are written */
 } lyrnn_recurrence_forward_args;
 
 /* Back through the same steps; h is as the forward pass left it. dh carries the state's gradient: the
@@ -104,13 +104,13 @@ typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
     bool reverse;
-    const float *w_hh;    /* in   (G*H,H)                                                        */
-    const float *h;       /* in   (T+1,B,H)                                                      */
-    const float *doutput; /* in   (T,B,H)    loss by each step's output, rows h_stride apart     */
-    float *dh;            /* i/o  (B,H)                                                          */
-    float *dgates_x;      /* out  (T,B,G*H)                                                      */
-    float *dw_hh;         /* out  (G*H,H)                                                        */
-    float *db_hh;         /* out  (G*H)                                                          */
+    const float *w_hh;    /* in   (G*H,H) */
+    const float *h;       /* in   (T+1,B,H) */
+    const float *doutput; /* in   (T,B,H)    loss by each step's output, rows h_stride apart */
+    float *dh;            /* i/o  (B,H) */
+    float *dgates_x;      /* out  (T,B,G*H) */
+    float *dw_hh;         /* out  (G*H,H) */
+    float *db_hh;         /* out  (G*H) */
 } lyrnn_recurrence_backward_args;
 
 /* losses[m] = log(sum_v exp(logits[m][v])) - logits[m][targets[m]], nats, stable for large logits;
@@ -118,10 +118,10 @@ typedef struct {
  * double, ascending m) and M are added to the counters, and bad_step is set when the sum is not finite. */
 typedef struct {
     int M, V;
-    const int32_t *targets;   /* in   (M)                                                        */
-    float *logits;            /* i/o  (M,V)  logits in, dlogits out                              */
-    float *losses;            /* out  (M)                                                        */
-    lyrnn_counters *counters; /* i/o                                                             */
+    const int32_t *targets;   /* in   (M) */
+    float *logits;            /* i/o  (M,V)  logits in, dlogits out */
+    float *losses;            /* out  (M) */
+    lyrnn_counters *counters; /* i/o */
 } lyrnn_softmax_cross_entropy_args;
 
 /* Global-norm clipping and Adam over flat buffers, torch.optim.Adam without weight decay:
@@ -130,28 +130,28 @@ typedef struct {
  *     params -= learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon) */
 typedef struct {
     size_t count;
-    float *params;            /* i/o  (count)                                                    */
-    const float *grads;       /* in   (count)                                                    */
-    float *m, *v;             /* i/o  (count)                                                    */
-    const float *learning_rate; /* in (1)                                                        */
-    float clip_norm;          /* 0: no clipping                                                  */
+    float *params;              /* i/o  (count) */
+    const float *grads;         /* in   (count) */
+    float *m, *v;               /* i/o  (count) */
+    const float *learning_rate; /* in (1) */
+    float clip_norm;            /* 0: no clipping */
     double beta1, beta2, epsilon;
-    lyrnn_counters *counters; /* i/o                                                             */
+    lyrnn_counters *counters; /* i/o */
 } lyrnn_clip_and_adam_args;
 
 /* tokens[b] = argmax of logits[b]; ties go to the lowest id. */
 typedef struct {
     int B, V;
-    const float *logits; /* in   (B,V)                                                           */
-    int32_t *tokens;     /* out  (B)                                                             */
+    const float *logits; /* in   (B,V) */
+    int32_t *tokens;     /* out  (B) */
 } lyrnn_sample_token_args;
 
 /* values[i] = (2 u - 1) bound, u = lyrnn_philox_uniform(seed, purpose, position + i). */
 typedef struct {
     size_t count;
     float bound;
-    uint64_t seed, purpose, position; /* see lyrnn/philox.h                                      */
-    float *values;                    /* out  (count)                                            */
+    uint64_t seed, purpose, position; /* see lyrnn/philox.h */
+    float *values;                    /* out  (count) */
 } lyrnn_init_uniform_args;
 
 /* The numeric operations, NAME(self, const lyrnn_NAME_args *). They cannot fail: arguments are the
@@ -194,8 +194,8 @@ typedef struct {
 
 typedef struct lyrnn_backend lyrnn_backend;
 struct lyrnn_backend {
-    const char *name; /* "cpu", "cuda"                                                            */
-    void *state;      /* the backend's own: stream, library handles; NULL where it needs none     */
+    const char *name; /* "cpu", "cuda" */
+    void *state;      /* the backend's own: stream, library handles; NULL where it needs none */
 #define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER

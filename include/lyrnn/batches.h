@@ -25,9 +25,9 @@ typedef enum {
 } lyrnn_sampling;
 
 typedef struct {
-    size_t N; /* characters of the corpus                                                         */
-    int B, T; /* streams, steps                                                                   */
-    size_t K; /* batches an epoch, at least 1                                                     */
+    size_t N; /* characters of the corpus */
+    int B, T; /* streams, steps */
+    size_t K; /* batches an epoch, at least 1 */
     lyrnn_sampling sampling;
     uint64_t seed;
 } lyrnn_batches;

@@ -16,7 +16,7 @@ extern "C" {
 typedef struct {
     lyrnn_rnn_config config;
     lyrnn_vocab vocab;
-    float *params; /* flat, by lyrnn_parameters_of_model(config); owned                             */
+    float *params; /* flat, by lyrnn_parameters_of_model(config); owned */
 } lyrnn_checkpoint;
 
 /* Writes a new file; see lyrnn_safetensors_write. params as above. */

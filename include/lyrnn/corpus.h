@@ -15,12 +15,12 @@ extern "C" {
 #endif
 
 typedef enum {
-    LYRNN_NEWLINES_KEEP, /* a newline is a character like any other                               */
-    LYRNN_NEWLINES_SPACE /* each newline becomes one space, as in the article                     */
+    LYRNN_NEWLINES_KEEP, /* a newline is a character like any other */
+    LYRNN_NEWLINES_SPACE /* each newline becomes one space, as in the article */
 } lyrnn_newlines;
 
 typedef struct {
-    uint32_t *chars; /* (N) code points, owned                                                    */
+    uint32_t *chars; /* (N) code points, owned */
     size_t N;
 } lyrnn_corpus;
 

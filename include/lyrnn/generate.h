@@ -13,9 +13,9 @@ extern "C" {
 #endif
 
 typedef struct {
-    const lyrnn_model *model; /* borrowed                                                          */
-    lyrnn_activations activations; /* T = 1, B = 1                                                 */
-    int32_t *tokens;               /* device (max_length)                                          */
+    const lyrnn_model *model;      /* borrowed */
+    lyrnn_activations activations; /* T = 1, B = 1 */
+    int32_t *tokens;               /* device (max_length) */
     size_t max_length;
 } lyrnn_generator;
 

@@ -18,10 +18,10 @@ extern "C" {
 #endif
 
 typedef struct {
-    lyrnn_rnn_config config; /* input_size is V                                                    */
+    lyrnn_rnn_config config; /* input_size is V */
     lyrnn_parameters parameters;
-    lyrnn_backend *backend; /* borrowed                                                            */
-    float *params;          /* device (parameters.count)                                           */
+    lyrnn_backend *backend; /* borrowed */
+    float *params;          /* device (parameters.count) */
 } lyrnn_model;
 
 /* Makes a model with all parameters zero. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
@@ -40,20 +40,22 @@ void lyrnn_model_download(const lyrnn_model *model, float *flat);
 /* Device buffers of one batch shape. gates_x is overwritten by its gradient, logits by theirs. */
 typedef struct {
     int T, B;
-    lyrnn_backend *backend; /* borrowed                                                            */
-    void *memory;           /* the one allocation                                                  */
-    size_t num_bytes;       /* its size                                                            */
-    int32_t *inputs;        /* (T,B)                                                               */
-    float *gates_x;         /* (T,B,G*H)                                                           */
-    float *h;               /* (T+1,B,H)  slot 0: the state before the batch                       */
-    float *logits;          /* (T,B,V)                                                             */
+    lyrnn_backend *backend; /* borrowed */
+    void *memory;           /* the one allocation */
+    int32_t *inputs;        /* (T,B) */
+    float *gates_x;         /* (T,B,G*H) */
+    float *h;               /* (T+1,B,H)  slot 0: the state before the batch */
+    float *logits;          /* (T,B,V) */
     /* for training alone, else NULL */
-    int32_t *targets; /* (T,B)                                                                     */
-    float *losses;    /* (T,B)  nats                                                               */
-    float *doutput;   /* (T,B,H)                                                                   */
-    float *dh;        /* (B,H)                                                                     */
-    int32_t *scratch; /* (2*T*B + V + 1)                                                           */
+    int32_t *targets; /* (T,B) */
+    float *losses;    /* (T,B)  nats */
+    float *doutput;   /* (T,B,H) */
+    float *dh;        /* (B,H) */
+    int32_t *scratch; /* (2*T*B + V + 1) */
 } lyrnn_activations;
+
+/* Device memory that they take. */
+size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int T, int B, bool training);
 
 /* Allocates for T steps of B streams, h zero. LYRNN_ERR_MEMORY names the bytes and the options that
  * drive them. */

@@ -18,7 +18,7 @@ extern "C" {
 /* torch.nn.RNN's constructor. This version builds one layer in one direction without dropout. */
 typedef struct {
     lyrnn_cell cell;
-    int input_size; /* of a character model: V                                                     */
+    int input_size; /* of a character model: V */
     int hidden_size;
     int num_layers;
     bool bidirectional;
@@ -37,27 +37,27 @@ const char *lyrnn_cell_name(lyrnn_cell cell);
 lyrnn_status lyrnn_cell_parse(const char *name, lyrnn_cell *cell);
 
 typedef struct {
-    char name[32];   /* "rnn.weight_ih_l0"                                                         */
-    size_t offset;   /* floats from the buffer's start, a multiple of 64                           */
-    int rows, cols;  /* PyTorch's shape (rows, cols); cols 0: the vector (rows)                    */
-    bool transposed; /* held as (cols, rows)                                                       */
-    float bound;     /* initialised from U(-bound, bound)                                          */
+    char name[32];   /* "rnn.weight_ih_l0" */
+    size_t offset;   /* floats from the buffer's start, a multiple of 64 */
+    int rows, cols;  /* PyTorch's shape (rows, cols); cols 0: the vector (rows) */
+    bool transposed; /* held as (cols, rows) */
+    float bound;     /* initialised from U(-bound, bound) */
 } lyrnn_parameter;
 
 enum {
-    LYRNN_WEIGHT_IH, /* (G*H, input_size)                                                          */
-    LYRNN_WEIGHT_HH, /* (G*H, H)                                                                   */
-    LYRNN_BIAS_IH,   /* (G*H)                                                                      */
-    LYRNN_BIAS_HH,   /* (G*H)                                                                      */
-    LYRNN_DENSE_WEIGHT, /* (V, H)                                                                  */
-    LYRNN_DENSE_BIAS,   /* (V)                                                                     */
+    LYRNN_WEIGHT_IH,    /* (G*H, input_size) */
+    LYRNN_WEIGHT_HH,    /* (G*H, H) */
+    LYRNN_BIAS_IH,      /* (G*H) */
+    LYRNN_BIAS_HH,      /* (G*H) */
+    LYRNN_DENSE_WEIGHT, /* (V, H) */
+    LYRNN_DENSE_BIAS,   /* (V) */
     LYRNN_MAX_PARAMETERS
 };
 
 typedef struct {
     lyrnn_parameter items[LYRNN_MAX_PARAMETERS];
-    int num;      /* tensors                                                                       */
-    size_t count; /* floats of the flat buffer, padding (always zero) included                     */
+    int num;      /* tensors */
+    size_t count; /* floats of the flat buffer, padding (always zero) included */
 } lyrnn_parameters;
 
 /* torch.nn.RNN's tensors: weight_ih_l0 (G*H,input_size), weight_hh_l0, bias_ih_l0, bias_hh_l0. */
@@ -76,6 +76,10 @@ size_t lyrnn_parameters_total(const lyrnn_parameters *parameters);
 /* Copies a tensor between PyTorch's layout (values) and its place in a flat buffer on the host. */
 void lyrnn_parameter_pack(const lyrnn_parameter *parameter, const float *values, float *flat);
 void lyrnn_parameter_unpack(const lyrnn_parameter *parameter, const float *flat, float *values);
+
+/* Draws every tensor from U(-bound, bound) into a flat device buffer, each number keyed by its offset. */
+void lyrnn_parameters_randomise(const lyrnn_parameters *parameters, lyrnn_backend *backend,
+                                uint64_t seed, float *flat);
 
 #ifdef __cplusplus
 }

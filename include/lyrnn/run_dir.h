@@ -22,8 +22,8 @@ extern "C" {
 #endif
 
 typedef struct {
-    char *path;    /* owned                                                                        */
-    FILE *metrics; /* metrics.jsonl, open for appending                                            */
+    char *path;    /* owned */
+    FILE *metrics; /* metrics.jsonl, open for appending */
 } lyrnn_run_dir;
 
 /* Says whether lyrnn_run_dir_create would refuse, changing nothing: to ask before long work begins. */

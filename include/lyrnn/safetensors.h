@@ -18,26 +18,26 @@ extern "C" {
 enum { LYRNN_TENSOR_MAX_DIMS = 8 };
 
 typedef struct {
-    const char *name;  /* UTF-8                                                                    */
-    const char *dtype; /* "F32", "BF16", ...                                                       */
+    const char *name;  /* UTF-8 */
+    const char *dtype; /* "F32", "BF16", ... */
     int num_dims;
     size_t shape[LYRNN_TENSOR_MAX_DIMS];
-    const void *data; /* num_bytes, aligned to 8 in a file that was read                           */
+    const void *data; /* num_bytes, aligned to 8 in a file that was read */
     size_t num_bytes;
 } lyrnn_tensor;
 
 typedef struct {
-    const char *key, *value; /* UTF-8                                                              */
+    const char *key, *value; /* UTF-8 */
 } lyrnn_metadata;
 
 /* An open file; everything it points to lives until close. */
 typedef struct {
-    lyrnn_tensor *tensors; /* in the order of their data                                           */
+    lyrnn_tensor *tensors; /* in the order of their data */
     size_t num_tensors;
     lyrnn_metadata *metadata;
     size_t num_metadata;
-    void *header; /* the parsed JSON that the strings stand in                                     */
-    void *bytes;  /* the file's content                                                            */
+    void *header; /* the parsed JSON that the strings stand in */
+    void *bytes;  /* the file's content */
 } lyrnn_safetensors;
 
 /* Reads a whole file. LYRNN_ERR_IO: it cannot be read. LYRNN_ERR_MODEL_FILE names the rule it breaks:

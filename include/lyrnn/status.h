@@ -12,20 +12,20 @@ extern "C" {
 
 typedef enum {
     LYRNN_OK = 0,
-    LYRNN_ERR_USAGE,        /* an argument outside its range, or arguments that contradict      */
-    LYRNN_ERR_IO,           /* the operating system refused: no such file, no space, no right   */
-    LYRNN_ERR_CORPUS,       /* text that cannot be a corpus: not UTF-8, empty, one character    */
-    LYRNN_ERR_CORPUS_SHORT, /* fewer characters than one batch takes                            */
-    LYRNN_ERR_UNKNOWN_CHAR, /* a character outside the vocabulary                               */
-    LYRNN_ERR_MODEL_FILE,   /* a model file that breaks a rule of its format                    */
-    LYRNN_ERR_MEMORY,       /* host or device memory does not suffice                           */
-    LYRNN_ERR_DIVERGED,     /* the loss became NaN or infinite                                  */
-    LYRNN_ERR_UNSUPPORTED   /* a device or a model shape that this build does not have          */
+    LYRNN_ERR_USAGE,        /* an argument outside its range, or arguments that contradict */
+    LYRNN_ERR_IO,           /* the operating system refused: no such file, no space, no right */
+    LYRNN_ERR_CORPUS,       /* text that cannot be a corpus: not UTF-8, empty, one character */
+    LYRNN_ERR_CORPUS_SHORT, /* fewer characters than one batch takes */
+    LYRNN_ERR_UNKNOWN_CHAR, /* a character outside the vocabulary */
+    LYRNN_ERR_MODEL_FILE,   /* a model file that breaks a rule of its format */
+    LYRNN_ERR_MEMORY,       /* host or device memory does not suffice */
+    LYRNN_ERR_DIVERGED,     /* the loss became NaN or infinite */
+    LYRNN_ERR_UNSUPPORTED   /* a device or a model shape that this build does not have */
 } lyrnn_status;
 
 #if defined(__GNUC__)
 #define LYRNN_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
-#define LYRNN_NORETURN __attribute__((noreturn))
+#define LYRNN_NORETURN                    __attribute__((noreturn))
 #else
 #define LYRNN_PRINTF(format_index, first)
 #define LYRNN_NORETURN

@@ -20,28 +20,28 @@ extern "C" {
 
 typedef struct {
     /* corpus */
-    const char *const *corpus_paths; /* (num_corpus_paths); none: the sample lyrics                */
+    const char *const *corpus_paths; /* (num_corpus_paths); none: the sample lyrics */
     size_t num_corpus_paths;
     lyrnn_newlines newlines;
-    size_t max_chars; /* 0: all                                                                    */
+    size_t max_chars; /* 0: all */
     /* model; input_size is the vocabulary's and is not read */
     lyrnn_rnn_config model;
-    const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape      */
+    const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape */
     /* training */
-    int num_epochs; /* 0: the untrained model is saved as epoch 0                                  */
+    int num_epochs; /* 0: the untrained model is saved as epoch 0 */
     int batch_size, num_steps;
     lyrnn_sampling sampling;
     lyrnn_optimiser_config optimiser;
     uint64_t seed;
     /* output */
-    int pred_period; /* epochs between sample texts                                                */
-    int pred_len;    /* characters written after each prefix                                       */
-    const char *const *prefixes; /* (num_prefixes)                                                 */
+    int pred_period;             /* epochs between sample texts */
+    int pred_len;                /* characters written after each prefix */
+    const char *const *prefixes; /* (num_prefixes) */
     size_t num_prefixes;
-    int checkpoint_every; /* epochs; the last epoch is always saved                                */
-    const char *out_path; /* run directory; NULL: runs/<date-time>                                 */
+    int checkpoint_every; /* epochs; the last epoch is always saved */
+    const char *out_path; /* run directory; NULL: runs/<date-time> */
     bool overwrite;
-    const char *config_json; /* what config.json shall hold                                        */
+    const char *config_json; /* what config.json shall hold */
 } lyrnn_train_options;
 
 /* Trains on an open backend. To samples: every pred_period epochs (and at the last)

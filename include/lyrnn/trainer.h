@@ -16,23 +16,34 @@ extern "C" {
 #endif
 
 typedef struct {
-    float learning_rate; /* Adam's, betas 0.9 and 0.999, epsilon 1e-8                              */
-    float clip_norm;     /* global L2 norm that gradients are cut down to; 0: no clipping           */
+    float learning_rate; /* Adam's, betas 0.9 and 0.999, epsilon 1e-8 */
+    float clip_norm;     /* global L2 norm that gradients are cut down to; 0: no clipping */
 } lyrnn_optimiser_config;
 
 typedef struct {
-    lyrnn_model *model; /* borrowed                                                                */
+    lyrnn_model *model; /* borrowed */
     lyrnn_batches batches;
     lyrnn_optimiser_config optimiser;
     lyrnn_activations activations;
-    int64_t *starts_host; /* (K,B)                                                                 */
+    int64_t *starts_host; /* (K,B) */
     /* device */
-    float *grads, *m, *v; /* (parameters.count) each; m and v in one allocation                    */
-    float *learning_rate; /* (1)                                                                   */
-    lyrnn_counters *counters;
-    int32_t *ids;    /* (N)                                                                        */
-    int64_t *starts; /* (K,B)                                                                      */
+    float *grads;             /* (parameters.count) */
+    float *m, *v;             /* (parameters.count) each, one allocation */
+    void *data;               /* the allocation of the four below */
+    lyrnn_counters *counters; /* (1) */
+    float *learning_rate;     /* (1) */
+    int64_t *starts;          /* (K,B) */
+    int32_t *ids;             /* (N) */
 } lyrnn_trainer;
+
+/* Device memory of a training run, by what it is for. The batch table and counters count as corpus. */
+typedef struct {
+    size_t parameters_bytes, gradients_bytes, moments_bytes, activations_bytes, corpus_bytes;
+    size_t total_bytes;
+} lyrnn_training_memory;
+
+lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
+                                               const lyrnn_batches *batches);
 
 /* ids (batches->N) is copied to the device. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
@@ -40,9 +51,6 @@ lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_optimiser_config *optimiser);
 /* A zeroed trainer is fine. */
 void lyrnn_trainer_free(lyrnn_trainer *trainer);
-
-/* Bytes of device memory that the trainer and its model hold. */
-size_t lyrnn_trainer_bytes(const lyrnn_trainer *trainer);
 
 /* Sets the state, the cursor and the epoch's loss to zero. Epochs count from 1. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch);

@@ -18,8 +18,8 @@ extern "C" {
 enum { LYRNN_UTF8_MAX = 4 };
 
 typedef struct {
-    uint32_t *chars;   /* (V) code point of each id, owned                                        */
-    int32_t *by_char;  /* (V) ids in ascending order of code point, owned                         */
+    uint32_t *chars;  /* (V) code point of each id, owned */
+    int32_t *by_char; /* (V) ids in ascending order of code point, owned */
     int V;
 } lyrnn_vocab;
 
@@ -33,8 +33,9 @@ lyrnn_status lyrnn_vocab_from_chars(lyrnn_vocab *vocab, const uint32_t *chars, s
 /* The id of a character, or -1. */
 int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c);
 
-/* Writes the ids of N characters. LYRNN_ERR_UNKNOWN_CHAR names every distinct character that has none,
- * with its code point, and object ("--prefix 你好"), the text they stand in. */
+/* Writes the ids of N characters. LYRNN_ERR_UNKNOWN_CHAR names every distinct character that has none
+ * (as many as one line holds, then their number), with its code point, and object ("--prefix 你好"), the
+ * text they stand in. */
 lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
                                 size_t N, int32_t *ids);
 

@@ -1,0 +1,53 @@
+/* Global-norm clipping and Adam (Kingma and Ba 2015, Algorithm 1) as torch.optim.Adam computes it, over the
+ * flat parameter buffer: one pass for the norm, one for the update. */
+#include "cpu.h"
+
+#include <math.h>
+
+/* Sums squares in a fixed number of parts, so that the result does not depend on the threads. */
+static double global_norm(const float *grads, size_t count)
+{
+    enum { PARTS = 256 };
+    double partial[PARTS];
+#pragma omp parallel for schedule(static)
+    for (int part = 0; part < PARTS; part++) {
+        size_t first = count / PARTS * (size_t)part + count % PARTS * (size_t)part / PARTS;
+        size_t end =
+            count / PARTS * (size_t)(part + 1) + count % PARTS * (size_t)(part + 1) / PARTS;
+        double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+        for (size_t i = first; i < end; i++)
+            sum += (double)grads[i] * (double)grads[i];
+        partial[part] = sum;
+    }
+    double sum = 0.0;
+    for (int part = 0; part < PARTS; part++)
+        sum += partial[part];
+    return sqrt(sum);
+}
+
+void lyrnn_cpu_clip_and_adam(lyrnn_backend *self, const lyrnn_clip_and_adam_args *args)
+{
+    (void)self;
+    double t = (double)++args->counters->step;
+    float scale = 1.0f;
+    if (args->clip_norm > 0.0f) {
+        double norm = global_norm(args->grads, args->count);
+        if (norm > (double)args->clip_norm)
+            scale = (float)((double)args->clip_norm / norm);
+    }
+    float beta1 = (float)args->beta1, beta2 = (float)args->beta2;
+    float rest1 = (float)(1.0 - args->beta1), rest2 = (float)(1.0 - args->beta2);
+    float step_size = (float)((double)*args->learning_rate / (1.0 - pow(args->beta1, t)));
+    float v_scale = (float)(1.0 / sqrt(1.0 - pow(args->beta2, t)));
+    float epsilon = (float)args->epsilon;
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < args->count; i++) {
+        float g = args->grads[i] * scale;
+        float m = beta1 * args->m[i] + rest1 * g;
+        float v = beta2 * args->v[i] + rest2 * (g * g);
+        args->m[i] = m;
+        args->v[i] = v;
+        args->params[i] -= step_size * m / (sqrtf(v) * v_scale + epsilon);
+    }
+}

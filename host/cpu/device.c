@@ -1,0 +1,122 @@
+/* The CPU as a device: its memory is malloc's, nothing is queued, and a step is simply run. */
+#include "cpu.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Bytes that the system could still hand out, or SIZE_MAX where it does not say. Asked because Linux
+ * grants more than it has and then kills the process that uses it. */
+static size_t available_bytes(void)
+{
+    FILE *file = fopen("/proc/meminfo", "r");
+    if (file == NULL)
+        return SIZE_MAX;
+    size_t kib = SIZE_MAX / 1024;
+    char line[128];
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1)
+            break;
+    fclose(file);
+    return kib * 1024;
+}
+
+static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
+{
+    (void)self;
+    enum { ALIGNMENT = 256 };
+    size_t available = available_bytes();
+    *memory = NULL;
+    if (bytes <= available)
+        *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    if (*memory == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked, %zu available", bytes,
+                          available);
+    return LYRNN_OK;
+}
+
+static void memory_free(lyrnn_backend *self, void *memory)
+{
+    (void)self;
+    free(memory);
+}
+
+static void upload(lyrnn_backend *self, void *device, const void *host, size_t bytes)
+{
+    (void)self;
+    memcpy(device, host, bytes);
+}
+
+static void download(lyrnn_backend *self, void *host, const void *device, size_t bytes)
+{
+    (void)self;
+    memcpy(host, device, bytes);
+}
+
+static void copy(lyrnn_backend *self, void *to, const void *from, size_t bytes)
+{
+    (void)self;
+    memcpy(to, from, bytes);
+}
+
+static void zero(lyrnn_backend *self, void *memory, size_t bytes)
+{
+    (void)self;
+    memset(memory, 0, bytes);
+}
+
+static void synchronise(lyrnn_backend *self)
+{
+    (void)self;
+}
+
+static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
+{
+    (void)self;
+    body(context);
+}
+
+static void describe(lyrnn_backend *self, char *text, size_t size)
+{
+    (void)self;
+    char model[96] = "unknown processor";
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "model name : %95[^\n]", model) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    snprintf(text, size, "%s, %d threads, OpenBLAS for %s", model, omp_get_max_threads(),
+             openblas_get_corename());
+}
+
+static void close_device(lyrnn_backend *self)
+{
+    (void)self;
+}
+
+lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
+{
+    int threads = num_threads > 0 ? num_threads : omp_get_num_procs();
+    omp_set_num_threads(threads);
+    openblas_set_num_threads(threads);
+    *backend = (lyrnn_backend){
+        .name = "cpu",
+#define LYRNN_MEMBER(name) .name = lyrnn_cpu_##name,
+        LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+            .memory_alloc = memory_alloc,
+        .memory_free = memory_free,
+        .upload = upload,
+        .download = download,
+        .copy = copy,
+        .zero = zero,
+        .synchronise = synchronise,
+        .run_step = run_step,
+        .describe = describe,
+        .close = close_device,
+    };
+    return LYRNN_OK;
+}

@@ -1,0 +1,42 @@
+/* The one-hot lookup. A one-hot row times W_ih is a row of W_ih^T, so forward is a gather and backward a
+ * scatter that adds; no one-hot vector is ever made. */
+#include "cpu.h"
+
+#include <string.h>
+
+void lyrnn_cpu_embedding_forward(lyrnn_backend *self, const lyrnn_embedding_forward_args *args)
+{
+    (void)self;
+    int F = args->F;
+#pragma omp parallel for schedule(static)
+    for (int m = 0; m < args->M; m++) {
+        const float *row = args->table + (size_t)args->ids[m] * (size_t)F;
+        float *out = args->out + (size_t)m * (size_t)F;
+        for (int f = 0; f < F; f++)
+            out[f] = row[f] + args->bias[f];
+    }
+}
+
+void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_backward_args *args)
+{
+    (void)self;
+    int M = args->M, V = args->V, F = args->F;
+    /* Each thread owns some columns of every row: no two add to the same float, and the order of
+     * addition is that of m whatever the number of threads. Hence no sorting, unlike on CUDA. */
+    enum { COLUMNS = 64 };
+#pragma omp parallel for schedule(static)
+    for (int first = 0; first < F; first += COLUMNS) {
+        int columns = F - first < COLUMNS ? F - first : COLUMNS;
+        for (int v = 0; v < V; v++)
+            memset(args->dtable + (size_t)v * (size_t)F + first, 0,
+                   (size_t)columns * sizeof(float));
+        for (int m = 0; m < M; m++) {
+            const float *dout = args->dout + (size_t)m * (size_t)F + first;
+            float *row = args->dtable + (size_t)args->ids[m] * (size_t)F + first;
+#pragma omp simd
+            for (int f = 0; f < columns; f++)
+                row[f] += dout[f];
+        }
+    }
+    lyrnn_cpu_column_sums(args->dout, M, F, args->dbias);
+}

@@ -1,0 +1,13 @@
+/* Initial weights from U(-bound, bound): each number depends on its position alone. */
+#include "cpu.h"
+#include "lyrnn/philox.h"
+
+void lyrnn_cpu_init_uniform(lyrnn_backend *self, const lyrnn_init_uniform_args *args)
+{
+    (void)self;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < args->count; i++) {
+        float u = lyrnn_philox_uniform(args->seed, args->purpose, args->position + i);
+        args->values[i] = (2.0f * u - 1.0f) * args->bound;
+    }
+}

@@ -1,0 +1,49 @@
+/* Softmax and cross-entropy in one visit of each row, torch.nn.functional.cross_entropy:
+ *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
+ * The gradient takes the logits' place. */
+#include "cpu.h"
+
+#include <math.h>
+
+#include "vector_math.h"
+
+/* Returns the loss of one row; x becomes scale times its gradient. */
+static float row_loss(float *x, int V, int target, float scale)
+{
+    float max = x[0];
+#pragma omp simd reduction(max : max)
+    for (int v = 0; v < V; v++)
+        max = x[v] > max ? x[v] : max;
+    float target_logit = x[target];
+    float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (int v = 0; v < V; v++) {
+        x[v] = vector_expf(x[v] - max);
+        sum += x[v];
+    }
+    float factor = scale / sum;
+#pragma omp simd
+    for (int v = 0; v < V; v++)
+        x[v] *= factor;
+    x[target] -= scale;
+    return logf(sum) + (max - target_logit);
+}
+
+void lyrnn_cpu_softmax_cross_entropy(lyrnn_backend *self,
+                                     const lyrnn_softmax_cross_entropy_args *args)
+{
+    (void)self;
+    int M = args->M, V = args->V;
+#pragma omp parallel for schedule(static)
+    for (int m = 0; m < M; m++)
+        args->losses[m] =
+            row_loss(args->logits + (size_t)m * (size_t)V, V, args->targets[m], 1.0f / (float)M);
+    double sum = 0.0;
+    for (int m = 0; m < M; m++)
+        sum += (double)args->losses[m];
+    lyrnn_counters *counters = args->counters;
+    counters->loss_sum += sum;
+    counters->loss_count += M;
+    if (!isfinite(sum) && counters->bad_step == 0)
+        counters->bad_step = counters->step + 1;
+}

@@ -1,0 +1,57 @@
+/* exp and tanh as straight-line code that compilers turn into vector instructions.
+ *
+ *     e^x = 2^n e^r,  n = round(x / ln 2),  |r| <= ln(2) / 2
+ *
+ * and e^r - 1 by its Taylor series to r^7, which leaves less than half a unit in the last place. tanh
+ * goes through e^x - 1, not e^x, so that it keeps its relative precision near zero. NaN stays NaN. */
+#ifndef LYRNN_VECTOR_MATH_H
+#define LYRNN_VECTOR_MATH_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* Splits e^x into 2^n and e^r - 1, for x in [-87.3, 88.7]. */
+static inline float exp_parts(float x, float *expm1_r)
+{
+    /* Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits. */
+    const float rounder = 12582912.0f;
+    float shifted = x * 1.44269504f + rounder;
+    float n = shifted - rounder;
+    /* ln 2 in two parts: n times the upper one is exact. */
+    float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float series = 1.0f / 5040.0f;
+    series = series * r + 1.0f / 720.0f;
+    series = series * r + 1.0f / 120.0f;
+    series = series * r + 1.0f / 24.0f;
+    series = series * r + 1.0f / 6.0f;
+    series = series * r + 0.5f;
+    *expm1_r = series * r * r + r;
+    uint32_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127u) << 23;
+    float two_to_n;
+    memcpy(&two_to_n, &bits, sizeof two_to_n);
+    return two_to_n;
+}
+
+static inline float vector_expf(float x)
+{
+    x = x < -87.3f ? -87.3f : x;
+    x = x > 88.3f ? 88.3f : x;
+    float expm1_r;
+    float two_to_n = exp_parts(x, &expm1_r);
+    return two_to_n * expm1_r + two_to_n;
+}
+
+static inline float vector_tanhf(float x)
+{
+    /* tanh is 1 in float long before 9.1. */
+    x = x < -9.1f ? -9.1f : x;
+    x = x > 9.1f ? 9.1f : x;
+    float expm1_r;
+    float two_to_n = exp_parts(2.0f * x, &expm1_r);
+    float expm1 = two_to_n * expm1_r + (two_to_n - 1.0f);
+    return expm1 / (expm1 + 2.0f);
+}
+
+#endif

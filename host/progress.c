@@ -1,0 +1,55 @@
+/* The progress bar: epoch, bar, characters a second and time left. */
+#include "progress.h"
+
+#include <time.h>
+#include <unistd.h>
+
+double lyrnn_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void lyrnn_progress_init(lyrnn_progress *progress, FILE *log, int num_epochs, int64_t total_steps,
+                         int chars_per_step)
+{
+    double now = lyrnn_seconds();
+    *progress = (lyrnn_progress){
+        .log = log,
+        .shown = isatty(fileno(log)) == 1,
+        .num_epochs = num_epochs,
+        .total_steps = total_steps,
+        .chars_per_step = chars_per_step,
+        .start_seconds = now,
+        .drawn_seconds = now,
+    };
+}
+
+void lyrnn_progress_update(lyrnn_progress *progress, int epoch, int64_t step)
+{
+    enum { WIDTH = 30 };
+    const double interval_seconds = 0.1;
+    double now = lyrnn_seconds();
+    if (!progress->shown || now - progress->drawn_seconds < interval_seconds)
+        return;
+    progress->drawn_seconds = now;
+    double elapsed = now - progress->start_seconds;
+    double done = (double)step / (double)progress->total_steps;
+    int filled = (int)(done * WIDTH);
+    int left = (int)(elapsed / done * (1.0 - done) + 0.5);
+    fprintf(progress->log, "\r\033[Kepoch %d/%d [", epoch, progress->num_epochs);
+    for (int i = 0; i < WIDTH; i++)
+        fputc(i < filled ? '#' : '.', progress->log);
+    fprintf(progress->log, "] %.0f chars/s, %d:%02d left",
+            (double)step * progress->chars_per_step / elapsed, left / 60, left % 60);
+    fflush(progress->log);
+}
+
+void lyrnn_progress_clear(lyrnn_progress *progress)
+{
+    if (!progress->shown)
+        return;
+    fputs("\r\033[K", progress->log);
+    fflush(progress->log);
+}

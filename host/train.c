@@ -1,0 +1,304 @@
+/* The article's train_and_predict, and what real use needs around it: text in, model up, an epoch at a
+ * time, samples on the way, checkpoints to keep. Everything that can be refused is refused before the run
+ * directory is made. */
+#include "lyrnn/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lyrnn/checkpoint.h"
+#include "lyrnn/generate.h"
+#include "lyrnn/metrics.h"
+#include "lyrnn/run_dir.h"
+#include "progress.h"
+
+typedef struct {
+    int32_t *ids; /* (length + pred_len) the prefix, then room for what follows it */
+    size_t length;
+} prompt;
+
+/* All that a training run owns. */
+typedef struct {
+    const lyrnn_train_options *options;
+    lyrnn_backend *backend;
+    FILE *samples, *log;
+    lyrnn_corpus corpus;
+    lyrnn_checkpoint init; /* of --init, else zeroed */
+    lyrnn_vocab vocab;
+    int32_t *ids;    /* (N) */
+    prompt *prompts; /* (num_prefixes) */
+    lyrnn_rnn_config config;
+    lyrnn_batches batches;
+    lyrnn_model model;
+    lyrnn_trainer trainer;
+    lyrnn_generator generator;
+    float *params; /* (parameters.count) host copy for checkpoints */
+    lyrnn_run_dir run;
+    lyrnn_progress progress;
+} job;
+
+static void job_free(job *job)
+{
+    lyrnn_run_dir_close(&job->run);
+    lyrnn_generator_free(&job->generator);
+    lyrnn_trainer_free(&job->trainer);
+    lyrnn_model_free(&job->model);
+    lyrnn_vocab_free(&job->vocab);
+    lyrnn_checkpoint_free(&job->init);
+    lyrnn_corpus_free(&job->corpus);
+    if (job->prompts != NULL)
+        for (size_t i = 0; i < job->options->num_prefixes; i++)
+            free(job->prompts[i].ids);
+    free(job->prompts);
+    free(job->ids);
+    free(job->params);
+}
+
+static lyrnn_status out_of_memory(const char *what, size_t bytes)
+{
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for %s", bytes, what);
+}
+
+static lyrnn_status load_corpus(job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    if (options->num_corpus_paths == 0)
+        return lyrnn_corpus_load_sample(&job->corpus, options->newlines, options->max_chars);
+    return lyrnn_corpus_load(&job->corpus, options->corpus_paths, options->num_corpus_paths,
+                             options->newlines, options->max_chars);
+}
+
+/* The vocabulary is the initial model's where there is one, so that its rows keep their meaning. */
+static lyrnn_status make_vocab(job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    if (options->init_path == NULL) {
+        LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
+        job->config = options->model;
+        job->config.input_size = job->vocab.V;
+        return LYRNN_OK;
+    }
+    char path[4096];
+    LYRNN_TRY(lyrnn_run_dir_find_model(options->init_path, path, sizeof path));
+    LYRNN_TRY(lyrnn_checkpoint_read(&job->init, path));
+    job->config = job->init.config;
+    return lyrnn_vocab_from_chars(&job->vocab, job->init.vocab.chars, (size_t)job->init.vocab.V);
+}
+
+static lyrnn_status encode_corpus(job *job)
+{
+    size_t bytes = job->corpus.N * sizeof(int32_t);
+    job->ids = (int32_t *)malloc(bytes);
+    if (job->ids == NULL)
+        return out_of_memory("the corpus", bytes);
+    return lyrnn_vocab_encode(&job->vocab, "corpus", job->corpus.chars, job->corpus.N, job->ids);
+}
+
+static lyrnn_status encode_prefix(job *job, const char *prefix, prompt *prompt)
+{
+    char object[128];
+    snprintf(object, sizeof object, "--prefix %s", prefix);
+    lyrnn_corpus text = {0};
+    lyrnn_status status =
+        lyrnn_corpus_append_text(&text, object, prefix, strlen(prefix), job->options->newlines);
+    if (status == LYRNN_OK && text.N == 0)
+        status = lyrnn_fail(LYRNN_ERR_USAGE,
+                            "--prefix: it is empty; give at least one character to begin with");
+    if (status == LYRNN_OK) {
+        prompt->length = text.N;
+        prompt->ids =
+            (int32_t *)malloc((text.N + (size_t)job->options->pred_len) * sizeof(int32_t));
+        status = prompt->ids == NULL
+                     ? out_of_memory("a sample", text.N)
+                     : lyrnn_vocab_encode(&job->vocab, object, text.chars, text.N, prompt->ids);
+    }
+    lyrnn_corpus_free(&text);
+    return status;
+}
+
+static lyrnn_status encode_prefixes(job *job)
+{
+    size_t n = job->options->num_prefixes;
+    job->prompts = (prompt *)calloc(n + 1, sizeof(prompt));
+    if (job->prompts == NULL)
+        return out_of_memory("the prefixes", n * sizeof(prompt));
+    for (size_t i = 0; i < n; i++)
+        LYRNN_TRY(encode_prefix(job, job->options->prefixes[i], &job->prompts[i]));
+    return LYRNN_OK;
+}
+
+static lyrnn_status prepare_text(job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    LYRNN_TRY(load_corpus(job));
+    LYRNN_TRY(make_vocab(job));
+    LYRNN_TRY(encode_corpus(job));
+    LYRNN_TRY(encode_prefixes(job));
+    return lyrnn_batches_init(&job->batches, job->corpus.N, options->batch_size, options->num_steps,
+                              options->sampling, options->seed);
+}
+
+static void log_plan(const job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    const double mib = 1024.0 * 1024.0;
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, &job->config);
+    lyrnn_training_memory memory = lyrnn_training_memory_of(&job->config, &job->batches);
+    char device[256];
+    job->backend->describe(job->backend, device, sizeof device);
+    fprintf(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
+            options->num_corpus_paths == 0   ? "the sample lyrics that come with lyrnn"
+            : options->num_corpus_paths == 1 ? options->corpus_paths[0]
+                                             : "several files",
+            job->corpus.N, job->vocab.V);
+    fprintf(job->log, "model: %s, %d hidden units, %zu parameters%s%s\n",
+            lyrnn_cell_name(job->config.cell), job->config.hidden_size,
+            lyrnn_parameters_total(&parameters), options->init_path == NULL ? "" : " from ",
+            options->init_path == NULL ? "" : options->init_path);
+    fprintf(job->log, "batches: %zu an epoch of %d streams by %d steps\n", job->batches.K,
+            job->batches.B, job->batches.T);
+    fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
+    fprintf(job->log,
+            "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
+            "corpus %.1f\n",
+            (double)memory.total_bytes / mib, (double)memory.parameters_bytes / mib,
+            (double)memory.gradients_bytes / mib, (double)memory.moments_bytes / mib,
+            (double)memory.activations_bytes / mib, (double)memory.corpus_bytes / mib);
+}
+
+static lyrnn_status prepare_model(job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    LYRNN_TRY(lyrnn_model_init(&job->model, &job->config, job->backend));
+    if (options->init_path != NULL)
+        lyrnn_model_upload(&job->model, job->init.params);
+    else
+        lyrnn_model_randomise(&job->model, options->seed);
+    LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
+                                 &options->optimiser));
+    size_t longest = 1;
+    for (size_t i = 0; i < options->num_prefixes; i++)
+        if (job->prompts[i].length > longest)
+            longest = job->prompts[i].length;
+    LYRNN_TRY(
+        lyrnn_generator_init(&job->generator, &job->model, longest + (size_t)options->pred_len));
+    size_t bytes = job->model.parameters.count * sizeof(float);
+    job->params = (float *)malloc(bytes);
+    return job->params == NULL ? out_of_memory("a checkpoint", bytes) : LYRNN_OK;
+}
+
+static lyrnn_status diverged(const char *what, int64_t step, int epoch)
+{
+    return lyrnn_fail(LYRNN_ERR_DIVERGED,
+                      "training: %s at step %lld, in epoch %d; lower --lr or --clip-norm, or start "
+                      "from the last checkpoint with --init",
+                      what, (long long)step, epoch);
+}
+
+static lyrnn_status save(job *job, int epoch)
+{
+    lyrnn_model_download(&job->model, job->params);
+    /* The last update of an epoch can break the weights before any loss has seen them. */
+    for (size_t i = 0; i < job->model.parameters.count; i++)
+        if (!isfinite(job->params[i]))
+            return diverged("a weight became NaN or infinite",
+                            lyrnn_trainer_counters(&job->trainer).step, epoch);
+    return lyrnn_run_dir_save(&job->run, epoch, &job->config, &job->vocab, job->params);
+}
+
+static void write_sample(job *job, const prompt *prompt)
+{
+    size_t pred_len = (size_t)job->options->pred_len;
+    lyrnn_generate(&job->generator, prompt->ids, prompt->length, pred_len);
+    fputs(" - ", job->samples);
+    for (size_t i = 0; i < prompt->length + pred_len; i++) {
+        uint32_t c = job->vocab.chars[prompt->ids[i]];
+        char utf8[LYRNN_UTF8_MAX];
+        fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), job->samples);
+    }
+    fputc('\n', job->samples);
+}
+
+static lyrnn_status report(job *job, const lyrnn_metrics *metrics)
+{
+    char *json_line;
+    LYRNN_TRY(lyrnn_metrics_to_json(metrics, &json_line));
+    lyrnn_status status = lyrnn_run_dir_append_metrics(&job->run, json_line);
+    free(json_line);
+    if (status != LYRNN_OK)
+        return status;
+    const lyrnn_train_options *options = job->options;
+    if (metrics->epoch % options->pred_period != 0 && metrics->epoch != options->num_epochs)
+        return LYRNN_OK;
+    lyrnn_progress_clear(&job->progress);
+    fprintf(job->samples, "epoch %d, perplexity %f, time %.2f sec\n", metrics->epoch,
+            metrics->perplexity, metrics->seconds);
+    for (size_t i = 0; i < options->num_prefixes; i++)
+        write_sample(job, &job->prompts[i]);
+    if (fflush(job->samples) != 0)
+        return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
+                                        "or send them elsewhere");
+    return LYRNN_OK;
+}
+
+static lyrnn_status train_epoch(job *job, int epoch)
+{
+    int64_t before = (int64_t)job->batches.K * (epoch - 1);
+    double start = lyrnn_seconds();
+    LYRNN_TRY(lyrnn_trainer_begin_epoch(&job->trainer, (uint64_t)epoch));
+    for (size_t k = 0; k < job->batches.K; k++) {
+        lyrnn_trainer_step(&job->trainer);
+        lyrnn_progress_update(&job->progress, epoch, before + (int64_t)k + 1);
+    }
+    lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
+    double seconds = lyrnn_seconds() - start;
+    if (counters.bad_step != 0)
+        return diverged("the loss became NaN or infinite", counters.bad_step, epoch);
+    double nats_per_char = counters.loss_sum / (double)counters.loss_count;
+    lyrnn_metrics metrics = {
+        .epoch = epoch,
+        .step = counters.step,
+        .nats_per_char = nats_per_char,
+        .perplexity = exp(nats_per_char),
+        .chars_per_second = (double)counters.loss_count / seconds,
+        .seconds = seconds,
+    };
+    LYRNN_TRY(report(job, &metrics));
+    if (epoch % job->options->checkpoint_every == 0 || epoch == job->options->num_epochs)
+        return save(job, epoch);
+    return LYRNN_OK;
+}
+
+static lyrnn_status run_job(job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    LYRNN_TRY(prepare_text(job));
+    if (options->out_path != NULL)
+        LYRNN_TRY(lyrnn_run_dir_check(options->out_path, options->overwrite));
+    log_plan(job);
+    LYRNN_TRY(prepare_model(job));
+    LYRNN_TRY(lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite,
+                                   options->config_json));
+    fprintf(job->log, "run: %s\n", job->run.path);
+    if (options->num_epochs == 0)
+        return save(job, 0);
+    lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
+                        (int64_t)job->batches.K * options->num_epochs,
+                        job->batches.B * job->batches.T);
+    for (int epoch = 1; epoch <= options->num_epochs; epoch++)
+        LYRNN_TRY(train_epoch(job, epoch));
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
+                         FILE *log)
+{
+    job job = {.options = options, .backend = backend, .samples = samples, .log = log};
+    lyrnn_status status = run_job(&job);
+    if (job.progress.log != NULL)
+        lyrnn_progress_clear(&job.progress);
+    job_free(&job);
+    return status;
+}

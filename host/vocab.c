@@ -1,0 +1,174 @@
+/* Two arrays make the vocabulary: characters by id, and ids sorted by character for a binary search.
+ * The distinct characters of a text are found with one flag for each code point, 1.1 MB for a moment,
+ * so that a corpus of any length takes one pass. */
+#include "lyrnn/vocab.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+enum { NUM_CODE_POINTS = 0x110000 };
+
+static lyrnn_status fail_memory(void)
+{
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "vocabulary: no memory left for it; close other programs");
+}
+
+static int compare_chars(const void *a, const void *b, void *chars)
+{
+    uint32_t char_a = ((const uint32_t *)chars)[*(const int32_t *)a];
+    uint32_t char_b = ((const uint32_t *)chars)[*(const int32_t *)b];
+    return (char_a > char_b) - (char_a < char_b);
+}
+
+static lyrnn_status check_chars(const uint32_t *chars, size_t V)
+{
+    if (V < 1 || V > NUM_CODE_POINTS)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "its vocabulary has %zu characters; use a file that lyrnn wrote", V);
+    for (size_t i = 0; i < V; i++)
+        if (chars[i] >= NUM_CODE_POINTS || (chars[i] >= 0xD800 && chars[i] <= 0xDFFF))
+            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                              "its vocabulary has U+%04X, which is no character; use a file that "
+                              "lyrnn wrote",
+                              (unsigned)chars[i]);
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_vocab_from_chars(lyrnn_vocab *vocab, const uint32_t *chars, size_t V)
+{
+    *vocab = (lyrnn_vocab){0};
+    LYRNN_TRY(check_chars(chars, V));
+    vocab->V = (int)V;
+    vocab->chars = malloc(V * sizeof *vocab->chars);
+    vocab->by_char = malloc(V * sizeof *vocab->by_char);
+    if (!vocab->chars || !vocab->by_char) {
+        lyrnn_vocab_free(vocab);
+        return fail_memory();
+    }
+    memcpy(vocab->chars, chars, V * sizeof *chars);
+    for (int32_t id = 0; id < vocab->V; id++)
+        vocab->by_char[id] = id;
+    qsort_r(vocab->by_char, V, sizeof *vocab->by_char, compare_chars, vocab->chars);
+    for (size_t i = 1; i < V; i++) {
+        uint32_t c = chars[vocab->by_char[i]];
+        if (c == chars[vocab->by_char[i - 1]]) {
+            lyrnn_vocab_free(vocab);
+            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                              "its vocabulary has U+%04X twice; use a file that lyrnn wrote",
+                              (unsigned)c);
+        }
+    }
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_vocab_from_corpus(lyrnn_vocab *vocab, const lyrnn_corpus *corpus)
+{
+    LYRNN_CHECK(corpus->N > 0);
+    *vocab = (lyrnn_vocab){0};
+    bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
+    uint32_t *chars = malloc(NUM_CODE_POINTS * sizeof *chars);
+    lyrnn_status status = seen && chars ? LYRNN_OK : fail_memory();
+    if (status == LYRNN_OK) {
+        for (size_t i = 0; i < corpus->N; i++) {
+            LYRNN_CHECK(corpus->chars[i] < NUM_CODE_POINTS);
+            seen[corpus->chars[i]] = true;
+        }
+        size_t V = 0;
+        for (uint32_t c = 0; c < NUM_CODE_POINTS; c++)
+            if (seen[c])
+                chars[V++] = c;
+        status = lyrnn_vocab_from_chars(vocab, chars, V);
+    }
+    free(chars);
+    free(seen);
+    return status;
+}
+
+int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c)
+{
+    int low = 0;
+    int high = vocab->V;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        int32_t id = vocab->by_char[middle];
+        if (vocab->chars[id] == c)
+            return id;
+        if (vocab->chars[id] < c)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+/* Names a character: 好 (U+597D). One that would not show, such as a newline, by its code point alone. */
+static size_t name_char(char *name, size_t size, uint32_t c)
+{
+    char utf8[LYRNN_UTF8_MAX];
+    bool shows = utf8proc_charwidth((utf8proc_int32_t)c) > 0 &&
+                 utf8proc_category((utf8proc_int32_t)c) != UTF8PROC_CATEGORY_ZS;
+    int length = shows ? snprintf(name, size, "%.*s (U+%04X)", (int)lyrnn_utf8_encode(c, utf8),
+                                  utf8, (unsigned)c)
+                       : snprintf(name, size, "U+%04X", (unsigned)c);
+    return (size_t)length;
+}
+
+static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
+                                 const uint32_t *chars, size_t N)
+{
+    /* The list leaves room in the error text for what stands around it. */
+    enum { LIST_BYTES = 640, NAME_BYTES = 24 };
+    char list[LIST_BYTES];
+    size_t length = 0;
+    size_t num_unknown = 0;
+    size_t num_unnamed = 0;
+    bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
+    if (!seen)
+        return fail_memory();
+    for (size_t i = 0; i < N; i++) {
+        LYRNN_CHECK(chars[i] < NUM_CODE_POINTS);
+        if (seen[chars[i]] || lyrnn_vocab_id(vocab, chars[i]) >= 0)
+            continue;
+        seen[chars[i]] = true;
+        if (num_unknown++ > 0 && length + NAME_BYTES < LIST_BYTES)
+            length += (size_t)snprintf(list + length, LIST_BYTES - length, ", ");
+        if (length + NAME_BYTES < LIST_BYTES)
+            length += name_char(list + length, LIST_BYTES - length, chars[i]);
+        else
+            num_unnamed++;
+    }
+    free(seen);
+    char more[40] = "";
+    if (num_unnamed > 0)
+        snprintf(more, sizeof more, " and %zu more", num_unnamed);
+    return lyrnn_fail(LYRNN_ERR_UNKNOWN_CHAR,
+                      "%s: unknown character%s %s%s; use those of the text that the model learnt",
+                      object, num_unknown > 1 ? "s" : "", list, more);
+}
+
+lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
+                                size_t N, int32_t *ids)
+{
+    for (size_t i = 0; i < N; i++) {
+        ids[i] = lyrnn_vocab_id(vocab, chars[i]);
+        if (ids[i] < 0)
+            return fail_unknown(vocab, object, chars, N);
+    }
+    return LYRNN_OK;
+}
+
+size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX])
+{
+    return (size_t)utf8proc_encode_char((utf8proc_int32_t)c, (utf8proc_uint8_t *)utf8);
+}
+
+void lyrnn_vocab_free(lyrnn_vocab *vocab)
+{
+    free(vocab->chars);
+    free(vocab->by_char);
+    *vocab = (lyrnn_vocab){0};
+}

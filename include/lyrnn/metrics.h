@@ -1,0 +1,29 @@
+/* What training reports of an epoch. */
+#ifndef LYRNN_METRICS_H
+#define LYRNN_METRICS_H
+
+#include <stdint.h>
+
+#include "lyrnn/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    int epoch;    /* counted from 1 */
+    int64_t step; /* optimiser steps since the start */
+    double nats_per_char;
+    double perplexity; /* exp(nats_per_char) */
+    double chars_per_second;
+    double seconds; /* of the epoch's steps */
+} lyrnn_metrics;
+
+/* One line of metrics.jsonl, without newline, to be freed. A perplexity beyond a double's range becomes
+ * null. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_metrics_to_json(const lyrnn_metrics *metrics, char **json_line);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
