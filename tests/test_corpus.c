@@ -1,0 +1,580 @@
+/* Text to code points: newline forms, byte order marks, every way in which bytes fail to be UTF-8, and
+ * what loading several files adds. Each test works in a directory of its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uchar.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lyrnn/corpus.h"
+
+#define BOM "\xEF\xBB\xBF"
+
+/* A string literal and its length; a literal may hold NUL. */
+#define BYTES(literal) literal, sizeof(literal) - 1
+#define CHARS(literal) literal, sizeof(literal) / sizeof *(literal)-1
+
+typedef struct {
+    char directory[32];
+    char first[48], second[48]; /* files in it, which a test may write */
+} files;
+
+static int make_directory(void **state)
+{
+    files *f = calloc(1, sizeof *f);
+    if (!f)
+        return -1;
+    strcpy(f->directory, "/tmp/lyrnn-corpus-XXXXXX");
+    if (!mkdtemp(f->directory))
+        return -1;
+    snprintf(f->first, sizeof f->first, "%s/first.txt", f->directory);
+    snprintf(f->second, sizeof f->second, "%s/second.txt", f->directory);
+    *state = f;
+    return 0;
+}
+
+static int remove_directory(void **state)
+{
+    files *f = *state;
+    unlink(f->first);
+    unlink(f->second);
+    int result = rmdir(f->directory);
+    free(f);
+    return result;
+}
+
+static void write_file(const char *path, const char *bytes, size_t num_bytes)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, num_bytes, file), num_bytes);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void assert_chars(const lyrnn_corpus *corpus, const char32_t *chars, size_t N)
+{
+    assert_int_equal(corpus->N, N);
+    if (N > 0)
+        assert_memory_equal(corpus->chars, chars, N * sizeof *chars);
+}
+
+static void assert_empty(const lyrnn_corpus *corpus)
+{
+    assert_null(corpus->chars);
+    assert_int_equal(corpus->N, 0);
+}
+
+/* Appends from a copy without a byte to spare, so that a sanitizer sees a read beyond it. */
+static lyrnn_status append(lyrnn_corpus *corpus, const char *bytes, size_t num_bytes,
+                           lyrnn_newlines newlines)
+{
+    char *copy = malloc(num_bytes > 0 ? num_bytes : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, num_bytes);
+    lyrnn_status status = lyrnn_corpus_append_text(corpus, "lyrics.txt", copy, num_bytes, newlines);
+    free(copy);
+    return status;
+}
+
+static void assert_decodes(const char *bytes, size_t num_bytes, lyrnn_newlines newlines,
+                           const char32_t *chars, size_t N)
+{
+    lyrnn_corpus corpus = {0};
+    assert_int_equal(append(&corpus, bytes, num_bytes, newlines), LYRNN_OK);
+    assert_chars(&corpus, chars, N);
+    lyrnn_corpus_free(&corpus);
+}
+
+static void assert_keeps(const char *bytes, size_t num_bytes, const char32_t *chars, size_t N)
+{
+    assert_decodes(bytes, num_bytes, LYRNN_NEWLINES_KEEP, chars, N);
+}
+
+static void assert_rejected(const char *bytes, size_t num_bytes, const char *error_text)
+{
+    lyrnn_corpus corpus = {0};
+    assert_int_equal(append(&corpus, bytes, num_bytes, LYRNN_NEWLINES_KEEP), LYRNN_ERR_CORPUS);
+    assert_string_equal(lyrnn_error_text(), error_text);
+    assert_int_equal(corpus.N, 0);
+    lyrnn_corpus_free(&corpus);
+}
+
+static void utf8_of_each_length_decodes_to_code_points(void **state)
+{
+    (void)state;
+    assert_keeps(BYTES("ab"), CHARS(U"ab"));
+    assert_keeps(BYTES("é分😀"), CHARS(U"\u00E9\u5206\U0001F600"));
+}
+
+static void the_first_and_last_character_of_each_length_are_text(void **state)
+{
+    (void)state;
+    static const char32_t limits[] = {0x01,   0x7F,   0x80,   0x7FF,   0x800,
+                                      0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF};
+    assert_keeps(BYTES("\x01\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBF"
+                       "\xF0\x90\x80\x80\xF4\x8F\xBF\xBF"),
+                 limits, sizeof limits / sizeof *limits);
+}
+
+static void lf_is_a_newline(void **state)
+{
+    (void)state;
+    assert_keeps(BYTES("a\nb\n\n"), CHARS(U"a\nb\n\n"));
+}
+
+static void crlf_is_one_newline(void **state)
+{
+    (void)state;
+    assert_keeps(BYTES("a\r\nb\r\n\r\n"), CHARS(U"a\nb\n\n"));
+}
+
+static void lone_cr_is_one_newline(void **state)
+{
+    (void)state;
+    assert_keeps(BYTES("a\rb\r\rc\r"), CHARS(U"a\nb\n\nc\n"));
+}
+
+static void mixed_newlines_each_count_once(void **state)
+{
+    (void)state;
+    assert_keeps(BYTES("a\r\r\nb\n\rc\n\r\n"), CHARS(U"a\n\nb\n\nc\n\n"));
+}
+
+static void newlines_become_one_space_each_on_request(void **state)
+{
+    (void)state;
+    assert_decodes(BYTES("a\nb\r\nc\rd\n\n"), LYRNN_NEWLINES_SPACE, CHARS(U"a b c d  "));
+}
+
+static void other_unicode_line_separators_stay_themselves(void **state)
+{
+    (void)state;
+    assert_decodes(BYTES("a\xC2\x85\xE2\x80\xA8\t"), LYRNN_NEWLINES_SPACE, CHARS(U"a\x85\u2028\t"));
+}
+
+static void byte_order_mark_is_dropped_at_the_start_alone(void **state)
+{
+    (void)state;
+    assert_keeps(BYTES(BOM "a" BOM), CHARS(U"a\uFEFF"));
+    assert_keeps(BYTES(BOM BOM "a"), CHARS(U"\uFEFFa"));
+    assert_keeps(BYTES(BOM), CHARS(U""));
+}
+
+static void empty_text_appends_nothing(void **state)
+{
+    (void)state;
+    assert_keeps(BYTES(""), CHARS(U""));
+}
+
+static void texts_append_one_after_the_other(void **state)
+{
+    (void)state;
+    lyrnn_corpus corpus = {0};
+    assert_int_equal(append(&corpus, BYTES("分"), LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_int_equal(append(&corpus, BYTES(""), LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_int_equal(append(&corpus, BYTES("开"), LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_chars(&corpus, CHARS(U"分开"));
+    lyrnn_corpus_free(&corpus);
+}
+
+static void failed_append_keeps_what_was_there(void **state)
+{
+    (void)state;
+    lyrnn_corpus corpus = {0};
+    assert_int_equal(append(&corpus, BYTES("ab"), LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_int_equal(append(&corpus, BYTES("cd\xFF"), LYRNN_NEWLINES_KEEP), LYRNN_ERR_CORPUS);
+    assert_chars(&corpus, CHARS(U"ab"));
+    lyrnn_corpus_free(&corpus);
+}
+
+static void each_kind_of_invalid_utf8_is_rejected_with_its_byte_offset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *what, *bytes;
+    } cases[] = {
+        {"continuation byte alone", "\x80"},
+        {"last continuation byte alone", "\xBF"},
+        {"overlong /", "\xC0\xAF"},
+        {"overlong NUL", "\xC0\x80"},
+        {"overlong U+007F", "\xC1\xBF"},
+        {"overlong in 3 bytes", "\xE0\x80\xAF"},
+        {"overlong U+07FF", "\xE0\x9F\xBF"},
+        {"overlong in 4 bytes", "\xF0\x80\x80\xAF"},
+        {"overlong U+FFFF", "\xF0\x8F\xBF\xBF"},
+        {"first surrogate", "\xED\xA0\x80"},
+        {"last surrogate", "\xED\xBF\xBF"},
+        {"surrogate pair (CESU-8)", "\xED\xA0\xBD\xED\xB8\x80"},
+        {"U+110000", "\xF4\x90\x80\x80"},
+        {"lead byte F5", "\xF5\x80\x80\x80"},
+        {"5 bytes", "\xF8\x88\x80\x80\x80"},
+        {"6 bytes", "\xFC\x84\x80\x80\x80\x80"},
+        {"FE", "\xFE"},
+        {"FF", "\xFF"},
+        {"2 bytes cut short by the end", "\xC3"},
+        {"3 bytes cut short by the end", "\xE5\x88"},
+        {"4 bytes cut short by the end", "\xF0\x9F\x98"},
+        {"2 bytes cut short by a letter", "\xC3"
+                                          "a"},
+        {"3 bytes cut short by a letter", "\xE5\x88"
+                                          "a"},
+        {"4 bytes cut short by a letter", "\xF0\x9F\x98"
+                                          "a"},
+        {"second byte cut short by another character", "\xE5\xE5\x88\x86"},
+        {"GBK", "\xB7\xD6\xBF\xAA"},
+        {"Latin-1", "\xE9 "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[32];
+        int length = snprintf(text, sizeof text, "a\r\n分%s", cases[i].bytes);
+        lyrnn_corpus corpus = {0};
+        if (append(&corpus, text, (size_t)length, LYRNN_NEWLINES_KEEP) != LYRNN_ERR_CORPUS)
+            fail_msg("accepted: %s", cases[i].what);
+        if (!strstr(lyrnn_error_text(), "lyrics.txt: byte 6 is not UTF-8; "))
+            fail_msg("%s: %s", cases[i].what, lyrnn_error_text());
+        lyrnn_corpus_free(&corpus);
+    }
+}
+
+static void invalid_utf8_error_says_how_to_convert(void **state)
+{
+    (void)state;
+    assert_rejected(BYTES("\xFF\xFE"
+                          "a"),
+                    "lyrics.txt: byte 0 is not UTF-8; convert the text, "
+                    "for example with iconv -t UTF-8");
+}
+
+static void byte_offsets_count_the_byte_order_mark(void **state)
+{
+    (void)state;
+    assert_rejected(BYTES(BOM "a\x80"), "lyrics.txt: byte 4 is not UTF-8; convert the text, "
+                                        "for example with iconv -t UTF-8");
+}
+
+static void nul_is_rejected_with_its_byte_offset(void **state)
+{
+    (void)state;
+    assert_rejected(BYTES("分\0a"),
+                    "lyrics.txt: byte 3 is NUL, which no text holds; name a text in UTF-8");
+}
+
+static void text_larger_than_any_memory_is_a_memory_error(void **state)
+{
+    (void)state;
+    lyrnn_corpus corpus = {0};
+    assert_int_equal(
+        lyrnn_corpus_append_text(&corpus, "huge.txt", "a", SIZE_MAX / 4 + 1, LYRNN_NEWLINES_KEEP),
+        LYRNN_ERR_MEMORY);
+    assert_non_null(strstr(lyrnn_error_text(), "huge.txt: "));
+    assert_empty(&corpus);
+
+    assert_int_equal(append(&corpus, BYTES("a"), LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_int_equal(
+        lyrnn_corpus_append_text(&corpus, "huge.txt", "a", SIZE_MAX / 4, LYRNN_NEWLINES_KEEP),
+        LYRNN_ERR_MEMORY);
+    assert_chars(&corpus, CHARS(U"a"));
+    lyrnn_corpus_free(&corpus);
+}
+
+static void assert_loads(const files *f, size_t num_files, lyrnn_newlines newlines,
+                         size_t max_chars, const char32_t *chars, size_t N)
+{
+    const char *paths[] = {f->first, f->second};
+    lyrnn_corpus corpus;
+    assert_int_equal(lyrnn_corpus_load(&corpus, paths, num_files, newlines, max_chars), LYRNN_OK);
+    assert_chars(&corpus, chars, N);
+    lyrnn_corpus_free(&corpus);
+}
+
+static void assert_load_fails(const files *f, size_t num_files, size_t max_chars,
+                              lyrnn_status status, const char *error_text)
+{
+    const char *paths[] = {f->first, f->second};
+    lyrnn_corpus corpus;
+    assert_int_equal(lyrnn_corpus_load(&corpus, paths, num_files, LYRNN_NEWLINES_KEEP, max_chars),
+                     status);
+    assert_string_equal(lyrnn_error_text(), error_text);
+    assert_empty(&corpus);
+}
+
+static void one_file_loads_as_it_is(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("分开\n不分"));
+    assert_loads(f, 1, LYRNN_NEWLINES_KEEP, 0, CHARS(U"分开\n不分"));
+}
+
+static void files_load_in_order(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("b\n"));
+    write_file(f->second, BYTES("a\n"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 0, CHARS(U"b\na\n"));
+}
+
+static void file_without_final_newline_gets_one_before_the_next_file(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("ab"));
+    write_file(f->second, BYTES("cd"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 0, CHARS(U"ab\ncd"));
+    assert_loads(f, 2, LYRNN_NEWLINES_SPACE, 0, CHARS(U"ab cd"));
+}
+
+static void file_with_final_newline_of_any_form_gets_no_second_one(void **state)
+{
+    files *f = *state;
+    static const char *const texts[] = {"ab\n", "ab\r\n", "ab\r"};
+    write_file(f->second, BYTES("cd"));
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        write_file(f->first, texts[i], strlen(texts[i]));
+        assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 0, CHARS(U"ab\ncd"));
+        assert_loads(f, 2, LYRNN_NEWLINES_SPACE, 0, CHARS(U"ab cd"));
+    }
+}
+
+static void final_space_is_no_final_newline(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("ab "));
+    write_file(f->second, BYTES("cd"));
+    assert_loads(f, 2, LYRNN_NEWLINES_SPACE, 0, CHARS(U"ab  cd"));
+}
+
+static void byte_order_mark_of_each_file_is_dropped(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES(BOM "ab\n"));
+    write_file(f->second, BYTES(BOM "cd"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 0, CHARS(U"ab\ncd"));
+}
+
+static void cr_and_lf_in_different_files_are_two_newlines(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("a\r"));
+    write_file(f->second, BYTES("\nb"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 0, CHARS(U"a\n\nb"));
+}
+
+static void max_chars_counts_characters_across_files(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("分开"));
+    write_file(f->second, BYTES("不分"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 2, CHARS(U"分开"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 3, CHARS(U"分开\n"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 4, CHARS(U"分开\n不"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 5, CHARS(U"分开\n不分"));
+    assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 6, CHARS(U"分开\n不分"));
+}
+
+static void file_larger_than_the_read_buffer_loads_whole(void **state)
+{
+    files *f = *state;
+    static const size_t sizes[] = {65535, 65536, 65537, 131072, 300001};
+    char *bytes = malloc(300001);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < 300001; i++)
+        bytes[i] = (char)('a' + i % 23);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const char *paths[] = {f->first};
+        lyrnn_corpus corpus;
+        write_file(f->first, bytes, sizes[s]);
+        assert_int_equal(lyrnn_corpus_load(&corpus, paths, 1, LYRNN_NEWLINES_KEEP, 0), LYRNN_OK);
+        assert_int_equal(corpus.N, sizes[s]);
+        for (size_t i = 0; i < corpus.N; i++)
+            assert_int_equal(corpus.chars[i], bytes[i]);
+        lyrnn_corpus_free(&corpus);
+    }
+    free(bytes);
+}
+
+static void missing_file_is_an_error_that_names_it(void **state)
+{
+    files *f = *state;
+    char expected[160];
+    snprintf(expected, sizeof expected,
+             "%s: cannot be opened: No such file or directory; name a text file", f->second);
+    write_file(f->first, BYTES("ab"));
+    assert_load_fails(f, 2, 0, LYRNN_ERR_IO, expected);
+}
+
+static void directory_is_an_error_that_names_it(void **state)
+{
+    files *f = *state;
+    char expected[160];
+    snprintf(expected, sizeof expected, "%s: cannot be read: Is a directory; name a text file",
+             f->directory);
+    const char *paths[] = {f->directory};
+    lyrnn_corpus corpus;
+    assert_int_equal(lyrnn_corpus_load(&corpus, paths, 1, LYRNN_NEWLINES_KEEP, 0), LYRNN_ERR_IO);
+    assert_string_equal(lyrnn_error_text(), expected);
+    assert_empty(&corpus);
+}
+
+static void empty_file_is_an_error_that_names_it(void **state)
+{
+    files *f = *state;
+    char expected[160];
+    snprintf(expected, sizeof expected, "%s: is empty; name a file with text in it", f->second);
+    write_file(f->first, BYTES("ab"));
+    write_file(f->second, BYTES(""));
+    assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
+    write_file(f->second, BYTES(BOM));
+    assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
+}
+
+static void invalid_utf8_in_the_second_file_names_it_and_its_own_offset(void **state)
+{
+    files *f = *state;
+    char expected[160];
+    snprintf(expected, sizeof expected,
+             "%s: byte 1 is not UTF-8; convert the text, for example with iconv -t UTF-8",
+             f->second);
+    write_file(f->first, BYTES("abcdef"));
+    write_file(f->second, BYTES("a\xFF"));
+    assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
+    /* Even where max_chars would not reach it. */
+    assert_load_fails(f, 2, 3, LYRNN_ERR_CORPUS, expected);
+}
+
+static void one_distinct_character_is_an_error(void **state)
+{
+    files *f = *state;
+    const char *expected = "corpus: has one distinct character, U+5206, and nothing to learn; "
+                           "bring a text with two or more";
+    write_file(f->first, BYTES("分分分"));
+    assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS, expected);
+    write_file(f->first, BYTES("分"));
+    assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS, expected);
+}
+
+static void newlines_alone_are_one_distinct_character(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("\r\n\n\r"));
+    assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS,
+                      "corpus: has one distinct character, U+000A, and nothing to learn; bring a "
+                      "text with two or more");
+}
+
+static void one_distinct_character_within_max_chars_is_an_error(void **state)
+{
+    files *f = *state;
+    write_file(f->first, BYTES("aab"));
+    assert_load_fails(f, 1, 2, LYRNN_ERR_CORPUS,
+                      "corpus: has one distinct character, U+0061, and nothing to learn; bring a "
+                      "text with two or more, or raise --max-chars");
+    assert_loads(f, 1, LYRNN_NEWLINES_KEEP, 3, CHARS(U"aab"));
+}
+
+static size_t count_char(const lyrnn_corpus *corpus, uint32_t c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < corpus->N; i++)
+        count += corpus->chars[i] == c;
+    return count;
+}
+
+static void sample_loads_under_the_same_rules(void **state)
+{
+    (void)state;
+    lyrnn_corpus kept, spaced, cut;
+    assert_int_equal(lyrnn_corpus_load_sample(&kept, LYRNN_NEWLINES_KEEP, 0), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_sample(&spaced, LYRNN_NEWLINES_SPACE, 0), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_sample(&cut, LYRNN_NEWLINES_KEEP, 100), LYRNN_OK);
+
+    size_t newlines = count_char(&kept, '\n');
+    assert_true(newlines > 0);
+    assert_int_equal(spaced.N, kept.N);
+    assert_int_equal(count_char(&spaced, '\n'), 0);
+    assert_int_equal(count_char(&spaced, ' '), count_char(&kept, ' ') + newlines);
+    assert_chars(&cut, kept.chars, 100);
+
+    lyrnn_corpus_free(&kept);
+    lyrnn_corpus_free(&spaced);
+    lyrnn_corpus_free(&cut);
+}
+
+static void sample_fills_a_default_batch(void **state)
+{
+    (void)state;
+    lyrnn_corpus corpus;
+    assert_int_equal(lyrnn_corpus_load_sample(&corpus, LYRNN_NEWLINES_KEEP, 0), LYRNN_OK);
+    assert_true(corpus.N >= 32 * (35 + 1));
+    lyrnn_corpus_free(&corpus);
+}
+
+static void sample_cut_to_one_character_is_an_error(void **state)
+{
+    (void)state;
+    lyrnn_corpus corpus;
+    assert_int_equal(lyrnn_corpus_load_sample(&corpus, LYRNN_NEWLINES_KEEP, 1), LYRNN_ERR_CORPUS);
+    assert_non_null(strstr(lyrnn_error_text(), "raise --max-chars"));
+    assert_empty(&corpus);
+}
+
+static void free_takes_a_zeroed_corpus_and_leaves_one(void **state)
+{
+    (void)state;
+    lyrnn_corpus corpus = {0};
+    lyrnn_corpus_free(&corpus);
+    assert_int_equal(append(&corpus, BYTES("ab"), LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    lyrnn_corpus_free(&corpus);
+    assert_empty(&corpus);
+    lyrnn_corpus_free(&corpus);
+}
+
+#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(utf8_of_each_length_decodes_to_code_points),
+        cmocka_unit_test(the_first_and_last_character_of_each_length_are_text),
+        cmocka_unit_test(lf_is_a_newline),
+        cmocka_unit_test(crlf_is_one_newline),
+        cmocka_unit_test(lone_cr_is_one_newline),
+        cmocka_unit_test(mixed_newlines_each_count_once),
+        cmocka_unit_test(newlines_become_one_space_each_on_request),
+        cmocka_unit_test(other_unicode_line_separators_stay_themselves),
+        cmocka_unit_test(byte_order_mark_is_dropped_at_the_start_alone),
+        cmocka_unit_test(empty_text_appends_nothing),
+        cmocka_unit_test(texts_append_one_after_the_other),
+        cmocka_unit_test(failed_append_keeps_what_was_there),
+        cmocka_unit_test(each_kind_of_invalid_utf8_is_rejected_with_its_byte_offset),
+        cmocka_unit_test(invalid_utf8_error_says_how_to_convert),
+        cmocka_unit_test(byte_offsets_count_the_byte_order_mark),
+        cmocka_unit_test(nul_is_rejected_with_its_byte_offset),
+        cmocka_unit_test(text_larger_than_any_memory_is_a_memory_error),
+        IN_DIRECTORY(one_file_loads_as_it_is),
+        IN_DIRECTORY(files_load_in_order),
+        IN_DIRECTORY(file_without_final_newline_gets_one_before_the_next_file),
+        IN_DIRECTORY(file_with_final_newline_of_any_form_gets_no_second_one),
+        IN_DIRECTORY(final_space_is_no_final_newline),
+        IN_DIRECTORY(byte_order_mark_of_each_file_is_dropped),
+        IN_DIRECTORY(cr_and_lf_in_different_files_are_two_newlines),
+        IN_DIRECTORY(max_chars_counts_characters_across_files),
+        IN_DIRECTORY(file_larger_than_the_read_buffer_loads_whole),
+        IN_DIRECTORY(missing_file_is_an_error_that_names_it),
+        IN_DIRECTORY(directory_is_an_error_that_names_it),
+        IN_DIRECTORY(empty_file_is_an_error_that_names_it),
+        IN_DIRECTORY(invalid_utf8_in_the_second_file_names_it_and_its_own_offset),
+        IN_DIRECTORY(one_distinct_character_is_an_error),
+        IN_DIRECTORY(newlines_alone_are_one_distinct_character),
+        IN_DIRECTORY(one_distinct_character_within_max_chars_is_an_error),
+        cmocka_unit_test(sample_loads_under_the_same_rules),
+        cmocka_unit_test(sample_fills_a_default_batch),
+        cmocka_unit_test(sample_cut_to_one_character_is_an_error),
+        cmocka_unit_test(free_takes_a_zeroed_corpus_and_leaves_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
