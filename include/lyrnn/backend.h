@@ -215,6 +215,10 @@ void lyrnn_backend_close(lyrnn_backend *backend);
 /* The CPU backend; num_threads as above. Its threads and GEMMs are the process's, so one at a time. */
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend);
 
+/* The CUDA backend on device number `device`. LYRNN_ERR_UNSUPPORTED says why when it cannot be had: no
+ * device, a driver too old. Only in builds with the CUDA toolkit. */
+lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_backend *backend);
+
 #ifdef __cplusplus
 }
 #endif

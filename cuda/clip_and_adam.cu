@@ -1,0 +1,78 @@
+/* Global-norm clipping and Adam over the flat buffers in two kernels: the first leaves a fixed number of
+ * partial sums of squares and counts the step, the second adds them up in every block and updates. The
+ * norm never visits the host. */
+#include "cuda.cuh"
+
+#include <math.h>
+
+#include "reduce.cuh"
+
+enum { ADAM_THREADS = 256 };
+static_assert(ADAM_THREADS == LYRNN_CUDA_NORM_PARTS, "a thread a part");
+
+typedef struct {
+    lyrnn_clip_and_adam_args adam;
+    double *parts; /* (LYRNN_CUDA_NORM_PARTS) */
+} clip_and_adam_args;
+
+struct add_doubles {
+    __device__ double operator()(double a, double b) const { return a + b; }
+};
+
+__global__ void __launch_bounds__(ADAM_THREADS) norm_parts_kernel(clip_and_adam_args args)
+{
+    LYRNN_DYNAMIC_SHARED(double, scratch); /* (32) */
+    double sum = 0.0;
+    size_t stride = (size_t)gridDim.x * ADAM_THREADS;
+    for (size_t i = (size_t)blockIdx.x * ADAM_THREADS + threadIdx.x; i < args.adam.count; i += stride)
+        sum += (double)args.adam.grads[i] * (double)args.adam.grads[i];
+    sum = block_reduce(sum, scratch, add_doubles());
+    if (threadIdx.x != 0)
+        return;
+    args.parts[blockIdx.x] = sum;
+    if (blockIdx.x == 0)
+        args.adam.counters->step++;
+}
+
+/* What gradients are multiplied by so that their norm is at most clip_norm. */
+__device__ float clip_scale(const clip_and_adam_args &args, double *scratch)
+{
+    double norm = sqrt(block_reduce(args.parts[threadIdx.x], scratch, add_doubles()));
+    double clip_norm = (double)args.adam.clip_norm;
+    return clip_norm > 0.0 && norm > clip_norm ? (float)(clip_norm / norm) : 1.0f;
+}
+
+__global__ void __launch_bounds__(ADAM_THREADS) adam_kernel(clip_and_adam_args args)
+{
+    LYRNN_DYNAMIC_SHARED(double, scratch); /* (32) */
+    const lyrnn_clip_and_adam_args &adam = args.adam;
+    float scale = clip_scale(args, scratch);
+    double t = (double)adam.counters->step;
+    float beta1 = (float)adam.beta1, beta2 = (float)adam.beta2;
+    float rest1 = (float)(1.0 - adam.beta1), rest2 = (float)(1.0 - adam.beta2);
+    float step_size = (float)((double)*adam.learning_rate / (1.0 - pow(adam.beta1, t)));
+    float v_scale = (float)(1.0 / sqrt(1.0 - pow(adam.beta2, t)));
+    float epsilon = (float)adam.epsilon;
+    size_t stride = (size_t)gridDim.x * ADAM_THREADS;
+    for (size_t i = (size_t)blockIdx.x * ADAM_THREADS + threadIdx.x; i < adam.count; i += stride) {
+        float g = adam.grads[i] * scale;
+        float m = beta1 * adam.m[i] + rest1 * g;
+        float v = beta2 * adam.v[i] + rest2 * (g * g);
+        adam.m[i] = m;
+        adam.v[i] = v;
+        adam.params[i] -= step_size * m / (sqrtf(v) * v_scale + epsilon);
+    }
+}
+
+extern "C" void lyrnn_cuda_clip_and_adam(lyrnn_backend *self, const lyrnn_clip_and_adam_args *args)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    clip_and_adam_args with_parts = {*args, state->norm_parts};
+    const size_t scratch_bytes = LYRNN_WARP * sizeof(double);
+    unsigned blocks = lyrnn_cuda_blocks(args->count, ADAM_THREADS);
+    unsigned resident = 8u * (unsigned)state->properties.multiProcessorCount;
+    lyrnn_cuda_launch(self, norm_parts_kernel, dim3(LYRNN_CUDA_NORM_PARTS), ADAM_THREADS,
+                      scratch_bytes, with_parts);
+    lyrnn_cuda_launch(self, adam_kernel, dim3(blocks < resident ? blocks : resident), ADAM_THREADS,
+                      scratch_bytes, with_parts);
+}

@@ -1,0 +1,92 @@
+/* What the files of the CUDA backend share: its state, checked calls, launches and GEMM.
+ *
+ * A failed call is a fault of the device or of this code: it names itself and aborts. Kernels take the
+ * operation's argument struct by value; every launch goes through one function, on the one stream. */
+#ifndef LYRNN_CUDA_CUH
+#define LYRNN_CUDA_CUH
+
+#include <cublas_v2.h>
+#include <cuda_runtime.h>
+
+#include "dynamic_shared.cuh"
+#include "lyrnn/backend.h"
+
+enum { LYRNN_CUDA_NORM_PARTS = 256 };
+
+/* Which path the recurrence takes; tests force one by the environment variable LYRNN_DEBUG_RECURRENCE. */
+typedef enum {
+    LYRNN_RECURRENCE_BY_COST,
+    LYRNN_RECURRENCE_BY_STEPS,
+    LYRNN_RECURRENCE_RESIDENT
+} lyrnn_recurrence_path;
+
+/* The backend's state, one a process and device. */
+typedef struct {
+    int device;
+    cudaDeviceProp properties;
+    cudaStream_t stream;
+    cublasHandle_t cublas;
+    void *cublas_workspace;
+    lyrnn_recurrence_path recurrence_path;
+    double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of clip_and_adam */
+    /* the step being recorded: run once to warm the libraries up, captured the second time, then replayed */
+    void (*step_body)(void *);
+    void *step_context;
+    int step_runs;
+    cudaGraphExec_t step_graph;
+} lyrnn_cuda_state;
+
+#define LYRNN_CUDA_DECLARE(name)                                                                   \
+    extern "C" void lyrnn_cuda_##name(lyrnn_backend *self, const lyrnn_##name##_args *args);
+LYRNN_COMPUTE_OPERATIONS(LYRNN_CUDA_DECLARE)
+#undef LYRNN_CUDA_DECLARE
+
+[[noreturn]] void lyrnn_cuda_fault(const char *call, const char *reason, const char *file, int line);
+
+#define LYRNN_CUDA_CHECK(call)                                                                     \
+    do {                                                                                           \
+        cudaError_t lyrnn_error = (call);                                                          \
+        if (lyrnn_error != cudaSuccess)                                                            \
+            lyrnn_cuda_fault(#call, cudaGetErrorString(lyrnn_error), __FILE__, __LINE__);          \
+    } while (0)
+
+#define LYRNN_CUBLAS_CHECK(call)                                                                   \
+    do {                                                                                           \
+        cublasStatus_t lyrnn_error = (call);                                                       \
+        if (lyrnn_error != CUBLAS_STATUS_SUCCESS)                                                  \
+            lyrnn_cuda_fault(#call, cublasGetStatusString(lyrnn_error), __FILE__, __LINE__);       \
+    } while (0)
+
+static inline lyrnn_cuda_state *lyrnn_cuda_state_of(lyrnn_backend *self)
+{
+    return (lyrnn_cuda_state *)self->state;
+}
+
+/* Blocks of `threads` that cover count items. */
+static inline unsigned lyrnn_cuda_blocks(size_t count, unsigned threads)
+{
+    return (unsigned)((count + threads - 1) / threads);
+}
+
+/* Queues kernel(args) on the stream. */
+template <typename Args>
+void lyrnn_cuda_launch(lyrnn_backend *self, void (*kernel)(Args), dim3 grid, unsigned threads,
+                       size_t shared_bytes, const Args &args)
+{
+    cudaLaunchConfig_t config = {};
+    config.gridDim = grid;
+    config.blockDim = dim3(threads);
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = lyrnn_cuda_state_of(self)->stream;
+    LYRNN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, args));
+}
+
+/* c (M,N) = op(a) (M,K) op(b) (K,N) + beta c, row-major; ld is the length of a stored row. */
+void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, int M, int N, int K,
+                     const float *a, int lda, const float *b, int ldb, float beta, float *c,
+                     int ldc);
+
+/* sums[j] = sum over m of rows[m][j] for rows (M,N), in an order that depends on the shape alone. */
+void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, float *sums);
+
+#endif

@@ -1,0 +1,203 @@
+/* A CUDA device: memory, the one stream, and a step that is captured into a graph and replayed.
+ *
+ * The first run of a step is eager, so that libraries allocate what they need; the second is captured;
+ * from then on a step is one graph launch. Freeing memory drops the graph, whose nodes hold addresses. */
+#include "cuda.cuh"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void lyrnn_cuda_fault(const char *call, const char *reason, const char *file, int line)
+{
+    fprintf(stderr, "lyrnn: %s:%d: %s: %s; the CUDA device or its driver failed\n", file, line,
+            call, reason);
+    abort();
+}
+
+static void drop_graph(lyrnn_cuda_state *state)
+{
+    if (state->step_graph != NULL)
+        LYRNN_CUDA_CHECK(cudaGraphExecDestroy(state->step_graph));
+    state->step_graph = NULL;
+    state->step_body = NULL;
+    state->step_runs = 0;
+}
+
+static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
+{
+    (void)self;
+    cudaError_t error = cudaMalloc(memory, bytes);
+    if (error == cudaErrorMemoryAllocation) {
+        /* The error would otherwise be reported again by the next launch. */
+        (void)cudaGetLastError();
+        size_t free_bytes = 0, total_bytes = 0;
+        LYRNN_CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
+        *memory = NULL;
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "device memory: %zu bytes asked, %zu free", bytes,
+                          free_bytes);
+    }
+    LYRNN_CUDA_CHECK(error);
+    return LYRNN_OK;
+}
+
+static void memory_free(lyrnn_backend *self, void *memory)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    if (memory == NULL)
+        return;
+    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
+    drop_graph(state);
+    LYRNN_CUDA_CHECK(cudaFree(memory));
+}
+
+static void upload(lyrnn_backend *self, void *device, const void *host, size_t bytes)
+{
+    cudaStream_t stream = lyrnn_cuda_state_of(self)->stream;
+    LYRNN_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream));
+    LYRNN_CUDA_CHECK(cudaStreamSynchronize(stream));
+}
+
+static void download(lyrnn_backend *self, void *host, const void *device, size_t bytes)
+{
+    cudaStream_t stream = lyrnn_cuda_state_of(self)->stream;
+    LYRNN_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream));
+    LYRNN_CUDA_CHECK(cudaStreamSynchronize(stream));
+}
+
+static void copy(lyrnn_backend *self, void *to, const void *from, size_t bytes)
+{
+    LYRNN_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice,
+                                     lyrnn_cuda_state_of(self)->stream));
+}
+
+static void zero(lyrnn_backend *self, void *memory, size_t bytes)
+{
+    LYRNN_CUDA_CHECK(cudaMemsetAsync(memory, 0, bytes, lyrnn_cuda_state_of(self)->stream));
+}
+
+static void synchronise(lyrnn_backend *self)
+{
+    LYRNN_CUDA_CHECK(cudaStreamSynchronize(lyrnn_cuda_state_of(self)->stream));
+}
+
+static cudaGraphExec_t record(lyrnn_cuda_state *state, void (*body)(void *), void *context)
+{
+    cudaGraph_t graph;
+    cudaGraphExec_t executable;
+    LYRNN_CUDA_CHECK(cudaStreamBeginCapture(state->stream, cudaStreamCaptureModeGlobal));
+    body(context);
+    LYRNN_CUDA_CHECK(cudaStreamEndCapture(state->stream, &graph));
+    LYRNN_CUDA_CHECK(cudaGraphInstantiate(&executable, graph, 0));
+    LYRNN_CUDA_CHECK(cudaGraphDestroy(graph));
+    return executable;
+}
+
+static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    if (body != state->step_body || context != state->step_context) {
+        drop_graph(state);
+        state->step_body = body;
+        state->step_context = context;
+    }
+    state->step_runs++;
+    if (state->step_runs == 1) {
+        body(context);
+        return;
+    }
+    if (state->step_graph == NULL)
+        state->step_graph = record(state, body, context);
+    LYRNN_CUDA_CHECK(cudaGraphLaunch(state->step_graph, state->stream));
+}
+
+static void describe(lyrnn_backend *self, char *text, size_t size)
+{
+    const cudaDeviceProp *properties = &lyrnn_cuda_state_of(self)->properties;
+    int driver = 0, runtime = 0;
+    LYRNN_CUDA_CHECK(cudaDriverGetVersion(&driver));
+    LYRNN_CUDA_CHECK(cudaRuntimeGetVersion(&runtime));
+    snprintf(text, size, "%s, compute capability %d.%d, %.1f GiB, CUDA %d.%d, driver for %d.%d",
+             properties->name, properties->major, properties->minor,
+             (double)properties->totalGlobalMem / (1024.0 * 1024.0 * 1024.0), runtime / 1000,
+             runtime % 1000 / 10, driver / 1000, driver % 1000 / 10);
+}
+
+static void close_device(lyrnn_backend *self)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
+    drop_graph(state);
+    LYRNN_CUBLAS_CHECK(cublasDestroy(state->cublas));
+    LYRNN_CUDA_CHECK(cudaFree(state->cublas_workspace));
+    LYRNN_CUDA_CHECK(cudaFree(state->norm_parts));
+    LYRNN_CUDA_CHECK(cudaStreamDestroy(state->stream));
+    free(state);
+}
+
+static void open_libraries(lyrnn_cuda_state *state)
+{
+    /* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable. */
+    const size_t workspace_bytes = (size_t)32 << 20;
+    LYRNN_CUDA_CHECK(cudaGetDeviceProperties(&state->properties, state->device));
+    LYRNN_CUDA_CHECK(cudaStreamCreateWithFlags(&state->stream, cudaStreamNonBlocking));
+    LYRNN_CUDA_CHECK(cudaMalloc(&state->cublas_workspace, workspace_bytes));
+    LYRNN_CUDA_CHECK(
+        cudaMalloc((void **)&state->norm_parts, LYRNN_CUDA_NORM_PARTS * sizeof(double)));
+    LYRNN_CUBLAS_CHECK(cublasCreate(&state->cublas));
+    LYRNN_CUBLAS_CHECK(cublasSetStream(state->cublas, state->stream));
+    LYRNN_CUBLAS_CHECK(
+        cublasSetWorkspace(state->cublas, state->cublas_workspace, workspace_bytes));
+    /* fp32 means fp32: no TF32. */
+    LYRNN_CUBLAS_CHECK(cublasSetMathMode(state->cublas, CUBLAS_PEDANTIC_MATH));
+}
+
+static lyrnn_recurrence_path recurrence_path(void)
+{
+    const char *forced = getenv("LYRNN_DEBUG_RECURRENCE");
+    if (forced != NULL && strcmp(forced, "steps") == 0)
+        return LYRNN_RECURRENCE_BY_STEPS;
+    if (forced != NULL && strcmp(forced, "resident") == 0)
+        return LYRNN_RECURRENCE_RESIDENT;
+    return LYRNN_RECURRENCE_BY_COST;
+}
+
+extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_backend *backend)
+{
+    int num_devices = 0;
+    cudaError_t error = cudaGetDeviceCount(&num_devices);
+    if (error == cudaErrorInsufficientDriver)
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: the driver is older than CUDA %d.%d needs; "
+                                                 "update the NVIDIA driver",
+                          CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+    if (error != cudaSuccess || num_devices == 0)
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: no usable device (%s); use --device cpu",
+                          cudaGetErrorString(error == cudaSuccess ? cudaErrorNoDevice : error));
+    if (device < 0 || device >= num_devices)
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                          "cuda:%d: there is no such device; devices are numbered from 0 to %d",
+                          device, num_devices - 1);
+    LYRNN_CUDA_CHECK(cudaSetDevice(device));
+    lyrnn_cuda_state *state = (lyrnn_cuda_state *)calloc(1, sizeof *state);
+    LYRNN_CHECK(state != NULL);
+    state->device = device;
+    state->recurrence_path = recurrence_path();
+    open_libraries(state);
+    memset(backend, 0, sizeof *backend);
+    backend->name = "cuda";
+    backend->state = state;
+#define LYRNN_MEMBER(name) backend->name = lyrnn_cuda_##name;
+    LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+    backend->memory_alloc = memory_alloc;
+    backend->memory_free = memory_free;
+    backend->upload = upload;
+    backend->download = download;
+    backend->copy = copy;
+    backend->zero = zero;
+    backend->synchronise = synchronise;
+    backend->run_step = run_step;
+    backend->describe = describe;
+    backend->close = close_device;
+    return LYRNN_OK;
+}

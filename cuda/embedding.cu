@@ -1,0 +1,93 @@
+/* The one-hot lookup: forward is a gather of rows, backward the sum of the gradient rows of each id.
+ *
+ * Backward first sorts the positions by id, stably, then adds each id's run in a fixed order: the same
+ * bits at every run, which float atomics would not give. A position's place in the sorted order is the
+ * number of positions that come before it, so the sort is one pass of comparisons over all pairs. */
+#include "cuda.cuh"
+
+__global__ void embedding_forward_kernel(lyrnn_embedding_forward_args args)
+{
+    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    size_t F = (size_t)args.F;
+    if (i >= (size_t)args.M * F)
+        return;
+    size_t m = i / F, f = i % F;
+    args.out[i] = args.table[(size_t)args.ids[m] * F + f] + args.bias[f];
+}
+
+extern "C" void lyrnn_cuda_embedding_forward(lyrnn_backend *self,
+                                             const lyrnn_embedding_forward_args *args)
+{
+    enum { THREADS = 256 };
+    unsigned blocks = lyrnn_cuda_blocks((size_t)args->M * (size_t)args->F, THREADS);
+    lyrnn_cuda_launch(self, embedding_forward_kernel, dim3(blocks), THREADS, 0, *args);
+}
+
+typedef struct {
+    const int32_t *ids; /* (M) */
+    int M;
+    int32_t *order; /* (M) positions sorted by id, then by position */
+} rank_sort_args;
+
+enum { SORT_THREADS = 256 };
+
+__global__ void __launch_bounds__(SORT_THREADS) rank_sort_kernel(rank_sort_args args)
+{
+    LYRNN_DYNAMIC_SHARED(int32_t, tile); /* (SORT_THREADS) ids */
+    int m = (int)(blockIdx.x * SORT_THREADS + threadIdx.x);
+    int32_t id = m < args.M ? args.ids[m] : 0;
+    int rank = 0;
+    for (int first = 0; first < args.M; first += SORT_THREADS) {
+        int count = min((int)SORT_THREADS, args.M - first);
+        if ((int)threadIdx.x < count)
+            tile[threadIdx.x] = args.ids[first + (int)threadIdx.x];
+        __syncthreads();
+        for (int i = 0; i < count; i++)
+            rank += tile[i] < id || (tile[i] == id && first + i < m);
+        __syncthreads();
+    }
+    if (m < args.M)
+        args.order[rank] = m;
+}
+
+enum { RUN_COLUMNS = 32, RUN_LANES = 8 };
+
+/* Block (i, tile) sums RUN_COLUMNS columns of the run that begins at sorted position i, if one does; its
+ * RUN_LANES rows of threads share the run. */
+__global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
+    sum_runs_kernel(lyrnn_embedding_backward_args args)
+{
+    LYRNN_DYNAMIC_SHARED(float, partial); /* (RUN_LANES,RUN_COLUMNS) */
+    const int32_t *order = args.scratch;
+    int begin = (int)blockIdx.x;
+    int32_t id = args.ids[order[begin]];
+    if (begin > 0 && args.ids[order[begin - 1]] == id)
+        return;
+    unsigned column = threadIdx.x % RUN_COLUMNS, lane = threadIdx.x / RUN_COLUMNS;
+    unsigned f = blockIdx.y * RUN_COLUMNS + column;
+    float sum = 0.0f;
+    for (int i = begin + (int)lane; i < args.M && args.ids[order[i]] == id; i += RUN_LANES)
+        if (f < (unsigned)args.F)
+            sum += args.dout[(size_t)order[i] * (size_t)args.F + f];
+    partial[threadIdx.x] = sum;
+    __syncthreads();
+    if (lane != 0 || f >= (unsigned)args.F)
+        return;
+    for (unsigned i = 1; i < RUN_LANES; i++)
+        sum += partial[i * RUN_COLUMNS + column];
+    args.dtable[(size_t)id * (size_t)args.F + f] = sum;
+}
+
+extern "C" void lyrnn_cuda_embedding_backward(lyrnn_backend *self,
+                                              const lyrnn_embedding_backward_args *args)
+{
+    self->zero(self, args->dtable, (size_t)args->V * (size_t)args->F * sizeof(float));
+    rank_sort_args sort = {args->ids, args->M, args->scratch};
+    lyrnn_cuda_launch(self, rank_sort_kernel,
+                      dim3(lyrnn_cuda_blocks((size_t)args->M, SORT_THREADS)), SORT_THREADS,
+                      SORT_THREADS * sizeof(int32_t), sort);
+    dim3 grid((unsigned)args->M, lyrnn_cuda_blocks((size_t)args->F, RUN_COLUMNS));
+    lyrnn_cuda_launch(self, sum_runs_kernel, grid, RUN_COLUMNS * RUN_LANES,
+                      RUN_COLUMNS * RUN_LANES * sizeof(float), *args);
+    lyrnn_cuda_column_sums(self, args->dout, args->M, args->F, args->dbias);
+}

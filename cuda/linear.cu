@@ -1,0 +1,33 @@
+/* torch.nn.Linear: y = x W^T + b; dx = dy W, dW = dy^T x, db = column sums of dy. */
+#include "cuda.cuh"
+
+__global__ void broadcast_bias_kernel(lyrnn_linear_forward_args args)
+{
+    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    size_t out = (size_t)args.out;
+    if (i < (size_t)args.M * out)
+        args.y[i] = args.bias[i % out];
+}
+
+extern "C" void lyrnn_cuda_linear_forward(lyrnn_backend *self,
+                                          const lyrnn_linear_forward_args *args)
+{
+    enum { THREADS = 256 };
+    int M = args->M, in = args->in, out = args->out;
+    lyrnn_cuda_launch(self, broadcast_bias_kernel,
+                      dim3(lyrnn_cuda_blocks((size_t)M * (size_t)out, THREADS)), THREADS, 0, *args);
+    lyrnn_cuda_gemm(self, false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y,
+                    out);
+}
+
+extern "C" void lyrnn_cuda_linear_backward(lyrnn_backend *self,
+                                           const lyrnn_linear_backward_args *args)
+{
+    int M = args->M, in = args->in, out = args->out;
+    if (args->dx != NULL)
+        lyrnn_cuda_gemm(self, false, false, M, in, out, args->dy, out, args->weight, in, 0.0f,
+                        args->dx, in);
+    lyrnn_cuda_gemm(self, true, false, out, in, M, args->dy, out, args->x, in, 0.0f, args->dweight,
+                    in);
+    lyrnn_cuda_column_sums(self, args->dy, M, out, args->dbias);
+}

@@ -1,0 +1,29 @@
+/* Reductions over a block in a fixed order: lanes of a warp by shuffles, then warps through shared
+ * memory. Every thread of the block must take part, and all get the result. */
+#ifndef LYRNN_REDUCE_CUH
+#define LYRNN_REDUCE_CUH
+
+#include <cuda_runtime.h>
+
+enum { LYRNN_WARP = 32 };
+
+/* Combines value over the block with combine(a, b); scratch (32) is shared memory, free for reuse by the
+ * next call. blockDim.x is a multiple of the warp size. */
+template <typename Value, typename Combine>
+__device__ __forceinline__ Value block_reduce(Value value, Value *scratch, Combine combine)
+{
+    unsigned lane = threadIdx.x % LYRNN_WARP, warp = threadIdx.x / LYRNN_WARP;
+    unsigned num_warps = blockDim.x / LYRNN_WARP;
+    for (unsigned offset = LYRNN_WARP / 2; offset > 0; offset /= 2)
+        value = combine(value, __shfl_xor_sync(0xffffffffu, value, (int)offset));
+    if (lane == 0)
+        scratch[warp] = value;
+    __syncthreads();
+    value = scratch[0];
+    for (unsigned w = 1; w < num_warps; w++)
+        value = combine(value, scratch[w]);
+    __syncthreads();
+    return value;
+}
+
+#endif

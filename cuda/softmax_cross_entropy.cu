@@ -1,0 +1,86 @@
+/* Softmax and cross-entropy, a block a row:
+ *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
+ * One pass reads the row and keeps a running maximum with the sum rescaled to it; a second writes the
+ * gradient over the logits. Any V, stable for any size of logit. */
+#include "cuda.cuh"
+
+#include <math.h>
+
+#include "reduce.cuh"
+
+enum { ROW_THREADS = 256 };
+
+/* A sum of e^(x - max) over some of a row. */
+typedef struct {
+    float max, sum;
+} scaled_sum;
+
+__device__ __forceinline__ scaled_sum combine_sums(scaled_sum a, scaled_sum b)
+{
+    if (a.max < b.max) {
+        scaled_sum larger = b;
+        b = a;
+        a = larger;
+    }
+    /* -inf - -inf would be NaN: a part that saw nothing adds nothing. */
+    if (b.sum != 0.0f)
+        a.sum += b.sum * expf(b.max - a.max);
+    return a;
+}
+
+__global__ void __launch_bounds__(ROW_THREADS)
+    softmax_cross_entropy_kernel(lyrnn_softmax_cross_entropy_args args)
+{
+    LYRNN_DYNAMIC_SHARED(scaled_sum, parts); /* (warps) */
+    float *row = args.logits + (size_t)blockIdx.x * (size_t)args.V;
+    int target = args.targets[blockIdx.x];
+    float target_logit = row[target];
+    scaled_sum total = {-INFINITY, 0.0f};
+    for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
+        total = combine_sums(total, scaled_sum{row[v], 1.0f});
+    for (int offset = LYRNN_WARP / 2; offset > 0; offset /= 2) {
+        scaled_sum other = {__shfl_xor_sync(0xffffffffu, total.max, offset),
+                            __shfl_xor_sync(0xffffffffu, total.sum, offset)};
+        total = combine_sums(total, other);
+    }
+    if (threadIdx.x % LYRNN_WARP == 0)
+        parts[threadIdx.x / LYRNN_WARP] = total;
+    __syncthreads();
+    total = parts[0];
+    for (int w = 1; w < ROW_THREADS / LYRNN_WARP; w++)
+        total = combine_sums(total, parts[w]);
+
+    float scale = 1.0f / (float)args.M;
+    float factor = scale / total.sum;
+    for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
+        row[v] = expf(row[v] - total.max) * factor - (v == target ? scale : 0.0f);
+    if (threadIdx.x == 0)
+        args.losses[blockIdx.x] = logf(total.sum) + (total.max - target_logit);
+}
+
+/* One block adds the losses up in a fixed order and enters them in the counters. */
+__global__ void __launch_bounds__(ROW_THREADS)
+    count_losses_kernel(lyrnn_softmax_cross_entropy_args args)
+{
+    LYRNN_DYNAMIC_SHARED(double, parts); /* (warps) */
+    double sum = 0.0;
+    for (int m = (int)threadIdx.x; m < args.M; m += ROW_THREADS)
+        sum += (double)args.losses[m];
+    sum = block_reduce(sum, parts, [](double a, double b) { return a + b; });
+    if (threadIdx.x != 0)
+        return;
+    args.counters->loss_sum += sum;
+    args.counters->loss_count += args.M;
+    if (!isfinite(sum) && args.counters->bad_step == 0)
+        args.counters->bad_step = args.counters->step + 1;
+}
+
+extern "C" void lyrnn_cuda_softmax_cross_entropy(lyrnn_backend *self,
+                                                 const lyrnn_softmax_cross_entropy_args *args)
+{
+    const size_t warps = ROW_THREADS / LYRNN_WARP;
+    lyrnn_cuda_launch(self, softmax_cross_entropy_kernel, dim3((unsigned)args->M), ROW_THREADS,
+                      warps * sizeof(scaled_sum), *args);
+    lyrnn_cuda_launch(self, count_losses_kernel, dim3(1), ROW_THREADS, warps * sizeof(double),
+                      *args);
+}
