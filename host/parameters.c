@@ -35,8 +35,9 @@ lyrnn_status lyrnn_cell_parse(const char *name, lyrnn_cell *cell)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                           "--cell %s: this version has no such cell yet; use rnn_tanh or rnn_relu",
                           name);
+    /* Not repeated: it may come from a model file, and be any text. */
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                      "--cell %s: no cell has this name; use rnn_tanh or rnn_relu", name);
+                      "--cell: there is no cell of that name; use rnn_tanh or rnn_relu");
 }
 
 static lyrnn_status check_ranges(const lyrnn_rnn_config *config)

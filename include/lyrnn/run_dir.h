@@ -32,23 +32,24 @@ lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite);
 /* Makes the directory (and missing parents) with config.json (config_json as it is) and empty metrics.
  * path NULL: runs/<date-time>, with -2, -3, ... where that exists. LYRNN_ERR_IO when it cannot be made,
  * or exists without overwrite; with overwrite an earlier run's files are removed first, and a directory
- * that is neither empty nor a run (no config.json) is refused. */
+ * that is neither empty nor a run (config.json, and checkpoints where there is one) is refused. */
 lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
                                   const char *config_json);
 
 /* Appends a line (without newline) to metrics.jsonl and flushes it to the system. LYRNN_ERR_IO. */
 lyrnn_status lyrnn_run_dir_append_metrics(lyrnn_run_dir *run, const char *json_line);
 
-/* Saves a model as checkpoints/epoch-EPOCH and points latest there. On failure what was there before
- * stays as it was. LYRNN_ERR_IO. params flat, as in lyrnn_checkpoint. */
+/* Saves a model as checkpoints/epoch-EPOCH, replacing an earlier save of that epoch, and points latest
+ * there. On failure what was there before stays as it was. LYRNN_ERR_IO. params flat, as in
+ * lyrnn_checkpoint. */
 lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, int epoch, const lyrnn_rnn_config *config,
                                 const lyrnn_vocab *vocab, const float *params);
 
 /* A zeroed run is fine. */
 void lyrnn_run_dir_close(lyrnn_run_dir *run);
 
-/* The model file that a user means by path: the file itself, or a run directory's latest. Writes at most
- * size bytes. LYRNN_ERR_IO when there is none. */
+/* The model file that a user means by path: the file itself, a run directory's latest, or the one in a
+ * checkpoint directory. Writes at most size bytes. LYRNN_ERR_IO when there is none. */
 lyrnn_status lyrnn_run_dir_find_model(const char *path, char *model_path, size_t size);
 
 #ifdef __cplusplus

@@ -1,0 +1,78 @@
+/* lyrnn, the program: finds the command, then turns its outcome into one line on standard error and an
+ * exit status: 0 done, 1 failed, 2 wrong usage. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const struct {
+    const char *name, *full_name, *summary;
+    lyrnn_status (*run)(int argc, char **argv);
+} commands[] = {
+    {"train", "lyrnn train", "train a model on lyrics", command_train},
+    {"generate", "lyrnn generate", "write lyrics with a model", command_generate},
+    {"info", "lyrnn info", "describe a model, or this program and its devices", command_info},
+};
+enum { NUM_COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *stream)
+{
+    fputs("Usage: lyrnn COMMAND [OPTION...]\n"
+          "Character-level recurrent networks that learn lyrics and write new ones.\n\n",
+          stream);
+    for (size_t i = 0; i < NUM_COMMANDS; i++)
+        fprintf(stream, "  %-18s%s\n", commands[i].full_name, commands[i].summary);
+    fputs("\n  lyrnn COMMAND --help  all options of a command, with their defaults\n"
+          "  lyrnn --version       the version\n",
+          stream);
+}
+
+static lyrnn_status run_command(int argc, char **argv)
+{
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_help(stdout);
+        return LYRNN_OK;
+    }
+    if (strcmp(name, "--version") == 0) {
+        puts("lyrnn " LYRNN_VERSION);
+        return LYRNN_OK;
+    }
+    for (size_t i = 0; i < NUM_COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            argv[1] = (char *)commands[i].full_name;
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    return lyrnn_fail(LYRNN_ERR_USAGE, "%s: unknown %s; see lyrnn --help", name,
+                      name[0] == '-' ? "option" : "command");
+}
+
+/* What stands in the buffer may still meet a full disk or a reader that left. */
+static lyrnn_status finish_output(void)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_IO, "standard output: cannot be written: %s",
+                      errno != 0 ? strerror(errno) : "an earlier write failed");
+}
+
+int main(int argc, char **argv)
+{
+    /* A reader that leaves (| head) is a failed write, so that no training dies half-way into a save. */
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    lyrnn_status status = run_command(argc, argv);
+    if (status == LYRNN_OK)
+        status = finish_output();
+    if (status == LYRNN_OK)
+        return 0;
+    fprintf(stderr, "lyrnn: %s\n", lyrnn_error_text());
+    return status == LYRNN_ERR_USAGE ? 2 : 1;
+}

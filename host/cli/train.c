@@ -1,0 +1,171 @@
+/* lyrnn train: the options, and with --init the shape that the file gives. */
+#include "commands.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lyrnn/checkpoint.h"
+#include "lyrnn/run_dir.h"
+#include "lyrnn/train.h"
+#include "options.h"
+
+typedef struct {
+    lyrnn_train_options train;
+    option_texts prefixes;
+    const char *device;
+    int threads;
+} train_fields;
+
+_Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "as --hidden-size says");
+
+/* --seed stops where the integers of config.json do. */
+#define FIELD(member) .offset = offsetof(train_fields, member)
+static const option_spec specs[] = {
+    {OPTION_HEADING, .help = "Lyrics:"},
+    {OPTION_SIZE, "max-chars", "N", "use the first N characters alone; 0: all",
+     FIELD(train.max_chars), .fallback = "0", .min = "0", .max = "1000000000000"},
+    {OPTION_CHOICE, "newlines", "keep|space", "learn line ends, or read each as a space",
+     FIELD(train.newlines), .fallback = "keep"},
+
+    {OPTION_HEADING, .help = "Model:"},
+    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu", "recurrent cell", FIELD(train.model.cell),
+     .fallback = "rnn_tanh"},
+    {OPTION_INT, "hidden-size", "N", "hidden units", FIELD(train.model.hidden_size),
+     .fallback = "256", .min = "1", .max = "65536"},
+    {OPTION_TEXT, "init", "FILE",
+     "start from this model, a file or a run, and take its cell and size", FIELD(train.init_path)},
+
+    {OPTION_HEADING, .help = "Training:"},
+    {OPTION_INT, "num-epochs", "N", "passes over the lyrics; 0: save the untrained model",
+     FIELD(train.num_epochs), .fallback = "250", .min = "0", .max = "1000000"},
+    {OPTION_INT, "batch-size", "N", "streams of text read side by side", FIELD(train.batch_size),
+     .fallback = "32", .min = "1", .max = "65536"},
+    {OPTION_INT, "num-steps", "N", "characters that gradients reach back", FIELD(train.num_steps),
+     .fallback = "35", .min = "1", .max = "8192"},
+    {OPTION_FLOAT, "lr", "RATE", "Adam's learning rate", FIELD(train.optimiser.learning_rate),
+     .fallback = "1e-3", .min = "0", .max = "1e6"},
+    {OPTION_FLOAT, "clip-norm", "NORM", "cut gradients down to this length; 0: no clipping",
+     FIELD(train.optimiser.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6"},
+    {OPTION_CHOICE, "sampling", "consecutive|random",
+     "read on from batch to batch, or shuffled pieces", FIELD(train.sampling),
+     .fallback = "consecutive"},
+    {OPTION_UINT64, "seed", "N", "same seed, same model", FIELD(train.seed), .fallback = "1",
+     .min = "0", .max = "9223372036854775807"},
+
+    {OPTION_HEADING, .help = "Sample texts while training:"},
+    {OPTION_INT, "pred-period", "N", "write them every N epochs", FIELD(train.pred_period),
+     .fallback = "50", .min = "1", .max = "1000000"},
+    {OPTION_INT, "pred-len", "N", "characters to write after each prefix", FIELD(train.pred_len),
+     .fallback = "50", .min = "0", .max = "1000000"},
+    {OPTION_TEXTS, "prefix", "TEXT", "begin one with TEXT; may be given several times",
+     FIELD(prefixes), .fallback = "分开, 不分开"},
+
+    {OPTION_HEADING, .help = "Results:"},
+    {OPTION_TEXT, "out", "DIR", "folder of the run [runs/<date-time>]", FIELD(train.out_path)},
+    {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite)},
+    {OPTION_INT, "checkpoint-every", "N", "save the model every N epochs and at the end",
+     FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000"},
+
+    {OPTION_HEADING, .help = "Machine:"},
+    {OPTION_TEXT, "device", "auto|cpu|cuda[:N]", "where to compute", FIELD(device),
+     .fallback = "auto"},
+    {OPTION_INT, "threads", "N", "CPU threads; 0: one per core", FIELD(threads), .fallback = "0",
+     .min = "0", .max = "1024"},
+};
+#undef FIELD
+
+static const option_table table = {
+    .name = "lyrnn train",
+    .arguments = "[CORPUS...]",
+    .doc = "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
+           "lyrics that come with lyrnn.\v"
+           "Perplexity and sample texts go to standard output, all else to standard error.\n"
+           "  lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
+           "  lyrnn generate runs/mine --prefix 月光",
+    .specs = specs,
+    .num_specs = sizeof specs / sizeof specs[0],
+    .max_arguments = INT_MAX,
+};
+
+/* The file gives the shape; a flag may repeat it, not contradict it. */
+static lyrnn_status take_shape(train_fields *fields, const option_result *result)
+{
+    lyrnn_rnn_config *asked = &fields->train.model;
+    char path[4096];
+    lyrnn_checkpoint checkpoint = {0};
+    LYRNN_TRY(lyrnn_run_dir_find_model(fields->train.init_path, path, sizeof path));
+    LYRNN_TRY(lyrnn_checkpoint_read(&checkpoint, path));
+    lyrnn_rnn_config read = checkpoint.config;
+    lyrnn_checkpoint_free(&checkpoint);
+    if (options_given(&table, result, "cell") && asked->cell != read.cell)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--cell %s: the model in %s has %s; leave the option out",
+                          lyrnn_cell_name(asked->cell), path, lyrnn_cell_name(read.cell));
+    if (options_given(&table, result, "hidden-size") && asked->hidden_size != read.hidden_size)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--hidden-size %d: the model in %s has %d; leave the option out",
+                          asked->hidden_size, path, read.hidden_size);
+    *asked = read;
+    return LYRNN_OK;
+}
+
+/* Every option as it was resolved, and what else decides the outcome. */
+static lyrnn_status print_config(const train_fields *fields, const lyrnn_backend *backend,
+                                 char **text)
+{
+    json_t *corpus = json_array();
+    for (size_t i = 0; i < fields->train.num_corpus_paths; i++) {
+        json_t *path = json_string(fields->train.corpus_paths[i]);
+        json_array_append_new(corpus, path != NULL ? path : json_null());
+    }
+    json_t *config = json_pack("{s:s, s:s, s:o}", "version", LYRNN_VERSION, "backend",
+                               backend->name, "corpus", corpus);
+    json_t *options = options_to_json(&table, fields);
+    *text = NULL;
+    if (json_object_update(config, options) == 0)
+        *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(options);
+    json_decref(config);
+    return *text != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "config.json: no memory for it");
+}
+
+static lyrnn_status train(train_fields *fields, const option_result *result)
+{
+    lyrnn_train_options *options = &fields->train;
+    options->corpus_paths = (const char *const *)result->arguments;
+    options->num_corpus_paths = (size_t)result->num_arguments;
+    options->prefixes = fields->prefixes.items;
+    options->num_prefixes = fields->prefixes.num;
+    options->model.num_layers = 1;
+    if (options->init_path != NULL)
+        LYRNN_TRY(take_shape(fields, result));
+
+    lyrnn_backend backend;
+    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, &backend));
+    char *config_json;
+    lyrnn_status status = print_config(fields, &backend, &config_json);
+    options->config_json = config_json;
+    if (status == LYRNN_OK)
+        status = lyrnn_train(options, &backend, stdout, stderr);
+    /* Whoever gave no --prefix is told where this one comes from. */
+    if (status == LYRNN_ERR_UNKNOWN_CHAR && !options_given(&table, result, "prefix") &&
+        strncmp(lyrnn_error_text(), "--prefix", strlen("--prefix")) == 0)
+        lyrnn_fail(status, "%s (this prefix is the default; give your own: --prefix TEXT)",
+                   lyrnn_error_text());
+    free(config_json);
+    lyrnn_backend_close(&backend);
+    return status;
+}
+
+lyrnn_status command_train(int argc, char **argv)
+{
+    train_fields fields = {0};
+    option_result result;
+    lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
+    if (status == LYRNN_OK && !result.help)
+        status = train(&fields, &result);
+    options_free(&table, &fields);
+    return status;
+}

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# What the command line's tests share: a folder of their own, a run of the program, and a look at what
+# it said. Argument 1 of each test is the program. A failed expectation ends the test at once.
+export LC_ALL=C.UTF-8 # characters are counted, not bytes
+lyrnn=$(realpath "$1")
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+out=$scratch/out
+err=$scratch/err
+mkdir "$scratch/work"
+cd "$scratch/work" || exit
+
+fail() {
+    echo "FAILED: $*"
+    echo "  after: ${command-nothing}; exit status ${status-none}"
+    sed 's/^/  stdout: /' "$out"
+    sed 's/^/  stderr: /' "$err"
+    exit 1
+}
+
+# run ARG...: runs lyrnn into $status, $out and $err.
+run() {
+    command="lyrnn $*"
+    status=0
+    "$lyrnn" "$@" >"$out" 2>"$err" </dev/null || status=$?
+}
+
+succeeds() {
+    run "$@"
+    [[ $status == 0 ]] || fail "must succeed"
+}
+
+# expect_error STATUS REGEX: how the run before this ended; plans may stand above the one line.
+expect_error() {
+    [[ $status == "$1" ]] || fail "exit status must be $1"
+    [[ $(grep -c '^lyrnn: ' "$err") == 1 ]] || fail "one line must begin with lyrnn:"
+    tail -n 1 "$err" | LC_ALL=C grep -qaE "^lyrnn: $2" || fail "last line must match: lyrnn: $2"
+}
+
+files_here() {
+    find . -printf '%p %y %s %T@\n' | sort
+}
+
+# refuses STATUS REGEX ARG...: one line on standard error, nothing else anywhere.
+refuses() {
+    local expected=$1 regex=$2 before
+    shift 2
+    before=$(files_here)
+    run "$@"
+    expect_error "$expected" "$regex"
+    [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
+    [[ ! -s $out ]] || fail "standard output must be empty"
+    [[ $(files_here) == "$before" ]] || fail "files must stay as they were: $(files_here)"
+}
+
+# A text that trains in no time: 32 characters a verse, the default prefixes among them.
+write_corpus() {
+    for ((i = 0; i < 12; i++)); do
+        printf '我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n一夜听雨到天明\n'
+    done >corpus.txt
+}
+
+# A small network that fits the text.
+# shellcheck disable=SC2034 # the tests use it
+tiny=(--hidden-size 16 --batch-size 2 --num-steps 5 --threads 1)
+
+model_of() {
+    echo "$1/latest/model.safetensors"
+}

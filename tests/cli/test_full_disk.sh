@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Standard output and files that cannot be written to the end.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+write_corpus
+train=(train corpus.txt "${tiny[@]}" --num-epochs 2 --pred-period 1 --checkpoint-every 1)
+succeeds "${train[@]}" --out run
+
+# to_full ARG...: as run, with a full disk for standard output.
+to_full() {
+    command="lyrnn $* >/dev/full"
+    status=0
+    : >"$out"
+    "$lyrnn" "$@" >/dev/full 2>"$err" </dev/null || status=$?
+}
+for arguments in "generate run --prefix 分开" "--help" "train --help" "--version" "info" "info run"; do
+    # shellcheck disable=SC2086 # words of a command line
+    to_full $arguments
+    expect_error 1 'standard output: .*'
+    [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
+done
+to_full "${train[@]}" --out unheard
+expect_error 1 'standard output: '
+
+# A reader that leaves is a failed write too, not a signal in the midst of a save.
+command='lyrnn generate | true'
+set +e
+"$lyrnn" generate run --prefix 分开 --length 100000 2>"$err" | true
+status=${PIPESTATUS[0]}
+set -e
+expect_error 1 'standard output: '
+
+# Files may grow to 4 KiB, less than a model takes: what was there before must stay whole.
+cp -rP run before
+command='lyrnn train with a limit on file sizes'
+status=0
+(
+    trap '' XFSZ
+    ulimit -f 4
+    exec "$lyrnn" "${train[@]}" --out limited >"$out" 2>"$err" </dev/null
+) || status=$?
+expect_error 1 'limited.*'
+[[ ! -e limited/latest ]] || fail "latest must not name a checkpoint that was not saved"
+[[ -z $(find limited -name '*.safetensors*') ]] || fail "no partial model may stay: $(find limited)"
+diff -r run before || fail "another run was touched"

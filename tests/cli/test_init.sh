@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# --init goes on from a model: its weights, its shape, its vocabulary.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+write_corpus
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 20 --pred-period 20 --lr 1e-2 --out first
+before=$(sed -n 's/^epoch 20, perplexity \([0-9]*\).*/\1/p' "$out")
+
+again=(train corpus.txt --batch-size 2 --num-steps 5 --threads 1)
+succeeds "${again[@]}" --init first --num-epochs 1 --lr 1e-2 --out second
+after=$(sed -n 's/^epoch 1, perplexity \([0-9]*\).*/\1/p' "$out")
+((after <= before)) || fail "perplexity $after must go on from $before"
+grep -q '"hidden_size": 16,' second/config.json || fail "the shape must come from the file"
+
+# Without an epoch the weights come out as they went in.
+succeeds "${again[@]}" --init "$(model_of first)" --num-epochs 0 --out same
+cmp "$(model_of first)" "$(model_of same)" || fail "--init and --num-epochs 0 must copy the model"
+
+succeeds "${again[@]}" --init first --num-epochs 0 --hidden-size 16 --cell rnn_tanh --out repeated
+refuses 2 '--hidden-size 32: the model in first/.* has 16' \
+    "${again[@]}" --init first --hidden-size 32 --out third
+refuses 2 '--cell rnn_relu: the model in first/.* has rnn_tanh' \
+    "${again[@]}" --init first --cell rnn_relu --out third
+refuses 1 'missing: ' "${again[@]}" --init missing --out third
+
+# A text with characters that the model has no rows for.
+{
+    cat corpus.txt
+    echo 猫
+} >more.txt
+refuses 1 '.*猫 \(U\+732B\)' train more.txt --batch-size 2 --num-steps 5 --init first --out third

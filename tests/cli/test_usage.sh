@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Wrong flags, and the ways to ask for help.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+
+refuses 2 '--hidden-size 0: must be from 1 to 65536$' train --hidden-size 0
+refuses 2 '--hidden-size -1: must be from 1 to 65536$' train --hidden-size -1
+refuses 2 '--hidden-size 1e9: must be .*from 1 to 65536$' train --hidden-size 1e9
+refuses 2 '--hidden-size abc: must be .*from 1 to 65536$' train --hidden-size abc
+refuses 2 '--hidden-size 1000000000: must be from 1 to 65536$' train --hidden-size 1000000000
+refuses 2 '--hidden-size 99999999999999999999999: ' train --hidden-size 99999999999999999999999
+refuses 2 '--hidden-size : ' train --hidden-size ''
+refuses 2 '--hidden-size  8: ' train --hidden-size ' 8'
+refuses 2 '--lr nan: must be from 0 to' train --lr nan
+refuses 2 '--lr inf: must be from 0 to' train --lr inf
+refuses 2 '--lr -1: must be from 0 to' train --lr -1
+refuses 2 '--lr 0\.1x: must be a number' train --lr 0.1x
+refuses 2 '--clip-norm -0\.5: must be from 0' train --clip-norm -0.5
+refuses 2 '--num-epochs -1: ' train --num-epochs -1
+refuses 2 '--batch-size 0: ' train --batch-size 0
+refuses 2 '--num-steps 0: ' train --num-steps 0
+refuses 2 '--seed -1: ' train --seed -1
+refuses 2 '--seed 9223372036854775808: ' train --seed 9223372036854775808
+refuses 2 '--pred-period 0: ' train --pred-period 0
+refuses 2 '--checkpoint-every 0: ' train --checkpoint-every 0
+refuses 2 '--cell lstmm: must be one of rnn_tanh' train --cell lstmm
+refuses 2 '--newlines kee: must be one of keep' train --newlines kee
+refuses 2 '--sampling : must be one of' train --sampling ''
+refuses 2 '--device gpu: must be auto, cpu' train --device gpu
+refuses 2 '--threads many: ' train --threads many
+
+refuses 2 '--epochs: unknown option; see lyrnn train --help$' train --epochs 3
+refuses 2 '--epochs: unknown option; see lyrnn train --help$' train --epochs=3
+refuses 2 '-x: unknown option; see lyrnn train --help$' train -x
+refuses 2 '-xyz: unknown option; see lyrnn train --help$' train --overwrite -xyz
+refuses 2 '--pred: short for several options' train --pred 3
+refuses 2 '--lr: needs a value: --lr RATE$' train --lr
+refuses 2 '--overwrite: takes no value; leave out =yes$' train --overwrite=yes
+refuses 2 '--temperature: unknown option; see lyrnn generate --help$' generate model --temperature 1
+refuses 2 'MODEL\|RUN_DIR is missing; see lyrnn generate --help$' generate
+refuses 2 'other: one argument too many' generate model other
+refuses 2 '--prefix is missing' generate model
+refuses 2 '--length -1: ' generate model --length -1
+refuses 2 '--verbose: unknown option; see lyrnn info --help$' info --verbose
+refuses 2 'other: one argument too many' info model other
+refuses 2 'trian: unknown command; see lyrnn --help$' trian
+refuses 2 '--trian: unknown option; see lyrnn --help$' --trian
+
+run
+[[ $status == 2 && ! -s $out ]] || fail "no command is wrong usage"
+grep -q 'lyrnn generate' "$err" || fail "no command must list the commands"
+
+for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "info --help"; do
+    # shellcheck disable=SC2086 # words of a command line
+    succeeds $command_line
+    [[ ! -s $err ]] || fail "help goes to standard output alone"
+    head -n 1 "$out" | grep -q '^Usage: lyrnn' || fail "help must begin with the usage"
+done
+succeeds train --help
+for text in '--hidden-size=N .*\[256\]' '--num-epochs=N ' '\[1e-3\]' 'no clipping' '\[分开, 不分开\]' \
+    '--cell=rnn_tanh|rnn_relu .*\[rnn_tanh\]'; do
+    grep -qe "$text" "$out" || fail "help must hold: $text"
+done
+succeeds --version
+grep -qE '^lyrnn [0-9]+\.[0-9]+\.[0-9]+$' "$out" || fail "version must be lyrnn X.Y.Z"
+succeeds info
+grep -qE '^device +cpu: ' "$out" || fail "info must list the CPU"
+
+# The last of two counts, for good or bad.
+refuses 2 '--lr 7e9: ' train --lr 1 --lr 7e9
+write_corpus
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run --hidden-size 8 --hidden-size 24
+grep -q '"hidden_size": 24' run/config.json || fail "the last --hidden-size must win"

@@ -1,0 +1,231 @@
+/* See model_check.h. */
+#include "model_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "lyrnn/batches.h"
+#include "op_check.h"
+
+void *test_memory(size_t count, size_t size)
+{
+    void *memory = calloc(count, size);
+    assert_non_null(memory);
+    return memory;
+}
+
+void model_check_open(model_check *check, lyrnn_cell cell, int V, int H, int num_threads)
+{
+    memset(check, 0, sizeof *check);
+    check->shape = (oracle_model){cell, V, H};
+    check->count = (int)oracle_model_count(&check->shape);
+    open_test_backend(&check->backend, num_threads);
+    lyrnn_rnn_config config = {
+        .cell = cell, .input_size = V, .hidden_size = H, .num_layers = 1, .bidirectional = false};
+    assert_int_equal(lyrnn_model_init(&check->model, &config, &check->backend), LYRNN_OK);
+}
+
+void model_check_close(model_check *check)
+{
+    lyrnn_model_free(&check->model);
+    lyrnn_backend_close(&check->backend);
+}
+
+void model_check_upload(model_check *check, const double *params)
+{
+    const lyrnn_parameters *parameters = &check->model.parameters;
+    float *flat = test_memory(parameters->count, sizeof *flat);
+    float *values = test_memory((size_t)check->count, sizeof *values);
+    for (int i = 0; i < check->count; i++)
+        values[i] = (float)params[i];
+    const float *tensor = values;
+    for (int i = 0; i < parameters->num; i++) {
+        lyrnn_parameter_pack(&parameters->items[i], tensor, flat);
+        tensor += lyrnn_parameter_count(&parameters->items[i]);
+    }
+    assert_int_equal(tensor - values, check->count);
+    lyrnn_model_upload(&check->model, flat);
+    free(flat);
+    free(values);
+}
+
+void model_check_download(model_check *check, const float *device, double *values)
+{
+    const lyrnn_parameters *parameters = &check->model.parameters;
+    float *flat = test_memory(parameters->count, sizeof *flat);
+    float *tensor = test_memory((size_t)check->count, sizeof *tensor);
+    check->backend.download(&check->backend, flat, device, parameters->count * sizeof *flat);
+    for (int i = 0; i < parameters->num; i++) {
+        int count = (int)lyrnn_parameter_count(&parameters->items[i]);
+        lyrnn_parameter_unpack(&parameters->items[i], flat, tensor);
+        for (int k = 0; k < count; k++)
+            *values++ = (double)tensor[k];
+    }
+    free(flat);
+    free(tensor);
+}
+
+static void download_doubles(lyrnn_backend *backend, const float *device, double *values, int count)
+{
+    float *floats = test_memory((size_t)count, sizeof *floats);
+    backend->download(backend, floats, device, (size_t)count * sizeof *floats);
+    for (int i = 0; i < count; i++)
+        values[i] = (double)floats[i];
+    free(floats);
+}
+
+static void upload_state(lyrnn_backend *backend, float *device, const double *values, int count)
+{
+    float *floats = test_memory((size_t)count, sizeof *floats);
+    for (int i = 0; i < count && values != NULL; i++)
+        floats[i] = (float)values[i];
+    backend->upload(backend, device, floats, (size_t)count * sizeof *floats);
+    free(floats);
+}
+
+/* The logits' gradient takes their place; returns the batch's mean loss. */
+static double run_loss(lyrnn_backend *backend, const lyrnn_activations *a, int V)
+{
+    lyrnn_counters counters = {0};
+    void *memory = NULL;
+    assert_int_equal(backend->memory_alloc(backend, sizeof counters, &memory), LYRNN_OK);
+    backend->upload(backend, memory, &counters, sizeof counters);
+    lyrnn_softmax_cross_entropy_args args = {
+        .M = a->T * a->B,
+        .V = V,
+        .targets = a->targets,
+        .logits = a->logits,
+        .losses = a->losses,
+        .counters = memory,
+    };
+    backend->softmax_cross_entropy(backend, &args);
+    backend->download(backend, &counters, memory, sizeof counters);
+    backend->memory_free(backend, memory);
+    return counters.loss_sum / (double)counters.loss_count;
+}
+
+static void run_backward(model_check *check, lyrnn_activations *a, double *values)
+{
+    lyrnn_backend *backend = &check->backend;
+    size_t bytes = check->model.parameters.count * sizeof(float);
+    void *grads = NULL;
+    assert_int_equal(backend->memory_alloc(backend, bytes, &grads), LYRNN_OK);
+    lyrnn_model_backward(&check->model, a, grads);
+    model_check_download(check, grads, values);
+    backend->memory_free(backend, grads);
+}
+
+double model_check_run(model_check *check, const oracle_batch *batch, model_check_results results)
+{
+    lyrnn_backend *backend = &check->backend;
+    int T = batch->T, B = batch->B, V = check->shape.V, H = check->shape.H;
+    size_t ids_bytes = (size_t)(T * B) * sizeof(int32_t);
+    lyrnn_activations a;
+    assert_int_equal(lyrnn_activations_init(&a, &check->model, T, B, true), LYRNN_OK);
+    backend->upload(backend, a.inputs, batch->inputs, ids_bytes);
+    backend->upload(backend, a.targets, batch->targets, ids_bytes);
+    upload_state(backend, a.h, batch->h_0, B * H);
+    lyrnn_model_forward(&check->model, &a);
+    if (results.logits != NULL)
+        download_doubles(backend, a.logits, results.logits, T * B * V);
+    if (results.h_n != NULL)
+        download_doubles(backend, a.h + T * B * H, results.h_n, B * H);
+    double loss = run_loss(backend, &a, V);
+    if (results.grads != NULL)
+        run_backward(check, &a, results.grads);
+    lyrnn_activations_free(&a);
+    return loss;
+}
+
+void model_check_train_open(model_check *check, model_check_training *training, const int32_t *ids,
+                            size_t N, int B, int T, lyrnn_optimiser_config optimiser)
+{
+    memset(training, 0, sizeof *training);
+    lyrnn_batches batches;
+    assert_int_equal(lyrnn_batches_init(&batches, N, B, T, LYRNN_SAMPLING_CONSECUTIVE, 1),
+                     LYRNN_OK);
+    assert_int_equal(
+        lyrnn_trainer_init(&training->trainer, &check->model, &batches, ids, &optimiser), LYRNN_OK);
+}
+
+double model_check_train_step(model_check_training *training)
+{
+    lyrnn_trainer *trainer = &training->trainer;
+    if (training->batch == 0) {
+        assert_int_equal(lyrnn_trainer_begin_epoch(trainer, ++training->epoch), LYRNN_OK);
+        training->loss_sum = 0;
+    }
+    lyrnn_trainer_step(trainer);
+    double loss_sum = lyrnn_trainer_counters(trainer).loss_sum;
+    double loss =
+        (loss_sum - training->loss_sum) / (double)(trainer->batches.T * trainer->batches.B);
+    training->loss_sum = loss_sum;
+    training->batch = (training->batch + 1) % trainer->batches.K;
+    return loss;
+}
+
+void model_check_train_close(model_check_training *training)
+{
+    lyrnn_trainer_free(&training->trainer);
+}
+
+void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,
+                       const int32_t *ids, size_t N, int B, int T, lyrnn_optimiser_config optimiser)
+{
+    size_t count = oracle_model_count(shape), columns = N / (size_t)B;
+    *training = (oracle_training){
+        .shape = *shape,
+        .count = (int)count,
+        .B = B,
+        .T = T,
+        .K = (int)((columns - 1) / (size_t)T),
+        .ids = ids,
+        .columns = columns,
+        .adam = {0, (double)optimiser.learning_rate, (double)optimiser.clip_norm, 0.9, 0.999, 1e-8},
+        .params = test_memory(count, sizeof(double)),
+        .grads = test_memory(count, sizeof(double)),
+        .m = test_memory(count, sizeof(double)),
+        .v = test_memory(count, sizeof(double)),
+        .state = test_memory((size_t)(B * shape->H), sizeof(double)),
+    };
+    memcpy(training->params, params, count * sizeof(double));
+}
+
+double oracle_train_step(oracle_training *training, double *norm)
+{
+    int B = training->B, T = training->T;
+    int32_t *inputs = test_memory((size_t)(T * B), sizeof *inputs);
+    int32_t *targets = test_memory((size_t)(T * B), sizeof *targets);
+    for (int b = 0; b < B; b++) {
+        const int32_t *stream = training->ids + (size_t)b * training->columns + training->batch * T;
+        for (int t = 0; t < T; t++) {
+            inputs[t * B + b] = stream[t];
+            targets[t * B + b] = stream[t + 1];
+        }
+    }
+    if (training->batch == 0)
+        memset(training->state, 0, (size_t)(B * training->shape.H) * sizeof(double));
+    oracle_batch batch = {T, B, inputs, targets, training->state};
+    double loss = oracle_model_loss(&training->shape, training->params, &batch, training->state,
+                                    NULL, training->grads);
+    training->adam.step++;
+    double grads_norm =
+        oracle_clip_and_adam(&training->adam, (size_t)training->count, training->params,
+                             training->grads, training->m, training->v);
+    if (norm != NULL)
+        *norm = grads_norm;
+    training->batch = (training->batch + 1) % training->K;
+    free(inputs);
+    free(targets);
+    return loss;
+}
+
+void oracle_train_close(oracle_training *training)
+{
+    free(training->params);
+    free(training->grads);
+    free(training->m);
+    free(training->v);
+    free(training->state);
+}

@@ -1,0 +1,70 @@
+/* A lyrnn_model beside the oracle's: the same weights in both layouts, batches in and results out through
+ * the seam, training under both. For the tests of whole models. */
+#ifndef MODEL_CHECK_H
+#define MODEL_CHECK_H
+
+#include "lyrnn/backend.h"
+#include "lyrnn/model.h"
+#include "lyrnn/trainer.h"
+#include "oracle.h"
+
+typedef struct {
+    oracle_model shape;
+    int count; /* numbers of the oracle's flat array */
+    lyrnn_backend backend;
+    lyrnn_model model;
+} model_check;
+
+/* Opens LYRNN_TEST_DEVICE with a model whose parameters are zero. */
+void model_check_open(model_check *check, lyrnn_cell cell, int V, int H, int num_threads);
+void model_check_close(model_check *check);
+
+/* All parameters or gradients, between the oracle's flat array and the device's flat buffer. */
+void model_check_upload(model_check *check, const double *params);
+void model_check_download(model_check *check, const float *device, double *values);
+
+/* One batch through forward, loss and backward. All results are the caller's; each may be NULL. */
+typedef struct {
+    double *logits; /* (T,B,V) */
+    double *h_n;    /* (B,H) */
+    double *grads;  /* (count) */
+} model_check_results;
+
+/* Returns the mean loss. */
+double model_check_run(model_check *check, const oracle_batch *batch, model_check_results results);
+
+/* Consecutive sampling over ids (N), one optimiser step at a time. */
+typedef struct {
+    lyrnn_trainer trainer;
+    size_t batch;
+    uint64_t epoch;
+    double loss_sum; /* of the epoch so far */
+} model_check_training;
+
+void model_check_train_open(model_check *check, model_check_training *training, const int32_t *ids,
+                            size_t N, int B, int T, lyrnn_optimiser_config optimiser);
+/* Takes a step, beginning an epoch where one has ended. Returns the step's mean loss. */
+double model_check_train_step(model_check_training *training);
+void model_check_train_close(model_check_training *training);
+
+/* The same by the oracle, which owns params, moments and state. */
+typedef struct {
+    oracle_model shape;
+    int count, B, T, K, batch;
+    const int32_t *ids;
+    size_t columns; /* of each stream */
+    oracle_adam adam;
+    double *params, *grads, *m, *v, *state;
+} oracle_training;
+
+void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,
+                       const int32_t *ids, size_t N, int B, int T,
+                       lyrnn_optimiser_config optimiser);
+/* Returns the step's mean loss; norm, unless NULL, the gradients' before clipping. */
+double oracle_train_step(oracle_training *training, double *norm);
+void oracle_train_close(oracle_training *training);
+
+/* Zeroed host memory, or the test fails. */
+void *test_memory(size_t count, size_t size);
+
+#endif

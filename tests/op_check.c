@@ -1,0 +1,224 @@
+/* See op_check.h. The guard bands hold NaN so that reading past an array spoils the result and writing
+ * past it shows; they are as long as the alignment that memory_alloc promises. */
+#include "op_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+
+enum { GUARD_BYTES = 256, CTEST_SKIPPED = 77 };
+
+/* A quiet NaN whose payload no arithmetic makes. */
+static const uint32_t guard_word = 0x7fdeadf1u;
+
+const char *test_device(void)
+{
+    const char *device = getenv("LYRNN_TEST_DEVICE");
+    return device != NULL && device[0] != '\0' ? device : "cpu";
+}
+
+void open_test_backend(lyrnn_backend *backend, int num_threads)
+{
+    lyrnn_status status = lyrnn_backend_open(test_device(), num_threads, backend);
+    if (status == LYRNN_ERR_UNSUPPORTED) {
+        fprintf(stderr, "skipped: %s\n", lyrnn_error_text());
+        exit(CTEST_SKIPPED);
+    }
+    if (status != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+}
+
+int op_check_setup(void **state)
+{
+    op_check *check = calloc(1, sizeof *check);
+    if (check == NULL)
+        return -1;
+    open_test_backend(&check->backend, 0);
+    *state = check;
+    return 0;
+}
+
+static void free_arrays(op_check *check)
+{
+    for (int i = 0; i < check->num_arrays; i++) {
+        check->backend.memory_free(&check->backend, check->arrays[i].memory);
+        free(check->arrays[i].original);
+    }
+    for (int i = 0; i < check->num_host; i++)
+        free(check->host[i]);
+    check->num_arrays = check->num_host = 0;
+}
+
+int op_check_teardown(void **state)
+{
+    op_check *check = *state;
+    free_arrays(check);
+    lyrnn_backend_close(&check->backend);
+    free(check);
+    return 0;
+}
+
+op_check *op_check_begin(void **state)
+{
+    op_check *check = *state;
+    free_arrays(check);
+    return check;
+}
+
+static void *host_array(op_check *check, int count, size_t size)
+{
+    assert_true(count > 0 && check->num_host < OP_CHECK_MAX_HOST_ARRAYS);
+    void *array = calloc((size_t)count, size);
+    assert_non_null(array);
+    check->host[check->num_host++] = array;
+    return array;
+}
+
+double *op_check_doubles(op_check *check, int count)
+{
+    return host_array(check, count, sizeof(double));
+}
+
+float *op_check_floats(op_check *check, int count)
+{
+    return host_array(check, count, sizeof(float));
+}
+
+float *op_check_random(op_check *check, int count, double bound, uint64_t seed)
+{
+    float *values = op_check_floats(check, count);
+    for (int i = 0; i < count; i++)
+        values[i] = (float)random_number(seed, (uint64_t)i, bound);
+    return values;
+}
+
+int32_t *op_check_ids(op_check *check, int count, int V, uint64_t seed)
+{
+    int32_t *ids = host_array(check, count, sizeof *ids);
+    for (int i = 0; i < count; i++)
+        ids[i] = random_id(seed, (uint64_t)i, V);
+    /* The ends of the range, where an index goes wrong first. */
+    ids[0] = V - 1;
+    ids[count - 1] = 0;
+    return ids;
+}
+
+double *op_check_widen(op_check *check, const float *values, int count)
+{
+    double *wide = op_check_doubles(check, count);
+    for (int i = 0; i < count; i++)
+        wide[i] = (double)values[i];
+    return wide;
+}
+
+/* Where one guarded array is made ready on the host and looked at again. */
+static unsigned char *staging(size_t bytes)
+{
+    unsigned char *memory = malloc(bytes);
+    assert_non_null(memory);
+    for (size_t i = 0; i + sizeof guard_word <= bytes; i += sizeof guard_word)
+        memcpy(memory + i, &guard_word, sizeof guard_word);
+    return memory;
+}
+
+/* Makes a device array; host NULL leaves it NaN. */
+static op_check_array *device_array(op_check *check, const void *host, size_t bytes)
+{
+    assert_true(check->num_arrays < OP_CHECK_MAX_ARRAYS);
+    lyrnn_backend *backend = &check->backend;
+    size_t total = GUARD_BYTES + bytes + GUARD_BYTES;
+    op_check_array *array = &check->arrays[check->num_arrays];
+    void *memory = NULL;
+    assert_int_equal(backend->memory_alloc(backend, total, &memory), LYRNN_OK);
+    *array = (op_check_array){.memory = memory, .original = NULL, .bytes = bytes};
+    check->num_arrays++;
+    unsigned char *content = staging(total);
+    if (host != NULL)
+        memcpy(content + GUARD_BYTES, host, bytes);
+    backend->upload(backend, array->memory, content, total);
+    free(content);
+    return array;
+}
+
+const void *op_check_input(op_check *check, const void *host, size_t bytes)
+{
+    op_check_array *array = device_array(check, host, bytes);
+    array->original = malloc(bytes);
+    assert_non_null(array->original);
+    memcpy(array->original, host, bytes);
+    return array->memory + GUARD_BYTES;
+}
+
+void *op_check_in_out(op_check *check, const void *host, size_t bytes)
+{
+    return device_array(check, host, bytes)->memory + GUARD_BYTES;
+}
+
+void *op_check_output(op_check *check, size_t bytes)
+{
+    return device_array(check, NULL, bytes)->memory + GUARD_BYTES;
+}
+
+const float *op_check_input_floats(op_check *check, const float *host, int count)
+{
+    return op_check_input(check, host, (size_t)count * sizeof(float));
+}
+
+float *op_check_in_out_floats(op_check *check, const float *host, int count)
+{
+    return op_check_in_out(check, host, (size_t)count * sizeof(float));
+}
+
+float *op_check_output_floats(op_check *check, int count)
+{
+    return op_check_output(check, (size_t)count * sizeof(float));
+}
+
+lyrnn_counters *op_check_counters(op_check *check, lyrnn_counters counters)
+{
+    return op_check_in_out(check, &counters, sizeof counters);
+}
+
+static bool array_intact(op_check *check, const op_check_array *array)
+{
+    size_t total = GUARD_BYTES + array->bytes + GUARD_BYTES;
+    unsigned char *now = malloc(total);
+    unsigned char *guard = staging(total);
+    assert_non_null(now);
+    check->backend.download(&check->backend, now, array->memory, total);
+    size_t end = GUARD_BYTES + array->bytes;
+    bool intact =
+        memcmp(now, guard, GUARD_BYTES) == 0 && memcmp(now + end, guard + end, GUARD_BYTES) == 0;
+    if (array->original != NULL)
+        intact = intact && memcmp(now + GUARD_BYTES, array->original, array->bytes) == 0;
+    free(now);
+    free(guard);
+    return intact;
+}
+
+bool op_check_intact(op_check *check)
+{
+    bool intact = true;
+    for (int i = 0; i < check->num_arrays; i++)
+        intact = array_intact(check, &check->arrays[i]) && intact;
+    return intact;
+}
+
+float *op_check_fetch(op_check *check, const float *device, int count)
+{
+    if (!op_check_intact(check))
+        fail_msg("an operation wrote outside its outputs");
+    float *host = op_check_floats(check, count);
+    check->backend.download(&check->backend, host, device, (size_t)count * sizeof(float));
+    return host;
+}
+
+lyrnn_counters op_check_fetch_counters(op_check *check, const lyrnn_counters *device)
+{
+    lyrnn_counters counters;
+    assert_true(op_check_intact(check));
+    check->backend.download(&check->backend, &counters, device, sizeof counters);
+    return counters;
+}

@@ -1,0 +1,355 @@
+/* PyTorch as the judge: its numbers for the article's RNNModel, in golden/ by scripts/make_golden.py,
+ * against the oracle and against a backend. Forward pass, gradients, ten optimiser steps with clipping, and
+ * fifty steps of consecutive sampling with carried state. LYRNN_TEST_DEVICE names the device. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "compare.h"
+#include "model_check.h"
+
+static const double forward_tolerance = 1e-5;
+static const double gradient_tolerance = 1e-4;
+static const double weights_tolerance = 1e-5;
+static const double trajectory_tolerance = 1e-5;
+/* Between two correct computations, one in float and one in double. */
+static const double oracle_tolerance = 1e-5;
+
+enum { SNAPSHOT_STEP = 10 };
+
+typedef struct {
+    json_t *json;
+    oracle_model shape;
+    int B, T, count;
+    lyrnn_optimiser_config optimiser;
+    double *weights, *h_0, *logits, *h_n, *grads; /* of the one batch */
+    int32_t *inputs, *targets;
+    double loss;
+    int32_t *corpus;
+    size_t N;
+    double *losses, *norms, *snapshot; /* of the training */
+    int num_steps;
+} golden;
+
+static json_t *member(json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    if (value == NULL)
+        fail_msg("golden file: no %s", name);
+    return value;
+}
+
+static int integer(json_t *object, const char *name)
+{
+    json_t *value = member(object, name);
+    assert_true(json_is_integer(value));
+    return (int)json_integer_value(value);
+}
+
+static double number(json_t *object, const char *name)
+{
+    json_t *value = member(object, name);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+/* Appends a JSON array of count numbers to values and returns where the next goes. */
+static double *append_numbers(json_t *array, double *values, size_t count)
+{
+    assert_int_equal(json_array_size(array), count);
+    for (size_t i = 0; i < count; i++) {
+        json_t *value = json_array_get(array, i);
+        assert_true(json_is_number(value));
+        *values++ = json_number_value(value);
+    }
+    return values;
+}
+
+static double *numbers(json_t *object, const char *name, int count)
+{
+    double *values = test_memory((size_t)count, sizeof *values);
+    append_numbers(member(object, name), values, (size_t)count);
+    return values;
+}
+
+static int32_t *ids(json_t *object, const char *name, size_t count)
+{
+    json_t *array = member(object, name);
+    assert_int_equal(json_array_size(array), count);
+    int32_t *values = test_memory(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (int32_t)json_integer_value(json_array_get(array, i));
+    return values;
+}
+
+/* The six tensors in the oracle's order. */
+static double *tensors(json_t *object, const char *name, const oracle_model *shape)
+{
+    size_t V = (size_t)shape->V, H = (size_t)shape->H;
+    const struct {
+        const char *name;
+        size_t count;
+    } layout[] = {
+        {"rnn.weight_ih_l0", H * V}, {"rnn.weight_hh_l0", H * H}, {"rnn.bias_ih_l0", H},
+        {"rnn.bias_hh_l0", H},       {"dense.weight", V * H},     {"dense.bias", V},
+    };
+    size_t num = sizeof layout / sizeof *layout;
+    json_t *named = member(object, name);
+    assert_int_equal(json_object_size(named), num);
+    double *values = test_memory(oracle_model_count(shape), sizeof *values);
+    double *next = values;
+    for (size_t i = 0; i < num; i++)
+        next = append_numbers(member(named, layout[i].name), next, layout[i].count);
+    return values;
+}
+
+static void read_batch(golden *g)
+{
+    json_t *batch = member(g->json, "batch");
+    int M = g->T * g->B, BH = g->B * g->shape.H;
+    g->inputs = ids(batch, "inputs", (size_t)M);
+    g->targets = ids(batch, "targets", (size_t)M);
+    g->h_0 = numbers(batch, "h_0", BH);
+    g->h_n = numbers(batch, "h_n", BH);
+    g->logits = numbers(batch, "logits", M * g->shape.V);
+    g->loss = number(batch, "loss");
+    g->grads = tensors(batch, "grads", &g->shape);
+}
+
+static void read_training(golden *g)
+{
+    json_t *training = member(g->json, "training");
+    g->N = json_array_size(member(g->json, "corpus"));
+    g->corpus = ids(g->json, "corpus", g->N);
+    g->num_steps = (int)json_array_size(member(training, "losses"));
+    assert_int_equal(g->num_steps, 50);
+    g->losses = numbers(training, "losses", g->num_steps);
+    g->norms = numbers(training, "norms", g->num_steps);
+    g->snapshot = tensors(training, "weights_after_10_steps", &g->shape);
+}
+
+static golden golden_open(lyrnn_cell cell)
+{
+    golden g = {0};
+    char path[4096];
+    const char *name = cell == LYRNN_RNN_TANH ? "rnn_tanh" : "rnn_relu";
+    snprintf(path, sizeof path, "%s/%s.json", LYRNN_GOLDEN_DIR, name);
+    json_error_t error;
+    g.json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    if (g.json == NULL)
+        fail_msg("%s:%d: %s", path, error.line, error.text);
+    assert_string_equal(json_string_value(member(g.json, "cell")), name);
+    assert_non_null(json_string_value(member(member(g.json, "provenance"), "torch")));
+    g.shape = (oracle_model){cell, integer(g.json, "V"), integer(g.json, "H")};
+    g.count = (int)oracle_model_count(&g.shape);
+    g.B = integer(g.json, "B");
+    g.T = integer(g.json, "T");
+    g.optimiser.learning_rate = (float)number(g.json, "learning_rate");
+    g.optimiser.clip_norm = (float)number(g.json, "clip_norm");
+    g.weights = tensors(g.json, "weights", &g.shape);
+    read_batch(&g);
+    read_training(&g);
+    return g;
+}
+
+static void golden_close(golden *g)
+{
+    void *const owned[] = {g->weights, g->h_0,    g->logits, g->h_n,   g->grads,   g->inputs,
+                           g->targets, g->corpus, g->losses, g->norms, g->snapshot};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        free(owned[i]);
+    json_decref(g->json);
+}
+
+/* Tensor by tensor, so that a large one's scale does not hide a small one's error. */
+static void assert_tensors_near(const oracle_model *shape, double *actual, double *expected,
+                                double tolerance)
+{
+    oracle_tensors a = oracle_model_tensors(shape, actual);
+    oracle_tensors e = oracle_model_tensors(shape, expected);
+    size_t V = (size_t)shape->V, H = (size_t)shape->H;
+    assert_doubles_near("rnn.weight_ih_l0", a.weight_ih, e.weight_ih, H * V, tolerance);
+    assert_doubles_near("rnn.weight_hh_l0", a.weight_hh, e.weight_hh, H * H, tolerance);
+    assert_doubles_near("rnn.bias_ih_l0", a.bias_ih, e.bias_ih, H, tolerance);
+    assert_doubles_near("rnn.bias_hh_l0", a.bias_hh, e.bias_hh, H, tolerance);
+    assert_doubles_near("dense.weight", a.dense_weight, e.dense_weight, V * H, tolerance);
+    assert_doubles_near("dense.bias", a.dense_bias, e.dense_bias, V, tolerance);
+}
+
+/* What both sides computed for the golden batch. */
+static void assert_batch_near(golden *g, double loss, model_check_results actual,
+                              double forward_bound, double gradient_bound)
+{
+    size_t M = (size_t)(g->T * g->B);
+    assert_doubles_near("logits", actual.logits, g->logits, M * (size_t)g->shape.V, forward_bound);
+    assert_doubles_near("h_n", actual.h_n, g->h_n, (size_t)(g->B * g->shape.H), forward_bound);
+    assert_doubles_near("loss", &loss, &g->loss, 1, forward_bound);
+    assert_tensors_near(&g->shape, actual.grads, g->grads, gradient_bound);
+}
+
+static model_check_results results_new(const golden *g)
+{
+    size_t M = (size_t)(g->T * g->B);
+    return (model_check_results){test_memory(M * (size_t)g->shape.V, sizeof(double)),
+                                 test_memory((size_t)(g->B * g->shape.H), sizeof(double)),
+                                 test_memory((size_t)g->count, sizeof(double))};
+}
+
+static void results_free(model_check_results *results)
+{
+    free(results->logits);
+    free(results->h_n);
+    free(results->grads);
+}
+
+static void check_oracle_batch(lyrnn_cell cell)
+{
+    golden g = golden_open(cell);
+    model_check_results actual = results_new(&g);
+    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0};
+    double loss =
+        oracle_model_loss(&g.shape, g.weights, &batch, actual.h_n, actual.logits, actual.grads);
+    assert_batch_near(&g, loss, actual, oracle_tolerance, oracle_tolerance);
+    results_free(&actual);
+    golden_close(&g);
+}
+
+static void check_oracle_training(lyrnn_cell cell)
+{
+    golden g = golden_open(cell);
+    oracle_training training;
+    double losses[64], norms[64];
+    oracle_train_open(&training, &g.shape, g.weights, g.corpus, g.N, g.B, g.T, g.optimiser);
+    for (int step = 0; step < g.num_steps; step++) {
+        losses[step] = oracle_train_step(&training, &norms[step]);
+        if (step + 1 == SNAPSHOT_STEP)
+            assert_tensors_near(&g.shape, training.params, g.snapshot, weights_tolerance);
+    }
+    /* More than one epoch, so that the state's reset is part of the comparison. */
+    assert_int_equal(training.K * integer(g.json, "epochs"), g.num_steps);
+    assert_doubles_near("norms", norms, g.norms, (size_t)g.num_steps, gradient_tolerance);
+    assert_doubles_near("losses", losses, g.losses, (size_t)g.num_steps, trajectory_tolerance);
+    oracle_train_close(&training);
+    golden_close(&g);
+}
+
+static void check_backend_batch(lyrnn_cell cell)
+{
+    golden g = golden_open(cell);
+    model_check check;
+    model_check_open(&check, cell, g.shape.V, g.shape.H, 0);
+    model_check_upload(&check, g.weights);
+    model_check_results actual = results_new(&g);
+    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0};
+    double loss = model_check_run(&check, &batch, actual);
+    assert_batch_near(&g, loss, actual, forward_tolerance, gradient_tolerance);
+    results_free(&actual);
+    model_check_close(&check);
+    golden_close(&g);
+}
+
+static void check_backend_training(lyrnn_cell cell)
+{
+    golden g = golden_open(cell);
+    model_check check;
+    model_check_training training;
+    double losses[64], *weights = test_memory((size_t)g.count, sizeof *weights);
+    model_check_open(&check, cell, g.shape.V, g.shape.H, 0);
+    model_check_upload(&check, g.weights);
+    model_check_train_open(&check, &training, g.corpus, g.N, g.B, g.T, g.optimiser);
+    for (int step = 0; step < g.num_steps; step++) {
+        losses[step] = model_check_train_step(&training);
+        if (step + 1 == SNAPSHOT_STEP) {
+            model_check_download(&check, check.model.params, weights);
+            assert_tensors_near(&g.shape, weights, g.snapshot, weights_tolerance);
+        }
+    }
+    assert_doubles_near("losses", losses, g.losses, (size_t)g.num_steps, trajectory_tolerance);
+    assert_int_equal(lyrnn_trainer_counters(&training.trainer).step, g.num_steps);
+    assert_int_equal(lyrnn_trainer_counters(&training.trainer).bad_step, 0);
+    model_check_train_close(&training);
+    model_check_close(&check);
+    free(weights);
+    golden_close(&g);
+}
+
+static void oracle_agrees_with_pytorch_on_a_tanh_batch(void **state)
+{
+    (void)state;
+    check_oracle_batch(LYRNN_RNN_TANH);
+}
+
+static void oracle_agrees_with_pytorch_on_a_relu_batch(void **state)
+{
+    (void)state;
+    check_oracle_batch(LYRNN_RNN_RELU);
+}
+
+static void oracle_follows_pytorch_through_tanh_training(void **state)
+{
+    (void)state;
+    check_oracle_training(LYRNN_RNN_TANH);
+}
+
+static void oracle_follows_pytorch_through_relu_training(void **state)
+{
+    (void)state;
+    check_oracle_training(LYRNN_RNN_RELU);
+}
+
+static void backend_agrees_with_pytorch_on_a_tanh_batch(void **state)
+{
+    (void)state;
+    check_backend_batch(LYRNN_RNN_TANH);
+}
+
+static void backend_agrees_with_pytorch_on_a_relu_batch(void **state)
+{
+    (void)state;
+    check_backend_batch(LYRNN_RNN_RELU);
+}
+
+static void backend_follows_pytorch_through_tanh_training(void **state)
+{
+    (void)state;
+    check_backend_training(LYRNN_RNN_TANH);
+}
+
+static void backend_follows_pytorch_through_relu_training(void **state)
+{
+    (void)state;
+    check_backend_training(LYRNN_RNN_RELU);
+}
+
+/* Otherwise the ten steps would say nothing of one side of the condition. */
+static void golden_training_clips_some_steps_and_not_others(void **state)
+{
+    (void)state;
+    for (int relu = 0; relu < 2; relu++) {
+        golden g = golden_open(relu ? LYRNN_RNN_RELU : LYRNN_RNN_TANH);
+        int clipped = 0;
+        for (int step = 0; step < SNAPSHOT_STEP; step++)
+            clipped += g.norms[step] > (double)g.optimiser.clip_norm;
+        assert_in_range(clipped, 1, SNAPSHOT_STEP - 1);
+        golden_close(&g);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(oracle_agrees_with_pytorch_on_a_tanh_batch),
+        cmocka_unit_test(oracle_agrees_with_pytorch_on_a_relu_batch),
+        cmocka_unit_test(oracle_follows_pytorch_through_tanh_training),
+        cmocka_unit_test(oracle_follows_pytorch_through_relu_training),
+        cmocka_unit_test(backend_agrees_with_pytorch_on_a_tanh_batch),
+        cmocka_unit_test(backend_agrees_with_pytorch_on_a_relu_batch),
+        cmocka_unit_test(backend_follows_pytorch_through_tanh_training),
+        cmocka_unit_test(backend_follows_pytorch_through_relu_training),
+        cmocka_unit_test(golden_training_clips_some_steps_and_not_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

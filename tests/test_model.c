@@ -1,0 +1,319 @@
+/* The article's model as a whole, beyond single numbers: carried state, learning, repeatability, the
+ * perplexity's sums, initial weights, and greedy text, each against the oracle where it can speak.
+ * LYRNN_TEST_DEVICE names the device. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "lyrnn/generate.h"
+#include "model_check.h"
+
+static double *random_params(const oracle_model *shape, uint64_t seed)
+{
+    size_t count = oracle_model_count(shape);
+    double *params = test_memory(count, sizeof *params);
+    /* Rounded to float, so that both sides begin with the same numbers. */
+    for (size_t i = 0; i < count; i++)
+        params[i] = (double)(float)random_number(seed, i, 1 / sqrt((double)shape->H));
+    return params;
+}
+
+static int32_t *random_ids(size_t N, int V, uint64_t seed)
+{
+    int32_t *ids = test_memory(N, sizeof *ids);
+    for (size_t i = 0; i < N; i++)
+        ids[i] = random_id(seed, i, V);
+    return ids;
+}
+
+/* inputs (T,B) -> logits (T,B,V), the activations' state going on where it is. */
+static void forward(model_check *check, lyrnn_activations *a, const int32_t *inputs, float *logits)
+{
+    lyrnn_backend *backend = &check->backend;
+    size_t rows = (size_t)(a->T * a->B);
+    backend->upload(backend, a->inputs, inputs, rows * sizeof *inputs);
+    lyrnn_model_forward(&check->model, a);
+    backend->download(backend, logits, a->logits, rows * (size_t)check->shape.V * sizeof *logits);
+}
+
+static void twelve_steps_equal_three_times_four_with_carried_state(void **state)
+{
+    (void)state;
+    enum { V = 33, H = 32, B = 3, T = 12, PART = 4 };
+    model_check check;
+    model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
+    double *params = random_params(&check.shape, 1);
+    model_check_upload(&check, params);
+    int32_t *inputs = random_ids(T * B, V, 2);
+    float *whole = test_memory(T * B * V, sizeof *whole),
+          *parts = test_memory(T * B * V, sizeof *parts);
+
+    lyrnn_activations a, b;
+    assert_int_equal(lyrnn_activations_init(&a, &check.model, T, B, false), LYRNN_OK);
+    assert_int_equal(lyrnn_activations_init(&b, &check.model, PART, B, false), LYRNN_OK);
+    forward(&check, &a, inputs, whole);
+    for (int t = 0; t < T; t += PART) {
+        forward(&check, &b, inputs + t * B, parts + t * B * V);
+        lyrnn_activations_carry_state(&b, &check.model);
+    }
+    double *expected = test_memory(T * B * V, sizeof *expected);
+    for (int i = 0; i < T * B * V; i++)
+        expected[i] = (double)whole[i];
+    assert_near("logits", parts, expected, T * B * V, 1e-6);
+
+    /* From zero again the first part is itself again; without the reset it must not be. */
+    forward(&check, &b, inputs, parts);
+    assert_memory_not_equal(parts, whole, PART * B * V * sizeof *parts);
+    lyrnn_activations_reset_state(&b, &check.model);
+    forward(&check, &b, inputs, parts);
+    assert_near("after reset", parts, expected, PART * B * V, 1e-6);
+    lyrnn_activations_free(&a);
+    lyrnn_activations_free(&b);
+    model_check_close(&check);
+    free(params);
+    free(inputs);
+    free(whole);
+    free(parts);
+    free(expected);
+}
+
+/* Forward and backward of models of odd shapes, from a state that is not zero. */
+static void a_whole_batch_equals_the_oracle(void **state)
+{
+    (void)state;
+    const int shapes[][4] = {{1, 1, 1, 1}, {7, 33, 1, 7}, {33, 7, 33, 1}, {5, 3, 7, 33}};
+    for (int i = 0; i < 8; i++) {
+        int T = shapes[i / 2][0], B = shapes[i / 2][1], H = shapes[i / 2][2], V = shapes[i / 2][3];
+        model_check check;
+        model_check_open(&check, i % 2 ? LYRNN_RNN_RELU : LYRNN_RNN_TANH, V, H, 0);
+        double *params = random_params(&check.shape, (uint64_t)i);
+        double *h_0 = test_memory((size_t)(B * H), sizeof *h_0);
+        for (int k = 0; k < B * H; k++)
+            h_0[k] = (double)(float)random_number(3, (uint64_t)k, 1);
+        int32_t *ids = random_ids((size_t)(2 * T * B), V, 4);
+        oracle_batch batch = {T, B, ids, ids + T * B, h_0};
+        double *grads = test_memory((size_t)check.count, sizeof *grads);
+        double *expected = test_memory((size_t)check.count, sizeof *expected);
+        model_check_upload(&check, params);
+        double loss = model_check_run(&check, &batch, (model_check_results){NULL, NULL, grads});
+        double expected_loss =
+            oracle_model_loss(&check.shape, params, &batch, NULL, NULL, expected);
+        assert_doubles_near("loss", &loss, &expected_loss, 1, 1e-5);
+        assert_doubles_near("grads", grads, expected, (size_t)check.count, 1e-4);
+        model_check_close(&check);
+        free(params);
+        free(h_0);
+        free(ids);
+        free(grads);
+        free(expected);
+    }
+}
+
+static void one_batch_overfits_to_almost_no_loss(void **state)
+{
+    (void)state;
+    enum { V = 7, H = 16, B = 2, T = 6, STEPS = 300 };
+    /* Learnable from a state of zero: the streams begin apart, and repeats follow unlike pasts. */
+    const int32_t ids[B * (T + 1)] = {0, 1, 2, 1, 3, 1, 4, 5, 6, 2, 6, 0, 6, 5};
+    for (int relu = 0; relu < 2; relu++) {
+        model_check check;
+        model_check_training training;
+        model_check_open(&check, relu ? LYRNN_RNN_RELU : LYRNN_RNN_TANH, V, H, 0);
+        lyrnn_model_randomise(&check.model, 1);
+        model_check_train_open(&check, &training, ids, B * (T + 1), B, T,
+                               (lyrnn_optimiser_config){1e-2f, 1});
+        double first = model_check_train_step(&training), last = first;
+        for (int step = 1; step < STEPS; step++)
+            last = model_check_train_step(&training);
+        print_message("    loss %.3f to %.1e\n", first, last);
+        assert_true(first > 1.5 && last < 0.01);
+        model_check_train_close(&training);
+        model_check_close(&check);
+    }
+}
+
+/* Two small trainings from the seed on; params (count) are what the last one ends with. */
+static double train_from_seed(uint64_t seed, int num_threads, double *params)
+{
+    enum { V = 33, H = 64, B = 7, T = 9, N = 7 * (9 * 6 + 1), STEPS = 13 };
+    model_check check;
+    model_check_training training;
+    model_check_open(&check, LYRNN_RNN_TANH, V, H, num_threads);
+    lyrnn_model_randomise(&check.model, seed);
+    int32_t *ids = random_ids(N, V, 5);
+    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimiser_config){1e-3f, 0.01f});
+    double loss = 0;
+    for (int step = 0; step < STEPS; step++)
+        loss = model_check_train_step(&training);
+    model_check_download(&check, check.model.params, params);
+    model_check_train_close(&training);
+    model_check_close(&check);
+    free(ids);
+    return loss;
+}
+
+static void the_same_seed_trains_to_the_same_bits(void **state)
+{
+    (void)state;
+    const oracle_model shape = {LYRNN_RNN_TANH, 33, 64};
+    size_t bytes = oracle_model_count(&shape) * sizeof(double);
+    double *first = test_memory(1, bytes), *second = test_memory(1, bytes);
+    for (int threads = 1; threads <= 2; threads++) {
+        double loss = train_from_seed(1, threads, first);
+        assert_true(train_from_seed(1, threads, second) == loss);
+        assert_same_bits("params", second, first, bytes);
+        assert_true(train_from_seed(2, threads, second) != loss);
+        assert_memory_not_equal(second, first, bytes);
+    }
+    free(first);
+    free(second);
+}
+
+/* At a learning rate of zero an epoch is a measurement, which the oracle can make as well. */
+static void an_epochs_loss_is_the_mean_over_its_targets(void **state)
+{
+    (void)state;
+    enum { V = 33, H = 32, B = 3, T = 7, K = 5, N = B * (K * T + 1) + 2 };
+    model_check check;
+    model_check_training training;
+    oracle_training oracle;
+    const lyrnn_optimiser_config still = {0, 0.01f};
+    model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
+    double *params = random_params(&check.shape, 1);
+    int32_t *ids = random_ids(N, V, 2);
+    model_check_upload(&check, params);
+    model_check_train_open(&check, &training, ids, N, B, T, still);
+    oracle_train_open(&oracle, &check.shape, params, ids, N, B, T, still);
+    assert_int_equal(training.trainer.batches.K, K);
+    assert_int_equal(oracle.K, K);
+    for (int epoch = 0; epoch < 2; epoch++) {
+        double mean = 0;
+        for (int k = 0; k < K; k++) {
+            model_check_train_step(&training);
+            mean += oracle_train_step(&oracle, NULL) / K;
+        }
+        lyrnn_counters counters = lyrnn_trainer_counters(&training.trainer);
+        assert_int_equal(counters.loss_count, K * T * B);
+        assert_int_equal(counters.batch, K);
+        assert_int_equal(counters.step, (epoch + 1) * K);
+        double perplexity = exp(counters.loss_sum / (double)counters.loss_count);
+        assert_number_near("perplexity", perplexity, exp(mean), 1e-6);
+    }
+    oracle_train_close(&oracle);
+    model_check_train_close(&training);
+    model_check_close(&check);
+    free(params);
+    free(ids);
+}
+
+static double correlation(const double *a, const double *b, int count)
+{
+    double ab = 0, aa = 0, bb = 0;
+    for (int i = 0; i < count; i++) {
+        ab += a[i] * b[i];
+        aa += a[i] * a[i];
+        bb += b[i] * b[i];
+    }
+    return ab / sqrt(aa * bb);
+}
+
+/* Uniform in (-bound, bound): mean 0, variance bound^2 / 3, each within five of their own deviations. */
+static void assert_uniform(const double *values, int count, double bound)
+{
+    double sum = 0, squares = 0, largest = 0;
+    for (int i = 0; i < count; i++) {
+        sum += values[i];
+        squares += values[i] * values[i];
+        largest = fmax(largest, fabs(values[i]));
+    }
+    double n = (double)count, variance = bound * bound / 3;
+    assert_true(largest <= bound * (1 + 1e-6) && largest > bound * 0.9);
+    assert_true(fabs(sum / n) <= 5 * sqrt(variance / n));
+    /* The variance of u^2 for u uniform in (-1,1) is 1/5 - 1/9. */
+    assert_true(fabs(squares / n - variance) <= 5 * bound * bound * sqrt(4.0 / 45 / n));
+}
+
+static void initial_weights_are_uniform_and_independent(void **state)
+{
+    (void)state;
+    enum { V = 256, H = 256 };
+    model_check check;
+    model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
+    double *params = test_memory((size_t)check.count, sizeof *params);
+    double *other = test_memory((size_t)check.count, sizeof *other);
+    lyrnn_model_randomise(&check.model, 1);
+    model_check_download(&check, check.model.params, params);
+    oracle_tensors w = oracle_model_tensors(&check.shape, params);
+    const double *tensors[] = {w.weight_ih, w.weight_hh,    w.bias_ih,
+                               w.bias_hh,   w.dense_weight, w.dense_bias};
+    const int counts[] = {H * V, H * H, H, H, V * H, V};
+    for (int i = 0; i < 6; i++) {
+        assert_uniform(tensors[i], counts[i], 1 / sqrt((double)H));
+        for (int k = 0; k < i; k++) {
+            int count = counts[i] < counts[k] ? counts[i] : counts[k];
+            double r = correlation(tensors[i], tensors[k], count);
+            assert_true(fabs(r) <= 5 / sqrt((double)count));
+        }
+    }
+    lyrnn_model_randomise(&check.model, 2);
+    model_check_download(&check, check.model.params, other);
+    assert_true(fabs(correlation(other, params, check.count)) <= 5 / sqrt((double)check.count));
+    lyrnn_model_randomise(&check.model, 1);
+    model_check_download(&check, check.model.params, other);
+    assert_same_bits("same seed", other, params, (size_t)check.count * sizeof *params);
+    model_check_close(&check);
+    free(params);
+    free(other);
+}
+
+/* Trained a little, so that the text has a course to keep rather than ties to break. */
+static void greedy_text_equals_the_oracles(void **state)
+{
+    (void)state;
+    enum { V = 13, H = 24, B = 2, T = 8, N = 2 * (8 * 6 + 1), LENGTH = 40 };
+    model_check check;
+    model_check_training training;
+    model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
+    lyrnn_model_randomise(&check.model, 3);
+    int32_t *ids = random_ids(N, V, 4);
+    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimiser_config){1e-2f, 1});
+    for (int step = 0; step < 200; step++)
+        model_check_train_step(&training);
+    double *params = test_memory((size_t)check.count, sizeof *params);
+    model_check_download(&check, check.model.params, params);
+
+    lyrnn_generator generator;
+    assert_int_equal(lyrnn_generator_init(&generator, &check.model, 5 + LENGTH), LYRNN_OK);
+    for (int prefix = 1; prefix <= 5; prefix += 2) {
+        int32_t text[5 + LENGTH] = {7, 1, 12, 0, 3}, expected[5 + LENGTH] = {7, 1, 12, 0, 3};
+        double lead = oracle_model_generate(&check.shape, params, expected, prefix, LENGTH);
+        /* Were two characters as likely as float can tell, either text would be right. */
+        assert_true(lead > 1e-4);
+        lyrnn_generate(&generator, text, (size_t)prefix, LENGTH);
+        assert_memory_equal(text, expected, (size_t)(prefix + LENGTH) * sizeof *text);
+        int distinct = 0;
+        for (int i = 1; i < LENGTH; i++)
+            distinct += text[prefix + i] != text[prefix];
+        assert_true(distinct > 0);
+    }
+    lyrnn_generator_free(&generator);
+    model_check_train_close(&training);
+    model_check_close(&check);
+    free(params);
+    free(ids);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(twelve_steps_equal_three_times_four_with_carried_state),
+        cmocka_unit_test(a_whole_batch_equals_the_oracle),
+        cmocka_unit_test(one_batch_overfits_to_almost_no_loss),
+        cmocka_unit_test(the_same_seed_trains_to_the_same_bits),
+        cmocka_unit_test(an_epochs_loss_is_the_mean_over_its_targets),
+        cmocka_unit_test(initial_weights_are_uniform_and_independent),
+        cmocka_unit_test(greedy_text_equals_the_oracles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,455 @@
+/* Lookups, the output layer, greedy choice and initial weights: a backend's operations against the oracle
+ * over a table of shapes, with what each promises besides its numbers. The recurrence, the loss and the
+ * optimiser have files of their own. LYRNN_TEST_DEVICE names the device. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "lyrnn/philox.h"
+#include "op_check.h"
+#include "oracle.h"
+
+static const double forward_tolerance = 1e-5;
+static const double gradient_tolerance = 1e-4;
+
+/* The checks themselves must be able to fail. */
+
+static void guard_bands_show_a_write_past_an_array(void **state)
+{
+    op_check *check = op_check_begin(state);
+    lyrnn_backend *backend = &check->backend;
+    float *array = op_check_output_floats(check, 7);
+    const float zeros[8] = {0};
+    backend->upload(backend, array, zeros, 7 * sizeof(float));
+    assert_true(op_check_intact(check));
+    backend->upload(backend, array, zeros, 8 * sizeof(float));
+    assert_false(op_check_intact(check));
+
+    check = op_check_begin(state);
+    array = op_check_output_floats(check, 7);
+    backend->zero(backend, array - 1, sizeof(float));
+    assert_false(op_check_intact(check));
+}
+
+static void a_changed_input_shows(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const float values[2] = {1, 2}, other[2] = {1, 3};
+    const float *array = op_check_input_floats(check, values, 2);
+    assert_true(op_check_intact(check));
+    check->backend.upload(&check->backend, (float *)array, other, sizeof other);
+    assert_false(op_check_intact(check));
+}
+
+static void an_unwritten_output_is_nan(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const float *values = op_check_fetch(check, op_check_output_floats(check, 33), 33);
+    for (int i = 0; i < 33; i++)
+        assert_true(isnan(values[i]));
+}
+
+/* batch_gather */
+
+static void batch_gather_takes_the_batch_that_the_counter_names(void **state)
+{
+    enum { T = 7, B = 3, N = 101, K = 4 };
+    op_check *check = op_check_begin(state);
+    lyrnn_backend *backend = &check->backend;
+    int32_t *ids = op_check_ids(check, N, 33, 1);
+    int64_t starts[K * B];
+    for (int i = 0; i < K * B; i++)
+        starts[i] = random_id(2, (uint64_t)i, N - T);
+    /* The last character that any batch may touch. */
+    starts[2 * B + 1] = N - T - 1;
+    lyrnn_counters before = {
+        .batch = 2, .step = 5, .bad_step = 3, .loss_count = 9, .loss_sum = 2.5};
+    lyrnn_batch_gather_args args = {
+        .T = T,
+        .B = B,
+        .ids = op_check_input(check, ids, N * sizeof *ids),
+        .starts = op_check_input(check, starts, sizeof starts),
+        .counters = op_check_counters(check, before),
+        .inputs = op_check_output(check, T * B * sizeof(int32_t)),
+        .targets = op_check_output(check, T * B * sizeof(int32_t)),
+    };
+    for (int k = 2; k < K; k++) {
+        backend->batch_gather(backend, &args);
+        int32_t inputs[T * B], targets[T * B];
+        backend->download(backend, inputs, args.inputs, sizeof inputs);
+        backend->download(backend, targets, args.targets, sizeof targets);
+        for (int t = 0; t < T; t++) {
+            for (int b = 0; b < B; b++) {
+                assert_int_equal(inputs[t * B + b], ids[starts[k * B + b] + t]);
+                assert_int_equal(targets[t * B + b], ids[starts[k * B + b] + t + 1]);
+            }
+        }
+        before.batch = k + 1;
+        lyrnn_counters after = op_check_fetch_counters(check, args.counters);
+        assert_memory_equal(&after, &before, sizeof after);
+    }
+}
+
+/* embedding */
+
+typedef struct {
+    int M, V, F;
+} embedding_shape;
+
+static const embedding_shape embedding_shapes[] = {
+    {1, 1, 1}, {1, 7, 33}, {7, 1, 33}, {33, 33, 1}, {7, 33, 7}, {33, 7, 33}, {1120, 1027, 256},
+};
+enum { NUM_EMBEDDING_SHAPES = sizeof embedding_shapes / sizeof *embedding_shapes };
+
+static void check_embedding_forward(void **state, const embedding_shape *s)
+{
+    op_check *check = op_check_begin(state);
+    int32_t *ids = op_check_ids(check, s->M, s->V, 1);
+    float *table = op_check_random(check, s->V * s->F, 1, 2);
+    float *bias = op_check_random(check, s->F, 1, 3);
+    lyrnn_embedding_forward_args args = {
+        .M = s->M,
+        .V = s->V,
+        .F = s->F,
+        .ids = op_check_input(check, ids, (size_t)s->M * sizeof *ids),
+        .table = op_check_input_floats(check, table, s->V * s->F),
+        .bias = op_check_input_floats(check, bias, s->F),
+        .out = op_check_output_floats(check, s->M * s->F),
+    };
+    check->backend.embedding_forward(&check->backend, &args);
+    double *expected = op_check_doubles(check, s->M * s->F);
+    oracle_embedding_forward(s->M, s->F, ids, op_check_widen(check, table, s->V * s->F),
+                             op_check_widen(check, bias, s->F), expected);
+    char what[64];
+    snprintf(what, sizeof what, "M %d V %d F %d", s->M, s->V, s->F);
+    assert_near(what, op_check_fetch(check, args.out, s->M * s->F), expected, (size_t)(s->M * s->F),
+                forward_tolerance);
+}
+
+static void embedding_forward_equals_the_oracle(void **state)
+{
+    for (int i = 0; i < NUM_EMBEDDING_SHAPES; i++)
+        check_embedding_forward(state, &embedding_shapes[i]);
+}
+
+typedef struct {
+    float *dtable, *dbias;
+} embedding_grads;
+
+static embedding_grads run_embedding_backward(op_check *check, const embedding_shape *s,
+                                              const int32_t *ids, const float *dout)
+{
+    lyrnn_embedding_backward_args args = {
+        .M = s->M,
+        .V = s->V,
+        .F = s->F,
+        .ids = op_check_input(check, ids, (size_t)s->M * sizeof *ids),
+        .dout = op_check_input_floats(check, dout, s->M * s->F),
+        .dtable = op_check_output_floats(check, s->V * s->F),
+        .dbias = op_check_output_floats(check, s->F),
+        .scratch = op_check_output(check, (size_t)(2 * s->M + s->V + 1) * sizeof(int32_t)),
+    };
+    check->backend.embedding_backward(&check->backend, &args);
+    return (embedding_grads){op_check_fetch(check, args.dtable, s->V * s->F),
+                             op_check_fetch(check, args.dbias, s->F)};
+}
+
+static void check_embedding_backward(void **state, const embedding_shape *s)
+{
+    op_check *check = op_check_begin(state);
+    int32_t *ids = op_check_ids(check, s->M, s->V, 1);
+    float *dout = op_check_random(check, s->M * s->F, 1, 2);
+    embedding_grads actual = run_embedding_backward(check, s, ids, dout);
+    double *dtable = op_check_doubles(check, s->V * s->F);
+    double *dbias = op_check_doubles(check, s->F);
+    oracle_embedding_backward(s->M, s->V, s->F, ids, op_check_widen(check, dout, s->M * s->F),
+                              dtable, dbias);
+    char what[64];
+    snprintf(what, sizeof what, "M %d V %d F %d", s->M, s->V, s->F);
+    assert_near(what, actual.dtable, dtable, (size_t)(s->V * s->F), gradient_tolerance);
+    assert_near(what, actual.dbias, dbias, (size_t)s->F, gradient_tolerance);
+
+    embedding_grads again = run_embedding_backward(check, s, ids, dout);
+    assert_same_bits(what, again.dtable, actual.dtable, (size_t)(s->V * s->F) * sizeof(float));
+    assert_same_bits(what, again.dbias, actual.dbias, (size_t)s->F * sizeof(float));
+}
+
+static void embedding_backward_equals_the_oracle_and_repeats(void **state)
+{
+    for (int i = 0; i < NUM_EMBEDDING_SHAPES; i++)
+        check_embedding_backward(state, &embedding_shapes[i]);
+}
+
+static void embedding_backward_zeroes_absent_characters(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const embedding_shape s = {7, 33, 5};
+    const int32_t ids[7] = {4, 4, 32, 4, 9, 32, 4};
+    embedding_grads grads =
+        run_embedding_backward(check, &s, ids, op_check_random(check, s.M * s.F, 1, 2));
+    for (int v = 0; v < s.V; v++) {
+        for (int f = 0; f < s.F; f++) {
+            float value = grads.dtable[v * s.F + f];
+            if (v == 4 || v == 9 || v == 32)
+                assert_true(isfinite(value) && value != 0);
+            else
+                assert_true(value == 0);
+        }
+    }
+}
+
+/* Sums over one character are taken in ascending m, so these cancel to what float rounding leaves then. */
+static void embedding_backward_adds_rows_in_ascending_order(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const embedding_shape s = {4, 2, 1};
+    const int32_t ids[4] = {1, 1, 1, 1};
+    const float dout[4] = {0x1p24f, 1, -0x1p24f, 1};
+    embedding_grads grads = run_embedding_backward(check, &s, ids, dout);
+    assert_true(grads.dtable[1] == 1);
+}
+
+/* linear */
+
+typedef struct {
+    int M, in, out;
+} linear_shape;
+
+static const linear_shape linear_shapes[] = {
+    {1, 1, 1}, {1, 7, 33}, {7, 33, 1}, {33, 1, 7}, {33, 33, 33}, {2, 256, 1027}, {1120, 256, 1027},
+};
+enum { NUM_LINEAR_SHAPES = sizeof linear_shapes / sizeof *linear_shapes };
+
+static const float *run_linear_forward(op_check *check, const linear_shape *s, const float *x,
+                                       const float *weight, const float *bias)
+{
+    lyrnn_linear_forward_args args = {
+        .M = s->M,
+        .in = s->in,
+        .out = s->out,
+        .x = op_check_input_floats(check, x, s->M * s->in),
+        .weight = op_check_input_floats(check, weight, s->out * s->in),
+        .bias = op_check_input_floats(check, bias, s->out),
+        .y = op_check_output_floats(check, s->M * s->out),
+    };
+    check->backend.linear_forward(&check->backend, &args);
+    return op_check_fetch(check, args.y, s->M * s->out);
+}
+
+static void linear_forward_equals_the_oracle_and_repeats(void **state)
+{
+    for (int i = 0; i < NUM_LINEAR_SHAPES; i++) {
+        op_check *check = op_check_begin(state);
+        const linear_shape *s = &linear_shapes[i];
+        int count = s->M * s->out;
+        float *x = op_check_random(check, s->M * s->in, 1, 1);
+        float *weight = op_check_random(check, s->out * s->in, 0.5, 2);
+        float *bias = op_check_random(check, s->out, 1, 3);
+        const float *y = run_linear_forward(check, s, x, weight, bias);
+        double *expected = op_check_doubles(check, count);
+        oracle_linear_forward(s->M, s->in, s->out, op_check_widen(check, x, s->M * s->in),
+                              op_check_widen(check, weight, s->out * s->in),
+                              op_check_widen(check, bias, s->out), expected);
+        char what[64];
+        snprintf(what, sizeof what, "M %d in %d out %d", s->M, s->in, s->out);
+        assert_near(what, y, expected, (size_t)count, forward_tolerance);
+        assert_same_bits(what, run_linear_forward(check, s, x, weight, bias), y,
+                         (size_t)count * sizeof(float));
+    }
+}
+
+typedef struct {
+    float *dx, *dweight, *dbias;
+} linear_grads;
+
+static linear_grads run_linear_backward(op_check *check, const linear_shape *s, const float *x,
+                                        const float *weight, const float *dy, bool want_dx)
+{
+    lyrnn_linear_backward_args args = {
+        .M = s->M,
+        .in = s->in,
+        .out = s->out,
+        .x = op_check_input_floats(check, x, s->M * s->in),
+        .weight = op_check_input_floats(check, weight, s->out * s->in),
+        .dy = op_check_input_floats(check, dy, s->M * s->out),
+        .dx = want_dx ? op_check_output_floats(check, s->M * s->in) : NULL,
+        .dweight = op_check_output_floats(check, s->out * s->in),
+        .dbias = op_check_output_floats(check, s->out),
+    };
+    check->backend.linear_backward(&check->backend, &args);
+    return (linear_grads){want_dx ? op_check_fetch(check, args.dx, s->M * s->in) : NULL,
+                          op_check_fetch(check, args.dweight, s->out * s->in),
+                          op_check_fetch(check, args.dbias, s->out)};
+}
+
+static void check_linear_backward(void **state, const linear_shape *s)
+{
+    op_check *check = op_check_begin(state);
+    size_t num_x = (size_t)(s->M * s->in), num_w = (size_t)(s->out * s->in), num_b = (size_t)s->out;
+    float *x = op_check_random(check, s->M * s->in, 1, 1);
+    float *weight = op_check_random(check, s->out * s->in, 0.5, 2);
+    float *dy = op_check_random(check, s->M * s->out, 1, 3);
+    linear_grads actual = run_linear_backward(check, s, x, weight, dy, true);
+    double *dx = op_check_doubles(check, s->M * s->in);
+    double *dweight = op_check_doubles(check, s->out * s->in);
+    double *dbias = op_check_doubles(check, s->out);
+    oracle_linear_backward(s->M, s->in, s->out, op_check_widen(check, x, s->M * s->in),
+                           op_check_widen(check, weight, s->out * s->in),
+                           op_check_widen(check, dy, s->M * s->out), dx, dweight, dbias);
+    char what[64];
+    snprintf(what, sizeof what, "M %d in %d out %d", s->M, s->in, s->out);
+    assert_near(what, actual.dx, dx, num_x, gradient_tolerance);
+    assert_near(what, actual.dweight, dweight, num_w, gradient_tolerance);
+    assert_near(what, actual.dbias, dbias, num_b, gradient_tolerance);
+
+    linear_grads again = run_linear_backward(check, s, x, weight, dy, true);
+    assert_same_bits(what, again.dx, actual.dx, num_x * sizeof(float));
+    assert_same_bits(what, again.dweight, actual.dweight, num_w * sizeof(float));
+    assert_same_bits(what, again.dbias, actual.dbias, num_b * sizeof(float));
+}
+
+static void linear_backward_equals_the_oracle_and_repeats(void **state)
+{
+    for (int i = 0; i < NUM_LINEAR_SHAPES; i++)
+        check_linear_backward(state, &linear_shapes[i]);
+}
+
+static void linear_backward_without_dx_gives_the_same_weight_gradients(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const linear_shape s = {33, 7, 5};
+    float *x = op_check_random(check, s.M * s.in, 1, 1);
+    float *weight = op_check_random(check, s.out * s.in, 0.5, 2);
+    float *dy = op_check_random(check, s.M * s.out, 1, 3);
+    linear_grads with = run_linear_backward(check, &s, x, weight, dy, true);
+    linear_grads without = run_linear_backward(check, &s, x, weight, dy, false);
+    assert_same_bits("dweight", without.dweight, with.dweight, 5 * 7 * sizeof(float));
+    assert_same_bits("dbias", without.dbias, with.dbias, 5 * sizeof(float));
+}
+
+/* sample_token */
+
+static void run_sample_token(op_check *check, int B, int V, const float *logits, int32_t *tokens)
+{
+    lyrnn_sample_token_args args = {
+        .B = B,
+        .V = V,
+        .logits = op_check_input_floats(check, logits, B * V),
+        .tokens = op_check_output(check, (size_t)B * sizeof *tokens),
+    };
+    check->backend.sample_token(&check->backend, &args);
+    check->backend.download(&check->backend, tokens, args.tokens, (size_t)B * sizeof *tokens);
+    assert_true(op_check_intact(check));
+}
+
+static void sample_token_takes_the_largest_logit(void **state)
+{
+    const int shapes[][2] = {{1, 1}, {1, 7}, {7, 33}, {33, 1}, {3, 256}, {32, 1027}, {2, 5000}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        op_check *check = op_check_begin(state);
+        int B = shapes[i][0], V = shapes[i][1];
+        float *logits = op_check_random(check, B * V, 1, 1);
+        int32_t tokens[33], expected[33];
+        for (int b = 0; b < B; b++) {
+            /* The first row's winner is the last id, the second's the first. */
+            expected[b] = b == 0 ? V - 1 : b == 1 ? 0 : random_id(2, (uint64_t)b, V);
+            logits[b * V + expected[b]] = 1.5f;
+        }
+        run_sample_token(check, B, V, logits, tokens);
+        for (int b = 0; b < B; b++)
+            assert_int_equal(tokens[b], expected[b]);
+    }
+}
+
+static void sample_token_gives_ties_to_the_lowest_id(void **state)
+{
+    enum { B = 3, V = 1027 };
+    op_check *check = op_check_begin(state);
+    float *logits = op_check_floats(check, B * V);
+    int32_t tokens[B];
+    logits[V + 700] = logits[V + 33] = logits[V + 1026] = 2;
+    for (int v = 0; v < V; v++)
+        logits[2 * V + v] = -3;
+    logits[2 * V + 1026] = logits[2 * V + 1025] = -1;
+    run_sample_token(check, B, V, logits, tokens);
+    assert_int_equal(tokens[0], 0);
+    assert_int_equal(tokens[1], 33);
+    assert_int_equal(tokens[2], 1025);
+}
+
+static void sample_token_stays_in_range_whatever_the_logits(void **state)
+{
+    enum { B = 4, V = 33 };
+    op_check *check = op_check_begin(state);
+    float *logits = op_check_floats(check, B * V);
+    int32_t tokens[B];
+    for (int v = 0; v < V; v++) {
+        logits[v] = -INFINITY;
+        logits[V + v] = NAN;
+        logits[2 * V + v] = v == 20 ? -1e30f : -INFINITY;
+        logits[3 * V + v] = v == 0 ? NAN : (float)v;
+    }
+    run_sample_token(check, B, V, logits, tokens);
+    assert_int_equal(tokens[0], 0);
+    assert_in_range(tokens[1], 0, V - 1);
+    assert_int_equal(tokens[2], 20);
+    assert_in_range(tokens[3], 0, V - 1);
+}
+
+/* init_uniform */
+
+static void check_init_uniform(void **state, int count, uint64_t purpose, uint64_t position)
+{
+    op_check *check = op_check_begin(state);
+    lyrnn_init_uniform_args args = {
+        .count = (size_t)count,
+        .bound = 0.0625f,
+        .seed = 0x123456789abcdefu,
+        .purpose = purpose,
+        .position = position,
+        .values = op_check_output_floats(check, count),
+    };
+    check->backend.init_uniform(&check->backend, &args);
+    const float *values = op_check_fetch(check, args.values, count);
+    double *expected = op_check_doubles(check, count);
+    for (int i = 0; i < count; i++) {
+        double u = (double)lyrnn_philox_uniform(args.seed, purpose, position + (uint64_t)i);
+        expected[i] = (2 * u - 1) * 0.0625;
+    }
+    /* A bound that is a power of two makes the formula's roundings the same in any order. */
+    for (int i = 0; i < count; i++)
+        assert_true(values[i] == (float)expected[i]);
+}
+
+static void init_uniform_draws_the_numbers_of_its_positions(void **state)
+{
+    const int counts[] = {1, 3, 7, 33, 1000};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        check_init_uniform(state, counts[i], LYRNN_PURPOSE_INIT, 0);
+        check_init_uniform(state, counts[i], LYRNN_PURPOSE_INIT, 5);
+        check_init_uniform(state, counts[i], UINT64_C(0x700000003), UINT64_C(0x3fffffffe));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(guard_bands_show_a_write_past_an_array),
+        cmocka_unit_test(a_changed_input_shows),
+        cmocka_unit_test(an_unwritten_output_is_nan),
+        cmocka_unit_test(batch_gather_takes_the_batch_that_the_counter_names),
+        cmocka_unit_test(embedding_forward_equals_the_oracle),
+        cmocka_unit_test(embedding_backward_equals_the_oracle_and_repeats),
+        cmocka_unit_test(embedding_backward_zeroes_absent_characters),
+        cmocka_unit_test(embedding_backward_adds_rows_in_ascending_order),
+        cmocka_unit_test(linear_forward_equals_the_oracle_and_repeats),
+        cmocka_unit_test(linear_backward_equals_the_oracle_and_repeats),
+        cmocka_unit_test(linear_backward_without_dx_gives_the_same_weight_gradients),
+        cmocka_unit_test(sample_token_takes_the_largest_logit),
+        cmocka_unit_test(sample_token_gives_ties_to_the_lowest_id),
+        cmocka_unit_test(sample_token_stays_in_range_whatever_the_logits),
+        cmocka_unit_test(init_uniform_draws_the_numbers_of_its_positions),
+    };
+    return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
+}

@@ -1,0 +1,218 @@
+/* Global-norm clipping and Adam: a backend against the oracle over several steps, with the norm below,
+ * above and at the edges of the threshold. LYRNN_TEST_DEVICE names the device. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "op_check.h"
+#include "oracle.h"
+
+/* Updates of float parameters that begin at zero, so that their size does not hide the update's error. */
+static const double tolerance = 1e-5;
+
+enum { NO_CLIPPING = 0 };
+
+typedef struct {
+    int count;
+    float *params, *m, *v; /* device */
+    lyrnn_counters *counters;
+    double *expected_params, *expected_m, *expected_v;
+} adam_run;
+
+static adam_run adam_begin(op_check *check, int count, int64_t step)
+{
+    const float *zeros = op_check_floats(check, count);
+    const lyrnn_counters before = {
+        .batch = 3, .step = step, .bad_step = 2, .loss_count = 11, .loss_sum = 2.5};
+    return (adam_run){
+        .count = count,
+        .params = op_check_in_out_floats(check, zeros, count),
+        .m = op_check_in_out_floats(check, zeros, count),
+        .v = op_check_in_out_floats(check, zeros, count),
+        .counters = op_check_counters(check, before),
+        .expected_params = op_check_doubles(check, count),
+        .expected_m = op_check_doubles(check, count),
+        .expected_v = op_check_doubles(check, count),
+    };
+}
+
+/* One step by both; t is the step that the oracle takes it for. Returns the gradients' norm. */
+static double adam_step(op_check *check, adam_run *run, const float *grads, int64_t t,
+                        float learning_rate, float clip_norm)
+{
+    lyrnn_clip_and_adam_args args = {
+        .count = (size_t)run->count,
+        .params = run->params,
+        .grads = op_check_input_floats(check, grads, run->count),
+        .m = run->m,
+        .v = run->v,
+        .learning_rate = op_check_input_floats(check, &learning_rate, 1),
+        .clip_norm = clip_norm,
+        .beta1 = 0.9,
+        .beta2 = 0.999,
+        .epsilon = 1e-8,
+        .counters = run->counters,
+    };
+    check->backend.clip_and_adam(&check->backend, &args);
+    oracle_adam adam = {t, (double)learning_rate, (double)clip_norm, 0.9, 0.999, 1e-8};
+    return oracle_clip_and_adam(&adam, (size_t)run->count, run->expected_params,
+                                op_check_widen(check, grads, run->count), run->expected_m,
+                                run->expected_v);
+}
+
+static void assert_adam_near(op_check *check, const adam_run *run, const char *what)
+{
+    size_t count = (size_t)run->count;
+    assert_near(what, op_check_fetch(check, run->params, run->count), run->expected_params, count,
+                tolerance);
+    assert_near(what, op_check_fetch(check, run->m, run->count), run->expected_m, count, tolerance);
+    assert_near(what, op_check_fetch(check, run->v, run->count), run->expected_v, count, tolerance);
+}
+
+static void ten_steps_equal_the_oracle(void **state)
+{
+    const int counts[] = {1, 7, 33, 255, 257, 1000, 70001};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        op_check *check = op_check_begin(state);
+        adam_run run = adam_begin(check, counts[i], 0);
+        for (int t = 1; t <= 10; t++) {
+            float *grads = op_check_random(check, counts[i], 1.0 / t, (uint64_t)t);
+            adam_step(check, &run, grads, t, 1e-3f, t % 2 ? 0.01f : 1e6f);
+        }
+        char what[64];
+        snprintf(what, sizeof what, "count %d", counts[i]);
+        assert_adam_near(check, &run, what);
+    }
+}
+
+static void one_step_from_counters(op_check *check, int64_t step, float clip_norm, double bound,
+                                   float learning_rate)
+{
+    enum { COUNT = 1000 };
+    adam_run run = adam_begin(check, COUNT, step);
+    float *grads = op_check_random(check, COUNT, bound, 1);
+    adam_step(check, &run, grads, step + 1, learning_rate, clip_norm);
+    char what[64];
+    snprintf(what, sizeof what, "step %lld clip %g bound %g", (long long)step, (double)clip_norm,
+             bound);
+    assert_adam_near(check, &run, what);
+}
+
+static void gradients_are_cut_down_to_the_norm_and_no_further(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const float threshold = 0.01f;
+    one_step_from_counters(check, 0, threshold, 1, 1e-3f);
+    one_step_from_counters(check, 0, threshold, 1e-5, 1e-3f);
+    /* The norm of 1000 numbers in [-b,b) is near 18.26 b: just above and just below. */
+    one_step_from_counters(check, 0, threshold, 0.01 / 18, 1e-3f);
+    one_step_from_counters(check, 0, threshold, 0.01 / 19, 1e-3f);
+}
+
+static void a_clip_norm_of_zero_means_no_clipping(void **state)
+{
+    op_check *check = op_check_begin(state);
+    one_step_from_counters(check, 0, NO_CLIPPING, 1, 1e-3f);
+    one_step_from_counters(check, 0, NO_CLIPPING, 1e3, 1e-3f);
+}
+
+/* The case that clipping is for: the squares do not fit a float, the norm does. */
+static void exploding_gradients_are_clipped_not_lost(void **state)
+{
+    op_check *check = op_check_begin(state);
+    one_step_from_counters(check, 0, 0.01f, 1e25, 1e-3f);
+}
+
+static void bias_correction_follows_the_step_counter(void **state)
+{
+    op_check *check = op_check_begin(state);
+    one_step_from_counters(check, 1, NO_CLIPPING, 1, 1e-3f);
+    one_step_from_counters(check, 999, NO_CLIPPING, 1, 1e-3f);
+    one_step_from_counters(check, 3000000, NO_CLIPPING, 1, 1e-3f);
+}
+
+static void the_learning_rate_is_read_from_the_device(void **state)
+{
+    op_check *check = op_check_begin(state);
+    enum { COUNT = 33 };
+    adam_run run = adam_begin(check, COUNT, 0);
+    const float rates[] = {1e-3f, 1e-1f, 0, 1e-5f};
+    for (int t = 1; t <= 4; t++)
+        adam_step(check, &run, op_check_random(check, COUNT, 1, (uint64_t)t), t, rates[t - 1],
+                  NO_CLIPPING);
+    assert_adam_near(check, &run, "four learning rates");
+}
+
+static void zero_gradients_change_nothing(void **state)
+{
+    enum { COUNT = 33 };
+    op_check *check = op_check_begin(state);
+    adam_run run = adam_begin(check, COUNT, 0);
+    float *values = op_check_random(check, COUNT, 1, 1);
+    run.params = op_check_in_out_floats(check, values, COUNT);
+    adam_step(check, &run, op_check_floats(check, COUNT), 1, 1e-3f, 0.01f);
+    assert_same_bits("params", op_check_fetch(check, run.params, COUNT), values,
+                     COUNT * sizeof(float));
+    assert_near("m", op_check_fetch(check, run.m, COUNT), run.expected_m, COUNT, tolerance);
+    assert_near("v", op_check_fetch(check, run.v, COUNT), run.expected_v, COUNT, tolerance);
+}
+
+static void a_step_moves_the_step_counter_alone(void **state)
+{
+    enum { COUNT = 33 };
+    op_check *check = op_check_begin(state);
+    adam_run run = adam_begin(check, COUNT, 41);
+    lyrnn_counters expected = op_check_fetch_counters(check, run.counters);
+    for (int t = 42; t <= 44; t++)
+        adam_step(check, &run, op_check_random(check, COUNT, 1, 1), t, 1e-3f, 0.01f);
+    expected.step = 44;
+    lyrnn_counters actual = op_check_fetch_counters(check, run.counters);
+    assert_memory_equal(&actual, &expected, sizeof actual);
+}
+
+static void the_same_steps_give_the_same_bits(void **state)
+{
+    enum { COUNT = 70001 };
+    op_check *check = op_check_begin(state);
+    float *results[2];
+    for (int i = 0; i < 2; i++) {
+        adam_run run = adam_begin(check, COUNT, 0);
+        for (int t = 1; t <= 3; t++)
+            adam_step(check, &run, op_check_random(check, COUNT, 1, (uint64_t)t), t, 1e-3f, 0.01f);
+        results[i] = op_check_fetch(check, run.params, COUNT);
+    }
+    assert_same_bits("params", results[1], results[0], COUNT * sizeof(float));
+}
+
+/* Norms are reductions: one large element anywhere must count, whatever share of the work it falls to. */
+static void every_element_counts_in_the_norm(void **state)
+{
+    enum { COUNT = 1031 };
+    for (int at = 0; at < COUNT; at += 103) {
+        op_check *check = op_check_begin(state);
+        adam_run run = adam_begin(check, COUNT, 0);
+        float *grads = op_check_random(check, COUNT, 1e-6, 1);
+        grads[at] = 3;
+        double norm = adam_step(check, &run, grads, 1, 1e-3f, 1);
+        assert_true(norm > 1);
+        assert_near("m", op_check_fetch(check, run.m, COUNT), run.expected_m, COUNT, tolerance);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ten_steps_equal_the_oracle),
+        cmocka_unit_test(gradients_are_cut_down_to_the_norm_and_no_further),
+        cmocka_unit_test(a_clip_norm_of_zero_means_no_clipping),
+        cmocka_unit_test(exploding_gradients_are_clipped_not_lost),
+        cmocka_unit_test(bias_correction_follows_the_step_counter),
+        cmocka_unit_test(the_learning_rate_is_read_from_the_device),
+        cmocka_unit_test(zero_gradients_change_nothing),
+        cmocka_unit_test(a_step_moves_the_step_counter_alone),
+        cmocka_unit_test(the_same_steps_give_the_same_bits),
+        cmocka_unit_test(every_element_counts_in_the_norm),
+    };
+    return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
+}

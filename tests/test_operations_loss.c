@@ -1,0 +1,178 @@
+/* Softmax cross-entropy: losses, the gradient that takes the logits' place, and the counters, a backend
+ * against the oracle; large logits, targets at both ends, and losses that are not finite.
+ * LYRNN_TEST_DEVICE names the device. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "op_check.h"
+#include "oracle.h"
+
+static const double forward_tolerance = 1e-5;
+static const double gradient_tolerance = 1e-4;
+
+typedef struct {
+    float *losses;  /* (M) */
+    float *dlogits; /* (M,V) */
+    lyrnn_counters counters;
+} loss_result;
+
+static loss_result run_loss(op_check *check, int M, int V, const int32_t *targets,
+                            const float *logits, lyrnn_counters before)
+{
+    lyrnn_softmax_cross_entropy_args args = {
+        .M = M,
+        .V = V,
+        .targets = op_check_input(check, targets, (size_t)M * sizeof *targets),
+        .logits = op_check_in_out_floats(check, logits, M * V),
+        .losses = op_check_output_floats(check, M),
+        .counters = op_check_counters(check, before),
+    };
+    check->backend.softmax_cross_entropy(&check->backend, &args);
+    return (loss_result){op_check_fetch(check, args.losses, M),
+                         op_check_fetch(check, args.logits, M * V),
+                         op_check_fetch_counters(check, args.counters)};
+}
+
+static void check_loss(op_check *check, int M, int V, const int32_t *targets, const float *logits)
+{
+    char what[64];
+    snprintf(what, sizeof what, "M %d V %d", M, V);
+    const lyrnn_counters none = {0};
+    loss_result actual = run_loss(check, M, V, targets, logits, none);
+    double *losses = op_check_doubles(check, M), *dlogits = op_check_doubles(check, M * V);
+    double mean = oracle_softmax_cross_entropy(M, V, targets, op_check_widen(check, logits, M * V),
+                                               losses, dlogits);
+    assert_near(what, actual.losses, losses, (size_t)M, forward_tolerance);
+    assert_near(what, actual.dlogits, dlogits, (size_t)(M * V), gradient_tolerance);
+    assert_number_near(what, actual.counters.loss_sum, mean * M, forward_tolerance);
+    assert_int_equal(actual.counters.loss_count, M);
+    assert_int_equal(actual.counters.bad_step, 0);
+
+    loss_result again = run_loss(check, M, V, targets, logits, none);
+    assert_same_bits(what, again.losses, actual.losses, (size_t)M * sizeof(float));
+    assert_same_bits(what, again.dlogits, actual.dlogits, (size_t)(M * V) * sizeof(float));
+    assert_same_bits(what, &again.counters, &actual.counters, sizeof again.counters);
+}
+
+static void loss_and_gradient_equal_the_oracle_and_repeat(void **state)
+{
+    const int shapes[][2] = {{1, 1},   {1, 7},     {7, 1},       {33, 7},  {7, 33},
+                             {33, 33}, {35, 1027}, {1120, 1027}, {3, 6018}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        op_check *check = op_check_begin(state);
+        int M = shapes[i][0], V = shapes[i][1];
+        check_loss(check, M, V, op_check_ids(check, M, V, i), op_check_random(check, M * V, 4, i));
+    }
+}
+
+static void large_logits_stay_finite(void **state)
+{
+    enum { M = 33, V = 67 };
+    op_check *check = op_check_begin(state);
+    int32_t *targets = op_check_ids(check, M, V, 1);
+    check_loss(check, M, V, targets, op_check_random(check, M * V, 1e4, 2));
+    /* Far from zero yet close to one another: e^x overflows, the softmax is an ordinary one. */
+    for (int sign = -1; sign <= 1; sign += 2) {
+        float *logits = op_check_random(check, M * V, 2, 3);
+        for (int i = 0; i < M * V; i++)
+            logits[i] += (float)sign * 1e4f;
+        check_loss(check, M, V, targets, logits);
+    }
+}
+
+static void equal_logits_cost_the_logarithm_of_the_vocabulary(void **state)
+{
+    enum { M = 2, V = 1027 };
+    op_check *check = op_check_begin(state);
+    const int32_t targets[M] = {0, V - 1};
+    const lyrnn_counters none = {0};
+    loss_result result = run_loss(check, M, V, targets, op_check_floats(check, M * V), none);
+    for (int m = 0; m < M; m++) {
+        assert_number_near("loss", (double)result.losses[m], log(V), 1e-6);
+        for (int v = 0; v < V; v++) {
+            double expected = (1.0 / V - (v == targets[m] ? 1 : 0)) / M;
+            assert_number_near("dlogits", (double)result.dlogits[m * V + v], expected, 1e-5);
+        }
+    }
+}
+
+/* A whole epoch's sum stands in the counter: a batch added in float would vanish beside it. */
+static void losses_are_added_to_the_counters_in_double(void **state)
+{
+    enum { M = 33, V = 7 };
+    op_check *check = op_check_begin(state);
+    lyrnn_counters before = {
+        .batch = 3, .step = 4, .bad_step = 0, .loss_count = 1000000007, .loss_sum = 1e9};
+    loss_result result = run_loss(check, M, V, op_check_ids(check, M, V, 1),
+                                  op_check_random(check, M * V, 4, 2), before);
+    double sum = 0;
+    for (int m = 0; m < M; m++)
+        sum += (double)result.losses[m];
+    assert_true(fabs(result.counters.loss_sum - (1e9 + sum)) <= 1e-6);
+    assert_int_equal(result.counters.loss_count, 1000000007 + M);
+    assert_int_equal(result.counters.batch, 3);
+    assert_int_equal(result.counters.step, 4);
+    assert_int_equal(result.counters.bad_step, 0);
+}
+
+/* The counters after a step whose logit at (row 1, id) is poisoned. */
+static lyrnn_counters counters_after(op_check *check, float poison, int id, lyrnn_counters before)
+{
+    enum { M = 3, V = 33 };
+    const int32_t targets[M] = {0, 5, V - 1};
+    float *logits = op_check_random(check, M * V, 1, 1);
+    logits[V + id] = poison;
+    return run_loss(check, M, V, targets, logits, before).counters;
+}
+
+static void a_loss_that_is_not_finite_names_its_step(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const lyrnn_counters start = {0}, later = {.step = 6};
+    /* Row 1's target is id 5. */
+    assert_int_equal(counters_after(check, NAN, 5, start).bad_step, 1);
+    assert_int_equal(counters_after(check, NAN, 0, later).bad_step, 7);
+    assert_int_equal(counters_after(check, NAN, 32, later).bad_step, 7);
+    assert_int_equal(counters_after(check, INFINITY, 9, later).bad_step, 7);
+    assert_int_equal(counters_after(check, -INFINITY, 5, later).bad_step, 7);
+    assert_int_equal(counters_after(check, NAN, 5, later).step, 6);
+}
+
+static void a_logit_of_minus_infinity_is_an_impossible_character(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const lyrnn_counters start = {0};
+    lyrnn_counters counters = counters_after(check, -INFINITY, 9, start);
+    assert_int_equal(counters.bad_step, 0);
+    assert_true(isfinite(counters.loss_sum) && counters.loss_sum > 0);
+}
+
+static void later_steps_keep_the_first_bad_step(void **state)
+{
+    op_check *check = op_check_begin(state);
+    lyrnn_counters counters = {.step = 6};
+    counters = counters_after(check, NAN, 5, counters);
+    counters.step = 7;
+    counters = counters_after(check, NAN, 5, counters);
+    assert_int_equal(counters.bad_step, 7);
+    counters.step = 8;
+    counters.loss_sum = 0;
+    counters = counters_after(check, 0, 5, counters);
+    assert_int_equal(counters.bad_step, 7);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(loss_and_gradient_equal_the_oracle_and_repeat),
+        cmocka_unit_test(large_logits_stay_finite),
+        cmocka_unit_test(equal_logits_cost_the_logarithm_of_the_vocabulary),
+        cmocka_unit_test(losses_are_added_to_the_counters_in_double),
+        cmocka_unit_test(a_loss_that_is_not_finite_names_its_step),
+        cmocka_unit_test(a_logit_of_minus_infinity_is_an_impossible_character),
+        cmocka_unit_test(later_steps_keep_the_first_bad_step),
+    };
+    return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
+}

@@ -1,0 +1,282 @@
+/* rnn.h as a program outside lyrnn uses it: torch.nn.RNN over host arrays, the article's example among the
+ * shapes, its values the oracle's, and errors for what cannot be. LYRNN_TEST_DEVICE names the device. */
+#include "lyrnn/rnn.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "op_check.h"
+#include "oracle.h"
+
+/* A network with the shape that its tests share, and host arrays for one call. */
+typedef struct {
+    lyrnn_rnn_config config;
+    int T, B;
+    lyrnn_rnn *rnn;
+    float *input, *h_0, *output, *h_n;
+} rnn_case;
+
+static rnn_case rnn_case_new(op_check *check, lyrnn_cell cell, int T, int B, int V, int H)
+{
+    rnn_case c = {
+        .config = {.cell = cell, .input_size = V, .hidden_size = H, .num_layers = 1},
+        .T = T,
+        .B = B,
+        .input = op_check_random(check, T * B * V, 1, 1),
+        .h_0 = op_check_random(check, B * H, 1, 2),
+        .output = op_check_floats(check, T * B * H),
+        .h_n = op_check_floats(check, B * H),
+    };
+    for (int i = 0; i < T * B * H; i++)
+        c.output[i] = NAN;
+    for (int i = 0; i < B * H; i++)
+        c.h_n[i] = NAN;
+    assert_int_equal(lyrnn_rnn_open(&c.rnn, &c.config, false, &check->backend, 7), LYRNN_OK);
+    return c;
+}
+
+static double *parameter(op_check *check, const rnn_case *c, const char *name, int count)
+{
+    float *values = op_check_floats(check, count);
+    assert_int_equal(lyrnn_rnn_get_parameter(c->rnn, name, values), LYRNN_OK);
+    return op_check_widen(check, values, count);
+}
+
+/* Slots 0..T of the state, from the network's own parameters. */
+static double *expected_states(op_check *check, const rnn_case *c, const float *h_0)
+{
+    int V = c->config.input_size, H = c->config.hidden_size, M = c->T * c->B;
+    oracle_recurrence shape = {c->T, c->B, H, H, c->config.cell, false};
+    double *gates_x = op_check_doubles(check, M * H);
+    double *h = op_check_doubles(check, (c->T + 1) * c->B * H);
+    for (int i = 0; i < c->B * H && h_0 != NULL; i++)
+        h[i] = (double)h_0[i];
+    oracle_linear_forward(M, V, H, op_check_widen(check, c->input, M * V),
+                          parameter(check, c, "weight_ih_l0", H * V),
+                          parameter(check, c, "bias_ih_l0", H), gates_x);
+    oracle_recurrence_forward(&shape, gates_x, parameter(check, c, "weight_hh_l0", H * H),
+                              parameter(check, c, "bias_hh_l0", H), h);
+    return h;
+}
+
+static void check_forward(op_check *check, rnn_case *c, const float *h_0)
+{
+    int BH = c->B * c->config.hidden_size, count = c->T * BH;
+    assert_int_equal(lyrnn_rnn_forward(c->rnn, c->T, c->B, c->input, h_0, c->output, c->h_n),
+                     LYRNN_OK);
+    const double *h = expected_states(check, c, h_0);
+    assert_near("output", c->output, h + BH, (size_t)count, 1e-5);
+    assert_same_bits("h_n", c->h_n, c->output + count - BH, (size_t)BH * sizeof(float));
+}
+
+static void the_articles_example_has_pytorchs_shapes_and_values(void **state)
+{
+    enum { T = 35, B = 2, V = 1027, H = 256 };
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
+    /* The article feeds one-hot vectors. */
+    memset(c.input, 0, (size_t)(T * B * V) * sizeof(float));
+    for (int row = 0; row < T * B; row++)
+        c.input[row * V + random_id(1, (uint64_t)row, V)] = 1;
+    check_forward(check, &c, NULL);
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void output_equals_the_oracle_for_odd_shapes(void **state)
+{
+    const int shapes[][4] = {{1, 1, 1, 1}, {7, 33, 1, 7}, {33, 1, 7, 33}, {3, 7, 33, 1}};
+    for (int i = 0; i < 8; i++) {
+        const int *s = shapes[i / 2];
+        op_check *check = op_check_begin(state);
+        rnn_case c =
+            rnn_case_new(check, i % 2 ? LYRNN_RNN_RELU : LYRNN_RNN_TANH, s[0], s[1], s[2], s[3]);
+        check_forward(check, &c, c.h_0);
+        lyrnn_rnn_close(c.rnn);
+    }
+}
+
+/* Longer, shorter, wider: what an earlier call left behind must not show. */
+static void calls_of_other_shapes_follow_one_another(void **state)
+{
+    const int shapes[][2] = {{5, 3}, {2, 3}, {9, 3}, {9, 1}, {4, 7}, {5, 3}};
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, 9, 7, 5, 6);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        c.T = shapes[i][0];
+        c.B = shapes[i][1];
+        check_forward(check, &c, i % 2 ? c.h_0 : NULL);
+    }
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void no_h_0_means_zeros(void **state)
+{
+    enum { T = 5, B = 3, V = 7, H = 8 };
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
+    float *zeros = op_check_floats(check, B * H), *other = op_check_floats(check, T * B * H);
+    /* After a call that left a state behind. */
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, c.output, c.h_n), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, c.output, c.h_n), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, zeros, other, NULL), LYRNN_OK);
+    assert_same_bits("output", c.output, other, T * B * H * sizeof(float));
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void the_last_state_continues_the_sequence(void **state)
+{
+    enum { T = 8, HALF = 4, B = 3, V = 7, H = 8 };
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
+    float *parts = op_check_floats(check, T * B * H);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, c.output, NULL), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input, c.h_0, parts, c.h_n), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input + HALF * B * V, c.h_n,
+                                       parts + HALF * B * H, NULL),
+                     LYRNN_OK);
+    assert_near("output", parts, op_check_widen(check, c.output, T * B * H), T * B * H, 1e-6);
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void batch_first_swaps_the_first_two_axes(void **state)
+{
+    enum { T = 5, B = 3, V = 7, H = 8 };
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
+    lyrnn_rnn *batch_first;
+    assert_int_equal(lyrnn_rnn_open(&batch_first, &c.config, true, &check->backend, 7), LYRNN_OK);
+    float *input = op_check_floats(check, B * T * V), *output = op_check_floats(check, B * T * H);
+    float *h_n = op_check_floats(check, B * H);
+    for (int t = 0; t < T; t++)
+        for (int b = 0; b < B; b++)
+            memcpy(input + (b * T + t) * V, c.input + (t * B + b) * V, V * sizeof(float));
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, c.output, c.h_n), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(batch_first, T, B, input, c.h_0, output, h_n), LYRNN_OK);
+    for (int t = 0; t < T; t++)
+        for (int b = 0; b < B; b++)
+            assert_same_bits("output", output + (b * T + t) * H, c.output + (t * B + b) * H,
+                             H * sizeof(float));
+    assert_same_bits("h_n", h_n, c.h_n, B * H * sizeof(float));
+    lyrnn_rnn_close(batch_first);
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void a_result_that_nobody_wants_may_be_null(void **state)
+{
+    enum { T = 5, B = 3, V = 7, H = 8 };
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
+    float *h_n = op_check_floats(check, B * H);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, c.output, c.h_n), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, h_n), LYRNN_OK);
+    assert_same_bits("h_n", h_n, c.h_n, B * H * sizeof(float));
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, NULL), LYRNN_OK);
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void parameters_have_pytorchs_names_and_shapes(void **state)
+{
+    enum { V = 7, H = 8 };
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, 1, 1, V, H);
+    const lyrnn_parameters *parameters = lyrnn_rnn_parameters(c.rnn);
+    const char *names[] = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"};
+    const int rows[] = {H, H, H, H}, cols[] = {V, H, 0, 0};
+    assert_int_equal(parameters->num, 4);
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(parameters->items[i].name, names[i]);
+        assert_int_equal(parameters->items[i].rows, rows[i]);
+        assert_int_equal(parameters->items[i].cols, cols[i]);
+        int count = (int)lyrnn_parameter_count(&parameters->items[i]);
+        float *values = op_check_random(check, count, 1, (uint64_t)i);
+        float *back = op_check_floats(check, count);
+        assert_int_equal(lyrnn_rnn_set_parameter(c.rnn, names[i], values), LYRNN_OK);
+        assert_int_equal(lyrnn_rnn_get_parameter(c.rnn, names[i], back), LYRNN_OK);
+        assert_same_bits(names[i], back, values, (size_t)count * sizeof(float));
+    }
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void initial_weights_lie_in_pytorchs_bounds(void **state)
+{
+    enum { V = 33, H = 64 };
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, 1, 1, V, H);
+    const char *names[] = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"};
+    const int counts[] = {H * V, H * H, H, H};
+    for (int i = 0; i < 4; i++) {
+        const double *values = parameter(check, &c, names[i], counts[i]);
+        double largest = 0;
+        for (int k = 0; k < counts[i]; k++)
+            largest = fmax(largest, fabs(values[k]));
+        assert_true(largest <= 0.125 && largest > 0.1);
+    }
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void an_unknown_parameter_is_an_error(void **state)
+{
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, 1, 1, 2, 3);
+    float value = 0;
+    const char *names[] = {"weight_ih_l1", "dense.weight", "", "weight_ih_l0 "};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_int_equal(lyrnn_rnn_set_parameter(c.rnn, names[i], &value), LYRNN_ERR_USAGE);
+        assert_int_equal(lyrnn_rnn_get_parameter(c.rnn, names[i], &value), LYRNN_ERR_USAGE);
+        assert_non_null(strstr(lyrnn_error_text(), names[i]));
+    }
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void steps_or_streams_that_are_not_positive_are_an_error(void **state)
+{
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, 2, 2, 2, 3);
+    const int shapes[][2] = {{0, 1}, {1, 0}, {-1, 1}, {1, -1}};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(
+            lyrnn_rnn_forward(c.rnn, shapes[i][0], shapes[i][1], c.input, NULL, c.output, c.h_n),
+            LYRNN_ERR_USAGE);
+    check_forward(check, &c, NULL);
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void a_network_out_of_range_is_an_error(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const lyrnn_rnn_config good = {
+        .cell = LYRNN_RNN_TANH, .input_size = 2, .hidden_size = 3, .num_layers = 1};
+    lyrnn_rnn_config bad[5] = {good, good, good, good, good};
+    bad[0].hidden_size = 0;
+    bad[1].input_size = 0;
+    bad[2].hidden_size = -1;
+    bad[3].hidden_size = LYRNN_MAX_HIDDEN_SIZE + 1;
+    bad[4].num_layers = 0;
+    for (int i = 0; i < 5; i++) {
+        lyrnn_rnn *rnn = NULL;
+        assert_int_equal(lyrnn_rnn_open(&rnn, &bad[i], false, &check->backend, 1), LYRNN_ERR_USAGE);
+        lyrnn_rnn_close(rnn);
+    }
+    lyrnn_rnn_close(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_articles_example_has_pytorchs_shapes_and_values),
+        cmocka_unit_test(output_equals_the_oracle_for_odd_shapes),
+        cmocka_unit_test(calls_of_other_shapes_follow_one_another),
+        cmocka_unit_test(no_h_0_means_zeros),
+        cmocka_unit_test(the_last_state_continues_the_sequence),
+        cmocka_unit_test(batch_first_swaps_the_first_two_axes),
+        cmocka_unit_test(a_result_that_nobody_wants_may_be_null),
+        cmocka_unit_test(parameters_have_pytorchs_names_and_shapes),
+        cmocka_unit_test(initial_weights_lie_in_pytorchs_bounds),
+        cmocka_unit_test(an_unknown_parameter_is_an_error),
+        cmocka_unit_test(steps_or_streams_that_are_not_positive_are_an_error),
+        cmocka_unit_test(a_network_out_of_range_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
+}
