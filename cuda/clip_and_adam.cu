@@ -8,7 +8,7 @@
 #include "reduce.cuh"
 
 enum { ADAM_THREADS = 256 };
-static_assert(ADAM_THREADS == LYRNN_CUDA_NORM_PARTS, "a thread a part");
+static_assert((int)ADAM_THREADS == (int)LYRNN_CUDA_NORM_PARTS, "a thread a part");
 
 typedef struct {
     lyrnn_clip_and_adam_args adam;
@@ -16,7 +16,10 @@ typedef struct {
 } clip_and_adam_args;
 
 struct add_doubles {
-    __device__ double operator()(double a, double b) const { return a + b; }
+    __device__ double operator()(double a, double b) const
+    {
+        return a + b;
+    }
 };
 
 __global__ void __launch_bounds__(ADAM_THREADS) norm_parts_kernel(clip_and_adam_args args)
@@ -24,7 +27,8 @@ __global__ void __launch_bounds__(ADAM_THREADS) norm_parts_kernel(clip_and_adam_
     LYRNN_DYNAMIC_SHARED(double, scratch); /* (32) */
     double sum = 0.0;
     size_t stride = (size_t)gridDim.x * ADAM_THREADS;
-    for (size_t i = (size_t)blockIdx.x * ADAM_THREADS + threadIdx.x; i < args.adam.count; i += stride)
+    for (size_t i = (size_t)blockIdx.x * ADAM_THREADS + threadIdx.x; i < args.adam.count;
+         i += stride)
         sum += (double)args.adam.grads[i] * (double)args.adam.grads[i];
     sum = block_reduce(sum, scratch, add_doubles());
     if (threadIdx.x != 0)

@@ -8,10 +8,17 @@
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 
-#include "dynamic_shared.cuh"
 #include "lyrnn/backend.h"
 
 enum { LYRNN_CUDA_NORM_PARTS = 256 };
+
+/* Shared memory by one name: type *name, the launch's dynamic bytes; once in a kernel. The simulator of
+ * tests/cuda_sim has a definition of its own, which watches every access. */
+#ifndef LYRNN_CUDA_SIM
+#define LYRNN_DYNAMIC_SHARED(type, name)                                                           \
+    extern __shared__ __align__(16) unsigned char lyrnn_dynamic_shared[];                          \
+    type *name = reinterpret_cast<type *>(lyrnn_dynamic_shared)
+#endif
 
 /* Which path the recurrence takes; tests force one by the environment variable LYRNN_DEBUG_RECURRENCE. */
 typedef enum {
@@ -41,7 +48,8 @@ typedef struct {
 LYRNN_COMPUTE_OPERATIONS(LYRNN_CUDA_DECLARE)
 #undef LYRNN_CUDA_DECLARE
 
-[[noreturn]] void lyrnn_cuda_fault(const char *call, const char *reason, const char *file, int line);
+[[noreturn]] void lyrnn_cuda_fault(const char *call, const char *reason, const char *file,
+                                   int line);
 
 #define LYRNN_CUDA_CHECK(call)                                                                     \
     do {                                                                                           \

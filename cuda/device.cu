@@ -146,8 +146,7 @@ static void open_libraries(lyrnn_cuda_state *state)
         cudaMalloc((void **)&state->norm_parts, LYRNN_CUDA_NORM_PARTS * sizeof(double)));
     LYRNN_CUBLAS_CHECK(cublasCreate(&state->cublas));
     LYRNN_CUBLAS_CHECK(cublasSetStream(state->cublas, state->stream));
-    LYRNN_CUBLAS_CHECK(
-        cublasSetWorkspace(state->cublas, state->cublas_workspace, workspace_bytes));
+    LYRNN_CUBLAS_CHECK(cublasSetWorkspace(state->cublas, state->cublas_workspace, workspace_bytes));
     /* fp32 means fp32: no TF32. */
     LYRNN_CUBLAS_CHECK(cublasSetMathMode(state->cublas, CUBLAS_PEDANTIC_MATH));
 }
@@ -167,8 +166,9 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_backend *backe
     int num_devices = 0;
     cudaError_t error = cudaGetDeviceCount(&num_devices);
     if (error == cudaErrorInsufficientDriver)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: the driver is older than CUDA %d.%d needs; "
-                                                 "update the NVIDIA driver",
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                          "cuda: the driver is older than CUDA %d.%d needs; "
+                          "update the NVIDIA driver",
                           CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
     if (error != cudaSuccess || num_devices == 0)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: no usable device (%s); use --device cpu",

@@ -4,7 +4,8 @@
 #include "reduce.cuh"
 
 void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, int M, int N, int K,
-                     const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc)
+                     const float *a, int lda, const float *b, int ldb, float beta, float *c,
+                     int ldc)
 {
     /* cuBLAS counts columns first: a row-major c = a b is its c^T = b^T a^T. */
     const float alpha = 1.0f;

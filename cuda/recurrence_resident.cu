@@ -9,7 +9,28 @@
 
 #include <cooperative_groups.h>
 
-namespace cg = cooperative_groups;
+/* The blocks that share a slice of the batch. Before compute capability 9.0 there are no clusters: a
+ * slice has one block, which is then the whole team. */
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+typedef cooperative_groups::cluster_group block_team;
+#define THIS_TEAM() cooperative_groups::this_cluster()
+#else
+struct block_team {
+    __device__ void sync() const
+    {
+        __syncthreads();
+    }
+    __device__ unsigned num_blocks() const
+    {
+        return 1;
+    }
+    __device__ float *map_shared_rank(float *shared, unsigned) const
+    {
+        return shared;
+    }
+};
+#define THIS_TEAM() block_team()
+#endif
 
 enum { RESIDENT_THREADS = 256, MAX_CLUSTER = 8 };
 
@@ -106,12 +127,12 @@ __device__ __forceinline__ float dot_own(const float (&weights)[WEIGHTS], const 
 }
 
 /* Stores value as this thread's unit and stream into the vectors of every block of the cluster. */
-__device__ __forceinline__ void broadcast(cg::cluster_group cluster, float *vectors, const seat &s,
+__device__ __forceinline__ void broadcast(const block_team &team, float *vectors, const seat &s,
                                           float value)
 {
     size_t at = (size_t)s.stream * (size_t)s.padded + (size_t)s.unit;
-    for (unsigned rank = 0; rank < cluster.num_blocks(); rank++)
-        cluster.map_shared_rank(vectors, rank)[at] = value;
+    for (unsigned rank = 0; rank < team.num_blocks(); rank++)
+        team.map_shared_rank(vectors, rank)[at] = value;
 }
 
 /* Fills both buffers with zeros, so that the padding beyond H multiplies as nothing. */
@@ -125,7 +146,7 @@ template <int WEIGHTS>
 __global__ void __launch_bounds__(RESIDENT_THREADS) resident_forward_kernel(resident_forward_args a)
 {
     LYRNN_DYNAMIC_SHARED(float, vectors); /* (2,streams,padded) */
-    cg::cluster_group cluster = cg::this_cluster();
+    const block_team team = THIS_TEAM();
     const lyrnn_recurrence_forward_args &r = a.recurrence;
     const seat s = find_seat(a.plan, r.B, r.H);
     const size_t buffer = (size_t)a.plan.streams * (size_t)s.padded;
@@ -141,12 +162,12 @@ __global__ void __launch_bounds__(RESIDENT_THREADS) resident_forward_kernel(resi
     float weights[WEIGHTS];
     load_weights(weights, r.w_hh, r.H, a.plan, s, false);
     clear_vectors(vectors, a.plan, s);
-    cluster.sync();
+    team.sync();
     if (s.stream >= 0)
-        broadcast(cluster, vectors, s, *h);
+        broadcast(team, vectors, s, *h);
     float bias = s.stream >= 0 ? r.b_hh[s.unit] : 0.0f;
     float gate = s.stream >= 0 ? *gates : 0.0f;
-    cluster.sync();
+    team.sync();
     for (int i = 0; i < r.T; i++) {
         /* The next step's input is asked for before this step's arithmetic hides its latency. */
         gates += gates_step;
@@ -156,10 +177,10 @@ __global__ void __launch_bounds__(RESIDENT_THREADS) resident_forward_kernel(resi
         if (s.stream >= 0) {
             float state = lyrnn_cuda_activate(r.cell, x);
             *h = state;
-            broadcast(cluster, vectors + (i % 2 == 0 ? buffer : 0), s, state);
+            broadcast(team, vectors + (i % 2 == 0 ? buffer : 0), s, state);
         }
         gate = next_gate;
-        cluster.sync();
+        team.sync();
     }
 }
 
@@ -168,7 +189,7 @@ __global__ void __launch_bounds__(RESIDENT_THREADS)
     resident_backward_kernel(resident_backward_args a)
 {
     LYRNN_DYNAMIC_SHARED(float, vectors); /* (2,streams,padded) */
-    cg::cluster_group cluster = cg::this_cluster();
+    const block_team team = THIS_TEAM();
     const lyrnn_recurrence_backward_args &r = a.recurrence;
     const seat s = find_seat(a.plan, r.B, r.H);
     const size_t buffer = (size_t)a.plan.streams * (size_t)s.padded;
@@ -181,7 +202,7 @@ __global__ void __launch_bounds__(RESIDENT_THREADS)
     load_weights(weights, r.w_hh, r.H, a.plan, s, true);
     clear_vectors(vectors, a.plan, s);
     float dh = s.stream >= 0 ? *dh_own : 0.0f;
-    cluster.sync();
+    team.sync();
     for (int i = 0; i < r.T; i++) {
         int t = r.reverse ? i : r.T - 1 - i;
         float *current = vectors + (i % 2 == 0 ? 0 : buffer);
@@ -190,15 +211,15 @@ __global__ void __launch_bounds__(RESIDENT_THREADS)
             float doutput = r.doutput[(size_t)t * slot + in_slot];
             float dgates = lyrnn_cuda_activate_backward(r.cell, h, doutput + dh);
             r.dgates_x[((size_t)t * (size_t)r.B + own) * (size_t)r.H + s.unit] = dgates;
-            broadcast(cluster, current, s, dgates);
+            broadcast(team, current, s, dgates);
         }
-        cluster.sync();
+        team.sync();
         dh = dot_own(weights, current, a.plan, s);
     }
     if (s.stream >= 0)
         *dh_own = dh;
     /* No block may leave while another still writes into its shared memory. */
-    cluster.sync();
+    team.sync();
 }
 
 static int ceil_div(int a, int b)

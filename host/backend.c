@@ -1,6 +1,10 @@
 /* Which backend a device's name stands for, and the check that its table is whole. */
 #include "lyrnn/backend.h"
 
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void check_whole(const lyrnn_backend *backend)
@@ -13,16 +17,43 @@ static void check_whole(const lyrnn_backend *backend)
 #undef LYRNN_MEMBER
 }
 
+/* The CUDA device that device asks for; "cuda" is device 0. */
+static lyrnn_status open_cuda(const char *device, lyrnn_backend *backend)
+{
+    char *end = NULL;
+    long number = 0;
+    if (strncmp(device, "cuda:", 5) == 0) {
+        number = strtol(device + 5, &end, 10);
+        if (end == device + 5 || *end != '\0' || number < 0 || number > INT_MAX)
+            return lyrnn_fail(LYRNN_ERR_USAGE, "--device %s: N in cuda:N must be a device's number",
+                              device);
+    }
+#ifdef LYRNN_HAVE_CUDA
+    return lyrnn_cuda_backend_open((int)number, backend);
+#else
+    (void)backend;
+    return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: lyrnn was built without CUDA; use --device "
+                                             "cpu, or build again where nvcc is installed");
+#endif
+}
+
 lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_backend *backend)
 {
+    bool any = strcmp(device, "auto") == 0;
     memset(backend, 0, sizeof *backend);
-    if (strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "--device %s: this build has no CUDA backend; use --device cpu", device);
-    if (strcmp(device, "auto") != 0 && strcmp(device, "cpu") != 0)
+    if (any || strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0) {
+        lyrnn_status status = open_cuda(any ? "cuda" : device, backend);
+        if (status == LYRNN_OK)
+            check_whole(backend);
+        if (status == LYRNN_OK || !any)
+            return status;
+    } else if (strcmp(device, "cpu") != 0) {
         return lyrnn_fail(LYRNN_ERR_USAGE, "--device %s: must be auto, cpu, cuda or cuda:N",
                           device);
+    }
     LYRNN_TRY(lyrnn_cpu_backend_open(num_threads, backend));
+    if (any)
+        snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", lyrnn_error_text());
     check_whole(backend);
     return LYRNN_OK;
 }

@@ -160,6 +160,8 @@ static void log_plan(const job *job)
     fprintf(job->log, "batches: %zu an epoch of %d streams by %d steps\n", job->batches.K,
             job->batches.B, job->batches.T);
     fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
+    if (job->backend->why_not_cuda[0] != '\0')
+        fprintf(job->log, "device: not CUDA: %s\n", job->backend->why_not_cuda);
     fprintf(job->log,
             "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
             "corpus %.1f\n",
