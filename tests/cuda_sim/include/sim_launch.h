@@ -1,0 +1,83 @@
+/* cudaLaunchKernelEx and the other calls that are templates over the kernel's type. */
+#ifndef LYRNN_SIM_LAUNCH_H
+#define LYRNN_SIM_LAUNCH_H
+
+#include <memory>
+#include <tuple>
+#include <type_traits>
+
+#include "sim_runtime_api.h"
+
+/* A kernel with its arguments, copied when it is launched as the device's own copy would be. */
+struct lyrnn_sim_call {
+    const void *kernel;
+    void (*run)(const void *arguments);
+    std::shared_ptr<const void> arguments;
+    size_t argument_bytes;
+};
+cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_call &call);
+
+template <typename... Parameters> struct lyrnn_sim_arguments {
+    void (*kernel)(Parameters...);
+    std::tuple<std::decay_t<Parameters>...> values;
+
+    static void run(const void *address)
+    {
+        const auto *self = static_cast<const lyrnn_sim_arguments *>(address);
+        std::apply(self->kernel, self->values);
+    }
+};
+
+template <typename... Parameters, typename... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...),
+                               Arguments &&...arguments)
+{
+    static_assert(sizeof...(Parameters) == sizeof...(Arguments), "one argument per parameter");
+    using holder = lyrnn_sim_arguments<Parameters...>;
+    auto held = std::make_shared<const holder>(
+        holder{kernel, std::tuple<std::decay_t<Parameters>...>(
+                           static_cast<Parameters>(std::forward<Arguments>(arguments))...)});
+    return lyrnn_sim_launch(config, {reinterpret_cast<const void *>(kernel), holder::run, held,
+                                     sizeof(holder)});
+}
+
+template <typename T> cudaError_t cudaMalloc(T **memory, size_t bytes)
+{
+    return cudaMalloc(reinterpret_cast<void **>(memory), bytes);
+}
+template <typename T> cudaError_t cudaMallocHost(T **memory, size_t bytes)
+{
+    return cudaMallocHost(reinterpret_cast<void **>(memory), bytes);
+}
+template <typename... P>
+cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), cudaFuncAttribute attribute, int value)
+{
+    return cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), attribute, value);
+}
+template <typename... P>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, void (*kernel)(P...))
+{
+    return cudaFuncGetAttributes(attributes, reinterpret_cast<const void *>(kernel));
+}
+template <typename... P>
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, void (*kernel)(P...),
+                                                          int block_size, size_t dynamic_bytes)
+{
+    return cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+        blocks, reinterpret_cast<const void *>(kernel), block_size, dynamic_bytes);
+}
+template <typename... P>
+cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, void (*kernel)(P...),
+                                           const cudaLaunchConfig_t *config)
+{
+    return cudaOccupancyMaxActiveClusters(clusters, reinterpret_cast<const void *>(kernel), config);
+}
+template <typename... P>
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int *size, void (*kernel)(P...),
+                                                 const cudaLaunchConfig_t *config)
+{
+    return cudaOccupancyMaxPotentialClusterSize(size, reinterpret_cast<const void *>(kernel),
+                                                config);
+}
+
+#endif

@@ -1,0 +1,218 @@
+/* Bounds, initialisation and races of one access, against the shadow cells of memory.h.
+ *
+ * A cell keeps the last write and the readers since. Readers that no barrier orders are kept as one of
+ * them and their scope: how wide a group must be to hold them all. That loses nothing, because groups nest: a
+ * barrier that orders an old reader before a new one lies on every way that orders the new one. */
+#include "access.h"
+
+#include <sys/types.h>
+
+#include "grid.h"
+#include "report.h"
+#include "shared.h"
+
+extern "C" char __executable_start, end;
+
+namespace sim {
+
+enum Scope { SCOPE_THREAD, SCOPE_WARP, SCOPE_BLOCK, SCOPE_CLUSTER, SCOPE_GRID };
+
+/* The smallest group that holds the running thread and another. */
+static Scope common_scope(uint32_t other)
+{
+    const Thread *self = watched;
+    uint32_t size = grid->threads_per_block;
+    if (other == self->id)
+        return SCOPE_THREAD;
+    uint32_t serial = other / size;
+    if (serial == self->block->serial)
+        return other % size / 32 == self->rank / 32 ? SCOPE_WARP : SCOPE_BLOCK;
+    return serial / grid->blocks_per_cluster == self->block->serial / grid->blocks_per_cluster
+               ? SCOPE_CLUSTER
+               : SCOPE_GRID;
+}
+
+/* The last barrier that orders all of the running thread's group of a scope. */
+static uint32_t barrier_time(Scope scope)
+{
+    const Thread *self = watched;
+    uint32_t time = grid->time;
+    if (scope <= SCOPE_CLUSTER && self->block->cluster->time > time)
+        time = self->block->cluster->time;
+    if (scope <= SCOPE_BLOCK && self->block->time > time)
+        time = self->block->time;
+    if (scope <= SCOPE_WARP && self->warp->time > time)
+        time = self->warp->time;
+    return time;
+}
+
+static bool ordered(const Stamp &stamp, Scope scope)
+{
+    return scope == SCOPE_THREAD || stamp.time < barrier_time(scope);
+}
+
+static bool released_in(const std::vector<Acquired> &acquired, const Stamp &stamp)
+{
+    uint32_t block = stamp.thread / grid->threads_per_block;
+    for (const Acquired &item : acquired) {
+        for (const Word &word : grid->words) {
+            if (word.address != item.word)
+                continue;
+            for (size_t i = 0; i < item.count; i++) {
+                const Release &release = word.releases[i];
+                if ((release.thread == stamp.thread && stamp.time < release.thread_time) ||
+                    (release.block == block && stamp.time < release.block_time))
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Whether write, fence, atomic on one side and atomic, fence on this one order a foreign access. Asked
+ * last, when the barriers say no. */
+static bool ordered_by_atomics(const Stamp &stamp)
+{
+    return released_in(watched->acquired, stamp) || released_in(watched->block->acquired, stamp);
+}
+
+static const char *access_name(Access access)
+{
+    return access == Access::read ? "read" : access == Access::write ? "write" : "atomic";
+}
+
+/* Code addresses are kept as offsets from the program's begin, which fit 32 bits. */
+static uintptr_t code_base()
+{
+    return reinterpret_cast<uintptr_t>(&__executable_start);
+}
+
+static void report_race(uintptr_t address, Access access, uintptr_t pc, const Stamp &stamp,
+                        const char *earlier)
+{
+    uint32_t size = grid->threads_per_block, serial = stamp.thread / size;
+    const char *where = region_at(address)->space == Space::shared ? "shared" : "global";
+    std::string place = source_place(code_base() + stamp.pc);
+    report_at(LYRNN_SIM_RACE, pc,
+              "%s of %s memory %#zx, with no barrier since the %s by thread %u of block %u at %s",
+              access_name(access), where, static_cast<size_t>(address), earlier, stamp.thread % size,
+              serial, place.c_str());
+}
+
+static void check_cell(uintptr_t address, Cell *cell, uint8_t mask, Access access, uintptr_t pc,
+                       bool check_initialised)
+{
+    if (access != Access::write && check_initialised && (cell->initialised & mask) != mask)
+        report_at(LYRNN_SIM_UNINITIALISED, pc, "read of memory that nothing was written to, %#zx",
+                  static_cast<size_t>(address));
+    Stamp now = {clock_now, watched->id, static_cast<uint32_t>(pc - code_base())};
+
+    bool both_atomic = access == Access::atomic && cell->write_is_atomic;
+    if ((cell->write_mask & mask) != 0 && cell->write.time >= grid->time && !both_atomic &&
+        !ordered(cell->write, common_scope(cell->write.thread)) && !ordered_by_atomics(cell->write))
+        report_race(address, access, pc, cell->write, cell->write_is_atomic ? "atomic" : "write");
+
+    bool readers = (cell->read_mask & mask) != 0 && cell->read.time >= grid->time;
+    Scope scope = SCOPE_THREAD;
+    if (readers) {
+        scope = common_scope(cell->read.thread);
+        if (scope < cell->read_scope)
+            scope = static_cast<Scope>(cell->read_scope);
+        readers = !ordered(cell->read, scope) && !ordered_by_atomics(cell->read);
+    }
+    if (access == Access::read) {
+        cell->read_scope = readers ? static_cast<uint8_t>(scope & 7) : 0;
+        cell->read_mask = static_cast<uint8_t>(readers ? cell->read_mask | mask : mask);
+        cell->read = now;
+        return;
+    }
+    if (readers)
+        report_race(address, access, pc, cell->read, "read");
+    cell->read_mask &= static_cast<uint8_t>(~mask);
+    bool same = cell->write.thread == now.thread && cell->write.time == now.time;
+    cell->write_mask = static_cast<uint8_t>(same ? cell->write_mask | mask : mask);
+    cell->write = now;
+    cell->write_is_atomic = access == Access::atomic;
+    cell->initialised |= mask;
+}
+
+/* Memory outside the arena: the thread's own stack, the program's constants, the launch's arguments. */
+static void check_host_access(uintptr_t address, Access access, uintptr_t pc)
+{
+    const uintptr_t arguments = reinterpret_cast<uintptr_t>(grid->call->arguments.get());
+    bool in_program = address >= code_base() && address < reinterpret_cast<uintptr_t>(&end);
+    if (fiber_owns(*watched->fiber, address) || in_program ||
+        address - arguments < grid->call->argument_bytes)
+        return;
+    lyrnn_sim_defect defect = address < page_bytes ? LYRNN_SIM_OUT_OF_BOUNDS : LYRNN_SIM_HOST_ACCESS;
+    report_at(defect, pc, "%s of %#zx, which is %s", access_name(access),
+              static_cast<size_t>(address),
+              address < page_bytes ? "a null pointer" : "host memory or another thread's stack");
+}
+
+static void check_bounds(uintptr_t address, size_t bytes, Access access, uintptr_t pc)
+{
+    const Region *region = region_at(address);
+    const char *wrong = nullptr;
+    if (region == nullptr || address < region->begin)
+        wrong = "in no allocation";
+    else if (!region->live)
+        wrong = "in freed memory";
+    else if (region->space != Space::shared) {
+        if (address + bytes > region->end)
+            wrong = "beyond the end of its allocation";
+    } else if (region->block == nullptr || region->block->cluster != watched->block->cluster)
+        wrong = "in the shared memory of a block outside the cluster";
+    else if (region->block->num_finished == grid->threads_per_block)
+        wrong = "in the shared memory of a block that has ended";
+    else if (!shared_holds(*region, address, bytes))
+        wrong = "outside the block's shared arrays";
+    if (wrong != nullptr)
+        report_at(LYRNN_SIM_OUT_OF_BOUNDS, pc, "%s of %zu bytes at %#zx, %s (%zd bytes from %zu)",
+                  access_name(access), bytes, static_cast<size_t>(address), wrong,
+                  region == nullptr ? 0 : static_cast<ssize_t>(address - region->begin),
+                  region == nullptr ? 0 : static_cast<size_t>(region->end - region->begin));
+}
+
+bool in_kernel()
+{
+    return watched != nullptr;
+}
+
+void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
+{
+    uintptr_t address = reinterpret_cast<uintptr_t>(memory), last = address + bytes;
+    if (arena_begin == 0 || bytes == 0)
+        return;
+    if (watched == nullptr) {
+        const Region *region = in_arena(address) ? region_at(address) : nullptr;
+        if (running == nullptr && in_arena(address) &&
+            (region == nullptr || region->space != Space::pinned))
+            report_at(LYRNN_SIM_HOST_ACCESS, pc, "host code makes a %s of device memory",
+                      access_name(access));
+        return;
+    }
+    if (!in_arena(address)) {
+        check_host_access(address, access, pc);
+        return;
+    }
+    check_bounds(address, bytes, access, pc);
+    bool check_initialised = region_at(address)->space != Space::pinned;
+    while (address < last) {
+        uintptr_t word = address / 4 * 4, stop = last < word + 4 ? last : word + 4;
+        unsigned mask = (0xfu << (address - word) & 0xfu) & (0xfu >> (word + 4 - stop));
+        check_cell(address, cell_at(word), static_cast<uint8_t>(mask), access, pc, check_initialised);
+        address = stop;
+    }
+}
+
+void check_aligned_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
+{
+    uintptr_t address = reinterpret_cast<uintptr_t>(memory);
+    if (address % bytes != 0 && watched != nullptr && in_arena(address))
+        report_at(LYRNN_SIM_MISALIGNED, pc, "%s of %zu bytes at %#zx", access_name(access), bytes,
+                  static_cast<size_t>(address));
+    check_access(memory, bytes, access, pc);
+}
+
+} // namespace sim

@@ -1,0 +1,179 @@
+/* Launches: the limits that a device would enforce, and the queries that ask for them. */
+#include <algorithm>
+#include <map>
+
+#include "device.h"
+#include "grid.h"
+#include "queue.h"
+
+namespace sim {
+
+static std::map<const void *, size_t> dynamic_limits;
+
+static size_t dynamic_limit(const void *kernel)
+{
+    auto found = dynamic_limits.find(kernel);
+    return found != dynamic_limits.end() ? found->second : device().properties.sharedMemPerBlock;
+}
+
+static int blocks_per_sm(int threads, size_t dynamic_bytes)
+{
+    const cudaDeviceProp &p = device().properties;
+    int by_threads = p.maxThreadsPerMultiProcessor / ((threads + 31) / 32 * 32);
+    size_t by_shared =
+        p.sharedMemPerMultiprocessor / std::max<size_t>(dynamic_bytes + p.reservedSharedMemPerBlock, 1);
+    return std::min({by_threads, p.maxBlocksPerMultiProcessor,
+                     static_cast<int>(std::min<size_t>(by_shared, 1024))});
+}
+
+static bool is_zero(dim3 dim)
+{
+    return dim.x == 0 || dim.y == 0 || dim.z == 0;
+}
+
+static cudaError_t check_shape(const cudaLaunchConfig_t &config)
+{
+    const cudaDeviceProp &p = device().properties;
+    dim3 block = config.blockDim, blocks = config.gridDim;
+    if (is_zero(block) || is_zero(blocks))
+        return cudaErrorInvalidConfiguration;
+    if (block.x > 1024 || block.y > 1024 || block.z > 64 ||
+        1ull * block.x * block.y * block.z > static_cast<unsigned>(p.maxThreadsPerBlock))
+        return cudaErrorInvalidConfiguration;
+    if (blocks.x > static_cast<unsigned>(p.maxGridSize[0]) || blocks.y > 65535 || blocks.z > 65535)
+        return cudaErrorInvalidConfiguration;
+    /* Thread numbers have 32 bits here; a device would take more. */
+    if (1ull * blocks.x * blocks.y * blocks.z > 0xffffffffull / (block.x * block.y * block.z))
+        return cudaErrorInvalidConfiguration;
+    return cudaSuccess;
+}
+
+static cudaError_t check_cluster(const Launch &launch)
+{
+    dim3 cluster = launch.cluster;
+    if (is_zero(cluster) || launch.grid.x % cluster.x != 0 || launch.grid.y % cluster.y != 0 ||
+        launch.grid.z % cluster.z != 0)
+        return cudaErrorInvalidConfiguration;
+    if (1ull * cluster.x * cluster.y * cluster.z > 8)
+        return cudaErrorInvalidClusterSize;
+    return cudaSuccess;
+}
+
+static cudaError_t read_config(const cudaLaunchConfig_t &config, Launch *launch)
+{
+    const cudaDeviceProp &p = device().properties;
+    cudaError_t error = check_shape(config);
+    if (error != cudaSuccess)
+        return error;
+    launch->grid = config.gridDim;
+    launch->block = config.blockDim;
+    launch->cluster = dim3(1, 1, 1);
+    launch->dynamic_bytes = config.dynamicSmemBytes;
+    launch->shared_limit = std::max(p.sharedMemPerBlock, dynamic_limit(launch->call.kernel));
+    launch->cooperative = false;
+    for (unsigned i = 0; i < config.numAttrs; i++) {
+        const cudaLaunchAttribute &attribute = config.attrs[i];
+        if (attribute.id == cudaLaunchAttributeCooperative)
+            launch->cooperative = attribute.val.cooperative != 0;
+        if (attribute.id == cudaLaunchAttributeClusterDimension) {
+            if (p.clusterLaunch == 0)
+                return cudaErrorNotSupported;
+            launch->cluster = dim3(attribute.val.clusterDim.x, attribute.val.clusterDim.y,
+                                   attribute.val.clusterDim.z);
+        }
+    }
+    if (config.dynamicSmemBytes > dynamic_limit(launch->call.kernel))
+        return cudaErrorInvalidValue;
+    return check_cluster(*launch);
+}
+
+static bool fits_at_once(const Launch &launch)
+{
+    unsigned threads = launch.block.x * launch.block.y * launch.block.z;
+    unsigned long long blocks = 1ull * launch.grid.x * launch.grid.y * launch.grid.z;
+    int at_once = blocks_per_sm(static_cast<int>(threads), launch.dynamic_bytes) *
+                  device().properties.multiProcessorCount;
+    return blocks <= static_cast<unsigned long long>(at_once);
+}
+
+} // namespace sim
+
+using namespace sim;
+
+cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_call &call)
+{
+    Launch launch{};
+    launch.call = call;
+    cudaError_t error = device_error();
+    if (error == cudaSuccess)
+        error = read_config(*config, &launch);
+    if (error == cudaSuccess && launch.cooperative && !fits_at_once(launch))
+        error = cudaErrorCooperativeLaunchTooLarge;
+    if (error != cudaSuccess)
+        return done(error);
+    if (!is_capturing(config->stream))
+        counters.kernel_launches++;
+    return done(submit(config->stream, [launch] {
+        counters.kernels_run++;
+        run_grid(launch);
+    }));
+}
+
+cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute attribute, int value)
+{
+    const cudaDeviceProp &p = device().properties;
+    cudaError_t error = device_error();
+    if (error == cudaSuccess && attribute == cudaFuncAttributeMaxDynamicSharedMemorySize) {
+        if (value < 0 || static_cast<size_t>(value) > p.sharedMemPerBlockOptin)
+            return done(cudaErrorInvalidValue);
+        dynamic_limits[kernel] = static_cast<size_t>(value);
+    }
+    return done(error);
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *kernel)
+{
+    *attributes = cudaFuncAttributes{};
+    attributes->maxThreadsPerBlock = device().properties.maxThreadsPerBlock;
+    attributes->numRegs = 32;
+    attributes->binaryVersion = attributes->ptxVersion =
+        device().properties.major * 10 + device().properties.minor;
+    attributes->maxDynamicSharedSizeBytes = static_cast<int>(dynamic_limit(kernel));
+    return done(device_error());
+}
+
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *kernel,
+                                                          int block_size, size_t dynamic_bytes)
+{
+    *blocks = 0;
+    if (block_size <= 0)
+        return done(cudaErrorInvalidValue);
+    if (block_size <= device().properties.maxThreadsPerBlock &&
+        dynamic_bytes <= dynamic_limit(kernel))
+        *blocks = blocks_per_sm(block_size, dynamic_bytes);
+    return done(device_error());
+}
+
+cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, const void *kernel,
+                                           const cudaLaunchConfig_t *config)
+{
+    *clusters = 0;
+    Launch launch{};
+    launch.call.kernel = kernel;
+    cudaError_t error = device_error();
+    if (error == cudaSuccess)
+        error = read_config(*config, &launch);
+    if (error == cudaSuccess) {
+        unsigned threads = launch.block.x * launch.block.y * launch.block.z;
+        *clusters = blocks_per_sm(static_cast<int>(threads), launch.dynamic_bytes) *
+                    device().properties.multiProcessorCount /
+                    static_cast<int>(launch.cluster.x * launch.cluster.y * launch.cluster.z);
+    }
+    return done(error);
+}
+
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int *size, const void *, const cudaLaunchConfig_t *)
+{
+    *size = device().properties.clusterLaunch != 0 ? 8 : 1;
+    return done(device_error());
+}

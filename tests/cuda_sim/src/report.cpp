@@ -1,0 +1,121 @@
+/* Defects: their names, the text that says where, and what happens next. Code addresses become file and
+ * line by binutils' addr2line, which is asked only once something is wrong. */
+#include "report.h"
+
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+#include "grid.h"
+#include "queue.h"
+
+extern "C" char __executable_start;
+
+static lyrnn_sim_report_hook report_hook;
+
+extern "C" void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook)
+{
+    report_hook = hook;
+}
+
+extern "C" const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect)
+{
+    static const char *const names[] = {
+        "NO_DEFECT",    "RACE",       "OUT_OF_BOUNDS", "UNINITIALISED", "DIVERGENT_BARRIER",
+        "BAD_WARP_OPERATION", "FLOAT_ATOMIC", "MISALIGNED",    "HOST_ACCESS",   "BAD_ARGUMENT",
+        "LEAK"};
+    return names[defect];
+}
+
+namespace sim {
+
+/* Line number which (0: function, 1: place) of addr2line's answer. A program linked to move in memory
+ * (the default) is asked for offsets. */
+static std::string ask_addr2line(uintptr_t pc, int which)
+{
+    uintptr_t base = reinterpret_cast<uintptr_t>(&__executable_start);
+    uintptr_t offset = base >= 0x10000000 ? pc - base : pc;
+    char command[256], line[1024] = "";
+    snprintf(command, sizeof command, "addr2line -f -C -e /proc/%d/exe %#zx 2>/dev/null",
+             static_cast<int>(getpid()), static_cast<size_t>(offset));
+    FILE *answer = popen(command, "r");
+    if (answer == nullptr)
+        return "?";
+    for (int i = 0; i <= which; i++)
+        if (fgets(line, sizeof line, answer) == nullptr)
+            line[0] = '\0';
+    pclose(answer);
+    std::string text(line);
+    while (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    return text.empty() ? "?" : text;
+}
+
+std::string source_place(uintptr_t pc)
+{
+    /* The return address is one past the call. */
+    std::string place = ask_addr2line(pc - 1, 1);
+    size_t slash = place.rfind('/');
+    place = slash == std::string::npos ? place : place.substr(slash + 1);
+    return place.substr(0, place.find(' '));
+}
+
+std::string function_name(uintptr_t pc)
+{
+    std::string name = ask_addr2line(pc, 0);
+    return name.substr(0, name.find('('));
+}
+
+static std::string thread_name(const Thread &thread)
+{
+    const Block &block = *thread.block;
+    char text[128];
+    snprintf(text, sizeof text, "block (%u,%u,%u) thread (%u,%u,%u)", block.index.x, block.index.y,
+             block.index.z, thread.index.x, thread.index.y, thread.index.z);
+    return text;
+}
+
+static void deliver(lyrnn_sim_defect defect, uintptr_t pc, const char *format, va_list arguments)
+{
+    watched = nullptr;
+    char what[1024];
+    vsnprintf(what, sizeof what, format, arguments);
+    std::string text = lyrnn_sim_defect_name(defect);
+    if (grid != nullptr) {
+        text += ": kernel " + function_name(reinterpret_cast<uintptr_t>(grid->call->kernel));
+        if (running != nullptr)
+            text += ", " + thread_name(*running);
+    }
+    if (pc != 0)
+        text += ", " + source_place(pc);
+    text += ": ";
+    text += what;
+    if (report_hook == nullptr) {
+        fprintf(stderr, "lyrnn_sim: %s\n", text.c_str());
+        abort();
+    }
+    report_hook(defect, text.c_str());
+    fail_device(cudaErrorLaunchFailure);
+    if (grid != nullptr)
+        cancel_grid();
+}
+
+void report(lyrnn_sim_defect defect, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    deliver(defect, 0, format, arguments);
+    va_end(arguments);
+}
+
+void report_at(lyrnn_sim_defect defect, uintptr_t pc, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    deliver(defect, pc, format, arguments);
+    va_end(arguments);
+}
+
+} // namespace sim
