@@ -1,5 +1,5 @@
-/* Planted defects. Each kernel is a sound one with the mistake that its name says; beside some stands the
- * sound one itself in sound.cu, so that a simulator that cried always would be caught too. */
+/* Planted defects. Each kernel has the one mistake that its name says; test_kernels.cu holds sound kernels of
+ * the same kinds, so that a simulator that always cried would be caught too. */
 #include <cuda_runtime.h>
 
 #include <cooperative_groups.h>
@@ -49,7 +49,6 @@ __global__ void missing_syncthreads(float *out)
     tile[threadIdx.x] = (float)threadIdx.x;
     out[threadIdx.x] = tile[(threadIdx.x + 1) % blockDim.x];
 }
-/* The race is the finding only where the neighbour wrote first; ascending order reads too early. */
 PLANTED(missing_syncthreads, 1, 64)
 
 __global__ void missing_second_syncthreads(float *out)
@@ -242,8 +241,8 @@ PLANTED(mask_without_self, 1, 64)
 
 __global__ void misaligned(float *out)
 {
-    volatile float4 value = *(float4 *)(out + 1 + 4 * threadIdx.x);
-    out[0] = value.x;
+    const float4 *value = (const float4 *)(out + 1 + 4 * threadIdx.x);
+    out[0] = value->x + value->w;
 }
 PLANTED(misaligned, 1, 1)
 
@@ -372,10 +371,11 @@ static void run_double_free()
 #define HOOKS 1, 0
 #define ASAN  1, 1
 #define BOTH  0, 0
-#define ROW(name, defect, how) {#name, defect, how, run_##name}
+#define ROW(name, defect, how)         {#name, defect, defect, how, run_##name}
+#define ROW2(name, defect, other, how) {#name, defect, other, how, run_##name}
 
 extern "C" const planted_defect planted_defects[] = {
-    ROW(missing_syncthreads, LYRNN_SIM_UNINITIALISED, HOOKS),
+    ROW2(missing_syncthreads, LYRNN_SIM_UNINITIALISED, LYRNN_SIM_RACE, HOOKS),
     ROW(missing_second_syncthreads, LYRNN_SIM_RACE, HOOKS),
     ROW(missing_syncwarp, LYRNN_SIM_RACE, HOOKS),
     ROW(write_beyond_global, LYRNN_SIM_OUT_OF_BOUNDS, ASAN),
@@ -399,7 +399,7 @@ extern "C" const planted_defect planted_defects[] = {
     ROW(misaligned, LYRNN_SIM_MISALIGNED, HOOKS),
     ROW(host_pointer, LYRNN_SIM_HOST_ACCESS, HOOKS),
     ROW(host_reads_device, LYRNN_SIM_HOST_ACCESS, HOOKS),
-    ROW(cluster_leaves_early, LYRNN_SIM_RACE, HOOKS),
+    ROW2(cluster_leaves_early, LYRNN_SIM_RACE, LYRNN_SIM_OUT_OF_BOUNDS, HOOKS),
     ROW(cluster_without_sync, LYRNN_SIM_RACE, HOOKS),
     ROW(grid_sync_uncooperative, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),
     ROW(grid_without_sync, LYRNN_SIM_RACE, HOOKS),

@@ -1,12 +1,12 @@
 /* Every planted defect is found, as what it is, in every order of threads. Each runs in a child process,
  * whose exit status says which defect the simulator reported. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +31,9 @@ static int run_in_child(const planted_defect *planted, uint64_t seed)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
+        /* Signals end the child, not cmocka's test. */
+        signal(SIGSEGV, SIG_DFL);
+        signal(SIGABRT, SIG_DFL);
         lyrnn_sim_set_seed(seed);
         lyrnn_sim_set_report_hook(leave);
         planted->run();
@@ -49,17 +52,14 @@ static void planted_defect_is_found(void **state)
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         int result = run_in_child(planted, seeds[i]);
         if (planted->needs_hooks && !lyrnn_sim_has_hooks()) {
-            /* AddressSanitizer ended the child in its own way. */
-            assert_int_not_equal(result, NOTHING_FOUND);
-            assert_int_not_equal(result, 0);
-            assert_true(result < FOUND);
+            /* AddressSanitizer ends the child with 1, an inaccessible page by a signal. */
+            assert_true(result == 1 || result == 128 + SIGSEGV || result == 128 + SIGABRT);
             continue;
         }
         lyrnn_sim_defect found = result >= FOUND && result < 128
                                      ? (lyrnn_sim_defect)(result - FOUND)
                                      : LYRNN_SIM_NO_DEFECT;
-        /* A missing barrier is an early read in some orders and a race in the others. */
-        if (strcmp(planted->name, "missing_syncthreads") == 0 && found == LYRNN_SIM_RACE)
+        if (found == planted->in_other_orders)
             continue;
         if (result == NOTHING_FOUND)
             print_message("nothing found with seed %zu\n", (size_t)seeds[i]);

@@ -90,6 +90,7 @@ static uintptr_t code_base()
 static void report_race(uintptr_t address, Access access, uintptr_t pc, const Stamp &stamp,
                         const char *earlier)
 {
+    watched = nullptr;
     uint32_t size = grid->threads_per_block, serial = stamp.thread / size;
     const char *where = region_at(address)->space == Space::shared ? "shared" : "global";
     std::string place = source_place(code_base() + stamp.pc);
@@ -197,7 +198,8 @@ void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
         return;
     }
     check_bounds(address, bytes, access, pc);
-    bool check_initialised = region_at(address)->space != Space::pinned;
+    /* What the host writes to pinned memory, and what kernels without hooks write, is not seen. */
+    bool check_initialised = has_hooks && region_at(address)->space != Space::pinned;
     while (address < last) {
         uintptr_t word = address / 4 * 4, stop = last < word + 4 ? last : word + 4;
         unsigned mask = (0xfu << (address - word) & 0xfu) & (0xfu >> (word + 4 - stop));
@@ -206,12 +208,17 @@ void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
     }
 }
 
+void report_misaligned(uintptr_t address, size_t alignment, uintptr_t pc)
+{
+    report_at(LYRNN_SIM_MISALIGNED, pc, "access to %#zx, which is not a multiple of %zu",
+              static_cast<size_t>(address), alignment);
+}
+
 void check_aligned_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
 {
     uintptr_t address = reinterpret_cast<uintptr_t>(memory);
     if (address % bytes != 0 && watched != nullptr && in_arena(address))
-        report_at(LYRNN_SIM_MISALIGNED, pc, "%s of %zu bytes at %#zx", access_name(access), bytes,
-                  static_cast<size_t>(address));
+        report_misaligned(address, bytes, pc);
     check_access(memory, bytes, access, pc);
 }
 

@@ -61,11 +61,10 @@ static cudaError_t allocate(void **memory, size_t bytes, Space space)
 
 static cudaError_t release(void *memory, Space space)
 {
-    cudaError_t error = device_error();
-    if (error == cudaSuccess && memory != nullptr)
-        error = forbid_in_capture();
-    if (memory == nullptr)
-        return done(error);
+    cudaError_t error = memory != nullptr ? forbid_in_capture() : cudaSuccess;
+    if (memory == nullptr || error != cudaSuccess)
+        return done(error != cudaSuccess ? error : device_error());
+    error = device_error();
     /* Freeing waits for the device. After a fault the memory still goes, so that no leak is reported too. */
     if (error == cudaSuccess)
         error = drain_queue();

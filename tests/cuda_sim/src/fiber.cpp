@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 
 #include "asan.h"
 
@@ -18,6 +19,7 @@ namespace sim {
 
 Fiber host_fiber;
 
+static std::deque<Fiber> fibers;
 static void (*fiber_body)();
 #if LYRNN_SIM_ASAN
 static const void *asan_host_stack;
@@ -123,7 +125,8 @@ Fiber *fiber_create(void (*body)())
     /* The sanitizers' frames are several times larger. */
     const size_t stack_bytes = LYRNN_SIM_ASAN ? 256 << 10 : 64 << 10;
     fiber_body = body;
-    Fiber *fiber = new Fiber;
+    fibers.emplace_back();
+    Fiber *fiber = &fibers.back();
     void *memory = mmap(nullptr, guard_bytes + stack_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED || mprotect(memory, guard_bytes, PROT_NONE) != 0) {

@@ -73,6 +73,21 @@ void __tsan_write_range(void *memory, size_t bytes)
     sim::check_access(memory, bytes, Access::write, PC);
 }
 
+/* -fsanitize=alignment, whose calls come here too: an access wider than its address allows is one even
+ * where the compiler splits it. What the pointer argument points to begins as libubsan's data does. */
+struct type_mismatch {
+    const char *file;
+    uint32_t line, column;
+    const void *type;
+    unsigned char log_alignment, kind;
+};
+
+void __ubsan_handle_type_mismatch_v1(const type_mismatch *where, uintptr_t address)
+{
+    if (sim::in_kernel())
+        sim::report_misaligned(address, size_t{1} << where->log_alignment, PC);
+}
+
 /* Copies of whole structs: clang calls the C functions, which the linker sends here (--wrap); clang from
  * version 15 on calls the second set of names. */
 void *__real_memcpy(void *to, const void *from, size_t bytes);

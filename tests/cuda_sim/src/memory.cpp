@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 
 #include "asan.h"
 #include "lyrnn_sim.h"
@@ -19,6 +20,8 @@ Cell *cells;
 bool has_hooks;
 
 static uintptr_t next_address;
+/* Of all regions ever, since pages go on naming what lay there. */
+static std::deque<Region> regions;
 
 static void *reserve(size_t bytes, int protection)
 {
@@ -51,8 +54,9 @@ Region *region_create(size_t bytes, Space space)
     char *memory = reinterpret_cast<char *>(next_address);
     if (mprotect(memory, mapped, PROT_READ | PROT_WRITE) != 0)
         return nullptr;
-    Region *region = new Region{next_address, next_address + bytes, next_address + mapped,
-                                space,        true,                 nullptr};
+    regions.push_back(
+        {next_address, next_address + bytes, next_address + mapped, space, true, nullptr});
+    Region *region = &regions.back();
     next_address += mapped + page_bytes;
     /* The page after the region names it too, so that a report of an overrun can. */
     for (uintptr_t page = region->begin; page <= region->limit; page += page_bytes)

@@ -7,6 +7,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include "grid.h"
 #include "queue.h"
@@ -31,41 +32,61 @@ extern "C" const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect)
 
 namespace sim {
 
-/* Line number which (0: function, 1: place) of addr2line's answer. A program linked to move in memory
- * (the default) is asked for offsets. */
-static std::string ask_addr2line(uintptr_t pc, int which)
+struct Place {
+    std::string function, file_and_line;
+};
+
+static std::string without_newline(const char *line)
 {
-    uintptr_t base = reinterpret_cast<uintptr_t>(&__executable_start);
-    uintptr_t offset = base >= 0x10000000 ? pc - base : pc;
-    char command[256], line[1024] = "";
-    snprintf(command, sizeof command, "addr2line -f -C -e /proc/%d/exe %#zx 2>/dev/null",
-             static_cast<int>(getpid()), static_cast<size_t>(offset));
-    FILE *answer = popen(command, "r");
-    if (answer == nullptr)
-        return "?";
-    for (int i = 0; i <= which; i++)
-        if (fgets(line, sizeof line, answer) == nullptr)
-            line[0] = '\0';
-    pclose(answer);
     std::string text(line);
     while (!text.empty() && text.back() == '\n')
         text.pop_back();
-    return text.empty() ? "?" : text;
+    return text;
+}
+
+/* What addr2line says of a code address: the innermost inlined function first. A program linked to move in
+ * memory (the default) is asked for offsets. */
+static std::vector<Place> ask_addr2line(uintptr_t pc)
+{
+    uintptr_t base = reinterpret_cast<uintptr_t>(&__executable_start);
+    uintptr_t offset = base >= 0x10000000 ? pc - base : pc;
+    char command[256], function[1024], place[1024];
+    snprintf(command, sizeof command, "addr2line -i -f -C -e /proc/%d/exe %#zx 2>/dev/null",
+             static_cast<int>(getpid()), static_cast<size_t>(offset));
+    std::vector<Place> places;
+    FILE *answer = popen(command, "r");
+    while (answer != nullptr && fgets(function, sizeof function, answer) != nullptr &&
+           fgets(place, sizeof place, answer) != nullptr)
+        places.push_back({without_newline(function), without_newline(place)});
+    if (answer != nullptr)
+        pclose(answer);
+    return places;
+}
+
+/* The simulator's own headers stand in for the device and are not where a defect is. */
+static bool is_own_header(const std::string &place)
+{
+    return place.find("/cuda_sim/include/") != std::string::npos;
 }
 
 std::string source_place(uintptr_t pc)
 {
     /* The return address is one past the call. */
-    std::string place = ask_addr2line(pc - 1, 1);
-    size_t slash = place.rfind('/');
-    place = slash == std::string::npos ? place : place.substr(slash + 1);
-    return place.substr(0, place.find(' '));
+    for (const Place &place : ask_addr2line(pc - 1)) {
+        const std::string &text = place.file_and_line;
+        if (is_own_header(text))
+            continue;
+        size_t slash = text.rfind('/');
+        std::string name = slash == std::string::npos ? text : text.substr(slash + 1);
+        return name.substr(0, name.find(' '));
+    }
+    return "?";
 }
 
 std::string function_name(uintptr_t pc)
 {
-    std::string name = ask_addr2line(pc, 0);
-    return name.substr(0, name.find('('));
+    std::vector<Place> places = ask_addr2line(pc);
+    return places.empty() ? "?" : places.back().function.substr(0, places.back().function.find('('));
 }
 
 static std::string thread_name(const Thread &thread)

@@ -5,6 +5,7 @@
 #include "scheduler.h"
 
 #include <cstdlib>
+#include <deque>
 #include <utility>
 
 #include "device.h"
@@ -24,6 +25,8 @@ static uint64_t seed, random_state;
 static std::vector<Thread *> ready;
 static size_t ready_head;
 static std::vector<Fiber *> idle_fibers;
+static std::deque<Cluster> clusters;
+static std::deque<Block> blocks;
 static std::vector<Cluster *> idle_clusters;
 
 void set_seed(uint64_t new_seed)
@@ -141,21 +144,31 @@ static void begin_threads(Block *block)
     }
 }
 
+static Cluster *take_cluster()
+{
+    if (idle_clusters.empty()) {
+        clusters.emplace_back();
+        idle_clusters.push_back(&clusters.back());
+    }
+    Cluster *cluster = idle_clusters.back();
+    idle_clusters.pop_back();
+    while (cluster->blocks.size() < grid->blocks_per_cluster) {
+        blocks.emplace_back();
+        cluster->blocks.push_back(&blocks.back());
+    }
+    return cluster;
+}
+
 /* Starts the blocks of cluster number `serial` of the grid. */
 static void begin_cluster(unsigned serial)
 {
     dim3 cluster_dim = grid->launch->cluster, grid_dim = grid->launch->grid;
-    dim3 clusters(grid_dim.x / cluster_dim.x, grid_dim.y / cluster_dim.y, grid_dim.z / cluster_dim.z);
-    uint3 at = coordinates(serial, clusters);
-    if (idle_clusters.empty())
-        idle_clusters.push_back(new Cluster{});
-    Cluster *cluster = idle_clusters.back();
-    idle_clusters.pop_back();
+    uint3 at = coordinates(serial, dim3(grid_dim.x / cluster_dim.x, grid_dim.y / cluster_dim.y,
+                                        grid_dim.z / cluster_dim.z));
+    Cluster *cluster = take_cluster();
     cluster->time = grid->time;
     cluster->num_finished = 0;
     cluster->barrier = Barrier{};
-    while (cluster->blocks.size() < grid->blocks_per_cluster)
-        cluster->blocks.push_back(new Block{});
     for (unsigned rank = 0; rank < grid->blocks_per_cluster; rank++) {
         Block *block = cluster->blocks[rank];
         uint3 within = coordinates(rank, cluster_dim);

@@ -105,10 +105,10 @@ static void complete_request(Warp *warp, const Thread &leader)
         if ((lanes >> lane & 1) == 0)
             continue;
         const Thread &thread = *warp->lanes[lane];
-        if (thread.state != State::at_warp)
+        /* A lane in an operation of another mask may finish that first, and come here later. */
+        if (thread.state != State::at_warp || thread.request.mask != request.mask)
             return;
-        if (thread.request.mask != request.mask || thread.line != leader.line ||
-            thread.request.operation != request.operation)
+        if (thread.line != leader.line || thread.request.operation != request.operation)
             report(LYRNN_SIM_DIVERGENT_BARRIER,
                    "lanes of one mask are in different warp operations, lines %d and %d", leader.line,
                    thread.line);
