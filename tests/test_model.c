@@ -207,6 +207,31 @@ static void an_epochs_loss_is_the_mean_over_its_targets(void **state)
     free(ids);
 }
 
+/* The loss of the first step of a training that begins at some epoch. */
+static double first_loss_at(uint64_t epoch, const int32_t *ids, size_t N)
+{
+    model_check check;
+    model_check_training training;
+    model_check_open(&check, LYRNN_RNN_TANH, 33, 16, 0);
+    lyrnn_model_randomise(&check.model, 1);
+    model_check_train_open(&check, &training, ids, N, 3, 7, (lyrnn_optimiser_config){0, 0});
+    assert_int_equal(lyrnn_trainer_begin_epoch(&training.trainer, epoch), LYRNN_OK);
+    lyrnn_trainer_step(&training.trainer);
+    lyrnn_counters counters = lyrnn_trainer_counters(&training.trainer);
+    model_check_train_close(&training);
+    model_check_close(&check);
+    return counters.loss_sum;
+}
+
+static void training_can_begin_at_any_epoch(void **state)
+{
+    (void)state;
+    enum { N = 3 * (2 * 7 + 1) };
+    int32_t *ids = random_ids(N, 33, 4);
+    assert_true(first_loss_at(7, ids, N) == first_loss_at(1, ids, N));
+    free(ids);
+}
+
 static double correlation(const double *a, const double *b, int count)
 {
     double ab = 0, aa = 0, bb = 0;
@@ -312,6 +337,7 @@ int main(void)
         cmocka_unit_test(one_batch_overfits_to_almost_no_loss),
         cmocka_unit_test(the_same_seed_trains_to_the_same_bits),
         cmocka_unit_test(an_epochs_loss_is_the_mean_over_its_targets),
+        cmocka_unit_test(training_can_begin_at_any_epoch),
         cmocka_unit_test(initial_weights_are_uniform_and_independent),
         cmocka_unit_test(greedy_text_equals_the_oracles),
     };
