@@ -5,7 +5,6 @@
  * have confirmed it. */
 #include "lyrnn/checkpoint.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>

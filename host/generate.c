@@ -2,7 +2,57 @@
  * the state up, then each prediction is fed back. Nothing returns to the host before the text is whole. */
 #include "lyrnn/generate.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "lyrnn/corpus.h"
+
+static lyrnn_status make_room(lyrnn_prompt *prompt, size_t prefix_length, size_t length)
+{
+    *prompt = (lyrnn_prompt){.prefix_length = prefix_length, .length = length};
+    prompt->ids = (int32_t *)calloc(prefix_length + length, sizeof(int32_t));
+    if (prompt->ids == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: a text of %zu characters does not fit; ask for "
+                          "fewer",
+                          length);
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, const char *prefix,
+                               lyrnn_newlines newlines, size_t length)
+{
+    char object[256];
+    lyrnn_corpus text = {0};
+    memset(prompt, 0, sizeof *prompt);
+    snprintf(object, sizeof object, "--prefix %s", prefix);
+    lyrnn_status status = lyrnn_corpus_append_text(&text, object, prefix, strlen(prefix), newlines);
+    if (status == LYRNN_OK && text.N == 0)
+        status = lyrnn_fail(LYRNN_ERR_USAGE, "--prefix: is empty; give at least one character");
+    if (status == LYRNN_OK)
+        status = make_room(prompt, text.N, length);
+    if (status == LYRNN_OK)
+        status = lyrnn_vocab_encode(vocab, object, text.chars, text.N, prompt->ids);
+    lyrnn_corpus_free(&text);
+    if (status != LYRNN_OK)
+        lyrnn_prompt_free(prompt);
+    return status;
+}
+
+lyrnn_status lyrnn_prompt_from_ids(lyrnn_prompt *prompt, const int32_t *ids, size_t prefix_length,
+                                   size_t length)
+{
+    LYRNN_TRY(make_room(prompt, prefix_length, length));
+    memcpy(prompt->ids, ids, prefix_length * sizeof *ids);
+    return LYRNN_OK;
+}
+
+void lyrnn_prompt_free(lyrnn_prompt *prompt)
+{
+    free(prompt->ids);
+    memset(prompt, 0, sizeof *prompt);
+}
 
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
                                   size_t max_length)
@@ -30,20 +80,21 @@ void lyrnn_generator_free(lyrnn_generator *generator)
     memset(generator, 0, sizeof *generator);
 }
 
-void lyrnn_generate(lyrnn_generator *generator, int32_t *text, size_t prefix_length, size_t length)
+void lyrnn_generate(lyrnn_generator *generator, lyrnn_prompt *prompt)
 {
     const lyrnn_model *model = generator->model;
     lyrnn_backend *backend = model->backend;
     lyrnn_activations *a = &generator->activations;
-    size_t total = prefix_length + length;
-    LYRNN_CHECK(prefix_length >= 1 && total <= generator->max_length);
+    size_t total = prompt->prefix_length + prompt->length;
+    LYRNN_CHECK(prompt->prefix_length >= 1 && total <= generator->max_length);
 
-    backend->upload(backend, generator->tokens, text, prefix_length * sizeof(int32_t));
+    backend->upload(backend, generator->tokens, prompt->ids,
+                    prompt->prefix_length * sizeof(int32_t));
     lyrnn_activations_reset_state(a, model);
     for (size_t i = 0; i + 1 < total; i++) {
         backend->copy(backend, a->inputs, generator->tokens + i, sizeof(int32_t));
         lyrnn_model_forward(model, a);
-        if (i + 1 >= prefix_length) {
+        if (i + 1 >= prompt->prefix_length) {
             lyrnn_sample_token_args choice = {
                 .B = 1,
                 .V = model->config.input_size,
@@ -54,5 +105,5 @@ void lyrnn_generate(lyrnn_generator *generator, int32_t *text, size_t prefix_len
         }
         lyrnn_activations_carry_state(a, model);
     }
-    backend->download(backend, text, generator->tokens, total * sizeof(int32_t));
+    backend->download(backend, prompt->ids, generator->tokens, total * sizeof(int32_t));
 }

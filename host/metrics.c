@@ -18,8 +18,8 @@ lyrnn_status lyrnn_metrics_to_json(const lyrnn_metrics *metrics, char **json_lin
     failed |= json_object_set_new(object, "step", json_integer(metrics->step));
     failed |= json_object_set_new(object, "loss", real_or_null(metrics->nats_per_char));
     failed |= json_object_set_new(object, "perplexity", real_or_null(metrics->perplexity));
-    failed |= json_object_set_new(object, "chars_per_second",
-                                  real_or_null(metrics->chars_per_second));
+    failed |=
+        json_object_set_new(object, "chars_per_second", real_or_null(metrics->chars_per_second));
     failed |= json_object_set_new(object, "seconds", real_or_null(metrics->seconds));
     *json_line = failed ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
     json_decref(object);

@@ -59,11 +59,13 @@ static void lay_out(lyrnn_activations *a, lyrnn_arena *arena, const lyrnn_rnn_co
                     bool training)
 {
     size_t T = (size_t)a->T, M = T * (size_t)a->B, V = (size_t)config->input_size;
+    size_t H = (size_t)config->hidden_size;
     size_t state = state_count(a, config);
     a->inputs = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
     a->gates_x = (float *)lyrnn_arena_take(arena, T * state, sizeof(float));
     a->h = (float *)lyrnn_arena_take(arena, (T + 1) * state, sizeof(float));
     a->logits = (float *)lyrnn_arena_take(arena, M * V, sizeof(float));
+    a->w_hh_scratch = (float *)lyrnn_arena_take(arena, H * H, sizeof(float));
     if (!training)
         return;
     a->targets = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
@@ -140,6 +142,7 @@ void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
         .w_hh = tensor(model, model->params, LYRNN_WEIGHT_HH),
         .b_hh = tensor(model, model->params, LYRNN_BIAS_HH),
         .h = a->h,
+        .scratch = a->w_hh_scratch,
     };
     lyrnn_linear_forward_args dense = {
         .M = M,

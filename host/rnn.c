@@ -21,6 +21,7 @@ struct lyrnn_rnn {
     float *input;   /* device (T,B,input_size) */
     float *gates_x; /* device (T,B,H) */
     float *h;       /* device (T+1,B,H) */
+    float *scratch; /* device (H,H) */
     float *rows;    /* (T,B,max(input_size,H)) */
 };
 
@@ -112,6 +113,7 @@ static void lay_out(lyrnn_rnn *rnn, lyrnn_arena *arena)
         (float *)lyrnn_arena_take(arena, T * B * (size_t)rnn->config.input_size, sizeof(float));
     rnn->gates_x = (float *)lyrnn_arena_take(arena, T * B * H, sizeof(float));
     rnn->h = (float *)lyrnn_arena_take(arena, (T + 1) * B * H, sizeof(float));
+    rnn->scratch = (float *)lyrnn_arena_take(arena, H * H, sizeof(float));
 }
 
 /* Makes the buffers fit T steps of B streams. */
@@ -205,6 +207,7 @@ lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, int T, int B, const float *input,
         .w_hh = rnn->params + items[LYRNN_WEIGHT_HH].offset,
         .b_hh = rnn->params + items[LYRNN_BIAS_HH].offset,
         .h = rnn->h,
+        .scratch = rnn->scratch,
     };
     load_input(rnn, input, h_0);
     backend->linear_forward(backend, &projection);

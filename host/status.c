@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static _Thread_local char error_text[1024];
 
@@ -16,7 +17,11 @@ lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    snprintf(error_text, sizeof error_text, "%s", text);
+    /* A path or a prefix may hold line ends and terminal controls: the text stays one plain line. */
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = '?';
+    memcpy(error_text, text, sizeof error_text);
     return status;
 }
 

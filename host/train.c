@@ -13,11 +13,6 @@
 #include "lyrnn/run_dir.h"
 #include "progress.h"
 
-typedef struct {
-    int32_t *ids; /* (length + pred_len) the prefix, then room for what follows it */
-    size_t length;
-} prompt;
-
 /* All that a training run owns. */
 typedef struct {
     const lyrnn_train_options *options;
@@ -26,8 +21,9 @@ typedef struct {
     lyrnn_corpus corpus;
     lyrnn_checkpoint init; /* of --init, else zeroed */
     lyrnn_vocab vocab;
-    int32_t *ids;    /* (N) */
-    prompt *prompts; /* (num_prefixes) */
+    int32_t *ids;          /* (N) */
+    lyrnn_prompt *prompts; /* (num_prompts) */
+    size_t num_prompts;
     lyrnn_rnn_config config;
     lyrnn_batches batches;
     lyrnn_model model;
@@ -47,9 +43,8 @@ static void job_free(job *job)
     lyrnn_vocab_free(&job->vocab);
     lyrnn_checkpoint_free(&job->init);
     lyrnn_corpus_free(&job->corpus);
-    if (job->prompts != NULL)
-        for (size_t i = 0; i < job->options->num_prefixes; i++)
-            free(job->prompts[i].ids);
+    for (size_t i = 0; i < job->num_prompts; i++)
+        lyrnn_prompt_free(&job->prompts[i]);
     free(job->prompts);
     free(job->ids);
     free(job->params);
@@ -95,36 +90,38 @@ static lyrnn_status encode_corpus(job *job)
     return lyrnn_vocab_encode(&job->vocab, "corpus", job->corpus.chars, job->corpus.N, job->ids);
 }
 
-static lyrnn_status encode_prefix(job *job, const char *prefix, prompt *prompt)
+/* Stands in for default prefixes that another language's lyrics cannot spell. */
+static lyrnn_status prompt_with_first_line(job *job)
 {
-    char object[128];
-    snprintf(object, sizeof object, "--prefix %s", prefix);
-    lyrnn_corpus text = {0};
-    lyrnn_status status =
-        lyrnn_corpus_append_text(&text, object, prefix, strlen(prefix), job->options->newlines);
-    if (status == LYRNN_OK && text.N == 0)
-        status = lyrnn_fail(LYRNN_ERR_USAGE,
-                            "--prefix: it is empty; give at least one character to begin with");
-    if (status == LYRNN_OK) {
-        prompt->length = text.N;
-        prompt->ids =
-            (int32_t *)malloc((text.N + (size_t)job->options->pred_len) * sizeof(int32_t));
-        status = prompt->ids == NULL
-                     ? out_of_memory("a sample", text.N)
-                     : lyrnn_vocab_encode(&job->vocab, object, text.chars, text.N, prompt->ids);
-    }
-    lyrnn_corpus_free(&text);
-    return status;
+    enum { LONGEST = 10 };
+    size_t length = 1;
+    while (length < job->corpus.N && length < LONGEST && job->corpus.chars[length] != '\n')
+        length++;
+    fprintf(job->log, "prefix: the corpus cannot spell the default ones; samples begin as it does "
+                      "(give your own: --prefix TEXT)\n");
+    LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length,
+                                    (size_t)job->options->pred_len));
+    job->num_prompts++;
+    return LYRNN_OK;
 }
 
 static lyrnn_status encode_prefixes(job *job)
 {
-    size_t n = job->options->num_prefixes;
-    job->prompts = (prompt *)calloc(n + 1, sizeof(prompt));
+    const lyrnn_train_options *options = job->options;
+    job->prompts = (lyrnn_prompt *)calloc(options->num_prefixes + 1, sizeof(lyrnn_prompt));
     if (job->prompts == NULL)
-        return out_of_memory("the prefixes", n * sizeof(prompt));
-    for (size_t i = 0; i < n; i++)
-        LYRNN_TRY(encode_prefix(job, job->options->prefixes[i], &job->prompts[i]));
+        return out_of_memory("the prefixes", options->num_prefixes * sizeof(lyrnn_prompt));
+    for (size_t i = 0; i < options->num_prefixes; i++) {
+        lyrnn_status status =
+            lyrnn_prompt_init(&job->prompts[job->num_prompts], &job->vocab, options->prefixes[i],
+                              options->newlines, (size_t)options->pred_len);
+        if (status == LYRNN_OK)
+            job->num_prompts++;
+        else if (status != LYRNN_ERR_UNKNOWN_CHAR || !options->prefixes_are_defaults)
+            return status;
+    }
+    if (job->num_prompts == 0 && options->prefixes_are_defaults)
+        return prompt_with_first_line(job);
     return LYRNN_OK;
 }
 
@@ -181,9 +178,9 @@ static lyrnn_status prepare_model(job *job)
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimiser));
     size_t longest = 1;
-    for (size_t i = 0; i < options->num_prefixes; i++)
-        if (job->prompts[i].length > longest)
-            longest = job->prompts[i].length;
+    for (size_t i = 0; i < job->num_prompts; i++)
+        if (job->prompts[i].prefix_length > longest)
+            longest = job->prompts[i].prefix_length;
     LYRNN_TRY(
         lyrnn_generator_init(&job->generator, &job->model, longest + (size_t)options->pred_len));
     size_t bytes = job->model.parameters.count * sizeof(float);
@@ -191,12 +188,15 @@ static lyrnn_status prepare_model(job *job)
     return job->params == NULL ? out_of_memory("a checkpoint", bytes) : LYRNN_OK;
 }
 
-static lyrnn_status diverged(const char *what, int64_t step, int epoch)
+static lyrnn_status diverged(const job *job, const char *what, int64_t step, int epoch)
 {
+    const char *advice = job->options->optimiser.clip_norm > 0.0f
+                             ? "lower --lr or --clip-norm"
+                             : "lower --lr, or clip gradients with --clip-norm 0.01";
     return lyrnn_fail(LYRNN_ERR_DIVERGED,
-                      "training: %s at step %lld, in epoch %d; lower --lr or --clip-norm, or start "
-                      "from the last checkpoint with --init",
-                      what, (long long)step, epoch);
+                      "training: %s at step %lld, in epoch %d; %s, or start from the last "
+                      "checkpoint with --init",
+                      what, (long long)step, epoch, advice);
 }
 
 static lyrnn_status save(job *job, int epoch)
@@ -205,17 +205,16 @@ static lyrnn_status save(job *job, int epoch)
     /* The last update of an epoch can break the weights before any loss has seen them. */
     for (size_t i = 0; i < job->model.parameters.count; i++)
         if (!isfinite(job->params[i]))
-            return diverged("a weight became NaN or infinite",
+            return diverged(job, "a weight became NaN or infinite",
                             lyrnn_trainer_counters(&job->trainer).step, epoch);
     return lyrnn_run_dir_save(&job->run, epoch, &job->config, &job->vocab, job->params);
 }
 
-static void write_sample(job *job, const prompt *prompt)
+static void write_sample(job *job, lyrnn_prompt *prompt)
 {
-    size_t pred_len = (size_t)job->options->pred_len;
-    lyrnn_generate(&job->generator, prompt->ids, prompt->length, pred_len);
+    lyrnn_generate(&job->generator, prompt);
     fputs(" - ", job->samples);
-    for (size_t i = 0; i < prompt->length + pred_len; i++) {
+    for (size_t i = 0; i < prompt->prefix_length + prompt->length; i++) {
         uint32_t c = job->vocab.chars[prompt->ids[i]];
         char utf8[LYRNN_UTF8_MAX];
         fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), job->samples);
@@ -237,7 +236,7 @@ static lyrnn_status report(job *job, const lyrnn_metrics *metrics)
     lyrnn_progress_clear(&job->progress);
     fprintf(job->samples, "epoch %d, perplexity %f, time %.2f sec\n", metrics->epoch,
             metrics->perplexity, metrics->seconds);
-    for (size_t i = 0; i < options->num_prefixes; i++)
+    for (size_t i = 0; i < job->num_prompts; i++)
         write_sample(job, &job->prompts[i]);
     if (fflush(job->samples) != 0)
         return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
@@ -257,7 +256,7 @@ static lyrnn_status train_epoch(job *job, int epoch)
     lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
     double seconds = lyrnn_seconds() - start;
     if (counters.bad_step != 0)
-        return diverged("the loss became NaN or infinite", counters.bad_step, epoch);
+        return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
     double nats_per_char = counters.loss_sum / (double)counters.loss_count;
     lyrnn_metrics metrics = {
         .epoch = epoch,

@@ -119,10 +119,11 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
     const lyrnn_batches *batches = &trainer->batches;
-    if (epoch == 1 || lyrnn_batches_vary(batches)) {
+    if (!trainer->has_starts || lyrnn_batches_vary(batches)) {
         LYRNN_TRY(lyrnn_batches_starts(batches, epoch, trainer->starts_host));
         backend->upload(backend, trainer->starts, trainer->starts_host,
                         batches->K * (size_t)batches->B * sizeof(int64_t));
+        trainer->has_starts = true;
     }
     lyrnn_counters counters = lyrnn_trainer_counters(trainer);
     counters.batch = 0;

@@ -15,7 +15,7 @@ fail() {
 # A tool counts wherever it comes from: a cmake newer than the distribution's must not be doubled.
 is_installed() {
     command -v "${1%-build}" >/dev/null ||
-        dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+        dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -x installed >/dev/null
 }
 
 # install_packages PACKAGE...: installs those that are missing, or says what to install and stops.

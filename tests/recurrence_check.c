@@ -56,6 +56,7 @@ float *recurrence_run_forward(op_check *check, const recurrence_case *layer)
         .w_hh = op_check_input_floats(check, layer->w_hh, s->H * s->H),
         .b_hh = op_check_input_floats(check, layer->b_hh, s->H),
         .h = h + layer->column,
+        .scratch = op_check_output_floats(check, s->H * s->H),
     };
     check->backend.recurrence_forward(&check->backend, &args);
     return op_check_fetch(check, h, recurrence_h_count(layer));

@@ -50,11 +50,13 @@ static int temp_dir_leave(void **state)
 static inline unsigned char *read_file(const char *path, size_t *num_bytes)
 {
     FILE *file = fopen(path, "rb");
+    *num_bytes = 0;
     if (file == NULL)
         return NULL;
     size_t capacity = 1 << 20;
     unsigned char *bytes = malloc(capacity);
-    *num_bytes = bytes == NULL ? 0 : fread(bytes, 1, capacity, file);
+    if (bytes != NULL)
+        *num_bytes = fread(bytes, 1, capacity, file);
     fclose(file);
     return bytes;
 }

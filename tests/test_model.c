@@ -207,6 +207,31 @@ static void an_epochs_loss_is_the_mean_over_its_targets(void **state)
     free(ids);
 }
 
+/* The loss of the first step of a training that begins at some epoch. */
+static double first_loss_at(uint64_t epoch, const int32_t *ids, size_t N)
+{
+    model_check check;
+    model_check_training training;
+    model_check_open(&check, LYRNN_RNN_TANH, 33, 16, 0);
+    lyrnn_model_randomise(&check.model, 1);
+    model_check_train_open(&check, &training, ids, N, 3, 7, (lyrnn_optimiser_config){0, 0});
+    assert_int_equal(lyrnn_trainer_begin_epoch(&training.trainer, epoch), LYRNN_OK);
+    lyrnn_trainer_step(&training.trainer);
+    lyrnn_counters counters = lyrnn_trainer_counters(&training.trainer);
+    model_check_train_close(&training);
+    model_check_close(&check);
+    return counters.loss_sum;
+}
+
+static void training_can_begin_at_any_epoch(void **state)
+{
+    (void)state;
+    enum { N = 3 * (2 * 7 + 1) };
+    int32_t *ids = random_ids(N, 33, 4);
+    assert_true(first_loss_at(7, ids, N) == first_loss_at(1, ids, N));
+    free(ids);
+}
+
 static double correlation(const double *a, const double *b, int count)
 {
     double ab = 0, aa = 0, bb = 0;
@@ -286,16 +311,21 @@ static void greedy_text_equals_the_oracles(void **state)
     lyrnn_generator generator;
     assert_int_equal(lyrnn_generator_init(&generator, &check.model, 5 + LENGTH), LYRNN_OK);
     for (int prefix = 1; prefix <= 5; prefix += 2) {
-        int32_t text[5 + LENGTH] = {7, 1, 12, 0, 3}, expected[5 + LENGTH] = {7, 1, 12, 0, 3};
+        int32_t expected[5 + LENGTH] = {7, 1, 12, 0, 3};
+        lyrnn_prompt prompt;
+        assert_int_equal(lyrnn_prompt_from_ids(&prompt, expected, (size_t)prefix, LENGTH),
+                         LYRNN_OK);
         double lead = oracle_model_generate(&check.shape, params, expected, prefix, LENGTH);
         /* Were two characters as likely as float can tell, either text would be right. */
         assert_true(lead > 1e-4);
-        lyrnn_generate(&generator, text, (size_t)prefix, LENGTH);
+        lyrnn_generate(&generator, &prompt);
+        const int32_t *text = prompt.ids;
         assert_memory_equal(text, expected, (size_t)(prefix + LENGTH) * sizeof *text);
         int distinct = 0;
         for (int i = 1; i < LENGTH; i++)
             distinct += text[prefix + i] != text[prefix];
         assert_true(distinct > 0);
+        lyrnn_prompt_free(&prompt);
     }
     lyrnn_generator_free(&generator);
     model_check_train_close(&training);
@@ -312,6 +342,7 @@ int main(void)
         cmocka_unit_test(one_batch_overfits_to_almost_no_loss),
         cmocka_unit_test(the_same_seed_trains_to_the_same_bits),
         cmocka_unit_test(an_epochs_loss_is_the_mean_over_its_targets),
+        cmocka_unit_test(training_can_begin_at_any_epoch),
         cmocka_unit_test(initial_weights_are_uniform_and_independent),
         cmocka_unit_test(greedy_text_equals_the_oracles),
     };

@@ -352,8 +352,9 @@ static void sample_token_takes_the_largest_logit(void **state)
         float *logits = op_check_random(check, B * V, 1, 1);
         int32_t tokens[33], expected[33];
         for (int b = 0; b < B; b++) {
-            /* The first row's winner is the last id, the second's the first. */
-            expected[b] = b == 0 ? V - 1 : b == 1 ? 0 : random_id(2, (uint64_t)b, V);
+            /* The ends of a row first, then the id beside its beginning. */
+            const int edges[] = {V - 1, 0, V > 1 ? 1 : 0};
+            expected[b] = b < 3 ? edges[b] : random_id(2, (uint64_t)b, V);
             logits[b * V + expected[b]] = 1.5f;
         }
         run_sample_token(check, B, V, logits, tokens);

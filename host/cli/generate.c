@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lyrnn/checkpoint.h"
-#include "lyrnn/corpus.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/run_dir.h"
 #include "options.h"
@@ -49,34 +48,6 @@ static const option_table table = {
     .max_arguments = 1,
 };
 
-/* A prefix as ids, with room for what follows. */
-typedef struct {
-    int32_t *ids; /* owned */
-    size_t length;
-} prompt;
-
-static lyrnn_status encode_prefix(const lyrnn_vocab *vocab, const char *prefix, size_t room,
-                                  prompt *prompt)
-{
-    char object[256];
-    snprintf(object, sizeof object, "--prefix %s", prefix);
-    lyrnn_corpus text = {0};
-    lyrnn_status status =
-        lyrnn_corpus_append_text(&text, object, prefix, strlen(prefix), LYRNN_NEWLINES_KEEP);
-    if (status == LYRNN_OK && text.N == 0)
-        status = lyrnn_fail(LYRNN_ERR_USAGE, "--prefix: is empty; give at least one character");
-    if (status == LYRNN_OK) {
-        prompt->length = text.N;
-        prompt->ids = calloc(text.N + room, sizeof *prompt->ids);
-        status = prompt->ids == NULL
-                     ? lyrnn_fail(LYRNN_ERR_MEMORY,
-                                  "--length %zu: no memory for the text; lower it", room)
-                     : lyrnn_vocab_encode(vocab, object, text.chars, text.N, prompt->ids);
-    }
-    lyrnn_corpus_free(&text);
-    return status;
-}
-
 static void print_text(const lyrnn_vocab *vocab, const int32_t *ids, size_t num_ids)
 {
     for (size_t i = 0; i < num_ids; i++) {
@@ -87,23 +58,23 @@ static void print_text(const lyrnn_vocab *vocab, const int32_t *ids, size_t num_
 }
 
 static lyrnn_status write_texts(const lyrnn_checkpoint *checkpoint, const lyrnn_model *model,
-                                const prompt *prompts, const generate_fields *fields)
+                                lyrnn_prompt *prompts, const generate_fields *fields)
 {
     size_t length = (size_t)fields->length, longest = 0;
     for (size_t i = 0; i < fields->prefixes.num; i++)
-        if (prompts[i].length > longest)
-            longest = prompts[i].length;
+        if (prompts[i].prefix_length > longest)
+            longest = prompts[i].prefix_length;
     lyrnn_generator generator = {0};
     LYRNN_TRY(lyrnn_generator_init(&generator, model, longest + length));
     for (size_t i = 0; i < fields->prefixes.num; i++) {
-        lyrnn_generate(&generator, prompts[i].ids, prompts[i].length, length);
-        print_text(&checkpoint->vocab, prompts[i].ids, prompts[i].length + length);
+        lyrnn_generate(&generator, &prompts[i]);
+        print_text(&checkpoint->vocab, prompts[i].ids, prompts[i].prefix_length + length);
     }
     lyrnn_generator_free(&generator);
     return LYRNN_OK;
 }
 
-static lyrnn_status run_model(const lyrnn_checkpoint *checkpoint, const prompt *prompts,
+static lyrnn_status run_model(const lyrnn_checkpoint *checkpoint, lyrnn_prompt *prompts,
                               const generate_fields *fields)
 {
     lyrnn_backend backend;
@@ -129,16 +100,16 @@ static lyrnn_status generate(const char *path, const generate_fields *fields)
     lyrnn_checkpoint checkpoint = {0};
     LYRNN_TRY(lyrnn_run_dir_find_model(path, model_path, sizeof model_path));
     LYRNN_TRY(lyrnn_checkpoint_read(&checkpoint, model_path));
-    prompt *prompts = calloc(num, sizeof *prompts);
+    lyrnn_prompt *prompts = calloc(num, sizeof *prompts);
     lyrnn_status status =
         prompts != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "--prefix: no memory left");
     for (size_t i = 0; i < num && status == LYRNN_OK; i++)
-        status = encode_prefix(&checkpoint.vocab, fields->prefixes.items[i], (size_t)fields->length,
-                               &prompts[i]);
+        status = lyrnn_prompt_init(&prompts[i], &checkpoint.vocab, fields->prefixes.items[i],
+                                   LYRNN_NEWLINES_KEEP, (size_t)fields->length);
     if (status == LYRNN_OK)
         status = run_model(&checkpoint, prompts, fields);
     for (size_t i = 0; i < num && prompts != NULL; i++)
-        free(prompts[i].ids);
+        lyrnn_prompt_free(&prompts[i]);
     free(prompts);
     lyrnn_checkpoint_free(&checkpoint);
     return status;

@@ -12,50 +12,50 @@
 #include "lyrnn/status.h"
 
 typedef enum {
-    OPTION_HEADING, /* a title in --help, in help; no option                                      */
-    OPTION_INT,     /* int                                                                        */
-    OPTION_SIZE,    /* size_t                                                                     */
-    OPTION_UINT64,  /* uint64_t                                                                   */
-    OPTION_FLOAT,   /* float                                                                      */
-    OPTION_CHOICE,  /* an enum: which of the metavar's words, parted by '|', from 0               */
-    OPTION_FLAG,    /* bool                                                                       */
-    OPTION_TEXT,    /* const char *, borrowed, NULL where none is given                           */
-    OPTION_TEXTS /* option_texts; any given replace the default, "one, two"                      */
+    OPTION_HEADING, /* a title in --help, in help; no option */
+    OPTION_INT,     /* int */
+    OPTION_SIZE,    /* size_t */
+    OPTION_UINT64,  /* uint64_t */
+    OPTION_FLOAT,   /* float */
+    OPTION_CHOICE,  /* an enum: which of the metavar's words, parted by '|', from 0 */
+    OPTION_FLAG,    /* bool */
+    OPTION_TEXT,    /* const char *, borrowed, NULL where none is given */
+    OPTION_TEXTS    /* option_texts; any given replace the default, "one, two" */
 } option_kind;
 
 typedef struct {
     option_kind kind;
-    const char *name;     /* "hidden-size"                                                        */
-    const char *metavar;  /* "N"; NULL for a flag                                                 */
-    const char *help;     /* one line; the default is added                                       */
-    size_t offset;        /* of the field                                                         */
-    const char *fallback; /* the default, or NULL                                                 */
-    const char *min, *max; /* for numbers, inclusive                                              */
+    const char *name;      /* "hidden-size" */
+    const char *metavar;   /* "N"; NULL for a flag */
+    const char *help;      /* one line; the default is added */
+    size_t offset;         /* of the field */
+    const char *fallback;  /* the default, or NULL */
+    const char *min, *max; /* for numbers, inclusive */
 } option_spec;
 
 enum { OPTIONS_MAX = 40 };
 
 typedef struct {
-    const char *name;      /* "lyrnn train"                                                       */
-    const char *arguments; /* "[CORPUS...]"                                                       */
-    const char *doc;       /* what --help says before the options                                 */
+    const char *name;      /* "lyrnn train" */
+    const char *arguments; /* "[CORPUS...]" */
+    const char *doc;       /* what --help says before the options */
     const option_spec *specs;
     size_t num_specs;
     int min_arguments, max_arguments;
 } option_table;
 
 typedef struct {
-    const char **items; /* borrowed from argv or from text, in an array that is owned             */
+    const char **items; /* borrowed from argv or from text, in an array that is owned */
     size_t num;
-    char *text; /* owned                                                                          */
+    char *text; /* owned */
 } option_texts;
 
 /* What a command line held besides its fields. */
 typedef struct {
-    char **arguments; /* those that are no options, borrowed from argv                            */
+    char **arguments; /* those that are no options, borrowed from argv */
     int num_arguments;
-    bool given[OPTIONS_MAX]; /* by place in the table                                             */
-    bool help;               /* --help was asked for and printed: there is nothing else to do     */
+    bool given[OPTIONS_MAX]; /* by place in the table */
+    bool help;               /* --help was asked for and printed: there is nothing else to do */
 } option_result;
 
 /* Sets every field of a zeroed struct from its default or from argv. The fields are to be freed by

@@ -138,6 +138,7 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
     options->num_corpus_paths = (size_t)result->num_arguments;
     options->prefixes = fields->prefixes.items;
     options->num_prefixes = fields->prefixes.num;
+    options->prefixes_are_defaults = !options_given(&table, result, "prefix");
     options->model.num_layers = 1;
     if (options->init_path != NULL)
         LYRNN_TRY(take_shape(fields, result));
@@ -149,11 +150,6 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
     options->config_json = config_json;
     if (status == LYRNN_OK)
         status = lyrnn_train(options, &backend, stdout, stderr);
-    /* Whoever gave no --prefix is told where this one comes from. */
-    if (status == LYRNN_ERR_UNKNOWN_CHAR && !options_given(&table, result, "prefix") &&
-        strncmp(lyrnn_error_text(), "--prefix", strlen("--prefix")) == 0)
-        lyrnn_fail(status, "%s (this prefix is the default; give your own: --prefix TEXT)",
-                   lyrnn_error_text());
     free(config_json);
     lyrnn_backend_close(&backend);
     return status;

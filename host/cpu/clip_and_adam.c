@@ -9,7 +9,7 @@ static double global_norm(const float *grads, size_t count)
 {
     enum { PARTS = 256 };
     double partial[PARTS];
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (count > LYRNN_CPU_SERIAL_MAX)
     for (int part = 0; part < PARTS; part++) {
         size_t first = count / PARTS * (size_t)part + count % PARTS * (size_t)part / PARTS;
         size_t end =
@@ -41,7 +41,7 @@ void lyrnn_cpu_clip_and_adam(lyrnn_backend *self, const lyrnn_clip_and_adam_args
     float step_size = (float)((double)*args->learning_rate / (1.0 - pow(args->beta1, t)));
     float v_scale = (float)(1.0 / sqrt(1.0 - pow(args->beta2, t)));
     float epsilon = (float)args->epsilon;
-#pragma omp parallel for simd schedule(static)
+#pragma omp parallel for simd schedule(static) if (parallel : args->count > LYRNN_CPU_SERIAL_MAX)
     for (size_t i = 0; i < args->count; i++) {
         float g = args->grads[i] * scale;
         float m = beta1 * args->m[i] + rest1 * g;

@@ -7,20 +7,18 @@
 
 #include "lyrnn/backend.h"
 
+/* An operation on no more floats than this is done by the calling thread before others would wake up. */
+#define LYRNN_CPU_SERIAL_MAX ((size_t)16384)
+
 #define LYRNN_DECLARE(name)                                                                        \
     void lyrnn_cpu_##name(lyrnn_backend *self, const lyrnn_##name##_args *args);
 LYRNN_COMPUTE_OPERATIONS(LYRNN_DECLARE)
 #undef LYRNN_DECLARE
 
 /* c (M,N) = op(a) (M,K) op(b) (K,N) + beta c, where op transposes if asked; ld is the length of a stored
- * row. Uses all threads outside a parallel region, and the calling one alone inside. */
+ * row. Uses all threads; not for use inside a parallel region. */
 void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
                     int lda, const float *b, int ldb, float beta, float *c, int ldc);
-
-/* Stand before and after a parallel region in which threads call lyrnn_cpu_gemm. OpenBLAS built on OpenMP
- * sees the region by itself; built on threads of its own it must be told to start none. */
-void lyrnn_cpu_gemm_enter_parallel(void);
-void lyrnn_cpu_gemm_leave_parallel(void);
 
 /* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N). */
 void lyrnn_cpu_column_sums(const float *rows, int M, int N, float *sums);

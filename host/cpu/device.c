@@ -88,8 +88,9 @@ static void describe(lyrnn_backend *self, char *text, size_t size)
             break;
     if (file != NULL)
         fclose(file);
-    snprintf(text, size, "%s, %d threads, OpenBLAS for %s", model, omp_get_max_threads(),
-             openblas_get_corename());
+    int threads = omp_get_max_threads();
+    snprintf(text, size, "%s, %d thread%s, OpenBLAS for %s", model, threads,
+             threads == 1 ? "" : "s", openblas_get_corename());
 }
 
 static void close_device(lyrnn_backend *self)

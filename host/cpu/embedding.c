@@ -8,7 +8,7 @@ void lyrnn_cpu_embedding_forward(lyrnn_backend *self, const lyrnn_embedding_forw
 {
     (void)self;
     int F = args->F;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((size_t)args->M * (size_t)F > LYRNN_CPU_SERIAL_MAX)
     for (int m = 0; m < args->M; m++) {
         const float *row = args->table + (size_t)args->ids[m] * (size_t)F;
         float *out = args->out + (size_t)m * (size_t)F;
@@ -24,7 +24,8 @@ void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_bac
     /* Each thread owns some columns of every row: no two add to the same float, and the order of
      * addition is that of m whatever the number of threads. Hence no sorting, unlike on CUDA. */
     enum { COLUMNS = 64 };
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (((size_t)M + (size_t)V) * (size_t)F >                \
+                                              LYRNN_CPU_SERIAL_MAX)
     for (int first = 0; first < F; first += COLUMNS) {
         int columns = F - first < COLUMNS ? F - first : COLUMNS;
         for (int v = 0; v < V; v++)

@@ -1,7 +1,6 @@
 /* GEMM by OpenBLAS, and the sums over rows that bias gradients are. */
 #include "cpu.h"
 
-#include <omp.h>
 #include <string.h>
 
 void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
@@ -18,23 +17,11 @@ void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, con
                 ldc);
 }
 
-void lyrnn_cpu_gemm_enter_parallel(void)
-{
-    if (openblas_get_parallel() != OPENBLAS_OPENMP)
-        openblas_set_num_threads(1);
-}
-
-void lyrnn_cpu_gemm_leave_parallel(void)
-{
-    if (openblas_get_parallel() != OPENBLAS_OPENMP)
-        openblas_set_num_threads(omp_get_max_threads());
-}
-
 void lyrnn_cpu_column_sums(const float *rows, int M, int N, float *sums)
 {
     /* Threads share the columns, not the rows, so that the order of addition is fixed. */
     enum { COLUMNS = 64 };
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((size_t)M * (size_t)N > LYRNN_CPU_SERIAL_MAX)
     for (int first = 0; first < N; first += COLUMNS) {
         int columns = N - first < COLUMNS ? N - first : COLUMNS;
         float partial[COLUMNS] = {0};

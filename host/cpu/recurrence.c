@@ -5,7 +5,9 @@
 #include "cpu.h"
 
 #include <omp.h>
+#include <string.h>
 
+#include "step_gemm.h"
 #include "vector_math.h"
 
 /* Where time step t reads and writes its state: slots of h, (T+1,B,H). */
@@ -26,6 +28,12 @@ static void share_streams(int B, int *first, int *end)
     *end = (int)(B * (thread + 1) / threads);
 }
 
+/* One thread is best for a single stream, and where the work is over before another wakes up. */
+static bool is_large(int T, int B, int H)
+{
+    return B > 1 && (size_t)T * (size_t)B * (size_t)H * (size_t)H > 16 * LYRNN_CPU_SERIAL_MAX;
+}
+
 static void activate(lyrnn_cell cell, float *h, int H)
 {
     if (cell == LYRNN_RNN_TANH) {
@@ -40,37 +48,74 @@ static void activate(lyrnn_cell cell, float *h, int H)
     }
 }
 
-/* One step of the streams [first, end). */
+/* scratch (H,H) = w_hh^T, shared out among the threads, in squares so that both sides stay in the cache. */
+static void transpose(const float *w_hh, int H, float *scratch)
+{
+    enum { SIDE = 32 };
+#pragma omp for schedule(static)
+    for (int first = 0; first < H; first += SIDE)
+        for (int other = 0; other < H; other += SIDE)
+            for (int j = first; j < first + SIDE && j < H; j++)
+                for (int k = other; k < other + SIDE && k < H; k++)
+                    scratch[(size_t)k * (size_t)H + (size_t)j] =
+                        w_hh[(size_t)j * (size_t)H + (size_t)k];
+}
+
+/* h = gates_x + b_hh for the streams [first, end) of step t: what the product is then added to. */
+static float *begin_step(const lyrnn_recurrence_forward_args *args, int t, int first, int end)
+{
+    size_t B = (size_t)args->B, H = (size_t)args->H, stride = (size_t)args->h_stride;
+    float *h = args->h + ((size_t)slot_after(args->reverse, t) * B + (size_t)first) * stride;
+    const float *gates_x = args->gates_x + ((size_t)t * B + (size_t)first) * H;
+    for (size_t b = 0; b < (size_t)(end - first); b++)
+        for (size_t j = 0; j < H; j++)
+            h[b * stride + j] = gates_x[b * H + j] + args->b_hh[j];
+    return h;
+}
+
+/* One step of the streams [first, end), with w_hh^T in scratch. */
 static void step_forward(const lyrnn_recurrence_forward_args *args, int t, int first, int end)
 {
-    int B = args->B, H = args->H, stride = args->h_stride;
-    size_t before = (size_t)slot_before(args->reverse, t) * (size_t)B + (size_t)first;
-    size_t after = (size_t)slot_after(args->reverse, t) * (size_t)B + (size_t)first;
-    float *h = args->h + after * (size_t)stride;
-    const float *gates_x = args->gates_x + ((size_t)t * (size_t)B + (size_t)first) * (size_t)H;
-    int streams = end - first;
-    for (int b = 0; b < streams; b++)
-        for (int j = 0; j < H; j++)
-            h[(size_t)b * (size_t)stride + (size_t)j] =
-                gates_x[(size_t)b * (size_t)H + (size_t)j] + args->b_hh[j];
-    lyrnn_cpu_gemm(false, true, streams, H, H, args->h + before * (size_t)stride, stride,
-                   args->w_hh, H, 1.0f, h, stride);
-    for (int b = 0; b < streams; b++)
-        activate(args->cell, h + (size_t)b * (size_t)stride, H);
+    size_t B = (size_t)args->B, stride = (size_t)args->h_stride;
+    const float *before =
+        args->h + ((size_t)slot_before(args->reverse, t) * B + (size_t)first) * stride;
+    float *h = begin_step(args, t, first, end);
+    step_gemm(end - first, args->H, args->H, before, stride, args->scratch, h, stride);
+    for (int b = 0; b < end - first; b++)
+        activate(args->cell, h + (size_t)b * stride, args->H);
+}
+
+/* Few rows in all, as when a character is written: transposing w_hh would cost more than it saves. */
+static void forward_few(const lyrnn_recurrence_forward_args *args)
+{
+    int T = args->T, B = args->B, H = args->H, stride = args->h_stride;
+    for (int i = 0; i < T; i++) {
+        int t = args->reverse ? T - 1 - i : i;
+        const float *before =
+            args->h + (size_t)slot_before(args->reverse, t) * (size_t)B * (size_t)stride;
+        float *h = begin_step(args, t, 0, B);
+        lyrnn_cpu_gemm(false, true, B, H, H, before, stride, args->w_hh, H, 1.0f, h, stride);
+        for (int b = 0; b < B; b++)
+            activate(args->cell, h + (size_t)b * (size_t)stride, H);
+    }
 }
 
 void lyrnn_cpu_recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
+    enum { FEW_ROWS = 16 };
     (void)self;
-    lyrnn_cpu_gemm_enter_parallel();
-#pragma omp parallel
+    if ((int64_t)args->T * args->B < FEW_ROWS) {
+        forward_few(args);
+        return;
+    }
+#pragma omp parallel if (is_large(args->T, args->B, args->H))
     {
         int first, end;
         share_streams(args->B, &first, &end);
+        transpose(args->w_hh, args->H, args->scratch);
         for (int i = 0; i < args->T && first < end; i++)
             step_forward(args, args->reverse ? args->T - 1 - i : i, first, end);
     }
-    lyrnn_cpu_gemm_leave_parallel();
 }
 
 /* dgates = (doutput + dh) phi'(h) for one row; phi' from phi's own value. */
@@ -100,23 +145,22 @@ static void step_backward(const lyrnn_recurrence_backward_args *args, int t, int
                           args->doutput + (now + row) * stride, args->dh + row * (size_t)H,
                           args->dgates_x + (now + row) * (size_t)H, H);
     }
-    lyrnn_cpu_gemm(false, false, end - first, H, H,
-                   args->dgates_x + (now + (size_t)first) * (size_t)H, H, args->w_hh, H, 0.0f,
-                   args->dh + (size_t)first * (size_t)H, H);
+    float *dh = args->dh + (size_t)first * (size_t)H;
+    memset(dh, 0, (size_t)(end - first) * (size_t)H * sizeof *dh);
+    step_gemm(end - first, H, H, args->dgates_x + (now + (size_t)first) * (size_t)H, (size_t)H,
+              args->w_hh, dh, (size_t)H);
 }
 
 void lyrnn_cpu_recurrence_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
     (void)self;
-    lyrnn_cpu_gemm_enter_parallel();
-#pragma omp parallel
+#pragma omp parallel if (is_large(args->T, args->B, args->H))
     {
         int first, end;
         share_streams(args->B, &first, &end);
         for (int i = 0; i < args->T && first < end; i++)
             step_backward(args, args->reverse ? i : args->T - 1 - i, first, end);
     }
-    lyrnn_cpu_gemm_leave_parallel();
     int H = args->H, M = args->T * args->B, stride = args->h_stride;
     const float *h_before =
         args->h + (size_t)slot_before(args->reverse, 0) * (size_t)args->B * (size_t)stride;

@@ -7,13 +7,29 @@
 
 #include "vector_math.h"
 
+/* The largest of a row, in lanes that compilers turn into vectors: a plain maximum they may not reorder. */
+static float row_max(const float *x, int V)
+{
+    enum { LANES = 16 };
+    float lanes[LANES];
+    for (int i = 0; i < LANES; i++)
+        lanes[i] = x[0];
+    int v = 0;
+    for (; v + LANES <= V; v += LANES)
+        for (int i = 0; i < LANES; i++)
+            lanes[i] = x[v + i] > lanes[i] ? x[v + i] : lanes[i];
+    for (int i = 0; v < V; v++, i++)
+        lanes[i] = x[v] > lanes[i] ? x[v] : lanes[i];
+    float max = lanes[0];
+    for (int i = 1; i < LANES; i++)
+        max = lanes[i] > max ? lanes[i] : max;
+    return max;
+}
+
 /* Returns the loss of one row; x becomes scale times its gradient. */
 static float row_loss(float *x, int V, int target, float scale)
 {
-    float max = x[0];
-#pragma omp simd reduction(max : max)
-    for (int v = 0; v < V; v++)
-        max = x[v] > max ? x[v] : max;
+    float max = row_max(x, V);
     float target_logit = x[target];
     float sum = 0.0f;
 #pragma omp simd reduction(+ : sum)
@@ -34,7 +50,7 @@ void lyrnn_cpu_softmax_cross_entropy(lyrnn_backend *self,
 {
     (void)self;
     int M = args->M, V = args->V;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if ((size_t)M * (size_t)V > LYRNN_CPU_SERIAL_MAX)
     for (int m = 0; m < M; m++)
         args->losses[m] =
             row_loss(args->logits + (size_t)m * (size_t)V, V, args->targets[m], 1.0f / (float)M);

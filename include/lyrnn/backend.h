@@ -96,6 +96,7 @@ typedef struct {
     const float *b_hh;    /* in   (G*H) */
     float *h;             /* i/o  (T+1,B,H)  slot 0 (reverse: T) holds the carried state, the */
                           /*                 others are written */
+    float *scratch;       /* tmp  (G*H,H)    room for w_hh in an order of the device's own */
 } lyrnn_recurrence_forward_args;
 
 /* Back through the same steps; h is as the forward pass left it. dh carries the state's gradient: the

@@ -46,6 +46,7 @@ typedef struct {
     float *gates_x;         /* (T,B,G*H) */
     float *h;               /* (T+1,B,H)  slot 0: the state before the batch */
     float *logits;          /* (T,B,V) */
+    float *w_hh_scratch;    /* (G*H,H) */
     /* for training alone, else NULL */
     int32_t *targets; /* (T,B) */
     float *losses;    /* (T,B)  nats */

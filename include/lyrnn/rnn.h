@@ -1,8 +1,9 @@
 /* torch.nn.RNN's counterpart for C programs: a recurrent network over host arrays of floats.
  *
- *     lyrnn_rnn_config config = {.cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = 256};
+ *     lyrnn_rnn_config config = {
+ *         .cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = 256, .num_layers = 1};
  *     lyrnn_rnn *rnn;
- *     lyrnn_rnn_open(&rnn, &config, &backend, seed);
+ *     lyrnn_rnn_open(&rnn, &config, false, &backend, seed);
  *     lyrnn_rnn_forward(rnn, 35, 2, input, NULL, output, h_n);
  *
  * The network runs on the backend it was opened with; arrays are the caller's, in host memory. */

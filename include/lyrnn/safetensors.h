@@ -22,7 +22,7 @@ typedef struct {
     const char *dtype; /* "F32", "BF16", ... */
     int num_dims;
     size_t shape[LYRNN_TENSOR_MAX_DIMS];
-    const void *data; /* num_bytes; those read stand without gaps, the first aligned for any type  */
+    const void *data; /* num_bytes; those read stand without gaps, the first aligned for any type */
     size_t num_bytes;
 } lyrnn_tensor;
 

@@ -38,8 +38,10 @@ typedef struct {
     int pred_len;                /* characters written after each prefix */
     const char *const *prefixes; /* (num_prefixes) */
     size_t num_prefixes;
-    int checkpoint_every; /* epochs; the last epoch is always saved */
-    const char *out_path; /* run directory; NULL: runs/<date-time> */
+    bool
+        prefixes_are_defaults; /* then one that the corpus cannot spell gives way to its first line */
+    int checkpoint_every;      /* epochs; the last epoch is always saved */
+    const char *out_path;      /* run directory; NULL: runs/<date-time> */
     bool overwrite;
     const char *config_json; /* what config.json shall hold */
 } lyrnn_train_options;

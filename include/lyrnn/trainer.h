@@ -3,6 +3,7 @@
 #ifndef LYRNN_TRAINER_H
 #define LYRNN_TRAINER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ typedef struct {
     lyrnn_optimiser_config optimiser;
     lyrnn_activations activations;
     int64_t *starts_host; /* (K,B) */
+    bool has_starts;      /* whether the device has a batch table */
     /* device */
     float *grads;             /* (parameters.count) */
     float *m, *v;             /* (parameters.count) each, one allocation */

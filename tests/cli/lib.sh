@@ -2,6 +2,7 @@
 # What the command line's tests share: a folder of their own, a run of the program, and a look at what
 # it said. Argument 1 of each test is the program. A failed expectation ends the test at once.
 export LC_ALL=C.UTF-8 # characters are counted, not bytes
+export OMP_WAIT_POLICY=passive # threads that spin starve each other when tests run side by side
 lyrnn=$(realpath "$1")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -33,8 +33,10 @@ refuses 1 '--prefix 分开QQz: .*Q \(U\+0051\).*z \(U\+007A\)' \
 refuses 2 '--prefix: .*empty' train corpus.txt "${tiny[@]}" --prefix '' --out run
 refuses 1 '--prefix .*UTF-8' train corpus.txt "${tiny[@]}" --prefix $'\xFF' --out run
 for ((i = 0; i < 40; i++)); do echo 'la la love'; done >english.txt
-refuses 1 '--prefix 分开: .*分 \(U\+5206\).*开 \(U\+5F00\).*default.*--prefix TEXT' \
-    train english.txt "${tiny[@]}" --out run
+succeeds train english.txt "${tiny[@]}" --num-epochs 1 --out english
+grep -q '^ - la la love' "$out" || fail 'where the default prefixes cannot be spelt, samples begin as the corpus does'
+grep -q '^prefix: .*--prefix TEXT' "$err" || fail 'and a line says so'
+refuses 1 '--prefix 分开: .*分 \(U\+5206\)' train english.txt "${tiny[@]}" --prefix 分开 --out run
 
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run
 refuses 1 '--prefix 分开QQz: .*Q \(U\+0051\).*z \(U\+007A\)' generate run --prefix 分开QQz

@@ -7,7 +7,7 @@ succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run
 model=$(model_of run)
 size=$(stat -Lc %s "$model")
 header_size=$(od -An -t u8 -N 8 "$model" | tr -d ' ')
-header=$(tail -c +9 "$model" | head -c "$header_size" | sed 's/ *$//')
+header=$(head -c $((8 + header_size)) "$model" | tail -c +9 | sed 's/ *$//')
 
 # le64 NUMBER: its eight bytes, lowest first.
 le64() {

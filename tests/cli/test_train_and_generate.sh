@@ -41,6 +41,10 @@ grep -q '^cell  *rnn_tanh' "$out" || fail "info must name the cell"
 grep -q '^vocabulary  *27 characters' "$out" || fail "info must count the vocabulary"
 grep -qE '^parameters  *1179$' "$out" || fail "info must count 16*27 + 16*16 + 32 + 27*16 + 27"
 
+# A --prefix takes the place of both defaults.
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --prefix 月光 --pred-len 4 --out moon
+[[ $(sed 1d "$out") =~ ^\ -\ 月光.{4}$ ]] || fail "one report with one sample"
+
 # An untrained model speaks too; no clipping, the other cell and the other sampling train as well.
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out untrained
 [[ ! -s $out ]] || fail "no epoch, no report"
