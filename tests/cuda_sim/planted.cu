@@ -204,7 +204,8 @@ __global__ void neighbours_row(float *out)
 {
     out[blockIdx.x * blockDim.x + threadIdx.x] = 1.0f;
     if (blockIdx.x > 0)
-        out[blockIdx.x * blockDim.x + threadIdx.x] += out[(blockIdx.x - 1) * blockDim.x + threadIdx.x];
+        out[blockIdx.x * blockDim.x + threadIdx.x] +=
+            out[(blockIdx.x - 1) * blockDim.x + threadIdx.x];
 }
 PLANTED(neighbours_row, 4, 64)
 
@@ -277,7 +278,8 @@ __global__ void cluster_leaves_early(float *out)
     cg::cluster_group cluster = cg::this_cluster();
     tile[threadIdx.x] = (float)cluster.block_rank();
     cluster.sync();
-    out[cluster.thread_rank()] = cluster.map_shared_rank(tile, cluster.block_rank() ^ 1u)[threadIdx.x];
+    out[cluster.thread_rank()] =
+        cluster.map_shared_rank(tile, cluster.block_rank() ^ 1u)[threadIdx.x];
 }
 __global__ void cluster_without_sync(float *out)
 {
@@ -371,8 +373,14 @@ static void run_double_free()
 #define HOOKS 1, 0
 #define ASAN  1, 1
 #define BOTH  0, 0
-#define ROW(name, defect, how)         {#name, defect, defect, how, run_##name}
-#define ROW2(name, defect, other, how) {#name, defect, other, how, run_##name}
+#define ROW(name, defect, how)                                                                     \
+    {                                                                                              \
+#name, defect, defect, how, run_##name                                                     \
+    }
+#define ROW2(name, defect, other, how)                                                             \
+    {                                                                                              \
+#name, defect, other, how, run_##name                                                      \
+    }
 
 extern "C" const planted_defect planted_defects[] = {
     ROW2(missing_syncthreads, LYRNN_SIM_UNINITIALISED, LYRNN_SIM_RACE, HOOKS),

@@ -11,9 +11,10 @@ extern "C" {
 typedef struct {
     const char *name;
     lyrnn_sim_defect defect;
-    lyrnn_sim_defect in_other_orders; /* what it is where threads come the other way round          */
-    int needs_hooks;  /* found only where every access is looked at                               */
-    int asan_finds;   /* found by AddressSanitizer where there are no hooks                       */
+    lyrnn_sim_defect
+        in_other_orders; /* what it is where threads come the other way round          */
+    int needs_hooks; /* found only where every access is looked at                               */
+    int asan_finds;  /* found by AddressSanitizer where there are no hooks                       */
     void (*run)(void);
 } planted_defect;
 

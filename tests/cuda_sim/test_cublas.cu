@@ -54,11 +54,11 @@ static void products_of_all_transpositions(void **)
     for (int turn = 0; turn < 4; turn++) {
         bool turn_a = turn % 2 != 0, turn_b = turn / 2 != 0;
         float *c = device_copy(c_host, SIZE);
-        assert_int_equal(
-            cublasSgemmStridedBatched(handle, turn_a ? CUBLAS_OP_T : CUBLAS_OP_N,
-                                      turn_b ? CUBLAS_OP_T : CUBLAS_OP_N, M, N, K, &alpha, a, LD,
-                                      SIZE / 2, b, LD, SIZE / 2, &beta, c, LD, SIZE / 2, BATCH),
-            CUBLAS_STATUS_SUCCESS);
+        assert_int_equal(cublasSgemmStridedBatched(handle, turn_a ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                                   turn_b ? CUBLAS_OP_T : CUBLAS_OP_N, M, N, K,
+                                                   &alpha, a, LD, SIZE / 2, b, LD, SIZE / 2, &beta,
+                                                   c, LD, SIZE / 2, BATCH),
+                         CUBLAS_STATUS_SUCCESS);
         download(result, c, SIZE);
         for (int i = 0; i < BATCH; i++)
             expect_product(a_host + i * SIZE / 2, b_host + i * SIZE / 2, c_host + i * SIZE / 2,
@@ -129,8 +129,8 @@ static void bf16_operands_give_fp32(void **)
     }
     __nv_bfloat16 *a = device_copy(a_host, 4), *b = device_copy(b_host, 4);
     float *c = device_array<float>(4), result[4];
-    assert_int_equal(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, a, CUDA_R_16BF, 2,
-                                  b, CUDA_R_16BF, 2, &zero, c, CUDA_R_32F, 2, CUBLAS_COMPUTE_32F,
+    assert_int_equal(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &one, a, CUDA_R_16BF,
+                                  2, b, CUDA_R_16BF, 2, &zero, c, CUDA_R_32F, 2, CUBLAS_COMPUTE_32F,
                                   CUBLAS_GEMM_DEFAULT),
                      CUBLAS_STATUS_SUCCESS);
     download(result, c, 4);

@@ -181,7 +181,8 @@ __global__ void last_block_kernel(const int *in, int *partial, unsigned *count, 
     }
     __syncthreads();
     if (is_last) {
-        int total = __reduce_add_sync(0xffffffffu, threadIdx.x < gridDim.x ? partial[threadIdx.x] : 0);
+        int total =
+            __reduce_add_sync(0xffffffffu, threadIdx.x < gridDim.x ? partial[threadIdx.x] : 0);
         if (threadIdx.x == 0)
             *sum = total;
     }

@@ -140,10 +140,11 @@ static void limits_are_the_devices(void **)
     assert_int_equal(try_launch(1, 1025, 0, NULL, out), cudaErrorInvalidConfiguration);
     assert_int_equal(try_launch(0, 32, 0, NULL, out), cudaErrorInvalidConfiguration);
     assert_int_equal(try_launch(1, 32, (48 << 10) + 16, NULL, out), cudaErrorInvalidValue);
-    OK(cudaFuncSetAttribute(dynamic_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 100 << 10));
+    OK(cudaFuncSetAttribute(dynamic_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                            100 << 10));
     OK(try_launch(1, 32, 100 << 10, NULL, out));
-    assert_int_equal(cudaFuncSetAttribute(dynamic_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                          228 << 10),
+    assert_int_equal(cudaFuncSetAttribute(dynamic_kernel,
+                                          cudaFuncAttributeMaxDynamicSharedMemorySize, 228 << 10),
                      cudaErrorInvalidValue);
     /* Two blocks of 100 KiB to a multiprocessor, 132 of them. */
     assert_int_equal(try_launch(265, 32, 100 << 10, &together, out),
@@ -226,7 +227,8 @@ static void a_defect_is_a_sticky_fault(void **)
     assert_int_equal(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
     assert_int_equal(reported, LYRNN_SIM_DIVERGENT_BARRIER);
     assert_non_null(strstr(reported_text, "stray_barrier_kernel"));
-    assert_int_equal(cudaLaunchKernelEx(&config, stray_barrier_kernel, out), cudaErrorLaunchFailure);
+    assert_int_equal(cudaLaunchKernelEx(&config, stray_barrier_kernel, out),
+                     cudaErrorLaunchFailure);
     assert_int_equal(cudaGetLastError(), cudaErrorLaunchFailure);
     lyrnn_sim_set_report_hook(NULL);
     lyrnn_sim_reset();

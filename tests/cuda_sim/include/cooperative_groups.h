@@ -16,7 +16,8 @@ dim3 lyrnn_sim_cluster_dim();
 void *lyrnn_sim_map_shared(const void *address, unsigned rank);
 unsigned lyrnn_sim_thread_rank();
 
-namespace cooperative_groups {
+namespace cooperative_groups
+{
 
 class thread_block
 {

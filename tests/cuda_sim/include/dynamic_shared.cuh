@@ -12,9 +12,8 @@ void *lyrnn_sim_dynamic_shared();
 #define LYRNN_SHARED(type, name, extents)                                                          \
     static const char lyrnn_sim_key_##name = 0;                                                    \
     typedef type lyrnn_sim_array_##name extents;                                                   \
-    lyrnn_sim_array_##name &name =                                                                 \
-        *static_cast<lyrnn_sim_array_##name *>(lyrnn_sim_static_shared(                            \
-            &lyrnn_sim_key_##name, sizeof(lyrnn_sim_array_##name), alignof(type)))
+    lyrnn_sim_array_##name &name = *static_cast<lyrnn_sim_array_##name *>(lyrnn_sim_static_shared( \
+        &lyrnn_sim_key_##name, sizeof(lyrnn_sim_array_##name), alignof(type)))
 #define LYRNN_DYNAMIC_SHARED(type, name)                                                           \
     type *name = static_cast<type *>(lyrnn_sim_dynamic_shared())
 

@@ -34,14 +34,15 @@ typedef void (*lyrnn_sim_report_hook)(lyrnn_sim_defect defect, const char *text)
 void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook);
 
 typedef struct {
-    uint64_t kernel_launches;       /* made by the host, captured ones not counted                 */
-    uint64_t graph_launches;        /*                                                             */
-    uint64_t kernels_run;           /* by launches and by graphs                                   */
-    uint64_t gemms_run;             /* cuBLAS calls, by the host and by graphs                     */
-    uint64_t allocations, frees;    /* device and pinned memory                                    */
-    uint64_t host_synchronisations; /* stream, event, device; synchronous and pageable downloads   */
+    uint64_t kernel_launches;    /* made by the host, captured ones not counted                 */
+    uint64_t graph_launches;     /*                                                             */
+    uint64_t kernels_run;        /* by launches and by graphs                                   */
+    uint64_t gemms_run;          /* cuBLAS calls, by the host and by graphs                     */
+    uint64_t allocations, frees; /* device and pinned memory                                    */
+    uint64_t
+        host_synchronisations; /* stream, event, device; synchronous and pageable downloads   */
     uint64_t bytes_to_device, bytes_to_host, bytes_within_device;
-    uint64_t captures;              /* cudaStreamEndCapture that gave a graph                      */
+    uint64_t captures; /* cudaStreamEndCapture that gave a graph                      */
 } lyrnn_sim_counters;
 
 lyrnn_sim_counters lyrnn_sim_read_counters(void);

@@ -37,8 +37,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(
     auto held = std::make_shared<const holder>(
         holder{kernel, std::tuple<std::decay_t<Parameters>...>(
                            static_cast<Parameters>(std::forward<Arguments>(arguments))...)});
-    return lyrnn_sim_launch(config, {reinterpret_cast<const void *>(kernel), holder::run, held,
-                                     sizeof(holder)});
+    return lyrnn_sim_launch(
+        config, {reinterpret_cast<const void *>(kernel), holder::run, held, sizeof(holder)});
 }
 
 template <typename T> cudaError_t cudaMalloc(T **memory, size_t bytes)

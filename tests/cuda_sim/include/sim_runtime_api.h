@@ -17,7 +17,8 @@
     X(cudaErrorInvalidConfiguration, 9, "invalid configuration argument")                          \
     X(cudaErrorInvalidDevicePointer, 17, "invalid device pointer")                                 \
     X(cudaErrorInvalidMemcpyDirection, 21, "invalid copy direction for memcpy")                    \
-    X(cudaErrorInsufficientDriver, 35, "CUDA driver version is insufficient for CUDA runtime version") \
+    X(cudaErrorInsufficientDriver, 35,                                                             \
+      "CUDA driver version is insufficient for CUDA runtime version")                              \
     X(cudaErrorInvalidDeviceFunction, 98, "invalid device function")                               \
     X(cudaErrorNoDevice, 100, "no CUDA-capable device is detected")                                \
     X(cudaErrorInvalidDevice, 101, "invalid device ordinal")                                       \
@@ -35,7 +36,8 @@
     X(cudaErrorStreamCaptureUnmatched, 903, "capture was not initiated in this stream")            \
     X(cudaErrorStreamCaptureImplicit, 906,                                                         \
       "operation would make the legacy stream depend on a capturing blocking stream")              \
-    X(cudaErrorCapturedEvent, 907, "operation not permitted on an event last recorded in a capturing stream") \
+    X(cudaErrorCapturedEvent, 907,                                                                 \
+      "operation not permitted on an event last recorded in a capturing stream")                   \
     X(cudaErrorInvalidClusterSize, 912, "invalid cluster size")                                    \
     X(cudaErrorUnknown, 999, "unknown error")
 
@@ -50,14 +52,14 @@ typedef struct lyrnn_sim_event *cudaEvent_t;
 typedef struct lyrnn_sim_graph *cudaGraph_t;
 typedef struct lyrnn_sim_graph_exec *cudaGraphExec_t;
 
-#define cudaStreamLegacy             ((cudaStream_t)0x1)
-#define cudaStreamDefault            0x00
-#define cudaStreamNonBlocking        0x01
-#define cudaEventDefault             0x00
-#define cudaEventBlockingSync        0x01
-#define cudaEventDisableTiming       0x02
-#define cudaHostAllocDefault         0x00
-#define cudaDeviceScheduleAuto       0x00
+#define cudaStreamLegacy               ((cudaStream_t)0x1)
+#define cudaStreamDefault              0x00
+#define cudaStreamNonBlocking          0x01
+#define cudaEventDefault               0x00
+#define cudaEventBlockingSync          0x01
+#define cudaEventDisableTiming         0x02
+#define cudaHostAllocDefault           0x00
+#define cudaDeviceScheduleAuto         0x00
 #define cudaDeviceScheduleBlockingSync 0x04
 
 enum cudaMemcpyKind {

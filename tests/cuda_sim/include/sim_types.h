@@ -13,7 +13,7 @@
 #define __constant__
 #define __grid_constant__
 #define __launch_bounds__(...)
-#define __forceinline__ inline __attribute__((always_inline))
+#define __forceinline__  inline __attribute__((always_inline))
 #define __align__(bytes) alignas(bytes)
 #if !defined(__restrict__)
 #define __restrict__ __restrict

@@ -13,42 +13,57 @@
 
 extern "C" char __executable_start, end;
 
-namespace sim {
+namespace sim
+{
 
-enum Scope { SCOPE_THREAD, SCOPE_WARP, SCOPE_BLOCK, SCOPE_CLUSTER, SCOPE_GRID };
+enum Scope { SCOPE_THREAD, SCOPE_WARP, SCOPE_BLOCK, SCOPE_CLUSTER, SCOPE_GRID, NUM_SCOPES };
+
+/* What the checks ask of the running thread at every access, worked out once when it is switched to: the
+ * thread numbers of each of its groups, and the last barrier that ordered the whole of it. */
+static struct {
+    uint32_t first[NUM_SCOPES], count[NUM_SCOPES], barrier[NUM_SCOPES];
+    bool has_acquired;
+} view;
+
+void look_from(const Thread &thread)
+{
+    const Block &block = *thread.block;
+    const uint32_t size = grid->threads_per_block, cluster_size = size * grid->blocks_per_cluster;
+    const uint32_t first[] = {thread.id, thread.id - thread.rank % 32, thread.id - thread.rank,
+                              thread.id - thread.rank - block.rank * size, 0};
+    const uint32_t count[] = {1, 32, size, cluster_size, UINT32_MAX};
+    const uint32_t barrier[] = {UINT32_MAX, thread.warp->time, block.time, block.cluster->time,
+                                grid->time};
+    for (int scope = 0; scope < NUM_SCOPES; scope++) {
+        view.first[scope] = first[scope];
+        view.count[scope] = count[scope];
+    }
+    uint32_t latest = 0;
+    for (int scope = SCOPE_GRID; scope >= SCOPE_THREAD; scope--)
+        view.barrier[scope] = latest = barrier[scope] > latest ? barrier[scope] : latest;
+    /* The last warp of a block may have fewer lanes; the numbers that follow are another block's. */
+    if (thread.rank - thread.rank % 32 + 32 > size)
+        view.count[SCOPE_WARP] = size - (thread.rank - thread.rank % 32);
+    view.has_acquired = !thread.acquired.empty() || !block.acquired.empty();
+}
+
+void look_for_acquired(const Thread &thread)
+{
+    view.has_acquired = !thread.acquired.empty() || !thread.block->acquired.empty();
+}
 
 /* The smallest group that holds the running thread and another. */
-static Scope common_scope(uint32_t other)
+static inline Scope common_scope(uint32_t other)
 {
-    const Thread *self = watched;
-    uint32_t size = grid->threads_per_block;
-    if (other == self->id)
-        return SCOPE_THREAD;
-    uint32_t serial = other / size;
-    if (serial == self->block->serial)
-        return other % size / 32 == self->rank / 32 ? SCOPE_WARP : SCOPE_BLOCK;
-    return serial / grid->blocks_per_cluster == self->block->serial / grid->blocks_per_cluster
-               ? SCOPE_CLUSTER
-               : SCOPE_GRID;
+    int scope = SCOPE_THREAD;
+    while (scope < SCOPE_GRID && other - view.first[scope] >= view.count[scope])
+        scope++;
+    return static_cast<Scope>(scope);
 }
 
-/* The last barrier that orders all of the running thread's group of a scope. */
-static uint32_t barrier_time(Scope scope)
+static inline bool ordered(const Stamp &stamp, Scope scope)
 {
-    const Thread *self = watched;
-    uint32_t time = grid->time;
-    if (scope <= SCOPE_CLUSTER && self->block->cluster->time > time)
-        time = self->block->cluster->time;
-    if (scope <= SCOPE_BLOCK && self->block->time > time)
-        time = self->block->time;
-    if (scope <= SCOPE_WARP && self->warp->time > time)
-        time = self->warp->time;
-    return time;
-}
-
-static bool ordered(const Stamp &stamp, Scope scope)
-{
-    return scope == SCOPE_THREAD || stamp.time < barrier_time(scope);
+    return stamp.time < view.barrier[scope];
 }
 
 static bool released_in(const std::vector<Acquired> &acquired, const Stamp &stamp)
@@ -73,7 +88,8 @@ static bool released_in(const std::vector<Acquired> &acquired, const Stamp &stam
  * last, when the barriers say no. */
 static bool ordered_by_atomics(const Stamp &stamp)
 {
-    return released_in(watched->acquired, stamp) || released_in(watched->block->acquired, stamp);
+    return view.has_acquired &&
+           (released_in(watched->acquired, stamp) || released_in(watched->block->acquired, stamp));
 }
 
 static const char *access_name(Access access)
@@ -96,12 +112,12 @@ static void report_race(uintptr_t address, Access access, uintptr_t pc, const St
     std::string place = source_place(code_base() + stamp.pc);
     report_at(LYRNN_SIM_RACE, pc,
               "%s of %s memory %#zx, with no barrier since the %s by thread %u of block %u at %s",
-              access_name(access), where, static_cast<size_t>(address), earlier, stamp.thread % size,
-              serial, place.c_str());
+              access_name(access), where, static_cast<size_t>(address), earlier,
+              stamp.thread % size, serial, place.c_str());
 }
 
-static void check_cell(uintptr_t address, Cell *cell, uint8_t mask, Access access, uintptr_t pc,
-                       bool check_initialised)
+static inline void check_cell(uintptr_t address, Cell *cell, uint8_t mask, Access access,
+                              uintptr_t pc, bool check_initialised)
 {
     if (access != Access::write && check_initialised && (cell->initialised & mask) != mask)
         report_at(LYRNN_SIM_UNINITIALISED, pc, "read of memory that nothing was written to, %#zx",
@@ -145,15 +161,27 @@ static void check_host_access(uintptr_t address, Access access, uintptr_t pc)
     if (fiber_owns(*watched->fiber, address) || in_program ||
         address - arguments < grid->call->argument_bytes)
         return;
-    lyrnn_sim_defect defect = address < page_bytes ? LYRNN_SIM_OUT_OF_BOUNDS : LYRNN_SIM_HOST_ACCESS;
+    lyrnn_sim_defect defect =
+        address < page_bytes ? LYRNN_SIM_OUT_OF_BOUNDS : LYRNN_SIM_HOST_ACCESS;
     report_at(defect, pc, "%s of %#zx, which is %s", access_name(access),
               static_cast<size_t>(address),
               address < page_bytes ? "a null pointer" : "host memory or another thread's stack");
 }
 
-static void check_bounds(uintptr_t address, size_t bytes, Access access, uintptr_t pc)
+/* The usual cases, asked first: device memory within its allocation, the block's own dynamic array. */
+static inline bool is_plainly_inside(const Region *region, uintptr_t address, size_t bytes)
 {
-    const Region *region = region_at(address);
+    if (region == nullptr || !region->live)
+        return false;
+    size_t at = address - region->begin;
+    if (region->space == Space::shared)
+        return region->block == watched->block && at + bytes <= grid->shared_arrays[0].bytes;
+    return at + bytes <= region->end - region->begin;
+}
+
+static void check_bounds(const Region *region, uintptr_t address, size_t bytes, Access access,
+                         uintptr_t pc)
+{
     const char *wrong = nullptr;
     if (region == nullptr || address < region->begin)
         wrong = "in no allocation";
@@ -180,6 +208,12 @@ bool in_kernel()
     return watched != nullptr;
 }
 
+/* What the host writes to pinned memory, and what kernels without hooks write, is not seen. */
+static inline bool checks_initialised(const Region &region)
+{
+    return has_hooks && region.space != Space::pinned;
+}
+
 void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
 {
     uintptr_t address = reinterpret_cast<uintptr_t>(memory), last = address + bytes;
@@ -197,13 +231,14 @@ void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
         check_host_access(address, access, pc);
         return;
     }
-    check_bounds(address, bytes, access, pc);
-    /* What the host writes to pinned memory, and what kernels without hooks write, is not seen. */
-    bool check_initialised = has_hooks && region_at(address)->space != Space::pinned;
+    const Region *region = region_at(address);
+    if (!is_plainly_inside(region, address, bytes))
+        check_bounds(region, address, bytes, access, pc);
+    bool initialised = checks_initialised(*region);
     while (address < last) {
         uintptr_t word = address / 4 * 4, stop = last < word + 4 ? last : word + 4;
         unsigned mask = (0xfu << (address - word) & 0xfu) & (0xfu >> (word + 4 - stop));
-        check_cell(address, cell_at(word), static_cast<uint8_t>(mask), access, pc, check_initialised);
+        check_cell(address, cell_at(word), static_cast<uint8_t>(mask), access, pc, initialised);
         address = stop;
     }
 }
@@ -217,6 +252,15 @@ void report_misaligned(uintptr_t address, size_t alignment, uintptr_t pc)
 void check_aligned_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
 {
     uintptr_t address = reinterpret_cast<uintptr_t>(memory);
+    if (bytes <= 4 && address % bytes == 0 && watched != nullptr && in_arena(address)) {
+        const Region *region = region_at(address);
+        if (!is_plainly_inside(region, address, bytes))
+            check_bounds(region, address, bytes, access, pc);
+        unsigned mask = ((1u << bytes) - 1u) << address % 4;
+        check_cell(address, cell_at(address), static_cast<uint8_t>(mask), access, pc,
+                   checks_initialised(*region));
+        return;
+    }
     if (address % bytes != 0 && watched != nullptr && in_arena(address))
         report_misaligned(address, bytes, pc);
     check_access(memory, bytes, access, pc);

@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace sim {
+namespace sim
+{
+
+struct Thread;
 
 enum class Access : uint8_t { read, write, atomic };
 
@@ -16,6 +19,10 @@ void check_aligned_access(const void *memory, size_t bytes, Access access, uintp
 
 /* Says that address is not a multiple of alignment. */
 void report_misaligned(uintptr_t address, size_t alignment, uintptr_t pc);
+
+/* Told when a thread is switched to, and when it acquires what others released. */
+void look_from(const Thread &thread);
+void look_for_acquired(const Thread &thread);
 
 /* Whether a kernel's own code runs, not this library's. */
 bool in_kernel();

@@ -12,7 +12,8 @@
 #include "report.h"
 #include "shared.h"
 
-namespace sim {
+namespace sim
+{
 
 static std::map<void *, Region *> allocations;
 static size_t bytes_in_use;
@@ -70,7 +71,8 @@ static cudaError_t release(void *memory, Space space)
         error = drain_queue();
     auto found = allocations.find(memory);
     if (found == allocations.end() || found->second->space != space) {
-        report(LYRNN_SIM_BAD_ARGUMENT, "%p is freed, which is no live allocation of its kind", memory);
+        report(LYRNN_SIM_BAD_ARGUMENT, "%p is freed, which is no live allocation of its kind",
+               memory);
         return done(cudaErrorInvalidValue);
     }
     Region *region = found->second;
@@ -117,8 +119,8 @@ static bool range_is_live(const void *memory, size_t bytes, const char *what)
     bool in_our_range = arena_begin != 0 && in_arena(reinterpret_cast<uintptr_t>(memory));
     if (!in_our_range || region_holding(memory, bytes) != nullptr)
         return true;
-    report(LYRNN_SIM_BAD_ARGUMENT, "%s of %zu bytes at %p, not all of them in one live allocation", what,
-           bytes, memory);
+    report(LYRNN_SIM_BAD_ARGUMENT, "%s of %zu bytes at %p, not all of them in one live allocation",
+           what, bytes, memory);
     return false;
 }
 

@@ -20,7 +20,8 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-namespace sim {
+namespace sim
+{
 
 inline void asan_poison(const void *memory, size_t bytes)
 {

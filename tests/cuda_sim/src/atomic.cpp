@@ -5,7 +5,8 @@
 #include "grid.h"
 #include "report.h"
 
-namespace sim {
+namespace sim
+{
 
 static Word *find_word(uintptr_t address)
 {

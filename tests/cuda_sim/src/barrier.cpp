@@ -2,20 +2,22 @@
  * arrived, returned ones included: those never do, and the scheduler reports it. */
 #include "grid.h"
 
+#include "access.h"
 #include "cooperative_groups.h"
 #include "report.h"
 
-namespace sim {
+namespace sim
+{
 
-bool arrive(Barrier *barrier, int line, const char *name)
+void arrive(Barrier *barrier, int line, const char *name)
 {
     if (barrier->arrived == 0)
         barrier->line = line;
     else if (barrier->line != line)
-        report(LYRNN_SIM_DIVERGENT_BARRIER, "%s at line %d, while others of the group wait at line %d",
-               name, line, barrier->line);
+        report(LYRNN_SIM_DIVERGENT_BARRIER,
+               "%s at line %d, while others of the group wait at line %d", name, line,
+               barrier->line);
     barrier->arrived++;
-    return true;
 }
 
 static void release_threads(Block *block, State state)
@@ -96,7 +98,8 @@ void lyrnn_sim_cluster_arrive(int line)
     Inside inside;
     Cluster *cluster = self->block->cluster;
     if (self->arrived_at_cluster)
-        report(LYRNN_SIM_DIVERGENT_BARRIER, "cluster barrier at line %d without a wait before", line);
+        report(LYRNN_SIM_DIVERGENT_BARRIER, "cluster barrier at line %d without a wait before",
+               line);
     arrive(&cluster->barrier, line, "cluster.sync");
     self->arrived_at_cluster = true;
     self->line = line;
@@ -126,6 +129,7 @@ void __threadfence()
     self->fence_block_time = self->block->time;
     self->acquired.insert(self->acquired.end(), self->pending.begin(), self->pending.end());
     self->pending.clear();
+    look_for_acquired(*self);
 }
 
 void __trap()

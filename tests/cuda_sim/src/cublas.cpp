@@ -21,7 +21,8 @@ struct lyrnn_sim_cublas {
     cublasPointerMode_t pointers;
 };
 
-namespace sim {
+namespace sim
+{
 
 /* A column-major matrix as it is stored: rows by columns, columns ld elements apart. */
 struct Matrix {
@@ -52,15 +53,17 @@ static bool check_matrix(const Matrix &x, const char *name, bool is_read)
     for (long long j = 0; j < x.columns; j++, column += static_cast<size_t>(x.ld) * bytes) {
         size_t length = static_cast<size_t>(x.rows) * bytes;
         if (region_holding(column, length) == nullptr) {
-            report(LYRNN_SIM_BAD_ARGUMENT,
-                   "GEMM operand %s (%lld x %lld, ld %lld) at %p does not lie in live device memory",
-                   name, x.rows, x.columns, x.ld, x.elements);
+            report(
+                LYRNN_SIM_BAD_ARGUMENT,
+                "GEMM operand %s (%lld x %lld, ld %lld) at %p does not lie in live device memory",
+                name, x.rows, x.columns, x.ld, x.elements);
             return false;
         }
         const void *hole = is_read ? find_uninitialised(column, length) : nullptr;
         if (hole != nullptr) {
-            report(LYRNN_SIM_UNINITIALISED, "GEMM operand %s (%lld x %lld, ld %lld) at %p: nothing was "
-                                            "written to %p",
+            report(LYRNN_SIM_UNINITIALISED,
+                   "GEMM operand %s (%lld x %lld, ld %lld) at %p: nothing was "
+                   "written to %p",
                    name, x.rows, x.columns, x.ld, x.elements, hole);
             return false;
         }
@@ -83,9 +86,10 @@ static std::vector<float> load(const Matrix &x, bool tf32)
     for (long long j = 0; j < x.columns; j++) {
         for (long long i = 0; i < x.rows; i++) {
             size_t at = static_cast<size_t>(j * x.ld + i);
-            float value = x.type == CUDA_R_32F
-                              ? static_cast<const float *>(x.elements)[at]
-                              : __bfloat162float(static_cast<const __nv_bfloat16 *>(x.elements)[at]);
+            float value =
+                x.type == CUDA_R_32F
+                    ? static_cast<const float *>(x.elements)[at]
+                    : __bfloat162float(static_cast<const __nv_bfloat16 *>(x.elements)[at]);
             floats.push_back(tf32 ? round_to_tf32(value) : value);
         }
     }
@@ -154,7 +158,8 @@ static bool leading_dimension_fits(const Matrix &x)
     return x.ld >= (x.rows > 1 ? x.rows : 1) && x.ld <= 0x7fffffff;
 }
 
-static cublasStatus_t queue_gemm(cublasHandle_t handle, Gemm gemm, const void *alpha, const void *beta)
+static cublasStatus_t queue_gemm(cublasHandle_t handle, Gemm gemm, const void *alpha,
+                                 const void *beta)
 {
     if (handle == nullptr)
         return CUBLAS_STATUS_NOT_INITIALIZED;
@@ -179,8 +184,8 @@ static cublasStatus_t queue_gemm(cublasHandle_t handle, Gemm gemm, const void *a
     return done(error) == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 
-static Matrix stored(const void *elements, cudaDataType type, bool transposed, int rows, int columns,
-                     int ld)
+static Matrix stored(const void *elements, cudaDataType type, bool transposed, int rows,
+                     int columns, int ld)
 {
     return transposed ? Matrix{elements, type, columns, rows, ld}
                       : Matrix{elements, type, rows, columns, ld};
@@ -277,16 +282,19 @@ cublasStatus_t cublasGetVersion(cublasHandle_t, int *version)
     return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasGemmStridedBatchedEx(
-    cublasHandle_t handle, cublasOperation_t transpose_a, cublasOperation_t transpose_b, int m,
-    int n, int k, const void *alpha, const void *a, cudaDataType type_a, int lda,
-    long long stride_a, const void *b, cudaDataType type_b, int ldb, long long stride_b,
-    const void *beta, void *c, cudaDataType type_c, int ldc, long long stride_c, int count,
-    cublasComputeType_t compute, cublasGemmAlgo_t)
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transpose_a,
+                                          cublasOperation_t transpose_b, int m, int n, int k,
+                                          const void *alpha, const void *a, cudaDataType type_a,
+                                          int lda, long long stride_a, const void *b,
+                                          cudaDataType type_b, int ldb, long long stride_b,
+                                          const void *beta, void *c, cudaDataType type_c, int ldc,
+                                          long long stride_c, int count,
+                                          cublasComputeType_t compute, cublasGemmAlgo_t)
 {
     bool turn_a = transpose_a != CUBLAS_OP_N, turn_b = transpose_b != CUBLAS_OP_N;
-    bool tf32 = handle != nullptr && compute != CUBLAS_COMPUTE_32F_PEDANTIC &&
-                (handle->math == CUBLAS_TF32_TENSOR_OP_MATH || compute == CUBLAS_COMPUTE_32F_FAST_TF32);
+    bool tf32 =
+        handle != nullptr && compute != CUBLAS_COMPUTE_32F_PEDANTIC &&
+        (handle->math == CUBLAS_TF32_TENSOR_OP_MATH || compute == CUBLAS_COMPUTE_32F_FAST_TF32);
     return queue_gemm(handle,
                       {turn_a, turn_b, tf32, m, n, k, stored(a, type_a, turn_a, m, k, lda),
                        stored(b, type_b, turn_b, k, n, ldb), stored(c, type_c, false, m, n, ldc),
@@ -338,6 +346,6 @@ cublasStatus_t cublasSgemv(cublasHandle_t handle, cublasOperation_t transpose, i
     if (incx <= 0 || incy <= 0)
         return CUBLAS_STATUS_NOT_SUPPORTED;
     /* y^T (1, outputs) = x^T (1, inputs) op(A)^T */
-    return cublasSgemm(handle, CUBLAS_OP_N, turn ? CUBLAS_OP_N : CUBLAS_OP_T, 1, outputs, inputs, alpha,
-                       x, incx, a, lda, beta, y, incy);
+    return cublasSgemm(handle, CUBLAS_OP_N, turn ? CUBLAS_OP_N : CUBLAS_OP_T, 1, outputs, inputs,
+                       alpha, x, incx, a, lda, beta, y, incy);
 }

@@ -9,7 +9,8 @@
 #include "queue.h"
 #include "scheduler.h"
 
-namespace sim {
+namespace sim
+{
 
 lyrnn_sim_counters counters;
 

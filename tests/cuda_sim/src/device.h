@@ -5,7 +5,8 @@
 #include "cuda_runtime.h"
 #include "lyrnn_sim.h"
 
-namespace sim {
+namespace sim
+{
 
 struct Device {
     int num_devices, driver_version;

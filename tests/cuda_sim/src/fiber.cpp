@@ -15,7 +15,8 @@
 #include <ucontext.h>
 #endif
 
-namespace sim {
+namespace sim
+{
 
 Fiber host_fiber;
 

@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace sim {
+namespace sim
+{
 
 struct Fiber {
-    void *stack_pointer = nullptr; /* where it stands while it does not run                        */
-    char *stack = nullptr;         /* lowest address; the host's own stack has none                */
+    void *stack_pointer =
+        nullptr;           /* where it stands while it does not run                        */
+    char *stack = nullptr; /* lowest address; the host's own stack has none                */
     size_t stack_bytes = 0;
     void *fake_stack = nullptr; /* AddressSanitizer's                                             */
 };

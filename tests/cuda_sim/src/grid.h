@@ -14,7 +14,8 @@
 #include "fiber.h"
 #include "memory.h"
 
-namespace sim {
+namespace sim
+{
 
 struct Warp;
 struct Block;
@@ -41,7 +42,7 @@ struct Thread {
     Block *block;
     Warp *warp;
     Fiber *fiber;
-    uint32_t id; /* in the grid, blocks of a cluster next to each other */
+    uint32_t id;   /* in the grid, blocks of a cluster next to each other */
     unsigned rank; /* in the block */
     uint3 index;
     State state;
@@ -125,9 +126,9 @@ struct Grid {
     bool cancelled;
 };
 
-extern Grid *grid;       /* NULL while no kernel runs                                              */
-extern Thread *running;  /* NULL on the host's stack                                               */
-extern Thread *watched;  /* the same, but NULL inside this library, whose accesses go unchecked    */
+extern Grid *grid;      /* NULL while no kernel runs                                              */
+extern Thread *running; /* NULL on the host's stack                                               */
+extern Thread *watched; /* the same, but NULL inside this library, whose accesses go unchecked    */
 extern uint32_t clock_now;
 
 /* Runs a kernel to its end, or until a defect cancels it. */
@@ -140,8 +141,8 @@ void cancel_grid();
 void wait_in(State state, int line);
 void make_ready(Thread *thread);
 
-/* The common part of all barriers: false, with a report, when line differs from that of the others. */
-bool arrive(Barrier *barrier, int line, const char *name);
+/* The common part of all barriers; reports a line that differs from that of the others. */
+void arrive(Barrier *barrier, int line, const char *name);
 
 /* A thread that ends may complete the operation that the rest of its warp waits in. */
 void complete_warp(Warp *warp);

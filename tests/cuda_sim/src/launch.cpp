@@ -6,7 +6,8 @@
 #include "grid.h"
 #include "queue.h"
 
-namespace sim {
+namespace sim
+{
 
 static std::map<const void *, size_t> dynamic_limits;
 
@@ -20,8 +21,8 @@ static int blocks_per_sm(int threads, size_t dynamic_bytes)
 {
     const cudaDeviceProp &p = device().properties;
     int by_threads = p.maxThreadsPerMultiProcessor / ((threads + 31) / 32 * 32);
-    size_t by_shared =
-        p.sharedMemPerMultiprocessor / std::max<size_t>(dynamic_bytes + p.reservedSharedMemPerBlock, 1);
+    size_t by_shared = p.sharedMemPerMultiprocessor /
+                       std::max<size_t>(dynamic_bytes + p.reservedSharedMemPerBlock, 1);
     return std::min({by_threads, p.maxBlocksPerMultiProcessor,
                      static_cast<int>(std::min<size_t>(by_shared, 1024))});
 }
@@ -172,7 +173,8 @@ cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, const void *kernel,
     return done(error);
 }
 
-cudaError_t cudaOccupancyMaxPotentialClusterSize(int *size, const void *, const cudaLaunchConfig_t *)
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int *size, const void *,
+                                                 const cudaLaunchConfig_t *)
 {
     *size = device().properties.clusterLaunch != 0 ? 8 : 1;
     return done(device_error());

@@ -12,7 +12,8 @@
 #include "asan.h"
 #include "lyrnn_sim.h"
 
-namespace sim {
+namespace sim
+{
 
 uintptr_t arena_begin;
 Region **region_of_page;
@@ -25,7 +26,8 @@ static std::deque<Region> regions;
 
 static void *reserve(size_t bytes, int protection)
 {
-    void *memory = mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         fprintf(stderr, "lyrnn_sim: cannot reserve %zu GiB of address space\n", bytes >> 30);
         abort();
@@ -125,9 +127,8 @@ void copy_initialised(const void *to, const void *from, size_t bytes)
     for (size_t i = 0; i < bytes; i++) {
         Cell *cell = cell_at(target + i);
         uint8_t bit = static_cast<uint8_t>(1u << (target + i) % 4);
-        cell->initialised =
-            static_cast<uint8_t>(is_initialised(source + i) ? cell->initialised | bit
-                                                            : cell->initialised & ~bit);
+        cell->initialised = static_cast<uint8_t>(
+            is_initialised(source + i) ? cell->initialised | bit : cell->initialised & ~bit);
     }
 }
 

@@ -8,15 +8,17 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace sim {
+namespace sim
+{
 
 struct Block;
 
 enum class Space : uint8_t { device, pinned, shared };
 
 struct Region {
-    uintptr_t begin, end; /* what may be accessed; of shared memory: what a block may have at most */
-    uintptr_t limit;      /* begin of the inaccessible page                                        */
+    uintptr_t begin,
+        end;         /* what may be accessed; of shared memory: what a block may have at most */
+    uintptr_t limit; /* begin of the inaccessible page                                        */
     Space space;
     bool live;
     Block *block; /* shared memory: the block that has it now */

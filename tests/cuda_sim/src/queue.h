@@ -7,7 +7,8 @@
 
 #include "cuda_runtime.h"
 
-namespace sim {
+namespace sim
+{
 
 using Work = std::function<void()>;
 

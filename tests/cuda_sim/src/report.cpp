@@ -23,14 +23,22 @@ extern "C" void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook)
 
 extern "C" const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect)
 {
-    static const char *const names[] = {
-        "NO_DEFECT",    "RACE",       "OUT_OF_BOUNDS", "UNINITIALISED", "DIVERGENT_BARRIER",
-        "BAD_WARP_OPERATION", "FLOAT_ATOMIC", "MISALIGNED",    "HOST_ACCESS",   "BAD_ARGUMENT",
-        "LEAK"};
+    static const char *const names[] = {"NO_DEFECT",
+                                        "RACE",
+                                        "OUT_OF_BOUNDS",
+                                        "UNINITIALISED",
+                                        "DIVERGENT_BARRIER",
+                                        "BAD_WARP_OPERATION",
+                                        "FLOAT_ATOMIC",
+                                        "MISALIGNED",
+                                        "HOST_ACCESS",
+                                        "BAD_ARGUMENT",
+                                        "LEAK"};
     return names[defect];
 }
 
-namespace sim {
+namespace sim
+{
 
 struct Place {
     std::string function, file_and_line;
@@ -86,7 +94,8 @@ std::string source_place(uintptr_t pc)
 std::string function_name(uintptr_t pc)
 {
     std::vector<Place> places = ask_addr2line(pc);
-    return places.empty() ? "?" : places.back().function.substr(0, places.back().function.find('('));
+    return places.empty() ? "?"
+                          : places.back().function.substr(0, places.back().function.find('('));
 }
 
 static std::string thread_name(const Thread &thread)

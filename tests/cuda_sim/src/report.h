@@ -7,7 +7,8 @@
 
 #include "lyrnn_sim.h"
 
-namespace sim {
+namespace sim
+{
 
 /* Reports a defect. Inside a kernel the text gains kernel, block and thread, the launch is cancelled and
  * the call does not return; outside it returns when there is a hook. */

@@ -8,6 +8,7 @@
 #include <deque>
 #include <utility>
 
+#include "access.h"
 #include "device.h"
 #include "grid.h"
 #include "report.h"
@@ -15,7 +16,8 @@
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
-namespace sim {
+namespace sim
+{
 
 Grid *grid;
 Thread *running, *watched;
@@ -109,6 +111,7 @@ static void resume(Thread *thread)
     threadIdx = thread->index;
     blockIdx = thread->block->index;
     running = watched = thread;
+    look_from(*thread);
     fiber_switch(&host_fiber, thread->fiber);
     running = watched = nullptr;
     if (!grid->cancelled && thread->state == State::finished)

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-namespace sim {
+namespace sim
+{
 
 /* 0: ascending. */
 void set_seed(uint64_t seed);

@@ -6,7 +6,8 @@
 #include "grid.h"
 #include "report.h"
 
-namespace sim {
+namespace sim
+{
 
 static constexpr size_t slot_bytes = 256 << 10;
 static constexpr size_t gap_bytes = 128;
@@ -53,10 +54,11 @@ static const SharedArray &declare(const void *key, size_t bytes, size_t alignmen
     for (const SharedArray &array : grid->shared_arrays)
         used += array.bytes;
     const SharedArray &last = grid->shared_arrays.back();
-    size_t offset = round_up(last.offset + last.bytes + gap_bytes, alignment > 128 ? alignment : 128);
+    size_t offset =
+        round_up(last.offset + last.bytes + gap_bytes, alignment > 128 ? alignment : 128);
     if (used > grid->launch->shared_limit || offset + bytes > slot_bytes)
-        report(LYRNN_SIM_BAD_ARGUMENT, "%zu bytes of shared memory, where a block may have %zu", used,
-               grid->launch->shared_limit);
+        report(LYRNN_SIM_BAD_ARGUMENT, "%zu bytes of shared memory, where a block may have %zu",
+               used, grid->launch->shared_limit);
     grid->shared_arrays.push_back({key, offset, bytes});
     for (Cluster *cluster : grid->resident)
         for (unsigned rank = 0; rank < grid->blocks_per_cluster; rank++)
@@ -73,8 +75,8 @@ void shared_end_block(const Block &block)
         for (uintptr_t at = begin; at < begin + array.bytes; at += 4) {
             const Cell &cell = *cell_at(at);
             for (const Stamp *stamp : {&cell.write, &cell.read}) {
-                bool theirs = stamp->time != 0 &&
-                              stamp->thread / grid->threads_per_block != block.serial;
+                bool theirs =
+                    stamp->time != 0 && stamp->thread / grid->threads_per_block != block.serial;
                 bool some_of_theirs = stamp == &cell.read && cell.read_scope >= 3;
                 if ((theirs || some_of_theirs) && stamp->time >= block.cluster->time)
                     report(LYRNN_SIM_RACE,
@@ -111,8 +113,9 @@ void *lyrnn_sim_map_shared(const void *address, unsigned rank)
     Inside inside;
     uintptr_t offset = reinterpret_cast<uintptr_t>(address) - block->shared->begin;
     if (rank >= grid->blocks_per_cluster || offset >= slot_bytes)
-        report(LYRNN_SIM_OUT_OF_BOUNDS, "map_shared_rank of what is not shared memory, or of rank %u "
-                                        "in a cluster of %u",
+        report(LYRNN_SIM_OUT_OF_BOUNDS,
+               "map_shared_rank of what is not shared memory, or of rank %u "
+               "in a cluster of %u",
                rank, grid->blocks_per_cluster);
     return reinterpret_cast<void *>(block->cluster->blocks[rank]->shared->begin + offset);
 }

@@ -5,7 +5,8 @@
 #include "asan.h"
 #include "memory.h"
 
-namespace sim {
+namespace sim
+{
 
 /* Whether one shared array of the launch holds the bytes at address. */
 bool shared_holds(const Region &region, uintptr_t address, size_t bytes);

@@ -23,7 +23,8 @@ struct lyrnn_sim_event {
     std::shared_ptr<lyrnn_sim_event_state> state;
 };
 
-namespace sim {
+namespace sim
+{
 
 static constexpr size_t longest_queue = 4096;
 static std::deque<Work> queue;
@@ -131,9 +132,9 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
     cudaError_t error = device_error();
     if (error != cudaSuccess)
         return done(error);
-    *stream = new lyrnn_sim_stream{(flags & cudaStreamNonBlocking) == 0,
-                                   cudaStreamCaptureStatusNone, cudaStreamCaptureModeGlobal,
-                                   nullptr};
+    *stream =
+        new lyrnn_sim_stream{(flags & cudaStreamNonBlocking) == 0, cudaStreamCaptureStatusNone,
+                             cudaStreamCaptureModeGlobal, nullptr};
     streams.insert(*stream);
     return cudaSuccess;
 }
@@ -266,7 +267,8 @@ cudaError_t cudaEventQuery(cudaEvent_t event)
 {
     if (event->state->captured)
         return done(cudaErrorCapturedEvent);
-    return done(!event->state->recorded || event->state->reached ? device_error() : cudaStreamQuery(nullptr));
+    return done(!event->state->recorded || event->state->reached ? device_error()
+                                                                 : cudaStreamQuery(nullptr));
 }
 
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)

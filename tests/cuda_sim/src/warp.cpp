@@ -4,7 +4,8 @@
 
 #include "report.h"
 
-namespace sim {
+namespace sim
+{
 
 /* Lanes that must come; returned ones need not. */
 static unsigned expected_lanes(const Warp &warp, unsigned mask)
@@ -110,8 +111,8 @@ static void complete_request(Warp *warp, const Thread &leader)
             return;
         if (thread.line != leader.line || thread.request.operation != request.operation)
             report(LYRNN_SIM_DIVERGENT_BARRIER,
-                   "lanes of one mask are in different warp operations, lines %d and %d", leader.line,
-                   thread.line);
+                   "lanes of one mask are in different warp operations, lines %d and %d",
+                   leader.line, thread.line);
     }
     for (unsigned lane = 0; lane < 32; lane++)
         if ((lanes >> lane & 1) != 0 && !request.is_barrier && !grid->cancelled)
@@ -138,8 +139,8 @@ static uint64_t take_part(const WarpRequest &request, int line)
     Thread *self = kernel_thread("a warp operation");
     Inside inside;
     if ((request.mask >> self->rank % 32 & 1) == 0)
-        report(LYRNN_SIM_BAD_WARP_OPERATION, "line %d: the mask %#x leaves out the calling lane", line,
-               request.mask);
+        report(LYRNN_SIM_BAD_WARP_OPERATION, "line %d: the mask %#x leaves out the calling lane",
+               line, request.mask);
     self->request = request;
     self->line = line;
     self->state = State::at_warp;

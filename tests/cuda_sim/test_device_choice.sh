@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Which device a user gets, and why not another, by the program itself on simulated devices.
+set -euo pipefail
+. "$(dirname "$0")/../cli/lib.sh" "$1"
+export OMP_NUM_THREADS=1
+write_corpus
+tiny+=(--num-epochs 2)
+
+succeeds train corpus.txt "${tiny[@]}" --device auto --out auto
+grep -q '^device: cuda (' "$err" || fail "auto must take the device"
+succeeds train corpus.txt "${tiny[@]}" --device cuda:0 --out cuda
+cmp "$(model_of auto)" "$(model_of cuda)" || fail "auto and cuda:0 are the same device"
+succeeds info
+grep -q '^device *cuda: .*capability 9\.0' "$out" || fail "info must name the device"
+
+succeeds train corpus.txt "${tiny[@]}" --device cpu --out cpu
+for model in cpu cuda; do
+    succeeds generate "$model" --device cpu --prefix 分开 --length 20
+    cp "$out" text
+    succeeds generate "$model" --device cuda --prefix 分开 --length 20
+    cmp "$out" text || fail "both devices write the same from the $model model"
+done
+
+refuses 1 'cuda:5: .*no such device' train corpus.txt "${tiny[@]}" --device cuda:5 --out none
+refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --out none
+
+(
+    export LYRNN_SIM_DEVICES=0
+    refuses 1 'cuda: no usable device' train corpus.txt "${tiny[@]}" --device cuda --out none
+    succeeds train corpus.txt "${tiny[@]}" --out fallback
+    grep -q '^device: cpu (' "$err" || fail "auto must fall back to the CPU"
+    grep -q '^device: not CUDA: .*no usable device' "$err" || fail "and say why"
+)
+(
+    export LYRNN_SIM_DRIVER=12040
+    refuses 1 'cuda: .*driver.*12\.4.*13\.0' train corpus.txt "${tiny[@]}" --device cuda --out none
+)
+(
+    export LYRNN_SIM_DRIVER=0
+    refuses 1 'cuda: .*no NVIDIA driver' train corpus.txt "${tiny[@]}" --device cuda --out none
+)
+(
+    export LYRNN_SIM_MEMORY=36000000
+    run train corpus.txt --hidden-size 2000 --batch-size 2 --num-steps 5 --device cuda --out none
+    expect_error 1 'device memory: [0-9]+ bytes asked, [0-9]+ free .*--hidden-size'
+    [[ ! -e none ]] || fail "a run that cannot start leaves nothing"
+)

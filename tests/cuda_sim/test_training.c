@@ -1,0 +1,218 @@
+/* A whole training on the simulated CUDA backend beside the CPU's: the same losses and text, checkpoints that
+ * go both ways, the same bits at every run, and a step that is one graph launch and nothing else. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lyrnn/generate.h"
+#include "lyrnn/philox.h"
+#include "lyrnn/trainer.h"
+#include "lyrnn_sim.h"
+
+enum { V = 33, H = 40, B = 5, T = 7, K = 6, N = B * (K * T + 1), STEPS = 50 };
+
+typedef struct {
+    lyrnn_backend backend;
+    lyrnn_model model;
+    lyrnn_trainer trainer;
+} run;
+
+static void run_open(run *r, const char *device, lyrnn_sampling sampling)
+{
+    const lyrnn_rnn_config config = {
+        .cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = H, .num_layers = 1};
+    const lyrnn_optimiser_config optimiser = {.learning_rate = 1e-2f, .clip_norm = 0.3f};
+    int32_t ids[N];
+    lyrnn_batches batches;
+    for (int i = 0; i < N; i++)
+        ids[i] = (int32_t)(lyrnn_philox_bits(3, 99, (uint64_t)i) % V);
+    assert_int_equal(lyrnn_backend_open(device, 1, &r->backend), LYRNN_OK);
+    assert_int_equal(lyrnn_model_init(&r->model, &config, &r->backend), LYRNN_OK);
+    lyrnn_model_randomise(&r->model, 1);
+    assert_int_equal(lyrnn_batches_init(&batches, N, B, T, sampling, 1), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_init(&r->trainer, &r->model, &batches, ids, &optimiser),
+                     LYRNN_OK);
+}
+
+static void run_close(run *r)
+{
+    lyrnn_trainer_free(&r->trainer);
+    lyrnn_model_free(&r->model);
+    lyrnn_backend_close(&r->backend);
+}
+
+/* Mean loss of each of STEPS steps, an epoch begun wherever one ends. */
+static void train(run *r, double *losses)
+{
+    double before = 0;
+    for (int step = 0; step < STEPS; step++) {
+        size_t batch = (size_t)step % r->trainer.batches.K;
+        if (batch == 0) {
+            uint64_t epoch = (uint64_t)step / r->trainer.batches.K + 1;
+            assert_int_equal(lyrnn_trainer_begin_epoch(&r->trainer, epoch), LYRNN_OK);
+            before = 0;
+        }
+        lyrnn_trainer_step(&r->trainer);
+        double sum = lyrnn_trainer_counters(&r->trainer).loss_sum;
+        losses[step] = (sum - before) / (B * T);
+        before = sum;
+    }
+}
+
+static float *params_of(run *r)
+{
+    float *params = calloc(r->model.parameters.count, sizeof *params);
+    assert_non_null(params);
+    lyrnn_model_download(&r->model, params);
+    return params;
+}
+
+static void write_text(run *r, int32_t *text, size_t length)
+{
+    const int32_t prefix[] = {1, 2, 3};
+    lyrnn_generator generator;
+    lyrnn_prompt prompt;
+    assert_int_equal(lyrnn_generator_init(&generator, &r->model, 3 + length), LYRNN_OK);
+    assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, 3, length), LYRNN_OK);
+    lyrnn_generate(&generator, &prompt);
+    memcpy(text, prompt.ids, (3 + length) * sizeof *text);
+    lyrnn_prompt_free(&prompt);
+    lyrnn_generator_free(&generator);
+}
+
+static void compare_with_cpu(lyrnn_sampling sampling)
+{
+    run cpu, cuda;
+    double cpu_losses[STEPS], cuda_losses[STEPS];
+    int32_t cpu_text[40], cuda_text[40];
+    run_open(&cpu, "cpu", sampling);
+    run_open(&cuda, "cuda", sampling);
+    train(&cpu, cpu_losses);
+    train(&cuda, cuda_losses);
+    for (int step = 0; step < STEPS; step++)
+        if (!(fabs(cuda_losses[step] / cpu_losses[step] - 1) < 1e-5))
+            fail_msg("step %d: %.9g, the CPU has %.9g", step, cuda_losses[step], cpu_losses[step]);
+    assert_true(cpu_losses[STEPS - 1] < cpu_losses[0] - 0.5);
+    write_text(&cpu, cpu_text, 37);
+    write_text(&cuda, cuda_text, 37);
+    assert_memory_equal(cuda_text, cpu_text, sizeof cpu_text);
+    run_close(&cpu);
+    run_close(&cuda);
+}
+
+static void losses_and_text_are_the_cpus(void **state)
+{
+    (void)state;
+    compare_with_cpu(LYRNN_SAMPLING_CONSECUTIVE);
+    compare_with_cpu(LYRNN_SAMPLING_RANDOM);
+}
+
+/* What a checkpoint holds is the flat parameters: either backend writes the same text from the other's. */
+static void parameters_go_both_ways(void **state)
+{
+    (void)state;
+    run from, to;
+    double losses[STEPS];
+    int32_t text[40], again[40];
+    const char *const devices[] = {"cpu", "cuda"};
+    for (int i = 0; i < 2; i++) {
+        run_open(&from, devices[i], LYRNN_SAMPLING_CONSECUTIVE);
+        run_open(&to, devices[1 - i], LYRNN_SAMPLING_CONSECUTIVE);
+        train(&from, losses);
+        float *params = params_of(&from);
+        lyrnn_model_upload(&to.model, params);
+        write_text(&from, text, 37);
+        write_text(&to, again, 37);
+        assert_memory_equal(again, text, sizeof text);
+        free(params);
+        run_close(&from);
+        run_close(&to);
+    }
+}
+
+static void every_run_gives_the_same_bits(void **state)
+{
+    (void)state;
+    float *first = NULL;
+    for (uint64_t seed = 0; seed < 3; seed++) {
+        run r;
+        double losses[STEPS];
+        lyrnn_sim_set_seed(seed);
+        run_open(&r, "cuda", LYRNN_SAMPLING_CONSECUTIVE);
+        train(&r, losses);
+        float *params = params_of(&r);
+        if (first == NULL)
+            first = params;
+        else
+            assert_memory_equal(params, first, r.model.parameters.count * sizeof *params);
+        if (params != first)
+            free(params);
+        run_close(&r);
+    }
+    free(first);
+    lyrnn_sim_set_seed(0);
+}
+
+static void a_step_is_one_graph_launch(void **state)
+{
+    (void)state;
+    run r;
+    run_open(&r, "cuda", LYRNN_SAMPLING_CONSECUTIVE);
+    assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, 1), LYRNN_OK);
+    lyrnn_trainer_step(&r.trainer);
+    lyrnn_trainer_step(&r.trainer);
+    lyrnn_sim_reset_counters();
+    for (int step = 2; step < K; step++)
+        lyrnn_trainer_step(&r.trainer);
+    lyrnn_sim_counters counters = lyrnn_sim_read_counters();
+    assert_int_equal(counters.graph_launches, K - 2);
+    assert_int_equal(counters.kernel_launches, 0);
+    assert_int_equal(counters.captures, 0);
+    assert_int_equal(counters.allocations, 0);
+    assert_int_equal(counters.host_synchronisations, 0);
+    assert_int_equal(counters.bytes_to_host, 0);
+    assert_int_equal(lyrnn_trainer_counters(&r.trainer).step, K);
+    run_close(&r);
+}
+
+/* Its nodes hold addresses that the next model may be given. */
+static void freed_memory_takes_the_recorded_step_with_it(void **state)
+{
+    (void)state;
+    run r;
+    double first[STEPS], second[STEPS];
+    run_open(&r, "cuda", LYRNN_SAMPLING_CONSECUTIVE);
+    train(&r, first);
+    run_close(&r);
+    run_open(&r, "cuda", LYRNN_SAMPLING_CONSECUTIVE);
+    train(&r, second);
+    run_close(&r);
+    assert_memory_equal(second, first, sizeof first);
+}
+
+static void nothing_stays_allocated(void **state)
+{
+    (void)state;
+    size_t bytes;
+    assert_int_equal(lyrnn_sim_live_allocations(&bytes), 0);
+    assert_int_equal(bytes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(losses_and_text_are_the_cpus),
+        cmocka_unit_test(parameters_go_both_ways),
+        cmocka_unit_test(every_run_gives_the_same_bits),
+        cmocka_unit_test(a_step_is_one_graph_launch),
+        cmocka_unit_test(freed_memory_takes_the_recorded_step_with_it),
+        cmocka_unit_test(nothing_stays_allocated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
