@@ -163,13 +163,19 @@ static lyrnn_recurrence_path recurrence_path(void)
 
 extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_backend *backend)
 {
-    int num_devices = 0;
-    cudaError_t error = cudaGetDeviceCount(&num_devices);
-    if (error == cudaErrorInsufficientDriver)
+    int num_devices = 0, driver = 0;
+    cudaError_t error = cudaDriverGetVersion(&driver);
+    if (error == cudaSuccess && driver == 0)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "cuda: the driver is older than CUDA %d.%d needs; "
-                          "update the NVIDIA driver",
-                          CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+                          "cuda: there is no NVIDIA driver here; use --device cpu");
+    if (error == cudaSuccess && driver / 1000 < CUDART_VERSION / 1000)
+        return lyrnn_fail(
+            LYRNN_ERR_UNSUPPORTED,
+            "cuda: the NVIDIA driver is for CUDA %d.%d and lyrnn was built with %d.%d; "
+            "update the driver",
+            driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+    if (error == cudaSuccess)
+        error = cudaGetDeviceCount(&num_devices);
     if (error != cudaSuccess || num_devices == 0)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: no usable device (%s); use --device cpu",
                           cudaGetErrorString(error == cudaSuccess ? cudaErrorNoDevice : error));

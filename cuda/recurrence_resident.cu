@@ -218,8 +218,6 @@ __global__ void __launch_bounds__(RESIDENT_THREADS)
     }
     if (s.stream >= 0)
         *dh_own = dh;
-    /* No block may leave while another still writes into its shared memory. */
-    team.sync();
 }
 
 static int ceil_div(int a, int b)

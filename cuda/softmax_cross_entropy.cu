@@ -22,10 +22,16 @@ __device__ __forceinline__ scaled_sum combine_sums(scaled_sum a, scaled_sum b)
         b = a;
         a = larger;
     }
-    /* -inf - -inf would be NaN: a part that saw nothing adds nothing. */
+    /* -inf - -inf would be NaN: a part that has nothing adds nothing. */
     if (b.sum != 0.0f)
         a.sum += b.sum * expf(b.max - a.max);
     return a;
+}
+
+/* One logit; that of an impossible character is -inf and adds nothing. */
+__device__ __forceinline__ scaled_sum sum_of(float logit)
+{
+    return scaled_sum{logit, logit == -INFINITY ? 0.0f : 1.0f};
 }
 
 __global__ void __launch_bounds__(ROW_THREADS)
@@ -37,7 +43,7 @@ __global__ void __launch_bounds__(ROW_THREADS)
     float target_logit = row[target];
     scaled_sum total = {-INFINITY, 0.0f};
     for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
-        total = combine_sums(total, scaled_sum{row[v], 1.0f});
+        total = combine_sums(total, sum_of(row[v]));
     for (int offset = LYRNN_WARP / 2; offset > 0; offset /= 2) {
         scaled_sum other = {__shfl_xor_sync(0xffffffffu, total.max, offset),
                             __shfl_xor_sync(0xffffffffu, total.sum, offset)};

@@ -247,7 +247,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int num
 
 cudaError_t cudaDriverGetVersion(int *version)
 {
-    *version = device().num_devices == 0 ? 0 : device().driver_version;
+    *version = device().driver_version;
     return cudaSuccess;
 }
 
