@@ -34,6 +34,7 @@ typedef struct {
     cudaStream_t stream;
     cublasHandle_t cublas;
     void *cublas_workspace;
+    lyrnn_precision precision;
     lyrnn_recurrence_path recurrence_path;
     double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of clip_and_adam */
     /* the step being recorded: run once to warm the libraries up, captured the second time, then replayed */

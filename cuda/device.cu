@@ -147,8 +147,6 @@ static void open_libraries(lyrnn_cuda_state *state)
     LYRNN_CUBLAS_CHECK(cublasCreate(&state->cublas));
     LYRNN_CUBLAS_CHECK(cublasSetStream(state->cublas, state->stream));
     LYRNN_CUBLAS_CHECK(cublasSetWorkspace(state->cublas, state->cublas_workspace, workspace_bytes));
-    /* fp32 means fp32: no TF32. */
-    LYRNN_CUBLAS_CHECK(cublasSetMathMode(state->cublas, CUBLAS_PEDANTIC_MATH));
 }
 
 static lyrnn_recurrence_path recurrence_path(void)
@@ -161,7 +159,8 @@ static lyrnn_recurrence_path recurrence_path(void)
     return LYRNN_RECURRENCE_BY_COST;
 }
 
-extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_backend *backend)
+extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision,
+                                                lyrnn_backend *backend)
 {
     int num_devices = 0, driver = 0;
     cudaError_t error = cudaDriverGetVersion(&driver);
@@ -187,6 +186,7 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_backend *backe
     lyrnn_cuda_state *state = (lyrnn_cuda_state *)calloc(1, sizeof *state);
     LYRNN_CHECK(state != NULL);
     state->device = device;
+    state->precision = precision;
     state->recurrence_path = recurrence_path();
     open_libraries(state);
     memset(backend, 0, sizeof *backend);

@@ -3,15 +3,31 @@
 
 #include "reduce.cuh"
 
+/* fp32 means fp32: cuBLAS would otherwise be free to round operands. */
+static cublasComputeType_t compute_type(lyrnn_precision precision)
+{
+    switch (precision) {
+    case LYRNN_TF32:
+        return CUBLAS_COMPUTE_32F_FAST_TF32;
+    case LYRNN_BF16:
+        return CUBLAS_COMPUTE_32F_FAST_16BF;
+    case LYRNN_FP32:
+        break;
+    }
+    return CUBLAS_COMPUTE_32F_PEDANTIC;
+}
+
 void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, int M, int N, int K,
                      const float *a, int lda, const float *b, int ldb, float beta, float *c,
                      int ldc)
 {
     /* cuBLAS counts columns first: a row-major c = a b is its c^T = b^T a^T. */
+    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     const float alpha = 1.0f;
-    LYRNN_CUBLAS_CHECK(cublasSgemm(
-        lyrnn_cuda_state_of(self)->cublas, transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N,
-        transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, N, M, K, &alpha, b, ldb, a, lda, &beta, c, ldc));
+    LYRNN_CUBLAS_CHECK(cublasGemmEx(state->cublas, transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N,
+                                    transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, N, M, K, &alpha, b,
+                                    CUDA_R_32F, ldb, a, CUDA_R_32F, lda, &beta, c, CUDA_R_32F, ldc,
+                                    compute_type(state->precision), CUBLAS_GEMM_DEFAULT));
 }
 
 typedef struct {

@@ -18,7 +18,7 @@ static void check_whole(const lyrnn_backend *backend)
 }
 
 /* The CUDA device that device asks for; "cuda" is device 0. */
-static lyrnn_status open_cuda(const char *device, lyrnn_backend *backend)
+static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyrnn_backend *backend)
 {
     char *end = NULL;
     long number = 0;
@@ -29,20 +29,22 @@ static lyrnn_status open_cuda(const char *device, lyrnn_backend *backend)
                               device);
     }
 #ifdef LYRNN_HAVE_CUDA
-    return lyrnn_cuda_backend_open((int)number, backend);
+    return lyrnn_cuda_backend_open((int)number, precision, backend);
 #else
+    (void)precision;
     (void)backend;
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: lyrnn was built without CUDA; use --device "
                                              "cpu, or build again where nvcc is installed");
 #endif
 }
 
-lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_backend *backend)
+lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
+                                lyrnn_backend *backend)
 {
     bool any = strcmp(device, "auto") == 0;
     memset(backend, 0, sizeof *backend);
     if (any || strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0) {
-        lyrnn_status status = open_cuda(any ? "cuda" : device, backend);
+        lyrnn_status status = open_cuda(any ? "cuda" : device, precision, backend);
         if (status == LYRNN_OK)
             check_whole(backend);
         if (status == LYRNN_OK || !any)
@@ -51,6 +53,10 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_backe
         return lyrnn_fail(LYRNN_ERR_USAGE, "--device %s: must be auto, cpu, cuda or cuda:N",
                           device);
     }
+    if (precision != LYRNN_FP32)
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                          "--precision: the CPU computes in fp32 alone; use --precision fp32%s%s",
+                          any ? "; no CUDA device: " : "", any ? lyrnn_error_text() : "");
     LYRNN_TRY(lyrnn_cpu_backend_open(num_threads, backend));
     if (any)
         snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", lyrnn_error_text());

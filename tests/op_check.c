@@ -21,7 +21,7 @@ const char *test_device(void)
 
 void open_test_backend(lyrnn_backend *backend, int num_threads)
 {
-    lyrnn_status status = lyrnn_backend_open(test_device(), num_threads, backend);
+    lyrnn_status status = lyrnn_backend_open(test_device(), num_threads, LYRNN_FP32, backend);
     if (status == LYRNN_ERR_UNSUPPORTED) {
         fprintf(stderr, "skipped: %s\n", lyrnn_error_text());
         exit(CTEST_SKIPPED);

@@ -15,6 +15,7 @@ typedef struct {
     int length;
     bool greedy;
     const char *device;
+    lyrnn_precision precision;
     int threads;
 } generate_fields;
 
@@ -31,6 +32,8 @@ static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Machine:"},
     {OPTION_TEXT, "device", "auto|cpu|cuda[:N]", "where to compute", FIELD(device),
      .fallback = "auto"},
+    {OPTION_CHOICE, "precision", "fp32|tf32|bf16", "what GEMMs round operands to (CUDA)",
+     FIELD(precision), .fallback = "fp32"},
     {OPTION_INT, "threads", "N", "CPU threads; 0: one per core", FIELD(threads), .fallback = "0",
      .min = "0", .max = "1024"},
 };
@@ -79,7 +82,7 @@ static lyrnn_status run_model(const lyrnn_checkpoint *checkpoint, lyrnn_prompt *
 {
     lyrnn_backend backend;
     lyrnn_model model = {0};
-    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, &backend));
+    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, fields->precision, &backend));
     lyrnn_status status = lyrnn_model_init(&model, &checkpoint->config, &backend);
     if (status == LYRNN_OK) {
         lyrnn_model_upload(&model, checkpoint->params);

@@ -28,7 +28,7 @@ static void print_device(const char *device)
 {
     lyrnn_backend backend;
     char text[256];
-    if (lyrnn_backend_open(device, 0, &backend) == LYRNN_OK) {
+    if (lyrnn_backend_open(device, 0, LYRNN_FP32, &backend) == LYRNN_OK) {
         backend.describe(&backend, text, sizeof text);
         printf("device      %s: %s\n", device, text);
         lyrnn_backend_close(&backend);

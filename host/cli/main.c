@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 
@@ -13,6 +15,7 @@ static const struct {
 } commands[] = {
     {"train", "lyrnn train", "train a model on lyrics", command_train},
     {"generate", "lyrnn generate", "write lyrics with a model", command_generate},
+    {"bench", "lyrnn bench", "measure how fast this machine trains", command_bench},
     {"info", "lyrnn info", "describe a model, or this program and its devices", command_info},
 };
 enum { NUM_COMMANDS = sizeof commands / sizeof commands[0] };
@@ -60,8 +63,20 @@ static lyrnn_status finish_output(void)
                       errno != 0 ? strerror(errno) : "an earlier write failed");
 }
 
+/* Threads that spin for long while they wait gain nothing on idle cores, and on busy ones cost several times
+ * the work itself. OpenMP reads its settings when it is loaded, before main: so the program starts itself
+ * once more with them. What the user has set stands. */
+static void spin_briefly(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL)
+        return;
+    if (setenv("GOMP_SPINCOUNT", "10000", 1) == 0 && setenv("KMP_BLOCKTIME", "1", 0) == 0)
+        execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    spin_briefly(argv);
     /* A reader that leaves (| head) is a failed write, so that no training dies half-way into a save. */
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {

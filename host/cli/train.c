@@ -15,6 +15,7 @@ typedef struct {
     lyrnn_train_options train;
     option_texts prefixes;
     const char *device;
+    lyrnn_precision precision;
     int threads;
 } train_fields;
 
@@ -71,6 +72,8 @@ static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Machine:"},
     {OPTION_TEXT, "device", "auto|cpu|cuda[:N]", "where to compute", FIELD(device),
      .fallback = "auto"},
+    {OPTION_CHOICE, "precision", "fp32|tf32|bf16", "what GEMMs round operands to (CUDA)",
+     FIELD(precision), .fallback = "fp32"},
     {OPTION_INT, "threads", "N", "CPU threads; 0: one per core", FIELD(threads), .fallback = "0",
      .min = "0", .max = "1024"},
 };
@@ -144,7 +147,7 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
         LYRNN_TRY(take_shape(fields, result));
 
     lyrnn_backend backend;
-    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, &backend));
+    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, fields->precision, &backend));
     char *config_json;
     lyrnn_status status = print_config(fields, &backend, &config_json);
     options->config_json = config_json;

@@ -100,7 +100,8 @@ static void close_device(lyrnn_backend *self)
 
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
 {
-    int threads = num_threads > 0 ? num_threads : omp_get_num_procs();
+    /* OpenMP's own default is OMP_NUM_THREADS, or one per core. */
+    int threads = num_threads > 0 ? num_threads : omp_get_max_threads();
     omp_set_num_threads(threads);
     openblas_set_num_threads(threads);
     *backend = (lyrnn_backend){

@@ -23,6 +23,9 @@ extern "C" {
 
 typedef enum { LYRNN_RNN_TANH, LYRNN_RNN_RELU } lyrnn_cell;
 
+/* What GEMM operands are rounded to on the device. Everything is stored and summed in fp32 either way. */
+typedef enum { LYRNN_FP32, LYRNN_TF32, LYRNN_BF16 } lyrnn_precision;
+
 /* What a step counts, kept on the device so that no step has to ask the host. */
 typedef struct {
     int64_t batch;      /* row of the batch table that batch_gather takes next */
@@ -208,9 +211,11 @@ struct lyrnn_backend {
 
 /* Opens the backend that device names and checks that its table is whole.
  *     device       "auto" (the fastest usable one), "cpu", "cuda" or "cuda:N"
- *     num_threads  host threads for the CPU backend; 0: one per core
+ *     num_threads  host threads for the CPU backend; 0: OMP_NUM_THREADS, or one per core
+ *     precision    other than LYRNN_FP32: CUDA alone
  * LYRNN_ERR_USAGE for another name, LYRNN_ERR_UNSUPPORTED when that device cannot be had. */
-lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_backend *backend);
+lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
+                                lyrnn_backend *backend);
 /* A zeroed backend is fine. */
 void lyrnn_backend_close(lyrnn_backend *backend);
 
@@ -219,7 +224,7 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend);
 
 /* The CUDA backend on device number `device`. LYRNN_ERR_UNSUPPORTED says why when it cannot be had: no
  * device, a driver too old. Only in builds with the CUDA toolkit. */
-lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_backend *backend);
+lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrnn_backend *backend);
 
 #ifdef __cplusplus
 }

@@ -14,8 +14,9 @@ extern "C" {
 
 /* Streams that never overlap. A purpose keeps its number for ever: checkpoints depend on it. */
 enum {
-    LYRNN_PURPOSE_INIT = 1,   /* position: offset of the weight in the flat parameter buffer */
-    LYRNN_PURPOSE_SHUFFLE = 2 /* position: epoch * 2^32 + swap number */
+    LYRNN_PURPOSE_INIT = 1,    /* position: offset of the weight in the flat parameter buffer */
+    LYRNN_PURPOSE_SHUFFLE = 2, /* position: epoch * 2^32 + swap number */
+    LYRNN_PURPOSE_BENCH = 3    /* position: place in the made-up corpus */
 };
 
 uint32_t lyrnn_philox_bits(uint64_t seed, uint64_t purpose, uint64_t position);

@@ -71,3 +71,7 @@ refuses 2 '--lr 7e9: ' train --lr 1 --lr 7e9
 write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run --hidden-size 8 --hidden-size 24
 grep -q '"hidden_size": 24' run/config.json || fail "the last --hidden-size must win"
+
+# The machine's setting counts where --threads is not given.
+OMP_NUM_THREADS=1 succeeds info
+grep -q '^device *cpu: .*, 1 thread,' "$out" || fail "OMP_NUM_THREADS must be heeded"

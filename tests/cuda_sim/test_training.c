@@ -23,7 +23,8 @@ typedef struct {
     lyrnn_trainer trainer;
 } run;
 
-static void run_open(run *r, const char *device, lyrnn_sampling sampling)
+static void run_open_at(run *r, const char *device, lyrnn_sampling sampling,
+                        lyrnn_precision precision)
 {
     const lyrnn_rnn_config config = {
         .cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = H, .num_layers = 1};
@@ -32,12 +33,17 @@ static void run_open(run *r, const char *device, lyrnn_sampling sampling)
     lyrnn_batches batches;
     for (int i = 0; i < N; i++)
         ids[i] = (int32_t)(lyrnn_philox_bits(3, 99, (uint64_t)i) % V);
-    assert_int_equal(lyrnn_backend_open(device, 1, &r->backend), LYRNN_OK);
+    assert_int_equal(lyrnn_backend_open(device, 1, precision, &r->backend), LYRNN_OK);
     assert_int_equal(lyrnn_model_init(&r->model, &config, &r->backend), LYRNN_OK);
     lyrnn_model_randomise(&r->model, 1);
     assert_int_equal(lyrnn_batches_init(&batches, N, B, T, sampling, 1), LYRNN_OK);
     assert_int_equal(lyrnn_trainer_init(&r->trainer, &r->model, &batches, ids, &optimiser),
                      LYRNN_OK);
+}
+
+static void run_open(run *r, const char *device, lyrnn_sampling sampling)
+{
+    run_open_at(r, device, sampling, LYRNN_FP32);
 }
 
 static void run_close(run *r)
@@ -159,6 +165,24 @@ static void every_run_gives_the_same_bits(void **state)
     lyrnn_sim_set_seed(0);
 }
 
+/* Rounded operands give other losses, and the less is kept the further off; weights stay fp32. */
+static void lower_precision_stays_near(void **state)
+{
+    (void)state;
+    double losses[3][STEPS], distance[3] = {0};
+    for (int precision = LYRNN_FP32; precision <= LYRNN_BF16; precision++) {
+        run r;
+        run_open_at(&r, "cuda", LYRNN_SAMPLING_CONSECUTIVE, (lyrnn_precision)precision);
+        train(&r, losses[precision]);
+        run_close(&r);
+        for (int step = 0; step < STEPS; step++)
+            distance[precision] += fabs(losses[precision][step] - losses[0][step]) / STEPS;
+    }
+    print_message("    mean distance of losses: tf32 %.1e, bf16 %.1e\n", distance[1], distance[2]);
+    assert_true(distance[1] > 0 && distance[1] < 1e-3);
+    assert_true(distance[2] > distance[1] && distance[2] < 2e-2);
+}
+
 static void a_step_is_one_graph_launch(void **state)
 {
     (void)state;
@@ -210,6 +234,7 @@ int main(void)
         cmocka_unit_test(losses_and_text_are_the_cpus),
         cmocka_unit_test(parameters_go_both_ways),
         cmocka_unit_test(every_run_gives_the_same_bits),
+        cmocka_unit_test(lower_precision_stays_near),
         cmocka_unit_test(a_step_is_one_graph_launch),
         cmocka_unit_test(freed_memory_takes_the_recorded_step_with_it),
         cmocka_unit_test(nothing_stays_allocated),

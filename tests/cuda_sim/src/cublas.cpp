@@ -32,7 +32,8 @@ struct Matrix {
 };
 
 struct Gemm {
-    bool transpose_a, transpose_b, tf32;
+    bool transpose_a, transpose_b;
+    int mantissa_bits; /* of the operands: fp32 23, TF32 10, bf16 7 */
     int m, n, k;
     Matrix a, b, c;
     long long stride_a, stride_b, stride_c; /* elements between the problems of a batch */
@@ -71,15 +72,18 @@ static bool check_matrix(const Matrix &x, const char *name, bool is_read)
     return true;
 }
 
-/* To the 10 bits of mantissa that TF32 has, nearest, ties away from zero. */
-static float round_to_tf32(float x)
+/* To fewer bits of mantissa, as tensor cores take operands: nearest, ties away from zero. */
+static float round_mantissa(float x, int mantissa_bits)
 {
-    unsigned bits = __float_as_uint(x);
-    return std::isfinite(x) ? __uint_as_float((bits + 0x1000u) & 0xffffe000u) : x;
+    unsigned dropped = 23u - static_cast<unsigned>(mantissa_bits);
+    if (dropped == 0 || !std::isfinite(x))
+        return x;
+    unsigned half = 1u << (dropped - 1);
+    return __uint_as_float((__float_as_uint(x) + half) & ~(2 * half - 1));
 }
 
 /* The elements as floats, without the space between columns. */
-static std::vector<float> load(const Matrix &x, bool tf32)
+static std::vector<float> load(const Matrix &x, int mantissa_bits)
 {
     std::vector<float> floats;
     floats.reserve(static_cast<size_t>(x.rows * x.columns));
@@ -90,7 +94,7 @@ static std::vector<float> load(const Matrix &x, bool tf32)
                 x.type == CUDA_R_32F
                     ? static_cast<const float *>(x.elements)[at]
                     : __bfloat162float(static_cast<const __nv_bfloat16 *>(x.elements)[at]);
-            floats.push_back(tf32 ? round_to_tf32(value) : value);
+            floats.push_back(round_mantissa(value, mantissa_bits));
         }
     }
     return floats;
@@ -109,12 +113,12 @@ static void run_one(const Gemm &gemm, Matrix a, Matrix b, const Matrix &c, float
         !check_matrix(c, "C", beta != 0.0f))
         return;
     std::vector<float> a_rounded, b_rounded;
-    if (gemm.tf32 || a.type != CUDA_R_32F) {
-        a_rounded = load(a, gemm.tf32);
+    if (gemm.mantissa_bits < 23 || a.type != CUDA_R_32F) {
+        a_rounded = load(a, gemm.mantissa_bits);
         a = {a_rounded.data(), CUDA_R_32F, a.rows, a.columns, a.rows};
     }
-    if (gemm.tf32 || b.type != CUDA_R_32F) {
-        b_rounded = load(b, gemm.tf32);
+    if (gemm.mantissa_bits < 23 || b.type != CUDA_R_32F) {
+        b_rounded = load(b, gemm.mantissa_bits);
         b = {b_rounded.data(), CUDA_R_32F, b.rows, b.columns, b.rows};
     }
     cblas_sgemm(CblasColMajor, gemm.transpose_a ? CblasTrans : CblasNoTrans,
@@ -292,11 +296,15 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                                           cublasComputeType_t compute, cublasGemmAlgo_t)
 {
     bool turn_a = transpose_a != CUBLAS_OP_N, turn_b = transpose_b != CUBLAS_OP_N;
-    bool tf32 =
-        handle != nullptr && compute != CUBLAS_COMPUTE_32F_PEDANTIC &&
-        (handle->math == CUBLAS_TF32_TENSOR_OP_MATH || compute == CUBLAS_COMPUTE_32F_FAST_TF32);
+    int mantissa_bits = 23;
+    if (compute == CUBLAS_COMPUTE_32F_FAST_16BF)
+        mantissa_bits = 7;
+    else if (compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
+             (compute != CUBLAS_COMPUTE_32F_PEDANTIC && handle != nullptr &&
+              handle->math == CUBLAS_TF32_TENSOR_OP_MATH))
+        mantissa_bits = 10;
     return queue_gemm(handle,
-                      {turn_a, turn_b, tf32, m, n, k, stored(a, type_a, turn_a, m, k, lda),
+                      {turn_a, turn_b, mantissa_bits, m, n, k, stored(a, type_a, turn_a, m, k, lda),
                        stored(b, type_b, turn_b, k, n, ldb), stored(c, type_c, false, m, n, ldc),
                        stride_a, stride_b, stride_c, count, nullptr, nullptr, 0.0f, 0.0f},
                       alpha, beta);

@@ -1,0 +1,118 @@
+/* lyrnn bench: how fast this machine trains a shape, as a line to read or JSON to keep. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lyrnn/bench.h"
+#include "options.h"
+
+enum { FORMAT_TABLE, FORMAT_JSON };
+
+typedef struct {
+    lyrnn_bench_config bench;
+    const char *device;
+    lyrnn_precision precision;
+    int threads, format;
+} bench_fields;
+
+#define FIELD(member) .offset = offsetof(bench_fields, member)
+static const option_spec specs[] = {
+    {OPTION_HEADING, .help = "Shape:"},
+    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu", "recurrent cell", FIELD(bench.model.cell),
+     .fallback = "rnn_tanh"},
+    {OPTION_INT, "vocab-size", "N", "distinct characters", FIELD(bench.model.input_size),
+     .fallback = "1027", .min = "2", .max = "1114112"},
+    {OPTION_INT, "hidden-size", "N", "hidden units", FIELD(bench.model.hidden_size),
+     .fallback = "256", .min = "1", .max = "65536"},
+    {OPTION_INT, "batch-size", "N", "streams of text", FIELD(bench.B), .fallback = "32", .min = "1",
+     .max = "65536"},
+    {OPTION_INT, "num-steps", "N", "characters that gradients reach back", FIELD(bench.T),
+     .fallback = "35", .min = "1", .max = "8192"},
+
+    {OPTION_HEADING, .help = "Measurement:"},
+    {OPTION_INT, "steps", "N", "optimiser steps a repetition", FIELD(bench.num_steps),
+     .fallback = "50", .min = "1", .max = "1000000"},
+    {OPTION_INT, "repetitions", "N", "repetitions, after one that is not counted",
+     FIELD(bench.num_repetitions), .fallback = "5", .min = "1", .max = "10000"},
+    {OPTION_CHOICE, "format", "table|json", "how to print it", FIELD(format), .fallback = "table"},
+
+    {OPTION_HEADING, .help = "Machine:"},
+    {OPTION_TEXT, "device", "auto|cpu|cuda[:N]", "where to compute", FIELD(device),
+     .fallback = "auto"},
+    {OPTION_CHOICE, "precision", "fp32|tf32|bf16", "what GEMMs round operands to (CUDA)",
+     FIELD(precision), .fallback = "fp32"},
+    {OPTION_INT, "threads", "N", "CPU threads; 0: one per core", FIELD(threads), .fallback = "0",
+     .min = "0", .max = "1024"},
+};
+#undef FIELD
+
+static const option_table table = {
+    .name = "lyrnn bench",
+    .arguments = "",
+    .doc = "Measures training on random characters: milliseconds an optimiser step and characters "
+           "a second, as median, least and most over the repetitions.",
+    .specs = specs,
+    .num_specs = sizeof specs / sizeof specs[0],
+    .max_arguments = 0,
+};
+
+static void print_table(const bench_fields *fields, const lyrnn_bench_result *result,
+                        const char *device)
+{
+    const lyrnn_bench_config *bench = &fields->bench;
+    printf("%s, V %d, H %d, B %d, T %d\n", lyrnn_cell_name(bench->model.cell),
+           bench->model.input_size, bench->model.hidden_size, bench->B, bench->T);
+    printf("%s\n", device);
+    printf("%.3f ms a step (%.3f to %.3f), %.0f characters/s, %.1f MiB\n", result->median_ms,
+           result->min_ms, result->max_ms, result->chars_per_second,
+           (double)result->device_bytes / (1024.0 * 1024.0));
+}
+
+static lyrnn_status print_json(const bench_fields *fields, const lyrnn_bench_result *result,
+                               const char *backend, const char *device)
+{
+    json_t *json = options_to_json(&table, fields);
+    int failed = json_object_set_new(json, "version", json_string(LYRNN_VERSION));
+    failed |= json_object_set_new(json, "backend", json_string(backend));
+    failed |= json_object_set_new(json, "device_name", json_string(device));
+    failed |= json_object_set_new(json, "ms_per_step", json_real(result->median_ms));
+    failed |= json_object_set_new(json, "ms_per_step_min", json_real(result->min_ms));
+    failed |= json_object_set_new(json, "ms_per_step_max", json_real(result->max_ms));
+    failed |= json_object_set_new(json, "chars_per_second", json_real(result->chars_per_second));
+    failed |=
+        json_object_set_new(json, "device_bytes", json_integer((json_int_t)result->device_bytes));
+    failed |= json_dumpf(json, stdout, JSON_REAL_PRECISION(9));
+    putchar('\n');
+    json_decref(json);
+    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written")
+                  : LYRNN_OK;
+}
+
+static lyrnn_status bench(bench_fields *fields)
+{
+    lyrnn_backend backend;
+    lyrnn_bench_result result;
+    char device[256];
+    fields->bench.model.num_layers = 1;
+    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, fields->precision, &backend));
+    lyrnn_status status = lyrnn_bench_training(&fields->bench, &backend, &result);
+    backend.describe(&backend, device, sizeof device);
+    if (status == LYRNN_OK && fields->format == FORMAT_JSON)
+        status = print_json(fields, &result, backend.name, device);
+    else if (status == LYRNN_OK)
+        print_table(fields, &result, device);
+    lyrnn_backend_close(&backend);
+    return status;
+}
+
+lyrnn_status command_bench(int argc, char **argv)
+{
+    bench_fields fields = {0};
+    option_result result;
+    lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
+    if (status == LYRNN_OK && !result.help)
+        status = bench(&fields);
+    options_free(&table, &fields);
+    return status;
+}
