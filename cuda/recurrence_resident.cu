@@ -32,6 +32,7 @@ struct block_team {
 #define THIS_TEAM() block_team()
 #endif
 
+/* The kernels ask for one block a multiprocessor: registers for the weights matter, occupancy does not. */
 enum { RESIDENT_THREADS = 256, MAX_CLUSTER = 8 };
 
 /* How a recurrence is laid out on the device. */
@@ -143,7 +144,8 @@ __device__ void clear_vectors(float *vectors, const resident_plan &plan, const s
 }
 
 template <int WEIGHTS>
-__global__ void __launch_bounds__(RESIDENT_THREADS) resident_forward_kernel(resident_forward_args a)
+__global__ void __launch_bounds__(RESIDENT_THREADS, 1)
+    resident_forward_kernel(resident_forward_args a)
 {
     LYRNN_DYNAMIC_SHARED(float, vectors); /* (2,streams,padded) */
     const block_team team = THIS_TEAM();
@@ -185,7 +187,7 @@ __global__ void __launch_bounds__(RESIDENT_THREADS) resident_forward_kernel(resi
 }
 
 template <int WEIGHTS>
-__global__ void __launch_bounds__(RESIDENT_THREADS)
+__global__ void __launch_bounds__(RESIDENT_THREADS, 1)
     resident_backward_kernel(resident_backward_args a)
 {
     LYRNN_DYNAMIC_SHARED(float, vectors); /* (2,streams,padded) */
@@ -210,7 +212,7 @@ __global__ void __launch_bounds__(RESIDENT_THREADS)
             float h = r.h[(size_t)(r.reverse ? t : t + 1) * slot + in_slot];
             float doutput = r.doutput[(size_t)t * slot + in_slot];
             float dgates = lyrnn_cuda_activate_backward(r.cell, h, doutput + dh);
-            r.dgates_x[((size_t)t * (size_t)r.B + own) * (size_t)r.H + s.unit] = dgates;
+            r.dgates_x[((size_t)t * (size_t)r.B + own) * (size_t)r.H + (size_t)s.unit] = dgates;
             broadcast(team, current, s, dgates);
         }
         team.sync();
