@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""lyrnn's training speed beside PyTorch's, on the same CPU cores, in one run.
+"""lyrnn's training speed beside PyTorch's, on the same CPU cores or the same GPU, in one run.
 
 Two PyTorch sides do the same work as `lyrnn train` from the same kind of initial weights:
   article   the article's script as it stands: one-hot vectors made step by step, nn.RNN, a Linear
@@ -7,6 +7,10 @@ Two PyTorch sides do the same work as `lyrnn train` from the same kind of initia
   best      the fastest of several ways to write the same model in PyTorch, found by trying them
 Each takes the number of threads that suits it. The sides then take turns, so that whatever else the
 machine does hits all of them. Characters per second count training steps alone.
+
+With --device cuda the article's script keeps its tensors on the GPU, and "best" is chosen among
+ways that replay the whole step as one CUDA graph. TF32 is off on all sides unless --tf32. The CUDA
+side was written on a machine without a GPU and has not been run.
 """
 
 import argparse
@@ -88,7 +92,7 @@ def encode(text):
 
 
 def one_hot(ids, vocab_size):
-    vectors = torch.zeros(ids.shape[0], vocab_size)
+    vectors = torch.zeros(ids.shape[0], vocab_size, device=ids.device)
     return vectors.scatter_(1, ids.view(-1, 1), 1)
 
 
@@ -112,7 +116,7 @@ def article_batches(ids, shape):
 
 
 def clip_by_hand(parameters):
-    norm = torch.zeros(1)
+    norm = torch.zeros(1, device=parameters[0].device)
     for parameter in parameters:
         norm += (parameter.grad**2).sum()
     norm = norm.sqrt().item()
@@ -161,7 +165,7 @@ class OneHotAtOnce(nn.Module):
 
     def forward(self, inputs, state):
         """inputs (T,B), state (B,H)"""
-        vectors = torch.zeros(*inputs.shape, self.rnn.input_size)
+        vectors = torch.zeros(*inputs.shape, self.rnn.input_size, device=inputs.device)
         vectors.scatter_(2, inputs.unsqueeze(-1), 1)
         outputs, state = self.rnn(vectors, state.unsqueeze(0))
         return self.dense(outputs.flatten(0, 1)), state[0]
@@ -205,7 +209,7 @@ class HandWrittenRecurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, gates, w_hh, state):
-        h = torch.empty(gates.shape[0] + 1, *state.shape)
+        h = gates.new_empty(gates.shape[0] + 1, *state.shape)
         h[0] = state
         w = w_hh.t()
         steps = h.unbind(0)
@@ -241,6 +245,7 @@ class GatherIntoRNN(nn.Module):
         self.table = nn.Parameter(rnn.weight_ih_l0.detach().t().contiguous())
         self.rnn = nn.RNN(hidden_size, hidden_size)
         self.rnn.load_state_dict({**rnn.state_dict(), "weight_ih_l0": torch.eye(hidden_size)})
+        self.rnn.to(self.table.device)
         self.rnn.weight_ih_l0.requires_grad_(False)
         self.dense = dense
 
@@ -249,24 +254,21 @@ class GatherIntoRNN(nn.Module):
         return self.dense(outputs.flatten(0, 1)), state[0]
 
 
-WAYS = {
-    "one-hot in one call, nn.RNN": OneHotAtOnce,
-    "gather, nn.RNN": GatherIntoRNN,
-    "gather, TorchScript loop": GatherScripted,
-    "gather, own autograd function": GatherHandWritten,
-}
+def best_batches(ids, shape):
+    return [(x.t().contiguous(), y.t().reshape(-1)) for x, y in article_batches(ids, shape)]
 
 
 def best_trainer(way):
     def trainer(rnn, dense, ids, shape):
         model = way(rnn, dense)
         parameters = [p for p in model.parameters() if p.requires_grad]
-        optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, foreach=True)
-        batches = [(x.t().contiguous(), y.t().reshape(-1)) for x, y in article_batches(ids, shape)]
+        flavour = {"fused": True} if ids.is_cuda else {"foreach": True}
+        optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, **flavour)
+        batches = best_batches(ids, shape)
 
         def epoch():
-            state = torch.zeros(shape.B, shape.H)
-            loss_sum = torch.zeros(())
+            state = torch.zeros(shape.B, shape.H, device=ids.device)
+            loss_sum = torch.zeros((), device=ids.device)
             for inputs, targets in batches:
                 logits, state = model(inputs, state)
                 loss = F.cross_entropy(logits, targets)
@@ -283,6 +285,79 @@ def best_trainer(way):
     return trainer
 
 
+def graph_trainer(way):
+    """CUDA only: the whole step captured once, then replayed on batches copied to its inputs."""
+
+    def trainer(rnn, dense, ids, shape):
+        model = way(rnn, dense)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True, capturable=True)
+        batches = best_batches(ids, shape)
+        inputs, targets = batches[0][0].clone(), batches[0][1].clone()
+        state = torch.zeros(shape.B, shape.H, device=ids.device)
+        loss_sum = torch.zeros((), device=ids.device)
+
+        def step():
+            logits, next_state = model(inputs, state)
+            loss = F.cross_entropy(logits, targets)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
+            optimizer.step()
+            state.copy_(next_state.detach())
+            loss_sum.add_(loss.detach())
+
+        # As PyTorch's notes on CUDA graphs ask: first some steps on a stream aside, and no
+        # gradients before the capture, so that backward makes them in the graph's own memory.
+        initial = [p.detach().clone() for p in parameters]
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(3):
+                optimizer.zero_grad(set_to_none=True)
+                step()
+        torch.cuda.current_stream().wait_stream(aside)
+        optimizer.zero_grad(set_to_none=True)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            step()
+        # Those steps have trained: back to the start, in place.
+        with torch.no_grad():
+            for parameter, value in zip(parameters, initial):
+                parameter.copy_(value)
+            for moments in optimizer.state.values():
+                for moment in moments.values():
+                    moment.zero_()
+
+        def epoch():
+            state.zero_()
+            loss_sum.zero_()
+            for batch_inputs, batch_targets in batches:
+                inputs.copy_(batch_inputs)
+                targets.copy_(batch_targets)
+                graph.replay()
+            return math.exp(loss_sum.item() / len(batches))
+
+        return epoch
+
+    return trainer
+
+
+WAYS = {
+    "cpu": {
+        "one-hot in one call, nn.RNN": best_trainer(OneHotAtOnce),
+        "gather, nn.RNN": best_trainer(GatherIntoRNN),
+        "gather, TorchScript loop": best_trainer(GatherScripted),
+        "gather, own autograd function": best_trainer(GatherHandWritten),
+    },
+    "cuda": {
+        "one-hot in one call, cuDNN, CUDA graph": graph_trainer(OneHotAtOnce),
+        "gather, cuDNN, CUDA graph": graph_trainer(GatherIntoRNN),
+        "gather, own autograd function, CUDA graph": graph_trainer(GatherHandWritten),
+        "gather, cuDNN, no graph": best_trainer(GatherIntoRNN),
+    },
+}
+
+
 # ---- sides: name, threads, run(epochs) -> (characters per second, perplexity) --------------------
 
 
@@ -296,7 +371,8 @@ class TorchSide:
         torch.set_num_threads(self.threads)
         torch.manual_seed(SEED)
         shape = self.shape
-        epoch = self.trainer(nn.RNN(shape.V, shape.H), nn.Linear(shape.H, shape.V), self.ids, shape)
+        rnn, dense = nn.RNN(shape.V, shape.H), nn.Linear(shape.H, shape.V)
+        epoch = self.trainer(rnn.to(self.ids.device), dense.to(self.ids.device), self.ids, shape)
         epoch()
         seconds = []
         for _ in range(epochs):
@@ -314,13 +390,15 @@ class LyrnnSide:
         self.directory = tempfile.TemporaryDirectory()
         self.out = os.path.join(self.directory.name, "run")
         self.command = [program, "train", corpus, "--out", self.out, "--overwrite",
-                        "--device", "cpu", "--hidden-size", str(shape.H),
+                        "--device", args.device, "--hidden-size", str(shape.H),
                         "--batch-size", str(shape.B), "--num-steps", str(shape.T),
                         "--prefix=" + next(c for c in text if c > " ")]
         if args.max_chars:
             self.command += ["--max-chars", str(args.max_chars)]
         if args.lyrnn_threads:
             self.command += ["--threads", str(args.lyrnn_threads)]
+        if args.tf32:
+            self.command += ["--precision", "tf32"]
 
     def run(self, epochs):
         command = self.command + ["--num-epochs", str(epochs + 1), "--pred-period", str(epochs + 1)]
@@ -357,7 +435,9 @@ def note(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def thread_counts():
+def thread_counts(device):
+    if device != "cpu":
+        return [1]
     cores = len(os.sched_getaffinity(0))
     return sorted({cores} | {2**k for k in range(cores.bit_length()) if 2**k <= cores})
 
@@ -365,7 +445,7 @@ def thread_counts():
 def choose_article(ids, shape):
     side = TorchSide("article", article_trainer, ids, shape)
     rates = {}
-    for side.threads in thread_counts():
+    for side.threads in thread_counts(ids.device.type):
         rates[side.threads], perplexity = side.run(TRIAL_EPOCHS)
         note(f"  article, {side.threads} threads: {rates[side.threads]:,.0f} characters/s")
     side.threads = max(rates, key=rates.get)
@@ -376,30 +456,44 @@ def choose_best(ids, shape, article_perplexity):
     """Tries each way with each number of threads; all must learn what the article's does."""
     side = TorchSide("best", None, ids, shape)
     rates = {}
-    for side.way, way in WAYS.items():
-        side.trainer = best_trainer(way)
-        for side.threads in thread_counts():
-            rates[side.way, side.threads], perplexity = side.run(TRIAL_EPOCHS)
+    ways = WAYS[ids.device.type]
+    for side.way, side.trainer in ways.items():
+        for side.threads in thread_counts(ids.device.type):
+            try:
+                rates[side.way, side.threads], perplexity = side.run(TRIAL_EPOCHS)
+            except RuntimeError as error:  # not every PyTorch can capture every way
+                note(f"  {side.way}: left out: {str(error).splitlines()[0]}")
+                continue
             note(f"  {side.way}, {side.threads} threads: "
                  f"{rates[side.way, side.threads]:,.0f} characters/s")
             if not math.isclose(perplexity, article_perplexity, rel_tol=0.01):
                 fail(f"{side.way}: perplexity {perplexity:.2f}, the article's "
                      f"{article_perplexity:.2f}: not the same model")
+    if not rates:
+        fail("PyTorch ran none of the ways to write the model")
     side.way, side.threads = max(rates, key=rates.get)
-    side.trainer = best_trainer(WAYS[side.way])
+    side.trainer = ways[side.way]
     return side
 
 
-def sgemm_rate(size=2048):
+def sgemm_rate(device):
     """FLOP per second of big square products, over thread counts; the machine's practical peak."""
-    a, b, out = torch.rand(size, size), torch.rand(size, size), torch.empty(size, size)
-    best = 0.0
-    for threads in thread_counts():
-        torch.set_num_threads(threads)
+    size = 2048 if device == "cpu" else 8192
+    a, b = torch.rand(size, size, device=device), torch.rand(size, size, device=device)
+    out = torch.empty(size, size, device=device)
+
+    def product():
         torch.mm(a, b, out=out)
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    best = 0.0
+    for threads in thread_counts(device):
+        torch.set_num_threads(threads)
+        product()
         for _ in range(3):
             start = time.perf_counter()
-            torch.mm(a, b, out=out)
+            product()
             best = max(best, 2 * size**3 / (time.perf_counter() - start))
     return best
 
@@ -418,7 +512,7 @@ def measure(sides, shape, args):
     rates = {side.name: [] for side in sides}
     perplexities, sgemm = {}, []
     for number in range(args.rounds):
-        sgemm.append(sgemm_rate())
+        sgemm.append(sgemm_rate(args.device))
         for side in sides:
             rate, perplexities[side.name] = side.run(args.epochs)
             rates[side.name].append(rate)
@@ -427,6 +521,8 @@ def measure(sides, shape, args):
     result = {
         "shape": shape._asdict(),
         "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if args.device == "cuda" else "cpu",
+        "tf32": args.tf32,
         "cores": len(os.sched_getaffinity(0)),
         "epochs": args.epochs + 1,
         "sides": {side.name: {"threads": side.threads, "way": side.way,
@@ -451,16 +547,18 @@ def step_ms(result, name):
 
 
 def print_text(result):
-    shape = result["shape"]
+    shape, places = result["shape"], 1 if result["device"] == "cpu" else 3
     print(f"T {shape['T']}, B {shape['B']}, H {shape['H']}, V {shape['V']}, "
           f"{shape['N']} characters, {shape['batches']} batches an epoch; "
-          f"{result['cores']} cores, torch {result['torch']}")
+          f"{result['cores']} cores, torch {result['torch']}"
+          + ("" if result["device"] == "cpu" else
+             f"; {result['device']}, TF32 {'on' if result['tf32'] else 'off'}"))
     print(f"{'':10}{'characters/s':>14}{'min':>12}{'max':>12}{'ms a step':>11}{'threads':>9}"
           f"{'perplexity':>12}")
     for name, side in result["sides"].items():
         rate = side["chars_per_second"]
         print(f"{name:10}{rate['median']:>14,.0f}{rate['min']:>12,.0f}{rate['max']:>12,.0f}"
-              f"{step_ms(result, name):>11.1f}{side['threads'] or 'default':>9}"
+              f"{step_ms(result, name):>11.{places}f}{side['threads'] or 'default':>9}"
               f"{side['perplexity']:>12.2f}")
     print(f"best is: {result['sides']['best']['way']}")
     for other, ratio in result.get("ratios", {}).items():
@@ -469,8 +567,8 @@ def print_text(result):
           f"{result['flop_per_step'] / 1e9:.2f} GFLOP")
     name = list(result["sides"])[-1]
     share = result["share_of_floor"]
-    print(f"floor {result['floor_ms']['median']:.1f} ms a step, "
-          f"{name} {step_ms(result, name):.1f} ms: {share['median']:.0%} "
+    print(f"floor {result['floor_ms']['median']:.{places}f} ms a step, "
+          f"{name} {step_ms(result, name):.{places}f} ms: {share['median']:.0%} "
           f"({share['min']:.0%} to {share['max']:.0%})")
 
 
@@ -492,6 +590,9 @@ def parse_arguments():
             raise argparse.ArgumentTypeError(f"{text}: must be a positive whole number")
         return int(text)
 
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="[cpu]")
+    parser.add_argument("--tf32", action="store_true",
+                        help="with --device cuda: TF32 products on all sides")
     parser.add_argument("--lyrnn", metavar="PATH", help="the program to compare with")
     parser.add_argument("--lyrnn-threads", type=positive, metavar="N", help="its --threads")
     corpus = parser.add_mutually_exclusive_group()
@@ -507,11 +608,23 @@ def parse_arguments():
                         help="timed epochs a round, after one to warm up [10]")
     parser.add_argument("--rounds", type=positive, default=5, metavar="N", help="[5]")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    return parser.parse_args()
+    parser.add_argument("--save", metavar="FILE", help="write the JSON there as well")
+    args = parser.parse_args()
+    if args.tf32 and args.device == "cpu":
+        parser.error("--tf32: only with --device cuda")
+    return args
+
+
+def choose_device(args):
+    if args.device == "cuda" and not torch.cuda.is_available():
+        fail(f"--device cuda: PyTorch {torch.__version__} sees no GPU")
+    torch.backends.cuda.matmul.allow_tf32 = args.tf32
+    torch.backends.cudnn.allow_tf32 = args.tf32
 
 
 def main():
     args = parse_arguments()
+    choose_device(args)
     with tempfile.TemporaryDirectory() as directory:
         if args.vocab_size:
             args.corpus = os.path.join(directory, "synthetic.txt")
@@ -519,7 +632,7 @@ def main():
                 file.write(synthetic_text(args.vocab_size))
         text = read_text(args.corpus, args.max_chars)
         shape = make_shape(text, args)
-        ids = encode(text)
+        ids = encode(text).to(args.device)
         if args.lyrnn and not os.access(args.lyrnn, os.X_OK):
             fail(f"{args.lyrnn}: no such program")
         note("choosing threads and the best way:")
@@ -528,6 +641,9 @@ def main():
         if args.lyrnn:
             sides.append(LyrnnSide(args.lyrnn, args.corpus, text, shape, args))
         result = measure(sides, shape, args)
+    if args.save:
+        with open(args.save, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=2)
     agreement = check_perplexities(result)
     if args.json:
         print(json.dumps(result, indent=2))
