@@ -1,4 +1,4 @@
-# What quickstart.sh and test.sh share: bringing the packages, and saying what a build will hold.
+# What the scripts that build share: bringing the packages, and saying what a build will hold.
 # Sourced from the repository root by scripts that run under set -euo pipefail.
 # shellcheck shell=bash disable=SC2034
 
@@ -6,10 +6,23 @@ build_packages=(cmake ninja-build gcc g++ pkg-config
     libopenblas-openmp-dev libutf8proc-dev libjansson-dev librandom123-dev)
 test_packages=(clang clang-format libclang-rt-dev libomp-dev libcmocka-dev)
 
+# Where the packages come from: a folder by bundle_deps.sh; empty: this machine.
+deps=
+
 # fail MESSAGE...: stops the script with one line.
 fail() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
+}
+
+# parse_options ARGUMENT...: [--deps DIR], the only option; DIR as seen from the caller's folder.
+parse_options() {
+    if (($# == 2)) && [[ $1 == --deps ]]; then
+        deps=$(cd "$OLDPWD" && realpath -m -- "$2")
+    elif (($# > 0)); then
+        echo "usage: ${0##*/} [--deps DIR], DIR being a folder made by scripts/bundle_deps.sh" >&2
+        exit 2
+    fi
 }
 
 # A tool counts wherever it comes from: a cmake newer than the distribution's must not be doubled.
@@ -67,9 +80,29 @@ prefer_openmp_openblas() {
     done
 }
 
+# Everything from the bundle, and nothing else from this machine.
+use_deps() {
+    [[ -f $deps/lib/pkgconfig/openblas.pc ]] ||
+        fail "--deps $deps: no such bundle; make one with scripts/bundle_deps.sh"
+    unset PKG_CONFIG_PATH
+    export PKG_CONFIG_LIBDIR=$deps/lib/pkgconfig
+    command -v pkg-config >/dev/null || export PKG_CONFIG=$deps/bin/pkg-config
+    # OpenBLAS needs libraries of the bundle too, and for those the loader follows a program's RPATH
+    # only, not the newer RUNPATH.
+    export LDFLAGS="-Wl,--disable-new-dtags${LDFLAGS:+ $LDFLAGS}"
+    # Random123 is headers alone and has no .pc file.
+    export CFLAGS="-isystem $deps/include${CFLAGS:+ $CFLAGS}"
+    export CXXFLAGS="-isystem $deps/include${CXXFLAGS:+ $CXXFLAGS}"
+    echo "packages: none installed, all from $deps"
+}
+
+find_nvcc() {
+    command -v "${CUDACXX:-nvcc}" || command -v /usr/local/cuda/bin/nvcc
+}
+
 say_backends() {
     local nvcc
-    nvcc=$(command -v "${CUDACXX:-nvcc}" || command -v /usr/local/cuda/bin/nvcc || true)
+    nvcc=$(find_nvcc || true)
     if [[ -z $nvcc ]]; then
         echo 'CUDA compiler: not found, building the CPU backend alone'
     elif compgen -G 'cuda/*.cu' >/dev/null; then
@@ -81,12 +114,18 @@ say_backends() {
 
 # set_up PACKAGE...: everything that comes before cmake.
 set_up() {
-    install_packages "$@"
+    local generator=Ninja
+    if [[ -n $deps ]]; then
+        use_deps
+    else
+        install_packages "$@"
+        prefer_openmp_openblas
+    fi
     check_cmake
-    prefer_openmp_openblas
     say_backends
+    command -v ninja >/dev/null || generator='Unix Makefiles'
     # Names the generator of new build directories; existing ones keep theirs.
-    export CMAKE_GENERATOR=${CMAKE_GENERATOR:-Ninja}
+    export CMAKE_GENERATOR=${CMAKE_GENERATOR:-$generator}
 }
 
 # build DIRECTORY CMAKE_ARGUMENT...: configures and builds, and shows the end of a failing log.
@@ -94,9 +133,26 @@ build() {
     local directory=$1 log=$1/build.log
     shift
     mkdir -p "$directory"
+    # CMake's cache would go on naming the packages of the build before.
+    touch "$directory/packages_from"
+    [[ $(<"$directory/packages_from") == "$deps" ]] || set -- --fresh "$@"
+    echo "$deps" >"$directory/packages_from"
     if ! cmake -S . -B "$directory" "$@" >"$log" 2>&1 ||
-        ! cmake --build "$directory" --parallel >"$log" 2>&1; then
+        ! cmake --build "$directory" --parallel "$(nproc)" >"$log" 2>&1; then
         tail -n 40 "$log"
         return 1
     fi
+}
+
+# count PATTERN FILE: the lines that match.
+count() {
+    grep -cE "$1" "$2" || true
+}
+
+# count_tests JUNIT: sets tests_total, tests_ok and tests_not_run. The report's own totals call a
+# test skipped whose program is missing; here it has failed.
+count_tests() {
+    tests_total=$(count '^\s*<testcase ' "$1")
+    tests_ok=$(count '^\s*<testcase .*status="run"' "$1")
+    tests_not_run=$(count '^\s*(<testcase .*status="disabled"|<skipped message="SKIP_)' "$1")
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# From a bare Debian or Ubuntu machine to lyrics: installs what is missing, builds, trains on the
-# sample lyrics with the article's hyperparameters, which are lyrnn's defaults, and writes from the
-# checkpoint.
+# From a bare Debian or Ubuntu machine to lyrics: installs what is missing (or takes it from a bundle:
+# --deps DIR), builds, trains on the sample lyrics with the article's hyperparameters, which are lyrnn's
+# defaults, and writes from the checkpoint.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 
 run=runs/quickstart
 
+parse_options "$@"
 set_up "${build_packages[@]}"
 
 echo 'building in build/'

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every test that this machine can run, on a bare Debian or Ubuntu machine too: installs what is
-# missing, checks the formatting, and runs the suite as built by gcc, by clang, and with gcc's ASan
-# and UBSan. The last line is "N passed, N failed, N skipped"; the status is 1 when anything failed.
+# missing (or takes it from a bundle: --deps DIR), checks the formatting and the kernels, and runs the
+# suite as built by gcc, by clang, and with gcc's ASan and UBSan. The last line is "N passed, N failed,
+# N skipped"; the status is 1 when anything failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -43,15 +44,20 @@ check_format() {
     fi
 }
 
-# count PATTERN FILE: the lines that match.
-count() {
-    grep -cE "$1" "$2" || true
+check_kernels() {
+    echo '== kernels'
+    if ! find_nvcc >/dev/null; then
+        report skipped 'kernels: no nvcc'
+    elif scripts/kernel_report.sh; then
+        report passed 'kernels: no warning, no spill'
+    else
+        report failed 'kernels: a warning or a spill, see above'
+    fi
 }
 
 # suite NAME DIRECTORY CTEST_ARGUMENTS CMAKE_ARGUMENT...: builds, runs and counts.
 suite() {
     local name=$1 directory=$2 ctest_arguments=$3 start=$SECONDS junit=$PWD/$2/junit.xml
-    local total ok not_run
     shift 3
     echo "== $name"
     build "$directory" "$@" || {
@@ -66,16 +72,14 @@ suite() {
         report failed "$name: ctest ran no test"
         return
     }
-    # The report's own totals call a test skipped whose program is missing; here it has failed.
-    total=$(count '^\s*<testcase ' "$junit")
-    ok=$(count '^\s*<testcase .*status="run"' "$junit")
-    not_run=$(count '^\s*(<testcase .*status="disabled"|<skipped message="SKIP_)' "$junit")
-    passed=$((passed + ok))
-    skipped=$((skipped + not_run))
-    failed=$((failed + total - ok - not_run))
+    count_tests "$junit"
+    passed=$((passed + tests_ok))
+    skipped=$((skipped + tests_not_run))
+    failed=$((failed + tests_total - tests_ok - tests_not_run))
     echo "$name: $((SECONDS - start)) s"
 }
 
+parse_options "$@"
 set_up "${build_packages[@]}" "${test_packages[@]}"
 mkdir -p build
 
@@ -85,6 +89,7 @@ else
     report failed 'bash -n'
 fi
 check_format
+check_kernels
 
 export UBSAN_OPTIONS=print_stacktrace=1
 
@@ -93,7 +98,11 @@ export UBSAN_OPTIONS=print_stacktrace=1
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
-suite clang build/test-clang '-LE slow' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${clang[@]}"
+if command -v clang >/dev/null; then
+    suite clang build/test-clang '-LE slow' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${clang[@]}"
+else
+    report skipped 'clang: not installed'
+fi
 suite 'gcc, ASan and UBSan' build/test-asan '-LE slow' -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DLYRNN_SANITIZE=address,undefined "${gcc[@]}"
 
