@@ -37,7 +37,8 @@ void lyrnn_progress_update(lyrnn_progress *progress, int epoch, int64_t step)
     double elapsed = now - progress->start_seconds;
     double done = (double)step / (double)progress->total_steps;
     int filled = (int)(done * WIDTH);
-    int left = (int)(elapsed / done * (1.0 - done) + 0.5);
+    double left_seconds = elapsed / done * (1.0 - done);
+    int left = left_seconds < 1e9 ? (int)(left_seconds + 0.5) : 1000000000;
     fprintf(progress->log, "\r\033[Kepoch %d/%d [", epoch, progress->num_epochs);
     for (int i = 0; i < WIDTH; i++)
         fputc(i < filled ? '#' : '.', progress->log);

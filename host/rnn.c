@@ -120,7 +120,9 @@ static void lay_out(lyrnn_rnn *rnn, lyrnn_arena *arena)
 static lyrnn_status reshape(lyrnn_rnn *rnn, int T, int B)
 {
     if (T < 1 || B < 1 || T > INT_MAX / B)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "rnn: T %d, B %d: each must be at least 1", T, B);
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "rnn: T %d, B %d: each must be at least 1, and their product an int", T,
+                          B);
     if (T == rnn->T && B == rnn->B)
         return LYRNN_OK;
     rnn->backend->memory_free(rnn->backend, rnn->memory);

@@ -31,6 +31,7 @@ typedef struct {
     lyrnn_generator generator;
     float *params; /* (parameters.count) host copy for checkpoints */
     lyrnn_run_dir run;
+    bool has_saved; /* a checkpoint in run */
     lyrnn_progress progress;
 } job;
 
@@ -167,6 +168,22 @@ static void log_plan(const job *job)
             (double)memory.activations_bytes / mib, (double)memory.corpus_bytes / mib);
 }
 
+/* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the total,
+ * before the parts that do fit take time to fill. */
+static lyrnn_status check_memory(const job *job)
+{
+    lyrnn_backend *backend = job->backend;
+    size_t bytes = lyrnn_training_memory_of(&job->config, &job->batches).total_bytes;
+    void *memory;
+    if (backend->memory_alloc(backend, bytes, &memory) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "%s for this training in all; lower --hidden-size, --batch-size or "
+                          "--num-steps",
+                          lyrnn_error_text());
+    backend->memory_free(backend, memory);
+    return LYRNN_OK;
+}
+
 static lyrnn_status prepare_model(job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -193,10 +210,9 @@ static lyrnn_status diverged(const job *job, const char *what, int64_t step, int
     const char *advice = job->options->optimiser.clip_norm > 0.0f
                              ? "lower --lr or --clip-norm"
                              : "lower --lr, or clip gradients with --clip-norm 0.01";
-    return lyrnn_fail(LYRNN_ERR_DIVERGED,
-                      "training: %s at step %lld, in epoch %d; %s, or start from the last "
-                      "checkpoint with --init",
-                      what, (long long)step, epoch, advice);
+    return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s", what,
+                      (long long)step, epoch, advice,
+                      job->has_saved ? ", or go on from the last checkpoint with --init" : "");
 }
 
 static lyrnn_status save(job *job, int epoch)
@@ -207,7 +223,9 @@ static lyrnn_status save(job *job, int epoch)
         if (!isfinite(job->params[i]))
             return diverged(job, "a weight became NaN or infinite",
                             lyrnn_trainer_counters(&job->trainer).step, epoch);
-    return lyrnn_run_dir_save(&job->run, epoch, &job->config, &job->vocab, job->params);
+    LYRNN_TRY(lyrnn_run_dir_save(&job->run, epoch, &job->config, &job->vocab, job->params));
+    job->has_saved = true;
+    return LYRNN_OK;
 }
 
 static void write_sample(job *job, lyrnn_prompt *prompt)
@@ -266,10 +284,10 @@ static lyrnn_status train_epoch(job *job, int epoch)
         .chars_per_second = (double)counters.loss_count / seconds,
         .seconds = seconds,
     };
-    LYRNN_TRY(report(job, &metrics));
+    /* The model first: that nobody can read the report any more must not lose it. */
     if (epoch % job->options->checkpoint_every == 0 || epoch == job->options->num_epochs)
-        return save(job, epoch);
-    return LYRNN_OK;
+        LYRNN_TRY(save(job, epoch));
+    return report(job, &metrics);
 }
 
 static lyrnn_status run_job(job *job)
@@ -279,6 +297,7 @@ static lyrnn_status run_job(job *job)
     if (options->out_path != NULL)
         LYRNN_TRY(lyrnn_run_dir_check(options->out_path, options->overwrite));
     log_plan(job);
+    LYRNN_TRY(check_memory(job));
     LYRNN_TRY(prepare_model(job));
     LYRNN_TRY(lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite,
                                    options->config_json));

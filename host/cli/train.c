@@ -126,6 +126,7 @@ static lyrnn_status print_config(const train_fields *fields, const lyrnn_backend
     json_t *config = json_pack("{s:s, s:s, s:o}", "version", LYRNN_VERSION, "backend",
                                backend->name, "corpus", corpus);
     json_t *options = options_to_json(&table, fields);
+    json_object_set_new(options, "threads", json_integer(backend->num_threads));
     *text = NULL;
     if (json_object_update(config, options) == 0)
         *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

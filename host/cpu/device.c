@@ -79,7 +79,6 @@ static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
 
 static void describe(lyrnn_backend *self, char *text, size_t size)
 {
-    (void)self;
     char model[96] = "unknown processor";
     FILE *file = fopen("/proc/cpuinfo", "r");
     char line[256];
@@ -88,9 +87,11 @@ static void describe(lyrnn_backend *self, char *text, size_t size)
             break;
     if (file != NULL)
         fclose(file);
-    int threads = omp_get_max_threads();
-    snprintf(text, size, "%s, %d thread%s, OpenBLAS for %s", model, threads,
-             threads == 1 ? "" : "s", openblas_get_corename());
+    const char *flavour = openblas_get_parallel() == OPENBLAS_OPENMP
+                              ? ""
+                              : ", not its OpenMP flavour: libopenblas-openmp-dev is faster";
+    snprintf(text, size, "%s, %d thread%s, OpenBLAS for %s%s", model, self->num_threads,
+             self->num_threads == 1 ? "" : "s", openblas_get_corename(), flavour);
 }
 
 static void close_device(lyrnn_backend *self)
@@ -100,12 +101,17 @@ static void close_device(lyrnn_backend *self)
 
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
 {
-    /* OpenMP's own default is OMP_NUM_THREADS, or one per core. */
+    /* OpenMP's own default is OMP_NUM_THREADS, or one per core. OpenBLAS waits for ever for threads that
+     * OpenMP does not grant: so the number is made one that it must. */
     int threads = num_threads > 0 ? num_threads : omp_get_max_threads();
+    if (threads > omp_get_thread_limit())
+        threads = omp_get_thread_limit();
+    omp_set_dynamic(0);
     omp_set_num_threads(threads);
     openblas_set_num_threads(threads);
     *backend = (lyrnn_backend){
         .name = "cpu",
+        .num_threads = threads,
 #define LYRNN_MEMBER(name) .name = lyrnn_cpu_##name,
         LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER

@@ -200,6 +200,7 @@ typedef struct lyrnn_backend lyrnn_backend;
 struct lyrnn_backend {
     const char *name; /* "cpu", "cuda" */
     void *state;      /* the backend's own: stream, library handles; NULL where it needs none */
+    int num_threads;  /* of the CPU backend; CUDA: 0 */
     char why_not_cuda[256]; /* where "auto" came down to the CPU: the reason, else "" */
 #define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)

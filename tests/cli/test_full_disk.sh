@@ -21,6 +21,7 @@ for arguments in "generate run --prefix 分开" "--help" "train --help" "--versi
 done
 to_full "${train[@]}" --out unheard
 expect_error 1 'standard output: '
+[[ -s unheard/latest/model.safetensors ]] || fail "the model that was learnt must be saved all the same"
 
 # A reader that leaves is a failed write too, not a signal in the midst of a save.
 command='lyrnn generate | true'

@@ -75,3 +75,17 @@ grep -q '"hidden_size": 24' run/config.json || fail "the last --hidden-size must
 # The machine's setting counts where --threads is not given.
 OMP_NUM_THREADS=1 succeeds info
 grep -q '^device *cpu: .*, 1 thread,' "$out" || fail "OMP_NUM_THREADS must be heeded"
+
+# OpenMP may grant fewer threads than are asked for; nothing must wait for the others.
+write_corpus
+for setting in OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true; do
+    timeout 60 env "$setting" "$lyrnn" train corpus.txt "${tiny[@]}" --hidden-size 64 --threads 4 \
+        --num-epochs 1 --out "$setting" >"$out" 2>"$err" || fail "$setting must not hang or fail"
+done
+
+# More memory than there is (a training of this size takes 86 GB): refused by the total, at once.
+if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
+    run train corpus.txt "${tiny[@]}" --hidden-size 65536 --out huge
+    expect_error 1 'memory: [0-9]+ bytes asked, [0-9]+ available .*in all; lower --hidden-size'
+    [[ ! -e huge ]] || fail "a run that cannot start leaves nothing"
+fi
