@@ -58,8 +58,8 @@ static void check_loss(op_check *check, int M, int V, const int32_t *targets, co
 
 static void loss_and_gradient_equal_the_oracle_and_repeat(void **state)
 {
-    const int shapes[][2] = {{1, 1},   {1, 7},     {7, 1},       {33, 7},  {7, 33},
-                             {33, 33}, {35, 1027}, {1120, 1027}, {3, 6018}};
+    const int shapes[][2] = {{1, 1},   {1, 7},     {7, 1},       {33, 7},   {7, 33},
+                             {33, 33}, {35, 1027}, {1120, 1027}, {3, 6018}, {2, 100003}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         op_check *check = op_check_begin(state);
         int M = shapes[i][0], V = shapes[i][1];
