@@ -307,19 +307,26 @@ static void launch_clusters(lyrnn_backend *self, void (*kernel)(Args), const res
     LYRNN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, args));
 }
 
+/* Plans and launches the kernel that holds as many weights as the plan wants; kernels[i] holds 4 << i. */
+template <typename Args>
+static bool run_resident(lyrnn_backend *self, void (*const kernels[])(Args), int B, int H,
+                         Args args)
+{
+    if (!choose(lyrnn_cuda_state_of(self), B, H, &args.plan))
+        return false;
+    int kernel = 0;
+    while (4 << kernel < args.plan.weights)
+        kernel++;
+    launch_clusters(self, kernels[kernel], args.plan, B, args);
+    return true;
+}
+
 bool lyrnn_cuda_resident_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
     static void (*const kernels[])(resident_forward_args) = {
         resident_forward_kernel<4>,  resident_forward_kernel<8>,  resident_forward_kernel<16>,
         resident_forward_kernel<32>, resident_forward_kernel<64>, resident_forward_kernel<128>};
-    resident_forward_args with_plan = {*args, {}};
-    if (!choose(lyrnn_cuda_state_of(self), args->B, args->H, &with_plan.plan))
-        return false;
-    int kernel = 0;
-    while (4 << kernel < with_plan.plan.weights)
-        kernel++;
-    launch_clusters(self, kernels[kernel], with_plan.plan, args->B, with_plan);
-    return true;
+    return run_resident(self, kernels, args->B, args->H, resident_forward_args{*args, {}});
 }
 
 bool lyrnn_cuda_resident_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
@@ -327,12 +334,5 @@ bool lyrnn_cuda_resident_backward(lyrnn_backend *self, const lyrnn_recurrence_ba
     static void (*const kernels[])(resident_backward_args) = {
         resident_backward_kernel<4>,  resident_backward_kernel<8>,  resident_backward_kernel<16>,
         resident_backward_kernel<32>, resident_backward_kernel<64>, resident_backward_kernel<128>};
-    resident_backward_args with_plan = {*args, {}};
-    if (!choose(lyrnn_cuda_state_of(self), args->B, args->H, &with_plan.plan))
-        return false;
-    int kernel = 0;
-    while (4 << kernel < with_plan.plan.weights)
-        kernel++;
-    launch_clusters(self, kernels[kernel], with_plan.plan, args->B, with_plan);
-    return true;
+    return run_resident(self, kernels, args->B, args->H, resident_backward_args{*args, {}});
 }

@@ -5,15 +5,15 @@
 #include <string.h>
 
 #include "lyrnn/bench.h"
+#include "machine.h"
 #include "options.h"
 
 enum { FORMAT_TABLE, FORMAT_JSON };
 
 typedef struct {
     lyrnn_bench_config bench;
-    const char *device;
-    lyrnn_precision precision;
-    int threads, format;
+    machine_options machine;
+    int format;
 } bench_fields;
 
 #define FIELD(member) .offset = offsetof(bench_fields, member)
@@ -37,13 +37,7 @@ static const option_spec specs[] = {
      FIELD(bench.num_repetitions), .fallback = "5", .min = "1", .max = "10000"},
     {OPTION_CHOICE, "format", "table|json", "how to print it", FIELD(format), .fallback = "table"},
 
-    {OPTION_HEADING, .help = "Machine:"},
-    {OPTION_TEXT, "device", "auto|cpu|cuda[:N]", "where to compute", FIELD(device),
-     .fallback = "auto"},
-    {OPTION_CHOICE, "precision", "fp32|tf32|bf16", "what GEMMs round operands to (CUDA)",
-     FIELD(precision), .fallback = "fp32"},
-    {OPTION_INT, "threads", "N", "CPU threads; 0: one per core", FIELD(threads), .fallback = "0",
-     .min = "0", .max = "1024"},
+    MACHINE_OPTIONS(bench_fields, machine),
 };
 #undef FIELD
 
@@ -95,7 +89,7 @@ static lyrnn_status bench(bench_fields *fields)
     lyrnn_bench_result result;
     char device[256];
     fields->bench.model.num_layers = 1;
-    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, fields->precision, &backend));
+    LYRNN_TRY(machine_open(&fields->machine, &backend));
     lyrnn_status status = lyrnn_bench_training(&fields->bench, &backend, &result);
     backend.describe(&backend, device, sizeof device);
     if (status == LYRNN_OK && fields->format == FORMAT_JSON)

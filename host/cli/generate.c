@@ -8,15 +8,14 @@
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/run_dir.h"
+#include "machine.h"
 #include "options.h"
 
 typedef struct {
     option_texts prefixes;
     int length;
     bool greedy;
-    const char *device;
-    lyrnn_precision precision;
-    int threads;
+    machine_options machine;
 } generate_fields;
 
 #define FIELD(member) .offset = offsetof(generate_fields, member)
@@ -29,13 +28,7 @@ static const option_spec specs[] = {
     {OPTION_FLAG, "greedy", NULL, "take the likeliest character each time (always, so far)",
      FIELD(greedy)},
 
-    {OPTION_HEADING, .help = "Machine:"},
-    {OPTION_TEXT, "device", "auto|cpu|cuda[:N]", "where to compute", FIELD(device),
-     .fallback = "auto"},
-    {OPTION_CHOICE, "precision", "fp32|tf32|bf16", "what GEMMs round operands to (CUDA)",
-     FIELD(precision), .fallback = "fp32"},
-    {OPTION_INT, "threads", "N", "CPU threads; 0: one per core", FIELD(threads), .fallback = "0",
-     .min = "0", .max = "1024"},
+    MACHINE_OPTIONS(generate_fields, machine),
 };
 #undef FIELD
 
@@ -82,7 +75,7 @@ static lyrnn_status run_model(const lyrnn_checkpoint *checkpoint, lyrnn_prompt *
 {
     lyrnn_backend backend;
     lyrnn_model model = {0};
-    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, fields->precision, &backend));
+    LYRNN_TRY(machine_open(&fields->machine, &backend));
     lyrnn_status status = lyrnn_model_init(&model, &checkpoint->config, &backend);
     if (status == LYRNN_OK) {
         lyrnn_model_upload(&model, checkpoint->params);

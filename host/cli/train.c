@@ -9,14 +9,13 @@
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/run_dir.h"
 #include "lyrnn/train.h"
+#include "machine.h"
 #include "options.h"
 
 typedef struct {
     lyrnn_train_options train;
     option_texts prefixes;
-    const char *device;
-    lyrnn_precision precision;
-    int threads;
+    machine_options machine;
 } train_fields;
 
 _Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "as --hidden-size says");
@@ -69,13 +68,7 @@ static const option_spec specs[] = {
     {OPTION_INT, "checkpoint-every", "N", "save the model every N epochs and at the end",
      FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000"},
 
-    {OPTION_HEADING, .help = "Machine:"},
-    {OPTION_TEXT, "device", "auto|cpu|cuda[:N]", "where to compute", FIELD(device),
-     .fallback = "auto"},
-    {OPTION_CHOICE, "precision", "fp32|tf32|bf16", "what GEMMs round operands to (CUDA)",
-     FIELD(precision), .fallback = "fp32"},
-    {OPTION_INT, "threads", "N", "CPU threads; 0: one per core", FIELD(threads), .fallback = "0",
-     .min = "0", .max = "1024"},
+    MACHINE_OPTIONS(train_fields, machine),
 };
 #undef FIELD
 
@@ -148,7 +141,7 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
         LYRNN_TRY(take_shape(fields, result));
 
     lyrnn_backend backend;
-    LYRNN_TRY(lyrnn_backend_open(fields->device, fields->threads, fields->precision, &backend));
+    LYRNN_TRY(machine_open(&fields->machine, &backend));
     char *config_json;
     lyrnn_status status = print_config(fields, &backend, &config_json);
     options->config_json = config_json;
