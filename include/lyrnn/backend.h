@@ -56,7 +56,7 @@ typedef struct {
     float *out;         /* out  (M,F) */
 } lyrnn_embedding_forward_args;
 
-/* dtable[v] = sum of dout[m] over the m with ids[m] = v, in ascending m;  dbias = sum of all dout. */
+/* dtable[v] = sum of dout[m] over the m with ids[m] = v, in a fixed order;  dbias = sum of all dout. */
 typedef struct {
     int M, V, F;
     const int32_t *ids; /* in   (M) */
@@ -119,7 +119,7 @@ typedef struct {
 
 /* losses[m] = log(sum_v exp(logits[m][v])) - logits[m][targets[m]], nats, stable for large logits;
  * then logits[m] become the gradient of the mean loss, (softmax - onehot) / M. The losses' sum (in
- * double, ascending m) and M are added to the counters, and bad_step is set when the sum is not finite. */
+ * double, in a fixed order) and M are added to the counters, and bad_step is set when the sum is not finite. */
 typedef struct {
     int M, V;
     const int32_t *targets;   /* in   (M) */
