@@ -3,6 +3,7 @@
  * LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
@@ -23,8 +24,10 @@ static void for_each_layer(void **state,
 {
     for (int i = 0; i < NUM_SHAPES * 8; i++) {
         const int *shape = shapes[i / 8];
-        /* The article's shape is large: its simplest and its most involved variant stand for all. */
-        if (i / 8 == NUM_SHAPES - 1 && i % 8 != 0 && i % 8 != 7)
+        /* In the simulator the article's shape takes seconds: its simplest and its most involved variant
+         * stand for all. */
+        bool simulated = getenv("LYRNN_SIM_SEED") != NULL;
+        if (simulated && i / 8 == NUM_SHAPES - 1 && i % 8 != 0 && i % 8 != 7)
             continue;
         bool relu = i & 1, reverse = i & 2, paired = i & 4;
         int H = shape[2];
