@@ -1,7 +1,9 @@
-/* A CUDA device: memory, the one stream, and a step that is captured into a graph and replayed.
+/* A CUDA device: memory, lanes (streams), and a step that is captured into a
+ * graph and replayed.
  *
- * The first run of a step is eager, so that libraries allocate what they need; the second is captured;
- * from then on a step is one graph launch. Freeing memory drops the graph, whose nodes hold addresses. */
+ * The first run of a step is eager, so that libraries allocate what they need;
+ * the second is captured; from then on a step is one graph launch. Freeing
+ * memory drops the graph, whose nodes hold addresses. */
 #include "cuda.cuh"
 
 #include <stdio.h>
@@ -15,13 +17,17 @@ void lyrnn_cuda_fault(const char *call, const char *reason, const char *file, in
     abort();
 }
 
-static void drop_graph(lyrnn_cuda_state *state)
+static void drop_step(lyrnn_cuda_step *step)
 {
-    if (state->step_graph != NULL)
-        LYRNN_CUDA_CHECK(cudaGraphExecDestroy(state->step_graph));
-    state->step_graph = NULL;
-    state->step_body = NULL;
-    state->step_runs = 0;
+    if (step->graph != NULL)
+        LYRNN_CUDA_CHECK(cudaGraphExecDestroy(step->graph));
+    *step = {};
+}
+
+static void drop_steps(lyrnn_cuda_state *state)
+{
+    for (lyrnn_cuda_step &step : state->steps)
+        drop_step(&step);
 }
 
 static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
@@ -47,7 +53,7 @@ static void memory_free(lyrnn_backend *self, void *memory)
     if (memory == NULL)
         return;
     LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
-    drop_graph(state);
+    drop_steps(state);
     LYRNN_CUDA_CHECK(cudaFree(memory));
 }
 
@@ -65,15 +71,39 @@ static void download(lyrnn_backend *self, void *host, const void *device, size_t
     LYRNN_CUDA_CHECK(cudaStreamSynchronize(stream));
 }
 
-static void copy(lyrnn_backend *self, void *to, const void *from, size_t bytes)
+static void copy_rows(lyrnn_backend *self, void *to, size_t to_stride, const void *from,
+                      size_t from_stride, size_t num_bytes, size_t num_rows)
 {
-    LYRNN_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice,
-                                     lyrnn_cuda_state_of(self)->stream));
+    cudaStream_t stream = lyrnn_cuda_state_of(self)->stream;
+    if (num_rows == 1 || (to_stride == num_bytes && from_stride == num_bytes))
+        LYRNN_CUDA_CHECK(
+            cudaMemcpyAsync(to, from, num_bytes * num_rows, cudaMemcpyDeviceToDevice, stream));
+    else
+        LYRNN_CUDA_CHECK(cudaMemcpy2DAsync(to, to_stride, from, from_stride, num_bytes, num_rows,
+                                           cudaMemcpyDeviceToDevice, stream));
 }
 
 static void zero(lyrnn_backend *self, void *memory, size_t bytes)
 {
     LYRNN_CUDA_CHECK(cudaMemsetAsync(memory, 0, bytes, lyrnn_cuda_state_of(self)->stream));
+}
+
+static void lane_use(lyrnn_backend *self, int lane)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    LYRNN_CHECK(lane >= 0 && lane < LYRNN_CUDA_LANES);
+    state->stream = state->lanes[lane].stream;
+    state->cublas = state->lanes[lane].cublas;
+}
+
+static void lane_wait(lyrnn_backend *self, int other)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    LYRNN_CHECK(other >= 0 && other < LYRNN_CUDA_LANES);
+    if (state->lanes[other].stream == state->stream)
+        return;
+    LYRNN_CUDA_CHECK(cudaEventRecord(state->lanes[other].queued, state->lanes[other].stream));
+    LYRNN_CUDA_CHECK(cudaStreamWaitEvent(state->stream, state->lanes[other].queued, 0));
 }
 
 static void synchronise(lyrnn_backend *self)
@@ -93,22 +123,33 @@ static cudaGraphExec_t record(lyrnn_cuda_state *state, void (*body)(void *), voi
     return executable;
 }
 
+/* The record of a step; a new one takes the place of the oldest. */
+static lyrnn_cuda_step *find_step(lyrnn_cuda_state *state, void (*body)(void *), void *context)
+{
+    for (lyrnn_cuda_step &step : state->steps)
+        if (step.body == body && step.context == context)
+            return &step;
+    lyrnn_cuda_step *oldest = &state->steps[state->next_step];
+    state->next_step = (state->next_step + 1) % LYRNN_CUDA_STEPS;
+    if (oldest->graph != NULL)
+        LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
+    drop_step(oldest);
+    *oldest = {body, context, 0, NULL};
+    return oldest;
+}
+
 static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
-    if (body != state->step_body || context != state->step_context) {
-        drop_graph(state);
-        state->step_body = body;
-        state->step_context = context;
-    }
-    state->step_runs++;
-    if (state->step_runs == 1) {
+    lyrnn_cuda_step *step = find_step(state, body, context);
+    step->runs++;
+    if (step->runs == 1) {
         body(context);
         return;
     }
-    if (state->step_graph == NULL)
-        state->step_graph = record(state, body, context);
-    LYRNN_CUDA_CHECK(cudaGraphLaunch(state->step_graph, state->stream));
+    if (step->graph == NULL)
+        step->graph = record(state, body, context);
+    LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
 }
 
 static void describe(lyrnn_backend *self, char *text, size_t size)
@@ -127,26 +168,41 @@ static void close_device(lyrnn_backend *self)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
-    drop_graph(state);
-    LYRNN_CUBLAS_CHECK(cublasDestroy(state->cublas));
-    LYRNN_CUDA_CHECK(cudaFree(state->cublas_workspace));
+    drop_steps(state);
+    for (int lane = 0; lane < LYRNN_CUDA_LANES; lane++) {
+        LYRNN_CUBLAS_CHECK(cublasDestroy(state->lanes[lane].cublas));
+        LYRNN_CUDA_CHECK(cudaFree(state->lanes[lane].cublas_workspace));
+        LYRNN_CUDA_CHECK(cudaEventDestroy(state->lanes[lane].queued));
+        LYRNN_CUDA_CHECK(cudaStreamDestroy(state->lanes[lane].stream));
+    }
     LYRNN_CUDA_CHECK(cudaFree(state->norm_parts));
-    LYRNN_CUDA_CHECK(cudaStreamDestroy(state->stream));
     free(state);
+}
+
+static void open_lane(lyrnn_cuda_state *state, int lane)
+{
+    /* A workspace of our own keeps cuBLAS from allocating under capture, and its
+   * results repeatable; of the size that it asks for by itself. */
+    const size_t workspace_bytes = (size_t)(state->properties.major >= 9 ? 32 : 4) << 20;
+    auto *opened = &state->lanes[lane];
+    LYRNN_CUDA_CHECK(cudaStreamCreateWithFlags(&opened->stream, cudaStreamNonBlocking));
+    LYRNN_CUDA_CHECK(cudaEventCreateWithFlags(&opened->queued, cudaEventDisableTiming));
+    LYRNN_CUDA_CHECK(cudaMalloc(&opened->cublas_workspace, workspace_bytes));
+    LYRNN_CUBLAS_CHECK(cublasCreate(&opened->cublas));
+    LYRNN_CUBLAS_CHECK(cublasSetStream(opened->cublas, opened->stream));
+    LYRNN_CUBLAS_CHECK(
+        cublasSetWorkspace(opened->cublas, opened->cublas_workspace, workspace_bytes));
 }
 
 static void open_libraries(lyrnn_cuda_state *state)
 {
-    /* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable. */
-    const size_t workspace_bytes = (size_t)32 << 20;
     LYRNN_CUDA_CHECK(cudaGetDeviceProperties(&state->properties, state->device));
-    LYRNN_CUDA_CHECK(cudaStreamCreateWithFlags(&state->stream, cudaStreamNonBlocking));
-    LYRNN_CUDA_CHECK(cudaMalloc(&state->cublas_workspace, workspace_bytes));
     LYRNN_CUDA_CHECK(
         cudaMalloc((void **)&state->norm_parts, LYRNN_CUDA_NORM_PARTS * sizeof(double)));
-    LYRNN_CUBLAS_CHECK(cublasCreate(&state->cublas));
-    LYRNN_CUBLAS_CHECK(cublasSetStream(state->cublas, state->stream));
-    LYRNN_CUBLAS_CHECK(cublasSetWorkspace(state->cublas, state->cublas_workspace, workspace_bytes));
+    for (int lane = 0; lane < LYRNN_CUDA_LANES; lane++)
+        open_lane(state, lane);
+    state->stream = state->lanes[0].stream;
+    state->cublas = state->lanes[0].cublas;
 }
 
 static lyrnn_recurrence_path recurrence_path(void)
@@ -168,11 +224,12 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                           "cuda: there is no NVIDIA driver here; use --device cpu");
     if (error == cudaSuccess && driver / 1000 < CUDART_VERSION / 1000)
-        return lyrnn_fail(
-            LYRNN_ERR_UNSUPPORTED,
-            "cuda: the NVIDIA driver is for CUDA %d.%d and lyrnn was built with %d.%d; "
-            "update the driver",
-            driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                          "cuda: the NVIDIA driver is for CUDA %d.%d and lyrnn was "
+                          "built with %d.%d; "
+                          "update the driver",
+                          driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000,
+                          CUDART_VERSION % 1000 / 10);
     if (error == cudaSuccess)
         error = cudaGetDeviceCount(&num_devices);
     if (error != cudaSuccess || num_devices == 0)
@@ -192,6 +249,7 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     memset(backend, 0, sizeof *backend);
     backend->name = "cuda";
     backend->state = state;
+    backend->num_lanes = LYRNN_CUDA_LANES;
 #define LYRNN_MEMBER(name) backend->name = lyrnn_cuda_##name;
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
@@ -199,8 +257,10 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     backend->memory_free = memory_free;
     backend->upload = upload;
     backend->download = download;
-    backend->copy = copy;
+    backend->copy_rows = copy_rows;
     backend->zero = zero;
+    backend->lane_use = lane_use;
+    backend->lane_wait = lane_wait;
     backend->synchronise = synchronise;
     backend->run_step = run_step;
     backend->describe = describe;

@@ -31,14 +31,15 @@ void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, in
 }
 
 typedef struct {
-    const float *rows; /* (M,N) */
-    int M, N;
+    const float *rows; /* (M,N), stride floats apart */
+    int M, N, stride;
     float *sums; /* (N) */
 } column_sums_args;
 
 enum { SUM_COLUMNS = 32, SUM_LANES = 16 };
 
-/* A block sums SUM_COLUMNS columns; each of its SUM_LANES rows of threads takes every SUM_LANES-th row. */
+/* A block sums SUM_COLUMNS columns; each of its SUM_LANES rows of threads takes
+ * every SUM_LANES-th row. */
 __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(column_sums_args args)
 {
     LYRNN_DYNAMIC_SHARED(float, partial); /* (SUM_LANES,SUM_COLUMNS) */
@@ -47,7 +48,7 @@ __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(col
     float sum = 0.0f;
     if (j < (unsigned)args.N)
         for (int m = (int)lane; m < args.M; m += SUM_LANES)
-            sum += args.rows[(size_t)m * (size_t)args.N + j];
+            sum += args.rows[(size_t)m * (size_t)args.stride + j];
     partial[threadIdx.x] = sum;
     __syncthreads();
     if (lane != 0 || j >= (unsigned)args.N)
@@ -57,9 +58,10 @@ __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(col
     args.sums[j] = sum;
 }
 
-void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, float *sums)
+void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, int stride,
+                            float *sums)
 {
-    column_sums_args args = {rows, M, N, sums};
+    column_sums_args args = {rows, M, N, stride, sums};
     lyrnn_cuda_launch(self, column_sums_kernel, dim3(lyrnn_cuda_blocks((size_t)N, SUM_COLUMNS)),
                       SUM_COLUMNS * SUM_LANES, SUM_COLUMNS * SUM_LANES * sizeof(float), args);
 }

@@ -1,64 +1,69 @@
-/* The recurrence by the general path: for each time step one cuBLAS GEMM and one pointwise kernel.
- *     forward   h_t = phi(gates_x_t + h_{t-1} W_hh^T + b_hh)
- *     backward  dgates_t = (doutput_t + dh_t) phi'(h_t),  dh_{t-1} = dgates_t W_hh
- * and dW_hh as one GEMM over all T*B rows at the end. recurrence_resident.cu holds the path that keeps
- * W_hh on chip; which of them runs is decided here. */
+/* The recurrence by the general path: for each time step one cuBLAS GEMM for h'
+ * = h W_hh^T and one kernel for the cell; on the way back the cell, then
+ * dh_{t-1} += dh' W_hh. The weights' gradient is GEMMs over all T*B rows.
+ * recurrence_resident.cu holds the path that keeps W_hh on chip; which of them
+ * runs is decided here. */
 #include "cuda.cuh"
 
-#include <math.h>
-
+#include "cell_math.cuh"
 #include "recurrence_resident.cuh"
+
+enum { CELL_THREADS = 256 };
+
+static int num_gates(lyrnn_cell cell)
+{
+    return cell == LYRNN_LSTM ? 4 : cell == LYRNN_GRU ? 3 : 1;
+}
 
 /* Where time step t reads and writes its state: slots of h, (T+1,B,H). */
 static int slot_before(bool reverse, int t)
 {
     return reverse ? t + 1 : t;
 }
-static int slot_after(bool reverse, int t)
-{
-    return reverse ? t : t + 1;
-}
 
-/* One time step's slices. */
 typedef struct {
-    int B, H, h_stride;
-    lyrnn_cell cell;
-    const float *gates_x; /* (B,H) */
-    const float *b_hh;    /* (H) */
-    float *h;             /* (B,H), rows h_stride apart: h W_hh^T in, the new state out */
-} activate_args;
+    lyrnn_recurrence_forward_args recurrence;
+    int t;
+} forward_step;
 
-__global__ void activate_kernel(activate_args args)
+/* The cell for all units of step t, with h W_hh^T (B,G*H) in scratch. */
+template <int G> __global__ void cell_forward_kernel(forward_step step)
 {
+    const lyrnn_recurrence_forward_args &args = step.recurrence;
     unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= (unsigned)args.B * (unsigned)args.H)
         return;
-    unsigned b = i / (unsigned)args.H, j = i % (unsigned)args.H;
-    float *h = args.h + (size_t)b * (size_t)args.h_stride + j;
-    *h = lyrnn_cuda_activate(args.cell, *h + args.gates_x[i] + args.b_hh[j]);
+    int stream = (int)(i / (unsigned)args.H), j = (int)(i % (unsigned)args.H);
+    unit_place place = find_unit(G, step.t, args.B, args.H, args.h_stride, args.reverse, stream, j);
+    const float *product = args.scratch + (size_t)stream * (size_t)(G * args.H) + j;
+    unit_state<G> unit = {};
+    float prime[G];
+    for (int gate = 0; gate < G; gate++) {
+        unit.gates[gate] = args.gates[place.gates + (size_t)(gate * args.H)];
+        prime[gate] = product[gate * args.H] + args.b_hh[gate * args.H + j];
+    }
+    if (G == 4)
+        unit.c_before = args.c[place.before];
+    if (G == 3)
+        unit.h_before = args.h[place.before];
+    cell_forward(args.cell, prime, unit);
+    store_unit(args, place, unit);
 }
 
 static void forward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
-    enum { THREADS = 256 };
-    int B = args->B, H = args->H;
+    int B = args->B, H = args->H, G = num_gates(args->cell);
     size_t slot = (size_t)B * (size_t)args->h_stride;
+    void (*kernel)(forward_step) = G == 4   ? cell_forward_kernel<4>
+                                   : G == 3 ? cell_forward_kernel<3>
+                                            : cell_forward_kernel<1>;
+    dim3 grid(lyrnn_cuda_blocks((size_t)B * (size_t)H, CELL_THREADS));
     for (int i = 0; i < args->T; i++) {
         int t = args->reverse ? args->T - 1 - i : i;
-        float *before = args->h + (size_t)slot_before(args->reverse, t) * slot;
-        float *after = args->h + (size_t)slot_after(args->reverse, t) * slot;
-        lyrnn_cuda_gemm(self, false, true, B, H, H, before, args->h_stride, args->w_hh, H, 0.0f,
-                        after, args->h_stride);
-        activate_args step = {B,
-                              H,
-                              args->h_stride,
-                              args->cell,
-                              args->gates_x + (size_t)t * (size_t)B * (size_t)H,
-                              args->b_hh,
-                              after};
-        lyrnn_cuda_launch(self, activate_kernel,
-                          dim3(lyrnn_cuda_blocks((size_t)B * (size_t)H, THREADS)), THREADS, 0,
-                          step);
+        const float *before = args->h + (size_t)slot_before(args->reverse, t) * slot;
+        lyrnn_cuda_gemm(self, false, true, B, G * H, H, before, args->h_stride, args->w_hh, H, 0.0f,
+                        args->scratch, G * H);
+        lyrnn_cuda_launch(self, kernel, grid, CELL_THREADS, 0, forward_step{*args, t});
     }
 }
 
@@ -70,44 +75,69 @@ extern "C" void lyrnn_cuda_recurrence_forward(lyrnn_backend *self,
 }
 
 typedef struct {
-    int B, H, h_stride;
-    lyrnn_cell cell;
-    const float *h;       /* (B,H)  the state after the step, rows h_stride apart */
-    const float *doutput; /* (B,H)  rows h_stride apart */
-    const float *dh;      /* (B,H) */
-    float *dgates;        /* (B,H) */
-} activate_backward_args;
+    lyrnn_recurrence_backward_args recurrence;
+    int t;
+} backward_step;
 
-__global__ void activate_backward_kernel(activate_backward_args args)
+template <int G> __global__ void cell_backward_kernel(backward_step step)
 {
+    const lyrnn_recurrence_backward_args &args = step.recurrence;
     unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= (unsigned)args.B * (unsigned)args.H)
         return;
-    size_t at = (size_t)(i / (unsigned)args.H) * (size_t)args.h_stride + i % (unsigned)args.H;
-    args.dgates[i] =
-        lyrnn_cuda_activate_backward(args.cell, args.h[at], args.doutput[at] + args.dh[i]);
+    int stream = (int)(i / (unsigned)args.H), j = (int)(i % (unsigned)args.H);
+    unit_place place = find_unit(G, step.t, args.B, args.H, args.h_stride, args.reverse, stream, j);
+    size_t output =
+        ((size_t)step.t * (size_t)args.B + (size_t)stream) * (size_t)args.h_stride + (size_t)j;
+    unit_state<G> unit = load_unit<G>(args, place);
+    unit_losses<G> loss = {};
+    loss.dh = args.doutput[output] + args.dh[i];
+    if (G == 4)
+        loss.dc = args.dc[i];
+    cell_backward(args.cell, unit, loss);
+    store_losses(args, place, loss);
+    args.dh[i] = loss.dh;
+    if (G == 4)
+        args.dc[i] = loss.dc;
+}
+
+/* Where the losses by h' of the gates [first, first + num) are kept, rows
+ * stride floats apart: with those by the input projection, but for gru's n,
+ * which has them apart. */
+typedef struct {
+    int first, num;
+    const float *rows; /* (T,B,num) */
+    int stride;
+} gate_part;
+
+static int gate_parts(lyrnn_cell cell, int H, const float *gates, const float *saved,
+                      gate_part parts[2])
+{
+    int G = num_gates(cell);
+    int with_input = cell == LYRNN_GRU ? 2 * H : G * H;
+    parts[0] = gate_part{0, with_input, gates, G * H};
+    parts[1] = gate_part{2 * H, H, saved, H};
+    return cell == LYRNN_GRU ? 2 : 1;
 }
 
 static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
-    enum { THREADS = 256 };
-    int B = args->B, H = args->H;
-    size_t slot = (size_t)B * (size_t)args->h_stride;
+    int B = args->B, H = args->H, G = num_gates(args->cell);
+    void (*kernel)(backward_step) = G == 4   ? cell_backward_kernel<4>
+                                    : G == 3 ? cell_backward_kernel<3>
+                                             : cell_backward_kernel<1>;
+    dim3 grid(lyrnn_cuda_blocks((size_t)B * (size_t)H, CELL_THREADS));
+    gate_part parts[2];
+    int num_parts = gate_parts(args->cell, H, args->gates, args->saved, parts);
     for (int i = 0; i < args->T; i++) {
         int t = args->reverse ? i : args->T - 1 - i;
-        float *dgates = args->dgates_x + (size_t)t * (size_t)B * (size_t)H;
-        activate_backward_args step = {B,
-                                       H,
-                                       args->h_stride,
-                                       args->cell,
-                                       args->h + (size_t)slot_after(args->reverse, t) * slot,
-                                       args->doutput + (size_t)t * slot,
-                                       args->dh,
-                                       dgates};
-        lyrnn_cuda_launch(self, activate_backward_kernel,
-                          dim3(lyrnn_cuda_blocks((size_t)B * (size_t)H, THREADS)), THREADS, 0,
-                          step);
-        lyrnn_cuda_gemm(self, false, false, B, H, H, dgates, H, args->w_hh, H, 0.0f, args->dh, H);
+        lyrnn_cuda_launch(self, kernel, grid, CELL_THREADS, 0, backward_step{*args, t});
+        for (int part = 0; part < num_parts; part++) {
+            const gate_part &p = parts[part];
+            const float *rows = p.rows + (size_t)t * (size_t)B * (size_t)p.stride;
+            lyrnn_cuda_gemm(self, false, false, B, H, p.num, rows, p.stride,
+                            args->w_hh + (size_t)p.first * (size_t)H, H, 1.0f, args->dh, H);
+        }
     }
 }
 
@@ -116,10 +146,21 @@ extern "C" void lyrnn_cuda_recurrence_backward(lyrnn_backend *self,
 {
     if (!lyrnn_cuda_resident_backward(self, args))
         backward_by_steps(self, args);
+}
+
+extern "C" void
+lyrnn_cuda_recurrence_backward_weights(lyrnn_backend *self,
+                                       const lyrnn_recurrence_backward_weights_args *args)
+{
     int H = args->H, M = args->T * args->B;
     const float *h_before =
         args->h + (size_t)slot_before(args->reverse, 0) * (size_t)args->B * (size_t)args->h_stride;
-    lyrnn_cuda_gemm(self, true, false, H, H, M, args->dgates_x, H, h_before, args->h_stride, 0.0f,
-                    args->dw_hh, H);
-    lyrnn_cuda_column_sums(self, args->dgates_x, M, H, args->db_hh);
+    gate_part parts[2];
+    int num_parts = gate_parts(args->cell, H, args->dgates, args->dsaved, parts);
+    for (int part = 0; part < num_parts; part++) {
+        const gate_part &p = parts[part];
+        lyrnn_cuda_gemm(self, true, false, p.num, H, M, p.rows, p.stride, h_before, args->h_stride,
+                        0.0f, args->dw_hh + (size_t)p.first * (size_t)H, H);
+        lyrnn_cuda_column_sums(self, p.rows, M, p.num, p.stride, args->db_hh + p.first);
+    }
 }

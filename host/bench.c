@@ -52,7 +52,8 @@ static lyrnn_status run(const lyrnn_bench_config *config, lyrnn_model *model, co
     if (status != LYRNN_OK)
         return status;
     summarise(config, step_ms, result);
-    result->device_bytes = lyrnn_training_memory_of(&config->model, &batches).total_bytes;
+    result->device_bytes =
+        lyrnn_training_memory_of(&config->model, &batches, model->backend->num_lanes).total_bytes;
     return LYRNN_OK;
 }
 

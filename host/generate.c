@@ -90,9 +90,10 @@ void lyrnn_generate(lyrnn_generator *generator, lyrnn_prompt *prompt)
 
     backend->upload(backend, generator->tokens, prompt->ids,
                     prompt->prefix_length * sizeof(int32_t));
-    lyrnn_activations_reset_state(a, model);
+    lyrnn_activations_reset_state(a);
     for (size_t i = 0; i + 1 < total; i++) {
-        backend->copy(backend, a->inputs, generator->tokens + i, sizeof(int32_t));
+        backend->copy_rows(backend, a->inputs, sizeof(int32_t), generator->tokens + i,
+                           sizeof(int32_t), sizeof(int32_t), 1);
         lyrnn_model_forward(model, a);
         if (i + 1 >= prompt->prefix_length) {
             lyrnn_sample_token_args choice = {
@@ -103,7 +104,7 @@ void lyrnn_generate(lyrnn_generator *generator, lyrnn_prompt *prompt)
             };
             backend->sample_token(backend, &choice);
         }
-        lyrnn_activations_carry_state(a, model);
+        lyrnn_activations_carry_state(a);
     }
     backend->download(backend, prompt->ids, generator->tokens, total * sizeof(int32_t));
 }

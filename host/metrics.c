@@ -21,6 +21,12 @@ lyrnn_status lyrnn_metrics_to_json(const lyrnn_metrics *metrics, char **json_lin
     failed |=
         json_object_set_new(object, "chars_per_second", real_or_null(metrics->chars_per_second));
     failed |= json_object_set_new(object, "seconds", real_or_null(metrics->seconds));
+    if (metrics->is_validated) {
+        failed |= json_object_set_new(object, "val_loss",
+                                      real_or_null(metrics->validation_nats_per_char));
+        failed |= json_object_set_new(object, "val_perplexity",
+                                      real_or_null(metrics->validation_perplexity));
+    }
     *json_line = failed ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
     json_decref(object);
     if (*json_line == NULL)

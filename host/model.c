@@ -1,11 +1,12 @@
-/* The article's RNNModel as a sequence of device operations: forward is lookup, recurrence, output layer;
- * backward is the same three in the other order. */
+/* The article's RNNModel as a sequence of device operations: the recurrent stack and an output layer, and
+ * backward the same two in the other order. */
 #include "lyrnn/model.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "arena.h"
+#include "stack.h"
 
 lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config,
                               lyrnn_backend *backend)
@@ -49,37 +50,25 @@ void lyrnn_model_download(const lyrnn_model *model, float *flat)
                              model->parameters.count * sizeof(float));
 }
 
-/* Floats of one slot of h, (B,H). */
-static size_t state_count(const lyrnn_activations *a, const lyrnn_rnn_config *config)
+static void lay_out(lyrnn_activations *a, lyrnn_arena *arena, bool training)
 {
-    return (size_t)a->B * (size_t)config->hidden_size;
-}
-
-static void lay_out(lyrnn_activations *a, lyrnn_arena *arena, const lyrnn_rnn_config *config,
-                    bool training)
-{
-    size_t T = (size_t)a->T, M = T * (size_t)a->B, V = (size_t)config->input_size;
-    size_t H = (size_t)config->hidden_size;
-    size_t state = state_count(a, config);
+    size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)a->stack->config.input_size;
     a->inputs = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
-    a->gates_x = (float *)lyrnn_arena_take(arena, T * state, sizeof(float));
-    a->h = (float *)lyrnn_arena_take(arena, (T + 1) * state, sizeof(float));
-    a->logits = (float *)lyrnn_arena_take(arena, M * V, sizeof(float));
-    a->w_hh_scratch = (float *)lyrnn_arena_take(arena, H * H, sizeof(float));
-    if (!training)
-        return;
     a->targets = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
+    lyrnn_stack_lay_out(a->stack, arena, training);
+    a->logits = (float *)lyrnn_arena_take(arena, M * V, sizeof(float));
     a->losses = (float *)lyrnn_arena_take(arena, M, sizeof(float));
-    a->doutput = (float *)lyrnn_arena_take(arena, T * state, sizeof(float));
-    a->dh = (float *)lyrnn_arena_take(arena, state, sizeof(float));
-    a->scratch = (int32_t *)lyrnn_arena_take(arena, 2 * M + V + 1, sizeof(int32_t));
+    if (training)
+        a->scratch = (int32_t *)lyrnn_arena_take(arena, 2 * M + V + 1, sizeof(int32_t));
 }
 
-size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int T, int B, bool training)
+size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
+                               bool training)
 {
-    lyrnn_activations activations = {.T = T, .B = B};
+    lyrnn_stack stack = {.config = *config, .num_lanes = num_lanes, .T = T, .B = B};
+    lyrnn_activations activations = {.T = T, .B = B, .stack = &stack};
     lyrnn_arena arena = {NULL, 0};
-    lay_out(&activations, &arena, config, training);
+    lay_out(&activations, &arena, training);
     return arena.num_bytes;
 }
 
@@ -93,17 +82,26 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
                           "product at most %d",
                           B, T, INT_MAX / 4);
     lyrnn_backend *backend = model->backend;
-    size_t num_bytes = lyrnn_activations_bytes(&model->config, T, B, training);
-    void *memory;
-    if (backend->memory_alloc(backend, num_bytes, &memory) != LYRNN_OK)
+    lyrnn_stack *stack = (lyrnn_stack *)calloc(1, sizeof *stack);
+    if (stack == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for the activations");
+    *stack = (lyrnn_stack){.config = model->config,
+                           .backend = backend,
+                           .num_lanes = backend->num_lanes,
+                           .T = T,
+                           .B = B};
+    *activations = (lyrnn_activations){.T = T, .B = B, .backend = backend, .stack = stack};
+    size_t num_bytes = lyrnn_activations_bytes(&model->config, backend->num_lanes, T, B, training);
+    if (backend->memory_alloc(backend, num_bytes, &activations->memory) != LYRNN_OK) {
+        lyrnn_activations_free(activations);
         return lyrnn_fail(
             LYRNN_ERR_MEMORY,
             "%s for the activations; lower --batch-size, --num-steps or --hidden-size",
             lyrnn_error_text());
-    *activations = (lyrnn_activations){.T = T, .B = B, .backend = backend, .memory = memory};
-    lyrnn_arena arena = {(char *)memory, 0};
-    lay_out(activations, &arena, &model->config, training);
-    lyrnn_activations_reset_state(activations, model);
+    }
+    lyrnn_arena arena = {(char *)activations->memory, 0};
+    lay_out(activations, &arena, training);
+    lyrnn_activations_reset_state(activations);
     return LYRNN_OK;
 }
 
@@ -111,108 +109,96 @@ void lyrnn_activations_free(lyrnn_activations *activations)
 {
     if (activations->backend != NULL)
         activations->backend->memory_free(activations->backend, activations->memory);
+    free(activations->stack);
     memset(activations, 0, sizeof *activations);
 }
 
-static float *tensor(const lyrnn_model *model, float *flat, int index)
+/* The output layer's tensors are the table's last two. */
+static float *dense_weight(const lyrnn_model *model, float *flat)
 {
-    return flat + model->parameters.items[index].offset;
+    return flat + model->parameters.items[model->parameters.num - 2].offset;
+}
+
+static float *dense_bias(const lyrnn_model *model, float *flat)
+{
+    return flat + model->parameters.items[model->parameters.num - 1].offset;
+}
+
+static int num_features(const lyrnn_model *model)
+{
+    return lyrnn_num_directions(&model->config) * model->config.hidden_size;
 }
 
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
 {
     lyrnn_backend *backend = model->backend;
-    int M = a->T * a->B, V = model->config.input_size, H = model->config.hidden_size;
-    lyrnn_embedding_forward_args lookup = {
-        .M = M,
-        .V = V,
-        .F = H,
-        .ids = a->inputs,
-        .table = tensor(model, model->params, LYRNN_WEIGHT_IH),
-        .bias = tensor(model, model->params, LYRNN_BIAS_IH),
-        .out = a->gates_x,
-    };
-    lyrnn_recurrence_forward_args recurrence = {
-        .T = a->T,
-        .B = a->B,
-        .H = H,
-        .h_stride = H,
-        .cell = model->config.cell,
-        .gates_x = a->gates_x,
-        .w_hh = tensor(model, model->params, LYRNN_WEIGHT_HH),
-        .b_hh = tensor(model, model->params, LYRNN_BIAS_HH),
-        .h = a->h,
-        .scratch = a->w_hh_scratch,
-    };
     lyrnn_linear_forward_args dense = {
-        .M = M,
-        .in = H,
-        .out = V,
-        .x = a->h + state_count(a, &model->config),
-        .weight = tensor(model, model->params, LYRNN_DENSE_WEIGHT),
-        .bias = tensor(model, model->params, LYRNN_DENSE_BIAS),
+        .M = a->T * a->B,
+        .in = num_features(model),
+        .out = model->config.input_size,
+        .x = lyrnn_stack_output(a->stack),
+        .weight = dense_weight(model, model->params),
+        .bias = dense_bias(model, model->params),
         .y = a->logits,
     };
-    backend->embedding_forward(backend, &lookup);
-    backend->recurrence_forward(backend, &recurrence);
+    lyrnn_stack_forward(a->stack, &model->parameters, model->params,
+                        (lyrnn_stack_input){.ids = a->inputs}, &a->dropout);
     backend->linear_forward(backend, &dense);
 }
 
 void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float *grads)
 {
     lyrnn_backend *backend = model->backend;
-    int M = a->T * a->B, V = model->config.input_size, H = model->config.hidden_size;
-    size_t state = state_count(a, &model->config);
-    LYRNN_CHECK(a->doutput != NULL);
-    lyrnn_linear_backward_args dense = {
-        .M = M,
-        .in = H,
-        .out = V,
-        .x = a->h + state,
-        .weight = tensor(model, model->params, LYRNN_DENSE_WEIGHT),
+    lyrnn_stack *stack = a->stack;
+    LYRNN_CHECK(stack->doutput != NULL);
+    lyrnn_linear_backward_weights_args dense_weights = {
+        .M = a->T * a->B,
+        .in = num_features(model),
+        .out = model->config.input_size,
+        .x = lyrnn_stack_output(stack),
         .dy = a->logits,
-        .dx = a->doutput,
-        .dweight = tensor(model, grads, LYRNN_DENSE_WEIGHT),
-        .dbias = tensor(model, grads, LYRNN_DENSE_BIAS),
+        .dweight = dense_weight(model, grads),
+        .dbias = dense_bias(model, grads),
     };
-    lyrnn_recurrence_backward_args recurrence = {
-        .T = a->T,
-        .B = a->B,
-        .H = H,
-        .h_stride = H,
-        .cell = model->config.cell,
-        .w_hh = tensor(model, model->params, LYRNN_WEIGHT_HH),
-        .h = a->h,
-        .doutput = a->doutput,
-        .dh = a->dh,
-        .dgates_x = a->gates_x,
-        .dw_hh = tensor(model, grads, LYRNN_WEIGHT_HH),
-        .db_hh = tensor(model, grads, LYRNN_BIAS_HH),
+    lyrnn_linear_backward_args dense = {
+        .M = dense_weights.M,
+        .in = dense_weights.in,
+        .out = dense_weights.out,
+        .weight = dense_weight(model, model->params),
+        .dy = a->logits,
+        .dx = stack->doutput,
     };
-    lyrnn_embedding_backward_args lookup = {
-        .M = M,
-        .V = V,
-        .F = H,
-        .ids = a->inputs,
-        .dout = a->gates_x,
-        .dtable = tensor(model, grads, LYRNN_WEIGHT_IH),
-        .dbias = tensor(model, grads, LYRNN_BIAS_IH),
-        .scratch = a->scratch,
-    };
+    backend->lane_use(backend, lyrnn_weights_lane(backend));
+    backend->lane_wait(backend, 0);
+    backend->linear_backward_weights(backend, &dense_weights);
+    backend->lane_use(backend, 0);
     backend->linear_backward(backend, &dense);
     /* The loss does not see the state beyond the batch: its history is truncated here. */
-    backend->zero(backend, a->dh, state * sizeof(float));
-    backend->recurrence_backward(backend, &recurrence);
-    backend->embedding_backward(backend, &lookup);
+    size_t state_bytes = lyrnn_stack_state_count(stack) * sizeof(float);
+    backend->zero(backend, stack->dh, state_bytes);
+    if (stack->dc != NULL)
+        backend->zero(backend, stack->dc, state_bytes);
+    lyrnn_stack_backward(stack, &model->parameters, model->params,
+                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, grads, NULL,
+                         a->scratch);
 }
 
-void lyrnn_activations_carry_state(lyrnn_activations *a, const lyrnn_model *model)
+void lyrnn_activations_carry_state(lyrnn_activations *a)
 {
-    size_t state = state_count(a, &model->config);
-    a->backend->copy(a->backend, a->h, a->h + (size_t)a->T * state, state * sizeof(float));
+    lyrnn_stack_carry_state(a->stack);
 }
 
-void lyrnn_activations_reset_state(lyrnn_activations *a, const lyrnn_model *model)
+void lyrnn_activations_reset_state(lyrnn_activations *a)
 {
-    a->backend->zero(a->backend, a->h, state_count(a, &model->config) * sizeof(float));
+    lyrnn_stack_reset_state(a->stack);
+}
+
+void lyrnn_activations_set_state(lyrnn_activations *a, const float *h_0, const float *c_0)
+{
+    lyrnn_stack_set_state(a->stack, h_0, c_0);
+}
+
+void lyrnn_activations_get_state(const lyrnn_activations *a, float *h_n, float *c_n)
+{
+    lyrnn_stack_get_state(a->stack, h_n, c_n);
 }

@@ -11,40 +11,52 @@
 
 enum { OFFSET_ALIGNMENT = 64 };
 
-static const char *const cell_names[] = {
-    [LYRNN_RNN_TANH] = "rnn_tanh",
-    [LYRNN_RNN_RELU] = "rnn_relu",
+static const struct {
+    const char *name;
+    int num_gates;
+} cells[] = {
+    [LYRNN_RNN_TANH] = {"rnn_tanh", 1},
+    [LYRNN_RNN_RELU] = {"rnn_relu", 1},
+    [LYRNN_LSTM] = {"lstm", 4},
+    [LYRNN_GRU] = {"gru", 3},
 };
-enum { NUM_CELLS = sizeof cell_names / sizeof cell_names[0] };
+enum { NUM_CELLS = sizeof cells / sizeof cells[0] };
+
+#define CELL_NAMES "rnn_tanh, rnn_relu, lstm or gru"
 
 const char *lyrnn_cell_name(lyrnn_cell cell)
 {
     LYRNN_CHECK((size_t)cell < NUM_CELLS);
-    return cell_names[cell];
+    return cells[cell].name;
+}
+
+int lyrnn_num_gates(lyrnn_cell cell)
+{
+    LYRNN_CHECK((size_t)cell < NUM_CELLS);
+    return cells[cell].num_gates;
+}
+
+int lyrnn_num_directions(const lyrnn_rnn_config *config)
+{
+    return config->bidirectional ? 2 : 1;
 }
 
 lyrnn_status lyrnn_cell_parse(const char *name, lyrnn_cell *cell)
 {
     for (size_t i = 0; i < NUM_CELLS; i++) {
-        if (strcmp(name, cell_names[i]) == 0) {
+        if (strcmp(name, cells[i].name) == 0) {
             *cell = (lyrnn_cell)i;
             return LYRNN_OK;
         }
     }
-    if (strcmp(name, "lstm") == 0 || strcmp(name, "gru") == 0)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "--cell %s: this version has no such cell yet; use rnn_tanh or rnn_relu",
-                          name);
     /* Not repeated: it may come from a model file, and be any text. */
-    return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                      "--cell: there is no cell of that name; use rnn_tanh or rnn_relu");
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--cell: there is no cell of that name; use " CELL_NAMES);
 }
 
-static lyrnn_status check_ranges(const lyrnn_rnn_config *config)
+lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config)
 {
     if ((size_t)config->cell >= NUM_CELLS)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--cell: no cell has number %d; use rnn_tanh or rnn_relu",
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--cell: no cell has number %d; use " CELL_NAMES,
                           (int)config->cell);
     if (config->input_size < 1 || config->input_size > LYRNN_MAX_INPUT_SIZE)
         return lyrnn_fail(LYRNN_ERR_USAGE, "input size %d: out of range; it must be from 1 to %d",
@@ -52,28 +64,11 @@ static lyrnn_status check_ranges(const lyrnn_rnn_config *config)
     if (config->hidden_size < 1 || config->hidden_size > LYRNN_MAX_HIDDEN_SIZE)
         return lyrnn_fail(LYRNN_ERR_USAGE, "--hidden-size %d: out of range; use 1 to %d",
                           config->hidden_size, LYRNN_MAX_HIDDEN_SIZE);
-    if (config->num_layers < 1)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--num-layers %d: out of range; use 1",
-                          config->num_layers);
+    if (config->num_layers < 1 || config->num_layers > LYRNN_MAX_LAYERS)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--num-layers %d: out of range; use 1 to %d",
+                          config->num_layers, LYRNN_MAX_LAYERS);
     if (!(config->dropout >= 0 && config->dropout <= 1))
         return lyrnn_fail(LYRNN_ERR_USAGE, "--dropout %g: out of range; use 0 to 1",
-                          (double)config->dropout);
-    return LYRNN_OK;
-}
-
-lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config)
-{
-    LYRNN_TRY(check_ranges(config));
-    if (config->num_layers != 1)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "--num-layers %d: this version trains one layer; use --num-layers 1",
-                          config->num_layers);
-    if (config->bidirectional)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "--bidirectional: this version trains one direction; leave it out");
-    if (config->dropout > 0)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "--dropout %g: this version has no dropout; use --dropout 0",
                           (double)config->dropout);
     return LYRNN_OK;
 }
@@ -92,32 +87,65 @@ static void append(lyrnn_parameters *parameters, const char *prefix, const char 
     parameters->count = (end + OFFSET_ALIGNMENT - 1) / OFFSET_ALIGNMENT * OFFSET_ALIGNMENT;
 }
 
-/* The recurrent layer; returns the bound that all of the stack's weights are drawn within. */
-static float append_rnn(lyrnn_parameters *parameters, const char *prefix,
-                        const lyrnn_rnn_config *config)
+static void append_layer(lyrnn_parameters *parameters, const char *prefix,
+                         const lyrnn_rnn_config *config, int layer, int direction)
 {
-    int H = config->hidden_size;
+    int H = config->hidden_size, rows = lyrnn_num_gates(config->cell) * H;
+    int in = layer == 0 ? config->input_size : lyrnn_num_directions(config) * H;
     float bound = 1.0f / sqrtf((float)H);
+    const struct {
+        const char *name;
+        int cols;
+    } kinds[] = {
+        [LYRNN_WEIGHT_IH] = {"weight_ih", in},
+        [LYRNN_WEIGHT_HH] = {"weight_hh", H},
+        [LYRNN_BIAS_IH] = {"bias_ih", 0},
+        [LYRNN_BIAS_HH] = {"bias_hh", 0},
+    };
+    for (int kind = 0; kind < LYRNN_NUM_KINDS; kind++) {
+        char name[24];
+        snprintf(name, sizeof name, "%s_l%d%s", kinds[kind].name, layer,
+                 direction == 0 ? "" : "_reverse");
+        append(parameters, prefix, name, rows, kinds[kind].cols, bound);
+    }
+}
+
+static void append_stack(lyrnn_parameters *parameters, const char *prefix,
+                         const lyrnn_rnn_config *config)
+{
     memset(parameters, 0, sizeof *parameters);
-    append(parameters, prefix, "weight_ih_l0", H, config->input_size, bound);
-    append(parameters, prefix, "weight_hh_l0", H, H, bound);
-    append(parameters, prefix, "bias_ih_l0", H, 0, bound);
-    append(parameters, prefix, "bias_hh_l0", H, 0, bound);
-    return bound;
+    for (int layer = 0; layer < config->num_layers; layer++)
+        for (int direction = 0; direction < lyrnn_num_directions(config); direction++)
+            append_layer(parameters, prefix, config, layer, direction);
 }
 
 void lyrnn_parameters_of_rnn(lyrnn_parameters *parameters, const lyrnn_rnn_config *config)
 {
-    append_rnn(parameters, "", config);
+    append_stack(parameters, "", config);
+}
+
+static int index_of(const lyrnn_rnn_config *config, int layer, int direction,
+                    lyrnn_parameter_kind kind)
+{
+    return (layer * lyrnn_num_directions(config) + direction) * LYRNN_NUM_KINDS + (int)kind;
 }
 
 void lyrnn_parameters_of_model(lyrnn_parameters *parameters, const lyrnn_rnn_config *config)
 {
-    int V = config->input_size, H = config->hidden_size;
-    float bound = append_rnn(parameters, "rnn.", config);
-    parameters->items[LYRNN_WEIGHT_IH].transposed = true;
-    append(parameters, "dense.", "weight", V, H, bound);
+    int V = config->input_size, features = lyrnn_num_directions(config) * config->hidden_size;
+    float bound = 1.0f / sqrtf((float)features);
+    append_stack(parameters, "rnn.", config);
+    for (int direction = 0; direction < lyrnn_num_directions(config); direction++)
+        parameters->items[index_of(config, 0, direction, LYRNN_WEIGHT_IH)].transposed = true;
+    append(parameters, "dense.", "weight", V, features, bound);
     append(parameters, "dense.", "bias", V, 0, bound);
+}
+
+const lyrnn_parameter *lyrnn_parameters_of_layer(const lyrnn_parameters *parameters,
+                                                 const lyrnn_rnn_config *config, int layer,
+                                                 int direction, lyrnn_parameter_kind kind)
+{
+    return &parameters->items[index_of(config, layer, direction, kind)];
 }
 
 size_t lyrnn_parameter_count(const lyrnn_parameter *parameter)

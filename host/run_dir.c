@@ -145,8 +145,8 @@ static void remove_checkpoints(int run_fd)
  * directory as a run. */
 static void remove_run(int run_fd)
 {
-    static const char *const names[] = {"latest", "best", "metrics.jsonl", ".config.json",
-                                        ".latest"};
+    static const char *const names[] = {"latest",       "best",    "metrics.jsonl",
+                                        ".config.json", ".latest", ".best"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlinkat(run_fd, names[i], 0);
     remove_checkpoints(run_fd);
@@ -365,31 +365,61 @@ static lyrnn_status save_checkpoint(const char *run_path, const char *name,
     return status;
 }
 
-static lyrnn_status point_latest(const char *run_path, const char *name)
+/* Makes run/link ("latest", "best") name a checkpoint, at once. */
+static lyrnn_status point(const char *run_path, const char *link, const char *name)
 {
-    path_text target, temporary, latest;
+    path_text target, temporary, path;
     LYRNN_TRY(format_path(target, "checkpoints/%s", name));
-    LYRNN_TRY(format_path(temporary, "%s/.latest", run_path));
-    LYRNN_TRY(format_path(latest, "%s/latest", run_path));
+    LYRNN_TRY(format_path(temporary, "%s/.%s", run_path, link));
+    LYRNN_TRY(format_path(path, "%s/%s", run_path, link));
     unlink(temporary);
     if (symlink(target, temporary) != 0)
         return cannot("make the link", temporary);
-    if (rename(temporary, latest) != 0) {
-        lyrnn_status status = cannot("replace", latest);
+    if (rename(temporary, path) != 0) {
+        lyrnn_status status = cannot("replace", path);
         unlink(temporary);
         return status;
     }
     return sync_directory(run_path);
 }
 
+/* "epoch-000050" */
+typedef char checkpoint_name[32];
+
+static void name_checkpoint(int epoch, checkpoint_name name)
+{
+    LYRNN_CHECK(epoch >= 0);
+    snprintf(name, sizeof(checkpoint_name), "epoch-%06d", epoch);
+}
+
 lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, int epoch, const lyrnn_rnn_config *config,
                                 const lyrnn_vocab *vocab, const float *params)
 {
-    char name[32];
-    LYRNN_CHECK(epoch >= 0);
-    snprintf(name, sizeof name, "epoch-%06d", epoch);
+    checkpoint_name name;
+    name_checkpoint(epoch, name);
     LYRNN_TRY(save_checkpoint(run->path, name, config, vocab, params));
-    return point_latest(run->path, name);
+    return point(run->path, "latest", name);
+}
+
+lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch)
+{
+    checkpoint_name name;
+    name_checkpoint(epoch, name);
+    return point(run->path, "best", name);
+}
+
+void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch)
+{
+    path_text path;
+    checkpoint_name name;
+    name_checkpoint(epoch, name);
+    if (format_path(path, "%s/checkpoints", run->path) != LYRNN_OK)
+        return;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        remove_checkpoint(fd, name);
+        close(fd);
+    }
 }
 
 void lyrnn_run_dir_close(lyrnn_run_dir *run)

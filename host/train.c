@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lyrnn/checkpoint.h"
+#include "lyrnn/evaluate.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/metrics.h"
 #include "lyrnn/run_dir.h"
@@ -25,13 +26,17 @@ typedef struct {
     lyrnn_prompt *prompts; /* (num_prompts) */
     size_t num_prompts;
     lyrnn_rnn_config config;
+    size_t num_validation; /* characters at the corpus's end */
     lyrnn_batches batches;
     lyrnn_model model;
     lyrnn_trainer trainer;
+    lyrnn_evaluator evaluator; /* where num_validation > 0 */
     lyrnn_generator generator;
     float *params; /* (parameters.count) host copy for checkpoints */
     lyrnn_run_dir run;
-    bool has_saved; /* a checkpoint in run */
+    bool has_saved;   /* a checkpoint in run */
+    int best_epoch;   /* 0: none yet */
+    double best_nats; /* a character, in validation */
     lyrnn_progress progress;
 } job;
 
@@ -39,6 +44,7 @@ static void job_free(job *job)
 {
     lyrnn_run_dir_close(&job->run);
     lyrnn_generator_free(&job->generator);
+    lyrnn_evaluator_free(&job->evaluator);
     lyrnn_trainer_free(&job->trainer);
     lyrnn_model_free(&job->model);
     lyrnn_vocab_free(&job->vocab);
@@ -79,6 +85,7 @@ static lyrnn_status make_vocab(job *job)
     LYRNN_TRY(lyrnn_run_dir_find_model(options->init_path, path, sizeof path));
     LYRNN_TRY(lyrnn_checkpoint_read(&job->init, path));
     job->config = job->init.config;
+    job->config.dropout = options->model.dropout;
     return lyrnn_vocab_from_chars(&job->vocab, job->init.vocab.chars, (size_t)job->init.vocab.V);
 }
 
@@ -126,6 +133,26 @@ static lyrnn_status encode_prefixes(job *job)
     return LYRNN_OK;
 }
 
+/* The end of the corpus, not random pieces: lyrics repeat, and a piece's chorus would have been learnt. */
+static lyrnn_status split_corpus(job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    if (options->patience > 0 && !(options->val_fraction > 0.0f))
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--patience %d: watches the validation perplexity, and "
+                          "there is none; add --val-fraction 0.1",
+                          options->patience);
+    job->num_validation = (size_t)((double)job->corpus.N * (double)options->val_fraction);
+    size_t needed = (size_t)options->num_steps + 1;
+    if (options->val_fraction > 0.0f && job->num_validation < needed)
+        return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
+                          "--val-fraction %g: leaves %zu characters to validate on, which takes at "
+                          "least %zu (--num-steps + 1); raise it, lower --num-steps, or bring more "
+                          "text",
+                          (double)options->val_fraction, job->num_validation, needed);
+    return LYRNN_OK;
+}
+
 static lyrnn_status prepare_text(job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -133,8 +160,23 @@ static lyrnn_status prepare_text(job *job)
     LYRNN_TRY(make_vocab(job));
     LYRNN_TRY(encode_corpus(job));
     LYRNN_TRY(encode_prefixes(job));
-    return lyrnn_batches_init(&job->batches, job->corpus.N, options->batch_size, options->num_steps,
-                              options->sampling, options->seed);
+    LYRNN_TRY(split_corpus(job));
+    return lyrnn_batches_init(&job->batches, job->corpus.N - job->num_validation,
+                              options->batch_size, options->num_steps, options->sampling,
+                              options->seed);
+}
+
+/* Device memory of the whole job. */
+static size_t count_bytes(const job *job, lyrnn_training_memory *memory, size_t *validation)
+{
+    const lyrnn_train_options *options = job->options;
+    int num_lanes = job->backend->num_lanes;
+    *memory = lyrnn_training_memory_of(&job->config, &job->batches, num_lanes);
+    *validation = job->num_validation == 0
+                      ? 0
+                      : lyrnn_evaluator_bytes(&job->config, num_lanes, job->num_validation,
+                                              options->batch_size, options->num_steps);
+    return memory->total_bytes + *validation;
 }
 
 static void log_plan(const job *job)
@@ -143,7 +185,8 @@ static void log_plan(const job *job)
     const double mib = 1024.0 * 1024.0;
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, &job->config);
-    lyrnn_training_memory memory = lyrnn_training_memory_of(&job->config, &job->batches);
+    lyrnn_training_memory memory;
+    size_t validation_bytes, total_bytes = count_bytes(job, &memory, &validation_bytes);
     char device[256];
     job->backend->describe(job->backend, device, sizeof device);
     fprintf(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
@@ -151,21 +194,30 @@ static void log_plan(const job *job)
             : options->num_corpus_paths == 1 ? options->corpus_paths[0]
                                              : "several files",
             job->corpus.N, job->vocab.V);
-    fprintf(job->log, "model: %s, %d hidden units, %zu parameters%s%s\n",
-            lyrnn_cell_name(job->config.cell), job->config.hidden_size,
+    fprintf(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
+            lyrnn_cell_name(job->config.cell), job->config.num_layers,
+            job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
+            job->config.bidirectional ? " in both directions" : "",
             lyrnn_parameters_total(&parameters), options->init_path == NULL ? "" : " from ",
             options->init_path == NULL ? "" : options->init_path);
+    if (job->config.bidirectional)
+        fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
+    if (job->config.dropout > 0.0f && job->config.num_layers == 1)
+        fprintf(job->log, "warning: --dropout acts between layers, and there is one\n");
     fprintf(job->log, "batches: %zu an epoch of %d streams by %d steps\n", job->batches.K,
             job->batches.B, job->batches.T);
+    if (job->num_validation > 0)
+        fprintf(job->log, "validation: on the last %zu characters\n", job->num_validation);
     fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
         fprintf(job->log, "device: not CUDA: %s\n", job->backend->why_not_cuda);
     fprintf(job->log,
             "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
-            "corpus %.1f\n",
-            (double)memory.total_bytes / mib, (double)memory.parameters_bytes / mib,
+            "corpus %.1f, validation %.1f\n",
+            (double)total_bytes / mib, (double)memory.parameters_bytes / mib,
             (double)memory.gradients_bytes / mib, (double)memory.moments_bytes / mib,
-            (double)memory.activations_bytes / mib, (double)memory.corpus_bytes / mib);
+            (double)memory.activations_bytes / mib, (double)memory.corpus_bytes / mib,
+            (double)validation_bytes / mib);
 }
 
 /* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the total,
@@ -173,7 +225,8 @@ static void log_plan(const job *job)
 static lyrnn_status check_memory(const job *job)
 {
     lyrnn_backend *backend = job->backend;
-    size_t bytes = lyrnn_training_memory_of(&job->config, &job->batches).total_bytes;
+    lyrnn_training_memory parts;
+    size_t validation, bytes = count_bytes(job, &parts, &validation);
     void *memory;
     if (backend->memory_alloc(backend, bytes, &memory) != LYRNN_OK)
         return lyrnn_fail(LYRNN_ERR_MEMORY,
@@ -194,6 +247,10 @@ static lyrnn_status prepare_model(job *job)
         lyrnn_model_randomise(&job->model, options->seed);
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimiser));
+    if (job->num_validation > 0)
+        LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, job->ids + job->batches.N,
+                                       job->num_validation, options->batch_size,
+                                       options->num_steps));
     size_t longest = 1;
     for (size_t i = 0; i < job->num_prompts; i++)
         if (job->prompts[i].prefix_length > longest)
@@ -240,6 +297,23 @@ static void write_sample(job *job, lyrnn_prompt *prompt)
     fputc('\n', job->samples);
 }
 
+static bool has_lost_patience(const job *job, int epoch)
+{
+    int patience = job->options->patience;
+    return patience > 0 && epoch - job->best_epoch >= patience;
+}
+
+static bool is_last(const job *job, int epoch)
+{
+    return epoch == job->options->num_epochs || has_lost_patience(job, epoch);
+}
+
+/* Whether the epoch is one to save whatever the validation says. */
+static bool is_due(const job *job, int epoch)
+{
+    return epoch % job->options->checkpoint_every == 0 || is_last(job, epoch);
+}
+
 static lyrnn_status report(job *job, const lyrnn_metrics *metrics)
 {
     char *json_line;
@@ -249,16 +323,40 @@ static lyrnn_status report(job *job, const lyrnn_metrics *metrics)
     if (status != LYRNN_OK)
         return status;
     const lyrnn_train_options *options = job->options;
-    if (metrics->epoch % options->pred_period != 0 && metrics->epoch != options->num_epochs)
+    if (metrics->epoch % options->pred_period != 0 && !is_last(job, metrics->epoch))
         return LYRNN_OK;
     lyrnn_progress_clear(&job->progress);
-    fprintf(job->samples, "epoch %d, perplexity %f, time %.2f sec\n", metrics->epoch,
-            metrics->perplexity, metrics->seconds);
+    fprintf(job->samples, "epoch %d, perplexity %f, ", metrics->epoch, metrics->perplexity);
+    if (metrics->is_validated)
+        fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
+    fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
     for (size_t i = 0; i < job->num_prompts; i++)
         write_sample(job, &job->prompts[i]);
     if (fflush(job->samples) != 0)
         return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
                                         "or send them elsewhere");
+    return LYRNN_OK;
+}
+
+/* Saves the epoch if it is due or the best so far. The best before it goes, unless it was due itself: latest
+ * has moved on. */
+static lyrnn_status save_epoch(job *job, const lyrnn_metrics *metrics)
+{
+    int epoch = metrics->epoch, before = job->best_epoch;
+    bool is_best = metrics->is_validated &&
+                   (before == 0 || metrics->validation_nats_per_char < job->best_nats);
+    if (is_best) {
+        job->best_epoch = epoch;
+        job->best_nats = metrics->validation_nats_per_char;
+    }
+    if (!is_best && !is_due(job, epoch))
+        return LYRNN_OK;
+    LYRNN_TRY(save(job, epoch));
+    if (is_best) {
+        LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, epoch));
+        if (before != 0 && before % job->options->checkpoint_every != 0)
+            lyrnn_run_dir_remove(&job->run, before);
+    }
     return LYRNN_OK;
 }
 
@@ -284,9 +382,13 @@ static lyrnn_status train_epoch(job *job, int epoch)
         .chars_per_second = (double)counters.loss_count / seconds,
         .seconds = seconds,
     };
+    if (job->num_validation > 0) {
+        metrics.is_validated = true;
+        metrics.validation_nats_per_char = lyrnn_evaluate(&job->evaluator);
+        metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
+    }
     /* The model first: that nobody can read the report any more must not lose it. */
-    if (epoch % job->options->checkpoint_every == 0 || epoch == job->options->num_epochs)
-        LYRNN_TRY(save(job, epoch));
+    LYRNN_TRY(save_epoch(job, &metrics));
     return report(job, &metrics);
 }
 
@@ -307,8 +409,16 @@ static lyrnn_status run_job(job *job)
     lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
                         (int64_t)job->batches.K * options->num_epochs,
                         job->batches.B * job->batches.T);
-    for (int epoch = 1; epoch <= options->num_epochs; epoch++)
+    for (int epoch = 1; epoch <= options->num_epochs; epoch++) {
         LYRNN_TRY(train_epoch(job, epoch));
+        if (has_lost_patience(job, epoch))
+            break;
+    }
+    if (job->best_epoch != 0) {
+        lyrnn_progress_clear(&job->progress);
+        fprintf(job->log, "best: validation perplexity %f at epoch %d, in %s/best\n",
+                exp(job->best_nats), job->best_epoch, job->run.path);
+    }
     return LYRNN_OK;
 }
 

@@ -19,7 +19,7 @@ static void lay_out_data(lyrnn_trainer *trainer, lyrnn_arena *arena)
 }
 
 lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
-                                               const lyrnn_batches *batches)
+                                               const lyrnn_batches *batches, int num_lanes)
 {
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
@@ -31,7 +31,8 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
         .parameters_bytes = flat_bytes,
         .gradients_bytes = flat_bytes,
         .moments_bytes = 2 * flat_bytes,
-        .activations_bytes = lyrnn_activations_bytes(config, batches->T, batches->B, true),
+        .activations_bytes =
+            lyrnn_activations_bytes(config, num_lanes, batches->T, batches->B, true),
         .corpus_bytes = arena.num_bytes,
     };
     memory.total_bytes = 4 * flat_bytes + memory.activations_bytes + memory.corpus_bytes;
@@ -72,6 +73,7 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     arena = (lyrnn_arena){(char *)trainer->data, 0};
     lay_out_data(trainer, &arena);
     backend->zero(backend, trainer->counters, sizeof(lyrnn_counters));
+    trainer->activations.dropout = (lyrnn_dropout){batches->seed, trainer->counters};
     backend->upload(backend, trainer->learning_rate, &trainer->optimiser.learning_rate,
                     sizeof(float));
     backend->upload(backend, trainer->ids, ids, batches->N * sizeof(int32_t));
@@ -130,7 +132,7 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
     counters.loss_sum = 0.0;
     counters.loss_count = 0;
     backend->upload(backend, trainer->counters, &counters, sizeof counters);
-    lyrnn_activations_reset_state(&trainer->activations, trainer->model);
+    lyrnn_activations_reset_state(&trainer->activations);
     return LYRNN_OK;
 }
 
@@ -174,13 +176,13 @@ static void queue_step(void *context)
     };
     backend->batch_gather(backend, &gather);
     if (!carried)
-        lyrnn_activations_reset_state(a, model);
+        lyrnn_activations_reset_state(a);
     lyrnn_model_forward(model, a);
     backend->softmax_cross_entropy(backend, &loss);
     lyrnn_model_backward(model, a, trainer->grads);
     backend->clip_and_adam(backend, &update);
     if (carried)
-        lyrnn_activations_carry_state(a, model);
+        lyrnn_activations_carry_state(a);
 }
 
 void lyrnn_trainer_step(lyrnn_trainer *trainer)

@@ -15,15 +15,21 @@ void *test_memory(size_t count, size_t size)
     return memory;
 }
 
-void model_check_open(model_check *check, lyrnn_cell cell, int V, int H, int num_threads)
+void model_check_open_config(model_check *check, const lyrnn_rnn_config *config, int num_threads)
 {
     memset(check, 0, sizeof *check);
-    check->shape = (oracle_model){cell, V, H};
+    check->shape = (oracle_model){config->cell, config->input_size, config->hidden_size,
+                                  config->num_layers, config->bidirectional};
     check->count = (int)oracle_model_count(&check->shape);
     open_test_backend(&check->backend, num_threads);
-    lyrnn_rnn_config config = {
-        .cell = cell, .input_size = V, .hidden_size = H, .num_layers = 1, .bidirectional = false};
-    assert_int_equal(lyrnn_model_init(&check->model, &config, &check->backend), LYRNN_OK);
+    assert_int_equal(lyrnn_model_init(&check->model, config, &check->backend), LYRNN_OK);
+}
+
+void model_check_open(model_check *check, lyrnn_cell cell, int V, int H, int num_threads)
+{
+    const lyrnn_rnn_config config = {
+        .cell = cell, .input_size = V, .hidden_size = H, .num_layers = 1};
+    model_check_open_config(check, &config, num_threads);
 }
 
 void model_check_close(model_check *check)
@@ -75,13 +81,37 @@ static void download_doubles(lyrnn_backend *backend, const float *device, double
     free(floats);
 }
 
-static void upload_state(lyrnn_backend *backend, float *device, const double *values, int count)
+static float *narrow(const double *values, int count)
 {
+    if (values == NULL)
+        return NULL;
     float *floats = test_memory((size_t)count, sizeof *floats);
-    for (int i = 0; i < count && values != NULL; i++)
+    for (int i = 0; i < count; i++)
         floats[i] = (float)values[i];
-    backend->upload(backend, device, floats, (size_t)count * sizeof *floats);
-    free(floats);
+    return floats;
+}
+
+static void set_state(lyrnn_activations *a, const oracle_batch *batch, int count)
+{
+    float *h_0 = narrow(batch->h_0, count), *c_0 = narrow(batch->c_0, count);
+    lyrnn_activations_set_state(a, h_0, c_0);
+    free(h_0);
+    free(c_0);
+}
+
+static void get_state(const lyrnn_activations *a, const oracle_results *results, int count)
+{
+    float *h_n = test_memory((size_t)count, sizeof *h_n);
+    float *c_n = test_memory((size_t)count, sizeof *c_n);
+    lyrnn_activations_get_state(a, h_n, results->c_n == NULL ? NULL : c_n);
+    for (int i = 0; i < count; i++) {
+        if (results->h_n != NULL)
+            results->h_n[i] = (double)h_n[i];
+        if (results->c_n != NULL)
+            results->c_n[i] = (double)c_n[i];
+    }
+    free(h_n);
+    free(c_n);
 }
 
 /* The logits' gradient takes their place; returns the batch's mean loss. */
@@ -116,24 +146,26 @@ static void run_backward(model_check *check, lyrnn_activations *a, double *value
     backend->memory_free(backend, grads);
 }
 
-double model_check_run(model_check *check, const oracle_batch *batch, model_check_results results)
+double model_check_run(model_check *check, const oracle_batch *batch, const oracle_results *results,
+                       lyrnn_dropout dropout)
 {
     lyrnn_backend *backend = &check->backend;
-    int T = batch->T, B = batch->B, V = check->shape.V, H = check->shape.H;
+    int T = batch->T, B = batch->B, V = check->shape.V;
+    int num_state = oracle_state_count(&check->shape, B);
     size_t ids_bytes = (size_t)(T * B) * sizeof(int32_t);
     lyrnn_activations a;
     assert_int_equal(lyrnn_activations_init(&a, &check->model, T, B, true), LYRNN_OK);
+    a.dropout = dropout;
     backend->upload(backend, a.inputs, batch->inputs, ids_bytes);
     backend->upload(backend, a.targets, batch->targets, ids_bytes);
-    upload_state(backend, a.h, batch->h_0, B * H);
+    set_state(&a, batch, num_state);
     lyrnn_model_forward(&check->model, &a);
-    if (results.logits != NULL)
-        download_doubles(backend, a.logits, results.logits, T * B * V);
-    if (results.h_n != NULL)
-        download_doubles(backend, a.h + T * B * H, results.h_n, B * H);
+    if (results->logits != NULL)
+        download_doubles(backend, a.logits, results->logits, T * B * V);
+    get_state(&a, results, num_state);
     double loss = run_loss(backend, &a, V);
-    if (results.grads != NULL)
-        run_backward(check, &a, results.grads);
+    if (results->grads != NULL)
+        run_backward(check, &a, results->grads);
     lyrnn_activations_free(&a);
     return loss;
 }
@@ -187,7 +219,8 @@ void oracle_train_open(oracle_training *training, const oracle_model *shape, con
         .grads = test_memory(count, sizeof(double)),
         .m = test_memory(count, sizeof(double)),
         .v = test_memory(count, sizeof(double)),
-        .state = test_memory((size_t)(B * shape->H), sizeof(double)),
+        .h = test_memory((size_t)oracle_state_count(shape, B), sizeof(double)),
+        .c = test_memory((size_t)oracle_state_count(shape, B), sizeof(double)),
     };
     memcpy(training->params, params, count * sizeof(double));
 }
@@ -204,11 +237,15 @@ double oracle_train_step(oracle_training *training, double *norm)
             targets[t * B + b] = stream[t + 1];
         }
     }
-    if (training->batch == 0)
-        memset(training->state, 0, (size_t)(B * training->shape.H) * sizeof(double));
-    oracle_batch batch = {T, B, inputs, targets, training->state};
-    double loss = oracle_model_loss(&training->shape, training->params, &batch, training->state,
-                                    NULL, training->grads);
+    size_t state_bytes = (size_t)oracle_state_count(&training->shape, B) * sizeof(double);
+    if (training->batch == 0) {
+        memset(training->h, 0, state_bytes);
+        memset(training->c, 0, state_bytes);
+    }
+    memset(training->grads, 0, (size_t)training->count * sizeof(double));
+    oracle_batch batch = {T, B, inputs, targets, training->h, training->c, NULL};
+    const oracle_results results = {NULL, training->h, training->c, training->grads};
+    double loss = oracle_model_loss(&training->shape, training->params, &batch, &results);
     training->adam.step++;
     double grads_norm =
         oracle_clip_and_adam(&training->adam, (size_t)training->count, training->params,
@@ -227,5 +264,6 @@ void oracle_train_close(oracle_training *training)
     free(training->grads);
     free(training->m);
     free(training->v);
-    free(training->state);
+    free(training->h);
+    free(training->c);
 }

@@ -15,23 +15,19 @@ typedef struct {
     lyrnn_model model;
 } model_check;
 
-/* Opens LYRNN_TEST_DEVICE with a model whose parameters are zero. */
+/* Opens LYRNN_TEST_DEVICE with a model whose parameters are zero; of one layer and direction, or any. */
 void model_check_open(model_check *check, lyrnn_cell cell, int V, int H, int num_threads);
+void model_check_open_config(model_check *check, const lyrnn_rnn_config *config, int num_threads);
 void model_check_close(model_check *check);
 
 /* All parameters or gradients, between the oracle's flat array and the device's flat buffer. */
 void model_check_upload(model_check *check, const double *params);
 void model_check_download(model_check *check, const float *device, double *values);
 
-/* One batch through forward, loss and backward. All results are the caller's; each may be NULL. */
-typedef struct {
-    double *logits; /* (T,B,V) */
-    double *h_n;    /* (B,H) */
-    double *grads;  /* (count) */
-} model_check_results;
-
-/* Returns the mean loss. */
-double model_check_run(model_check *check, const oracle_batch *batch, model_check_results results);
+/* One batch through forward, loss and backward; results as the oracle's, each may be NULL. dropout as
+ * activations have it, counters NULL: none. Returns the mean loss. */
+double model_check_run(model_check *check, const oracle_batch *batch, const oracle_results *results,
+                       lyrnn_dropout dropout);
 
 /* Consecutive sampling over ids (N), one optimiser step at a time. */
 typedef struct {
@@ -54,7 +50,7 @@ typedef struct {
     const int32_t *ids;
     size_t columns; /* of each stream */
     oracle_adam adam;
-    double *params, *grads, *m, *v, *state;
+    double *params, *grads, *m, *v, *h, *c;
 } oracle_training;
 
 void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,

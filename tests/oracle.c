@@ -80,76 +80,162 @@ static int time_of_step(const oracle_recurrence *shape, int step)
     return shape->reverse ? shape->T - 1 - step : step;
 }
 
-static double activation(lyrnn_cell cell, double x)
+int oracle_num_gates(lyrnn_cell cell)
 {
-    if (cell == LYRNN_RNN_TANH)
-        return tanh(x);
-    return x > 0 ? x : 0;
+    return cell == LYRNN_LSTM ? 4 : cell == LYRNN_GRU ? 3 : 1;
 }
 
-/* The activation's derivative, by the value that it returned. */
-static double activation_slope(lyrnn_cell cell, double y)
+static double sigmoid(double x)
 {
-    if (cell == LYRNN_RNN_TANH)
-        return 1 - y * y;
-    return y > 0 ? 1 : 0;
+    return 1 / (1 + exp(-x));
+}
+
+/* h' = w_hh h + b_hh of gate g and unit j. */
+static double prime_of(const oracle_recurrence *shape, const double *w_hh, const double *b_hh,
+                       const double *before, int g, int j)
+{
+    int H = shape->H, row = g * H + j;
+    double sum = b_hh[row];
+    for (int k = 0; k < H; k++)
+        sum += w_hh[row * H + k] * before[k];
+    return sum;
+}
+
+/* One unit's gates after their activation; hn is gru's h' of n. */
+typedef struct {
+    double gate[4], hn;
+} unit_gates;
+
+static unit_gates gates_of(const oracle_recurrence *shape, const double *gates_x,
+                           const double *w_hh, const double *b_hh, const double *before, int j)
+{
+    int H = shape->H, G = oracle_num_gates(shape->cell);
+    double x[4], prime[4];
+    for (int g = 0; g < G; g++) {
+        x[g] = gates_x[g * H + j];
+        prime[g] = prime_of(shape, w_hh, b_hh, before, g, j);
+    }
+    unit_gates u = {{0}, 0};
+    switch (shape->cell) {
+    case LYRNN_RNN_TANH:
+        u.gate[0] = tanh(x[0] + prime[0]);
+        break;
+    case LYRNN_RNN_RELU:
+        u.gate[0] = x[0] + prime[0] > 0 ? x[0] + prime[0] : 0;
+        break;
+    case LYRNN_LSTM:
+        u.gate[0] = sigmoid(x[0] + prime[0]);
+        u.gate[1] = sigmoid(x[1] + prime[1]);
+        u.gate[2] = tanh(x[2] + prime[2]);
+        u.gate[3] = sigmoid(x[3] + prime[3]);
+        break;
+    case LYRNN_GRU:
+        u.hn = prime[2];
+        u.gate[0] = sigmoid(x[0] + prime[0]);
+        u.gate[1] = sigmoid(x[1] + prime[1]);
+        u.gate[2] = tanh(x[2] + u.gate[0] * u.hn);
+        break;
+    }
+    return u;
 }
 
 void oracle_recurrence_forward(const oracle_recurrence *shape, const double *gates_x,
-                               const double *w_hh, const double *b_hh, double *h)
+                               const double *w_hh, const double *b_hh, double *h, double *c)
 {
-    int H = shape->H;
+    int H = shape->H, GH = oracle_num_gates(shape->cell) * H;
     for (int step = 0; step < shape->T; step++) {
         int t = time_of_step(shape, step);
         for (int b = 0; b < shape->B; b++) {
-            const double *before = h + row_before(shape, t, b);
-            double *after = h + row_after(shape, t, b);
+            int before = row_before(shape, t, b), after = row_after(shape, t, b);
             for (int j = 0; j < H; j++) {
-                double sum = gates_x[(t * shape->B + b) * H + j] + b_hh[j];
-                for (int k = 0; k < H; k++)
-                    sum += w_hh[j * H + k] * before[k];
-                after[j] = activation(shape->cell, sum);
+                unit_gates u =
+                    gates_of(shape, gates_x + (t * shape->B + b) * GH, w_hh, b_hh, h + before, j);
+                if (shape->cell == LYRNN_LSTM) {
+                    c[after + j] = u.gate[1] * c[before + j] + u.gate[0] * u.gate[2];
+                    h[after + j] = u.gate[3] * tanh(c[after + j]);
+                } else if (shape->cell == LYRNN_GRU) {
+                    h[after + j] = (1 - u.gate[1]) * u.gate[2] + u.gate[1] * h[before + j];
+                } else {
+                    h[after + j] = u.gate[0];
+                }
             }
         }
     }
 }
 
-/* One step of one stream: dgates (H) from what reaches the step's output, then everything behind it. */
-static void recurrence_step_backward(const oracle_recurrence *shape, const double *w_hh,
-                                     const double *before, const double *after,
-                                     const double *doutput, double *dh, double *dgates,
-                                     double *dw_hh, double *db_hh)
+/* One unit at one step, the losses by its new state dh and dc. Writes the losses by the input projection and
+ * by h', both (G) H apart, and puts what reaches the state before by itself, not by h', into dh and dc. */
+static void unit_backward(lyrnn_cell cell, int H, const unit_gates *u, double h_before, double h,
+                          double c_before, double c, double *dh, double *dc, double *dx,
+                          double *dprime)
 {
-    int H = shape->H;
-    for (int j = 0; j < H; j++)
-        dgates[j] = (doutput[j] + dh[j]) * activation_slope(shape->cell, after[j]);
-    for (int k = 0; k < H; k++)
-        dh[k] = 0;
-    for (int j = 0; j < H; j++) {
-        db_hh[j] += dgates[j];
+    const double *gate = u->gate;
+    switch (cell) {
+    case LYRNN_RNN_TANH:
+        dx[0] = *dh * (1 - h * h);
+        break;
+    case LYRNN_RNN_RELU:
+        dx[0] = h > 0 ? *dh : 0;
+        break;
+    case LYRNN_LSTM:
+        *dc += *dh * gate[3] * (1 - tanh(c) * tanh(c));
+        dx[0] = *dc * gate[2] * gate[0] * (1 - gate[0]);
+        dx[H] = *dc * c_before * gate[1] * (1 - gate[1]);
+        dx[2 * H] = *dc * gate[0] * (1 - gate[2] * gate[2]);
+        dx[3 * H] = *dh * tanh(c) * gate[3] * (1 - gate[3]);
+        *dc *= gate[1];
+        break;
+    case LYRNN_GRU:
+        dx[2 * H] = *dh * (1 - gate[1]) * (1 - gate[2] * gate[2]);
+        dx[H] = *dh * (h_before - gate[2]) * gate[1] * (1 - gate[1]);
+        dx[0] = dx[2 * H] * u->hn * gate[0] * (1 - gate[0]);
+        break;
+    }
+    for (int g = 0; g < oracle_num_gates(cell); g++)
+        dprime[g * H] = dx[g * H];
+    if (cell == LYRNN_GRU)
+        dprime[2 * H] *= gate[0];
+    *dh = cell == LYRNN_GRU ? *dh * gate[1] : 0;
+}
+
+/* What the losses by h' (G*H) of one stream at one step do: to the weights, and to the state before. */
+static void prime_backward(int GH, int H, const double *w_hh, const double *before,
+                           const double *dprime, double *dh, double *dw_hh, double *db_hh)
+{
+    for (int row = 0; row < GH; row++) {
+        db_hh[row] += dprime[row];
         for (int k = 0; k < H; k++) {
-            dw_hh[j * H + k] += dgates[j] * before[k];
-            dh[k] += dgates[j] * w_hh[j * H + k];
+            dw_hh[row * H + k] += dprime[row] * before[k];
+            dh[k] += dprime[row] * w_hh[row * H + k];
         }
     }
 }
 
-void oracle_recurrence_backward(const oracle_recurrence *shape, const double *w_hh, const double *h,
-                                const double *doutput, double *dh, double *dgates_x, double *dw_hh,
-                                double *db_hh)
+void oracle_recurrence_backward(const oracle_recurrence *shape, const double *gates_x,
+                                const double *w_hh, const double *b_hh, const double *h,
+                                const double *c, const double *doutput,
+                                const oracle_recurrence_grads *d)
 {
-    int B = shape->B, H = shape->H;
-    for (int i = 0; i < H * H; i++)
-        dw_hh[i] = 0;
-    for (int j = 0; j < H; j++)
-        db_hh[j] = 0;
+    int B = shape->B, H = shape->H, GH = oracle_num_gates(shape->cell) * H;
+    double no_c = 0;
+    for (int i = 0; i < GH * H; i++)
+        d->dw_hh[i] = 0;
+    for (int j = 0; j < GH; j++)
+        d->db_hh[j] = 0;
     for (int step = shape->T - 1; step >= 0; step--) {
         int t = time_of_step(shape, step);
         for (int b = 0; b < B; b++) {
-            int row = t * B + b;
-            recurrence_step_backward(shape, w_hh, h + row_before(shape, t, b),
-                                     h + row_after(shape, t, b), doutput + row * shape->h_stride,
-                                     dh + b * H, dgates_x + row * H, dw_hh, db_hh);
+            int before = row_before(shape, t, b), after = row_after(shape, t, b), row = t * B + b;
+            double *dh = d->dh + b * H;
+            for (int j = 0; j < H; j++) {
+                unit_gates u = gates_of(shape, gates_x + row * GH, w_hh, b_hh, h + before, j);
+                dh[j] += doutput[row * shape->h_stride + j];
+                unit_backward(shape->cell, H, &u, h[before + j], h[after + j],
+                              c == NULL ? 0 : c[before + j], c == NULL ? 0 : c[after + j], &dh[j],
+                              d->dc == NULL ? &no_c : &d->dc[b * H + j], d->dgates_x + row * GH + j,
+                              d->dprime + row * GH + j);
+            }
+            prime_backward(GH, H, w_hh, h + before, d->dprime + row * GH, dh, d->dw_hh, d->db_hh);
         }
     }
 }

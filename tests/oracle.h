@@ -1,7 +1,7 @@
 /* What lyrnn computes, said a second time: every numeric operation and the article's whole model in
  * double precision and plain loops. Nothing here is shared with a backend, so that a mistake would have to
  * be made twice to go unseen. Shapes and letters are those of lyrnn/backend.h; all arrays are dense
- * but for h and doutput, whose rows stand h_stride apart. */
+ * but for h, c and doutput, whose rows stand h_stride apart. */
 #ifndef ORACLE_H
 #define ORACLE_H
 
@@ -33,14 +33,27 @@ typedef struct {
     bool reverse;
 } oracle_recurrence;
 
-/* h_t = phi(gates_x_t + w_hh h_{t-1} + b_hh); slot 0 of h (reverse: slot T) holds the first state. */
-void oracle_recurrence_forward(const oracle_recurrence *shape, const double *gates_x,
-                               const double *w_hh, const double *b_hh, double *h);
+/* G */
+int oracle_num_gates(lyrnn_cell cell);
 
-/* dh (B,H): the last state's gradient in, the first state's out. */
-void oracle_recurrence_backward(const oracle_recurrence *shape, const double *w_hh, const double *h,
-                                const double *doutput, double *dh, double *dgates_x, double *dw_hh,
-                                double *db_hh);
+/* The cells of torch.nn.RNN, LSTM and GRU. gates_x (T,B,G*H) is the input projection with its bias; slot 0 of
+ * h and c (reverse: slot T) holds the first state. c for lstm alone, else NULL. */
+void oracle_recurrence_forward(const oracle_recurrence *shape, const double *gates_x,
+                               const double *w_hh, const double *b_hh, double *h, double *c);
+
+typedef struct {
+    double *dh, *dc; /* (B,H)  the last state's gradient in, the first state's out; dc lstm alone */
+    double *dgates_x; /* (T,B,G*H) */
+    double *dprime;   /* (T,B,G*H)  by h w_hh^T + b_hh */
+    double *dw_hh;    /* (G*H,H) */
+    double *db_hh;    /* (G*H) */
+} oracle_recurrence_grads;
+
+/* From h and c as given; the gates are computed anew from them. */
+void oracle_recurrence_backward(const oracle_recurrence *shape, const double *gates_x,
+                                const double *w_hh, const double *b_hh, const double *h,
+                                const double *c, const double *doutput,
+                                const oracle_recurrence_grads *grads);
 
 /* losses[m] = -log softmax(logits[m])[targets[m]]; dlogits = (softmax - onehot) / M. Returns the mean
  * loss. */
@@ -56,40 +69,43 @@ typedef struct {
 double oracle_clip_and_adam(const oracle_adam *adam, size_t count, double *params,
                             const double *grads, double *m, double *v);
 
-/* The article's RNNModel. Its parameters are one flat array: PyTorch's tensors in PyTorch's layout, one
- * after the other in the order below. */
+/* The article's RNNModel over any nn.RNN, nn.LSTM or nn.GRU. Its parameters are one flat array: PyTorch's
+ * tensors in PyTorch's layout and order, one after the other: of each layer, of each direction weight_ih
+ * (G*H,in), weight_hh (G*H,H), bias_ih (G*H), bias_hh (G*H), then dense.weight (V,D*H), dense.bias (V). */
 typedef struct {
     lyrnn_cell cell;
-    int V, H;
+    int V, H, num_layers;
+    bool bidirectional;
 } oracle_model;
 
-typedef struct {
-    double *weight_ih;    /* (H,V) */
-    double *weight_hh;    /* (H,H) */
-    double *bias_ih;      /* (H) */
-    double *bias_hh;      /* (H) */
-    double *dense_weight; /* (V,H) */
-    double *dense_bias;   /* (V) */
-} oracle_tensors;
-
 size_t oracle_model_count(const oracle_model *model);
-oracle_tensors oracle_model_tensors(const oracle_model *model, double *flat);
+
+/* Numbers of a state, (L*D,B,H). */
+int oracle_state_count(const oracle_model *model, int B);
 
 typedef struct {
     int T, B;
     const int32_t *inputs;  /* (T,B) */
     const int32_t *targets; /* (T,B) */
-    const double *h_0;      /* (B,H), NULL: zeros */
+    const double *h_0;      /* (L*D,B,H), NULL: zeros */
+    const double *c_0;      /* the same, lstm alone */
+    const double *keep;     /* (L-1,T,B,D*H) dropout's factors on each layer's output, NULL: none */
 } oracle_batch;
 
-/* The mean cross-entropy of a batch. Each of h_n (B,H), logits (T,B,V) and grads (count) may be NULL;
- * h_n may be h_0. */
-double oracle_model_loss(const oracle_model *model, double *params, const oracle_batch *batch,
-                         double *h_n, double *logits, double *grads);
+/* What a batch gives; each may be NULL. h_n may be h_0, c_n may be c_0. */
+typedef struct {
+    double *logits;    /* (T,B,V) */
+    double *h_n, *c_n; /* (L*D,B,H) */
+    double *grads;     /* (count) */
+} oracle_results;
+
+/* Returns the mean cross-entropy of a batch. */
+double oracle_model_loss(const oracle_model *model, const double *params, const oracle_batch *batch,
+                         const oracle_results *results);
 
 /* text (prefix_length + length): the ids after the prefix become the likeliest ones, one by one. Returns
  * the smallest lead that a winner had over the runner-up, so that a caller can tell a close call. */
-double oracle_model_generate(const oracle_model *model, double *params, int32_t *text,
+double oracle_model_generate(const oracle_model *model, const double *params, int32_t *text,
                              int prefix_length, int length);
 
 #endif

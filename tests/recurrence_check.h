@@ -6,45 +6,53 @@
 #include "op_check.h"
 #include "oracle.h"
 
-/* A layer's arrays on the host. Rows of h and doutput are h_stride floats apart, the layer's own H at
+/* A layer's arrays on the host. Rows of h, c and doutput are h_stride floats apart, the layer's own H at
  * column. */
 typedef struct {
     oracle_recurrence shape;
     int column;
-    float *gates_x; /* (T,B,H) */
-    float *w_hh;    /* (H,H) */
-    float *b_hh;    /* (H) */
+    float *gates_x; /* (T,B,G*H) */
+    float *w_hh;    /* (G*H,H) */
+    float *b_hh;    /* (G*H) */
     float *h;       /* (T+1,B,h_stride) */
+    float *c;       /* (T+1,B,h_stride) lstm, else NULL, as is dc */
     float *doutput; /* (T,B,h_stride) */
-    float *dh;      /* (B,H) */
+    float *dh, *dc; /* (B,H) */
 } recurrence_case;
 
-/* Floats of h and of doutput. */
+/* Floats of h and c, of doutput, and of gates. */
 int recurrence_h_count(const recurrence_case *layer);
 int recurrence_doutput_count(const recurrence_case *layer);
+int recurrence_gates_count(const recurrence_case *layer);
 
 /* Random inputs: weights at PyTorch's bound, so that long sequences stay lively and stable. NaN stands in
- * h wherever the operation has to write, and in doutput's other columns. */
+ * h and c wherever the operation has to write, and in doutput's other columns. */
 recurrence_case recurrence_case_new(op_check *check, oracle_recurrence shape, int column,
                                     uint64_t seed);
 
-/* Returns h (T+1,B,h_stride) as the backend left it. */
-float *recurrence_run_forward(op_check *check, const recurrence_case *layer);
+/* What forward leaves. */
+typedef struct {
+    float *h, *c;         /* (T+1,B,h_stride) */
+    float *gates, *saved; /* (T,B,G*H), (T,B,H) for backward */
+} recurrence_states;
+
+recurrence_states recurrence_run_forward(op_check *check, const recurrence_case *layer);
 
 typedef struct {
-    float *dh, *dgates_x, *dw_hh, *db_hh;
+    float *dh, *dc, *dgates_x, *dsaved, *dw_hh, *db_hh;
 } recurrence_grads;
 
-/* layer->h must be a forward pass's. */
-recurrence_grads recurrence_run_backward(op_check *check, const recurrence_case *layer);
+/* Through the states that forward left; both operations of backward. */
+recurrence_grads recurrence_run_backward(op_check *check, const recurrence_case *layer,
+                                         const recurrence_states *states);
 
-/* The same by the oracle, with stride H. */
+/* The same by the oracle: h and c forward, with the layer's stride. */
 typedef struct {
-    double *h, *dh, *dgates_x, *dw_hh, *db_hh;
-} recurrence_expected;
-
-double *recurrence_expect_forward(op_check *check, const recurrence_case *layer);
-/* From the same h as the backend's, so that a relu on its edge cannot fall to different sides. */
-recurrence_expected recurrence_expect_backward(op_check *check, const recurrence_case *layer);
+    double *h, *c;
+} recurrence_expected_states;
+recurrence_expected_states recurrence_expect_forward(op_check *check, const recurrence_case *layer);
+/* From the same h and c as the backend's, so that a relu on its edge cannot fall to different sides. */
+oracle_recurrence_grads recurrence_expect_backward(op_check *check, const recurrence_case *layer,
+                                                   const recurrence_states *states);
 
 #endif

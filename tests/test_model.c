@@ -7,7 +7,10 @@
 
 #include "compare.h"
 #include "lyrnn/generate.h"
+#include "lyrnn/philox.h"
 #include "model_check.h"
+
+static const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
 
 static double *random_params(const oracle_model *shape, uint64_t seed)
 {
@@ -37,12 +40,13 @@ static void forward(model_check *check, lyrnn_activations *a, const int32_t *inp
     backend->download(backend, logits, a->logits, rows * (size_t)check->shape.V * sizeof *logits);
 }
 
-static void twelve_steps_equal_three_times_four_with_carried_state(void **state)
+static void check_carried_state(lyrnn_cell cell, int num_layers)
 {
-    (void)state;
     enum { V = 33, H = 32, B = 3, T = 12, PART = 4 };
+    const lyrnn_rnn_config config = {
+        .cell = cell, .input_size = V, .hidden_size = H, .num_layers = num_layers};
     model_check check;
-    model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
+    model_check_open_config(&check, &config, 0);
     double *params = random_params(&check.shape, 1);
     model_check_upload(&check, params);
     int32_t *inputs = random_ids(T * B, V, 2);
@@ -55,7 +59,7 @@ static void twelve_steps_equal_three_times_four_with_carried_state(void **state)
     forward(&check, &a, inputs, whole);
     for (int t = 0; t < T; t += PART) {
         forward(&check, &b, inputs + t * B, parts + t * B * V);
-        lyrnn_activations_carry_state(&b, &check.model);
+        lyrnn_activations_carry_state(&b);
     }
     double *expected = test_memory(T * B * V, sizeof *expected);
     for (int i = 0; i < T * B * V; i++)
@@ -65,7 +69,7 @@ static void twelve_steps_equal_three_times_four_with_carried_state(void **state)
     /* From zero again the first part is itself again; without the reset it must not be. */
     forward(&check, &b, inputs, parts);
     assert_memory_not_equal(parts, whole, PART * B * V * sizeof *parts);
-    lyrnn_activations_reset_state(&b, &check.model);
+    lyrnn_activations_reset_state(&b);
     forward(&check, &b, inputs, parts);
     assert_near("after reset", parts, expected, PART * B * V, 1e-6);
     lyrnn_activations_free(&a);
@@ -78,35 +82,150 @@ static void twelve_steps_equal_three_times_four_with_carried_state(void **state)
     free(expected);
 }
 
-/* Forward and backward of models of odd shapes, from a state that is not zero. */
+static void twelve_steps_equal_three_times_four_with_carried_state(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        check_carried_state(cells[i / 2], 1 + i % 2);
+}
+
+static double *random_state(const oracle_model *shape, int B, uint64_t seed)
+{
+    int count = oracle_state_count(shape, B);
+    double *state = test_memory((size_t)count, sizeof *state);
+    for (int i = 0; i < count; i++)
+        state[i] = (double)(float)random_number(seed, (uint64_t)i, 1);
+    return state;
+}
+
+static lyrnn_counters *device_counters(lyrnn_backend *backend, lyrnn_counters counters)
+{
+    void *memory = NULL;
+    assert_int_equal(backend->memory_alloc(backend, sizeof counters, &memory), LYRNN_OK);
+    backend->upload(backend, memory, &counters, sizeof counters);
+    return memory;
+}
+
+/* The factors that dropout's masks are, for the oracle. */
+static double *masks_of(const lyrnn_rnn_config *config, int T, int B, uint64_t seed, int64_t step)
+{
+    size_t features = (size_t)(config->bidirectional ? 2 : 1) * (size_t)config->hidden_size;
+    size_t count = (size_t)(config->num_layers - 1) * (size_t)(T * B) * features;
+    double *keep = test_memory(count + 1, sizeof *keep);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t position = (uint64_t)step * count + i;
+        float u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_DROPOUT, position);
+        keep[i] = u > config->dropout ? 1 / (1 - (double)config->dropout) : 0;
+    }
+    return keep;
+}
+
+/* Forward and backward from a state that is not zero, with dropout where the network has it. */
+static void check_batch(lyrnn_rnn_config config, int T, int B, uint64_t seed)
+{
+    enum { STEP = 3 };
+    model_check check;
+    model_check_open_config(&check, &config, 0);
+    size_t count = (size_t)check.count, num_state = (size_t)oracle_state_count(&check.shape, B);
+    double *params = random_params(&check.shape, seed), *h_0 = random_state(&check.shape, B, 3);
+    double *c_0 = config.cell == LYRNN_LSTM ? random_state(&check.shape, B, 4) : NULL;
+    double *keep = masks_of(&config, T, B, seed, STEP);
+    int32_t *ids = random_ids((size_t)(2 * T * B), config.input_size, 4);
+    oracle_batch batch = {T, B, ids, ids + T * B, h_0, c_0, config.dropout > 0 ? keep : NULL};
+    double *memory = test_memory(2 * count + 4 * num_state, sizeof *memory);
+    oracle_results actual = {.grads = memory, .h_n = memory + 2 * count};
+    oracle_results expected = {.grads = memory + count, .h_n = actual.h_n + num_state};
+    if (c_0 != NULL) {
+        actual.c_n = expected.h_n + num_state;
+        expected.c_n = actual.c_n + num_state;
+    }
+    model_check_upload(&check, params);
+    lyrnn_counters *counters = device_counters(&check.backend, (lyrnn_counters){.step = STEP});
+    double loss = model_check_run(&check, &batch, &actual, (lyrnn_dropout){seed, counters});
+    double expected_loss = oracle_model_loss(&check.shape, params, &batch, &expected);
+    assert_doubles_near("loss", &loss, &expected_loss, 1, 1e-5);
+    assert_doubles_near("h_n", actual.h_n, expected.h_n, num_state, 1e-5);
+    if (c_0 != NULL)
+        assert_doubles_near("c_n", actual.c_n, expected.c_n, num_state, 1e-5);
+    assert_doubles_near("grads", actual.grads, expected.grads, count, 1e-4);
+    check.backend.memory_free(&check.backend, counters);
+    model_check_close(&check);
+    void *const owned[] = {params, h_0, c_0, keep, ids, memory};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        free(owned[i]);
+}
+
 static void a_whole_batch_equals_the_oracle(void **state)
 {
     (void)state;
     const int shapes[][4] = {{1, 1, 1, 1}, {7, 33, 1, 7}, {33, 7, 33, 1}, {5, 3, 7, 33}};
-    for (int i = 0; i < 8; i++) {
-        int T = shapes[i / 2][0], B = shapes[i / 2][1], H = shapes[i / 2][2], V = shapes[i / 2][3];
-        model_check check;
-        model_check_open(&check, i % 2 ? LYRNN_RNN_RELU : LYRNN_RNN_TANH, V, H, 0);
-        double *params = random_params(&check.shape, (uint64_t)i);
-        double *h_0 = test_memory((size_t)(B * H), sizeof *h_0);
-        for (int k = 0; k < B * H; k++)
-            h_0[k] = (double)(float)random_number(3, (uint64_t)k, 1);
-        int32_t *ids = random_ids((size_t)(2 * T * B), V, 4);
-        oracle_batch batch = {T, B, ids, ids + T * B, h_0};
-        double *grads = test_memory((size_t)check.count, sizeof *grads);
-        double *expected = test_memory((size_t)check.count, sizeof *expected);
-        model_check_upload(&check, params);
-        double loss = model_check_run(&check, &batch, (model_check_results){NULL, NULL, grads});
-        double expected_loss =
-            oracle_model_loss(&check.shape, params, &batch, NULL, NULL, expected);
-        assert_doubles_near("loss", &loss, &expected_loss, 1, 1e-5);
-        assert_doubles_near("grads", grads, expected, (size_t)check.count, 1e-4);
-        model_check_close(&check);
-        free(params);
-        free(h_0);
-        free(ids);
-        free(grads);
+    for (int i = 0; i < 16; i++) {
+        const int *s = shapes[i / 4];
+        check_batch(
+            (lyrnn_rnn_config){
+                .cell = cells[i % 4], .input_size = s[3], .hidden_size = s[2], .num_layers = 1},
+            s[0], s[1], (uint64_t)i);
+    }
+}
+
+/* 40 steps are more than one chunk where layers run side by side. */
+static void layers_directions_and_dropout_equal_the_oracle(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 16; i++)
+        check_batch((lyrnn_rnn_config){.cell = cells[i % 4],
+                                       .input_size = 13,
+                                       .hidden_size = 7,
+                                       .num_layers = 3,
+                                       .bidirectional = i / 4 % 2,
+                                       .dropout = i / 8 ? 0.4f : 0},
+                    i % 4 < 2 ? 40 : 9, 3, (uint64_t)i);
+}
+
+static double *logits_of(const lyrnn_rnn_config *config, bool training, bool counted)
+{
+    enum { T = 5, B = 3 };
+    model_check check;
+    lyrnn_activations a;
+    model_check_open_config(&check, config, 0);
+    size_t count = (size_t)(T * B * config->input_size);
+    double *params = random_params(&check.shape, 1), *logits = test_memory(count, sizeof *logits);
+    float *floats = test_memory(count, sizeof *floats);
+    int32_t *ids = random_ids(T * B, config->input_size, 2);
+    model_check_upload(&check, params);
+    lyrnn_counters *counters = device_counters(&check.backend, (lyrnn_counters){0});
+    assert_int_equal(lyrnn_activations_init(&a, &check.model, T, B, training), LYRNN_OK);
+    a.dropout = (lyrnn_dropout){1, counted ? counters : NULL};
+    forward(&check, &a, ids, floats);
+    for (size_t i = 0; i < count; i++)
+        logits[i] = (double)floats[i];
+    lyrnn_activations_free(&a);
+    check.backend.memory_free(&check.backend, counters);
+    model_check_close(&check);
+    free(params);
+    free(floats);
+    free(ids);
+    return logits;
+}
+
+static void dropout_of_zero_and_evaluation_equal_none(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        lyrnn_rnn_config none = {
+            .cell = cells[i], .input_size = 7, .hidden_size = 9, .num_layers = 2};
+        lyrnn_rnn_config half = none;
+        half.dropout = 0.5f;
+        const size_t num_bytes = 5 * 3 * 7 * sizeof(double);
+        double *expected = logits_of(&none, true, true);
+        double *others[] = {logits_of(&none, true, false), logits_of(&half, true, false),
+                            logits_of(&half, false, true), logits_of(&half, true, true)};
+        for (int k = 0; k < 3; k++)
+            assert_same_bits("logits", others[k], expected, num_bytes);
+        assert_memory_not_equal(others[3], expected, num_bytes);
         free(expected);
+        for (int k = 0; k < 4; k++)
+            free(others[k]);
     }
 }
 
@@ -116,10 +235,10 @@ static void one_batch_overfits_to_almost_no_loss(void **state)
     enum { V = 7, H = 16, B = 2, T = 6, STEPS = 300 };
     /* Learnable from a state of zero: the streams begin apart, and repeats follow unlike pasts. */
     const int32_t ids[B * (T + 1)] = {0, 1, 2, 1, 3, 1, 4, 5, 6, 2, 6, 0, 6, 5};
-    for (int relu = 0; relu < 2; relu++) {
+    for (int i = 0; i < 4; i++) {
         model_check check;
         model_check_training training;
-        model_check_open(&check, relu ? LYRNN_RNN_RELU : LYRNN_RNN_TANH, V, H, 0);
+        model_check_open(&check, cells[i], V, H, 0);
         lyrnn_model_randomise(&check.model, 1);
         model_check_train_open(&check, &training, ids, B * (T + 1), B, T,
                                (lyrnn_optimiser_config){1e-2f, 1});
@@ -156,7 +275,7 @@ static double train_from_seed(uint64_t seed, int num_threads, double *params)
 static void the_same_seed_trains_to_the_same_bits(void **state)
 {
     (void)state;
-    const oracle_model shape = {LYRNN_RNN_TANH, 33, 64};
+    const oracle_model shape = {LYRNN_RNN_TANH, 33, 64, 1, false};
     size_t bytes = oracle_model_count(&shape) * sizeof(double);
     double *first = test_memory(1, bytes), *second = test_memory(1, bytes);
     for (int threads = 1; threads <= 2; threads++) {
@@ -269,10 +388,10 @@ static void initial_weights_are_uniform_and_independent(void **state)
     double *other = test_memory((size_t)check.count, sizeof *other);
     lyrnn_model_randomise(&check.model, 1);
     model_check_download(&check, check.model.params, params);
-    oracle_tensors w = oracle_model_tensors(&check.shape, params);
-    const double *tensors[] = {w.weight_ih, w.weight_hh,    w.bias_ih,
-                               w.bias_hh,   w.dense_weight, w.dense_bias};
     const int counts[] = {H * V, H * H, H, H, V * H, V};
+    const double *tensors[6] = {params};
+    for (int i = 1; i < 6; i++)
+        tensors[i] = tensors[i - 1] + counts[i - 1];
     for (int i = 0; i < 6; i++) {
         assert_uniform(tensors[i], counts[i], 1 / sqrt((double)H));
         for (int k = 0; k < i; k++) {
@@ -339,6 +458,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(twelve_steps_equal_three_times_four_with_carried_state),
         cmocka_unit_test(a_whole_batch_equals_the_oracle),
+        cmocka_unit_test(layers_directions_and_dropout_equal_the_oracle),
+        cmocka_unit_test(dropout_of_zero_and_evaluation_equal_none),
         cmocka_unit_test(one_batch_overfits_to_almost_no_loss),
         cmocka_unit_test(the_same_seed_trains_to_the_same_bits),
         cmocka_unit_test(an_epochs_loss_is_the_mean_over_its_targets),

@@ -263,22 +263,37 @@ typedef struct {
     float *dx, *dweight, *dbias;
 } linear_grads;
 
-static linear_grads run_linear_backward(op_check *check, const linear_shape *s, const float *x,
-                                        const float *weight, const float *dy, bool want_dx)
+static float *run_linear_backward_dx(op_check *check, const linear_shape *s, const float *weight,
+                                     const float *dy, const float *add_to)
 {
     lyrnn_linear_backward_args args = {
         .M = s->M,
         .in = s->in,
         .out = s->out,
-        .x = op_check_input_floats(check, x, s->M * s->in),
         .weight = op_check_input_floats(check, weight, s->out * s->in),
         .dy = op_check_input_floats(check, dy, s->M * s->out),
-        .dx = want_dx ? op_check_output_floats(check, s->M * s->in) : NULL,
+        .add = add_to != NULL,
+        .dx = add_to != NULL ? op_check_in_out_floats(check, add_to, s->M * s->in)
+                             : op_check_output_floats(check, s->M * s->in),
+    };
+    check->backend.linear_backward(&check->backend, &args);
+    return op_check_fetch(check, args.dx, s->M * s->in);
+}
+
+static linear_grads run_linear_backward(op_check *check, const linear_shape *s, const float *x,
+                                        const float *weight, const float *dy)
+{
+    lyrnn_linear_backward_weights_args args = {
+        .M = s->M,
+        .in = s->in,
+        .out = s->out,
+        .x = op_check_input_floats(check, x, s->M * s->in),
+        .dy = op_check_input_floats(check, dy, s->M * s->out),
         .dweight = op_check_output_floats(check, s->out * s->in),
         .dbias = op_check_output_floats(check, s->out),
     };
-    check->backend.linear_backward(&check->backend, &args);
-    return (linear_grads){want_dx ? op_check_fetch(check, args.dx, s->M * s->in) : NULL,
+    check->backend.linear_backward_weights(&check->backend, &args);
+    return (linear_grads){run_linear_backward_dx(check, s, weight, dy, NULL),
                           op_check_fetch(check, args.dweight, s->out * s->in),
                           op_check_fetch(check, args.dbias, s->out)};
 }
@@ -290,7 +305,7 @@ static void check_linear_backward(void **state, const linear_shape *s)
     float *x = op_check_random(check, s->M * s->in, 1, 1);
     float *weight = op_check_random(check, s->out * s->in, 0.5, 2);
     float *dy = op_check_random(check, s->M * s->out, 1, 3);
-    linear_grads actual = run_linear_backward(check, s, x, weight, dy, true);
+    linear_grads actual = run_linear_backward(check, s, x, weight, dy);
     double *dx = op_check_doubles(check, s->M * s->in);
     double *dweight = op_check_doubles(check, s->out * s->in);
     double *dbias = op_check_doubles(check, s->out);
@@ -303,7 +318,7 @@ static void check_linear_backward(void **state, const linear_shape *s)
     assert_near(what, actual.dweight, dweight, num_w, gradient_tolerance);
     assert_near(what, actual.dbias, dbias, num_b, gradient_tolerance);
 
-    linear_grads again = run_linear_backward(check, s, x, weight, dy, true);
+    linear_grads again = run_linear_backward(check, s, x, weight, dy);
     assert_same_bits(what, again.dx, actual.dx, num_x * sizeof(float));
     assert_same_bits(what, again.dweight, actual.dweight, num_w * sizeof(float));
     assert_same_bits(what, again.dbias, actual.dbias, num_b * sizeof(float));
@@ -315,17 +330,58 @@ static void linear_backward_equals_the_oracle_and_repeats(void **state)
         check_linear_backward(state, &linear_shapes[i]);
 }
 
-static void linear_backward_without_dx_gives_the_same_weight_gradients(void **state)
+static void linear_backward_adds_where_asked(void **state)
 {
     op_check *check = op_check_begin(state);
     const linear_shape s = {33, 7, 5};
-    float *x = op_check_random(check, s.M * s.in, 1, 1);
     float *weight = op_check_random(check, s.out * s.in, 0.5, 2);
     float *dy = op_check_random(check, s.M * s.out, 1, 3);
-    linear_grads with = run_linear_backward(check, &s, x, weight, dy, true);
-    linear_grads without = run_linear_backward(check, &s, x, weight, dy, false);
-    assert_same_bits("dweight", without.dweight, with.dweight, 5 * 7 * sizeof(float));
-    assert_same_bits("dbias", without.dbias, with.dbias, 5 * sizeof(float));
+    float *before = op_check_random(check, s.M * s.in, 1, 4);
+    float *alone = run_linear_backward_dx(check, &s, weight, dy, NULL);
+    float *added = run_linear_backward_dx(check, &s, weight, dy, before);
+    for (int i = 0; i < s.M * s.in; i++)
+        assert_true(fabsf(added[i] - (before[i] + alone[i])) <= 1e-6f);
+}
+
+/* copy_rows, and lanes */
+
+static void copy_rows_copies_rows_and_nothing_between(void **state)
+{
+    enum { ROWS = 5, TO = 7, FROM = 11, WIDTH = 3 };
+    op_check *check = op_check_begin(state);
+    float *from = op_check_random(check, ROWS * FROM, 1, 1);
+    float *to = op_check_random(check, ROWS * TO, 1, 2);
+    float *device = op_check_in_out_floats(check, to, ROWS * TO);
+    check->backend.copy_rows(&check->backend, device + 2, TO * sizeof(float),
+                             op_check_input_floats(check, from, ROWS * FROM) + 4,
+                             FROM * sizeof(float), WIDTH * sizeof(float), ROWS);
+    float *result = op_check_fetch(check, device, ROWS * TO);
+    for (int i = 0; i < ROWS * TO; i++) {
+        int row = i / TO, column = i % TO - 2;
+        bool copied = column >= 0 && column < WIDTH;
+        assert_true(result[i] == (copied ? from[row * FROM + 4 + column] : to[i]));
+    }
+}
+
+/* A value handed from lane to lane and back to the first. */
+static void a_lane_sees_what_it_waited_for(void **state)
+{
+    enum { COUNT = 10000 };
+    op_check *check = op_check_begin(state);
+    lyrnn_backend *backend = &check->backend;
+    size_t num_bytes = COUNT * sizeof(float);
+    float *values = op_check_random(check, COUNT, 1, 1);
+    const float *from = op_check_input_floats(check, values, COUNT);
+    for (int lane = 0; lane < backend->num_lanes; lane++) {
+        float *to = op_check_output_floats(check, COUNT);
+        backend->lane_use(backend, lane);
+        backend->lane_wait(backend, lane == 0 ? 0 : lane - 1);
+        backend->copy_rows(backend, to, num_bytes, from, num_bytes, num_bytes, 1);
+        from = to;
+    }
+    backend->lane_use(backend, 0);
+    backend->lane_wait(backend, backend->num_lanes - 1);
+    assert_same_bits("last lane", op_check_fetch(check, from, COUNT), values, num_bytes);
 }
 
 /* sample_token */
@@ -446,7 +502,9 @@ int main(void)
         cmocka_unit_test(embedding_backward_adds_rows_in_ascending_order),
         cmocka_unit_test(linear_forward_equals_the_oracle_and_repeats),
         cmocka_unit_test(linear_backward_equals_the_oracle_and_repeats),
-        cmocka_unit_test(linear_backward_without_dx_gives_the_same_weight_gradients),
+        cmocka_unit_test(linear_backward_adds_where_asked),
+        cmocka_unit_test(copy_rows_copies_rows_and_nothing_between),
+        cmocka_unit_test(a_lane_sees_what_it_waited_for),
         cmocka_unit_test(sample_token_takes_the_largest_logit),
         cmocka_unit_test(sample_token_gives_ties_to_the_lowest_id),
         cmocka_unit_test(sample_token_stays_in_range_whatever_the_logits),

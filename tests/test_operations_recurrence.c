@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "lyrnn/parameters.h"
 #include "recurrence_check.h"
 
 static const double forward_tolerance = 1e-5;
@@ -18,24 +19,33 @@ static const int shapes[][3] = {
 };
 enum { NUM_SHAPES = sizeof shapes / sizeof *shapes };
 
+static const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
+enum { NUM_CELLS = sizeof cells / sizeof *cells };
+
+/* In the simulator the article's shape takes seconds: two variants of the rnn stand for all. */
+static bool is_left_out(int shape, lyrnn_cell cell, bool reverse, bool paired)
+{
+    if (getenv("LYRNN_SIM_SEED") == NULL || shape != NUM_SHAPES - 1)
+        return false;
+    bool is_simplest = cell == LYRNN_RNN_TANH && !reverse && !paired;
+    bool is_most_involved = cell == LYRNN_RNN_RELU && reverse && paired;
+    return !is_simplest && !is_most_involved;
+}
+
 /* Calls visit for every shape, cell and direction, with rows of h standing alone and side by side. */
 static void for_each_layer(void **state,
                            void (*visit)(op_check *check, recurrence_case *layer, const char *what))
 {
-    for (int i = 0; i < NUM_SHAPES * 8; i++) {
-        const int *shape = shapes[i / 8];
-        /* In the simulator the article's shape takes seconds: its simplest and its most involved variant
-         * stand for all. */
-        bool simulated = getenv("LYRNN_SIM_SEED") != NULL;
-        if (simulated && i / 8 == NUM_SHAPES - 1 && i % 8 != 0 && i % 8 != 7)
+    for (int i = 0; i < NUM_SHAPES * NUM_CELLS * 4; i++) {
+        const int *shape = shapes[i / 4 / NUM_CELLS];
+        lyrnn_cell cell = cells[i / 4 % NUM_CELLS];
+        bool reverse = i & 1, paired = i & 2;
+        if (is_left_out(i / 4 / NUM_CELLS, cell, reverse, paired))
             continue;
-        bool relu = i & 1, reverse = i & 2, paired = i & 4;
         int H = shape[2];
-        oracle_recurrence s = {
-            shape[0], shape[1], H, paired ? 2 * H : H, relu ? LYRNN_RNN_RELU : LYRNN_RNN_TANH,
-            reverse};
+        oracle_recurrence s = {shape[0], shape[1], H, paired ? 2 * H : H, cell, reverse};
         char what[64];
-        snprintf(what, sizeof what, "T %d B %d H %d%s%s%s", s.T, s.B, s.H, relu ? " relu" : " tanh",
+        snprintf(what, sizeof what, "T %d B %d H %d %s%s%s", s.T, s.B, s.H, lyrnn_cell_name(cell),
                  reverse ? " reverse" : "", paired ? " paired" : "");
         op_check *check = op_check_begin(state);
         recurrence_case layer =
@@ -44,21 +54,33 @@ static void for_each_layer(void **state,
     }
 }
 
-static void check_forward(op_check *check, recurrence_case *layer, const char *what)
+/* The carried state is read, not written; nor is the other direction's half. */
+static void assert_others_untouched(const char *what, const recurrence_case *layer,
+                                    const float *states, const float *before)
 {
-    int count = recurrence_h_count(layer);
-    float *h = recurrence_run_forward(check, layer);
-    assert_near(what, h, recurrence_expect_forward(check, layer), (size_t)count, forward_tolerance);
-    assert_same_bits(what, recurrence_run_forward(check, layer), h, (size_t)count * sizeof(float));
-
-    /* The carried state is read, not written; nor is the other direction's half. */
     const oracle_recurrence *s = &layer->shape;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < recurrence_h_count(layer); i++) {
         int slot = i / (s->B * s->h_stride), column = i % s->h_stride - layer->column;
         bool written = slot != (s->reverse ? s->T : 0) && column >= 0 && column < s->H;
         if (!written)
-            assert_same_bits(what, &h[i], &layer->h[i], sizeof *h);
+            assert_same_bits(what, &states[i], &before[i], sizeof *states);
     }
+}
+
+static void check_forward(op_check *check, recurrence_case *layer, const char *what)
+{
+    size_t count = (size_t)recurrence_h_count(layer);
+    recurrence_states actual = recurrence_run_forward(check, layer);
+    recurrence_states again = recurrence_run_forward(check, layer);
+    recurrence_expected_states expected = recurrence_expect_forward(check, layer);
+    assert_near(what, actual.h, expected.h, count, forward_tolerance);
+    assert_same_bits(what, again.h, actual.h, count * sizeof(float));
+    assert_others_untouched(what, layer, actual.h, layer->h);
+    if (layer->c == NULL)
+        return;
+    assert_near(what, actual.c, expected.c, count, forward_tolerance);
+    assert_same_bits(what, again.c, actual.c, count * sizeof(float));
+    assert_others_untouched(what, layer, actual.c, layer->c);
 }
 
 static void forward_equals_the_oracle_and_repeats(void **state)
@@ -66,20 +88,35 @@ static void forward_equals_the_oracle_and_repeats(void **state)
     for_each_layer(state, check_forward);
 }
 
+/* gru's loss by h' of n, rows of H: the last third of dprime's rows. */
+static double *dsaved_of(op_check *check, const recurrence_case *layer, const double *dprime)
+{
+    int H = layer->shape.H, rows = layer->shape.T * layer->shape.B;
+    double *dsaved = op_check_doubles(check, rows * H);
+    for (int row = 0; row < rows; row++)
+        memcpy(dsaved + row * H, dprime + (row * 3 + 2) * H, (size_t)H * sizeof *dsaved);
+    return dsaved;
+}
+
 static void check_backward(op_check *check, recurrence_case *layer, const char *what)
 {
     const oracle_recurrence *s = &layer->shape;
-    size_t num_dh = (size_t)(s->B * s->H), num_gates = (size_t)(s->T * s->B * s->H);
-    size_t num_w = (size_t)(s->H * s->H), num_b = (size_t)s->H;
-    layer->h = recurrence_run_forward(check, layer);
-    recurrence_grads d = recurrence_run_backward(check, layer);
-    recurrence_expected expected = recurrence_expect_backward(check, layer);
+    size_t num_dh = (size_t)(s->B * s->H), num_gates = (size_t)recurrence_gates_count(layer);
+    size_t num_b = (size_t)(oracle_num_gates(s->cell) * s->H), num_w = num_b * (size_t)s->H;
+    recurrence_states states = recurrence_run_forward(check, layer);
+    recurrence_grads d = recurrence_run_backward(check, layer, &states);
+    recurrence_grads again = recurrence_run_backward(check, layer, &states);
+    oracle_recurrence_grads expected = recurrence_expect_backward(check, layer, &states);
     assert_near(what, d.dh, expected.dh, num_dh, gradient_tolerance);
     assert_near(what, d.dgates_x, expected.dgates_x, num_gates, gradient_tolerance);
     assert_near(what, d.dw_hh, expected.dw_hh, num_w, gradient_tolerance);
     assert_near(what, d.db_hh, expected.db_hh, num_b, gradient_tolerance);
+    if (d.dc != NULL)
+        assert_near(what, d.dc, expected.dc, num_dh, gradient_tolerance);
+    if (d.dsaved != NULL)
+        assert_near(what, d.dsaved, dsaved_of(check, layer, expected.dprime), num_gates / 3,
+                    gradient_tolerance);
 
-    recurrence_grads again = recurrence_run_backward(check, layer);
     assert_same_bits(what, again.dh, d.dh, num_dh * sizeof(float));
     assert_same_bits(what, again.dgates_x, d.dgates_x, num_gates * sizeof(float));
     assert_same_bits(what, again.dw_hh, d.dw_hh, num_w * sizeof(float));
@@ -93,7 +130,7 @@ static void backward_equals_the_oracle_and_repeats(void **state)
 
 static void fill_nan_columns(float *values, int count, int stride, int first, int end)
 {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && values != NULL; i++)
         if (i % stride >= first && i % stride < end)
             values[i] = NAN;
 }
@@ -102,78 +139,88 @@ static void fill_nan_columns(float *values, int count, int stride, int first, in
 static void a_paired_direction_does_not_read_its_neighbour(void **state)
 {
     enum { T = 5, B = 3, H = 7 };
-    for (int reverse = 0; reverse < 2; reverse++) {
+    for (int i = 0; i < 2 * NUM_CELLS; i++) {
         op_check *check = op_check_begin(state);
-        oracle_recurrence s = {T, B, H, 2 * H, LYRNN_RNN_TANH, reverse};
+        bool reverse = i % 2;
+        oracle_recurrence s = {T, B, H, 2 * H, cells[i / 2], reverse};
         recurrence_case layer = recurrence_case_new(check, s, reverse ? H : 0, 1);
-        fill_nan_columns(layer.h, recurrence_h_count(&layer), 2 * H, reverse ? 0 : H,
-                         reverse ? H : 2 * H);
-        layer.h = recurrence_run_forward(check, &layer);
-        for (int i = 0; i < recurrence_h_count(&layer); i++)
-            if (i % (2 * H) >= layer.column && i % (2 * H) < layer.column + H)
-                assert_true(isfinite(layer.h[i]));
-        recurrence_grads d = recurrence_run_backward(check, &layer);
-        for (int i = 0; i < T * B * H; i++)
-            assert_true(isfinite(d.dgates_x[i]));
-        for (int i = 0; i < H * H; i++)
-            assert_true(isfinite(d.dw_hh[i]));
+        int first = reverse ? 0 : H, end = reverse ? H : 2 * H, count = recurrence_h_count(&layer);
+        fill_nan_columns(layer.h, count, 2 * H, first, end);
+        fill_nan_columns(layer.c, count, 2 * H, first, end);
+        recurrence_states states = recurrence_run_forward(check, &layer);
+        for (int k = 0; k < count; k++)
+            if (k % (2 * H) >= layer.column && k % (2 * H) < layer.column + H)
+                assert_true(isfinite(states.h[k]));
+        recurrence_grads d = recurrence_run_backward(check, &layer, &states);
+        for (int k = 0; k < recurrence_gates_count(&layer); k++)
+            assert_true(isfinite(d.dgates_x[k]));
+        for (int k = 0; k < H * H; k++)
+            assert_true(isfinite(d.dw_hh[k]));
     }
 }
 
 /* to[t] = from[T-1-t], slots of size floats. */
-static void flip_time(const float *from, float *to, int slots, int size)
+static float *flip_time(op_check *check, const float *from, int slots, int size)
 {
+    float *to = op_check_floats(check, slots * size);
     for (int t = 0; t < slots; t++)
         memcpy(to + t * size, from + (slots - 1 - t) * size, (size_t)size * sizeof(float));
+    return to;
+}
+
+static void assert_near_floats(op_check *check, const char *what, const float *actual,
+                               const float *expected, int count)
+{
+    assert_near(what, actual, op_check_widen(check, expected, count), (size_t)count, 1e-5);
 }
 
 static void reverse_equals_flipping_time(void **state)
 {
-    enum { T = 7, B = 5, H = 33 };
-    for (int relu = 0; relu < 2; relu++) {
+    enum { T = 7, B = 5, H = 33, BH = B * H };
+    for (int i = 0; i < NUM_CELLS; i++) {
         op_check *check = op_check_begin(state);
-        oracle_recurrence s = {T, B, H, H, relu ? LYRNN_RNN_RELU : LYRNN_RNN_TANH, false};
+        oracle_recurrence s = {T, B, H, H, cells[i], false};
+        int GH = oracle_num_gates(cells[i]) * H;
         recurrence_case forward = recurrence_case_new(check, s, 0, 1), reverse = forward;
-        int gates_count = T * B * H, h_count = recurrence_h_count(&forward);
         reverse.shape.reverse = true;
-        reverse.gates_x = op_check_floats(check, gates_count);
-        reverse.doutput = op_check_floats(check, gates_count);
-        reverse.h = op_check_floats(check, h_count);
-        flip_time(forward.gates_x, reverse.gates_x, T, B * H);
-        flip_time(forward.doutput, reverse.doutput, T, B * H);
-        flip_time(forward.h, reverse.h, T + 1, B * H);
+        reverse.gates_x = flip_time(check, forward.gates_x, T, B * GH);
+        reverse.doutput = flip_time(check, forward.doutput, T, BH);
+        reverse.h = flip_time(check, forward.h, T + 1, BH);
+        if (forward.c != NULL)
+            reverse.c = flip_time(check, forward.c, T + 1, BH);
 
-        forward.h = recurrence_run_forward(check, &forward);
-        reverse.h = recurrence_run_forward(check, &reverse);
-        float *flipped = op_check_floats(check, h_count);
-        flip_time(reverse.h, flipped, T + 1, B * H);
-        assert_near("h", flipped, op_check_widen(check, forward.h, h_count), (size_t)h_count, 1e-6);
-
-        recurrence_grads df = recurrence_run_backward(check, &forward);
-        recurrence_grads dr = recurrence_run_backward(check, &reverse);
-        float *dgates = op_check_floats(check, gates_count);
-        flip_time(dr.dgates_x, dgates, T, B * H);
-        assert_near("dgates_x", dgates, op_check_widen(check, df.dgates_x, gates_count),
-                    (size_t)gates_count, 1e-5);
-        assert_near("dh", dr.dh, op_check_widen(check, df.dh, B * H), B * H, 1e-5);
-        assert_near("dw_hh", dr.dw_hh, op_check_widen(check, df.dw_hh, H * H), H * H, 1e-5);
+        recurrence_states f = recurrence_run_forward(check, &forward);
+        recurrence_states r = recurrence_run_forward(check, &reverse);
+        assert_near_floats(check, "h", flip_time(check, r.h, T + 1, BH), f.h, (T + 1) * BH);
+        recurrence_grads df = recurrence_run_backward(check, &forward, &f);
+        recurrence_grads dr = recurrence_run_backward(check, &reverse, &r);
+        assert_near_floats(check, "dgates_x", flip_time(check, dr.dgates_x, T, B * GH), df.dgates_x,
+                           T * B * GH);
+        assert_near_floats(check, "dh", dr.dh, df.dh, BH);
+        assert_near_floats(check, "dw_hh", dr.dw_hh, df.dw_hh, GH * H);
     }
 }
 
 /* Three calls of four steps, each from the state that the last one left. */
 static void twelve_steps_equal_three_times_four(void **state)
 {
-    enum { T = 12, PART = 4, B = 5, H = 33 };
-    op_check *check = op_check_begin(state);
-    oracle_recurrence s = {T, B, H, H, LYRNN_RNN_TANH, false};
-    recurrence_case whole = recurrence_case_new(check, s, 0, 1), part = whole;
-    float *h = recurrence_run_forward(check, &whole);
-    part.shape.T = PART;
-    for (int first = 0; first < T; first += PART) {
-        part.gates_x = whole.gates_x + first * B * H;
-        float *h_part = recurrence_run_forward(check, &part);
-        assert_same_bits("h", h_part, h + first * B * H, (PART + 1) * B * H * sizeof(float));
-        memcpy(part.h, h_part + PART * B * H, B * H * sizeof(float));
+    enum { T = 12, PART = 4, B = 5, H = 33, BH = B * H };
+    for (int i = 0; i < NUM_CELLS; i++) {
+        op_check *check = op_check_begin(state);
+        oracle_recurrence s = {T, B, H, H, cells[i], false};
+        recurrence_case whole = recurrence_case_new(check, s, 0, 1), part = whole;
+        recurrence_states all = recurrence_run_forward(check, &whole);
+        part.shape.T = PART;
+        for (int first = 0; first < T; first += PART) {
+            part.gates_x = whole.gates_x + first * B * oracle_num_gates(cells[i]) * H;
+            recurrence_states some = recurrence_run_forward(check, &part);
+            assert_same_bits("h", some.h, all.h + first * BH, (PART + 1) * BH * sizeof(float));
+            memcpy(part.h, some.h + PART * BH, BH * sizeof(float));
+            if (part.c == NULL)
+                continue;
+            assert_same_bits("c", some.c, all.c + first * BH, (PART + 1) * BH * sizeof(float));
+            memcpy(part.c, some.c + PART * BH, BH * sizeof(float));
+        }
     }
 }
 
@@ -181,8 +228,9 @@ static recurrence_case single_step(op_check *check, lyrnn_cell cell, int H)
 {
     oracle_recurrence s = {1, 1, H, H, cell, false};
     recurrence_case layer = recurrence_case_new(check, s, 0, 1);
-    memset(layer.w_hh, 0, (size_t)(H * H) * sizeof(float));
-    memset(layer.b_hh, 0, (size_t)H * sizeof(float));
+    size_t num_rows = (size_t)(oracle_num_gates(cell) * H);
+    memset(layer.w_hh, 0, num_rows * (size_t)H * sizeof(float));
+    memset(layer.b_hh, 0, num_rows * sizeof(float));
     return layer;
 }
 
@@ -193,10 +241,10 @@ static void tanh_of_extreme_gates_is_one_and_passes_no_gradient(void **state)
     op_check *check = op_check_begin(state);
     recurrence_case layer = single_step(check, LYRNN_RNN_TANH, H);
     memcpy(layer.gates_x, extremes, sizeof extremes);
-    layer.h = recurrence_run_forward(check, &layer);
-    recurrence_grads d = recurrence_run_backward(check, &layer);
+    recurrence_states states = recurrence_run_forward(check, &layer);
+    recurrence_grads d = recurrence_run_backward(check, &layer, &states);
     for (int j = 0; j < H; j++) {
-        assert_true(fabsf(layer.h[H + j] - (extremes[j] > 0 ? 1.0f : -1.0f)) <= 0x1p-23f);
+        assert_true(fabsf(states.h[H + j] - (extremes[j] > 0 ? 1.0f : -1.0f)) <= 0x1p-23f);
         assert_true(fabsf(d.dgates_x[j]) <= 0x1p-20f);
     }
 }
@@ -208,12 +256,12 @@ static void relu_keeps_large_gates(void **state)
     op_check *check = op_check_begin(state);
     recurrence_case layer = single_step(check, LYRNN_RNN_RELU, H);
     memcpy(layer.gates_x, extremes, sizeof extremes);
-    layer.h = recurrence_run_forward(check, &layer);
-    recurrence_grads d = recurrence_run_backward(check, &layer);
+    recurrence_states states = recurrence_run_forward(check, &layer);
+    recurrence_grads d = recurrence_run_backward(check, &layer, &states);
     for (int j = 0; j < H; j++) {
         float expected = extremes[j] > 0 ? extremes[j] : 0;
         float expected_gradient = extremes[j] > 0 ? layer.doutput[j] + layer.dh[j] : 0;
-        assert_true(layer.h[H + j] == expected);
+        assert_true(states.h[H + j] == expected);
         assert_true(d.dgates_x[j] == expected_gradient);
     }
 }
@@ -226,7 +274,7 @@ static void tanh_is_accurate_over_its_whole_range(void **state)
         recurrence_case layer = single_step(check, LYRNN_RNN_TANH, H);
         for (int j = 0; j < H; j++)
             layer.gates_x[j] = (float)(random_number(3, (uint64_t)j, 1) * pow(10, decade));
-        float *h = recurrence_run_forward(check, &layer);
+        float *h = recurrence_run_forward(check, &layer).h;
         for (int j = 0; j < H; j++) {
             double expected = tanh((double)layer.gates_x[j]);
             double difference = fabs((double)h[H + j] - expected);
@@ -236,18 +284,41 @@ static void tanh_is_accurate_over_its_whole_range(void **state)
     }
 }
 
+/* Every gate driven far beyond saturation, one way and the other: states stay in [-1, 1] (c: [-2, 2]), and no
+ * gradient is NaN. */
+static void saturated_gates_give_no_nan(void **state)
+{
+    enum { H = 33 };
+    const lyrnn_cell gated[] = {LYRNN_LSTM, LYRNN_GRU};
+    for (int i = 0; i < 2; i++) {
+        op_check *check = op_check_begin(state);
+        recurrence_case layer = single_step(check, gated[i], H);
+        const float extremes[] = {1e4f, -1e4f, 1e30f, -1e30f, INFINITY, -INFINITY, 89, -89, 0};
+        for (int k = 0; k < recurrence_gates_count(&layer); k++)
+            layer.gates_x[k] = extremes[random_id(5, (uint64_t)k, 9)];
+        recurrence_states states = recurrence_run_forward(check, &layer);
+        recurrence_grads d = recurrence_run_backward(check, &layer, &states);
+        for (int j = 0; j < H; j++)
+            assert_true(fabsf(states.h[H + j]) <= 1);
+        for (int k = 0; k < recurrence_gates_count(&layer); k++)
+            assert_true(isfinite(d.dgates_x[k]));
+    }
+}
+
 /* Swallowed here, a diverged run would look healthy to the loss. */
 static void nan_in_a_gate_stays_nan(void **state)
 {
     enum { H = 33 };
-    for (int relu = 0; relu < 2; relu++) {
-        op_check *check = op_check_begin(state);
-        recurrence_case layer = single_step(check, relu ? LYRNN_RNN_RELU : LYRNN_RNN_TANH, H);
-        layer.gates_x[2] = NAN;
-        layer.gates_x[32] = NAN;
-        float *h = recurrence_run_forward(check, &layer);
-        for (int j = 0; j < H; j++)
-            assert_true(isnan(h[H + j]) == (j == 2 || j == 32));
+    for (int i = 0; i < NUM_CELLS; i++) {
+        for (int gate = 0; gate < oracle_num_gates(cells[i]); gate++) {
+            op_check *check = op_check_begin(state);
+            recurrence_case layer = single_step(check, cells[i], H);
+            layer.gates_x[gate * H + 2] = NAN;
+            layer.gates_x[gate * H + 32] = NAN;
+            float *h = recurrence_run_forward(check, &layer).h;
+            for (int j = 0; j < H; j++)
+                assert_true(isnan(h[H + j]) == (j == 2 || j == 32));
+        }
     }
 }
 
@@ -262,6 +333,7 @@ int main(void)
         cmocka_unit_test(tanh_of_extreme_gates_is_one_and_passes_no_gradient),
         cmocka_unit_test(relu_keeps_large_gates),
         cmocka_unit_test(tanh_is_accurate_over_its_whole_range),
+        cmocka_unit_test(saturated_gates_give_no_nan),
         cmocka_unit_test(nan_in_a_gate_stays_nan),
     };
     return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);

@@ -19,52 +19,56 @@ static void fill(double *values, int count, double bound, uint64_t seed)
 
 enum { T = 5, B = 3, H = 4, STRIDE = 6 };
 
+enum { MAX_GATES = 4, STATE = B * H, SLOTS = (T + 1) * B * STRIDE };
+
 /* A scalar function of a recurrence: its outputs and its last state, each under fixed weights. */
 typedef struct {
     oracle_recurrence shape;
-    double gates_x[T * B * H], w_hh[H * H], b_hh[H], h_0[B * H];
-    double output_weights[T * B * STRIDE], last_weights[B * H];
+    double gates_x[T * B * MAX_GATES * H], w_hh[MAX_GATES * H * H], b_hh[MAX_GATES * H];
+    double h_0[STATE], c_0[STATE];
+    double output_weights[T * B * STRIDE], last_h_weights[STATE], last_c_weights[STATE];
+    double h[SLOTS], c[SLOTS]; /* as the last forward left them */
 } recurrence_problem;
 
-/* Slots of h and their step's outputs, as a caller cuts them from the T+1 slots. */
-static const double *outputs_of(const recurrence_problem *p, const double *h)
+/* Where the first and the last state stand among the T+1 slots. */
+static int state_place(const recurrence_problem *p, bool last)
 {
-    return p->shape.reverse ? h : h + B * STRIDE;
+    return p->shape.reverse != last ? T * B * STRIDE : 0;
 }
 
-static double *state_slot(const recurrence_problem *p, double *h, bool last)
+static double recurrence_value(recurrence_problem *p)
 {
-    return h + (p->shape.reverse != last ? T * B * STRIDE : 0);
-}
+    bool is_lstm = p->shape.cell == LYRNN_LSTM;
+    int first = state_place(p, false), last = state_place(p, true);
+    for (int b = 0; b < B; b++) {
+        memcpy(p->h + first + b * STRIDE, p->h_0 + b * H, H * sizeof(double));
+        memcpy(p->c + first + b * STRIDE, p->c_0 + b * H, H * sizeof(double));
+    }
+    oracle_recurrence_forward(&p->shape, p->gates_x, p->w_hh, p->b_hh, p->h, is_lstm ? p->c : NULL);
 
-static double recurrence_value(const recurrence_problem *p, double *h)
-{
-    double *first = state_slot(p, h, false);
-    for (int b = 0; b < B; b++)
-        memcpy(first + b * STRIDE, p->h_0 + b * H, H * sizeof(double));
-    oracle_recurrence_forward(&p->shape, p->gates_x, p->w_hh, p->b_hh, h);
-
-    const double *outputs = outputs_of(p, h), *last = state_slot(p, h, true);
+    const double *outputs = p->shape.reverse ? p->h : p->h + B * STRIDE;
     double value = 0;
     for (int row = 0; row < T * B; row++)
         for (int j = 0; j < H; j++)
             value += p->output_weights[row * STRIDE + j] * outputs[row * STRIDE + j];
-    for (int b = 0; b < B; b++)
-        for (int j = 0; j < H; j++)
-            value += p->last_weights[b * H + j] * last[b * STRIDE + j];
+    for (int i = 0; i < STATE; i++) {
+        int place = last + i / H * STRIDE + i % H;
+        value += p->last_h_weights[i] * p->h[place];
+        value += is_lstm ? p->last_c_weights[i] * p->c[place] : 0;
+    }
     return value;
 }
 
 static void check_recurrence_inputs(recurrence_problem *p, const char *what, double *inputs,
                                     const double *gradient, int count)
 {
-    double h[(T + 1) * B * STRIDE] = {0}, differences[T * B * H];
+    double differences[T * B * MAX_GATES * H];
     for (int i = 0; i < count; i++) {
         double input = inputs[i];
         inputs[i] = input + eps;
-        double above = recurrence_value(p, h);
+        double above = recurrence_value(p);
         inputs[i] = input - eps;
-        double below = recurrence_value(p, h);
+        double below = recurrence_value(p);
         inputs[i] = input;
         differences[i] = (above - below) / (2 * eps);
     }
@@ -74,36 +78,39 @@ static void check_recurrence_inputs(recurrence_problem *p, const char *what, dou
 static void check_recurrence(lyrnn_cell cell, bool reverse)
 {
     recurrence_problem p = {.shape = {T, B, H, STRIDE, cell, reverse}};
-    fill(p.gates_x, T * B * H, 1, 1);
-    fill(p.w_hh, H * H, 0.7, 2);
-    fill(p.b_hh, H, 0.5, 3);
-    fill(p.h_0, B * H, 1, 4);
+    int GH = oracle_num_gates(cell) * H;
+    fill(p.gates_x, T * B * GH, 1, 1);
+    fill(p.w_hh, GH * H, 0.7, 2);
+    fill(p.b_hh, GH, 0.5, 3);
+    fill(p.h_0, STATE, 1, 4);
+    fill(p.c_0, STATE, 1, 7);
     fill(p.output_weights, T * B * STRIDE, 1, 5);
-    fill(p.last_weights, B * H, 1, 6);
+    fill(p.last_h_weights, STATE, 1, 6);
+    fill(p.last_c_weights, STATE, 1, 8);
 
-    double h[(T + 1) * B * STRIDE] = {0};
-    double dh[B * H], dgates_x[T * B * H], dw_hh[H * H], db_hh[H];
-    recurrence_value(&p, h);
-    memcpy(dh, p.last_weights, sizeof dh);
-    oracle_recurrence_backward(&p.shape, p.w_hh, h, p.output_weights, dh, dgates_x, dw_hh, db_hh);
-    check_recurrence_inputs(&p, "dgates_x", p.gates_x, dgates_x, T * B * H);
-    check_recurrence_inputs(&p, "dw_hh", p.w_hh, dw_hh, H * H);
-    check_recurrence_inputs(&p, "db_hh", p.b_hh, db_hh, H);
-    check_recurrence_inputs(&p, "dh_0", p.h_0, dh, B * H);
+    bool is_lstm = cell == LYRNN_LSTM;
+    double dh[STATE], dc[STATE], dgates_x[T * B * MAX_GATES * H], dprime[T * B * MAX_GATES * H];
+    double dw_hh[MAX_GATES * H * H], db_hh[MAX_GATES * H];
+    recurrence_value(&p);
+    memcpy(dh, p.last_h_weights, sizeof dh);
+    memcpy(dc, p.last_c_weights, sizeof dc);
+    const oracle_recurrence_grads grads = {dh, is_lstm ? dc : NULL, dgates_x, dprime, dw_hh, db_hh};
+    oracle_recurrence_backward(&p.shape, p.gates_x, p.w_hh, p.b_hh, p.h, is_lstm ? p.c : NULL,
+                               p.output_weights, &grads);
+    check_recurrence_inputs(&p, "dgates_x", p.gates_x, dgates_x, T * B * GH);
+    check_recurrence_inputs(&p, "dw_hh", p.w_hh, dw_hh, GH * H);
+    check_recurrence_inputs(&p, "db_hh", p.b_hh, db_hh, GH);
+    check_recurrence_inputs(&p, "dh_0", p.h_0, dh, STATE);
+    if (is_lstm)
+        check_recurrence_inputs(&p, "dc_0", p.c_0, dc, STATE);
 }
 
-static void tanh_recurrence_gradients_are_finite_differences(void **state)
+static void recurrence_gradients_are_finite_differences(void **state)
 {
     (void)state;
-    check_recurrence(LYRNN_RNN_TANH, false);
-    check_recurrence(LYRNN_RNN_TANH, true);
-}
-
-static void relu_recurrence_gradients_are_finite_differences(void **state)
-{
-    (void)state;
-    check_recurrence(LYRNN_RNN_RELU, false);
-    check_recurrence(LYRNN_RNN_RELU, true);
+    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
+    for (int i = 0; i < 8; i++)
+        check_recurrence(cells[i / 2], i % 2);
 }
 
 static void linear_input_gradients_are_finite_differences(void **state)
@@ -131,30 +138,30 @@ static void linear_input_gradients_are_finite_differences(void **state)
     assert_doubles_near("dx", dx, differences, M * IN, tolerance);
 }
 
-static void check_model(lyrnn_cell cell)
+static void check_model(oracle_model model)
 {
-    enum { V = 7 };
-    oracle_model model = {cell, V, H};
+    enum { V = 7, MAX_STATE = 6 * B * H };
     int count = (int)oracle_model_count(&model);
     double *params = calloc((size_t)count * 3, sizeof *params);
     assert_non_null(params);
     double *grads = params + count, *differences = grads + count;
-    double h_0[B * H];
+    double h_0[MAX_STATE], c_0[MAX_STATE];
     int32_t inputs[T * B], targets[T * B];
     for (int i = 0; i < T * B; i++) {
         inputs[i] = random_id(7, (uint64_t)i, V);
         targets[i] = random_id(8, (uint64_t)i, V);
     }
     fill(params, count, 0.8, 9);
-    fill(h_0, B * H, 1, 10);
-    oracle_batch batch = {T, B, inputs, targets, h_0};
-    oracle_model_loss(&model, params, &batch, NULL, NULL, grads);
+    fill(h_0, MAX_STATE, 1, 10);
+    fill(c_0, MAX_STATE, 1, 11);
+    oracle_batch batch = {T, B, inputs, targets, h_0, c_0, NULL};
+    oracle_model_loss(&model, params, &batch, &(oracle_results){.grads = grads});
     for (int i = 0; i < count; i++) {
         double param = params[i];
         params[i] = param + eps;
-        double above = oracle_model_loss(&model, params, &batch, NULL, NULL, NULL);
+        double above = oracle_model_loss(&model, params, &batch, &(oracle_results){0});
         params[i] = param - eps;
-        double below = oracle_model_loss(&model, params, &batch, NULL, NULL, NULL);
+        double below = oracle_model_loss(&model, params, &batch, &(oracle_results){0});
         params[i] = param;
         differences[i] = (above - below) / (2 * eps);
     }
@@ -162,16 +169,12 @@ static void check_model(lyrnn_cell cell)
     free(params);
 }
 
-static void tanh_model_gradients_are_finite_differences(void **state)
+static void model_gradients_are_finite_differences(void **state)
 {
     (void)state;
-    check_model(LYRNN_RNN_TANH);
-}
-
-static void relu_model_gradients_are_finite_differences(void **state)
-{
-    (void)state;
-    check_model(LYRNN_RNN_RELU);
+    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
+    for (int i = 0; i < 16; i++)
+        check_model((oracle_model){cells[i / 4], 7, H, i % 2 ? 3 : 1, i / 2 % 2});
 }
 
 /* Adam's first step is learning_rate in the direction of the sign, whatever the gradient's size. */
@@ -214,11 +217,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comparisons_do_not_let_bad_values_pass),
-        cmocka_unit_test(tanh_recurrence_gradients_are_finite_differences),
-        cmocka_unit_test(relu_recurrence_gradients_are_finite_differences),
+        cmocka_unit_test(recurrence_gradients_are_finite_differences),
         cmocka_unit_test(linear_input_gradients_are_finite_differences),
-        cmocka_unit_test(tanh_model_gradients_are_finite_differences),
-        cmocka_unit_test(relu_model_gradients_are_finite_differences),
+        cmocka_unit_test(model_gradients_are_finite_differences),
         cmocka_unit_test(first_adam_step_is_the_learning_rate),
         cmocka_unit_test(clipping_scales_gradients_to_the_norm),
     };

@@ -35,8 +35,8 @@ static void model_has_the_articles_names_and_shapes(void **state)
     assert_parameter(&parameters.items[LYRNN_WEIGHT_HH], "rnn.weight_hh_l0", 33, 33);
     assert_parameter(&parameters.items[LYRNN_BIAS_IH], "rnn.bias_ih_l0", 33, 0);
     assert_parameter(&parameters.items[LYRNN_BIAS_HH], "rnn.bias_hh_l0", 33, 0);
-    assert_parameter(&parameters.items[LYRNN_DENSE_WEIGHT], "dense.weight", 7, 33);
-    assert_parameter(&parameters.items[LYRNN_DENSE_BIAS], "dense.bias", 7, 0);
+    assert_parameter(&parameters.items[4], "dense.weight", 7, 33);
+    assert_parameter(&parameters.items[5], "dense.bias", 7, 0);
     for (int i = 0; i < parameters.num; i++) {
         assert_int_equal(parameters.items[i].transposed, i == LYRNN_WEIGHT_IH);
         assert_true(fabsf(parameters.items[i].bound - 1.0f / sqrtf(33)) < 1e-7f);
@@ -145,27 +145,74 @@ static void unpack_returns_what_pack_took_and_touches_nothing_else(void **state)
     }
 }
 
+static void layers_and_directions_have_pytorchs_order_and_shapes(void **state)
+{
+    (void)state;
+    lyrnn_parameters parameters;
+    lyrnn_rnn_config config = {.cell = LYRNN_LSTM,
+                               .input_size = 7,
+                               .hidden_size = 5,
+                               .num_layers = 2,
+                               .bidirectional = true};
+    const struct {
+        const char *name;
+        int rows, cols;
+    } expected[] = {
+        {"rnn.weight_ih_l0", 20, 7},
+        {"rnn.weight_hh_l0", 20, 5},
+        {"rnn.bias_ih_l0", 20, 0},
+        {"rnn.bias_hh_l0", 20, 0},
+        {"rnn.weight_ih_l0_reverse", 20, 7},
+        {"rnn.weight_hh_l0_reverse", 20, 5},
+        {"rnn.bias_ih_l0_reverse", 20, 0},
+        {"rnn.bias_hh_l0_reverse", 20, 0},
+        {"rnn.weight_ih_l1", 20, 10},
+        {"rnn.weight_hh_l1", 20, 5},
+        {"rnn.bias_ih_l1", 20, 0},
+        {"rnn.bias_hh_l1", 20, 0},
+        {"rnn.weight_ih_l1_reverse", 20, 10},
+        {"rnn.weight_hh_l1_reverse", 20, 5},
+        {"rnn.bias_ih_l1_reverse", 20, 0},
+        {"rnn.bias_hh_l1_reverse", 20, 0},
+        {"dense.weight", 7, 10},
+        {"dense.bias", 7, 0},
+    };
+    enum { NUM = sizeof expected / sizeof *expected };
+    lyrnn_parameters_of_model(&parameters, &config);
+    assert_int_equal(parameters.num, NUM);
+    for (int i = 0; i < NUM; i++) {
+        const lyrnn_parameter *item = &parameters.items[i];
+        assert_parameter(item, expected[i].name, expected[i].rows, expected[i].cols);
+        assert_int_equal(item->transposed, i == 0 || i == 4);
+        assert_true(fabsf(item->bound - 1.0f / sqrtf(i < 16 ? 5 : 10)) < 1e-7f);
+    }
+    assert_ptr_equal(lyrnn_parameters_of_layer(&parameters, &config, 1, 1, LYRNN_WEIGHT_HH),
+                     &parameters.items[13]);
+}
+
 static void cell_names_and_back(void **state)
 {
     (void)state;
-    lyrnn_cell cell = LYRNN_RNN_RELU;
-    assert_int_equal(lyrnn_cell_parse("rnn_tanh", &cell), LYRNN_OK);
-    assert_int_equal(cell, LYRNN_RNN_TANH);
-    assert_int_equal(lyrnn_cell_parse("rnn_relu", &cell), LYRNN_OK);
-    assert_int_equal(cell, LYRNN_RNN_RELU);
-    assert_string_equal(lyrnn_cell_name(LYRNN_RNN_TANH), "rnn_tanh");
-    assert_string_equal(lyrnn_cell_name(LYRNN_RNN_RELU), "rnn_relu");
+    const char *const names[] = {"rnn_tanh", "rnn_relu", "lstm", "gru"};
+    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
+    const int gates[] = {1, 1, 4, 3};
+    for (int i = 0; i < 4; i++) {
+        lyrnn_cell cell = LYRNN_RNN_RELU;
+        assert_int_equal(lyrnn_cell_parse(names[i], &cell), LYRNN_OK);
+        assert_int_equal(cell, cells[i]);
+        assert_string_equal(lyrnn_cell_name(cell), names[i]);
+        assert_int_equal(lyrnn_num_gates(cell), gates[i]);
+    }
 }
 
-static void cells_that_are_not_built_are_unsupported(void **state)
+static void other_cells_are_usage_errors(void **state)
 {
     (void)state;
-    const char *const names[] = {"lstm", "gru", "rnn", "RNN_TANH", ""};
-    for (size_t i = 0; i < 5; i++) {
+    const char *const names[] = {"lstmm", "rnn", "RNN_TANH", ""};
+    for (size_t i = 0; i < 4; i++) {
         lyrnn_cell cell;
-        assert_int_equal(lyrnn_cell_parse(names[i], &cell), LYRNN_ERR_UNSUPPORTED);
-        assert_non_null(strstr(lyrnn_error_text(), "--cell"));
-        assert_non_null(strstr(lyrnn_error_text(), "use rnn_tanh or rnn_relu"));
+        assert_int_equal(lyrnn_cell_parse(names[i], &cell), LYRNN_ERR_USAGE);
+        assert_non_null(strstr(lyrnn_error_text(), "use rnn_tanh, rnn_relu, lstm or gru"));
     }
 }
 
@@ -188,29 +235,16 @@ static void sizes_out_of_range_are_usage_errors(void **state)
     assert_config(config_of(1114113, 8), LYRNN_ERR_USAGE, "input size 1114113: ");
     config.num_layers = 0;
     assert_config(config, LYRNN_ERR_USAGE, "--num-layers 0: ");
+    config.num_layers = LYRNN_MAX_LAYERS + 1;
+    assert_config(config, LYRNN_ERR_USAGE, "--num-layers 17: ");
     config = config_of(10, 8);
     config.dropout = 1.5f;
     assert_config(config, LYRNN_ERR_USAGE, "--dropout 1.5: ");
     config.dropout = NAN;
     assert_config(config, LYRNN_ERR_USAGE, "--dropout ");
     config = config_of(10, 8);
-    config.cell = (lyrnn_cell)2;
+    config.cell = (lyrnn_cell)4;
     assert_config(config, LYRNN_ERR_USAGE, "--cell");
-}
-
-static void what_this_version_lacks_is_unsupported_by_its_option(void **state)
-{
-    (void)state;
-    lyrnn_rnn_config config = config_of(10, 8);
-    config.num_layers = 2;
-    assert_config(config, LYRNN_ERR_UNSUPPORTED,
-                  "--num-layers 2: this version trains one layer; use --num-layers 1");
-    config = config_of(10, 8);
-    config.bidirectional = true;
-    assert_config(config, LYRNN_ERR_UNSUPPORTED, "--bidirectional: ");
-    config = config_of(10, 8);
-    config.dropout = 0.5f;
-    assert_config(config, LYRNN_ERR_UNSUPPORTED, "--dropout 0.5: ");
 }
 
 int main(void)
@@ -224,9 +258,9 @@ int main(void)
         cmocka_unit_test(weight_ih_is_held_with_a_characters_weights_in_a_row),
         cmocka_unit_test(unpack_returns_what_pack_took_and_touches_nothing_else),
         cmocka_unit_test(cell_names_and_back),
-        cmocka_unit_test(cells_that_are_not_built_are_unsupported),
+        cmocka_unit_test(layers_and_directions_have_pytorchs_order_and_shapes),
+        cmocka_unit_test(other_cells_are_usage_errors),
         cmocka_unit_test(sizes_out_of_range_are_usage_errors),
-        cmocka_unit_test(what_this_version_lacks_is_unsupported_by_its_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,15 +57,16 @@ static double *expected_states(op_check *check, const rnn_case *c, const float *
                           parameter(check, c, "weight_ih_l0", H * V),
                           parameter(check, c, "bias_ih_l0", H), gates_x);
     oracle_recurrence_forward(&shape, gates_x, parameter(check, c, "weight_hh_l0", H * H),
-                              parameter(check, c, "bias_hh_l0", H), h);
+                              parameter(check, c, "bias_hh_l0", H), h, NULL);
     return h;
 }
 
 static void check_forward(op_check *check, rnn_case *c, const float *h_0)
 {
     int BH = c->B * c->config.hidden_size, count = c->T * BH;
-    assert_int_equal(lyrnn_rnn_forward(c->rnn, c->T, c->B, c->input, h_0, c->output, c->h_n),
-                     LYRNN_OK);
+    assert_int_equal(
+        lyrnn_rnn_forward(c->rnn, c->T, c->B, c->input, h_0, NULL, c->output, c->h_n, NULL),
+        LYRNN_OK);
     const double *h = expected_states(check, c, h_0);
     assert_near("output", c->output, h + BH, (size_t)count, 1e-5);
     assert_same_bits("h_n", c->h_n, c->output + count - BH, (size_t)BH * sizeof(float));
@@ -118,9 +119,12 @@ static void no_h_0_means_zeros(void **state)
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
     float *zeros = op_check_floats(check, B * H), *other = op_check_floats(check, T * B * H);
     /* After a call that left a state behind. */
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, c.output, c.h_n), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, c.output, c.h_n), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, zeros, other, NULL), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, NULL, c.output, c.h_n, NULL),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, c.output, c.h_n, NULL),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, zeros, NULL, other, NULL, NULL),
+                     LYRNN_OK);
     assert_same_bits("output", c.output, other, T * B * H * sizeof(float));
     lyrnn_rnn_close(c.rnn);
 }
@@ -131,10 +135,12 @@ static void the_last_state_continues_the_sequence(void **state)
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
     float *parts = op_check_floats(check, T * B * H);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, c.output, NULL), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input, c.h_0, parts, c.h_n), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input + HALF * B * V, c.h_n,
-                                       parts + HALF * B * H, NULL),
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, NULL, c.output, NULL, NULL),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input, c.h_0, NULL, parts, c.h_n, NULL),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input + HALF * B * V, c.h_n, NULL,
+                                       parts + HALF * B * H, NULL, NULL),
                      LYRNN_OK);
     assert_near("output", parts, op_check_widen(check, c.output, T * B * H), T * B * H, 1e-6);
     lyrnn_rnn_close(c.rnn);
@@ -152,8 +158,10 @@ static void batch_first_swaps_the_first_two_axes(void **state)
     for (int t = 0; t < T; t++)
         for (int b = 0; b < B; b++)
             memcpy(input + (b * T + t) * V, c.input + (t * B + b) * V, V * sizeof(float));
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, c.output, c.h_n), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(batch_first, T, B, input, c.h_0, output, h_n), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, NULL, c.output, c.h_n, NULL),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(batch_first, T, B, input, c.h_0, NULL, output, h_n, NULL),
+                     LYRNN_OK);
     for (int t = 0; t < T; t++)
         for (int b = 0; b < B; b++)
             assert_same_bits("output", output + (b * T + t) * H, c.output + (t * B + b) * H,
@@ -169,11 +177,191 @@ static void a_result_that_nobody_wants_may_be_null(void **state)
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
     float *h_n = op_check_floats(check, B * H);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, c.output, c.h_n), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, h_n), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, c.output, c.h_n, NULL),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, NULL, h_n, NULL),
+                     LYRNN_OK);
     assert_same_bits("h_n", h_n, c.h_n, B * H * sizeof(float));
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, NULL), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, NULL, NULL, NULL),
+                     LYRNN_OK);
     lyrnn_rnn_close(c.rnn);
+}
+
+/* What a case of backward moves: the loss is the sum of weights times output, h_n and c_n. */
+typedef struct {
+    lyrnn_rnn *rnn;
+    lyrnn_rnn_config config;
+    int T, B, num_input, num_output, num_state;
+    float *input, *h_0, *c_0, *output, *h_n, *c_n; /* c NULL but for the lstm */
+    float *output_weights, *h_weights, *c_weights; /* c_weights as c */
+    float *dinput, *dh_0, *dc_0;
+} backward_case;
+
+static double backward_value(backward_case *c)
+{
+    assert_int_equal(
+        lyrnn_rnn_forward(c->rnn, c->T, c->B, c->input, c->h_0, c->c_0, c->output, c->h_n, c->c_n),
+        LYRNN_OK);
+    double value = 0;
+    for (int i = 0; i < c->num_output; i++)
+        value += (double)c->output_weights[i] * (double)c->output[i];
+    for (int i = 0; i < c->num_state; i++) {
+        value += (double)c->h_weights[i] * (double)c->h_n[i];
+        value += c->c_n == NULL ? 0 : (double)c->c_weights[i] * (double)c->c_n[i];
+    }
+    return value;
+}
+
+/* Float's own differences: coarse, but enough to tell a wrong term, a forgotten direction or layer. */
+static void assert_difference(backward_case *c, float *place, float gradient)
+{
+    const float step = 1e-2f;
+    float before = *place;
+    *place = before + step;
+    double above = backward_value(c);
+    *place = before - step;
+    double below = backward_value(c);
+    *place = before;
+    double slope = (above - below) / (2 * (double)step);
+    assert_true(fabs(slope - (double)gradient) <= 2e-3 * (1 + fabs(slope)));
+}
+
+static void assert_parameter_difference(op_check *check, backward_case *c, const char *name,
+                                        const float *gradient, int count)
+{
+    float *values = op_check_floats(check, count);
+    assert_int_equal(lyrnn_rnn_get_parameter(c->rnn, name, values), LYRNN_OK);
+    int i = count / 2;
+    const float step = 1e-2f, before = values[i];
+    values[i] = before + step;
+    assert_int_equal(lyrnn_rnn_set_parameter(c->rnn, name, values), LYRNN_OK);
+    double above = backward_value(c);
+    values[i] = before - step;
+    assert_int_equal(lyrnn_rnn_set_parameter(c->rnn, name, values), LYRNN_OK);
+    double below = backward_value(c);
+    values[i] = before;
+    assert_int_equal(lyrnn_rnn_set_parameter(c->rnn, name, values), LYRNN_OK);
+    double slope = (above - below) / (2 * (double)step);
+    if (!(fabs(slope - (double)gradient[i]) <= 2e-3 * (1 + fabs(slope))))
+        fail_msg("%s: gradient %g, difference %g", name, (double)gradient[i], slope);
+}
+
+static backward_case backward_case_new(op_check *check, lyrnn_rnn_config config, bool batch_first)
+{
+    enum { T = 4, B = 3 };
+    int D = config.bidirectional ? 2 : 1, H = config.hidden_size;
+    backward_case c = {.config = config,
+                       .T = T,
+                       .B = B,
+                       .num_input = T * B * config.input_size,
+                       .num_output = T * B * D * H,
+                       .num_state = config.num_layers * D * B * H};
+    bool is_lstm = config.cell == LYRNN_LSTM;
+    c.input = op_check_random(check, c.num_input, 1, 1);
+    c.h_0 = op_check_random(check, c.num_state, 0.5, 2);
+    c.c_0 = is_lstm ? op_check_random(check, c.num_state, 0.5, 3) : NULL;
+    c.output = op_check_floats(check, c.num_output);
+    c.h_n = op_check_floats(check, c.num_state);
+    c.c_n = is_lstm ? op_check_floats(check, c.num_state) : NULL;
+    c.output_weights = op_check_random(check, c.num_output, 1, 4);
+    c.h_weights = op_check_random(check, c.num_state, 1, 5);
+    c.c_weights = is_lstm ? op_check_random(check, c.num_state, 1, 6) : NULL;
+    c.dinput = op_check_floats(check, c.num_input);
+    c.dh_0 = op_check_floats(check, c.num_state);
+    c.dc_0 = is_lstm ? op_check_floats(check, c.num_state) : NULL;
+    assert_int_equal(lyrnn_rnn_open(&c.rnn, &config, batch_first, &check->backend, 7), LYRNN_OK);
+    lyrnn_rnn_set_training(c.rnn, false);
+    return c;
+}
+
+static void check_rnn_backward(op_check *check, lyrnn_rnn_config config, bool batch_first)
+{
+    backward_case c = backward_case_new(check, config, batch_first);
+    backward_value(&c);
+    assert_int_equal(lyrnn_rnn_backward(c.rnn, c.output_weights, c.h_weights, c.c_weights, c.dinput,
+                                        c.dh_0, c.dc_0),
+                     LYRNN_OK);
+    /* Taken before the differences run other forwards. */
+    const lyrnn_parameters *parameters = lyrnn_rnn_parameters(c.rnn);
+    float *gradients[LYRNN_MAX_PARAMETERS];
+    for (int i = 0; i < parameters->num; i++) {
+        int count = (int)lyrnn_parameter_count(&parameters->items[i]);
+        gradients[i] = op_check_floats(check, count);
+        assert_int_equal(lyrnn_rnn_get_gradient(c.rnn, parameters->items[i].name, gradients[i]),
+                         LYRNN_OK);
+    }
+    for (int i = 0; i < parameters->num; i++)
+        assert_parameter_difference(check, &c, parameters->items[i].name, gradients[i],
+                                    (int)lyrnn_parameter_count(&parameters->items[i]));
+    for (int i = 0; i < c.num_input; i += 5)
+        assert_difference(&c, &c.input[i], c.dinput[i]);
+    for (int i = 0; i < c.num_state; i += 7) {
+        assert_difference(&c, &c.h_0[i], c.dh_0[i]);
+        if (c.c_0 != NULL)
+            assert_difference(&c, &c.c_0[i], c.dc_0[i]);
+    }
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void backward_is_the_slope_of_forward(void **state)
+{
+    /* No relu: a difference across its kink would be none. */
+    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_LSTM, LYRNN_GRU};
+    for (int i = 0; i < 6; i++)
+        check_rnn_backward(op_check_begin(state),
+                           (lyrnn_rnn_config){.cell = cells[i % 3],
+                                              .input_size = 5,
+                                              .hidden_size = 6,
+                                              .num_layers = 2,
+                                              .bidirectional = i / 3},
+                           i % 2);
+}
+
+static void backward_needs_a_forward_before_it(void **state)
+{
+    op_check *check = op_check_begin(state);
+    lyrnn_rnn_config config = {
+        .cell = LYRNN_GRU, .input_size = 5, .hidden_size = 6, .num_layers = 1};
+    backward_case c = backward_case_new(check, config, false);
+    assert_int_equal(lyrnn_rnn_backward(c.rnn, NULL, NULL, NULL, NULL, NULL, NULL),
+                     LYRNN_ERR_USAGE);
+    backward_value(&c);
+    assert_int_equal(lyrnn_rnn_backward(c.rnn, NULL, NULL, NULL, NULL, NULL, NULL), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_backward(c.rnn, NULL, NULL, NULL, NULL, NULL, NULL),
+                     LYRNN_ERR_USAGE);
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void a_cell_state_is_the_lstms_alone(void **state)
+{
+    op_check *check = op_check_begin(state);
+    rnn_case c = rnn_case_new(check, LYRNN_GRU, 2, 2, 3, 4);
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, 2, 2, c.input, c.h_0, c.h_0, c.output, c.h_n, NULL),
+                     LYRNN_ERR_USAGE);
+    assert_non_null(strstr(lyrnn_error_text(), "gru has no cell state"));
+    lyrnn_rnn_close(c.rnn);
+}
+
+static void training_drops_out_and_evaluation_does_not(void **state)
+{
+    enum { T = 5, B = 3, V = 7, H = 8 };
+    op_check *check = op_check_begin(state);
+    lyrnn_rnn_config config = {
+        .cell = LYRNN_LSTM, .input_size = V, .hidden_size = H, .num_layers = 2, .dropout = 0.5f};
+    float *input = op_check_random(check, T * B * V, 1, 1), *outputs[4];
+    lyrnn_rnn *rnn;
+    assert_int_equal(lyrnn_rnn_open(&rnn, &config, false, &check->backend, 7), LYRNN_OK);
+    for (int i = 0; i < 4; i++) {
+        outputs[i] = op_check_floats(check, T * B * H);
+        lyrnn_rnn_set_training(rnn, i < 2);
+        assert_int_equal(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, outputs[i], NULL, NULL),
+                         LYRNN_OK);
+    }
+    const size_t num_bytes = T * B * H * sizeof(float);
+    assert_memory_not_equal(outputs[0], outputs[1], num_bytes);
+    assert_memory_not_equal(outputs[0], outputs[2], num_bytes);
+    assert_same_bits("evaluation", outputs[2], outputs[3], num_bytes);
+    lyrnn_rnn_close(rnn);
 }
 
 static void parameters_have_pytorchs_names_and_shapes(void **state)
@@ -236,9 +424,9 @@ static void steps_or_streams_that_are_not_positive_are_an_error(void **state)
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, 2, 2, 2, 3);
     const int shapes[][2] = {{0, 1}, {1, 0}, {-1, 1}, {1, -1}};
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(
-            lyrnn_rnn_forward(c.rnn, shapes[i][0], shapes[i][1], c.input, NULL, c.output, c.h_n),
-            LYRNN_ERR_USAGE);
+        assert_int_equal(lyrnn_rnn_forward(c.rnn, shapes[i][0], shapes[i][1], c.input, NULL, NULL,
+                                           c.output, c.h_n, NULL),
+                         LYRNN_ERR_USAGE);
     check_forward(check, &c, NULL);
     lyrnn_rnn_close(c.rnn);
 }
@@ -272,6 +460,10 @@ int main(void)
         cmocka_unit_test(the_last_state_continues_the_sequence),
         cmocka_unit_test(batch_first_swaps_the_first_two_axes),
         cmocka_unit_test(a_result_that_nobody_wants_may_be_null),
+        cmocka_unit_test(backward_is_the_slope_of_forward),
+        cmocka_unit_test(backward_needs_a_forward_before_it),
+        cmocka_unit_test(a_cell_state_is_the_lstms_alone),
+        cmocka_unit_test(training_drops_out_and_evaluation_does_not),
         cmocka_unit_test(parameters_have_pytorchs_names_and_shapes),
         cmocka_unit_test(initial_weights_lie_in_pytorchs_bounds),
         cmocka_unit_test(an_unknown_parameter_is_an_error),

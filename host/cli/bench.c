@@ -19,12 +19,17 @@ typedef struct {
 #define FIELD(member) .offset = offsetof(bench_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Shape:"},
-    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu", "recurrent cell", FIELD(bench.model.cell),
+    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(bench.model.cell),
      .fallback = "rnn_tanh"},
     {OPTION_INT, "vocab-size", "N", "distinct characters", FIELD(bench.model.input_size),
      .fallback = "1027", .min = "2", .max = "1114112"},
     {OPTION_INT, "hidden-size", "N", "hidden units", FIELD(bench.model.hidden_size),
      .fallback = "256", .min = "1", .max = "65536"},
+    {OPTION_INT, "num-layers", "N", "recurrent layers", FIELD(bench.model.num_layers),
+     .fallback = "1", .min = "1", .max = "16"},
+    {OPTION_FLAG, "bidirectional", NULL, "both directions", FIELD(bench.model.bidirectional)},
+    {OPTION_FLOAT, "dropout", "P", "between layers", FIELD(bench.model.dropout), .fallback = "0",
+     .min = "0", .max = "1"},
     {OPTION_INT, "batch-size", "N", "streams of text", FIELD(bench.B), .fallback = "32", .min = "1",
      .max = "65536"},
     {OPTION_INT, "num-steps", "N", "characters that gradients reach back", FIELD(bench.T),
@@ -55,8 +60,9 @@ static void print_table(const bench_fields *fields, const lyrnn_bench_result *re
                         const char *device)
 {
     const lyrnn_bench_config *bench = &fields->bench;
-    printf("%s, V %d, H %d, B %d, T %d\n", lyrnn_cell_name(bench->model.cell),
-           bench->model.input_size, bench->model.hidden_size, bench->B, bench->T);
+    printf("%s, V %d, H %d, L %d%s, B %d, T %d\n", lyrnn_cell_name(bench->model.cell),
+           bench->model.input_size, bench->model.hidden_size, bench->model.num_layers,
+           bench->model.bidirectional ? " in both directions" : "", bench->B, bench->T);
     printf("%s\n", device);
     printf("%.3f ms a step (%.3f to %.3f), %.0f characters/s, %.1f MiB\n", result->median_ms,
            result->min_ms, result->max_ms, result->chars_per_second,
@@ -88,7 +94,6 @@ static lyrnn_status bench(bench_fields *fields)
     lyrnn_backend backend;
     lyrnn_bench_result result;
     char device[256];
-    fields->bench.model.num_layers = 1;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
     lyrnn_status status = lyrnn_bench_training(&fields->bench, &backend, &result);
     backend.describe(&backend, device, sizeof device);

@@ -96,6 +96,8 @@ static lyrnn_status generate(const char *path, const generate_fields *fields)
     lyrnn_checkpoint checkpoint = {0};
     LYRNN_TRY(lyrnn_run_dir_find_model(path, model_path, sizeof model_path));
     LYRNN_TRY(lyrnn_checkpoint_read(&checkpoint, model_path));
+    if (checkpoint.config.bidirectional)
+        fprintf(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     lyrnn_prompt *prompts = calloc(num, sizeof *prompts);
     lyrnn_status status =
         prompts != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "--prefix: no memory left");

@@ -67,7 +67,8 @@ static void print_model(const char *path, const lyrnn_checkpoint *checkpoint)
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     printf("model       %s\n", path);
-    printf("cell        %s, 1 layer\n", lyrnn_cell_name(config->cell));
+    printf("cell        %s, %d layer%s%s\n", lyrnn_cell_name(config->cell), config->num_layers,
+           config->num_layers == 1 ? "" : "s", config->bidirectional ? ", both directions" : "");
     printf("hidden size %d\n", config->hidden_size);
     printf("vocabulary  %d characters, such as ", checkpoint->vocab.V);
     print_vocab_sample(&checkpoint->vocab);

@@ -19,6 +19,7 @@ typedef struct {
 } train_fields;
 
 _Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "as --hidden-size says");
+_Static_assert(LYRNN_MAX_LAYERS == 16, "as --num-layers says");
 
 /* --seed stops where the integers of config.json do. */
 #define FIELD(member) .offset = offsetof(train_fields, member)
@@ -30,12 +31,18 @@ static const option_spec specs[] = {
      FIELD(train.newlines), .fallback = "keep"},
 
     {OPTION_HEADING, .help = "Model:"},
-    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu", "recurrent cell", FIELD(train.model.cell),
+    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(train.model.cell),
      .fallback = "rnn_tanh"},
     {OPTION_INT, "hidden-size", "N", "hidden units", FIELD(train.model.hidden_size),
      .fallback = "256", .min = "1", .max = "65536"},
-    {OPTION_TEXT, "init", "FILE",
-     "start from this model, a file or a run, and take its cell and size", FIELD(train.init_path)},
+    {OPTION_INT, "num-layers", "N", "recurrent layers, one upon the other",
+     FIELD(train.model.num_layers), .fallback = "1", .min = "1", .max = "16"},
+    {OPTION_FLAG, "bidirectional", NULL, "read each piece of text backwards too",
+     FIELD(train.model.bidirectional)},
+    {OPTION_FLOAT, "dropout", "P", "share of a layer's outputs that the next does not see",
+     FIELD(train.model.dropout), .fallback = "0", .min = "0", .max = "1"},
+    {OPTION_TEXT, "init", "FILE", "start from this model, a file or a run, and take its shape",
+     FIELD(train.init_path)},
 
     {OPTION_HEADING, .help = "Training:"},
     {OPTION_INT, "num-epochs", "N", "passes over the lyrics; 0: save the untrained model",
@@ -51,6 +58,13 @@ static const option_spec specs[] = {
     {OPTION_CHOICE, "sampling", "consecutive|random",
      "read on from batch to batch, or shuffled pieces", FIELD(train.sampling),
      .fallback = "consecutive"},
+    {OPTION_FLOAT, "val-fraction", "SHARE",
+     "keep the last SHARE of the text from training, to validate on; 0: none (its last part, since "
+     "lyrics repeat: random pieces would hold choruses that were learnt)",
+     FIELD(train.val_fraction), .fallback = "0", .min = "0", .max = "0.9"},
+    {OPTION_INT, "patience", "N",
+     "stop after N epochs without a better validation perplexity; 0: never", FIELD(train.patience),
+     .fallback = "0", .min = "0", .max = "1000000"},
     {OPTION_UINT64, "seed", "N", "same seed, same model", FIELD(train.seed), .fallback = "1",
      .min = "0", .max = "9223372036854775807"},
 
@@ -85,7 +99,24 @@ static const option_table table = {
     .max_arguments = INT_MAX,
 };
 
-/* The file gives the shape; a flag may repeat it, not contradict it. */
+static lyrnn_status contradiction(const char *option, const char *asked, const char *path,
+                                  const char *read)
+{
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: the model in %s has %s; leave the option out",
+                      option, asked, path, read);
+}
+
+static lyrnn_status contradiction_of_numbers(const char *option, double asked, const char *path,
+                                             double read)
+{
+    char asked_text[32], read_text[32];
+    snprintf(asked_text, sizeof asked_text, "%g", asked);
+    snprintf(read_text, sizeof read_text, "%g", read);
+    return contradiction(option, asked_text, path, read_text);
+}
+
+/* The file gives the shape; a flag may repeat it, not contradict it. Dropout is no part of the shape: the
+ * file's holds unless another is asked for. */
 static lyrnn_status take_shape(train_fields *fields, const option_result *result)
 {
     lyrnn_rnn_config *asked = &fields->train.model;
@@ -96,13 +127,19 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
     lyrnn_rnn_config read = checkpoint.config;
     lyrnn_checkpoint_free(&checkpoint);
     if (options_given(&table, result, "cell") && asked->cell != read.cell)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--cell %s: the model in %s has %s; leave the option out",
-                          lyrnn_cell_name(asked->cell), path, lyrnn_cell_name(read.cell));
+        return contradiction("cell", lyrnn_cell_name(asked->cell), path,
+                             lyrnn_cell_name(read.cell));
     if (options_given(&table, result, "hidden-size") && asked->hidden_size != read.hidden_size)
+        return contradiction_of_numbers("hidden-size", asked->hidden_size, path, read.hidden_size);
+    if (options_given(&table, result, "num-layers") && asked->num_layers != read.num_layers)
+        return contradiction_of_numbers("num-layers", asked->num_layers, path, read.num_layers);
+    if (asked->bidirectional && !read.bidirectional)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--hidden-size %d: the model in %s has %d; leave the option out",
-                          asked->hidden_size, path, read.hidden_size);
+                          "--bidirectional: the model in %s has one direction; leave the option "
+                          "out",
+                          path);
+    if (options_given(&table, result, "dropout"))
+        read.dropout = asked->dropout;
     *asked = read;
     return LYRNN_OK;
 }
@@ -136,7 +173,6 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
     options->prefixes = fields->prefixes.items;
     options->num_prefixes = fields->prefixes.num;
     options->prefixes_are_defaults = !options_given(&table, result, "prefix");
-    options->model.num_layers = 1;
     if (options->init_path != NULL)
         LYRNN_TRY(take_shape(fields, result));
 

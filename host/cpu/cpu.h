@@ -20,7 +20,7 @@ LYRNN_COMPUTE_OPERATIONS(LYRNN_DECLARE)
 void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
                     int lda, const float *b, int ldb, float beta, float *c, int ldc);
 
-/* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N). */
-void lyrnn_cpu_column_sums(const float *rows, int M, int N, float *sums);
+/* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N) that begin stride floats apart. */
+void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, float *sums);
 
 #endif

@@ -54,16 +54,31 @@ static void download(lyrnn_backend *self, void *host, const void *device, size_t
     memcpy(host, device, bytes);
 }
 
-static void copy(lyrnn_backend *self, void *to, const void *from, size_t bytes)
+static void copy_rows(lyrnn_backend *self, void *to, size_t to_stride, const void *from,
+                      size_t from_stride, size_t num_bytes, size_t num_rows)
 {
     (void)self;
-    memcpy(to, from, bytes);
+    for (size_t row = 0; row < num_rows; row++)
+        memcpy((char *)to + row * to_stride, (const char *)from + row * from_stride, num_bytes);
 }
 
 static void zero(lyrnn_backend *self, void *memory, size_t bytes)
 {
     (void)self;
     memset(memory, 0, bytes);
+}
+
+/* Everything runs when it is asked for: one lane, in order. */
+static void lane_use(lyrnn_backend *self, int lane)
+{
+    (void)self;
+    LYRNN_CHECK(lane == 0);
+}
+
+static void lane_wait(lyrnn_backend *self, int other)
+{
+    (void)self;
+    LYRNN_CHECK(other == 0);
 }
 
 static void synchronise(lyrnn_backend *self)
@@ -112,6 +127,7 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
     *backend = (lyrnn_backend){
         .name = "cpu",
         .num_threads = threads,
+        .num_lanes = 1,
 #define LYRNN_MEMBER(name) .name = lyrnn_cpu_##name,
         LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
@@ -119,8 +135,10 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
         .memory_free = memory_free,
         .upload = upload,
         .download = download,
-        .copy = copy,
+        .copy_rows = copy_rows,
         .zero = zero,
+        .lane_use = lane_use,
+        .lane_wait = lane_wait,
         .synchronise = synchronise,
         .run_step = run_step,
         .describe = describe,

@@ -17,7 +17,7 @@ void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, con
                 ldc);
 }
 
-void lyrnn_cpu_column_sums(const float *rows, int M, int N, float *sums)
+void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, float *sums)
 {
     /* Threads share the columns, not the rows, so that the order of addition is fixed. */
     enum { COLUMNS = 64 };
@@ -26,7 +26,7 @@ void lyrnn_cpu_column_sums(const float *rows, int M, int N, float *sums)
         int columns = N - first < COLUMNS ? N - first : COLUMNS;
         float partial[COLUMNS] = {0};
         for (int m = 0; m < M; m++) {
-            const float *row = rows + (size_t)m * (size_t)N + first;
+            const float *row = rows + (size_t)m * (size_t)stride + first;
             for (int j = 0; j < columns; j++)
                 partial[j] += row[j];
         }

@@ -17,10 +17,16 @@ void lyrnn_cpu_linear_forward(lyrnn_backend *self, const lyrnn_linear_forward_ar
 void lyrnn_cpu_linear_backward(lyrnn_backend *self, const lyrnn_linear_backward_args *args)
 {
     (void)self;
+    int in = args->in, out = args->out;
+    lyrnn_cpu_gemm(false, false, args->M, in, out, args->dy, out, args->weight, in,
+                   args->add ? 1.0f : 0.0f, args->dx, in);
+}
+
+void lyrnn_cpu_linear_backward_weights(lyrnn_backend *self,
+                                       const lyrnn_linear_backward_weights_args *args)
+{
+    (void)self;
     int M = args->M, in = args->in, out = args->out;
-    if (args->dx != NULL)
-        lyrnn_cpu_gemm(false, false, M, in, out, args->dy, out, args->weight, in, 0.0f, args->dx,
-                       in);
     lyrnn_cpu_gemm(true, false, out, in, M, args->dy, out, args->x, in, 0.0f, args->dweight, in);
-    lyrnn_cpu_column_sums(args->dy, M, out, args->dbias);
+    lyrnn_cpu_column_sums(args->dy, M, out, out, args->dbias);
 }

@@ -1,16 +1,17 @@
-/* The recurrence h_t = phi(gates_x_t + h_{t-1} W_hh^T + b_hh) and its way back:
- *     dgates_t = (doutput_t + dh_t) phi'(h_t),  dh_{t-1} = dgates_t W_hh,  dW_hh = sum dgates_t^T h_{t-1}
+/* The recurrence of all cells over a whole sequence, there and back; cells.h has what a step does to a unit.
+ *     forward   h' = h_{t-1} W_hh^T + b_hh, then the cell
+ *     backward  the cell, then dh_{t-1} += dh' W_hh;  dW_hh = sum of dh'_t^T h_{t-1}
  * Streams do not see one another, so each thread takes some of them through the whole sequence and no
- * step waits for another thread. The weight gradient is one GEMM over all T*B rows at the end. */
+ * step waits for another thread. The weight gradient is GEMMs over all T*B rows. */
 #include "cpu.h"
 
 #include <omp.h>
 #include <string.h>
 
+#include "cells.h"
 #include "step_gemm.h"
-#include "vector_math.h"
 
-/* Where time step t reads and writes its state: slots of h, (T+1,B,H). */
+/* Where time step t reads and writes its state: slots of h and c, (T+1,B,H). */
 static int slot_before(bool reverse, int t)
 {
     return reverse ? t + 1 : t;
@@ -18,6 +19,29 @@ static int slot_before(bool reverse, int t)
 static int slot_after(bool reverse, int t)
 {
     return reverse ? t : t + 1;
+}
+
+/* Where the h' of the gates [first, first + num) is kept, rows stride floats apart: beside the input
+ * projection, to which it is added, but for gru's n, which needs it apart. */
+typedef struct {
+    int first, num;
+    float *rows; /* (T,B,num) */
+    int stride;
+} gate_part;
+
+enum { MAX_PARTS = 2 };
+
+static int gate_parts(lyrnn_cell cell, int H, float *gates, float *saved,
+                      gate_part parts[MAX_PARTS])
+{
+    if (cell == LYRNN_GRU) {
+        parts[0] = (gate_part){0, 2 * H, gates, 3 * H};
+        parts[1] = (gate_part){2 * H, H, saved, H};
+        return 2;
+    }
+    int num = cell == LYRNN_LSTM ? 4 * H : H;
+    parts[0] = (gate_part){0, num, gates, num};
+    return 1;
 }
 
 /* The streams [first, end) that fall to the calling thread. */
@@ -34,136 +58,142 @@ static bool is_large(int T, int B, int H)
     return B > 1 && (size_t)T * (size_t)B * (size_t)H * (size_t)H > 16 * LYRNN_CPU_SERIAL_MAX;
 }
 
-static void activate(lyrnn_cell cell, float *h, int H)
+/* Few rows in all, as when a character is written: packing w_hh would cost more than it saves. */
+static bool is_packed(int T, int B)
 {
-    if (cell == LYRNN_RNN_TANH) {
-#pragma omp simd
-        for (int j = 0; j < H; j++)
-            h[j] = vector_tanhf(h[j]);
-    } else {
-        /* Written so that NaN stays NaN. */
-#pragma omp simd
-        for (int j = 0; j < H; j++)
-            h[j] = h[j] < 0.0f ? 0.0f : h[j];
-    }
+    enum { FEW_ROWS = 16 };
+    return (int64_t)T * B >= FEW_ROWS;
 }
 
-/* scratch (H,H) = w_hh^T, shared out among the threads, in squares so that both sides stay in the cache. */
-static void transpose(const float *w_hh, int H, float *scratch)
+/* Adds h_{t-1} w_hh^T of the streams [first, end). */
+static void add_product(const lyrnn_recurrence_forward_args *args, const gate_part *part,
+                        const float *h_before, int t, int first, int end)
 {
-    enum { SIDE = 32 };
-#pragma omp for schedule(static)
-    for (int first = 0; first < H; first += SIDE)
-        for (int other = 0; other < H; other += SIDE)
-            for (int j = first; j < first + SIDE && j < H; j++)
-                for (int k = other; k < other + SIDE && k < H; k++)
-                    scratch[(size_t)k * (size_t)H + (size_t)j] =
-                        w_hh[(size_t)j * (size_t)H + (size_t)k];
+    int H = args->H, stride = args->h_stride;
+    float *rows = part->rows + ((size_t)t * (size_t)args->B + (size_t)first) * (size_t)part->stride;
+    size_t at = (size_t)part->first * (size_t)H;
+    if (is_packed(args->T, args->B))
+        step_gemm(end - first, part->num, H, h_before, (size_t)stride, args->scratch + at, rows,
+                  (size_t)part->stride);
+    else
+        lyrnn_cpu_gemm(false, true, end - first, part->num, H, h_before, stride, args->w_hh + at, H,
+                       1.0f, rows, part->stride);
 }
 
-/* h = gates_x + b_hh for the streams [first, end) of step t: what the product is then added to. */
-static float *begin_step(const lyrnn_recurrence_forward_args *args, int t, int first, int end)
+static void step_forward(const lyrnn_recurrence_forward_args *args, const gate_part *parts,
+                         int num_parts, int t, int first, int end)
 {
     size_t B = (size_t)args->B, H = (size_t)args->H, stride = (size_t)args->h_stride;
-    float *h = args->h + ((size_t)slot_after(args->reverse, t) * B + (size_t)first) * stride;
-    const float *gates_x = args->gates_x + ((size_t)t * B + (size_t)first) * H;
-    for (size_t b = 0; b < (size_t)(end - first); b++)
-        for (size_t j = 0; j < H; j++)
-            h[b * stride + j] = gates_x[b * H + j] + args->b_hh[j];
-    return h;
-}
-
-/* One step of the streams [first, end), with w_hh^T in scratch. */
-static void step_forward(const lyrnn_recurrence_forward_args *args, int t, int first, int end)
-{
-    size_t B = (size_t)args->B, stride = (size_t)args->h_stride;
-    const float *before =
-        args->h + ((size_t)slot_before(args->reverse, t) * B + (size_t)first) * stride;
-    float *h = begin_step(args, t, first, end);
-    step_gemm(end - first, args->H, args->H, before, stride, args->scratch, h, stride);
-    for (int b = 0; b < end - first; b++)
-        activate(args->cell, h + (size_t)b * stride, args->H);
-}
-
-/* Few rows in all, as when a character is written: transposing w_hh would cost more than it saves. */
-static void forward_few(const lyrnn_recurrence_forward_args *args)
-{
-    int T = args->T, B = args->B, H = args->H, stride = args->h_stride;
-    for (int i = 0; i < T; i++) {
-        int t = args->reverse ? T - 1 - i : i;
-        const float *before =
-            args->h + (size_t)slot_before(args->reverse, t) * (size_t)B * (size_t)stride;
-        float *h = begin_step(args, t, 0, B);
-        lyrnn_cpu_gemm(false, true, B, H, H, before, stride, args->w_hh, H, 1.0f, h, stride);
-        for (int b = 0; b < B; b++)
-            activate(args->cell, h + (size_t)b * (size_t)stride, H);
+    size_t gates_stride = (size_t)parts[0].stride;
+    size_t before = (size_t)slot_before(args->reverse, t) * B;
+    size_t after = (size_t)slot_after(args->reverse, t) * B;
+    size_t now = (size_t)t * B;
+    if (args->saved != NULL)
+        memset(args->saved + (now + (size_t)first) * H, 0,
+               (size_t)(end - first) * H * sizeof(float));
+    for (int i = 0; i < num_parts; i++)
+        add_product(args, &parts[i], args->h + (before + (size_t)first) * stride, t, first, end);
+    for (size_t b = (size_t)first; b < (size_t)end; b++) {
+        cell_row row = {
+            .H = args->H,
+            .gates = args->gates + (now + b) * gates_stride,
+            .b_hh = args->b_hh,
+            .h_before = args->h + (before + b) * stride,
+            .h = args->h + (after + b) * stride,
+        };
+        if (args->saved != NULL)
+            row.saved = args->saved + (now + b) * H;
+        if (args->c != NULL) {
+            row.c_before = args->c + (before + b) * stride;
+            row.c = args->c + (after + b) * stride;
+        }
+        cell_forward(args->cell, &row);
     }
 }
 
 void lyrnn_cpu_recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
-    enum { FEW_ROWS = 16 };
     (void)self;
-    if ((int64_t)args->T * args->B < FEW_ROWS) {
-        forward_few(args);
-        return;
-    }
+    gate_part parts[MAX_PARTS];
+    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
 #pragma omp parallel if (is_large(args->T, args->B, args->H))
     {
         int first, end;
         share_streams(args->B, &first, &end);
-        transpose(args->w_hh, args->H, args->scratch);
+        for (int i = 0; i < num_parts && is_packed(args->T, args->B); i++) {
+            size_t at = (size_t)parts[i].first * (size_t)args->H;
+            step_pack(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
+        }
         for (int i = 0; i < args->T && first < end; i++)
-            step_forward(args, args->reverse ? args->T - 1 - i : i, first, end);
+            step_forward(args, parts, num_parts, args->reverse ? args->T - 1 - i : i, first, end);
     }
 }
 
-/* dgates = (doutput + dh) phi'(h) for one row; phi' from phi's own value. */
-static void activate_backward(lyrnn_cell cell, const float *h, const float *doutput,
-                              const float *dh, float *dgates, int H)
+static void step_backward(const lyrnn_recurrence_backward_args *args, const gate_part *parts,
+                          int num_parts, int t, int first, int end)
 {
-    if (cell == LYRNN_RNN_TANH) {
-#pragma omp simd
-        for (int j = 0; j < H; j++)
-            dgates[j] = (doutput[j] + dh[j]) * (1.0f - h[j] * h[j]);
-    } else {
-#pragma omp simd
-        for (int j = 0; j < H; j++)
-            dgates[j] = h[j] > 0.0f ? doutput[j] + dh[j] : 0.0f;
+    size_t B = (size_t)args->B, H = (size_t)args->H, stride = (size_t)args->h_stride;
+    size_t gates_stride = (size_t)parts[0].stride;
+    size_t before = (size_t)slot_before(args->reverse, t) * B;
+    size_t after = (size_t)slot_after(args->reverse, t) * B;
+    size_t now = (size_t)t * B;
+    for (size_t b = (size_t)first; b < (size_t)end; b++) {
+        cell_row row = {
+            .H = args->H,
+            .gates = args->gates + (now + b) * gates_stride,
+            .h_before = args->h + (before + b) * stride,
+            .h = (float *)args->h + (after + b) * stride,
+            .doutput = args->doutput + (now + b) * stride,
+            .dh = args->dh + b * H,
+        };
+        if (args->saved != NULL)
+            row.saved = args->saved + (now + b) * H;
+        if (args->c != NULL) {
+            row.c_before = args->c + (before + b) * stride;
+            row.c = (float *)args->c + (after + b) * stride;
+            row.dc = args->dc + b * H;
+        }
+        cell_backward(args->cell, &row);
     }
-}
-
-static void step_backward(const lyrnn_recurrence_backward_args *args, int t, int first, int end)
-{
-    int B = args->B, H = args->H;
-    size_t stride = (size_t)args->h_stride;
-    size_t after = (size_t)slot_after(args->reverse, t) * (size_t)B;
-    size_t now = (size_t)t * (size_t)B;
-    for (int b = first; b < end; b++) {
-        size_t row = (size_t)b;
-        activate_backward(args->cell, args->h + (after + row) * stride,
-                          args->doutput + (now + row) * stride, args->dh + row * (size_t)H,
-                          args->dgates_x + (now + row) * (size_t)H, H);
+    for (int i = 0; i < num_parts; i++) {
+        const gate_part *part = &parts[i];
+        step_gemm(end - first, args->H, part->num,
+                  part->rows + (now + (size_t)first) * (size_t)part->stride, (size_t)part->stride,
+                  args->scratch + (size_t)part->first * H, args->dh + (size_t)first * H, H);
     }
-    float *dh = args->dh + (size_t)first * (size_t)H;
-    memset(dh, 0, (size_t)(end - first) * (size_t)H * sizeof *dh);
-    step_gemm(end - first, H, H, args->dgates_x + (now + (size_t)first) * (size_t)H, (size_t)H,
-              args->w_hh, dh, (size_t)H);
 }
 
 void lyrnn_cpu_recurrence_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
     (void)self;
+    gate_part parts[MAX_PARTS];
+    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
 #pragma omp parallel if (is_large(args->T, args->B, args->H))
     {
         int first, end;
         share_streams(args->B, &first, &end);
+        for (int i = 0; i < num_parts; i++) {
+            size_t at = (size_t)parts[i].first * (size_t)args->H;
+            step_pack(args->w_hh + at, false, args->H, parts[i].num, args->scratch + at);
+        }
         for (int i = 0; i < args->T && first < end; i++)
-            step_backward(args, args->reverse ? i : args->T - 1 - i, first, end);
+            step_backward(args, parts, num_parts, args->reverse ? i : args->T - 1 - i, first, end);
     }
+}
+
+void lyrnn_cpu_recurrence_backward_weights(lyrnn_backend *self,
+                                           const lyrnn_recurrence_backward_weights_args *args)
+{
+    (void)self;
     int H = args->H, M = args->T * args->B, stride = args->h_stride;
     const float *h_before =
         args->h + (size_t)slot_before(args->reverse, 0) * (size_t)args->B * (size_t)stride;
-    lyrnn_cpu_gemm(true, false, H, H, M, args->dgates_x, H, h_before, stride, 0.0f, args->dw_hh, H);
-    lyrnn_cpu_column_sums(args->dgates_x, M, H, args->db_hh);
+    gate_part parts[MAX_PARTS];
+    int num_parts = gate_parts(args->cell, H, (float *)args->dgates, (float *)args->dsaved, parts);
+    for (int i = 0; i < num_parts; i++) {
+        const gate_part *part = &parts[i];
+        lyrnn_cpu_gemm(true, false, part->num, H, M, part->rows, part->stride, h_before, stride,
+                       0.0f, args->dw_hh + (size_t)part->first * (size_t)H, H);
+        lyrnn_cpu_column_sums(part->rows, M, part->num, part->stride, args->db_hh + part->first);
+    }
 }

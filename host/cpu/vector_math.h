@@ -43,6 +43,12 @@ static inline float vector_expf(float x)
     return two_to_n * expm1_r + two_to_n;
 }
 
+/* The logistic function, 1 / (1 + e^-x). */
+static inline float vector_sigmoidf(float x)
+{
+    return 1.0f / (1.0f + vector_expf(-x));
+}
+
 static inline float vector_tanhf(float x)
 {
     /* tanh is 1 in float long before 9.1. */

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-typedef enum { LYRNN_RNN_TANH, LYRNN_RNN_RELU } lyrnn_cell;
+typedef enum { LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU } lyrnn_cell;
 
 /* What GEMM operands are rounded to on the device. Everything is stored and summed in fp32 either way. */
 typedef enum { LYRNN_FP32, LYRNN_TF32, LYRNN_BF16 } lyrnn_precision;
@@ -75,47 +75,91 @@ typedef struct {
     float *y;            /* out  (M,out) */
 } lyrnn_linear_forward_args;
 
-/* dx = dy weight,  dweight = dy^T x,  dbias = column sums of dy. */
+/* dx = dy weight. */
 typedef struct {
     int M, in, out;
-    const float *x;      /* in   (M,in) */
     const float *weight; /* in   (out,in) */
     const float *dy;     /* in   (M,out) */
-    float *dx;           /* out  (M,in)   NULL where nobody asks */
-    float *dweight;      /* out  (out,in) */
-    float *dbias;        /* out  (out) */
+    bool add;            /* to what dx holds already */
+    float *dx;           /* i/o  (M,in) */
 } lyrnn_linear_backward_args;
 
-/* One layer in one direction over the whole sequence, torch.nn.RNN's recurrence:
- *     h[t+1] = phi(gates_x[t] + h[t] w_hh^T + b_hh),  phi = tanh or relu
- * Reversed, the steps run from T-1 down to 0:  h[t] = phi(gates_x[t] + h[t+1] w_hh^T + b_hh).
- * A row of h is H floats in rows h_stride apart (H, or 2H where two directions stand side by side). */
+/* dweight = dy^T x,  dbias = column sums of dy. */
+typedef struct {
+    int M, in, out;
+    const float *x;  /* in   (M,in) */
+    const float *dy; /* in   (M,out) */
+    float *dweight;  /* out  (out,in) */
+    float *dbias;    /* out  (out) */
+} lyrnn_linear_backward_weights_args;
+
+/* One layer in one direction over a whole sequence: torch.nn.RNN, LSTM or GRU behind its input
+ * projection x W_ih^T + b_ih. With h' = h w_hh^T + b_hh and sigma the logistic function,
+ *     rnn    h[t+1] = phi(gates[t] + h'),  phi = tanh or relu
+ *     lstm   i, f, o = sigma(gates[t] + h'),  g = tanh(gates[t] + h'),  gates in the order i, f, g, o;
+ *            c[t+1] = f c[t] + i g,  h[t+1] = o tanh(c[t+1])
+ *     gru    r, z = sigma(gates[t] + h'),  n = tanh(gates[t] + r h'),  gates in the order r, z, n;
+ *            h[t+1] = (1 - z) n + z h[t]
+ * Reversed, the steps run from T-1 down to 0: h[t] follows from gates[t] and h[t+1].
+ * A row of h or c is H floats in rows h_stride apart (H, or 2H where two directions stand side by side). */
 typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
     bool reverse;
-    const float *gates_x; /* in   (T,B,G*H)  input projection with its bias, PyTorch gate order */
-    const float *w_hh;    /* in   (G*H,H) */
-    const float *b_hh;    /* in   (G*H) */
-    float *h;             /* i/o  (T+1,B,H)  slot 0 (reverse: T) holds the carried state, the */
-                          /*                 others are written */
-    float *scratch;       /* tmp  (G*H,H)    room for w_hh in an order of the device's own */
+    const float *w_hh; /* in   (G*H,H) */
+    const float *b_hh; /* in   (G*H) */
+    float *gates; /* i/o  (T,B,G*H)  in: the input projection; out: lstm i, f, g, o, gru r, z, n, */
+                  /*                 rnn nothing to rely on */
+    float *h;     /* i/o  (T+1,B,H)  slot 0 (reverse: T) holds the carried state, the others are */
+                  /*                 written */
+    float *c;     /* i/o  (T+1,B,H)  the same; lstm only, else NULL */
+    float *saved; /* out  (T,B,H)    h' of n; gru only, else NULL */
+    float *scratch; /* tmp  (G*H,max(B,H))  the device's own */
 } lyrnn_recurrence_forward_args;
 
-/* Back through the same steps; h is as the forward pass left it. dh carries the state's gradient: the
- * last state's comes in (zero when the loss does not see it), the first state's goes out. */
+/* Back through the same steps; h, c, gates and saved are as the forward pass left them. dh and dc carry
+ * the state's gradient: the last state's comes in (zero when the loss does not see it), the first state's
+ * goes out. */
 typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
     bool reverse;
     const float *w_hh;    /* in   (G*H,H) */
     const float *h;       /* in   (T+1,B,H) */
+    const float *c;       /* in   (T+1,B,H)  lstm only, else NULL */
     const float *doutput; /* in   (T,B,H)    loss by each step's output, rows h_stride apart */
     float *dh;            /* i/o  (B,H) */
-    float *dgates_x;      /* out  (T,B,G*H) */
-    float *dw_hh;         /* out  (G*H,H) */
-    float *db_hh;         /* out  (G*H) */
+    float *dc;            /* i/o  (B,H)      lstm only, else NULL */
+    float *gates;         /* i/o  (T,B,G*H)  out: loss by the input projection */
+    float *saved;         /* i/o  (T,B,H)    out: loss by h' of n; gru only, else NULL */
+    float *scratch;       /* tmp  (G*H,max(B,H))  the device's own */
 } lyrnn_recurrence_backward_args;
+
+/* dw_hh = sum over t of dh'[t]^T h[t],  db_hh = sum of dh', where dh' is the loss by h': dgates, but for
+ * gru's n, where it is what recurrence_backward left in saved. */
+typedef struct {
+    int T, B, H, h_stride;
+    lyrnn_cell cell;
+    bool reverse;
+    const float *h;      /* in   (T+1,B,H) */
+    const float *dgates; /* in   (T,B,G*H) */
+    const float *dsaved; /* in   (T,B,H)    gru only, else NULL */
+    float *dw_hh;        /* out  (G*H,H) */
+    float *db_hh;        /* out  (G*H) */
+} lyrnn_recurrence_backward_weights_args;
+
+/* Inverted dropout, torch.nn.functional.dropout, which is its own backward:
+ *     y[i] = u > p ? x[i] / (1 - p) : 0
+ *     u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_DROPOUT, counters->step * per_step + position + i)
+ * No mask is stored: the same numbers are drawn again on the way back. */
+typedef struct {
+    size_t count;
+    float p; /* 0 to 1 */
+    uint64_t seed, per_step, position;
+    const lyrnn_counters *counters; /* in */
+    const float *x;                 /* in   (count) */
+    float *y;                       /* out  (count)  may be x */
+} lyrnn_dropout_args;
 
 /* losses[m] = log(sum_v exp(logits[m][v])) - logits[m][targets[m]], nats, stable for large logits;
  * then logits[m] become the gradient of the mean loss, (softmax - onehot) / M. The losses' sum (in
@@ -166,8 +210,11 @@ typedef struct {
     X(embedding_backward)                                                                          \
     X(linear_forward)                                                                              \
     X(linear_backward)                                                                             \
+    X(linear_backward_weights)                                                                     \
     X(recurrence_forward)                                                                          \
     X(recurrence_backward)                                                                         \
+    X(recurrence_backward_weights)                                                                 \
+    X(dropout)                                                                                     \
     X(softmax_cross_entropy)                                                                       \
     X(clip_and_adam)                                                                               \
     X(sample_token)                                                                                \
@@ -179,7 +226,14 @@ typedef struct {
  *     memory_free   NULL is fine.
  *     upload        host to device; the host buffer is free for reuse on return.
  *     download      device to host; waits for all queued work.
- *     copy, zero    within the device.
+ *     copy_rows     rows of num_bytes each within the device, their starts a stride of bytes apart.
+ *     zero          bytes within the device.
+ *     lane_use      what is queued from now on goes to this lane, 0 to num_lanes - 1. Lanes may run side
+ *                   by side; between calls of lane_wait nothing is promised about their order. Lane 0
+ *                   is in use at first, and must be, with the others waited for, when a step's body ends
+ *                   and when the host uploads, downloads, waits or frees.
+ *     lane_wait     what is queued from now on in the lane in use runs after all that has been queued in
+ *                   lane `other` so far. The lane in use itself is fine.
  *     run_step      runs body(context), which queues the same operations on the same memory at every
  *                   call: a device may record them the first time and replay the record from then on.
  *     describe      one line naming the device, at most size bytes with the terminator.
@@ -189,8 +243,12 @@ typedef struct {
     X(memory_free, void, (lyrnn_backend * self, void *memory))                                     \
     X(upload, void, (lyrnn_backend * self, void *device, const void *host, size_t bytes))          \
     X(download, void, (lyrnn_backend * self, void *host, const void *device, size_t bytes))        \
-    X(copy, void, (lyrnn_backend * self, void *to, const void *from, size_t bytes))                \
+    X(copy_rows, void,                                                                             \
+      (lyrnn_backend * self, void *to, size_t to_stride, const void *from, size_t from_stride,     \
+       size_t num_bytes, size_t num_rows))                                                         \
     X(zero, void, (lyrnn_backend * self, void *memory, size_t bytes))                              \
+    X(lane_use, void, (lyrnn_backend * self, int lane))                                            \
+    X(lane_wait, void, (lyrnn_backend * self, int other))                                          \
     X(synchronise, void, (lyrnn_backend * self))                                                   \
     X(run_step, void, (lyrnn_backend * self, void (*body)(void *), void *context))                 \
     X(describe, void, (lyrnn_backend * self, char *text, size_t size))                             \
@@ -201,6 +259,7 @@ struct lyrnn_backend {
     const char *name; /* "cpu", "cuda" */
     void *state;      /* the backend's own: stream, library handles; NULL where it needs none */
     int num_threads;  /* of the CPU backend; CUDA: 0 */
+    int num_lanes;    /* how many queues may run side by side; 1: everything runs in order */
     char why_not_cuda[256]; /* where "auto" came down to the CPU: the reason, else "" */
 #define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)

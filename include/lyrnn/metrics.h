@@ -2,6 +2,7 @@
 #ifndef LYRNN_METRICS_H
 #define LYRNN_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lyrnn/status.h"
@@ -17,6 +18,8 @@ typedef struct {
     double perplexity; /* exp(nats_per_char) */
     double chars_per_second;
     double seconds; /* of the epoch's steps */
+    bool is_validated;
+    double validation_nats_per_char, validation_perplexity; /* where is_validated */
 } lyrnn_metrics;
 
 /* One line of metrics.jsonl, without newline, to be freed. A perplexity beyond a double's range becomes

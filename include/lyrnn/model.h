@@ -1,6 +1,5 @@
-/* The article's RNNModel on a device: one-hot lookup, recurrence, output layer.
- *
- *     H_t = phi(W_ih onehot(x_t) + b_ih + W_hh H_{t-1} + b_hh),   O_t = W_hq H_t + b_q
+/* The article's RNNModel on a device: nn.RNN, nn.LSTM or nn.GRU over one-hot characters, and an output layer
+ * over its outputs (T,B,D*H):  O_t = W_hq H_t + b_q.
  *
  * A model owns its parameters; a lyrnn_activations owns what one shape of batch needs besides. */
 #ifndef LYRNN_MODEL_H
@@ -37,45 +36,61 @@ void lyrnn_model_randomise(lyrnn_model *model, uint64_t seed);
 void lyrnn_model_upload(lyrnn_model *model, const float *flat);
 void lyrnn_model_download(const lyrnn_model *model, float *flat);
 
-/* Device buffers of one batch shape. gates_x is overwritten by its gradient, logits by theirs. */
+/* Where the masks of dropout come from: a step of the counters has its own, on every layer. */
+typedef struct {
+    uint64_t seed;
+    const lyrnn_counters *counters; /* device, borrowed; NULL: no dropout, as in evaluation */
+} lyrnn_dropout;
+
+typedef struct lyrnn_stack lyrnn_stack;
+
+/* Device buffers of one batch shape. */
 typedef struct {
     int T, B;
     lyrnn_backend *backend; /* borrowed */
     void *memory;           /* the one allocation */
+    lyrnn_stack *stack;     /* the recurrent layers' buffers and state */
     int32_t *inputs;        /* (T,B) */
-    float *gates_x;         /* (T,B,G*H) */
-    float *h;               /* (T+1,B,H)  slot 0: the state before the batch */
-    float *logits;          /* (T,B,V) */
-    float *w_hh_scratch;    /* (G*H,H) */
-    /* for training alone, else NULL */
-    int32_t *targets; /* (T,B) */
-    float *losses;    /* (T,B)  nats */
-    float *doutput;   /* (T,B,H) */
-    float *dh;        /* (B,H) */
-    int32_t *scratch; /* (2*T*B + V + 1) */
+    int32_t *targets;       /* (T,B) */
+    float *logits;          /* (T,B,V)  overwritten by their gradient */
+    float *losses;          /* (T,B)  nats */
+    int32_t *scratch;       /* (2*T*B + V + 1)  for training alone, else NULL */
+    lyrnn_dropout dropout;  /* set by who trains; at first there is none */
 } lyrnn_activations;
 
-/* Device memory that they take. */
-size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int T, int B, bool training);
+/* Device memory that they take. num_lanes is the backend's. */
+size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
+                               bool training);
 
-/* Allocates for T steps of B streams, h zero. LYRNN_ERR_MEMORY names the bytes and the options that
+/* Allocates for T steps of B streams, the state zero. LYRNN_ERR_MEMORY names the bytes and the options that
  * drive them. */
 lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_model *model, int T,
                                     int B, bool training);
 /* Zeroed activations are fine. */
 void lyrnn_activations_free(lyrnn_activations *activations);
 
-/* inputs, h slot 0 -> h, logits. */
+/* What whoever trains a bidirectional model, or writes with one, should know. */
+#define LYRNN_BIDIRECTIONAL_WARNING                                                                \
+    "a bidirectional model has seen the characters that it is asked to predict: its perplexity "   \
+    "says "                                                                                        \
+    "nothing, and its texts are poor"
+
+/* inputs, state -> logits, the state after the batch. */
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *activations);
 
 /* Where logits hold their gradient: -> grads, a flat device buffer (parameters.count). */
 void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *activations, float *grads);
 
-/* Slot T of h becomes slot 0: the state goes on, its history is forgotten (detach). */
-void lyrnn_activations_carry_state(lyrnn_activations *activations, const lyrnn_model *model);
+/* The state after the batch goes on into the next, its history forgotten (detach). */
+void lyrnn_activations_carry_state(lyrnn_activations *activations);
+/* The state before the batch becomes zero. */
+void lyrnn_activations_reset_state(lyrnn_activations *activations);
 
-/* Slot 0 of h becomes zero. */
-void lyrnn_activations_reset_state(lyrnn_activations *activations, const lyrnn_model *model);
+/* Sets the state before the batch, and reads the state after it: host arrays (L*D,B,H) in PyTorch's order,
+ * c for lstm alone. NULL: zeros; not wanted. */
+void lyrnn_activations_set_state(lyrnn_activations *activations, const float *h_0,
+                                 const float *c_0);
+void lyrnn_activations_get_state(const lyrnn_activations *activations, float *h_n, float *c_n);
 
 #ifdef __cplusplus
 }

@@ -15,24 +15,28 @@
 extern "C" {
 #endif
 
-/* torch.nn.RNN's constructor. This version builds one layer in one direction without dropout. */
+/* The arguments of torch.nn.RNN, LSTM and GRU. */
 typedef struct {
     lyrnn_cell cell;
     int input_size; /* of a character model: V */
     int hidden_size;
     int num_layers;
     bool bidirectional;
-    float dropout;
+    float dropout; /* of the outputs of all layers but the last, in training */
 } lyrnn_rnn_config;
 
 /* Sizes that keep every row count and byte total far from overflow. */
-enum { LYRNN_MAX_HIDDEN_SIZE = 65536, LYRNN_MAX_INPUT_SIZE = 1114112 };
+enum { LYRNN_MAX_HIDDEN_SIZE = 65536, LYRNN_MAX_INPUT_SIZE = 1114112, LYRNN_MAX_LAYERS = 16 };
 
-/* LYRNN_ERR_USAGE for a size out of range, LYRNN_ERR_UNSUPPORTED for what this version lacks; the text
- * names the field by its option ("--hidden-size 0: ..."). */
+/* G: gates of the cell, and with it rows of weight_ih and weight_hh for each hidden unit. */
+int lyrnn_num_gates(lyrnn_cell cell);
+/* D: 2 where the network is bidirectional, else 1. */
+int lyrnn_num_directions(const lyrnn_rnn_config *config);
+
+/* LYRNN_ERR_USAGE for a size out of range; the text names the field by its option ("--hidden-size 0: ..."). */
 lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config);
 
-/* "rnn_tanh" and so on, and back; LYRNN_ERR_UNSUPPORTED for another name. */
+/* "rnn_tanh" and so on, and back; LYRNN_ERR_USAGE for another name. */
 const char *lyrnn_cell_name(lyrnn_cell cell);
 lyrnn_status lyrnn_cell_parse(const char *name, lyrnn_cell *cell);
 
@@ -44,15 +48,16 @@ typedef struct {
     float bound;     /* initialised from U(-bound, bound) */
 } lyrnn_parameter;
 
-enum {
-    LYRNN_WEIGHT_IH,    /* (G*H, input_size) */
-    LYRNN_WEIGHT_HH,    /* (G*H, H) */
-    LYRNN_BIAS_IH,      /* (G*H) */
-    LYRNN_BIAS_HH,      /* (G*H) */
-    LYRNN_DENSE_WEIGHT, /* (V, H) */
-    LYRNN_DENSE_BIAS,   /* (V) */
-    LYRNN_MAX_PARAMETERS
-};
+/* The tensors of one layer in one direction, in this order. */
+typedef enum {
+    LYRNN_WEIGHT_IH, /* (G*H, input_size), in upper layers (G*H, D*H) */
+    LYRNN_WEIGHT_HH, /* (G*H, H) */
+    LYRNN_BIAS_IH,   /* (G*H) */
+    LYRNN_BIAS_HH,   /* (G*H) */
+    LYRNN_NUM_KINDS
+} lyrnn_parameter_kind;
+
+enum { LYRNN_MAX_PARAMETERS = 2 * LYRNN_MAX_LAYERS * LYRNN_NUM_KINDS + 2 };
 
 typedef struct {
     lyrnn_parameter items[LYRNN_MAX_PARAMETERS];
@@ -60,12 +65,18 @@ typedef struct {
     size_t count; /* floats of the flat buffer, padding (always zero) included */
 } lyrnn_parameters;
 
-/* torch.nn.RNN's tensors: weight_ih_l0 (G*H,input_size), weight_hh_l0, bias_ih_l0, bias_hh_l0. */
+/* torch.nn.RNN's tensors in its order: weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, the same with
+ * _reverse where there are two directions, then _l1 and so on. */
 void lyrnn_parameters_of_rnn(lyrnn_parameters *parameters, const lyrnn_rnn_config *config);
 
 /* The article's RNNModel: the same under "rnn.", with weight_ih held transposed for the gather of
- * one-hot rows, then dense.weight (V,H) and dense.bias (V), bound 1/sqrt(H), V = input_size. */
+ * one-hot rows, then dense.weight (V,D*H) and dense.bias (V), bound 1/sqrt(D*H), V = input_size. */
 void lyrnn_parameters_of_model(lyrnn_parameters *parameters, const lyrnn_rnn_config *config);
+
+/* A tensor of the recurrent stack; direction 1 is the reverse one. */
+const lyrnn_parameter *lyrnn_parameters_of_layer(const lyrnn_parameters *parameters,
+                                                 const lyrnn_rnn_config *config, int layer,
+                                                 int direction, lyrnn_parameter_kind kind);
 
 /* Floats of a tensor. */
 size_t lyrnn_parameter_count(const lyrnn_parameter *parameter);

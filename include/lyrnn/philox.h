@@ -16,13 +16,17 @@ extern "C" {
 enum {
     LYRNN_PURPOSE_INIT = 1,    /* position: offset of the weight in the flat parameter buffer */
     LYRNN_PURPOSE_SHUFFLE = 2, /* position: epoch * 2^32 + swap number */
-    LYRNN_PURPOSE_BENCH = 3    /* position: place in the made-up corpus */
+    LYRNN_PURPOSE_BENCH = 3,   /* position: place in the made-up corpus */
+    LYRNN_PURPOSE_DROPOUT = 4  /* position: see lyrnn_dropout_args */
 };
 
 uint32_t lyrnn_philox_bits(uint64_t seed, uint64_t purpose, uint64_t position);
 
 /* The bits as a float in (0, 1], curand_uniform's mapping: bits * 2^-32 + 2^-33. */
 float lyrnn_philox_uniform(uint64_t seed, uint64_t purpose, uint64_t position);
+
+/* The four floats at positions 4 block to 4 block + 3, for the price of one. */
+void lyrnn_philox_uniform_block(uint64_t seed, uint64_t purpose, uint64_t block, float values[4]);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
  *     NAME/config.json  NAME/metrics.jsonl
  *     NAME/checkpoints/epoch-000050/model.safetensors
  *     NAME/latest -> checkpoints/epoch-000050
+ *     NAME/best -> checkpoints/epoch-000050          where there is validation
  *
  * A checkpoint is written under a temporary name, flushed, and renamed; so is everything else but the
  * metrics, which only grow. */
@@ -44,6 +45,12 @@ lyrnn_status lyrnn_run_dir_append_metrics(lyrnn_run_dir *run, const char *json_l
  * lyrnn_checkpoint. */
 lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, int epoch, const lyrnn_rnn_config *config,
                                 const lyrnn_vocab *vocab, const float *params);
+
+/* Points best to a saved epoch. LYRNN_ERR_IO. */
+lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch);
+
+/* Removes a saved epoch that neither latest nor best names any more. */
+void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch);
 
 /* A zeroed run is fine. */
 void lyrnn_run_dir_close(lyrnn_run_dir *run);

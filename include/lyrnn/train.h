@@ -26,11 +26,14 @@ typedef struct {
     size_t max_chars; /* 0: all */
     /* model; input_size is the vocabulary's and is not read */
     lyrnn_rnn_config model;
-    const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape */
+    const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape, */
+                           /* of which model.dropout alone is read then */
     /* training */
     int num_epochs; /* 0: the untrained model is saved as epoch 0 */
     int batch_size, num_steps;
     lyrnn_sampling sampling;
+    float val_fraction; /* of the corpus, its end: kept from training and evaluated at each epoch */
+    int patience;       /* stops after so many epochs without a better validation; 0: never */
     lyrnn_optimiser_config optimiser;
     uint64_t seed;
     /* output */
@@ -47,7 +50,7 @@ typedef struct {
 } lyrnn_train_options;
 
 /* Trains on an open backend. To samples: every pred_period epochs (and at the last)
- *     epoch 50, perplexity 39.122988, time 0.99 sec
+ *     epoch 50, perplexity 39.122988, time 0.99 sec    with validation: perplexity P, validation Q, ...
  *      - TEXT                 one line a prefix, newlines shown as spaces
  * To log: what is resolved, warnings, and a progress bar where log is a terminal. On disk: see run_dir.h.
  * Prefixes, corpus and out_path are checked before anything is written. LYRNN_ERR_DIVERGED names the

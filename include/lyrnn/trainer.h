@@ -44,8 +44,9 @@ typedef struct {
     size_t total_bytes;
 } lyrnn_training_memory;
 
+/* num_lanes is the backend's. */
 lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
-                                               const lyrnn_batches *batches);
+                                               const lyrnn_batches *batches, int num_lanes);
 
 /* ids (batches->N) is copied to the device. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
