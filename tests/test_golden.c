@@ -18,14 +18,14 @@ static const double trajectory_tolerance = 1e-5;
 /* Between two correct computations, one in float and one in double. */
 static const double oracle_tolerance = 1e-5;
 
-enum { SNAPSHOT_STEP = 10 };
+enum { SNAPSHOT_STEP = 10, MAX_STEPS = 50 };
 
 typedef struct {
     json_t *json;
     oracle_model shape;
     int B, T, count;
     lyrnn_optimiser_config optimiser;
-    double *weights, *h_0, *logits, *h_n, *grads; /* of the one batch */
+    double *weights, *h_0, *c_0, *logits, *h_n, *c_n, *grads; /* of the one batch; c lstm alone */
     int32_t *inputs, *targets;
     double loss;
     int32_t *corpus;
@@ -85,35 +85,42 @@ static int32_t *ids(json_t *object, const char *name, size_t count)
     return values;
 }
 
-/* The six tensors in the oracle's order. */
+static lyrnn_rnn_config config_of(const oracle_model *shape)
+{
+    return (lyrnn_rnn_config){.cell = shape->cell,
+                              .input_size = shape->V,
+                              .hidden_size = shape->H,
+                              .num_layers = shape->num_layers,
+                              .bidirectional = shape->bidirectional};
+}
+
+/* All tensors in the oracle's order, which is PyTorch's. */
 static double *tensors(json_t *object, const char *name, const oracle_model *shape)
 {
-    size_t V = (size_t)shape->V, H = (size_t)shape->H;
-    const struct {
-        const char *name;
-        size_t count;
-    } layout[] = {
-        {"rnn.weight_ih_l0", H * V}, {"rnn.weight_hh_l0", H * H}, {"rnn.bias_ih_l0", H},
-        {"rnn.bias_hh_l0", H},       {"dense.weight", V * H},     {"dense.bias", V},
-    };
-    size_t num = sizeof layout / sizeof *layout;
+    lyrnn_parameters parameters;
+    lyrnn_rnn_config config = config_of(shape);
+    lyrnn_parameters_of_model(&parameters, &config);
     json_t *named = member(object, name);
-    assert_int_equal(json_object_size(named), num);
+    assert_int_equal(json_object_size(named), parameters.num);
     double *values = test_memory(oracle_model_count(shape), sizeof *values);
     double *next = values;
-    for (size_t i = 0; i < num; i++)
-        next = append_numbers(member(named, layout[i].name), next, layout[i].count);
+    for (int i = 0; i < parameters.num; i++)
+        next = append_numbers(member(named, parameters.items[i].name), next,
+                              lyrnn_parameter_count(&parameters.items[i]));
     return values;
 }
 
 static void read_batch(golden *g)
 {
     json_t *batch = member(g->json, "batch");
-    int M = g->T * g->B, BH = g->B * g->shape.H;
+    int M = g->T * g->B, num_state = oracle_state_count(&g->shape, g->B);
+    bool is_lstm = g->shape.cell == LYRNN_LSTM;
     g->inputs = ids(batch, "inputs", (size_t)M);
     g->targets = ids(batch, "targets", (size_t)M);
-    g->h_0 = numbers(batch, "h_0", BH);
-    g->h_n = numbers(batch, "h_n", BH);
+    g->h_0 = numbers(batch, "h_0", num_state);
+    g->h_n = numbers(batch, "h_n", num_state);
+    g->c_0 = is_lstm ? numbers(batch, "c_0", num_state) : NULL;
+    g->c_n = is_lstm ? numbers(batch, "c_n", num_state) : NULL;
     g->logits = numbers(batch, "logits", M * g->shape.V);
     g->loss = number(batch, "loss");
     g->grads = tensors(batch, "grads", &g->shape);
@@ -125,25 +132,28 @@ static void read_training(golden *g)
     g->N = json_array_size(member(g->json, "corpus"));
     g->corpus = ids(g->json, "corpus", g->N);
     g->num_steps = (int)json_array_size(member(training, "losses"));
-    assert_int_equal(g->num_steps, 50);
+    assert_in_range(g->num_steps, SNAPSHOT_STEP, MAX_STEPS);
     g->losses = numbers(training, "losses", g->num_steps);
     g->norms = numbers(training, "norms", g->num_steps);
     g->snapshot = tensors(training, "weights_after_10_steps", &g->shape);
 }
 
-static golden golden_open(lyrnn_cell cell)
+static golden golden_open(const char *name)
 {
     golden g = {0};
     char path[4096];
-    const char *name = cell == LYRNN_RNN_TANH ? "rnn_tanh" : "rnn_relu";
-    snprintf(path, sizeof path, "%s/%s.json", LYRNN_GOLDEN_DIR, name);
+    snprintf(path, sizeof path, "%s/%s", LYRNN_GOLDEN_DIR, name);
     json_error_t error;
     g.json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (g.json == NULL)
         fail_msg("%s:%d: %s", path, error.line, error.text);
-    assert_string_equal(json_string_value(member(g.json, "cell")), name);
     assert_non_null(json_string_value(member(member(g.json, "provenance"), "torch")));
-    g.shape = (oracle_model){cell, integer(g.json, "V"), integer(g.json, "H")};
+    g.shape = (oracle_model){.V = integer(g.json, "V"),
+                             .H = integer(g.json, "H"),
+                             .num_layers = integer(g.json, "num_layers"),
+                             .bidirectional = json_is_true(member(g.json, "bidirectional"))};
+    assert_int_equal(lyrnn_cell_parse(json_string_value(member(g.json, "cell")), &g.shape.cell),
+                     LYRNN_OK);
     g.count = (int)oracle_model_count(&g.shape);
     g.B = integer(g.json, "B");
     g.T = integer(g.json, "T");
@@ -157,71 +167,77 @@ static golden golden_open(lyrnn_cell cell)
 
 static void golden_close(golden *g)
 {
-    void *const owned[] = {g->weights, g->h_0,    g->logits, g->h_n,   g->grads,   g->inputs,
-                           g->targets, g->corpus, g->losses, g->norms, g->snapshot};
+    void *const owned[] = {g->weights, g->h_0,   g->logits,  g->h_n,     g->grads,
+                           g->inputs,  g->c_0,   g->c_n,     g->targets, g->corpus,
+                           g->losses,  g->norms, g->snapshot};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
     json_decref(g->json);
 }
 
 /* Tensor by tensor, so that a large one's scale does not hide a small one's error. */
-static void assert_tensors_near(const oracle_model *shape, double *actual, double *expected,
-                                double tolerance)
+static void assert_tensors_near(const oracle_model *shape, const double *actual,
+                                const double *expected, double tolerance)
 {
-    oracle_tensors a = oracle_model_tensors(shape, actual);
-    oracle_tensors e = oracle_model_tensors(shape, expected);
-    size_t V = (size_t)shape->V, H = (size_t)shape->H;
-    assert_doubles_near("rnn.weight_ih_l0", a.weight_ih, e.weight_ih, H * V, tolerance);
-    assert_doubles_near("rnn.weight_hh_l0", a.weight_hh, e.weight_hh, H * H, tolerance);
-    assert_doubles_near("rnn.bias_ih_l0", a.bias_ih, e.bias_ih, H, tolerance);
-    assert_doubles_near("rnn.bias_hh_l0", a.bias_hh, e.bias_hh, H, tolerance);
-    assert_doubles_near("dense.weight", a.dense_weight, e.dense_weight, V * H, tolerance);
-    assert_doubles_near("dense.bias", a.dense_bias, e.dense_bias, V, tolerance);
+    lyrnn_parameters parameters;
+    lyrnn_rnn_config config = config_of(shape);
+    lyrnn_parameters_of_model(&parameters, &config);
+    for (int i = 0; i < parameters.num; i++) {
+        size_t count = lyrnn_parameter_count(&parameters.items[i]);
+        assert_doubles_near(parameters.items[i].name, actual, expected, count, tolerance);
+        actual += count;
+        expected += count;
+    }
 }
 
 /* What both sides computed for the golden batch. */
-static void assert_batch_near(golden *g, double loss, model_check_results actual,
+static void assert_batch_near(golden *g, double loss, const oracle_results *actual,
                               double forward_bound, double gradient_bound)
 {
-    size_t M = (size_t)(g->T * g->B);
-    assert_doubles_near("logits", actual.logits, g->logits, M * (size_t)g->shape.V, forward_bound);
-    assert_doubles_near("h_n", actual.h_n, g->h_n, (size_t)(g->B * g->shape.H), forward_bound);
+    size_t M = (size_t)(g->T * g->B), num_state = (size_t)oracle_state_count(&g->shape, g->B);
+    assert_doubles_near("logits", actual->logits, g->logits, M * (size_t)g->shape.V, forward_bound);
+    assert_doubles_near("h_n", actual->h_n, g->h_n, num_state, forward_bound);
+    if (g->c_n != NULL)
+        assert_doubles_near("c_n", actual->c_n, g->c_n, num_state, forward_bound);
     assert_doubles_near("loss", &loss, &g->loss, 1, forward_bound);
-    assert_tensors_near(&g->shape, actual.grads, g->grads, gradient_bound);
+    assert_tensors_near(&g->shape, actual->grads, g->grads, gradient_bound);
 }
 
-static model_check_results results_new(const golden *g)
+static oracle_results results_new(const golden *g)
 {
-    size_t M = (size_t)(g->T * g->B);
-    return (model_check_results){test_memory(M * (size_t)g->shape.V, sizeof(double)),
-                                 test_memory((size_t)(g->B * g->shape.H), sizeof(double)),
-                                 test_memory((size_t)g->count, sizeof(double))};
+    size_t M = (size_t)(g->T * g->B), num_state = (size_t)oracle_state_count(&g->shape, g->B);
+    return (oracle_results){
+        .logits = test_memory(M * (size_t)g->shape.V, sizeof(double)),
+        .h_n = test_memory(num_state, sizeof(double)),
+        .c_n = g->c_0 == NULL ? NULL : test_memory(num_state, sizeof(double)),
+        .grads = test_memory((size_t)g->count, sizeof(double)),
+    };
 }
 
-static void results_free(model_check_results *results)
+static void results_free(oracle_results *results)
 {
     free(results->logits);
     free(results->h_n);
+    free(results->c_n);
     free(results->grads);
 }
 
-static void check_oracle_batch(lyrnn_cell cell)
+static void check_oracle_batch(const char *name)
 {
-    golden g = golden_open(cell);
-    model_check_results actual = results_new(&g);
-    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0};
-    double loss =
-        oracle_model_loss(&g.shape, g.weights, &batch, actual.h_n, actual.logits, actual.grads);
-    assert_batch_near(&g, loss, actual, oracle_tolerance, oracle_tolerance);
+    golden g = golden_open(name);
+    oracle_results actual = results_new(&g);
+    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, NULL};
+    double loss = oracle_model_loss(&g.shape, g.weights, &batch, &actual);
+    assert_batch_near(&g, loss, &actual, oracle_tolerance, oracle_tolerance);
     results_free(&actual);
     golden_close(&g);
 }
 
-static void check_oracle_training(lyrnn_cell cell)
+static void check_oracle_training(const char *name)
 {
-    golden g = golden_open(cell);
+    golden g = golden_open(name);
     oracle_training training;
-    double losses[64], norms[64];
+    double losses[MAX_STEPS], norms[MAX_STEPS];
     oracle_train_open(&training, &g.shape, g.weights, g.corpus, g.N, g.B, g.T, g.optimiser);
     for (int step = 0; step < g.num_steps; step++) {
         losses[step] = oracle_train_step(&training, &norms[step]);
@@ -236,28 +252,30 @@ static void check_oracle_training(lyrnn_cell cell)
     golden_close(&g);
 }
 
-static void check_backend_batch(lyrnn_cell cell)
+static void check_backend_batch(const char *name)
 {
-    golden g = golden_open(cell);
+    golden g = golden_open(name);
     model_check check;
-    model_check_open(&check, cell, g.shape.V, g.shape.H, 0);
+    lyrnn_rnn_config config = config_of(&g.shape);
+    model_check_open_config(&check, &config, 0);
     model_check_upload(&check, g.weights);
-    model_check_results actual = results_new(&g);
-    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0};
-    double loss = model_check_run(&check, &batch, actual);
-    assert_batch_near(&g, loss, actual, forward_tolerance, gradient_tolerance);
+    oracle_results actual = results_new(&g);
+    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, NULL};
+    double loss = model_check_run(&check, &batch, &actual, (lyrnn_dropout){0});
+    assert_batch_near(&g, loss, &actual, forward_tolerance, gradient_tolerance);
     results_free(&actual);
     model_check_close(&check);
     golden_close(&g);
 }
 
-static void check_backend_training(lyrnn_cell cell)
+static void check_backend_training(const char *name)
 {
-    golden g = golden_open(cell);
+    golden g = golden_open(name);
     model_check check;
     model_check_training training;
-    double losses[64], *weights = test_memory((size_t)g.count, sizeof *weights);
-    model_check_open(&check, cell, g.shape.V, g.shape.H, 0);
+    lyrnn_rnn_config config = config_of(&g.shape);
+    double losses[MAX_STEPS], *weights = test_memory((size_t)g.count, sizeof *weights);
+    model_check_open_config(&check, &config, 0);
     model_check_upload(&check, g.weights);
     model_check_train_open(&check, &training, g.corpus, g.N, g.B, g.T, g.optimiser);
     for (int step = 0; step < g.num_steps; step++) {
@@ -276,79 +294,67 @@ static void check_backend_training(lyrnn_cell cell)
     golden_close(&g);
 }
 
-static void oracle_agrees_with_pytorch_on_a_tanh_batch(void **state)
+/* Calls check for every file: every cell, one to three layers, one direction and two. */
+static void for_each_golden(void (*check)(const char *name))
 {
-    (void)state;
-    check_oracle_batch(LYRNN_RNN_TANH);
+    const char *const cells[] = {"rnn_tanh", "rnn_relu", "lstm", "gru"};
+    for (int i = 0; i < 24; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s_%d_%s.json", cells[i / 6], 1 + i % 3,
+                 i / 3 % 2 ? "bi" : "uni");
+        print_message("    %s\n", name);
+        check(name);
+    }
 }
 
-static void oracle_agrees_with_pytorch_on_a_relu_batch(void **state)
+static void oracle_agrees_with_pytorch_on_a_batch(void **state)
 {
     (void)state;
-    check_oracle_batch(LYRNN_RNN_RELU);
+    for_each_golden(check_oracle_batch);
 }
 
-static void oracle_follows_pytorch_through_tanh_training(void **state)
+static void oracle_follows_pytorch_through_training(void **state)
 {
     (void)state;
-    check_oracle_training(LYRNN_RNN_TANH);
+    for_each_golden(check_oracle_training);
 }
 
-static void oracle_follows_pytorch_through_relu_training(void **state)
+static void backend_agrees_with_pytorch_on_a_batch(void **state)
 {
     (void)state;
-    check_oracle_training(LYRNN_RNN_RELU);
+    for_each_golden(check_backend_batch);
 }
 
-static void backend_agrees_with_pytorch_on_a_tanh_batch(void **state)
+static void backend_follows_pytorch_through_training(void **state)
 {
     (void)state;
-    check_backend_batch(LYRNN_RNN_TANH);
-}
-
-static void backend_agrees_with_pytorch_on_a_relu_batch(void **state)
-{
-    (void)state;
-    check_backend_batch(LYRNN_RNN_RELU);
-}
-
-static void backend_follows_pytorch_through_tanh_training(void **state)
-{
-    (void)state;
-    check_backend_training(LYRNN_RNN_TANH);
-}
-
-static void backend_follows_pytorch_through_relu_training(void **state)
-{
-    (void)state;
-    check_backend_training(LYRNN_RNN_RELU);
+    for_each_golden(check_backend_training);
 }
 
 /* Otherwise the ten steps would say nothing of one side of the condition. */
+static void check_clipping(const char *name)
+{
+    golden g = golden_open(name);
+    int clipped = 0;
+    for (int step = 0; step < SNAPSHOT_STEP; step++)
+        clipped += g.norms[step] > (double)g.optimiser.clip_norm;
+    assert_in_range(clipped, 1, SNAPSHOT_STEP - 1);
+    golden_close(&g);
+}
+
 static void golden_training_clips_some_steps_and_not_others(void **state)
 {
     (void)state;
-    for (int relu = 0; relu < 2; relu++) {
-        golden g = golden_open(relu ? LYRNN_RNN_RELU : LYRNN_RNN_TANH);
-        int clipped = 0;
-        for (int step = 0; step < SNAPSHOT_STEP; step++)
-            clipped += g.norms[step] > (double)g.optimiser.clip_norm;
-        assert_in_range(clipped, 1, SNAPSHOT_STEP - 1);
-        golden_close(&g);
-    }
+    for_each_golden(check_clipping);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(oracle_agrees_with_pytorch_on_a_tanh_batch),
-        cmocka_unit_test(oracle_agrees_with_pytorch_on_a_relu_batch),
-        cmocka_unit_test(oracle_follows_pytorch_through_tanh_training),
-        cmocka_unit_test(oracle_follows_pytorch_through_relu_training),
-        cmocka_unit_test(backend_agrees_with_pytorch_on_a_tanh_batch),
-        cmocka_unit_test(backend_agrees_with_pytorch_on_a_relu_batch),
-        cmocka_unit_test(backend_follows_pytorch_through_tanh_training),
-        cmocka_unit_test(backend_follows_pytorch_through_relu_training),
+        cmocka_unit_test(oracle_agrees_with_pytorch_on_a_batch),
+        cmocka_unit_test(oracle_follows_pytorch_through_training),
+        cmocka_unit_test(backend_agrees_with_pytorch_on_a_batch),
+        cmocka_unit_test(backend_follows_pytorch_through_training),
         cmocka_unit_test(golden_training_clips_some_steps_and_not_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
