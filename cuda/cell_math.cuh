@@ -1,6 +1,5 @@
-/* What a step does to one hidden unit of one stream, once its share of h W_hh^T
- * is there; the same for both paths of the recurrence. A cell is known by its
- * number of gates: 1 rnn, 4 lstm, 3 gru. */
+/* What a step does to one hidden unit of one stream, once its share of h W_hh^T is there; the same for both
+ * paths of the recurrence. A cell is known by its number of gates: 1 rnn, 4 lstm, 3 gru. */
 #ifndef LYRNN_CELL_MATH_CUH
 #define LYRNN_CELL_MATH_CUH
 
@@ -10,16 +9,14 @@
 
 /* One unit at one step; what the cell does not have is not read. */
 template <int G> struct unit_state {
-    float gates[G]; /* forward in: the input projection; after it, what backward
-                     needs */
+    float gates[G]; /* forward in: the input projection; after it, what backward needs */
     float saved;    /* gru: h' of n */
     float h_before; /* gru */
     float c_before; /* lstm */
     float h, c;     /* after the step */
 };
 
-/* Losses by the unit's values; dh and dc come in, dh' and what passes on go
- * out. */
+/* Losses by the unit's values; dh and dc come in, dh' and what passes on go out. */
 template <int G> struct unit_losses {
     float dgates[G]; /* by the input projection */
     float dprime[G]; /* by h' = h W_hh^T + b_hh */

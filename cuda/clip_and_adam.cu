@@ -1,7 +1,6 @@
-/* Global-norm clipping and Adam over the flat buffers in two kernels: the first
- * leaves a fixed number of partial sums of squares and counts the step, the
- * second adds them up in every block and updates. The norm never visits the
- * host. */
+/* Global-norm clipping and Adam over the flat buffers in two kernels: the first leaves a fixed number of
+ * partial sums of squares and counts the step, the second adds them up in every block and updates. The
+ * norm never visits the host. */
 #include "cuda.cuh"
 
 #include <math.h>

@@ -1,9 +1,8 @@
-/* What the files of the CUDA backend share: its state, checked calls, launches
- * and GEMM.
+/* What the files of the CUDA backend share: its state, checked calls, launches and GEMM.
  *
- * A failed call is a fault of the device or of this code: it names itself and
- * aborts. Kernels take the operation's argument struct by value; every launch
- * goes through one function, on the one stream. */
+ * A failed call is a fault of the device or of this code: it names itself and aborts. Kernels take the
+ * operation's argument struct by value; every launch goes through one function, on the stream of the lane
+ * in use. */
 #ifndef LYRNN_CUDA_CUH
 #define LYRNN_CUDA_CUH
 
@@ -12,29 +11,25 @@
 
 #include "lyrnn/backend.h"
 
-/* Lanes that run side by side, each a stream with a cuBLAS handle of its own.
- */
+/* Lanes that run side by side, each a stream with a cuBLAS handle of its own. */
 enum { LYRNN_CUDA_LANES = 4, LYRNN_CUDA_NORM_PARTS = 256 };
 
-/* Shared memory by one name: type *name, the launch's dynamic bytes; once in a
- * kernel. The simulator of tests/cuda_sim has a definition of its own, which
- * watches every access. */
+/* Shared memory by one name: type *name, the launch's dynamic bytes; once in a kernel. The simulator of
+ * tests/cuda_sim has a definition of its own, which watches every access. */
 #ifndef LYRNN_CUDA_SIM
 #define LYRNN_DYNAMIC_SHARED(type, name)                                                           \
     extern __shared__ __align__(16) unsigned char lyrnn_dynamic_shared[];                          \
     type *name = reinterpret_cast<type *>(lyrnn_dynamic_shared)
 #endif
 
-/* Which path the recurrence takes; tests force one by the environment variable
- * LYRNN_DEBUG_RECURRENCE. */
+/* Which path the recurrence takes; tests force one by the environment variable LYRNN_DEBUG_RECURRENCE. */
 typedef enum {
     LYRNN_RECURRENCE_BY_COST,
     LYRNN_RECURRENCE_BY_STEPS,
     LYRNN_RECURRENCE_RESIDENT
 } lyrnn_recurrence_path;
 
-/* A step being recorded: run once to warm the libraries up, captured the second
- * time, then replayed. */
+/* A step being recorded: run once to warm the libraries up, captured the second time, then replayed. */
 typedef struct {
     void (*body)(void *); /* NULL: none */
     void *context;
@@ -59,8 +54,7 @@ typedef struct {
     } lanes[LYRNN_CUDA_LANES];
     lyrnn_precision precision;
     lyrnn_recurrence_path recurrence_path;
-    double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of
-                         clip_and_adam */
+    double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of clip_and_adam */
     lyrnn_cuda_step steps[LYRNN_CUDA_STEPS];
     int next_step; /* whose place the next new step takes */
 } lyrnn_cuda_state;
@@ -111,14 +105,13 @@ void lyrnn_cuda_launch(lyrnn_backend *self, void (*kernel)(Args), dim3 grid, uns
     LYRNN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, args));
 }
 
-/* c (M,N) = op(a) (M,K) op(b) (K,N) + beta c, row-major; ld is the length of a
- * stored row. */
+/* c (M,N) = op(a) (M,K) op(b) (K,N) + beta c, row-major; ld is the length of a stored row. */
 void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, int M, int N, int K,
                      const float *a, int lda, const float *b, int ldb, float beta, float *c,
                      int ldc);
 
-/* sums[j] = sum over m of rows[m][j] for rows (M,N) that begin stride floats
- * apart, in an order that depends on the shape alone. */
+/* sums[j] = sum over m of rows[m][j] for rows (M,N) that begin stride floats apart, in an order that
+ * depends on the shape alone. */
 void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, int stride,
                             float *sums);
 

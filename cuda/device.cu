@@ -1,9 +1,7 @@
-/* A CUDA device: memory, lanes (streams), and a step that is captured into a
- * graph and replayed.
+/* A CUDA device: memory, lanes (streams), and a step that is captured into a graph and replayed.
  *
- * The first run of a step is eager, so that libraries allocate what they need;
- * the second is captured; from then on a step is one graph launch. Freeing
- * memory drops the graph, whose nodes hold addresses. */
+ * The first run of a step is eager, so that libraries allocate what they need; the second is captured; from
+ * then on a step is one graph launch. Freeing memory drops the graph, whose nodes hold addresses. */
 #include "cuda.cuh"
 
 #include <stdio.h>
@@ -181,8 +179,8 @@ static void close_device(lyrnn_backend *self)
 
 static void open_lane(lyrnn_cuda_state *state, int lane)
 {
-    /* A workspace of our own keeps cuBLAS from allocating under capture, and its
-   * results repeatable; of the size that it asks for by itself. */
+    /* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable; of the
+     * size that it asks for by itself. */
     const size_t workspace_bytes = (size_t)(state->properties.major >= 9 ? 32 : 4) << 20;
     auto *opened = &state->lanes[lane];
     LYRNN_CUDA_CHECK(cudaStreamCreateWithFlags(&opened->stream, cudaStreamNonBlocking));

@@ -1,6 +1,5 @@
-/* Inverted dropout: y = keep x / (1 - p), keep drawn anew from Philox on the
- * way there and on the way back. A thread takes one block of four numbers; a
- * range may begin and end in the middle of one. */
+/* Inverted dropout: y = keep x / (1 - p), keep drawn anew from Philox on the way there and on the way back.
+ * A thread takes one block of four numbers; a range may begin and end in the middle of one. */
 #include "cuda.cuh"
 
 #include <curand_kernel.h>
@@ -28,8 +27,8 @@ __global__ void dropout_kernel(lyrnn_dropout_args args)
 extern "C" void lyrnn_cuda_dropout(lyrnn_backend *self, const lyrnn_dropout_args *args)
 {
     enum { THREADS = 256 };
-    /* The step, and with it where in a block the range begins, is on the device:
-   * one block more than count fills covers every case. */
+    /* The step, and with it where in a block the range begins, is on the device: one block more than count
+     * fills covers every case. */
     unsigned blocks = lyrnn_cuda_blocks(args->count / 4 + 2, THREADS);
     lyrnn_cuda_launch(self, dropout_kernel, dim3(blocks), THREADS, 0, *args);
 }

@@ -1,10 +1,8 @@
-/* The one-hot lookup: forward is a gather of rows, backward the sum of the
- * gradient rows of each id.
+/* The one-hot lookup: forward is a gather of rows, backward the sum of the gradient rows of each id.
  *
- * Backward first sorts the positions by id, stably, then adds each id's run in
- * a fixed order: the same bits at every run, which float atomics would not
- * give. A position's place in the sorted order is the number of positions that
- * come before it, so the sort is one pass of comparisons over all pairs. */
+ * Backward first sorts the positions by id, stably, then adds each id's run in a fixed order: the same
+ * bits at every run, which float atomics would not give. A position's place in the sorted order is the
+ * number of positions that come before it, so the sort is one pass of comparisons over all pairs. */
 #include "cuda.cuh"
 
 __global__ void embedding_forward_kernel(lyrnn_embedding_forward_args args)
@@ -54,8 +52,8 @@ __global__ void __launch_bounds__(SORT_THREADS) rank_sort_kernel(rank_sort_args 
 
 enum { RUN_COLUMNS = 32, RUN_LANES = 8 };
 
-/* Block (i, tile) sums RUN_COLUMNS columns of the run that begins at sorted
- * position i, if one does; its RUN_LANES rows of threads share the run. */
+/* Block (i, tile) sums RUN_COLUMNS columns of the run that begins at sorted position i, if one does; its
+ * RUN_LANES rows of threads share the run. */
 __global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
     sum_runs_kernel(lyrnn_embedding_backward_args args)
 {

@@ -38,8 +38,7 @@ typedef struct {
 
 enum { SUM_COLUMNS = 32, SUM_LANES = 16 };
 
-/* A block sums SUM_COLUMNS columns; each of its SUM_LANES rows of threads takes
- * every SUM_LANES-th row. */
+/* A block sums SUM_COLUMNS columns; each of its SUM_LANES rows of threads takes every SUM_LANES-th row. */
 __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(column_sums_args args)
 {
     LYRNN_DYNAMIC_SHARED(float, partial); /* (SUM_LANES,SUM_COLUMNS) */

@@ -1,5 +1,5 @@
-/* Initial weights from U(-bound, bound): cuRAND's Philox, a generator set to
- * each number's own position, so that the CPU draws the same ones. */
+/* Initial weights from U(-bound, bound): cuRAND's Philox, a generator set to each number's own position, so
+ * that the CPU draws the same ones. */
 #include "cuda.cuh"
 
 #include <curand_kernel.h>

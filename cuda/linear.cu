@@ -1,5 +1,4 @@
-/* torch.nn.Linear: y = x W^T + b; dx = dy W, dW = dy^T x, db = column sums of
- * dy. */
+/* torch.nn.Linear: y = x W^T + b; dx = dy W, dW = dy^T x, db = column sums of dy. */
 #include "cuda.cuh"
 
 __global__ void broadcast_bias_kernel(lyrnn_linear_forward_args args)

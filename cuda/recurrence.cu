@@ -1,8 +1,7 @@
-/* The recurrence by the general path: for each time step one cuBLAS GEMM for h'
- * = h W_hh^T and one kernel for the cell; on the way back the cell, then
- * dh_{t-1} += dh' W_hh. The weights' gradient is GEMMs over all T*B rows.
- * recurrence_resident.cu holds the path that keeps W_hh on chip; which of them
- * runs is decided here. */
+/* The recurrence by the general path: for each time step one cuBLAS GEMM for h' = h W_hh^T and one kernel
+ * for the cell; on the way back the cell, then dh_{t-1} += dh' W_hh. The weights' gradient is GEMMs over
+ * all T*B rows. recurrence_resident.cu holds the path that keeps W_hh on chip; which of them runs is
+ * decided here. */
 #include "cuda.cuh"
 
 #include "cell_math.cuh"
@@ -101,9 +100,8 @@ template <int G> __global__ void cell_backward_kernel(backward_step step)
         args.dc[i] = loss.dc;
 }
 
-/* Where the losses by h' of the gates [first, first + num) are kept, rows
- * stride floats apart: with those by the input projection, but for gru's n,
- * which has them apart. */
+/* Where the losses by h' of the gates [first, first + num) are kept, rows stride floats apart: with those
+ * by the input projection, but for gru's n, which has them apart. */
 typedef struct {
     int first, num;
     const float *rows; /* (T,B,num) */

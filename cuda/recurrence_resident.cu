@@ -1,12 +1,10 @@
 /* The recurrence in one kernel, with W_hh in registers for the whole sequence.
  *
- * A cluster of C blocks takes a slice of the batch and needs no other cluster.
- * Each block owns H/C units: S neighbouring threads share a unit, each holding
- * every S-th group of four of the weights of each of its G gates. A step is G
- * dot products a stream, a butterfly over the S threads, the cell, and a store
- * of the new state into the shared memory of every block of the cluster;
- * vectors alternate between two buffers, so that one barrier a step suffices.
- * Backward is the same walk with W_hh transposed and the losses by h', G
+ * A cluster of C blocks takes a slice of the batch and needs no other cluster. Each block owns H/C units: S
+ * neighbouring threads share a unit, each holding every S-th group of four of the weights of each of its G
+ * gates. A step is G dot products a stream, a butterfly over the S threads, the cell, and a store of the
+ * new state into the shared memory of every block of the cluster; vectors alternate between two buffers, so
+ * that one barrier a step suffices. Backward is the same walk with W_hh transposed and the losses by h', G
  * vectors of them, in the place of h. */
 #include "recurrence_resident.cuh"
 
@@ -14,9 +12,8 @@
 
 #include "cell_math.cuh"
 
-/* The blocks that share a slice of the batch. Before compute capability 9.0
- * there are no clusters: a slice has one block, which is then the whole team.
- */
+/* The blocks that share a slice of the batch. Before compute capability 9.0 there are no clusters: a slice
+ * has one block, which is then the whole team. */
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 typedef cooperative_groups::cluster_group block_team;
 #define THIS_TEAM() cooperative_groups::this_cluster()
@@ -38,8 +35,7 @@ struct block_team {
 #define THIS_TEAM() block_team()
 #endif
 
-/* The kernels ask for one block a multiprocessor: registers for the weights
- * matter, occupancy does not. */
+/* The kernels ask for one block a multiprocessor: registers for the weights matter, occupancy does not. */
 enum { RESIDENT_THREADS = 256, MAX_CLUSTER = 8 };
 
 /* How a recurrence is laid out on the device. */
@@ -47,10 +43,8 @@ typedef struct {
     int cluster; /* C blocks */
     int slices;  /* S threads that share a unit, a power of two of at most 32 */
     int units;   /* ceil(H / C) units a block */
-    int weights; /* weights of a gate that a thread holds: one of the kernels'
-                  template arguments */
-    int streams; /* streams a cluster, at most S so that each thread finishes at
-                  most one */
+    int weights; /* weights of a gate that a thread holds: one of the kernels' template arguments */
+    int streams; /* streams a cluster, at most S so that each thread finishes at most one */
 } resident_plan;
 
 typedef struct {
@@ -67,8 +61,7 @@ typedef struct {
 struct seat {
     int slice;   /* which of the S threads of its unit */
     int unit;    /* the unit, of all H; H or more: none */
-    int padded;  /* floats of a vector in shared memory: weights * slices, at least
-                 H */
+    int padded;  /* floats of a vector in shared memory: weights * slices, at least H */
     int first;   /* first stream of the cluster */
     int streams; /* streams of the cluster that exist */
     int stream;  /* the stream that this thread finishes; -1: none */
@@ -88,9 +81,8 @@ __device__ seat find_seat(const resident_plan &plan, int B, int H)
     return s;
 }
 
-/* This thread's weights of its unit, for each gate: k = 4 (i S + slice) + q for
- * weights[4 i + q], zero beyond H. Forward: the gate's row of w_hh; backward
- * (transposed): the unit's column in the gate's rows. */
+/* This thread's weights of its unit, for each gate: k = 4 (i S + slice) + q for weights[4 i + q], zero
+ * beyond H. Forward: the gate's row of w_hh; backward (transposed): the unit's column in the gate's rows. */
 template <int G, int WEIGHTS>
 __device__ void load_weights(float (&weights)[G][WEIGHTS], const float *w_hh, int H,
                              const resident_plan &plan, const seat &s, bool transposed)
@@ -109,8 +101,7 @@ __device__ void load_weights(float (&weights)[G][WEIGHTS], const float *w_hh, in
     }
 }
 
-/* This thread's part of a gate's dot product with a vector (padded) in shared
- * memory. */
+/* This thread's part of a gate's dot product with a vector (padded) in shared memory. */
 template <int WEIGHTS>
 __device__ __forceinline__ float dot_part(const float (&weights)[WEIGHTS], const float *vector,
                                           const resident_plan &plan, const seat &s)
@@ -136,8 +127,7 @@ __device__ __forceinline__ float sum_slices(float part, const resident_plan &pla
     return part;
 }
 
-/* Each gate's dot product with the vector of the stream that this thread
- * finishes. */
+/* Each gate's dot product with the vector of the stream that this thread finishes. */
 template <int G, int WEIGHTS>
 __device__ __forceinline__ void dot_own(const float (&weights)[G][WEIGHTS], const float *vectors,
                                         const resident_plan &plan, const seat &s, float (&own)[G])
@@ -153,8 +143,7 @@ __device__ __forceinline__ void dot_own(const float (&weights)[G][WEIGHTS], cons
     }
 }
 
-/* The sum over all gates of the dot product with the gate's own vector; vectors
- * (streams,G,padded). */
+/* The sum over all gates of the dot product with the gate's own vector; vectors (streams,G,padded). */
 template <int G, int WEIGHTS>
 __device__ __forceinline__ float dot_all(const float (&weights)[G][WEIGHTS], const float *vectors,
                                          const resident_plan &plan, const seat &s)
@@ -173,8 +162,7 @@ __device__ __forceinline__ float dot_all(const float (&weights)[G][WEIGHTS], con
     return own;
 }
 
-/* Stores value as this thread's unit into vector number `vector` of every block
- * of the cluster. */
+/* Stores value as this thread's unit into vector number `vector` of every block of the cluster. */
 __device__ __forceinline__ void broadcast(const block_team &team, float *vectors, const seat &s,
                                           int vector, float value)
 {
@@ -183,8 +171,7 @@ __device__ __forceinline__ void broadcast(const block_team &team, float *vectors
         team.map_shared_rank(vectors, rank)[at] = value;
 }
 
-/* Fills both buffers of so many vectors with zeros, so that the padding beyond
- * H multiplies as nothing. */
+/* Fills both buffers of so many vectors with zeros, so that the padding beyond H multiplies as nothing. */
 __device__ void clear_vectors(float *vectors, int num_vectors, const seat &s)
 {
     for (int i = (int)threadIdx.x; i < 2 * num_vectors * s.padded; i += RESIDENT_THREADS)
@@ -227,8 +214,7 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, 1)
         place = find_unit(G, t, r.B, r.H, r.h_stride, r.reverse, own, s.unit);
         int t_next = r.reverse ? t - 1 : t + 1;
         unit_place place_next = find_unit(G, t_next, r.B, r.H, r.h_stride, r.reverse, own, s.unit);
-        /* The next step's input is asked for before this step's arithmetic hides
-     * its latency. */
+        /* The next step's input is asked for before this step's arithmetic hides its latency. */
 #pragma unroll
         for (int gate = 0; gate < G; gate++) {
             unit.gates[gate] = next[gate];
@@ -307,15 +293,13 @@ static int num_gates(lyrnn_cell cell)
     return cell == LYRNN_LSTM ? 4 : cell == LYRNN_GRU ? 3 : 1;
 }
 
-/* The most weights of a gate that any kernel holds in a thread: the registers
- * are shared by the gates. */
+/* The most weights of a gate that any kernel holds in a thread: the registers are shared by the gates. */
 static int max_weights(int G)
 {
     return G == 1 ? 128 : 32;
 }
 
-/* The plan for a cluster size; false when a thread would have to hold more
- * weights than any kernel does. */
+/* The plan for a cluster size; false when a thread would have to hold more weights than any kernel does. */
 static bool plan_cluster(int G, int H, int cluster, resident_plan *plan)
 {
     int units = ceil_div(H, cluster);
@@ -340,10 +324,9 @@ static size_t shared_bytes(const resident_plan &plan, int num_vectors)
            sizeof(float);
 }
 
-/* The smallest cluster whose threads hold at most 64 weights: more blocks
- * shorten the dot product, but lengthen the barrier. Then as few streams a
- * cluster as keep all clusters on the device at once, within the shared memory
- * that any kernel may have. */
+/* The smallest cluster whose threads hold at most 64 weights: more blocks shorten the dot product, but
+ * lengthen the barrier. Then as few streams a cluster as keep all clusters on the device at once, within
+ * the shared memory that any kernel may have. */
 static bool make_plan(const lyrnn_cuda_state *state, int G, int B, int H, resident_plan *plan)
 {
     const size_t max_shared_bytes = 48 * 1024;
@@ -361,8 +344,8 @@ static bool make_plan(const lyrnn_cuda_state *state, int G, int B, int H, reside
     return true;
 }
 
-/* Expected time against that of a GEMM and a pointwise kernel a step. The
- * figures are from published latencies, to be replaced by measured ones. */
+/* Expected time against that of a GEMM and a pointwise kernel a step. The figures are from published
+ * latencies, to be replaced by measured ones. */
 static bool worth_it(const lyrnn_cuda_state *state, const resident_plan &plan, int G, int B)
 {
     const double barrier_cycles = 600.0, cycles_per_ns = 1.7, step_by_kernels_ns = 6000.0;
@@ -400,15 +383,13 @@ static void launch_clusters(lyrnn_backend *self, void (*kernel)(Args), const res
     LYRNN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, args));
 }
 
-/* The kernels of a cell with G gates by the weights of a gate that a thread
- * holds, 4 << i. */
+/* The kernels of a cell with G gates by the weights of a gate that a thread holds, 4 << i. */
 #define RESIDENT_KERNELS(name, G)                                                                  \
     {                                                                                              \
         name<G, 4>, name<G, 8>, name<G, 16>, name<G, 32>                                           \
     }
 
-/* Plans and launches the kernel that holds as many weights as the plan wants;
- * kernels[i] holds 4 << i. */
+/* Plans and launches the kernel that holds as many weights as the plan wants; kernels[i] holds 4 << i. */
 template <typename Args>
 static bool run_resident(lyrnn_backend *self, void (*const kernels[])(Args), int num_vectors,
                          Args args)

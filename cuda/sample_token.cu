@@ -1,5 +1,4 @@
-/* Greedy choice, a block a row: the likeliest character, the lowest id among
- * equals. */
+/* Greedy choice, a block a row: the likeliest character, the lowest id among equals. */
 #include "cuda.cuh"
 
 #include <math.h>
@@ -14,8 +13,7 @@ typedef struct {
     int id;
 } candidate;
 
-/* The CPU's rule: the first id, unless a later one is greater. NaN is greater
- * than nothing. */
+/* The CPU's rule: the first id, unless a later one is greater. NaN is greater than nothing. */
 __device__ __forceinline__ candidate better(candidate a, candidate b)
 {
     bool b_wins = b.logit > a.logit || (b.logit == a.logit && b.id < a.id);

@@ -1,8 +1,7 @@
 /* Softmax and cross-entropy, a block a row:
- *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) -
- * onehot(target)) / M One pass reads the row and keeps a running maximum with
- * the sum rescaled to it; a second writes the gradient over the logits. Any V,
- * stable for any size of logit. */
+ *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
+ * One pass reads the row and keeps a running maximum with the sum rescaled to it; a second writes the
+ * gradient over the logits. Any V, stable for any size of logit. */
 #include "cuda.cuh"
 
 #include <math.h>
@@ -65,8 +64,7 @@ __global__ void __launch_bounds__(ROW_THREADS)
         args.losses[blockIdx.x] = logf(total.sum) + (total.max - target_logit);
 }
 
-/* One block adds the losses up in a fixed order and enters them in the
- * counters. */
+/* One block adds the losses up in a fixed order and enters them in the counters. */
 __global__ void __launch_bounds__(ROW_THREADS)
     count_losses_kernel(lyrnn_softmax_cross_entropy_args args)
 {
