@@ -74,9 +74,164 @@ static void a_graph_replays_what_was_captured(void **)
     OK(cudaStreamDestroy(stream));
 }
 
+static cudaStream_t open_stream()
+{
+    cudaStream_t stream;
+    OK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    return stream;
+}
+
+static cudaEvent_t open_event()
+{
+    cudaEvent_t event;
+    OK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+    return event;
+}
+
 static void begin(cudaStream_t stream)
 {
     OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+}
+
+static void launch_on(cudaStream_t stream, void (*kernel)(int *, int), int *value, int amount)
+{
+    cudaLaunchConfig_t config = shape(1, 32);
+    config.stream = stream;
+    OK(cudaLaunchKernelEx(&config, kernel, value, amount));
+}
+
+/* What follows in `behind` waits for what `ahead` holds so far. */
+static void order_after(cudaStream_t behind, cudaStream_t ahead, cudaEvent_t event)
+{
+    OK(cudaEventRecord(event, ahead));
+    OK(cudaStreamWaitEvent(behind, event));
+}
+
+__global__ void double_kernel(int *value, int times)
+{
+    if (threadIdx.x == 0)
+        *value *= 1 << times;
+}
+
+/* value = (1 + 5) * 2 where the streams are in order, 1 * 2 + 5 where they are not. */
+static int add_then_double(bool in_order, uint64_t seed)
+{
+    int one = 1, *value = device_copy(&one, 1);
+    cudaStream_t first = open_stream(), second = open_stream();
+    cudaEvent_t event = open_event();
+    OK(cudaDeviceSynchronize());
+    lyrnn_sim_set_seed(seed);
+    launch_on(first, add_kernel, value, 5);
+    if (in_order)
+        order_after(second, first, event);
+    launch_on(second, double_kernel, value, 1);
+    OK(cudaDeviceSynchronize());
+    lyrnn_sim_set_seed(0);
+    int result = value_of(value);
+    OK(cudaEventDestroy(event));
+    OK(cudaStreamDestroy(first));
+    OK(cudaStreamDestroy(second));
+    OK(cudaFree(value));
+    return result;
+}
+
+static void streams_are_in_order_where_events_say_so(void **)
+{
+    int num_other = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        assert_int_equal(add_then_double(true, seed), 12);
+        num_other += add_then_double(false, seed) == 7;
+    }
+    assert_in_range(num_other, 1, 19);
+}
+
+/* An event stands for what its stream held when it was recorded, not for what came later. */
+static void a_wait_is_for_the_mark_alone(void **)
+{
+    int zero = 0, *value = device_copy(&zero, 1), *pinned = NULL;
+    cudaStream_t first = open_stream(), second = open_stream();
+    cudaEvent_t event = open_event();
+    OK(cudaMallocHost(&pinned, sizeof *pinned));
+    OK(cudaDeviceSynchronize());
+    launch_on(first, add_kernel, value, 1);
+    order_after(second, first, event);
+    launch_on(first, add_kernel, value, 10);
+    OK(cudaMemcpyAsync(pinned, value, sizeof *pinned, cudaMemcpyDeviceToHost, second));
+    OK(cudaStreamSynchronize(second));
+    assert_int_equal(*pinned, 1);
+    OK(cudaMemcpyAsync(pinned, value, sizeof *pinned, cudaMemcpyDeviceToHost, first));
+    OK(cudaStreamSynchronize(first));
+    assert_int_equal(*pinned, 11);
+    OK(cudaFreeHost(pinned));
+    OK(cudaFree(value));
+    OK(cudaEventDestroy(event));
+    OK(cudaStreamDestroy(first));
+    OK(cudaStreamDestroy(second));
+}
+
+static void a_capture_takes_in_the_streams_that_wait_for_it(void **)
+{
+    int one = 1, *value = device_copy(&one, 1);
+    cudaStream_t origin = open_stream(), other = open_stream();
+    cudaEvent_t event = open_event();
+    cudaGraph_t graph;
+    cudaGraphExec_t executable;
+    begin(origin);
+    launch_on(origin, add_kernel, value, 5);
+    order_after(other, origin, event);
+    launch_on(other, double_kernel, value, 1);
+    order_after(origin, other, event);
+    launch_on(origin, add_kernel, value, 100);
+    OK(cudaStreamEndCapture(origin, &graph));
+    OK(cudaGraphInstantiate(&executable, graph, 0));
+    OK(cudaGraphDestroy(graph));
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        OK(cudaMemcpy(value, &one, sizeof one, cudaMemcpyHostToDevice));
+        lyrnn_sim_set_seed(seed);
+        OK(cudaGraphLaunch(executable, origin));
+        OK(cudaStreamSynchronize(origin));
+        assert_int_equal(value_of(value), 112);
+    }
+    lyrnn_sim_set_seed(0);
+    OK(cudaGraphExecDestroy(executable));
+
+    /* Work that nobody waits for would be lost. */
+    begin(origin);
+    order_after(other, origin, event);
+    launch_on(other, add_kernel, value, 1);
+    assert_int_equal(cudaStreamEndCapture(origin, &graph), cudaErrorStreamCaptureUnjoined);
+    /* The other stream's own work is no part of the capture, and must not hold it up. */
+    launch_on(other, add_kernel, value, 1);
+    begin(origin);
+    OK(cudaEventRecord(event, other));
+    assert_int_equal(cudaStreamWaitEvent(origin, event), cudaErrorStreamCaptureIsolation);
+    assert_int_equal(cudaStreamEndCapture(origin, &graph), cudaErrorStreamCaptureInvalidated);
+    (void)cudaGetLastError();
+    OK(cudaDeviceSynchronize());
+    OK(cudaFree(value));
+    OK(cudaEventDestroy(event));
+    OK(cudaStreamDestroy(origin));
+    OK(cudaStreamDestroy(other));
+}
+
+static void rows_are_copied_with_their_pitches(void **)
+{
+    const int from_host[] = {1, 2, 3, 4, 5, 6};
+    int to_host[8] = {0}, *from = device_copy(from_host, 6), *to = device_copy(to_host, 8);
+    cudaStream_t stream = open_stream();
+    OK(cudaDeviceSynchronize());
+    OK(cudaMemcpy2DAsync(to + 1, 4 * sizeof *to, from, 3 * sizeof *from, 2 * sizeof *to, 2,
+                         cudaMemcpyDeviceToDevice, stream));
+    OK(cudaStreamSynchronize(stream));
+    download(to_host, to, 8);
+    const int expected[] = {0, 1, 2, 0, 0, 4, 5, 0};
+    assert_memory_equal(to_host, expected, sizeof expected);
+    assert_int_equal(cudaMemcpy2DAsync(to, 4, from, 12, 8, 2, cudaMemcpyDeviceToDevice, stream),
+                     cudaErrorInvalidPitchValue);
+    (void)cudaGetLastError();
+    OK(cudaStreamDestroy(stream));
+    OK(cudaFree(from));
+    OK(cudaFree(to));
 }
 
 static void expect_spoilt(cudaStream_t stream)
@@ -291,6 +446,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_runs_when_the_host_waits),
         cmocka_unit_test(a_graph_replays_what_was_captured),
+        cmocka_unit_test(streams_are_in_order_where_events_say_so),
+        cmocka_unit_test(a_wait_is_for_the_mark_alone),
+        cmocka_unit_test(a_capture_takes_in_the_streams_that_wait_for_it),
+        cmocka_unit_test(rows_are_copied_with_their_pitches),
         cmocka_unit_test(capture_forbids_what_waits_or_allocates),
         cmocka_unit_test(limits_are_the_devices),
         cmocka_unit_test(the_environment_describes_the_device),

@@ -212,8 +212,28 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     /* A download to pageable memory returns only when it has happened. */
     bool waits = is_device(from) && !is_device(to) && !is_pinned(to) && !is_capturing(stream);
     if (error == cudaSuccess && waits)
-        error = synchronise_host();
+        error = synchronise_host(stream);
     return done(error);
+}
+
+/* Rows of width bytes, within the device alone: all that the backend asks for. */
+cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
+                              size_t width, size_t height, cudaMemcpyKind kind, cudaStream_t stream)
+{
+    cudaError_t error = device_error();
+    if (error == cudaSuccess && (to_pitch < width || from_pitch < width))
+        error = cudaErrorInvalidPitchValue;
+    if (error == cudaSuccess && (!is_device(to) || !is_device(from)))
+        error = cudaErrorNotSupported;
+    if (error == cudaSuccess && !kind_fits(kind, true, true))
+        error = cudaErrorInvalidMemcpyDirection;
+    if (error != cudaSuccess || width == 0 || height == 0)
+        return done(error);
+    return done(submit(stream, [=] {
+        for (size_t row = 0; row < height && device_error() == cudaSuccess; row++)
+            run_copy(static_cast<char *>(to) + row * to_pitch,
+                     static_cast<const char *>(from) + row * from_pitch, width);
+    }));
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind)

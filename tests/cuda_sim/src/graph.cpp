@@ -5,7 +5,7 @@
 #include <memory>
 
 struct lyrnn_sim_graph_exec {
-    std::shared_ptr<const std::vector<sim::Work>> nodes;
+    std::shared_ptr<const std::vector<sim::Node>> nodes;
 };
 
 using namespace sim;
@@ -18,7 +18,7 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
     cudaError_t error = device_error();
     if (error == cudaSuccess)
         *executable =
-            new lyrnn_sim_graph_exec{std::make_shared<const std::vector<Work>>(graph->nodes)};
+            new lyrnn_sim_graph_exec{std::make_shared<const std::vector<Node>>(graph->nodes)};
     return done(error);
 }
 
@@ -35,11 +35,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream)
     if (!is_capturing(stream))
         counters.graph_launches++;
     auto nodes = executable->nodes;
-    return done(submit(stream, [nodes] {
-        for (const Work &node : *nodes)
-            if (device_error() == cudaSuccess)
-                node();
-    }));
+    return done(submit(stream, [nodes] { run_nodes(*nodes); }));
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable)

@@ -36,8 +36,13 @@ void set_seed(uint64_t new_seed)
     seed = random_state = new_seed;
 }
 
+bool order_is_drawn()
+{
+    return seed != 0;
+}
+
 /* splitmix64 */
-static uint64_t draw(uint64_t bound)
+uint64_t draw(uint64_t bound)
 {
     uint64_t z = random_state += 0x9e3779b97f4a7c15ull;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;

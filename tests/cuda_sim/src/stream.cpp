@@ -1,35 +1,27 @@
-/* Streams, capture and events. All streams share one queue, which runs when the host waits for any of it:
- * a legal order of the device, and one in which a forgotten synchronisation shows. */
-#include <chrono>
-#include <deque>
+/* Streams and their capture. A stream is what its next work must wait for; the work itself stands in the
+ * queue, or in the capture that the stream takes part in. */
 #include <memory>
 #include <set>
 
 #include "device.h"
 #include "queue.h"
+#include "stream.h"
+
+using sim::Frontier;
 
 struct lyrnn_sim_stream {
     bool is_blocking;
-    cudaStreamCaptureStatus capture;
-    cudaStreamCaptureMode mode;
-    std::unique_ptr<lyrnn_sim_graph> graph;
-};
-
-struct lyrnn_sim_event_state {
-    bool recorded, captured, reached;
-    std::chrono::steady_clock::time_point time;
-};
-struct lyrnn_sim_event {
-    std::shared_ptr<lyrnn_sim_event_state> state;
+    Frontier frontier;                     /* in the queue */
+    std::shared_ptr<sim::Capture> capture; /* that it takes part in, or none */
+    Frontier captured;                     /* in the capture */
 };
 
 namespace sim
 {
 
-static constexpr size_t longest_queue = 4096;
-static std::deque<Work> queue;
 static std::set<cudaStream_t> streams;
-static bool draining;
+/* What the legacy stream's next work must wait for, apart from the blocking streams. */
+static Frontier legacy_frontier;
 
 static bool is_legacy(cudaStream_t stream)
 {
@@ -43,16 +35,14 @@ static bool is_valid(cudaStream_t stream)
 
 bool is_capturing(cudaStream_t stream)
 {
-    return !is_legacy(stream) && streams.count(stream) != 0 &&
-           stream->capture != cudaStreamCaptureStatusNone;
+    return !is_legacy(stream) && streams.count(stream) != 0 && stream->capture != nullptr;
 }
 
 cudaError_t forbid_in_capture()
 {
     for (cudaStream_t stream : streams) {
-        if (stream->capture != cudaStreamCaptureStatusNone &&
-            stream->mode != cudaStreamCaptureModeRelaxed) {
-            stream->capture = cudaStreamCaptureStatusInvalidated;
+        if (stream->capture != nullptr && stream->capture->mode != cudaStreamCaptureModeRelaxed) {
+            stream->capture->is_spoilt = true;
             return cudaErrorStreamCaptureUnsupported;
         }
     }
@@ -63,55 +53,46 @@ cudaError_t forbid_in_capture()
 static cudaError_t forbid_legacy_in_capture()
 {
     for (cudaStream_t stream : streams) {
-        if (stream->is_blocking && stream->capture != cudaStreamCaptureStatusNone) {
-            stream->capture = cudaStreamCaptureStatusInvalidated;
+        if (stream->is_blocking && stream->capture != nullptr) {
+            stream->capture->is_spoilt = true;
             return cudaErrorStreamCaptureImplicit;
         }
     }
     return cudaSuccess;
 }
 
+/* The legacy stream and the blocking ones wait for each other. */
+static cudaError_t submit_legacy(Work work)
+{
+    cudaError_t error = forbid_legacy_in_capture();
+    if (error != cudaSuccess)
+        return error;
+    for (cudaStream_t stream : streams)
+        if (stream->is_blocking)
+            join_frontier(&legacy_frontier, stream->frontier);
+    legacy_frontier = {enqueue(std::move(work), legacy_frontier)};
+    for (cudaStream_t stream : streams)
+        if (stream->is_blocking)
+            stream->frontier = legacy_frontier;
+    return device_error();
+}
+
 cudaError_t submit(cudaStream_t stream, Work work)
 {
     if (!is_valid(stream))
         return cudaErrorInvalidResourceHandle;
-    if (is_capturing(stream)) {
-        if (stream->capture == cudaStreamCaptureStatusInvalidated)
-            return cudaErrorStreamCaptureInvalidated;
-        stream->graph->nodes.push_back(std::move(work));
-        return cudaSuccess;
+    if (is_legacy(stream))
+        return submit_legacy(std::move(work));
+    if (stream->capture == nullptr) {
+        stream->frontier = {enqueue(std::move(work), stream->frontier)};
+        return device_error();
     }
-    cudaError_t error = is_legacy(stream) ? forbid_legacy_in_capture() : cudaSuccess;
-    if (error != cudaSuccess)
-        return error;
-    queue.push_back(std::move(work));
-    if (device().eager || queue.size() > longest_queue)
-        return drain_queue();
+    if (stream->capture->is_spoilt)
+        return cudaErrorStreamCaptureInvalidated;
+    std::vector<Node> &nodes = stream->capture->nodes;
+    nodes.push_back({std::move(work), stream->captured});
+    stream->captured = {nodes.size() - 1};
     return cudaSuccess;
-}
-
-cudaError_t drain_queue()
-{
-    while (!queue.empty() && !draining && device_error() == cudaSuccess) {
-        Work work = std::move(queue.front());
-        queue.pop_front();
-        draining = true;
-        work();
-        draining = false;
-    }
-    if (device_error() != cudaSuccess)
-        queue.clear();
-    return device_error();
-}
-
-void drop_queue()
-{
-    queue.clear();
-}
-
-bool queue_is_empty()
-{
-    return queue.empty();
 }
 
 cudaError_t synchronise_host()
@@ -123,6 +104,68 @@ cudaError_t synchronise_host()
     return drain_queue();
 }
 
+cudaError_t synchronise_host(cudaStream_t stream)
+{
+    if (is_legacy(stream))
+        return synchronise_host();
+    cudaError_t error = is_valid(stream) ? forbid_in_capture() : cudaErrorInvalidResourceHandle;
+    if (error != cudaSuccess)
+        return error;
+    counters.host_synchronisations++;
+    return run_queue(stream->frontier);
+}
+
+EventMark mark_of(cudaStream_t stream)
+{
+    if (is_legacy(stream))
+        return {legacy_frontier, nullptr};
+    return is_capturing(stream) ? EventMark{stream->captured, stream->capture}
+                                : EventMark{stream->frontier, nullptr};
+}
+
+/* What two captures, or a capture and what stands outside it, say to a dependency between them. */
+static cudaError_t spoil(cudaStream_t stream, cudaError_t error)
+{
+    stream->capture->is_spoilt = true;
+    return error;
+}
+
+cudaError_t wait_for(cudaStream_t stream, const EventMark &mark)
+{
+    if (!is_valid(stream))
+        return cudaErrorInvalidResourceHandle;
+    if (is_legacy(stream)) {
+        if (mark.capture != nullptr)
+            return cudaErrorStreamCaptureImplicit;
+        join_frontier(&legacy_frontier, mark.frontier);
+        return cudaSuccess;
+    }
+    if (mark.capture != nullptr && mark.capture->has_ended)
+        return cudaErrorCapturedEvent;
+    if (mark.capture != nullptr && stream->capture == nullptr) {
+        stream->capture = mark.capture;
+        stream->captured.clear();
+    }
+    if (mark.capture == nullptr && stream->capture != nullptr)
+        return spoil(stream, cudaErrorStreamCaptureIsolation);
+    if (mark.capture != stream->capture)
+        return spoil(stream, cudaErrorStreamCaptureMerge);
+    join_frontier(mark.capture != nullptr ? &stream->captured : &stream->frontier, mark.frontier);
+    return cudaSuccess;
+}
+
+/* Whether all that the capture's streams recorded comes before what its first one would record next. */
+static bool all_joined(const Capture &capture)
+{
+    std::vector<bool> seen = find_ancestors(capture.nodes, capture.origin->captured);
+    for (cudaStream_t stream : streams)
+        if (stream->capture.get() == &capture)
+            for (size_t place : stream->captured)
+                if (!seen[place])
+                    return false;
+    return true;
+}
+
 } // namespace sim
 
 using namespace sim;
@@ -132,9 +175,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
     cudaError_t error = device_error();
     if (error != cudaSuccess)
         return done(error);
-    *stream =
-        new lyrnn_sim_stream{(flags & cudaStreamNonBlocking) == 0, cudaStreamCaptureStatusNone,
-                             cudaStreamCaptureModeGlobal, nullptr};
+    *stream = new lyrnn_sim_stream{(flags & cudaStreamNonBlocking) == 0, {}, nullptr, {}};
     streams.insert(*stream);
     return cudaSuccess;
 }
@@ -155,9 +196,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     cudaError_t error = device_error();
-    if (error == cudaSuccess)
-        error = is_valid(stream) ? synchronise_host() : cudaErrorInvalidResourceHandle;
-    return done(error);
+    return done(error == cudaSuccess ? synchronise_host(stream) : error);
 }
 
 cudaError_t cudaDeviceSynchronize()
@@ -180,12 +219,6 @@ cudaError_t cudaStreamQuery(cudaStream_t stream)
     return done(error == cudaSuccess ? cudaErrorNotReady : error);
 }
 
-/* One queue keeps the order anyway. */
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned)
-{
-    return done(is_valid(stream) ? device_error() : cudaErrorInvalidResourceHandle);
-}
-
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode)
 {
     cudaError_t error = device_error();
@@ -195,88 +228,34 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
         error = cudaErrorInvalidValue;
     if (error != cudaSuccess)
         return done(error);
-    stream->capture = cudaStreamCaptureStatusActive;
-    stream->mode = mode;
-    stream->graph = std::make_unique<lyrnn_sim_graph>();
+    stream->capture = std::make_shared<Capture>(Capture{stream, mode, false, false, {}});
+    stream->captured.clear();
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
     *graph = nullptr;
-    if (!is_capturing(stream))
+    if (!is_capturing(stream) || stream->capture->origin != stream)
         return done(cudaErrorStreamCaptureUnmatched);
-    bool spoilt = stream->capture == cudaStreamCaptureStatusInvalidated;
-    stream->capture = cudaStreamCaptureStatusNone;
-    if (spoilt) {
-        stream->graph.reset();
-        return done(cudaErrorStreamCaptureInvalidated);
-    }
-    *graph = stream->graph.release();
+    std::shared_ptr<Capture> capture = stream->capture;
+    bool is_joined = all_joined(*capture);
+    capture->has_ended = true;
+    for (cudaStream_t other : streams)
+        if (other->capture == capture)
+            other->capture = nullptr;
+    if (capture->is_spoilt || !is_joined)
+        return done(capture->is_spoilt ? cudaErrorStreamCaptureInvalidated
+                                       : cudaErrorStreamCaptureUnjoined);
+    *graph = new lyrnn_sim_graph{std::move(capture->nodes)};
     counters.captures++;
     return done(device_error());
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status)
 {
-    *status = is_capturing(stream) ? stream->capture : cudaStreamCaptureStatusNone;
+    *status = !is_capturing(stream)        ? cudaStreamCaptureStatusNone
+              : stream->capture->is_spoilt ? cudaStreamCaptureStatusInvalidated
+                                           : cudaStreamCaptureStatusActive;
     return done(is_valid(stream) ? device_error() : cudaErrorInvalidResourceHandle);
-}
-
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
-{
-    *event = new lyrnn_sim_event{std::make_shared<lyrnn_sim_event_state>()};
-    return done(device_error());
-}
-
-cudaError_t cudaEventCreate(cudaEvent_t *event)
-{
-    return cudaEventCreateWithFlags(event, cudaEventDefault);
-}
-
-cudaError_t cudaEventDestroy(cudaEvent_t event)
-{
-    delete event;
-    return done(device_error());
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
-{
-    cudaError_t error = device_error();
-    if (error != cudaSuccess)
-        return done(error);
-    std::shared_ptr<lyrnn_sim_event_state> state = event->state;
-    state->recorded = true;
-    state->reached = false;
-    state->captured = is_capturing(stream);
-    return done(submit(stream, [state] {
-        state->reached = true;
-        state->time = std::chrono::steady_clock::now();
-    }));
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t event)
-{
-    if (event->state->captured)
-        return done(cudaErrorCapturedEvent);
-    cudaError_t error = device_error();
-    return done(error == cudaSuccess ? synchronise_host() : error);
-}
-
-cudaError_t cudaEventQuery(cudaEvent_t event)
-{
-    if (event->state->captured)
-        return done(cudaErrorCapturedEvent);
-    return done(!event->state->recorded || event->state->reached ? device_error()
-                                                                 : cudaStreamQuery(nullptr));
-}
-
-cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
-{
-    if (!start->state->recorded || !end->state->recorded)
-        return done(cudaErrorInvalidResourceHandle);
-    if (!start->state->reached || !end->state->reached)
-        return done(cudaErrorNotReady);
-    *ms = std::chrono::duration<float, std::milli>(end->state->time - start->state->time).count();
-    return done(device_error());
 }

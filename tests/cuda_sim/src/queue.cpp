@@ -1,0 +1,143 @@
+/* The queue of a device with streams: work runs when the host waits for it, and then only what it waits
+ * for, in an order drawn from the seed among all that the streams and events allow. So a dependency that
+ * somebody forgot shows as bytes that are not there yet. */
+#include "queue.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+
+#include "device.h"
+#include "scheduler.h"
+
+namespace sim
+{
+
+static constexpr size_t longest_queue = 4096;
+/* Places [first_place, first_place + queue.size()); work that has run is empty and waits for its neighbours
+ * at the front to go. */
+static std::deque<Node> queue;
+static size_t first_place;
+static bool draining;
+
+void join_frontier(Frontier *frontier, const Frontier &other)
+{
+    for (size_t place : other)
+        if (std::find(frontier->begin(), frontier->end(), place) == frontier->end())
+            frontier->push_back(place);
+}
+
+void run_nodes(const std::vector<Node> &nodes)
+{
+    std::vector<size_t> num_missing(nodes.size()), ready;
+    std::vector<std::vector<size_t>> followers(nodes.size());
+    for (size_t i = 0; i < nodes.size(); i++) {
+        num_missing[i] = nodes[i].after.size();
+        for (size_t before : nodes[i].after)
+            followers[before].push_back(i);
+        if (num_missing[i] == 0)
+            ready.push_back(i);
+    }
+    while (!ready.empty() && device_error() == cudaSuccess) {
+        auto next = order_is_drawn() ? ready.begin() + static_cast<long>(draw(ready.size()))
+                                     : std::min_element(ready.begin(), ready.end());
+        size_t node = *next;
+        ready.erase(next);
+        nodes[node].work();
+        for (size_t follower : followers[node])
+            if (--num_missing[follower] == 0)
+                ready.push_back(follower);
+    }
+}
+
+/* Adds to the found nodes all that they wait for; the first node has place `first`, those before it have run. */
+template <typename Nodes>
+static void add_ancestors(const Nodes &nodes, size_t first, std::vector<bool> *found)
+{
+    for (size_t i = nodes.size(); i-- > 0;)
+        if ((*found)[i])
+            for (size_t before : nodes[i].after)
+                if (before >= first)
+                    (*found)[before - first] = true;
+}
+
+std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier &frontier)
+{
+    std::vector<bool> found(nodes.size());
+    for (size_t place : frontier)
+        found[place] = true;
+    add_ancestors(nodes, 0, &found);
+    return found;
+}
+
+/* Takes the wanted nodes that have not run yet out of the queue, their dependencies told by place among
+ * themselves. */
+static std::vector<Node> take_nodes(const std::vector<bool> &wanted)
+{
+    constexpr size_t none = SIZE_MAX;
+    std::vector<Node> taken;
+    std::vector<size_t> place_taken(queue.size(), none);
+    for (size_t i = 0; i < queue.size(); i++) {
+        if (!wanted[i] || !queue[i].work)
+            continue;
+        Node node{std::move(queue[i].work), {}};
+        for (size_t before : queue[i].after)
+            if (before >= first_place && place_taken[before - first_place] != none)
+                node.after.push_back(place_taken[before - first_place]);
+        place_taken[i] = taken.size();
+        queue[i] = {};
+        taken.push_back(std::move(node));
+    }
+    return taken;
+}
+
+static cudaError_t run_wanted(const std::vector<bool> &wanted)
+{
+    draining = true;
+    run_nodes(take_nodes(wanted));
+    draining = false;
+    while (!queue.empty() && !queue.front().work) {
+        queue.pop_front();
+        first_place++;
+    }
+    if (device_error() != cudaSuccess)
+        drop_queue();
+    return device_error();
+}
+
+cudaError_t run_queue(const Frontier &frontier)
+{
+    std::vector<bool> wanted(queue.size());
+    for (size_t place : frontier)
+        if (place >= first_place)
+            wanted[place - first_place] = true;
+    add_ancestors(queue, first_place, &wanted);
+    return draining ? device_error() : run_wanted(wanted);
+}
+
+cudaError_t drain_queue()
+{
+    return draining ? device_error() : run_wanted(std::vector<bool>(queue.size(), true));
+}
+
+size_t enqueue(Work work, const Frontier &frontier)
+{
+    queue.push_back({std::move(work), frontier});
+    size_t place = first_place + queue.size() - 1;
+    if (device().eager || queue.size() > longest_queue)
+        drain_queue();
+    return place;
+}
+
+void drop_queue()
+{
+    first_place += queue.size();
+    queue.clear();
+}
+
+bool queue_is_empty()
+{
+    return queue.empty();
+}
+
+} // namespace sim
