@@ -49,9 +49,9 @@ typedef struct {
     struct {
         cudaStream_t stream;
         cublasHandle_t cublas;
-        void *cublas_workspace;
         cudaEvent_t queued; /* recorded by who waits for the lane */
     } lanes[LYRNN_CUDA_LANES];
+    void *workspaces; /* device, of all lanes' cuBLAS */
     lyrnn_precision precision;
     lyrnn_recurrence_path recurrence_path;
     double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of clip_and_adam */

@@ -169,38 +169,48 @@ static void close_device(lyrnn_backend *self)
     drop_steps(state);
     for (int lane = 0; lane < LYRNN_CUDA_LANES; lane++) {
         LYRNN_CUBLAS_CHECK(cublasDestroy(state->lanes[lane].cublas));
-        LYRNN_CUDA_CHECK(cudaFree(state->lanes[lane].cublas_workspace));
         LYRNN_CUDA_CHECK(cudaEventDestroy(state->lanes[lane].queued));
         LYRNN_CUDA_CHECK(cudaStreamDestroy(state->lanes[lane].stream));
     }
+    LYRNN_CUDA_CHECK(cudaFree(state->workspaces));
     LYRNN_CUDA_CHECK(cudaFree(state->norm_parts));
     free(state);
 }
 
-static void open_lane(lyrnn_cuda_state *state, int lane)
+/* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable; of the size
+ * that it asks for by itself. */
+static size_t workspace_bytes(const lyrnn_cuda_state *state)
 {
-    /* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable; of the
-     * size that it asks for by itself. */
-    const size_t workspace_bytes = (size_t)(state->properties.major >= 9 ? 32 : 4) << 20;
-    auto *opened = &state->lanes[lane];
-    LYRNN_CUDA_CHECK(cudaStreamCreateWithFlags(&opened->stream, cudaStreamNonBlocking));
-    LYRNN_CUDA_CHECK(cudaEventCreateWithFlags(&opened->queued, cudaEventDisableTiming));
-    LYRNN_CUDA_CHECK(cudaMalloc(&opened->cublas_workspace, workspace_bytes));
-    LYRNN_CUBLAS_CHECK(cublasCreate(&opened->cublas));
-    LYRNN_CUBLAS_CHECK(cublasSetStream(opened->cublas, opened->stream));
-    LYRNN_CUBLAS_CHECK(
-        cublasSetWorkspace(opened->cublas, opened->cublas_workspace, workspace_bytes));
+    return (size_t)(state->properties.major >= 9 ? 32 : 4) << 20;
 }
 
-static void open_libraries(lyrnn_cuda_state *state)
+static void open_lane(lyrnn_cuda_state *state, int lane)
+{
+    auto *opened = &state->lanes[lane];
+    char *workspace = (char *)state->workspaces + (size_t)lane * workspace_bytes(state);
+    LYRNN_CUDA_CHECK(cudaStreamCreateWithFlags(&opened->stream, cudaStreamNonBlocking));
+    LYRNN_CUDA_CHECK(cudaEventCreateWithFlags(&opened->queued, cudaEventDisableTiming));
+    LYRNN_CUBLAS_CHECK(cublasCreate(&opened->cublas));
+    LYRNN_CUBLAS_CHECK(cublasSetStream(opened->cublas, opened->stream));
+    LYRNN_CUBLAS_CHECK(cublasSetWorkspace(opened->cublas, workspace, workspace_bytes(state)));
+}
+
+/* Fails, with nothing left behind, on a device that other programs have filled. */
+static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *state)
 {
     LYRNN_CUDA_CHECK(cudaGetDeviceProperties(&state->properties, state->device));
+    size_t num_bytes = LYRNN_CUDA_LANES * workspace_bytes(state);
+    if (memory_alloc(backend, num_bytes, &state->workspaces) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                          "cuda: %s for cuBLAS; end other programs on the GPU, or use --device cpu",
+                          lyrnn_error_text());
     LYRNN_CUDA_CHECK(
         cudaMalloc((void **)&state->norm_parts, LYRNN_CUDA_NORM_PARTS * sizeof(double)));
     for (int lane = 0; lane < LYRNN_CUDA_LANES; lane++)
         open_lane(state, lane);
     state->stream = state->lanes[0].stream;
     state->cublas = state->lanes[0].cublas;
+    return LYRNN_OK;
 }
 
 static lyrnn_recurrence_path recurrence_path(void)
@@ -243,8 +253,12 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     state->device = device;
     state->precision = precision;
     state->recurrence_path = recurrence_path();
-    open_libraries(state);
     memset(backend, 0, sizeof *backend);
+    lyrnn_status status = open_libraries(backend, state);
+    if (status != LYRNN_OK) {
+        free(state);
+        return status;
+    }
     backend->name = "cuda";
     backend->state = state;
     backend->num_lanes = LYRNN_CUDA_LANES;
