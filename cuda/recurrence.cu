@@ -5,14 +5,10 @@
 #include "cuda.cuh"
 
 #include "cell_math.cuh"
+#include "lyrnn/parameters.h"
 #include "recurrence_resident.cuh"
 
 enum { CELL_THREADS = 256 };
-
-static int num_gates(lyrnn_cell cell)
-{
-    return cell == LYRNN_LSTM ? 4 : cell == LYRNN_GRU ? 3 : 1;
-}
 
 /* Where time step t reads and writes its state: slots of h, (T+1,B,H). */
 static int slot_before(bool reverse, int t)
@@ -51,7 +47,7 @@ template <int G> __global__ void cell_forward_kernel(forward_step step)
 
 static void forward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
-    int B = args->B, H = args->H, G = num_gates(args->cell);
+    int B = args->B, H = args->H, G = lyrnn_num_gates(args->cell);
     size_t slot = (size_t)B * (size_t)args->h_stride;
     void (*kernel)(forward_step) = G == 4   ? cell_forward_kernel<4>
                                    : G == 3 ? cell_forward_kernel<3>
@@ -111,7 +107,7 @@ typedef struct {
 static int gate_parts(lyrnn_cell cell, int H, const float *gates, const float *saved,
                       gate_part parts[2])
 {
-    int G = num_gates(cell);
+    int G = lyrnn_num_gates(cell);
     int with_input = cell == LYRNN_GRU ? 2 * H : G * H;
     parts[0] = gate_part{0, with_input, gates, G * H};
     parts[1] = gate_part{2 * H, H, saved, H};
@@ -120,7 +116,7 @@ static int gate_parts(lyrnn_cell cell, int H, const float *gates, const float *s
 
 static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
-    int B = args->B, H = args->H, G = num_gates(args->cell);
+    int B = args->B, H = args->H, G = lyrnn_num_gates(args->cell);
     void (*kernel)(backward_step) = G == 4   ? cell_backward_kernel<4>
                                     : G == 3 ? cell_backward_kernel<3>
                                              : cell_backward_kernel<1>;

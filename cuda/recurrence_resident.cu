@@ -11,6 +11,7 @@
 #include <cooperative_groups.h>
 
 #include "cell_math.cuh"
+#include "lyrnn/parameters.h"
 
 /* The blocks that share a slice of the batch. Before compute capability 9.0 there are no clusters: a slice
  * has one block, which is then the whole team. */
@@ -288,11 +289,6 @@ static int ceil_div(int a, int b)
     return (a + b - 1) / b;
 }
 
-static int num_gates(lyrnn_cell cell)
-{
-    return cell == LYRNN_LSTM ? 4 : cell == LYRNN_GRU ? 3 : 1;
-}
-
 /* The most weights of a gate that any kernel holds in a thread: the registers are shared by the gates. */
 static int max_weights(int G)
 {
@@ -394,7 +390,7 @@ template <typename Args>
 static bool run_resident(lyrnn_backend *self, void (*const kernels[])(Args), int num_vectors,
                          Args args)
 {
-    int G = num_gates(args.recurrence.cell), B = args.recurrence.B;
+    int G = lyrnn_num_gates(args.recurrence.cell), B = args.recurrence.B;
     if (!choose(lyrnn_cuda_state_of(self), G, B, args.recurrence.H, &args.plan))
         return false;
     int kernel = 0;
@@ -432,5 +428,6 @@ bool lyrnn_cuda_resident_backward(lyrnn_backend *self, const lyrnn_recurrence_ba
     const backward_kernel *kernels = args->cell == LYRNN_LSTM  ? lstm
                                      : args->cell == LYRNN_GRU ? gru
                                                                : rnn;
-    return run_resident(self, kernels, num_gates(args->cell), resident_backward_args{*args, {}});
+    return run_resident(self, kernels, lyrnn_num_gates(args->cell),
+                        resident_backward_args{*args, {}});
 }
