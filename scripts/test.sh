@@ -66,8 +66,8 @@ suite() {
     }
     rm -f "$junit"
     # shellcheck disable=SC2086 # words on purpose
-    ctest --test-dir "$directory" --output-on-failure --no-tests=error --output-junit "$junit" \
-        $ctest_arguments || true
+    ctest --test-dir "$directory" --parallel "$(nproc)" --output-on-failure --no-tests=error \
+        --output-junit "$junit" $ctest_arguments || true
     [[ -s $junit ]] || {
         report failed "$name: ctest ran no test"
         return

@@ -1,0 +1,91 @@
+/* The largest hidden sizes that the README names for the resident path: taken there, and beyond them not.
+ * A resident sequence is one kernel, one by steps a kernel for each. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "lyrnn/backend.h"
+#include "lyrnn/parameters.h"
+#include "lyrnn_sim.h"
+
+enum { T = 2 };
+
+static float *zeros(lyrnn_backend *backend, size_t count)
+{
+    void *memory;
+    assert_int_equal(backend->memory_alloc(backend, count * sizeof(float), &memory), LYRNN_OK);
+    backend->zero(backend, memory, count * sizeof(float));
+    return memory;
+}
+
+static uint64_t count_kernels(lyrnn_backend *backend, lyrnn_cell cell, int H)
+{
+    size_t GH = (size_t)(lyrnn_num_gates(cell) * H), h = (size_t)H;
+    lyrnn_recurrence_forward_args args = {
+        .T = T,
+        .B = 1,
+        .H = H,
+        .h_stride = H,
+        .cell = cell,
+        .w_hh = zeros(backend, GH * h),
+        .b_hh = zeros(backend, GH),
+        .gates = zeros(backend, T * GH),
+        .h = zeros(backend, (T + 1) * h),
+        .c = cell == LYRNN_LSTM ? zeros(backend, (T + 1) * h) : NULL,
+        .saved = cell == LYRNN_GRU ? zeros(backend, T * h) : NULL,
+        .scratch = zeros(backend, GH * h),
+    };
+    backend->synchronise(backend);
+    lyrnn_sim_reset_counters();
+    backend->recurrence_forward(backend, &args);
+    backend->synchronise(backend);
+    uint64_t num_kernels = lyrnn_sim_read_counters().kernels_run;
+    float *const buffers[] = {(float *)args.w_hh, (float *)args.b_hh, args.gates, args.h, args.c,
+                              args.saved,         args.scratch};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        backend->memory_free(backend, buffers[i]);
+    return num_kernels;
+}
+
+static void check_limits(const char *capability, const int limits[4])
+{
+    lyrnn_backend backend;
+    setenv("LYRNN_SIM_CAPABILITY", capability, 1);
+    setenv("LYRNN_DEBUG_RECURRENCE", "resident", 1);
+    lyrnn_sim_reset();
+    assert_int_equal(lyrnn_backend_open("cuda", 1, LYRNN_FP32, &backend), LYRNN_OK);
+    for (int cell = LYRNN_RNN_TANH; cell <= LYRNN_GRU; cell++) {
+        assert_int_equal(count_kernels(&backend, (lyrnn_cell)cell, limits[cell]), 1);
+        assert_int_equal(count_kernels(&backend, (lyrnn_cell)cell, limits[cell] + 1), T);
+    }
+    lyrnn_backend_close(&backend);
+}
+
+static void with_clusters(void **state)
+{
+    (void)state;
+    const int limits[] = {512, 512, 256, 256};
+    check_limits("90", limits);
+    check_limits("120", limits);
+}
+
+static void before_clusters(void **state)
+{
+    (void)state;
+    const int limits[] = {128, 128, 64, 64};
+    check_limits("75", limits);
+    check_limits("89", limits);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(with_clusters),
+        cmocka_unit_test(before_clusters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
