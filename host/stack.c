@@ -424,7 +424,7 @@ void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters
                 backward_chunk(&p, layer, chunk_of(stack, num_chunks - 1 - index, num_chunks));
         }
     }
+    /* Layer 0 came last, on lane 0. */
     backend->lane_use(backend, 0);
-    backend->lane_wait(backend, lane_of(stack, 0, 0));
     backend->lane_wait(backend, lyrnn_weights_lane(backend));
 }
