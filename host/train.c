@@ -411,8 +411,12 @@ static lyrnn_status run_job(job *job)
                         job->batches.B * job->batches.T);
     for (int epoch = 1; epoch <= options->num_epochs; epoch++) {
         LYRNN_TRY(train_epoch(job, epoch));
-        if (has_lost_patience(job, epoch))
+        if (has_lost_patience(job, epoch)) {
+            lyrnn_progress_clear(&job->progress);
+            fprintf(job->log, "stopped: no better validation perplexity for %d epoch%s\n",
+                    options->patience, options->patience == 1 ? "" : "s");
             break;
+        }
     }
     if (job->best_epoch != 0) {
         lyrnn_progress_clear(&job->progress);

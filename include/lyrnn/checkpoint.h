@@ -24,8 +24,7 @@ lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *co
                                     const lyrnn_vocab *vocab, const float *params);
 
 /* Reads a model file. LYRNN_ERR_IO: it cannot be read. LYRNN_ERR_MODEL_FILE: not safetensors, no or bad
- * config or vocab, a tensor missing, of another shape or type, too many, or not finite.
- * LYRNN_ERR_UNSUPPORTED: a network that this version does not build. */
+ * config or vocab, a tensor missing, of another shape or type, too many, or not finite. */
 lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *path);
 
 /* A zeroed checkpoint is fine. */
