@@ -202,17 +202,6 @@ static void an_unspoilt_file_is_read(void **state)
     assert_model(&model, LYRNN_OK, "");
 }
 
-static void a_file_without_config_or_vocab_is_refused(void **state)
-{
-    (void)state;
-    model_file model;
-    fill_model(&model, CONFIG, VOCAB);
-    model.num_metadata = 2;
-    assert_model(&model, LYRNN_ERR_MODEL_FILE, "no \"vocab\"");
-    model.num_metadata = 0;
-    assert_model(&model, LYRNN_ERR_MODEL_FILE, "no \"config\"");
-}
-
 static void a_config_that_is_not_one_is_refused(void **state)
 {
     (void)state;
@@ -457,7 +446,6 @@ int main(void)
         cmocka_unit_test(the_same_model_gives_the_same_bytes),
         cmocka_unit_test(the_file_is_what_pytorch_expects),
         cmocka_unit_test(an_unspoilt_file_is_read),
-        cmocka_unit_test(a_file_without_config_or_vocab_is_refused),
         cmocka_unit_test(a_config_that_is_not_one_is_refused),
         cmocka_unit_test(a_network_out_of_range_is_refused),
         cmocka_unit_test(tensors_that_contradict_the_config_are_refused),
