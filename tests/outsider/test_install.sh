@@ -29,6 +29,8 @@ done
 [[ -z $sanitizers ]] || export CFLAGS="-fsanitize=$sanitizers" CXXFLAGS="-fsanitize=$sanitizers"
 pc=$(find "$prefix" -name lyrnn.pc)
 export PKG_CONFIG_PATH=${pc%/*}${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+# A bundle's libraries (scripts/test.sh --deps) lie where the loader does not look by itself.
+[[ -z ${PKG_CONFIG_LIBDIR-} ]] || export LD_LIBRARY_PATH=${PKG_CONFIG_LIBDIR%/pkgconfig}
 
 # check PROGRAM: what it prints is right.
 check() {
