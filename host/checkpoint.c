@@ -1,5 +1,5 @@
 /* model.safetensors: the article's RNNModel with what it takes to use it, the network's shape and the
- * vocabulary, as JSON in the metadata.
+ * vocabulary, as JSON in the metadata. A bare state_dict has neither; its tensors tell the shape.
  *
  * The reader lets the shape in the metadata decide nothing until the tensors, whose bytes are there,
  * have confirmed it. */
@@ -12,6 +12,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "infer_config.h"
 #include "lyrnn/safetensors.h"
 
 static lyrnn_status no_memory(const char *path)
@@ -94,15 +95,10 @@ done:
 
 /* Reading */
 
-/* A metadata value parsed, or NULL with the error set. */
+/* A metadata value that is there, parsed, or NULL with the error set. */
 static json_t *read_json(const lyrnn_safetensors *file, const char *path, const char *key)
 {
     const char *text = lyrnn_safetensors_metadata(file, key);
-    if (text == NULL) {
-        lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                   "%s: its metadata has no \"%s\"; give a file that lyrnn wrote", path, key);
-        return NULL;
-    }
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     if (json == NULL)
         lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: its \"%s\" is not JSON; give a file that lyrnn wrote",
@@ -220,7 +216,9 @@ static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path
         const lyrnn_tensor *tensor = tensors[i] = lyrnn_safetensors_tensor(file, name);
         if (tensor == NULL)
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "%s: it has no tensor %s; give a file that lyrnn wrote", path, name);
+                              "%s: it has no tensor %s; give a file that lyrnn wrote, or the "
+                              "state_dict of an RNNModel",
+                              path, name);
         if (strcmp(tensor->dtype, wanted.dtype) != 0)
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                               "%s: tensor %s is %s; convert it to F32 (torch.float32)", path, name,
@@ -229,8 +227,9 @@ static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path
             memcmp(tensor->shape, wanted.shape, (size_t)wanted.num_dims * sizeof wanted.shape[0]) !=
                 0)
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "%s: tensor %s has not the shape that its \"config\" gives; give a "
-                              "file that lyrnn wrote",
+                              "%s: tensor %s has not the shape that its \"config\" or its other "
+                              "tensors give; give a file that lyrnn wrote, or the state_dict of an "
+                              "RNNModel",
                               path, name);
     }
     if (file->num_tensors != (size_t)parameters->num)
@@ -273,13 +272,26 @@ static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
     return LYRNN_OK;
 }
 
-lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *path)
+/* From "config", or from the tensors where there is none. */
+static lyrnn_status find_config(lyrnn_checkpoint *checkpoint, const lyrnn_safetensors *file,
+                                const char *path)
+{
+    lyrnn_rnn_config *config = &checkpoint->config;
+    if (lyrnn_safetensors_metadata(file, "config") != NULL)
+        return read_config(file, path, config);
+    LYRNN_TRY(lyrnn_infer_config(file, path, config));
+    checkpoint->is_tanh_or_relu = lyrnn_num_gates(config->cell) == 1;
+    lyrnn_status status = lyrnn_rnn_config_check(config);
+    return status == LYRNN_OK ? LYRNN_OK : blame_file(path, status);
+}
+
+lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, const char *path)
 {
     lyrnn_safetensors file;
     memset(checkpoint, 0, sizeof *checkpoint);
     LYRNN_TRY(lyrnn_safetensors_open(&file, path));
-    lyrnn_status status = read_config(&file, path, &checkpoint->config);
-    if (status == LYRNN_OK)
+    lyrnn_status status = find_config(checkpoint, &file, path);
+    if (status == LYRNN_OK && lyrnn_safetensors_metadata(&file, "vocab") != NULL)
         status = read_vocab(&file, path, checkpoint->config.input_size, &checkpoint->vocab);
     if (status == LYRNN_OK)
         status = read_params(&file, path, &checkpoint->config, &checkpoint->params);
@@ -287,6 +299,24 @@ lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *pat
         lyrnn_checkpoint_free(checkpoint);
     lyrnn_safetensors_close(&file);
     return status;
+}
+
+lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *path)
+{
+    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(checkpoint, path));
+    if (checkpoint->vocab.V > 0)
+        return LYRNN_OK;
+    lyrnn_checkpoint_free(checkpoint);
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                      "%s: it has no \"vocab\" in its metadata; make a model that has one by lyrnn "
+                      "train --init %s --num-epochs 0 CORPUS",
+                      path, path);
+}
+
+void lyrnn_checkpoint_choose_rnn(lyrnn_checkpoint *checkpoint, lyrnn_cell cell)
+{
+    if (checkpoint->is_tanh_or_relu && lyrnn_num_gates(cell) == 1)
+        checkpoint->config.cell = cell;
 }
 
 void lyrnn_checkpoint_free(lyrnn_checkpoint *checkpoint)

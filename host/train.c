@@ -71,6 +71,24 @@ static lyrnn_status load_corpus(job *job)
                              options->newlines, options->max_chars);
 }
 
+/* A bare state_dict's rows have no characters yet: they get the corpus's, in code-point order. */
+static lyrnn_status lend_vocab(job *job, const char *path)
+{
+    int V = job->init.config.input_size;
+    LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
+    if (job->vocab.V != V)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: it has no vocabulary and %d inputs, and the corpus has %d distinct "
+                          "characters; give the text that it was trained on (--max-chars, "
+                          "--newlines), or save it with its \"vocab\"",
+                          path, V, job->vocab.V);
+    fprintf(job->log,
+            "warning: %s has no \"vocab\": its inputs are taken to be the corpus's characters in "
+            "code-point order\n",
+            path);
+    return LYRNN_OK;
+}
+
 /* The vocabulary is the initial model's where there is one, so that its rows keep their meaning. */
 static lyrnn_status make_vocab(job *job)
 {
@@ -83,9 +101,12 @@ static lyrnn_status make_vocab(job *job)
     }
     char path[4096];
     LYRNN_TRY(lyrnn_run_dir_find_model(options->init_path, path, sizeof path));
-    LYRNN_TRY(lyrnn_checkpoint_read(&job->init, path));
+    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&job->init, path));
+    lyrnn_checkpoint_choose_rnn(&job->init, options->model.cell);
     job->config = job->init.config;
     job->config.dropout = options->model.dropout;
+    if (job->init.vocab.V == 0)
+        return lend_vocab(job, path);
     return lyrnn_vocab_from_chars(&job->vocab, job->init.vocab.chars, (size_t)job->init.vocab.V);
 }
 
@@ -411,8 +432,12 @@ static lyrnn_status run_job(job *job)
                         job->batches.B * job->batches.T);
     for (int epoch = 1; epoch <= options->num_epochs; epoch++) {
         LYRNN_TRY(train_epoch(job, epoch));
-        if (has_lost_patience(job, epoch))
+        if (has_lost_patience(job, epoch)) {
+            lyrnn_progress_clear(&job->progress);
+            fprintf(job->log, "stopped: no better validation perplexity for %d epoch%s\n",
+                    options->patience, options->patience == 1 ? "" : "s");
             break;
+        }
     }
     if (job->best_epoch != 0) {
         lyrnn_progress_clear(&job->progress);

@@ -20,7 +20,7 @@ report() {
 
 check_scripts() {
     local script
-    for script in scripts/*.sh tests/cli/*.sh .ci/run; do
+    for script in scripts/*.sh tests/*/*.sh .ci/run; do
         [[ ! -f $script ]] || bash -n "$script" || return
     done
 }

@@ -48,17 +48,19 @@ static void print_program(void)
     printf("runs        %s/runs\n", getcwd(folder, sizeof folder) != NULL ? folder : ".");
 }
 
-/* From all over the vocabulary; control characters would disturb the terminal. */
-static void print_vocab_sample(const lyrnn_vocab *vocab)
+/* With some from all over it; control characters would disturb the terminal. */
+static void print_vocab(const lyrnn_vocab *vocab)
 {
     enum { SAMPLE = 32 };
     int stride = vocab->V / SAMPLE + 1;
+    printf("vocabulary  %d characters, such as ", vocab->V);
     for (int id = 0; id < vocab->V; id += stride) {
         uint32_t c = vocab->chars[id];
         char utf8[LYRNN_UTF8_MAX];
         if (c > 0x20 && !(c >= 0x7F && c < 0xA0))
             fwrite(utf8, 1, lyrnn_utf8_encode(c, utf8), stdout);
     }
+    putchar('\n');
 }
 
 static void print_model(const char *path, const lyrnn_checkpoint *checkpoint)
@@ -67,12 +69,15 @@ static void print_model(const char *path, const lyrnn_checkpoint *checkpoint)
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     printf("model       %s\n", path);
-    printf("cell        %s, %d layer%s%s\n", lyrnn_cell_name(config->cell), config->num_layers,
+    printf("cell        %s%s, %d layer%s%s\n", lyrnn_cell_name(config->cell),
+           checkpoint->is_tanh_or_relu ? " or rnn_relu" : "", config->num_layers,
            config->num_layers == 1 ? "" : "s", config->bidirectional ? ", both directions" : "");
     printf("hidden size %d\n", config->hidden_size);
-    printf("vocabulary  %d characters, such as ", checkpoint->vocab.V);
-    print_vocab_sample(&checkpoint->vocab);
-    printf("\nparameters  %zu\n", lyrnn_parameters_total(&parameters));
+    if (checkpoint->vocab.V > 0)
+        print_vocab(&checkpoint->vocab);
+    else
+        printf("vocabulary  not in the file, %d characters\n", config->input_size);
+    printf("parameters  %zu\n", lyrnn_parameters_total(&parameters));
     for (int i = 0; i < parameters.num; i++) {
         const lyrnn_parameter *p = &parameters.items[i];
         if (p->cols == 0)
@@ -95,7 +100,7 @@ lyrnn_status command_info(int argc, char **argv)
     char path[4096];
     lyrnn_checkpoint checkpoint = {0};
     LYRNN_TRY(lyrnn_run_dir_find_model(result.arguments[0], path, sizeof path));
-    LYRNN_TRY(lyrnn_checkpoint_read(&checkpoint, path));
+    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&checkpoint, path));
     print_model(path, &checkpoint);
     lyrnn_checkpoint_free(&checkpoint);
     return LYRNN_OK;

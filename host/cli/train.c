@@ -123,7 +123,8 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
     char path[4096];
     lyrnn_checkpoint checkpoint = {0};
     LYRNN_TRY(lyrnn_run_dir_find_model(fields->train.init_path, path, sizeof path));
-    LYRNN_TRY(lyrnn_checkpoint_read(&checkpoint, path));
+    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&checkpoint, path));
+    lyrnn_checkpoint_choose_rnn(&checkpoint, asked->cell);
     lyrnn_rnn_config read = checkpoint.config;
     lyrnn_checkpoint_free(&checkpoint);
     if (options_given(&table, result, "cell") && asked->cell != read.cell)

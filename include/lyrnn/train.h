@@ -27,7 +27,8 @@ typedef struct {
     /* model; input_size is the vocabulary's and is not read */
     lyrnn_rnn_config model;
     const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape, */
-                           /* of which model.dropout alone is read then */
+                           /* of which model.dropout alone is read then, and model.cell where */
+                           /* the file leaves it open */
     /* training */
     int num_epochs; /* 0: the untrained model is saved as epoch 0 */
     int batch_size, num_steps;

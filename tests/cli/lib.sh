@@ -68,3 +68,29 @@ tiny=(--hidden-size 16 --batch-size 2 --num-steps 5 --threads 1)
 model_of() {
     echo "$1/latest/model.safetensors"
 }
+
+# take_apart MODEL: sets $header, its JSON, and $header_size and $size in bytes.
+take_apart() {
+    whole=$1
+    size=$(stat -Lc %s "$whole")
+    header_size=$(od -An -t u8 -N 8 "$whole" | tr -d ' ')
+    header=$(head -c $((8 + header_size)) "$whole" | tail -c +9 | sed 's/ *$//')
+}
+
+# le64 NUMBER: its eight bytes, lowest first.
+le64() {
+    local bytes='' number=$1
+    for ((i = 0; i < 8; i++, number >>= 8)); do
+        bytes+=$(printf '\\x%02x' $((number & 255)))
+    done
+    printf '%b' "$bytes"
+}
+
+# write_model HEADER: a file of that header and the data of the model taken apart.
+write_model() {
+    local json=$1
+    while (($(printf %s "$json" | wc -c) % 8 != 0)); do json+=' '; done
+    le64 "$(printf %s "$json" | wc -c)"
+    printf %s "$json"
+    tail -c +$((9 + header_size)) "$whole"
+}

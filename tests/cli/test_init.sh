@@ -21,6 +21,10 @@ refuses 2 '--hidden-size 32: the model in first/.* has 16' \
     "${again[@]}" --init first --hidden-size 32 --out third
 refuses 2 '--cell rnn_relu: the model in first/.* has rnn_tanh' \
     "${again[@]}" --init first --cell rnn_relu --out third
+refuses 2 '--num-layers 2: the model in first/.* has 1; leave the option out' \
+    "${again[@]}" --init first --num-layers 2 --out third
+refuses 2 '--bidirectional: the model in first/.* has one direction; leave the option out' \
+    "${again[@]}" --init first --bidirectional --out third
 refuses 1 'missing: ' "${again[@]}" --init missing --out third
 
 # A text with characters that the model has no rows for.
@@ -29,3 +33,14 @@ refuses 1 'missing: ' "${again[@]}" --init missing --out third
     echo 猫
 } >more.txt
 refuses 1 '.*猫 \(U\+732B\)' train more.txt --batch-size 2 --num-steps 5 --init first --out third
+
+# Any shape goes on without being named again; dropout is the file's, unless another is asked for.
+succeeds train corpus.txt "${tiny[@]}" --cell gru --num-layers 2 --bidirectional --dropout 0.25 \
+    --num-epochs 1 --out deep
+succeeds "${again[@]}" --init deep --num-epochs 0 --out deep_same
+cmp "$(model_of deep)" "$(model_of deep_same)" || fail "--init must take cell, layers and directions"
+for text in '"cell": "gru",' '"num_layers": 2,' '"bidirectional": true,' '"dropout": 0.25,'; do
+    grep -qF "$text" deep_same/config.json || fail "config.json must hold $text"
+done
+succeeds "${again[@]}" --init deep --bidirectional --num-layers 2 --dropout 0.5 --num-epochs 1 --out deep_more
+grep -qF '"dropout": 0.5,' deep_more/config.json || fail "--dropout must count beside --init"

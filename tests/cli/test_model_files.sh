@@ -5,27 +5,7 @@ set -euo pipefail
 write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run
 model=$(model_of run)
-size=$(stat -Lc %s "$model")
-header_size=$(od -An -t u8 -N 8 "$model" | tr -d ' ')
-header=$(head -c $((8 + header_size)) "$model" | tail -c +9 | sed 's/ *$//')
-
-# le64 NUMBER: its eight bytes, lowest first.
-le64() {
-    local bytes='' number=$1
-    for ((i = 0; i < 8; i++, number >>= 8)); do
-        bytes+=$(printf '\\x%02x' $((number & 255)))
-    done
-    printf '%b' "$bytes"
-}
-
-# write_model HEADER: a file of that header and the good model's data.
-write_model() {
-    local json=$1
-    while (($(printf %s "$json" | wc -c) % 8 != 0)); do json+=' '; done
-    le64 "$(printf %s "$json" | wc -c)"
-    printf %s "$json"
-    tail -c +$((9 + header_size)) "$model"
-}
+take_apart "$model"
 
 refuses_bad() {
     refuses 1 'bad\.safetensors: ' generate bad.safetensors --prefix 分开
@@ -82,8 +62,6 @@ refuses_edit 's/\\"cell\\": ?\\"rnn_tanh/\\"cell\\":\\"rnn_soft/'
 refuses_edit 's/\\"num_layers\\": ?1/\\"num_layers\\":2/'
 refuses_edit 's/月/分/'
 refuses_edit 's/月/月月/'
-refuses_edit 's/"vocab"/"vocap"/'
-refuses_edit 's/"config"/"konfig"/'
 
 write_model "$(printf '[%.0s' {1..100000})" >bad.safetensors
 refuses_bad_everywhere

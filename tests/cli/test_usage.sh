@@ -24,6 +24,16 @@ refuses 2 '--seed 9223372036854775808: ' train --seed 9223372036854775808
 refuses 2 '--pred-period 0: ' train --pred-period 0
 refuses 2 '--checkpoint-every 0: ' train --checkpoint-every 0
 refuses 2 '--cell lstmm: must be one of rnn_tanh' train --cell lstmm
+refuses 2 '--num-layers 0: must be from 1 to 16$' train --num-layers 0
+refuses 2 '--num-layers 17: must be from 1 to 16$' train --num-layers 17
+refuses 2 '--dropout 1\.5: must be from 0 to 1$' train --dropout 1.5
+refuses 2 '--dropout -0\.1: must be from 0 to 1$' train --dropout -0.1
+refuses 2 '--dropout nan: must be from 0 to 1$' train --dropout nan
+refuses 2 '--val-fraction 1: must be from 0 to 0\.9$' train --val-fraction 1
+refuses 2 '--val-fraction -0\.1: must be from 0 to 0\.9$' train --val-fraction -0.1
+refuses 2 '--val-fraction nan: must be from 0 to 0\.9$' train --val-fraction nan
+refuses 2 '--patience -1: must be from 0 ' train --patience -1
+refuses 2 '--patience 5: .*--val-fraction' train --patience 5
 refuses 2 '--newlines kee: must be one of keep' train --newlines kee
 refuses 2 '--sampling : must be one of' train --sampling ''
 refuses 2 '--device gpu: must be auto, cpu' train --device gpu
@@ -58,7 +68,7 @@ for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "i
 done
 succeeds train --help
 for text in '--hidden-size=N .*\[256\]' '--num-epochs=N ' '\[1e-3\]' 'no clipping' '\[分开, 不分开\]' \
-    '--cell=rnn_tanh|rnn_relu .*\[rnn_tanh\]'; do
+    '--cell=rnn_tanh|rnn_relu|lstm|gru$' 'recurrent cell \[rnn_tanh\]'; do
     grep -qe "$text" "$out" || fail "help must hold: $text"
 done
 succeeds --version

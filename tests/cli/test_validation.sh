@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# --val-fraction: the end of the text is kept from training and evaluated; best names the epoch that did
+# best there; --patience stops when none does better.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+write_corpus # 12 equal verses of 32 characters
+
+# The halves are alike, and a learning rate of 0 leaves the model as it is: both perplexities are one
+# number. Validation is without dropout.
+same=(train corpus.txt "${tiny[@]}" --lr 0 --num-epochs 2 --pred-period 1 --val-fraction 0.5
+    --cell gru --num-layers 2)
+report='s/^epoch [0-9]+, perplexity ([0-9.]+), validation ([0-9.]+), time [0-9.]+ sec$/\1 \2/p'
+succeeds "${same[@]}" --out same
+grep -q '^validation: on the last 192 characters$' "$err" || fail "the plan must say what is kept back"
+read -r trained validated < <(sed -nE "$report" "$out")
+[[ -n $validated && $trained == "$validated" ]] || fail "perplexity and validation must be equal"
+[[ $(sed -nE "$report" "$out" | sort -u | wc -l) == 1 ]] || fail "nor may they change"
+succeeds "${same[@]}" --dropout 0.5 --out dropped
+read -r trained_dropped validated_dropped < <(sed -nE "$report" "$out")
+[[ $validated_dropped == "$validated" && $trained_dropped != "$trained" ]] ||
+    fail "dropout must act in training ($trained) alone, not in validation ($validated)"
+
+# Training goes the same way whether or not it is watched: its first part is the same text.
+train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.3 --num-epochs 5 --lr 1e-2)
+for sampling in consecutive random; do
+    succeeds "${train[@]}" --sampling "$sampling" --val-fraction 0.25 --out watched --overwrite
+    succeeds "${train[@]}" --sampling "$sampling" --max-chars 288 --out alone --overwrite
+    cmp "$(model_of watched)" "$(model_of alone)" || fail "$sampling: validation must leave training alone"
+    [[ ! -e alone/best && ! -L alone/best ]] || fail "without validation there is no best"
+done
+
+# A text with every fourth line of its end turned round: what is learnt by heart misleads there, so that
+# validation improves at first and worsens then.
+{
+    head -n 36 corpus.txt
+    for ((i = 0; i < 3; i++)); do
+        sed -n 1,3p corpus.txt
+        sed -n 4p corpus.txt | rev
+    done
+} >turned.txt
+# The val_perplexity of each epoch and the epoch, from lines of metrics.jsonl.
+validations() {
+    sed -nE 's/.*"epoch": ([0-9]+),.*"val_perplexity": ([0-9.]+).*/\2 \1/p' "$@"
+}
+overfit=(train turned.txt "${tiny[@]}" --lr 1e-2 --pred-period 1000 --val-fraction 0.25)
+succeeds "${overfit[@]}" --num-epochs 60 --checkpoint-every 25 --out all
+! grep -q '^stopped: ' "$err" || fail "without --patience nothing stops early"
+[[ $(validations all/metrics.jsonl | wc -l) == 60 ]] || fail "each line of metrics.jsonl must hold val_perplexity"
+read -r lowest best < <(validations all/metrics.jsonl | sort -n | sed 1q)
+((best > 1 && best < 40)) || fail "the text must do worse after a while: best is $best"
+[[ $(readlink all/best) == "checkpoints/$(printf 'epoch-%06d' "$best")" ]] ||
+    fail "best must be epoch $best, is $(readlink all/best)"
+[[ $(readlink all/latest) == checkpoints/epoch-000060 ]] || fail "latest must be the last epoch"
+[[ $(ls all/checkpoints) == "$(printf 'epoch-%06d\n' "$best" 25 50 60 | sort -u)" ]] ||
+    fail "the best and those due are kept, no other: $(ls all/checkpoints)"
+grep -qE "^best: validation perplexity ${lowest%.*}\.[0-9]+ at epoch $best, in all/best$" "$err" ||
+    fail "the end must name the best"
+tail -n 1 all/metrics.jsonl | grep -qE '"val_loss": [0-9.]+, "val_perplexity": ' || fail "val_loss"
+succeeds generate all/best --prefix 分开 --length 5
+
+# Stopped by --patience: the same training up to there.
+succeeds "${overfit[@]}" --num-epochs 60 --patience 4 --out patient
+last=$((best + 4))
+grep -qx 'stopped: no better validation perplexity for 4 epochs' "$err" || fail "it must say that it stops"
+cmp <(validations patient/metrics.jsonl) <(validations all/metrics.jsonl | sed "${last}q") ||
+    fail "it must be epochs 1 to $last of the training above"
+[[ $(readlink patient/best) == "$(readlink all/best)" ]] || fail "the same best"
+[[ $(readlink patient/latest) == "checkpoints/$(printf 'epoch-%06d' "$last")" ]] ||
+    fail "the last epoch is saved"
+cmp "patient/best/model.safetensors" "all/best/model.safetensors" || fail "the same best model"
+grep -q "^epoch $last, " "$out" || fail "the last epoch is reported"
+
+refuses 2 '--patience 3: .*add --val-fraction' train corpus.txt "${tiny[@]}" --patience 3 --out no
+refuses 1 '--val-fraction 0\.01: leaves 3 characters .*at least 6' \
+    train corpus.txt "${tiny[@]}" --val-fraction 0.01 --out no
+refuses 1 'corpus: .*' train corpus.txt --batch-size 8 --num-steps 5 --val-fraction 0.9 --out no

@@ -1,0 +1,89 @@
+/* An LSTM of two layers as a C program outside of lyrnn uses it: a sequence forwards in one go and in two
+ * halves, the state carried by hand, then backwards, and a gradient held to a difference quotient.
+ *
+ *     cc lstm.c $(pkg-config --cflags --libs lyrnn) -o lstm */
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <lyrnn/rnn.h>
+
+enum { T = 6, B = 2, IN = 3, H = 4, L = 2, NUM_GATES = 4 };
+
+static float input[T * B * IN];  /* (T,B,IN) */
+static float output[T * B * H];  /* (T,B,H) */
+static float doutput[T * B * H]; /* (T,B,H) */
+
+/* Ends the program with lyrnn's own line where a call fails. */
+static void must(lyrnn_status status)
+{
+    if (status != LYRNN_OK) {
+        fprintf(stderr, "lstm: %s\n", lyrnn_error_text());
+        exit(EXIT_FAILURE);
+    }
+}
+
+/* Half the sum of the squared outputs, whose gradient by the output is the output. */
+static double loss_of(lyrnn_rnn *rnn)
+{
+    double loss = 0;
+    must(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, output, NULL, NULL));
+    for (size_t i = 0; i < T * B * H; i++)
+        loss += 0.5 * (double)output[i] * (double)output[i];
+    return loss;
+}
+
+static void compare_halves(lyrnn_rnn *rnn)
+{
+    float halves[T * B * H], h[L * B * H], c[L * B * H]; /* (T,B,H), (L,B,H), (L,B,H) */
+    const size_t half = T / 2;
+    must(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, output, NULL, NULL));
+    must(lyrnn_rnn_forward(rnn, T / 2, B, input, NULL, NULL, halves, h, c));
+    must(lyrnn_rnn_forward(rnn, T / 2, B, input + half * B * IN, h, c, halves + half * B * H, NULL,
+                           NULL));
+    float largest = 0;
+    for (size_t i = 0; i < T * B * H; i++)
+        largest = fmaxf(largest, fabsf(halves[i] - output[i]));
+    printf("whole against halves: %.9f\n", (double)largest);
+}
+
+static void compare_gradients(lyrnn_rnn *rnn)
+{
+    const char *name = "weight_hh_l0";
+    const float step = 1e-2f;
+    float weight[NUM_GATES * H * H], dweight[NUM_GATES * H * H]; /* (4*H,H) */
+    loss_of(rnn);
+    for (size_t i = 0; i < T * B * H; i++)
+        doutput[i] = output[i];
+    must(lyrnn_rnn_backward(rnn, doutput, NULL, NULL, NULL, NULL, NULL));
+    must(lyrnn_rnn_get_gradient(rnn, name, dweight));
+
+    must(lyrnn_rnn_get_parameter(rnn, name, weight));
+    const float middle = weight[0];
+    weight[0] = middle + step;
+    must(lyrnn_rnn_set_parameter(rnn, name, weight));
+    const double above = loss_of(rnn);
+    weight[0] = middle - step;
+    must(lyrnn_rnn_set_parameter(rnn, name, weight));
+    const double below = loss_of(rnn);
+    printf("gradient: %.9f, difference quotient: %.9f\n", (double)dweight[0],
+           (above - below) / (2.0 * (double)step));
+}
+
+int main(void)
+{
+    lyrnn_rnn_config config = {
+        .cell = LYRNN_LSTM, .input_size = IN, .hidden_size = H, .num_layers = L};
+    lyrnn_backend backend;
+    lyrnn_rnn *rnn;
+    must(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &backend));
+    must(lyrnn_rnn_open(&rnn, &config, false, &backend, 1));
+    for (size_t i = 0; i < T * B * IN; i++)
+        input[i] = sinf((float)i);
+    compare_halves(rnn);
+    compare_gradients(rnn);
+    lyrnn_rnn_close(rnn);
+    lyrnn_backend_close(&backend);
+    return EXIT_SUCCESS;
+}

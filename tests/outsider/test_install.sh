@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# An installed lyrnn serves programs outside of it, wherever its prefix is moved: by pkg-config and by
+# find_package, from C and from C++.
+#     test_install.sh BUILD_DIRECTORY CMAKE C_COMPILER CXX_COMPILER SANITIZERS
+set -euo pipefail
+build=$1 cmake=$2 sanitizers=$5
+export CC=$3 CXX=$4 # everything here is built as lyrnn was
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cd "$scratch"
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+
+"$cmake" --install "$build" --prefix "$scratch/first" >install.log
+mkdir moved
+mv first moved/prefix
+prefix=$scratch/moved/prefix
+for name in bin/lyrnn include/lyrnn/rnn.h; do
+    [[ -s $prefix/$name ]] || fail "$name must be installed"
+done
+"$prefix/bin/lyrnn" info >info.txt || fail "the installed program must run"
+! grep -rIlF -e "$build" -e "$scratch/first" -e "${here%/tests/outsider}" "$prefix" ||
+    fail "these texts name a folder of the build"
+
+[[ -z $sanitizers ]] || export CFLAGS="-fsanitize=$sanitizers" CXXFLAGS="-fsanitize=$sanitizers"
+pc=$(find "$prefix" -name lyrnn.pc)
+export PKG_CONFIG_PATH=${pc%/*}${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
+# A bundle's libraries (scripts/test.sh --deps) lie where the loader does not look by itself.
+[[ -z ${PKG_CONFIG_LIBDIR-} ]] || export LD_LIBRARY_PATH=${PKG_CONFIG_LIBDIR%/pkgconfig}
+
+# check PROGRAM: what it prints is right.
+check() {
+    "$1" >out.txt || fail "$1 must succeed"
+    awk 'function abs(x) { return x < 0 ? -x : x }
+         /^whole/ { good += $4 < 1e-6 }
+         /^gradient/ { gradient = $2 + 0; good += abs(gradient) > 1e-4 && abs(gradient - $5) < 1e-5 }
+         END { exit !(good == 2 && NR == 2) }' out.txt || fail "$1 printed: $(cat out.txt)"
+}
+
+# compile COMPILER SOURCE PROGRAM FLAG...: by pkg-config, whose answer is words.
+compile() {
+    local compiler=$1 source=$2 program=$3
+    shift 3
+    # shellcheck disable=SC2046,SC2086
+    "$compiler" ${CFLAGS-} -Wall -Wextra -Werror "$source" \
+        $("${PKG_CONFIG:-pkg-config}" "$@" --cflags --libs lyrnn) ${LDFLAGS-} -o "$program"
+}
+
+# cmake_build SOURCE_DIRECTORY BUILD_DIRECTORY
+cmake_build() {
+    "$cmake" -S "$1" -B "$2" -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 &&
+        "$cmake" --build "$2" --verbose >>cmake.log 2>&1 || fail "$1 by find_package: $(tail -n 30 cmake.log)"
+}
+
+compile "$CC" "$here/lstm.c" ./lstm_pkg_config
+check ./lstm_pkg_config
+compile "$CC" "$here/lstm.c" ./lstm_pkg_config_static --static
+check ./lstm_pkg_config_static
+cmake_build "$here" from_c
+check from_c/lstm
+
+# From C++, every header; CMake must not need a C compiler for it.
+mkdir cpp
+(cd "$prefix/include" && printf '#include <%s>\n' lyrnn/*.h) >cpp/headers.cpp
+cat >>cpp/headers.cpp <<'END'
+int main()
+{
+    lyrnn_backend backend;
+    if (lyrnn_backend_open("cpu", 1, LYRNN_FP32, &backend) != LYRNN_OK)
+        return 1;
+    lyrnn_backend_close(&backend);
+    return 0;
+}
+END
+cat >cpp/CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.24)
+project(headers LANGUAGES CXX)
+find_package(lyrnn 0.1 REQUIRED)
+add_executable(headers headers.cpp)
+target_link_libraries(headers PRIVATE lyrnn::lyrnn)
+END
+compile "$CXX" cpp/headers.cpp ./headers
+./headers || fail "a C++ program must run"
+cmake_build cpp from_cpp
+from_cpp/headers || fail "a C++ program by find_package must run"
