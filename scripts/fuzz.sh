@@ -12,11 +12,7 @@ usage() {
 }
 
 fuzz_targets() {
-    local source
-    for source in tests/fuzz/*.c; do
-        source=${source##*/}
-        [[ $source == fuzz.c ]] || echo "${source%.c}"
-    done
+    find tests/fuzz/seeds -mindepth 1 -printf '%f\n' -prune | sort
 }
 
 export LYRNN_FUZZ_SECONDS=60

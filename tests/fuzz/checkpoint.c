@@ -9,6 +9,7 @@
  *                                   an empty line
  *     bytes of data, repeated as often as the tensors take them; none: zeros */
 #include <jansson.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +41,14 @@ static void check_equal(const lyrnn_checkpoint *a, const lyrnn_checkpoint *b)
     LYRNN_CHECK(memcmp(a->params, b->params, parameters.count * sizeof a->params[0]) == 0);
 }
 
-static void check_vocab(const lyrnn_checkpoint *checkpoint)
+/* Whoever uses a model relies on these. */
+static void check_sound(const lyrnn_checkpoint *checkpoint)
 {
+    lyrnn_parameters parameters;
+    LYRNN_CHECK(lyrnn_rnn_config_check(&checkpoint->config) == LYRNN_OK);
+    lyrnn_parameters_of_model(&parameters, &checkpoint->config);
+    for (size_t i = 0; i < parameters.count; i++)
+        LYRNN_CHECK(isfinite(checkpoint->params[i]));
     LYRNN_CHECK(checkpoint->vocab.V == checkpoint->config.input_size);
     for (int32_t id = 0; id < checkpoint->vocab.V; id++)
         LYRNN_CHECK(lyrnn_vocab_id(&checkpoint->vocab, checkpoint->vocab.chars[id]) == id);
@@ -66,7 +73,7 @@ static void read_model(const uint8_t *bytes, size_t num_bytes)
     lyrnn_status status = lyrnn_checkpoint_read(&checkpoint, "input");
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     if (status == LYRNN_OK) {
-        check_vocab(&checkpoint);
+        check_sound(&checkpoint);
         write_and_read_again(&checkpoint);
     } else {
         LYRNN_CHECK(status == LYRNN_ERR_MODEL_FILE || status == LYRNN_ERR_UNSUPPORTED);
