@@ -26,6 +26,11 @@ for target; do
 done
 targets=$(IFS='|' && echo "$*")
 
+# No parser runs on a GPU.
+say_backends() {
+    echo 'building the fuzzers, with the CPU backend alone'
+}
+
 set_up "${build_packages[@]}" "${test_packages[@]}"
 can_fuzz || {
     echo 'skipped: no clang with libFuzzer here; on Debian they are clang and libclang-rt-dev'
