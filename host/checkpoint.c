@@ -14,6 +14,7 @@
 
 #include "infer_config.h"
 #include "lyrnn/safetensors.h"
+#include "untrusted_json.h"
 
 static lyrnn_status no_memory(const char *path)
 {
@@ -95,15 +96,20 @@ done:
 
 /* Reading */
 
-/* A metadata value that is there, parsed, or NULL with the error set. */
-static json_t *read_json(const lyrnn_safetensors *file, const char *path, const char *key)
+/* A metadata value that is there, parsed, to be released; NULL where that failed. */
+static lyrnn_status read_json(const lyrnn_safetensors *file, const char *path, const char *key,
+                              json_t **json)
 {
+    untrusted_json_error error;
     const char *text = lyrnn_safetensors_metadata(file, key);
-    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    if (json == NULL)
-        lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: its \"%s\" is not JSON; give a file that lyrnn wrote",
-                   path, key);
-    return json;
+    *json = NULL;
+    *json = untrusted_json_parse(text, strlen(text), &error);
+    if (*json != NULL)
+        return LYRNN_OK;
+    if (error.problem == NULL)
+        return no_memory(path);
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: its \"%s\" %s; give a file that lyrnn wrote", path,
+                      key, error.problem);
 }
 
 /* Says of a failed check that the file is at fault, not an argument. */
@@ -122,9 +128,8 @@ static lyrnn_status read_config(const lyrnn_safetensors *file, const char *path,
     int bidirectional;
     double dropout;
     lyrnn_status status;
-    json_t *json = read_json(file, path, "config");
-    if (json == NULL)
-        return LYRNN_ERR_MODEL_FILE;
+    json_t *json;
+    LYRNN_TRY(read_json(file, path, "config", &json));
     if (json_unpack(json, "{s:s, s:I, s:I, s:I, s:b, s:F !}", "cell", &cell, "input_size",
                     &input_size, "hidden_size", &hidden_size, "num_layers", &num_layers,
                     "bidirectional", &bidirectional, "dropout", &dropout) != 0 ||
@@ -170,9 +175,8 @@ static lyrnn_status read_vocab(const lyrnn_safetensors *file, const char *path, 
 {
     lyrnn_status status;
     uint32_t *chars = NULL;
-    json_t *json = read_json(file, path, "vocab");
-    if (json == NULL)
-        return LYRNN_ERR_MODEL_FILE;
+    json_t *json;
+    LYRNN_TRY(read_json(file, path, "vocab", &json));
     size_t V = json_array_size(json);
     if (!json_is_array(json) || V != (size_t)input_size) {
         status = lyrnn_fail(LYRNN_ERR_MODEL_FILE,

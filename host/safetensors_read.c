@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "safetensors_format.h"
+#include "untrusted_json.h"
 
 enum { LENGTH_BYTES = 8 };
 
@@ -209,53 +210,18 @@ static lyrnn_status read_metadata(const char *object, lyrnn_safetensors *file)
     return LYRNN_OK;
 }
 
-/* A tensor's entry opens three brackets in 45 bytes or more. A header with more of them than that holds
- * something else, which as a tree could take 75 times its size. */
-static bool has_too_many_brackets(const char *json, size_t num_bytes)
-{
-    size_t count = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < num_bytes; i++) {
-        if (json[i] == '"')
-            in_string = !in_string;
-        else if (json[i] == '\\' && in_string)
-            i++;
-        else if (!in_string && (json[i] == '[' || json[i] == '{'))
-            count++;
-    }
-    return count > num_bytes / 12 + 8;
-}
-
 static lyrnn_status parse_json(const char *object, lyrnn_safetensors *file, const char *json,
                                size_t num_bytes)
 {
-    json_error_t error;
-    if (has_too_many_brackets(json, num_bytes))
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: the header does not describe tensors; the file is not safetensors",
-                          object);
-    file->header = json_loadb(json, num_bytes, JSON_REJECT_DUPLICATES, &error);
+    untrusted_json_error error;
+    file->header = untrusted_json_parse(json, num_bytes, &error);
     if (file->header != NULL)
         return LYRNN_OK;
-    const char *problem = "is not JSON";
-    switch (json_error_code(&error)) {
-    case json_error_out_of_memory:
+    if (error.problem == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its header", object);
-    case json_error_invalid_utf8:
-        problem = "is not UTF-8";
-        break;
-    case json_error_duplicate_key:
-        problem = "has a key twice";
-        break;
-    case json_error_numeric_overflow:
-        problem = "has a number that is too large";
-        break;
-    default:
-        break;
-    }
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                       "%s: the header %s (byte %d); the file is damaged or not safetensors", object,
-                      problem, LENGTH_BYTES + error.position);
+                      error.problem, LENGTH_BYTES + error.byte);
 }
 
 /* Parses the num_bytes of content that file->bytes holds; the data section moves to the start of that

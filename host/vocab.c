@@ -69,16 +69,20 @@ lyrnn_status lyrnn_vocab_from_corpus(lyrnn_vocab *vocab, const lyrnn_corpus *cor
 {
     LYRNN_CHECK(corpus->N > 0);
     *vocab = (lyrnn_vocab){0};
+    size_t most = corpus->N < NUM_CODE_POINTS ? corpus->N : NUM_CODE_POINTS;
     bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
-    uint32_t *chars = malloc(NUM_CODE_POINTS * sizeof *chars);
+    uint32_t *chars = malloc(most * sizeof *chars);
+    uint32_t last = 0;
     lyrnn_status status = seen && chars ? LYRNN_OK : fail_memory();
     if (status == LYRNN_OK) {
         for (size_t i = 0; i < corpus->N; i++) {
             LYRNN_CHECK(corpus->chars[i] < NUM_CODE_POINTS);
             seen[corpus->chars[i]] = true;
+            if (corpus->chars[i] > last)
+                last = corpus->chars[i];
         }
         size_t V = 0;
-        for (uint32_t c = 0; c < NUM_CODE_POINTS; c++)
+        for (uint32_t c = 0; c <= last; c++)
             if (seen[c])
                 chars[V++] = c;
         status = lyrnn_vocab_from_chars(vocab, chars, V);

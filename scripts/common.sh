@@ -144,6 +144,16 @@ build() {
     fi
 }
 
+# A build of the fuzzers: with clang, and without what no parser needs.
+fuzz_configuration=(-DLYRNN_FUZZ=ON -DLYRNN_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
+    -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
+
+# Whether clang is here with libFuzzer, which is a package of its own.
+can_fuzz() {
+    echo 'int LLVMFuzzerTestOneInput(const char *b, unsigned long n) { return !b && n; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c - -o /dev/null 2>/dev/null
+}
+
 # count PATTERN FILE: the lines that match.
 count() {
     grep -cE "$1" "$2" || true

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every test that this machine can run, on a bare Debian or Ubuntu machine too: installs what is
-# missing (or takes it from a bundle: --deps DIR), checks the formatting and the kernels, and runs the
-# suite as built by gcc, by clang, and with gcc's ASan and UBSan. The last line is "N passed, N failed,
-# N skipped"; the status is 1 when anything failed.
+# missing (or takes it from a bundle: --deps DIR), checks the formatting and the kernels, runs the suite
+# as built by gcc, by clang, and with gcc's ASan and UBSan, and fuzzes the parsers. The last line is
+# "N passed, N failed, N skipped"; the status is 1 when anything failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -105,6 +105,11 @@ else
 fi
 suite 'gcc, ASan and UBSan' build/test-asan '-LE slow' -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DLYRNN_SANITIZE=address,undefined "${gcc[@]}"
+if can_fuzz; then
+    suite fuzzers build/fuzz '' "${fuzz_configuration[@]}"
+else
+    report skipped 'fuzzers: no clang with libFuzzer'
+fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))

@@ -1,107 +1,189 @@
-/* lyrnn info: a model's card, or what this program is and what it can compute on. */
+/* lyrnn info: a model's card, or what this program is and what it can compute on; as lines to read or as
+ * JSON. */
 #include "commands.h"
 
+#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+#include <stdlib.h>
 
-#include "lyrnn/backend.h"
-#include "lyrnn/checkpoint.h"
-#include "lyrnn/run_dir.h"
+#include "card.h"
 #include "options.h"
 
-#ifdef __clang__
-#define COMPILER __VERSION__
-#else
-#define COMPILER "gcc " __VERSION__
-#endif
+typedef struct {
+    bool json;
+} info_fields;
+
+static const option_spec specs[] = {
+    {OPTION_FLAG, "json", NULL, "print one JSON object", .offset = offsetof(info_fields, json)},
+};
 
 static const option_table table = {
     .name = "lyrnn info",
     .arguments = "[MODEL|RUN_DIR]",
     .doc = "Describes a model: a model.safetensors, or a run, whose latest model it takes. Without "
            "one it describes this program, its devices and its paths.",
+    .specs = specs,
+    .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = 1,
 };
 
-static void print_device(const char *device)
+/* Cards hold what stands in files: whatever JSON it is, it is shown on one plain line. */
+static void print_value(const json_t *value)
 {
-    lyrnn_backend backend;
-    char text[256];
-    if (lyrnn_backend_open(device, 0, LYRNN_FP32, &backend) == LYRNN_OK) {
-        backend.describe(&backend, text, sizeof text);
-        printf("device      %s: %s\n", device, text);
-        lyrnn_backend_close(&backend);
-    } else {
-        const char *reason = strstr(lyrnn_error_text(), ": ");
-        printf("device      %s: not available%s\n", device, reason != NULL ? reason : "");
+    char *printed =
+        json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7));
+    const char *text = printed != NULL ? printed : json_string_value(value);
+    for (; text != NULL && *text != '\0'; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text);
+    free(printed);
+}
+
+/* A line "label  value unit", where the card has it. */
+static void print_line(const json_t *card, const char *key, const char *label, const char *unit)
+{
+    const json_t *value = json_object_get(card, key);
+    if (value == NULL)
+        return;
+    printf("%-11s ", label);
+    print_value(value);
+    puts(unit);
+}
+
+static void print_program(const json_t *card)
+{
+    size_t i;
+    json_t *device;
+    print_line(card, "version", "lyrnn", "");
+    print_line(card, "build", "build", "");
+    json_array_foreach(json_object_get(card, "devices"), i, device)
+    {
+        const json_t *reason = json_object_get(device, "unavailable");
+        printf("device      %s: %s", json_string_value(json_object_get(device, "name")),
+               reason != NULL ? "not available: " : "");
+        print_value(reason != NULL ? reason : json_object_get(device, "description"));
+        putchar('\n');
+    }
+    print_line(card, "runs", "runs", "");
+}
+
+static void print_network(const json_t *card)
+{
+    json_int_t num_layers = json_integer_value(json_object_get(card, "num_layers"));
+    printf("cell        %s, %d layer%s%s\n", json_string_value(json_object_get(card, "cell")),
+           (int)num_layers, num_layers == 1 ? "" : "s",
+           json_is_true(json_object_get(card, "bidirectional")) ? ", both directions" : "");
+    print_line(card, "hidden_size", "hidden size", "");
+    if (json_real_value(json_object_get(card, "dropout")) > 0)
+        print_line(card, "dropout", "dropout", "");
+    const json_t *sample = json_object_get(card, "vocab_sample");
+    printf("vocabulary  %d characters, %s",
+           (int)json_integer_value(json_object_get(card, "vocab_size")),
+           sample != NULL ? "such as " : "not in the file");
+    print_value(sample);
+    putchar('\n');
+    print_line(card, "num_parameters", "parameters", "");
+    size_t i;
+    json_t *tensor;
+    json_array_foreach(json_object_get(card, "tensors"), i, tensor)
+    {
+        const json_t *shape = json_object_get(tensor, "shape");
+        printf("  %-28s (%d", json_string_value(json_object_get(tensor, "name")),
+               (int)json_integer_value(json_array_get(shape, 0)));
+        if (json_array_size(shape) == 2)
+            printf(", %d", (int)json_integer_value(json_array_get(shape, 1)));
+        puts(")");
     }
 }
 
-static void print_program(void)
+/* "last 1.84, best 1.79 in epoch 40", of the text learnt or of the one kept from it. */
+static void print_perplexity(const json_t *card, const char *key, const char *label)
 {
-    char folder[4096];
-    printf("lyrnn       " LYRNN_VERSION "\n");
-    printf("build       " COMPILER "\n");
-    print_device("cpu");
-    print_device("cuda");
-    printf("runs        %s/runs\n", getcwd(folder, sizeof folder) != NULL ? folder : ".");
+    const json_t *last = json_object_get(card, "last"), *best = json_object_get(card, "best");
+    if (json_object_get(last, key) == NULL || json_object_get(best, key) == NULL)
+        return;
+    printf("%-11s last ", label);
+    print_value(json_object_get(last, key));
+    printf(", best ");
+    print_value(json_object_get(best, key));
+    printf(" in epoch ");
+    print_value(json_object_get(best, "epoch"));
+    putchar('\n');
 }
 
-/* With some from all over it; control characters would disturb the terminal. */
-static void print_vocab(const lyrnn_vocab *vocab)
+static void print_corpus(const json_t *card)
 {
-    enum { SAMPLE = 32 };
-    int stride = vocab->V / SAMPLE + 1;
-    printf("vocabulary  %d characters, such as ", vocab->V);
-    for (int id = 0; id < vocab->V; id += stride) {
-        uint32_t c = vocab->chars[id];
-        char utf8[LYRNN_UTF8_MAX];
-        if (c > 0x20 && !(c >= 0x7F && c < 0xA0))
-            fwrite(utf8, 1, lyrnn_utf8_encode(c, utf8), stdout);
+    size_t i;
+    json_t *path, *corpus = json_object_get(card, "corpus");
+    if (!json_is_array(corpus)) {
+        print_line(card, "corpus", "corpus", "");
+        return;
+    }
+    printf("corpus      %s", json_array_size(corpus) == 0 ? "the sample lyrics" : "");
+    json_array_foreach(corpus, i, path)
+    {
+        if (i > 0)
+            putchar(' ');
+        print_value(path);
     }
     putchar('\n');
 }
 
-static void print_model(const char *path, const lyrnn_checkpoint *checkpoint)
+static void print_run(const json_t *card)
 {
-    const lyrnn_rnn_config *config = &checkpoint->config;
-    lyrnn_parameters parameters;
-    lyrnn_parameters_of_model(&parameters, config);
-    printf("model       %s\n", path);
-    printf("cell        %s%s, %d layer%s%s\n", lyrnn_cell_name(config->cell),
-           checkpoint->is_tanh_or_relu ? " or rnn_relu" : "", config->num_layers,
-           config->num_layers == 1 ? "" : "s", config->bidirectional ? ", both directions" : "");
-    printf("hidden size %d\n", config->hidden_size);
-    if (checkpoint->vocab.V > 0)
-        print_vocab(&checkpoint->vocab);
-    else
-        printf("vocabulary  not in the file, %d characters\n", config->input_size);
-    printf("parameters  %zu\n", lyrnn_parameters_total(&parameters));
-    for (int i = 0; i < parameters.num; i++) {
-        const lyrnn_parameter *p = &parameters.items[i];
-        if (p->cols == 0)
-            printf("  %-20s (%d)\n", p->name, p->rows);
-        else
-            printf("  %-20s (%d, %d)\n", p->name, p->rows, p->cols);
+    print_line(card, "run", "run", "");
+    print_line(card, "run_bytes", "on disk", " bytes with all its checkpoints");
+    print_line(card, "epochs", "epochs", "");
+    print_line(card, "steps", "steps", "");
+    print_perplexity(card, "perplexity", "perplexity");
+    print_perplexity(card, "val_perplexity", "validation");
+    print_corpus(card);
+    print_line(card, "corpus_xxh128", "xxh128", " of the corpus");
+    print_line(card, "seed", "seed", "");
+    print_line(card, "backend", "trained on", "");
+    print_line(card, "threads", "threads", "");
+    print_line(card, "precision", "precision", "");
+    print_line(card, "version", "by lyrnn", "");
+}
+
+static void print_model(const json_t *card)
+{
+    size_t i;
+    json_t *problem;
+    print_line(card, "model", "model", "");
+    print_line(card, "model_bytes", "file", " bytes");
+    if (json_object_get(card, "model") != NULL)
+        print_network(card);
+    if (json_object_get(card, "run") != NULL)
+        print_run(card);
+    json_array_foreach(json_object_get(card, "problems"), i, problem)
+    {
+        printf("problem     ");
+        print_value(problem);
+        putchar('\n');
     }
+}
+
+static lyrnn_status info(const info_fields *fields, const option_result *result)
+{
+    json_t *card;
+    bool of_model = result->num_arguments > 0;
+    LYRNN_TRY(of_model ? card_of_model(result->arguments[0], &card) : card_of_program(&card));
+    if (fields->json) {
+        json_dumpf(card, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        putchar('\n');
+    } else if (of_model) {
+        print_model(card);
+    } else {
+        print_program(card);
+    }
+    json_decref(card);
+    return LYRNN_OK;
 }
 
 lyrnn_status command_info(int argc, char **argv)
 {
+    info_fields fields = {0};
     option_result result;
-    LYRNN_TRY(options_parse(&table, argc, argv, NULL, &result));
-    if (result.help)
-        return LYRNN_OK;
-    if (result.num_arguments == 0) {
-        print_program();
-        return LYRNN_OK;
-    }
-    char path[4096];
-    lyrnn_checkpoint checkpoint = {0};
-    LYRNN_TRY(lyrnn_run_dir_find_model(result.arguments[0], path, sizeof path));
-    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&checkpoint, path));
-    print_model(path, &checkpoint);
-    lyrnn_checkpoint_free(&checkpoint);
-    return LYRNN_OK;
+    LYRNN_TRY(options_parse(&table, argc, argv, &fields, &result));
+    return result.help ? LYRNN_OK : info(&fields, &result);
 }

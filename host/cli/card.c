@@ -1,0 +1,262 @@
+/* Gathers what is known of a model: from model.safetensors, and in a run from config.json, metrics.jsonl and
+ * the folder itself, each on its own, so that damage to one hides none of the others. */
+#include "card.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lyrnn/backend.h"
+#include "lyrnn/checkpoint.h"
+#include "lyrnn/run_dir.h"
+
+#ifdef __clang__
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+typedef char path_text[4096];
+
+static lyrnn_status no_memory(void)
+{
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "info: no memory left for it");
+}
+
+/* A path need not be UTF-8, JSON must. */
+static json_t *any_string(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string != NULL)
+        return string;
+    char *ascii = strdup(text);
+    for (char *c = ascii; c != NULL && *c != '\0'; c++)
+        if ((unsigned char)*c >= 0x80)
+            *c = '?';
+    string = ascii != NULL ? json_string(ascii) : NULL;
+    free(ascii);
+    return string;
+}
+
+static json_t *card_of_device(const char *device)
+{
+    lyrnn_backend backend;
+    char text[256];
+    if (lyrnn_backend_open(device, 0, LYRNN_FP32, &backend) != LYRNN_OK) {
+        const char *reason = strstr(lyrnn_error_text(), ": ");
+        return json_pack("{s:s, s:o}", "name", device, "unavailable",
+                         any_string(reason != NULL ? reason + 2 : lyrnn_error_text()));
+    }
+    backend.describe(&backend, text, sizeof text);
+    lyrnn_backend_close(&backend);
+    return json_pack("{s:s, s:o}", "name", device, "description", any_string(text));
+}
+
+lyrnn_status card_of_program(json_t **card)
+{
+    path_text folder, runs;
+    snprintf(runs, sizeof runs, "%.4000s/runs",
+             getcwd(folder, sizeof folder) != NULL ? folder : ".");
+    *card = json_pack("{s:s, s:s, s:[o,o], s:o}", "version", LYRNN_VERSION, "build", COMPILER,
+                      "devices", card_of_device("cpu"), card_of_device("cuda"), "runs",
+                      any_string(runs));
+    return *card != NULL ? LYRNN_OK : no_memory();
+}
+
+/* Characters from all over the vocabulary; controls would disturb a terminal. */
+static json_t *sample_of_vocab(const lyrnn_vocab *vocab)
+{
+    enum { SAMPLE = 32 };
+    char text[SAMPLE * LYRNN_UTF8_MAX];
+    size_t length = 0;
+    for (int id = 0; id < vocab->V; id += vocab->V / SAMPLE + 1) {
+        uint32_t c = vocab->chars[id];
+        if (c > 0x20 && !(c >= 0x7F && c < 0xA0))
+            length += lyrnn_utf8_encode(c, text + length);
+    }
+    return json_stringn(text, length);
+}
+
+static json_t *list_tensors(const lyrnn_parameters *parameters)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < parameters->num; i++) {
+        const lyrnn_parameter *p = &parameters->items[i];
+        json_t *shape =
+            p->cols == 0 ? json_pack("[i]", p->rows) : json_pack("[i,i]", p->rows, p->cols);
+        json_array_append_new(list, json_pack("{s:s, s:o}", "name", p->name, "shape", shape));
+    }
+    return list;
+}
+
+static lyrnn_status add_model(json_t *card, const char *path)
+{
+    lyrnn_checkpoint checkpoint;
+    lyrnn_parameters parameters;
+    struct stat info;
+    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&checkpoint, path));
+    const lyrnn_rnn_config *config = &checkpoint.config;
+    lyrnn_parameters_of_model(&parameters, config);
+    bool has_vocab = checkpoint.vocab.V > 0;
+    json_t *model = json_pack(
+        "{s:o, s:I, s:s, s:i, s:i, s:b, s:f, s:i, s:o*, s:I, s:o}", "model", any_string(path),
+        "model_bytes", stat(path, &info) == 0 ? (json_int_t)info.st_size : (json_int_t)0, "cell",
+        checkpoint.is_tanh_or_relu ? "rnn_tanh or rnn_relu" : lyrnn_cell_name(config->cell),
+        "hidden_size", config->hidden_size, "num_layers", config->num_layers, "bidirectional",
+        (int)config->bidirectional, "dropout", (double)config->dropout, "vocab_size",
+        config->input_size, "vocab_sample", has_vocab ? sample_of_vocab(&checkpoint.vocab) : NULL,
+        "num_parameters", (json_int_t)lyrnn_parameters_total(&parameters), "tensors",
+        list_tensors(&parameters));
+    lyrnn_checkpoint_free(&checkpoint);
+    if (model == NULL)
+        return no_memory();
+    json_object_update(card, model);
+    json_decref(model);
+    return LYRNN_OK;
+}
+
+/* Names what could not be read, by the last failure's text. */
+static void note_problem(json_t *card)
+{
+    json_t *problems = json_object_get(card, "problems");
+    if (problems == NULL) {
+        problems = json_array();
+        json_object_set_new(card, "problems", problems);
+    }
+    json_array_append_new(problems, any_string(lyrnn_error_text()));
+}
+
+static lyrnn_status add_config(json_t *card, const char *path)
+{
+    static const char *const keys[] = {"version", "backend", "threads",      "precision",
+                                       "seed",    "corpus",  "corpus_xxh128"};
+    json_error_t error;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    json_t *config = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+    fclose(file);
+    if (!json_is_object(config)) {
+        json_decref(config);
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: is not a JSON object; it was changed or damaged",
+                          path);
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (json_object_get(config, keys[i]) != NULL)
+            json_object_set(card, keys[i], json_object_get(config, keys[i]));
+    json_decref(config);
+    return LYRNN_OK;
+}
+
+/* Whether an epoch is better than the best so far: by validation where both have it. */
+static bool is_better(const json_t *line, const json_t *best)
+{
+    const json_t *mine = json_object_get(line, "val_perplexity");
+    const json_t *others = json_object_get(best, "val_perplexity");
+    if (!json_is_number(mine) || !json_is_number(others)) {
+        mine = json_object_get(line, "perplexity");
+        others = json_object_get(best, "perplexity");
+    }
+    return json_is_number(mine) &&
+           (!json_is_number(others) || json_number_value(mine) < json_number_value(others));
+}
+
+static bool is_metrics(const json_t *line)
+{
+    return json_is_integer(json_object_get(line, "epoch")) &&
+           json_is_integer(json_object_get(line, "step")) &&
+           json_object_get(line, "perplexity") != NULL;
+}
+
+/* Reads all lines that can be read; the first that cannot is the failure. */
+static lyrnn_status add_metrics(json_t *card, const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    json_t *last = NULL, *best = NULL;
+    lyrnn_status status = LYRNN_OK;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    for (int number = 1; getline(&text, &size, file) > 0; number++) {
+        json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+        if (is_metrics(line)) {
+            json_decref(last);
+            last = json_incref(line);
+            if (best == NULL || is_better(line, best)) {
+                json_decref(best);
+                best = json_incref(line);
+            }
+        } else if (status == LYRNN_OK) {
+            status = lyrnn_fail(LYRNN_ERR_IO, "%s: line %d is not an epoch's metrics; left out",
+                                path, number);
+        }
+        json_decref(line);
+    }
+    if (ferror(file) && status == LYRNN_OK)
+        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    if (last == NULL && status == LYRNN_OK)
+        status = lyrnn_fail(LYRNN_ERR_IO, "%s: has no epoch yet", path);
+    if (last != NULL) {
+        json_object_set(card, "epochs", json_object_get(last, "epoch"));
+        json_object_set(card, "steps", json_object_get(last, "step"));
+        json_object_set(card, "last", last);
+        json_object_set(card, "best", best);
+    }
+    json_decref(last);
+    json_decref(best);
+    free(text);
+    fclose(file);
+    return status;
+}
+
+/* The bytes of all files below a folder. */
+static json_int_t count_bytes(const char *path)
+{
+    json_int_t total = 0;
+    char *const paths[] = {(char *)path, NULL};
+    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    for (FTSENT *entry; tree != NULL && (entry = fts_read(tree)) != NULL;)
+        if (entry->fts_info == FTS_F)
+            total += entry->fts_statp->st_size;
+    if (tree != NULL)
+        fts_close(tree);
+    return total;
+}
+
+static bool find_in_run(const char *run, const char *name, path_text path)
+{
+    struct stat info;
+    return (size_t)snprintf(path, sizeof(path_text), "%s/%s", run, name) < sizeof(path_text) &&
+           lstat(path, &info) == 0;
+}
+
+lyrnn_status card_of_model(const char *path, json_t **card)
+{
+    path_text model_path, config_path, metrics_path;
+    bool is_run = find_in_run(path, "config.json", config_path);
+    is_run = find_in_run(path, "metrics.jsonl", metrics_path) || is_run;
+    *card = json_object();
+    lyrnn_status status = lyrnn_run_dir_find_model(path, model_path, sizeof model_path);
+    if (status == LYRNN_OK)
+        status = add_model(*card, model_path);
+    if (!is_run) {
+        if (status != LYRNN_OK)
+            json_decref(*card);
+        return status;
+    }
+    if (status != LYRNN_OK)
+        note_problem(*card);
+    json_object_set_new(*card, "run", any_string(path));
+    json_object_set_new(*card, "run_bytes", json_integer(count_bytes(path)));
+    if (add_metrics(*card, metrics_path) != LYRNN_OK)
+        note_problem(*card);
+    if (add_config(*card, config_path) != LYRNN_OK)
+        note_problem(*card);
+    return LYRNN_OK;
+}

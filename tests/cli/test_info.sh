@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# lyrnn info: the same facts as lines and as JSON, and a run described as far as it can be read.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+write_corpus
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 3 --val-fraction 0.2 --seed 7 --checkpoint-every 1 --out run
+model=$(model_of run)
+
+# tells REGEX...: the run before this has a line for each, and says nothing on standard error.
+tells() {
+    local regex
+    [[ ! -s $err ]] || fail "standard error must be silent"
+    for regex; do
+        LC_ALL=C grep -qaE -- "$regex" "$out" || fail "must tell: $regex"
+    done
+}
+omits() {
+    ! LC_ALL=C grep -qaE -- "$1" "$out" || fail "must not tell: $1"
+}
+
+# perplexity_of KEY EPOCH: as metrics.jsonl has it, to six digits.
+perplexity_of() {
+    sed -nE "$2s/.*\"$1\": ([0-9.]{7}).*/\1/p" run/metrics.jsonl
+}
+model_facts=('^cell +rnn_tanh, 1 layer$' '^hidden size 16$' '^vocabulary +27 characters, such as .*月'
+    '^parameters +1179$' '^  dense\.weight +\(27, 16\)$' '^  dense\.bias +\(27\)$'
+    "^model +$model\$" "^file +$(stat -Lc %s "$model") bytes\$")
+metrics_facts=('^epochs +3$' '^steps +[0-9]+$' "^perplexity +last $(perplexity_of perplexity 3)[0-9]*, best "
+    "^validation +last $(perplexity_of val_perplexity 3)[0-9]*, best ")
+config_facts=('^seed +7$' '^trained on +cpu$' '^corpus +corpus\.txt$' '^by lyrnn +[0-9.]+$')
+on_disk=$(find run -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
+
+succeeds info run
+tells "${model_facts[@]}" "${metrics_facts[@]}" "${config_facts[@]}" "^on disk +$on_disk bytes"
+omits '^problem'
+succeeds info "$model"
+tells "${model_facts[@]}"
+omits '^(run|on disk|epochs|perplexity|seed|problem)'
+
+succeeds info --json run
+tells '^\{$' '^  "cell": "rnn_tanh",$' '^  "hidden_size": 16,$' '^  "vocab_size": 27,$' '^  "num_parameters": 1179,$' \
+    '^  "vocab_sample": ".*月' '"name": "dense\.weight"' '^  "epochs": 3,$' '^  "seed": 7,$' '^  "backend": "cpu",$' \
+    "^  \"run_bytes\": $on_disk,\$" "^    \"val_perplexity\": $(perplexity_of val_perplexity 3)" '^\}$'
+omits problems
+succeeds info --json "$model"
+tells '^  "num_parameters": 1179,$'
+omits '"(run|last|seed)"'
+succeeds info --json
+tells '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": '
+
+# The best epoch is the one of the lowest validation perplexity, not the last and not the best learnt.
+cp -a run worse
+echo '{"epoch": 4, "step": 40, "perplexity": 1.5, "val_perplexity": 99.5}' >>worse/metrics.jsonl
+succeeds info worse
+tells '^epochs +4$' '^validation +last 99\.5, best [0-9.]+ in epoch [1-3]$' '^perplexity +last 1\.5, best '
+
+# What config.json says is shown, whatever it is, and stays on its line.
+cp -a run odd
+sed -i 's/"seed": 7/"seed": "\\u001b[2J\\n7", "corpus_xxh128": "00112233445566778899aabbccddeeff"/' odd/config.json
+succeeds info odd
+tells '^xxh128 +00112233445566778899aabbccddeeff' '^seed +\?\[2J\?7$' "${model_facts[@]/run/odd}"
+omits $'\e'
+
+# Damage to one piece is named and hides none of the others.
+cp -a run hurt
+truncate -s 100 hurt/config.json
+succeeds info hurt
+tells '^problem +hurt/config\.json: is not a JSON object' "${metrics_facts[@]}" "${model_facts[@]/run/hurt}"
+omits '^seed'
+rm hurt/config.json
+succeeds info hurt
+tells '^problem +hurt/config\.json: cannot be opened: ' "${metrics_facts[@]}"
+truncate -s -9 hurt/metrics.jsonl
+succeeds info hurt
+tells '^problem +hurt/metrics\.jsonl: line 3 is not' '^epochs +2$'
+cp run/config.json hurt/config.json
+: >hurt/metrics.jsonl
+succeeds info hurt
+tells '^problem +hurt/metrics\.jsonl: has no epoch yet' "${config_facts[@]}" "${model_facts[@]/run/hurt}"
+omits '^epochs'
+truncate -s 100 hurt/latest/model.safetensors
+succeeds info hurt
+tells '^problem +hurt/latest/model\.safetensors: ' '^problem +hurt/metrics\.jsonl: ' "${config_facts[@]}"
+omits '^cell'
+rm hurt/latest
+succeeds info --json hurt
+tells '^    "hurt: no checkpoint in it; ' '^  "seed": 7,$'
+
+mkdir folder
+refuses 1 'folder: no checkpoint in it; ' info folder
+refuses 1 'folder: no checkpoint in it; ' info --json folder

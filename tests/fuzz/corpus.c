@@ -1,0 +1,145 @@
+/* Corpus files, the vocabulary made of them, and encoding. Any bytes are a text exactly where glibc's iconv
+ * takes them for UTF-8 without NUL (and there is something to learn in them), come out as the same characters,
+ * in memory bounded by their number, and go through the vocabulary there and back.
+ *
+ * An input is a file as it is. */
+#include <iconv.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "lyrnn/corpus.h"
+#include "lyrnn/vocab.h"
+
+/* For a byte, one of the file and a character in each of two arrays while they grow. */
+enum { MEMORY_MULTIPLE = 16, MEMORY_CONSTANT = 2 * 65536 };
+
+typedef struct {
+    uint32_t *chars; /* to be freed */
+    size_t N;
+    bool is_text;
+} expected_text;
+
+/* What a file must come out as, newlines kept. */
+static expected_text decode(const uint8_t *bytes, size_t num_bytes)
+{
+    expected_text text = {.chars = malloc((num_bytes + 1) * sizeof *text.chars)};
+    char *plain = malloc(num_bytes + 1), *from = plain, *to = (char *)text.chars;
+    size_t from_left = 0, to_left = num_bytes * sizeof *text.chars;
+    /* Opened once, since that loads a library; the first call makes it forget the text before. */
+    static iconv_t converter;
+    if (converter == NULL)
+        converter = iconv_open("UTF-32LE", "UTF-8");
+    LYRNN_CHECK(text.chars != NULL && plain != NULL && converter != (iconv_t)-1);
+    iconv(converter, NULL, NULL, NULL, NULL);
+    bool has_mark = num_bytes >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0;
+    for (size_t i = has_mark ? 3 : 0; i < num_bytes; i++)
+        if (bytes[i] != '\n' || i == 0 || bytes[i - 1] != '\r')
+            plain[from_left++] = bytes[i] == '\r' ? '\n' : (char)bytes[i];
+    bool has_nul = memchr(plain, '\0', from_left) != NULL;
+    text.is_text = iconv(converter, &from, &from_left, &to, &to_left) != (size_t)-1 && !has_nul;
+    text.N = num_bytes - to_left / sizeof *text.chars;
+    free(plain);
+    return text;
+}
+
+static bool has_two_chars(const uint32_t *chars, size_t N)
+{
+    for (size_t i = 1; i < N; i++)
+        if (chars[i] != chars[0])
+            return true;
+    return false;
+}
+
+/* The vocabulary of a corpus, and the corpus through it. */
+static void check_vocab(const lyrnn_corpus *corpus)
+{
+    lyrnn_vocab vocab;
+    int32_t *ids = malloc(corpus->N * sizeof *ids);
+    LYRNN_CHECK(ids != NULL);
+    LYRNN_CHECK(lyrnn_vocab_from_corpus(&vocab, corpus) == LYRNN_OK);
+    for (int id = 1; id < vocab.V; id++)
+        LYRNN_CHECK(vocab.chars[id - 1] < vocab.chars[id]);
+    LYRNN_CHECK(lyrnn_vocab_encode(&vocab, "text", corpus->chars, corpus->N, ids) == LYRNN_OK);
+    for (size_t i = 0; i < corpus->N; i++)
+        LYRNN_CHECK(ids[i] >= 0 && ids[i] < vocab.V && vocab.chars[ids[i]] == corpus->chars[i]);
+
+    /* As the prefix of a model that has learnt the larger half: what it lacks is named. */
+    size_t num_learnt = (size_t)vocab.V / 2 + 1;
+    lyrnn_vocab learnt;
+    LYRNN_CHECK(lyrnn_vocab_from_chars(&learnt, vocab.chars, num_learnt) == LYRNN_OK);
+    lyrnn_status status = lyrnn_vocab_encode(&learnt, "text", corpus->chars, corpus->N, ids);
+    LYRNN_CHECK(status == ((size_t)vocab.V == num_learnt ? LYRNN_OK : LYRNN_ERR_UNKNOWN_CHAR));
+    if (status != LYRNN_OK)
+        fuzz_check_error_text("text");
+    lyrnn_vocab_free(&learnt);
+    lyrnn_vocab_free(&vocab);
+    free(ids);
+}
+
+static void check_chars(const lyrnn_corpus *corpus, const uint32_t *chars, size_t N,
+                        lyrnn_newlines newlines)
+{
+    LYRNN_CHECK(corpus->N == N);
+    for (size_t i = 0; i < N; i++) {
+        bool is_space = chars[i] == '\n' && newlines == LYRNN_NEWLINES_SPACE;
+        LYRNN_CHECK(corpus->chars[i] == (is_space ? ' ' : chars[i]));
+    }
+}
+
+/* The file alone, cut to max_chars. */
+static void load(const expected_text *text, size_t num_bytes, lyrnn_newlines newlines,
+                 size_t max_chars)
+{
+    const char *const path = "input";
+    size_t N = max_chars > 0 && max_chars < text->N ? max_chars : text->N;
+    lyrnn_corpus corpus;
+    fuzz_watch_memory();
+    lyrnn_status status = lyrnn_corpus_load(&corpus, &path, 1, newlines, max_chars);
+    fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
+    if (status == LYRNN_OK) {
+        LYRNN_CHECK(text->is_text);
+        check_chars(&corpus, text->chars, N, newlines);
+        check_vocab(&corpus);
+    } else {
+        LYRNN_CHECK(status == LYRNN_ERR_CORPUS);
+        if (text->is_text && N > 0) {
+            LYRNN_CHECK(newlines == LYRNN_NEWLINES_SPACE || !has_two_chars(text->chars, N));
+            fuzz_check_error_text("corpus");
+        } else {
+            fuzz_check_error_text(path);
+        }
+    }
+    lyrnn_corpus_free(&corpus);
+}
+
+/* The file after itself: a newline parts the two. */
+static void load_twice(const expected_text *text, size_t num_bytes)
+{
+    const char *const paths[] = {"input", "input"};
+    bool is_parted = text->chars[text->N - 1] == '\n';
+    size_t second = text->N + (is_parted ? 0 : 1);
+    lyrnn_corpus corpus;
+    fuzz_watch_memory();
+    LYRNN_CHECK(lyrnn_corpus_load(&corpus, paths, 2, LYRNN_NEWLINES_KEEP, 0) == LYRNN_OK);
+    fuzz_check_memory(2 * num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
+    LYRNN_CHECK(corpus.N == second + text->N);
+    LYRNN_CHECK(corpus.chars[second - 1] == '\n');
+    LYRNN_CHECK(memcmp(corpus.chars, text->chars, text->N * sizeof *text->chars) == 0);
+    LYRNN_CHECK(memcmp(corpus.chars + second, text->chars, text->N * sizeof *text->chars) == 0);
+    lyrnn_corpus_free(&corpus);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
+{
+    expected_text text = decode(bytes, num_bytes);
+    fuzz_write_file("input", bytes, num_bytes);
+    load(&text, num_bytes, LYRNN_NEWLINES_KEEP, 0);
+    load(&text, num_bytes, LYRNN_NEWLINES_SPACE, 0);
+    load(&text, num_bytes, LYRNN_NEWLINES_KEEP, num_bytes / 2);
+    if (text.is_text && has_two_chars(text.chars, text.N))
+        load_twice(&text, num_bytes);
+    free(text.chars);
+    return 0;
+}

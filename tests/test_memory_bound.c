@@ -1,0 +1,120 @@
+/* Loading takes memory by what a file has, not by what it claims. Each file here is read under a limit that
+ * its claims exceed many times over: claimed before it is checked, memory would fail instead of the check. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lyrnn/checkpoint.h"
+#include "lyrnn/safetensors.h"
+#include "memory_limit.h"
+#include "temp_dir.h"
+
+/* What the C library takes in one piece however little is asked for. */
+enum { SMALL = 4 << 20 };
+
+static size_t write_safetensors(uint64_t N, const char *header)
+{
+    size_t length = strlen(header);
+    unsigned char *bytes = malloc(sizeof N + length);
+    assert_non_null(bytes);
+    memcpy(bytes, &N, sizeof N);
+    memcpy(bytes + sizeof N, header, length);
+    assert_true(write_file("hostile", bytes, sizeof N + length));
+    free(bytes);
+    return sizeof N + length;
+}
+
+static void assert_refused(size_t num_bytes_more, const char *problem)
+{
+    lyrnn_checkpoint checkpoint;
+    struct rlimit old = memory_limit_set(num_bytes_more);
+    lyrnn_status status = lyrnn_checkpoint_read(&checkpoint, "hostile");
+    memory_limit_lift(&old);
+    if (status != LYRNN_ERR_MODEL_FILE || strstr(lyrnn_error_text(), problem) == NULL)
+        fail_msg("status %d, '%s' instead of '%s'", (int)status, lyrnn_error_text(), problem);
+}
+
+static void a_header_longer_than_its_file_takes_no_memory(void **state)
+{
+    (void)state;
+    write_safetensors(100000000, "{}");
+    assert_refused(SMALL, "header ends at byte 100000008");
+    write_safetensors(UINT64_MAX, "{}");
+    assert_refused(SMALL, "format allows 100000000");
+}
+
+static void a_shape_larger_than_its_data_takes_no_memory(void **state)
+{
+    (void)state;
+    static const char *const headers[] = {
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824],\"data_offsets\":[0,4294967296]}}",
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824],\"data_offsets\":[0,0]}}",
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387905],\"data_offsets\":[0,0]}}",
+    };
+    static const char *const problems[] = {"the file is truncated", "where its shape takes",
+                                           "whose size overflows"};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        write_safetensors(strlen(headers[i]), headers[i]);
+        assert_refused(SMALL, problems[i]);
+    }
+}
+
+/* A model file without data whose metadata hold these two texts. */
+static size_t write_metadata(const char *config, const char *vocab)
+{
+    const lyrnn_metadata metadata[] = {{"config", config}, {"vocab", vocab}};
+    const float value = 0;
+    const lyrnn_tensor tensor = {
+        .name = "a", .dtype = "F32", .num_dims = 0, .data = &value, .num_bytes = sizeof value};
+    struct stat info;
+    unlink("hostile");
+    assert_int_equal(lyrnn_safetensors_write("hostile", metadata, 2, &tensor, 1), LYRNN_OK);
+    assert_int_equal(stat("hostile", &info), 0);
+    return (size_t)info.st_size;
+}
+
+#define CONFIG(input_size, hidden_size, num_layers)                                                \
+    "{\"cell\":\"lstm\",\"input_size\":" #input_size ",\"hidden_size\":" #hidden_size              \
+    ",\"num_layers\":" #num_layers ",\"bidirectional\":true,\"dropout\":0}"
+
+static void a_network_larger_than_its_tensors_takes_no_memory(void **state)
+{
+    (void)state;
+    write_metadata(CONFIG(1, 65536, 16), "[\"a\"]");
+    assert_refused(SMALL, "no tensor rnn.weight_ih_l0");
+    write_metadata(CONFIG(1114112, 65536, 16), "[\"a\"]");
+    assert_refused(SMALL, "has 1 characters where the network has 1114112");
+}
+
+/* As jansson's tree an empty object takes 75 times the three bytes of its text. */
+static void a_text_of_nothing_but_brackets_is_not_made_a_tree(void **state)
+{
+    (void)state;
+    enum { NUM_OBJECTS = 1000000 };
+    char *text = malloc(3 * NUM_OBJECTS + 2);
+    assert_non_null(text);
+    for (size_t i = 0; i < NUM_OBJECTS; i++)
+        memcpy(text + 1 + 3 * i, "{},", 3);
+    text[0] = '[';
+    text[3 * NUM_OBJECTS] = ']';
+    text[3 * NUM_OBJECTS + 1] = '\0';
+    size_t num_bytes = write_metadata(CONFIG(1000000, 1, 1), text);
+    assert_refused(8 * num_bytes, "\"vocab\" has more brackets");
+    num_bytes = write_metadata(text, "[\"a\"]");
+    assert_refused(8 * num_bytes, "\"config\" has more brackets");
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_header_longer_than_its_file_takes_no_memory),
+        cmocka_unit_test(a_shape_larger_than_its_data_takes_no_memory),
+        cmocka_unit_test(a_network_larger_than_its_tensors_takes_no_memory),
+        cmocka_unit_test(a_text_of_nothing_but_brackets_is_not_made_a_tree),
+    };
+    return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
+}
