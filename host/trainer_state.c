@@ -72,6 +72,7 @@ lyrnn_status lyrnn_trainer_state_init(lyrnn_trainer_state *state, const lyrnn_rn
     lyrnn_parameters_of_model(&parameters, config);
     bool has_c = config->cell == LYRNN_LSTM;
     *state = (lyrnn_trainer_state){
+        .B = B,
         .m = (float *)calloc(parameters.count, sizeof(float)),
         .v = (float *)calloc(parameters.count, sizeof(float)),
         .h = (float *)calloc(state_count(config, B), sizeof(float)),
@@ -107,11 +108,11 @@ static void unpack_moments(tensor_list *list, const lyrnn_trainer_state *state, 
     }
 }
 
-lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config, int B,
+lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
                                        const lyrnn_trainer_state *state)
 {
     char epoch[16], batch[24], step[24], loss_sum[32], loss_count[24];
-    char best_epoch[16], best_nats_per_char[32], seed[24];
+    char best_epoch[16], best_nats_per_char[32], seed[24], corpus_chars[24];
     const lyrnn_counters *counters = &state->counters;
     snprintf(epoch, sizeof epoch, "%d", state->epoch);
     snprintf(batch, sizeof batch, "%" PRId64, counters->batch);
@@ -121,6 +122,7 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
     snprintf(best_epoch, sizeof best_epoch, "%d", state->best_epoch);
     snprintf(best_nats_per_char, sizeof best_nats_per_char, "%a", state->best_nats_per_char);
     snprintf(seed, sizeof seed, "%" PRIu64, state->seed);
+    snprintf(corpus_chars, sizeof corpus_chars, "%" PRId64, state->corpus_chars);
     const lyrnn_metadata metadata[] = {
         {"format", "pt"},
         {"epoch", epoch},
@@ -131,10 +133,11 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         {"best_epoch", best_epoch},
         {"best_nats_per_char", best_nats_per_char},
         {"seed", seed},
+        {"corpus_chars", corpus_chars},
         {"corpus_xxh128", state->corpus_xxh128},
     };
     tensor_list list;
-    list_tensors(&list, config, B);
+    list_tensors(&list, config, state->B);
     float *values = (float *)malloc(2 * lyrnn_parameters_total(&list.parameters) * sizeof *values);
     if (values == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory to write it", path);
@@ -221,6 +224,7 @@ static lyrnn_status read_metadata(const lyrnn_safetensors *file, const char *pat
     LYRNN_TRY(read_epoch(file, path, "best_epoch", state->epoch, &state->best_epoch));
     LYRNN_TRY(read_nats(file, path, "best_nats_per_char", &state->best_nats_per_char));
     LYRNN_TRY(read_whole(file, path, "seed", UINT64_MAX, &state->seed));
+    LYRNN_TRY(read_count(file, path, "corpus_chars", &state->corpus_chars));
     return read_hash(file, path, state->corpus_xxh128);
 }
 
