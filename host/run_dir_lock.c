@@ -32,14 +32,15 @@ static lyrnn_status take(int fd, const char *path, int operation)
     return errno == EWOULDBLOCK ? refuse(fd, path) : run_dir_cannot("lock it", path);
 }
 
-static lyrnn_status sign(FILE *lock, const char *path)
+/* Without error: a full disk takes nothing from the lock but its holder's name. */
+static void sign(FILE *lock)
 {
     char host[MAX_HOST_NAME + 1] = "";
     gethostname(host, sizeof host - 1);
-    if (ftruncate(fileno(lock), 0) != 0 || fprintf(lock, "%ld %s\n", (long)getpid(), host) < 0 ||
-        fflush(lock) != 0)
-        return run_dir_cannot("write lock", path);
-    return LYRNN_OK;
+    if (ftruncate(fileno(lock), 0) == 0) {
+        fprintf(lock, "%ld %s\n", (long)getpid(), host);
+        fflush(lock);
+    }
 }
 
 lyrnn_status run_dir_lock(int run_fd, const char *path, FILE **lock)
@@ -52,14 +53,9 @@ lyrnn_status run_dir_lock(int run_fd, const char *path, FILE **lock)
     if (status == LYRNN_OK && (*lock = fdopen(fd, "r+")) == NULL)
         status = run_dir_cannot("open lock", path);
     if (status == LYRNN_OK)
-        status = sign(*lock, path);
-    if (status == LYRNN_OK)
-        return LYRNN_OK;
-    if (*lock != NULL)
-        fclose(*lock);
+        sign(*lock);
     else
         close(fd);
-    *lock = NULL;
     return status;
 }
 

@@ -269,8 +269,9 @@ static lyrnn_status begin_run(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     if (train_is_stopped(job))
-        return lyrnn_fail(LYRNN_INTERRUPTED, "training: interrupted before its first step; nothing "
-                                             "has been written, begin again");
+        return lyrnn_fail(LYRNN_INTERRUPTED,
+                          "training: interrupted before its first step; nothing has changed, give "
+                          "the command again");
     char *config;
     LYRNN_TRY(print_config(job, &config));
     lyrnn_status status =

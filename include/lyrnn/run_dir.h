@@ -65,9 +65,8 @@ lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch);
 /* Removes a saved epoch that neither latest nor best names any more. */
 void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch);
 
-/* Removes what later saves made superfluous: checkpoints within an epoch, half-written ones, and of those at
- * an epoch's end all but the last `keep` (0: none); never what latest names, nor of whole epochs what best
- * names. */
+/* Removes what later saves made superfluous: half-written checkpoints, those within an epoch, and where keep
+ * is not 0, of those at an epoch's end all but the last `keep`; never what latest or best names. */
 void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep);
 
 /* A zeroed run is fine. */
