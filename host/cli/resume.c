@@ -32,13 +32,15 @@ lyrnn_status resume_read_config(const char *run_path, json_t **config)
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: not a JSON object; put it right", path);
 }
 
-/* A value as a user would give it; "" without memory. */
+/* A value as a user would give it. */
 static void print_value(const json_t *value, char text[128])
 {
-    char *json = json_is_string(value)
-                     ? strdup(json_string_value(value))
-                     : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-    snprintf(text, 128, "%s", json != NULL ? json : "");
+    char *json = NULL;
+    if (json_is_string(value))
+        json = strdup(json_string_value(value));
+    else if (!json_is_null(value))
+        json = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    snprintf(text, 128, "%s", json != NULL ? json : "none");
     free(json);
 }
 
