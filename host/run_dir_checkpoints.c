@@ -66,14 +66,15 @@ static checkpoint_kind kind_of(const char *name)
 }
 
 /* Removes one checkpoint directory; what lyrnn did not put there stays, and with it the directory. A
- * link or a file of that name is not lyrnn's. Without error: what matters later fails there. */
+ * link or a file of that name is not lyrnn's. The model goes last: it is of use without the other file.
+ * Without error: what matters later fails there. */
 static void remove_checkpoint(int checkpoints_fd, const char *name)
 {
     int fd = openat(checkpoints_fd, name, OPEN_DIR | O_NOFOLLOW);
     if (fd < 0)
         return;
-    unlinkat(fd, "model.safetensors", 0);
     unlinkat(fd, "trainer.safetensors", 0);
+    unlinkat(fd, "model.safetensors", 0);
     close(fd);
     unlinkat(checkpoints_fd, name, AT_REMOVEDIR);
 }

@@ -1,4 +1,4 @@
-/* What the parts of run_dir.h share: paths, errors that name them, and the files that lyrnn puts into a run. */
+/* What the parts of run_dir.h share: paths, errors that name them, and the files that lyrnn puts in a run. */
 #ifndef LYRNN_RUN_DIR_FILES_H
 #define LYRNN_RUN_DIR_FILES_H
 

@@ -261,7 +261,7 @@ static lyrnn_status print_config(const train_job *job, char **text)
     if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
         *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(config);
-    return *text != NULL ? LYRNN_OK : out_of_memory("config.json", 0);
+    return *text != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "config.json: no memory for it");
 }
 
 /* From here on the disk is written to. */

@@ -187,8 +187,8 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     return report(job, metrics);
 }
 
-/* All steps of an epoch, or those left where the run was resumed within it: the loss is the whole epoch's, time
- * and speed are this process's. */
+/* All steps of an epoch, or those left where the run was resumed within it: the loss is the whole epoch's,
+ * time and speed are this process's. */
 static lyrnn_status train_epoch(train_job *job, int epoch)
 {
     size_t K = job->batches.K, first = (size_t)job->state.counters.batch;

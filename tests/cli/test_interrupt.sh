@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# SIGINT and SIGTERM in the middle of an epoch: the step is finished, all is saved, and the resumed run ends as
-# one that nobody interrupted. Two processes do not share a run.
+# SIGINT and SIGTERM in the middle of an epoch: the step is finished, all is saved, and the resumed run ends
+# as one that nobody interrupted. Two processes do not share a run.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 set -m # else what runs in the background ignores SIGINT
 
-# An epoch of some 5,000 steps.
+# An epoch of some 11,000 steps.
 write_corpus
-for ((i = 0; i < 150; i++)); do
+for ((i = 0; i < 300; i++)); do
     cat corpus.txt
 done >long.txt
 long=(train long.txt --hidden-size 48 --batch-size 2 --num-steps 5 --threads 1 --lr 1e-3)
@@ -32,15 +32,15 @@ finish() {
     wait "$pid" || status=$?
 }
 
-# interrupt SIGNAL STATUS ARG...: within the epoch that the run is in.
+# interrupt SIGNAL STATUS ARG...: a third of an epoch after it began, by the time that one took in whole.
 interrupt() {
-    local signal=$1 expected=$2
+    local signal=$1 expected=$2 batches='[0-9]+ of [0-9]+ batches'
     shift 2
     start "$@"
-    sleep 0.1
+    sleep "$(sed -nE '1s/.*"seconds": ([^,}]*).*/\1/p' whole/metrics.jsonl | awk '{ print $1 / 3 }')"
     kill "-$signal" "$pid"
     finish
-    expect_error "$expected" 'run: interrupted after epoch [0-9]+ and [0-9]+ of [0-9]+ batches, and saved; to go on: lyrnn train --resume run$'
+    expect_error "$expected" "run: interrupted after epoch [01] and $batches, and saved; to go on: lyrnn train --resume run\$"
     [[ $(readlink run/latest) =~ ^checkpoints/epoch-0*[0-9]+-batch-[0-9]+$ ]] ||
         fail "latest must be within an epoch, not $(readlink run/latest)"
     [[ $(find run/checkpoints -mindepth 1 -name '*batch*' | wc -l) == 1 ]] ||
@@ -60,7 +60,8 @@ for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
     succeeds generate run --prefix 分开 --length 5
     succeeds train --resume run
     same_runs whole run
-    [[ $(ls run/checkpoints) == "$(ls whole/checkpoints)" ]] || fail "other checkpoints: $(ls run/checkpoints)"
+    [[ $(ls run/checkpoints) == "$(ls whole/checkpoints)" ]] ||
+        fail "other checkpoints: $(ls run/checkpoints)"
     rm -r whole run
 done
 
