@@ -205,7 +205,8 @@ static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path
 {
     for (int i = 0; i < parameters->num; i++) {
         lyrnn_tensor wanted = lyrnn_parameter_tensor(&parameters->items[i]);
-        LYRNN_TRY(lyrnn_find_tensor(file, path, &wanted, &tensors[i]));
+        LYRNN_TRY(
+            lyrnn_find_tensor(file, path, &wanted, "give a file that lyrnn wrote", &tensors[i]));
     }
     if (file->num_tensors != (size_t)parameters->num)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,

@@ -15,13 +15,13 @@ lyrnn_tensor lyrnn_parameter_tensor(const lyrnn_parameter *parameter)
 }
 
 lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
-                               const lyrnn_tensor *wanted, const lyrnn_tensor **tensor)
+                               const lyrnn_tensor *wanted, const char *what_to_do,
+                               const lyrnn_tensor **tensor)
 {
     const lyrnn_tensor *found = *tensor = lyrnn_safetensors_tensor(file, wanted->name);
     if (found == NULL)
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: it has no tensor %s; give a file that lyrnn wrote", path,
-                          wanted->name);
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: it has no tensor %s; %s", path, wanted->name,
+                          what_to_do);
     if (strcmp(found->dtype, wanted->dtype) != 0)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: tensor %s is %s; convert it to F32 (torch.float32)", path,
@@ -29,10 +29,8 @@ lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
     if (found->num_dims != wanted->num_dims ||
         memcmp(found->shape, wanted->shape, (size_t)wanted->num_dims * sizeof wanted->shape[0]) !=
             0)
-        return lyrnn_fail(
-            LYRNN_ERR_MODEL_FILE,
-            "%s: tensor %s has not the shape that the network's \"config\" gives; give "
-            "a file that lyrnn wrote",
-            path, wanted->name);
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: tensor %s has not the shape that it has in this network; %s", path,
+                          wanted->name, what_to_do);
     return LYRNN_OK;
 }

@@ -10,9 +10,10 @@
 /* Name, type and shape of a tensor in a file; data is left to be set. */
 lyrnn_tensor lyrnn_parameter_tensor(const lyrnn_parameter *parameter);
 
-/* The file's tensor of the wanted name. LYRNN_ERR_MODEL_FILE where it is missing, or of another type or
- * shape. */
+/* The file's tensor of the wanted name. LYRNN_ERR_MODEL_FILE, with what to do, where it is missing, or of
+ * another type or shape. */
 lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
-                               const lyrnn_tensor *wanted, const lyrnn_tensor **tensor);
+                               const lyrnn_tensor *wanted, const char *what_to_do,
+                               const lyrnn_tensor **tensor);
 
 #endif

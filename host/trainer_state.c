@@ -246,7 +246,8 @@ static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path
 {
     int num = list->parameters.num;
     for (int i = 0; i < list->num; i++) {
-        LYRNN_TRY(lyrnn_find_tensor(file, path, &list->tensors[i], &found[i]));
+        LYRNN_TRY(lyrnn_find_tensor(file, path, &list->tensors[i], "give a file that lyrnn wrote",
+                                    &found[i]));
         LYRNN_TRY(check_values(path, found[i], i >= num && i < 2 * num));
     }
     if (file->num_tensors != (size_t)list->num)
