@@ -62,7 +62,7 @@ succeeds train --resume impatient --patience 5 --num-epochs 60
 rm -r parts
 
 # What a process leaves that was killed after its last checkpoint: lines of epochs that are to come again, and
-# half a line; half a checkpoint; half a config.json; a best that is not yet named so.
+# half a line; half a checkpoint; half a config.json.
 succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 8 --checkpoint-every 4 --out whole --overwrite
 succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 4 --checkpoint-every 4 --out parts
 sed -n 5,6p whole/metrics.jsonl >>parts/metrics.jsonl
@@ -70,14 +70,21 @@ printf '{"epoch": 7, "st' >>parts/metrics.jsonl
 mkdir parts/checkpoints/.epoch-000008.tmp
 echo half >parts/checkpoints/.epoch-000008.tmp/model.safetensors
 echo half >parts/.config.json
-best=$(readlink parts/best)
-rm parts/best
 succeeds train --resume parts --num-epochs 5
 [[ $(wc -l <parts/metrics.jsonl) == 5 ]] || fail "metrics.jsonl must hold an object for each epoch"
-[[ -e parts/best/model.safetensors || $best != "$(readlink parts/best)" ]] || fail "best must be named"
 succeeds train --resume parts --num-epochs 8
 same_runs whole parts
 [[ -z $(find parts -name '.*' ! -name .) ]] || fail "leftovers must go: $(find parts -name '.*')"
+
+# Or one whose best had been saved and not yet named so. An epoch without learning makes no better one.
+cp -rP parts unnamed
+rm unnamed/best
+succeeds train --resume unnamed --num-epochs 9 --lr 0
+[[ $(readlink unnamed/best) == "$(readlink parts/best)" ]] || fail "best must be named again"
+
+# At an epoch's end nothing is left of its sums.
+grep -q '"batch":"0",.*"loss_sum":"0x0p+0","loss_count":"0"' parts/latest/trainer.safetensors ||
+    fail "the sums of the next epoch must begin at zero"
 
 # What may change, and config.json says so.
 succeeds train --resume parts --num-epochs 9 --lr 2e-3 --clip-norm 0.5 --patience 50 --pred-period 7 \
@@ -131,6 +138,13 @@ cd elsewhere
 succeeds train --resume ../parts --num-epochs 12
 cd ..
 
+# The sample lyrics need no name.
+sample=(train --hidden-size 8 --num-epochs)
+succeeds "${sample[@]}" 2 --out sample2
+succeeds "${sample[@]}" 1 --out sample
+succeeds train --resume sample --num-epochs 2
+same_runs sample2 sample
+
 # A run that was changed by hand, or in part.
 breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it must be refused
     rm -rf broken
@@ -142,7 +156,10 @@ breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it mus
 breaks 's/"hidden_size": 16/"hidden_size": 8/' 'broken: hidden_size is 8 where its latest model has 16; '
 breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru where its latest model has lstm; '
 breaks 's/"batch_size": 2/"batch_size": 3/' 'broken/latest/trainer.safetensors: tensor h has not the shape'
-breaks 's/"num_steps": 5/"num_steps": 4/' 'broken: its latest checkpoint, at step [0-9]*, does not fit'
+for steps in 4 10; do # 10 makes each epoch one of half as many batches
+    breaks "s/\"num_steps\": 5/\"num_steps\": $steps/" \
+        'broken: its latest checkpoint, at step [0-9]*, does not fit'
+done
 breaks 's/"val_fraction": 0.2/"val_fraction": 0.4/' 'broken: its latest checkpoint, at step [0-9]*, does not'
 breaks 's/"seed": 1/"seed": 2/' 'broken: seed is 2 where its latest checkpoint has 1; '
 breaks 's/"max_chars": 0/"max_chars": 300/' 'corpus: not the text that broken learns: 300 characters'
