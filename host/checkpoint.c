@@ -14,6 +14,7 @@
 
 #include "infer_config.h"
 #include "lyrnn/safetensors.h"
+#include "parameter_tensors.h"
 #include "untrusted_json.h"
 
 static lyrnn_status no_memory(const char *path)
@@ -51,17 +52,6 @@ done:
     return text;
 }
 
-static void describe_tensor(const lyrnn_parameter *parameter, lyrnn_tensor *tensor)
-{
-    *tensor = (lyrnn_tensor){
-        .name = parameter->name,
-        .dtype = "F32",
-        .num_dims = parameter->cols == 0 ? 1 : 2,
-        .shape = {(size_t)parameter->rows, (size_t)parameter->cols},
-        .num_bytes = lyrnn_parameter_count(parameter) * sizeof(float),
-    };
-}
-
 lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *config,
                                     const lyrnn_vocab *vocab, const float *params)
 {
@@ -78,7 +68,7 @@ lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *co
     }
     float *next = values;
     for (int i = 0; i < parameters.num; i++) {
-        describe_tensor(&parameters.items[i], &tensors[i]);
+        tensors[i] = lyrnn_parameter_tensor(&parameters.items[i]);
         tensors[i].data = next;
         lyrnn_parameter_unpack(&parameters.items[i], params, next);
         next += lyrnn_parameter_count(&parameters.items[i]);
@@ -214,27 +204,10 @@ static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path
                                  const lyrnn_tensor *tensors[LYRNN_MAX_PARAMETERS])
 {
     for (int i = 0; i < parameters->num; i++) {
-        const char *name = parameters->items[i].name;
-        lyrnn_tensor wanted;
-        describe_tensor(&parameters->items[i], &wanted);
-        const lyrnn_tensor *tensor = tensors[i] = lyrnn_safetensors_tensor(file, name);
-        if (tensor == NULL)
-            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "%s: it has no tensor %s; give a file that lyrnn wrote, or the "
-                              "state_dict of an RNNModel",
-                              path, name);
-        if (strcmp(tensor->dtype, wanted.dtype) != 0)
-            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "%s: tensor %s is %s; convert it to F32 (torch.float32)", path, name,
-                              tensor->dtype);
-        if (tensor->num_dims != wanted.num_dims ||
-            memcmp(tensor->shape, wanted.shape, (size_t)wanted.num_dims * sizeof wanted.shape[0]) !=
-                0)
-            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "%s: tensor %s has not the shape that its \"config\" or its other "
-                              "tensors give; give a file that lyrnn wrote, or the state_dict of an "
-                              "RNNModel",
-                              path, name);
+        lyrnn_tensor wanted = lyrnn_parameter_tensor(&parameters->items[i]);
+        LYRNN_TRY(lyrnn_find_tensor(
+            file, path, &wanted, "give a file that lyrnn wrote, or the state_dict of an RNNModel",
+            &tensors[i]));
     }
     if (file->num_tensors != (size_t)parameters->num)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,

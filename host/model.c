@@ -202,3 +202,8 @@ void lyrnn_activations_get_state(const lyrnn_activations *a, float *h_n, float *
 {
     lyrnn_stack_get_state(a->stack, h_n, c_n);
 }
+
+void lyrnn_activations_get_carried_state(const lyrnn_activations *a, float *h_0, float *c_0)
+{
+    lyrnn_stack_get_carried_state(a->stack, h_0, c_0);
+}

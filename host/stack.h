@@ -103,5 +103,7 @@ void lyrnn_stack_reset_state(lyrnn_stack *stack);
  * (L*D,B,H) in PyTorch's order. NULL: zeros; not wanted. */
 void lyrnn_stack_set_state(lyrnn_stack *stack, const float *h_0, const float *c_0);
 void lyrnn_stack_get_state(const lyrnn_stack *stack, float *h_n, float *c_n);
+/* The same of the state before the first step. */
+void lyrnn_stack_get_carried_state(const lyrnn_stack *stack, float *h_0, float *c_0);
 
 #endif

@@ -49,17 +49,21 @@ void lyrnn_stack_reset_state(lyrnn_stack *stack)
     }
 }
 
+typedef float *state_place(const lyrnn_stack *stack, float *slots, int direction);
+
 /* Copies h or c of every layer and direction between the slots and a packed state (L*D,B,H). */
-static void pack_state(const lyrnn_stack *stack, float *packed, bool is_c, bool into_slots)
+static void pack_state(const lyrnn_stack *stack, state_place *place, float *packed, bool is_c,
+                       bool into_slots)
 {
     size_t H = lyrnn_stack_hidden(stack), D = lyrnn_stack_directions(stack), stride = D * H;
     for (size_t i = 0; i < (size_t)stack->config.num_layers * D; i++) {
         const lyrnn_stack_layer *layer = &stack->layers[i / D];
-        float *slots = is_c ? layer->c : layer->h, *place = packed + i * (size_t)stack->B * H;
+        float *slots = place(stack, is_c ? layer->c : layer->h, (int)(i % D));
+        float *own = packed + i * (size_t)stack->B * H;
         if (into_slots)
-            copy_state(stack, first_state(stack, slots, (int)(i % D)), stride, place, H);
+            copy_state(stack, slots, stride, own, H);
         else
-            copy_state(stack, place, H, last_state(stack, slots, (int)(i % D)), stride);
+            copy_state(stack, own, H, slots, stride);
     }
 }
 
@@ -73,7 +77,7 @@ static void set_state(lyrnn_stack *stack, float *packed, const float *host, bool
         backend->upload(backend, packed, host, num_bytes);
     else
         backend->zero(backend, packed, num_bytes);
-    pack_state(stack, packed, is_c, true);
+    pack_state(stack, first_state, packed, is_c, true);
 }
 
 void lyrnn_stack_set_state(lyrnn_stack *stack, const float *h_0, const float *c_0)
@@ -82,18 +86,25 @@ void lyrnn_stack_set_state(lyrnn_stack *stack, const float *h_0, const float *c_
     set_state(stack, stack->state_c, c_0, true);
 }
 
-static void get_state(const lyrnn_stack *stack, float *packed, float *host, bool is_c)
+static void get_state(const lyrnn_stack *stack, state_place *place, float *packed, float *host,
+                      bool is_c)
 {
     if (host == NULL)
         return;
     LYRNN_CHECK(packed != NULL);
-    pack_state(stack, packed, is_c, false);
+    pack_state(stack, place, packed, is_c, false);
     stack->backend->download(stack->backend, host, packed,
                              lyrnn_stack_state_count(stack) * sizeof *packed);
 }
 
 void lyrnn_stack_get_state(const lyrnn_stack *stack, float *h_n, float *c_n)
 {
-    get_state(stack, stack->state_h, h_n, false);
-    get_state(stack, stack->state_c, c_n, true);
+    get_state(stack, last_state, stack->state_h, h_n, false);
+    get_state(stack, last_state, stack->state_c, c_n, true);
+}
+
+void lyrnn_stack_get_carried_state(const lyrnn_stack *stack, float *h_0, float *c_0)
+{
+    get_state(stack, first_state, stack->state_h, h_0, false);
+    get_state(stack, first_state, stack->state_c, c_0, true);
 }

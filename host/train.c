@@ -3,44 +3,13 @@
  * directory is made. */
 #include "lyrnn/train.h"
 
-#include <math.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lyrnn/checkpoint.h"
-#include "lyrnn/evaluate.h"
-#include "lyrnn/generate.h"
-#include "lyrnn/metrics.h"
-#include "lyrnn/run_dir.h"
-#include "progress.h"
+#include "train_job.h"
 
-/* All that a training run owns. */
-typedef struct {
-    const lyrnn_train_options *options;
-    lyrnn_backend *backend;
-    FILE *samples, *log;
-    lyrnn_corpus corpus;
-    lyrnn_checkpoint init; /* of --init, else zeroed */
-    lyrnn_vocab vocab;
-    int32_t *ids;          /* (N) */
-    lyrnn_prompt *prompts; /* (num_prompts) */
-    size_t num_prompts;
-    lyrnn_rnn_config config;
-    size_t num_validation; /* characters at the corpus's end */
-    lyrnn_batches batches;
-    lyrnn_model model;
-    lyrnn_trainer trainer;
-    lyrnn_evaluator evaluator; /* where num_validation > 0 */
-    lyrnn_generator generator;
-    float *params; /* (parameters.count) host copy for checkpoints */
-    lyrnn_run_dir run;
-    bool has_saved;   /* a checkpoint in run */
-    int best_epoch;   /* 0: none yet */
-    double best_nats; /* a character, in validation */
-    lyrnn_progress progress;
-} job;
-
-static void job_free(job *job)
+static void job_free(train_job *job)
 {
     lyrnn_run_dir_close(&job->run);
     lyrnn_generator_free(&job->generator);
@@ -49,6 +18,7 @@ static void job_free(job *job)
     lyrnn_model_free(&job->model);
     lyrnn_vocab_free(&job->vocab);
     lyrnn_checkpoint_free(&job->init);
+    lyrnn_trainer_state_free(&job->state);
     lyrnn_corpus_free(&job->corpus);
     for (size_t i = 0; i < job->num_prompts; i++)
         lyrnn_prompt_free(&job->prompts[i]);
@@ -62,7 +32,7 @@ static lyrnn_status out_of_memory(const char *what, size_t bytes)
     return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for %s", bytes, what);
 }
 
-static lyrnn_status load_corpus(job *job)
+static lyrnn_status load_corpus(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     if (options->num_corpus_paths == 0)
@@ -72,7 +42,7 @@ static lyrnn_status load_corpus(job *job)
 }
 
 /* A bare state_dict's rows have no characters yet: they get the corpus's, in code-point order. */
-static lyrnn_status lend_vocab(job *job, const char *path)
+static lyrnn_status lend_vocab(train_job *job, const char *path)
 {
     int V = job->init.config.input_size;
     LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
@@ -90,19 +60,25 @@ static lyrnn_status lend_vocab(job *job, const char *path)
 }
 
 /* The vocabulary is the initial model's where there is one, so that its rows keep their meaning. */
-static lyrnn_status make_vocab(job *job)
+static lyrnn_status make_vocab(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    if (options->init_path == NULL) {
+    const char *init_path =
+        options->resume_path != NULL ? options->resume_path : options->init_path;
+    if (init_path == NULL) {
         LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
         job->config = options->model;
         job->config.input_size = job->vocab.V;
         return LYRNN_OK;
     }
     char path[4096];
-    LYRNN_TRY(lyrnn_run_dir_find_model(options->init_path, path, sizeof path));
-    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&job->init, path));
-    lyrnn_checkpoint_choose_rnn(&job->init, options->model.cell);
+    LYRNN_TRY(lyrnn_run_dir_find_model(init_path, path, sizeof path));
+    if (options->resume_path != NULL) {
+        LYRNN_TRY(lyrnn_checkpoint_read(&job->init, path));
+    } else {
+        LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&job->init, path));
+        lyrnn_checkpoint_choose_rnn(&job->init, options->model.cell);
+    }
     job->config = job->init.config;
     job->config.dropout = options->model.dropout;
     if (job->init.vocab.V == 0)
@@ -110,7 +86,7 @@ static lyrnn_status make_vocab(job *job)
     return lyrnn_vocab_from_chars(&job->vocab, job->init.vocab.chars, (size_t)job->init.vocab.V);
 }
 
-static lyrnn_status encode_corpus(job *job)
+static lyrnn_status encode_corpus(train_job *job)
 {
     size_t bytes = job->corpus.N * sizeof(int32_t);
     job->ids = (int32_t *)malloc(bytes);
@@ -120,7 +96,7 @@ static lyrnn_status encode_corpus(job *job)
 }
 
 /* Stands in for default prefixes that another language's lyrics cannot spell. */
-static lyrnn_status prompt_with_first_line(job *job)
+static lyrnn_status prompt_with_first_line(train_job *job)
 {
     enum { LONGEST = 10 };
     size_t length = 1;
@@ -134,7 +110,7 @@ static lyrnn_status prompt_with_first_line(job *job)
     return LYRNN_OK;
 }
 
-static lyrnn_status encode_prefixes(job *job)
+static lyrnn_status encode_prefixes(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     job->prompts = (lyrnn_prompt *)calloc(options->num_prefixes + 1, sizeof(lyrnn_prompt));
@@ -155,7 +131,7 @@ static lyrnn_status encode_prefixes(job *job)
 }
 
 /* The end of the corpus, not random pieces: lyrics repeat, and a piece's chorus would have been learnt. */
-static lyrnn_status split_corpus(job *job)
+static lyrnn_status split_corpus(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     if (options->patience > 0 && !(options->val_fraction > 0.0f))
@@ -174,11 +150,14 @@ static lyrnn_status split_corpus(job *job)
     return LYRNN_OK;
 }
 
-static lyrnn_status prepare_text(job *job)
+static lyrnn_status prepare_text(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     LYRNN_TRY(load_corpus(job));
+    lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
     LYRNN_TRY(make_vocab(job));
+    if (options->resume_path != NULL)
+        LYRNN_TRY(train_read_state(job));
     LYRNN_TRY(encode_corpus(job));
     LYRNN_TRY(encode_prefixes(job));
     LYRNN_TRY(split_corpus(job));
@@ -188,7 +167,7 @@ static lyrnn_status prepare_text(job *job)
 }
 
 /* Device memory of the whole job. */
-static size_t count_bytes(const job *job, lyrnn_training_memory *memory, size_t *validation)
+static size_t count_bytes(const train_job *job, lyrnn_training_memory *memory, size_t *validation)
 {
     const lyrnn_train_options *options = job->options;
     int num_lanes = job->backend->num_lanes;
@@ -200,9 +179,11 @@ static size_t count_bytes(const job *job, lyrnn_training_memory *memory, size_t 
     return memory->total_bytes + *validation;
 }
 
-static void log_plan(const job *job)
+static void log_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
+    const char *init_path =
+        options->resume_path != NULL ? options->resume_path : options->init_path;
     const double mib = 1024.0 * 1024.0;
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, &job->config);
@@ -219,8 +200,8 @@ static void log_plan(const job *job)
             lyrnn_cell_name(job->config.cell), job->config.num_layers,
             job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
             job->config.bidirectional ? " in both directions" : "",
-            lyrnn_parameters_total(&parameters), options->init_path == NULL ? "" : " from ",
-            options->init_path == NULL ? "" : options->init_path);
+            lyrnn_parameters_total(&parameters), init_path == NULL ? "" : " from ",
+            init_path == NULL ? "" : init_path);
     if (job->config.bidirectional)
         fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     if (job->config.dropout > 0.0f && job->config.num_layers == 1)
@@ -243,7 +224,7 @@ static void log_plan(const job *job)
 
 /* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the total,
  * before the parts that do fit take time to fill. */
-static lyrnn_status check_memory(const job *job)
+static lyrnn_status check_memory(const train_job *job)
 {
     lyrnn_backend *backend = job->backend;
     lyrnn_training_memory parts;
@@ -258,16 +239,29 @@ static lyrnn_status check_memory(const job *job)
     return LYRNN_OK;
 }
 
-static lyrnn_status prepare_model(job *job)
+/* That of the resumed run goes to the trainer; a new one is there to be filled. */
+static lyrnn_status prepare_state(train_job *job)
+{
+    if (job->options->resume_path != NULL)
+        return lyrnn_trainer_upload(&job->trainer, &job->state);
+    LYRNN_TRY(lyrnn_trainer_state_init(&job->state, &job->config, job->batches.B));
+    job->state.seed = job->options->seed;
+    job->state.corpus_chars = (int64_t)job->corpus.N;
+    memcpy(job->state.corpus_xxh128, job->corpus_xxh128, sizeof job->corpus_xxh128);
+    return LYRNN_OK;
+}
+
+static lyrnn_status prepare_model(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     LYRNN_TRY(lyrnn_model_init(&job->model, &job->config, job->backend));
-    if (options->init_path != NULL)
+    if (job->init.params != NULL)
         lyrnn_model_upload(&job->model, job->init.params);
     else
         lyrnn_model_randomise(&job->model, options->seed);
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimiser));
+    LYRNN_TRY(prepare_state(job));
     if (job->num_validation > 0)
         LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, job->ids + job->batches.N,
                                        job->num_validation, options->batch_size,
@@ -283,174 +277,60 @@ static lyrnn_status prepare_model(job *job)
     return job->params == NULL ? out_of_memory("a checkpoint", bytes) : LYRNN_OK;
 }
 
-static lyrnn_status diverged(const job *job, const char *what, int64_t step, int epoch)
+/* What the caller says of the training, and which text it was. */
+static lyrnn_status print_config(const train_job *job, char **text)
 {
-    const char *advice = job->options->optimiser.clip_norm > 0.0f
-                             ? "lower --lr or --clip-norm"
-                             : "lower --lr, or clip gradients with --clip-norm 0.01";
-    return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s", what,
-                      (long long)step, epoch, advice,
-                      job->has_saved ? ", or go on from the last checkpoint with --init" : "");
+    json_t *config = json_loads(job->options->config_json, JSON_REJECT_DUPLICATES, NULL);
+    LYRNN_CHECK(json_is_object(config));
+    *text = NULL;
+    if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
+        *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(config);
+    return *text != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "config.json: no memory for it");
 }
 
-static lyrnn_status save(job *job, int epoch)
-{
-    lyrnn_model_download(&job->model, job->params);
-    /* The last update of an epoch can break the weights before any loss has seen them. */
-    for (size_t i = 0; i < job->model.parameters.count; i++)
-        if (!isfinite(job->params[i]))
-            return diverged(job, "a weight became NaN or infinite",
-                            lyrnn_trainer_counters(&job->trainer).step, epoch);
-    LYRNN_TRY(lyrnn_run_dir_save(&job->run, epoch, &job->config, &job->vocab, job->params));
-    job->has_saved = true;
-    return LYRNN_OK;
-}
-
-static void write_sample(job *job, lyrnn_prompt *prompt)
-{
-    lyrnn_generate(&job->generator, prompt);
-    fputs(" - ", job->samples);
-    for (size_t i = 0; i < prompt->prefix_length + prompt->length; i++) {
-        uint32_t c = job->vocab.chars[prompt->ids[i]];
-        char utf8[LYRNN_UTF8_MAX];
-        fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), job->samples);
-    }
-    fputc('\n', job->samples);
-}
-
-static bool has_lost_patience(const job *job, int epoch)
-{
-    int patience = job->options->patience;
-    return patience > 0 && epoch - job->best_epoch >= patience;
-}
-
-static bool is_last(const job *job, int epoch)
-{
-    return epoch == job->options->num_epochs || has_lost_patience(job, epoch);
-}
-
-/* Whether the epoch is one to save whatever the validation says. */
-static bool is_due(const job *job, int epoch)
-{
-    return epoch % job->options->checkpoint_every == 0 || is_last(job, epoch);
-}
-
-static lyrnn_status report(job *job, const lyrnn_metrics *metrics)
-{
-    char *json_line;
-    LYRNN_TRY(lyrnn_metrics_to_json(metrics, &json_line));
-    lyrnn_status status = lyrnn_run_dir_append_metrics(&job->run, json_line);
-    free(json_line);
-    if (status != LYRNN_OK)
-        return status;
-    const lyrnn_train_options *options = job->options;
-    if (metrics->epoch % options->pred_period != 0 && !is_last(job, metrics->epoch))
-        return LYRNN_OK;
-    lyrnn_progress_clear(&job->progress);
-    fprintf(job->samples, "epoch %d, perplexity %f, ", metrics->epoch, metrics->perplexity);
-    if (metrics->is_validated)
-        fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
-    fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
-    for (size_t i = 0; i < job->num_prompts; i++)
-        write_sample(job, &job->prompts[i]);
-    if (fflush(job->samples) != 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
-                                        "or send them elsewhere");
-    return LYRNN_OK;
-}
-
-/* Saves the epoch if it is due or the best so far. The best before it goes, unless it was due itself: latest
- * has moved on. */
-static lyrnn_status save_epoch(job *job, const lyrnn_metrics *metrics)
-{
-    int epoch = metrics->epoch, before = job->best_epoch;
-    bool is_best = metrics->is_validated &&
-                   (before == 0 || metrics->validation_nats_per_char < job->best_nats);
-    if (is_best) {
-        job->best_epoch = epoch;
-        job->best_nats = metrics->validation_nats_per_char;
-    }
-    if (!is_best && !is_due(job, epoch))
-        return LYRNN_OK;
-    LYRNN_TRY(save(job, epoch));
-    if (is_best) {
-        LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, epoch));
-        if (before != 0 && before % job->options->checkpoint_every != 0)
-            lyrnn_run_dir_remove(&job->run, before);
-    }
-    return LYRNN_OK;
-}
-
-static lyrnn_status train_epoch(job *job, int epoch)
-{
-    int64_t before = (int64_t)job->batches.K * (epoch - 1);
-    double start = lyrnn_seconds();
-    LYRNN_TRY(lyrnn_trainer_begin_epoch(&job->trainer, (uint64_t)epoch));
-    for (size_t k = 0; k < job->batches.K; k++) {
-        lyrnn_trainer_step(&job->trainer);
-        lyrnn_progress_update(&job->progress, epoch, before + (int64_t)k + 1);
-    }
-    lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
-    double seconds = lyrnn_seconds() - start;
-    if (counters.bad_step != 0)
-        return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
-    double nats_per_char = counters.loss_sum / (double)counters.loss_count;
-    lyrnn_metrics metrics = {
-        .epoch = epoch,
-        .step = counters.step,
-        .nats_per_char = nats_per_char,
-        .perplexity = exp(nats_per_char),
-        .chars_per_second = (double)counters.loss_count / seconds,
-        .seconds = seconds,
-    };
-    if (job->num_validation > 0) {
-        metrics.is_validated = true;
-        metrics.validation_nats_per_char = lyrnn_evaluate(&job->evaluator);
-        metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
-    }
-    /* The model first: that nobody can read the report any more must not lose it. */
-    LYRNN_TRY(save_epoch(job, &metrics));
-    return report(job, &metrics);
-}
-
-static lyrnn_status run_job(job *job)
+/* From here on the disk is written to. */
+static lyrnn_status begin_run(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
+    if (train_is_stopped(job))
+        return lyrnn_fail(LYRNN_INTERRUPTED,
+                          "training: interrupted before its first step; nothing has changed, give "
+                          "the command again");
+    char *config;
+    LYRNN_TRY(print_config(job, &config));
+    lyrnn_status status =
+        options->resume_path != NULL
+            ? train_resume_run(job, config)
+            : lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite, config);
+    free(config);
+    if (status == LYRNN_OK)
+        fprintf(job->log, "run: %s\n", job->run.path);
+    return status;
+}
+
+static lyrnn_status run_job(train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    /* Locked at once: what is read of a run must not change meanwhile. */
+    if (options->resume_path != NULL)
+        LYRNN_TRY(lyrnn_run_dir_open(&job->run, options->resume_path));
     LYRNN_TRY(prepare_text(job));
-    if (options->out_path != NULL)
+    if (options->resume_path == NULL && options->out_path != NULL)
         LYRNN_TRY(lyrnn_run_dir_check(options->out_path, options->overwrite));
+    if (options->resume_path != NULL)
+        LYRNN_TRY(train_check_state(job));
     log_plan(job);
     LYRNN_TRY(check_memory(job));
     LYRNN_TRY(prepare_model(job));
-    LYRNN_TRY(lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite,
-                                   options->config_json));
-    fprintf(job->log, "run: %s\n", job->run.path);
-    if (options->num_epochs == 0)
-        return save(job, 0);
-    lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
-                        (int64_t)job->batches.K * options->num_epochs,
-                        job->batches.B * job->batches.T);
-    for (int epoch = 1; epoch <= options->num_epochs; epoch++) {
-        LYRNN_TRY(train_epoch(job, epoch));
-        if (has_lost_patience(job, epoch)) {
-            lyrnn_progress_clear(&job->progress);
-            fprintf(job->log, "stopped: no better validation perplexity for %d epoch%s\n",
-                    options->patience, options->patience == 1 ? "" : "s");
-            break;
-        }
-    }
-    if (job->best_epoch != 0) {
-        lyrnn_progress_clear(&job->progress);
-        fprintf(job->log, "best: validation perplexity %f at epoch %d, in %s/best\n",
-                exp(job->best_nats), job->best_epoch, job->run.path);
-    }
-    return LYRNN_OK;
+    LYRNN_TRY(begin_run(job));
+    return train_epochs(job);
 }
 
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
                          FILE *log)
 {
-    job job = {.options = options, .backend = backend, .samples = samples, .log = log};
+    train_job job = {.options = options, .backend = backend, .samples = samples, .log = log};
     lyrnn_status status = run_job(&job);
     if (job.progress.log != NULL)
         lyrnn_progress_clear(&job.progress);

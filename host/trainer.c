@@ -117,16 +117,23 @@ void lyrnn_trainer_free(lyrnn_trainer *trainer)
     memset(trainer, 0, sizeof *trainer);
 }
 
-lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
+static lyrnn_status upload_starts(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
     const lyrnn_batches *batches = &trainer->batches;
-    if (!trainer->has_starts || lyrnn_batches_vary(batches)) {
-        LYRNN_TRY(lyrnn_batches_starts(batches, epoch, trainer->starts_host));
-        backend->upload(backend, trainer->starts, trainer->starts_host,
-                        batches->K * (size_t)batches->B * sizeof(int64_t));
-        trainer->has_starts = true;
-    }
+    if (trainer->has_starts && !lyrnn_batches_vary(batches))
+        return LYRNN_OK;
+    LYRNN_TRY(lyrnn_batches_starts(batches, epoch, trainer->starts_host));
+    backend->upload(backend, trainer->starts, trainer->starts_host,
+                    batches->K * (size_t)batches->B * sizeof(int64_t));
+    trainer->has_starts = true;
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    LYRNN_TRY(upload_starts(trainer, epoch));
     lyrnn_counters counters = lyrnn_trainer_counters(trainer);
     counters.batch = 0;
     counters.loss_sum = 0.0;
@@ -197,4 +204,28 @@ lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer)
     lyrnn_counters counters;
     backend->download(backend, &counters, trainer->counters, sizeof counters);
     return counters;
+}
+
+void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_state *state)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes = trainer->model->parameters.count * sizeof(float);
+    backend->download(backend, state->m, trainer->m, num_bytes);
+    backend->download(backend, state->v, trainer->v, num_bytes);
+    lyrnn_activations_get_carried_state(&trainer->activations, state->h, state->c);
+    state->counters = lyrnn_trainer_counters(trainer);
+}
+
+lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_state *state)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes = trainer->model->parameters.count * sizeof(float);
+    LYRNN_CHECK(state->counters.batch >= 0 &&
+                (uint64_t)state->counters.batch <= trainer->batches.K);
+    LYRNN_TRY(upload_starts(trainer, (uint64_t)state->epoch + 1));
+    backend->upload(backend, trainer->m, state->m, num_bytes);
+    backend->upload(backend, trainer->v, state->v, num_bytes);
+    lyrnn_activations_set_state(&trainer->activations, state->h, state->c);
+    backend->upload(backend, trainer->counters, &state->counters, sizeof state->counters);
+    return LYRNN_OK;
 }

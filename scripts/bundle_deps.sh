@@ -99,6 +99,8 @@ add_module cmocka cmocka cmocka.h cmocka_pbc.h
 add_what_openblas_needs
 cp -rL /usr/include/Random123 "$dir/include/"
 add_licence /usr/include/Random123/philox.h
+cp -L /usr/include/xxhash.h "$dir/include/"
+add_licence /usr/include/xxhash.h
 ! command -v pkgconf >/dev/null || add_pkg_config
 
 grep -q openblas_get_parallel < <(nm -D "$dir/lib/libopenblas.so") || fail 'OpenBLAS: not found'

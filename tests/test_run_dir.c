@@ -20,8 +20,8 @@ enum { V = 2, H = 2, MAX_PARAMS = 1024 };
 static const lyrnn_rnn_config config = {
     .cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = H, .num_layers = 1};
 
-/* Saves a model all of whose weights are value. */
-static lyrnn_status save(lyrnn_run_dir *run, int epoch, float value)
+/* Saves a model all of whose weights are value, after so many epochs and batches of the next. */
+static lyrnn_status save_at(lyrnn_run_dir *run, int epoch, int64_t batch, float value)
 {
     static const uint32_t chars[V] = {'a', 'b'};
     float params[MAX_PARAMS] = {0};
@@ -33,9 +33,20 @@ static lyrnn_status save(lyrnn_run_dir *run, int epoch, float value)
         for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++)
             params[parameters.items[i].offset + k] = value;
     assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, V), LYRNN_OK);
-    lyrnn_status status = lyrnn_run_dir_save(run, epoch, &config, &vocab, params);
+    lyrnn_trainer_state training;
+    assert_int_equal(lyrnn_trainer_state_init(&training, &config, 1), LYRNN_OK);
+    training.epoch = epoch;
+    training.counters.batch = batch;
+    snprintf(training.corpus_xxh128, sizeof training.corpus_xxh128, "%032d", 7);
+    lyrnn_status status = lyrnn_run_dir_save(run, &config, &vocab, params, &training);
+    lyrnn_trainer_state_free(&training);
     lyrnn_vocab_free(&vocab);
     return status;
+}
+
+static lyrnn_status save(lyrnn_run_dir *run, int epoch, float value)
+{
+    return save_at(run, epoch, 0, value);
 }
 
 /* Says that path leads to a model saved with value. */
@@ -48,6 +59,12 @@ static void assert_model(const char *path, float value)
         fail_msg("%s", lyrnn_error_text());
     assert_true(checkpoint.params[0] == value);
     lyrnn_checkpoint_free(&checkpoint);
+    /* The other file is there beside it, and whole. */
+    lyrnn_trainer_state training;
+    strcpy(strrchr(model, '/') + 1, "trainer.safetensors");
+    if (lyrnn_trainer_state_read(&training, model, &config, 1) != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+    lyrnn_trainer_state_free(&training);
 }
 
 static void assert_content(const char *path, const char *content)
@@ -188,6 +205,17 @@ static void overwrite_takes_an_empty_directory(void **state)
     assert_content("absent/config.json", "{}");
 }
 
+static void overwrite_takes_what_a_killed_create_leaves(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("killed", 0777), 0);
+    assert_true(write_file("killed/lock", "1 nowhere\n", 10));
+    assert_true(write_file("killed/.config.json", "{", 1));
+    make("killed", true);
+    assert_content("killed/config.json", "{}");
+    assert_false(exists("killed/.config.json"));
+}
+
 static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
 {
     (void)state;
@@ -197,7 +225,7 @@ static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
     assert_int_equal(save(&run, 1, 1), LYRNN_OK);
     assert_int_equal(save(&run, 2, 2), LYRNN_OK);
     lyrnn_run_dir_close(&run);
-    assert_true(write_file("again/checkpoints/epoch-000001/trainer.safetensors", "x", 1));
+    assert_int_equal(mkdir("again/checkpoints/epoch-000003-batch-000017", 0777), 0);
     assert_int_equal(symlink("checkpoints/epoch-000001", "again/best"), 0);
     assert_int_equal(mkdir("again/checkpoints/.epoch-000003.tmp", 0777), 0);
     assert_true(write_file("again/checkpoints/.epoch-000003.tmp/model.safetensors", "x", 1));
@@ -214,6 +242,7 @@ static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
     assert_false(exists("again/best"));
     assert_false(exists("again/checkpoints/epoch-000001"));
     assert_false(exists("again/checkpoints/.epoch-000003.tmp"));
+    assert_false(exists("again/checkpoints/epoch-000003-batch-000017"));
     assert_false(exists("again/checkpoints/epoch-000002/model.safetensors"));
     assert_content("again/notes.txt", "n");
     assert_content("again/checkpoints/epoch-000002/notes.txt", "n");
@@ -483,6 +512,7 @@ int main(void)
         cmocka_unit_test(what_is_no_directory_is_refused_even_with_overwrite),
         cmocka_unit_test(overwrite_refuses_what_is_not_a_run),
         cmocka_unit_test(overwrite_takes_an_empty_directory),
+        cmocka_unit_test(overwrite_takes_what_a_killed_create_leaves),
         cmocka_unit_test(overwrite_removes_the_earlier_run_and_nothing_else),
         cmocka_unit_test(overwrite_leaves_no_empty_checkpoints_behind),
         cmocka_unit_test(overwrite_follows_no_link_out_of_the_directory),

@@ -1,5 +1,5 @@
 /* lyrnn, the program: finds the command, then turns its outcome into one line on standard error and an
- * exit status: 0 done, 1 failed, 2 wrong usage. */
+ * exit status: 0 done, 1 failed, 2 wrong usage, 128 and a signal's number: stopped by it, and saved. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "interrupt.h"
 
 static const struct {
     const char *name, *full_name, *summary;
@@ -89,5 +90,7 @@ int main(int argc, char **argv)
     if (status == LYRNN_OK)
         return 0;
     fprintf(stderr, "lyrnn: %s\n", lyrnn_error_text());
+    if (status == LYRNN_INTERRUPTED)
+        return 128 + interrupt_signal();
     return status == LYRNN_ERR_USAGE ? 2 : 1;
 }

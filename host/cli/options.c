@@ -1,7 +1,7 @@
 /* Options by glibc argp, which parses and lays out --help; the table is turned into argp's at each call.
  * argp's own messages take two lines and know neither range nor remedy, so they are silenced and every
  * mistake becomes one line here. */
-#include "options.h"
+#include "options_table.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -20,11 +20,6 @@ typedef struct {
     option_result *result;
     lyrnn_status status;
 } parsing;
-
-static void *field_of(const option_spec *spec, void *fields)
-{
-    return (char *)fields + spec->offset;
-}
 
 static lyrnn_status no_memory(void)
 {
@@ -96,7 +91,7 @@ static lyrnn_status set_choice(const option_spec *spec, const char *text, void *
                       spec->metavar);
 }
 
-static lyrnn_status add_text(option_texts *texts, const char *text)
+lyrnn_status options_add_text(option_texts *texts, const char *text)
 {
     const char **items = realloc(texts->items, (texts->num + 1) * sizeof *items);
     if (items == NULL)
@@ -118,14 +113,14 @@ static lyrnn_status set_default_texts(const option_spec *spec, option_texts *tex
             *comma = '\0';
             comma += 2;
         }
-        LYRNN_TRY(add_text(texts, part));
+        LYRNN_TRY(options_add_text(texts, part));
     }
     return LYRNN_OK;
 }
 
-static lyrnn_status set_value(const option_spec *spec, const char *text, void *fields)
+lyrnn_status options_set_value(const option_spec *spec, const char *text, void *fields)
 {
-    void *field = field_of(spec, fields);
+    void *field = option_field(spec, fields);
     switch (spec->kind) {
     case OPTION_INT:
     case OPTION_SIZE:
@@ -142,7 +137,7 @@ static lyrnn_status set_value(const option_spec *spec, const char *text, void *f
         *(const char **)field = text;
         return LYRNN_OK;
     case OPTION_TEXTS:
-        return add_text(field, text);
+        return options_add_text(field, text);
     case OPTION_HEADING:
         break;
     }
@@ -156,9 +151,9 @@ static lyrnn_status set_defaults(const option_table *table, void *fields)
         if (spec->fallback == NULL)
             continue;
         if (spec->kind == OPTION_TEXTS)
-            LYRNN_TRY(set_default_texts(spec, field_of(spec, fields)));
+            LYRNN_TRY(set_default_texts(spec, option_field(spec, fields)));
         else
-            LYRNN_TRY(set_value(spec, spec->fallback, fields));
+            LYRNN_TRY(options_set_value(spec, spec->fallback, fields));
     }
     return LYRNN_OK;
 }
@@ -169,8 +164,8 @@ static lyrnn_status take_option(parsing *parsing, size_t index, const char *text
     bool first = !parsing->result->given[index];
     parsing->result->given[index] = true;
     if (spec->kind == OPTION_TEXTS && first)
-        ((option_texts *)field_of(spec, parsing->fields))->num = 0;
-    return set_value(spec, text, parsing->fields);
+        ((option_texts *)option_field(spec, parsing->fields))->num = 0;
+    return options_set_value(spec, text, parsing->fields);
 }
 
 /* getopt has refused an argument but does not say why: the table knows. */
@@ -305,7 +300,7 @@ void options_free(const option_table *table, void *fields)
     for (size_t i = 0; i < table->num_specs; i++) {
         if (table->specs[i].kind != OPTION_TEXTS)
             continue;
-        option_texts *texts = field_of(&table->specs[i], fields);
+        option_texts *texts = option_field(&table->specs[i], fields);
         free(texts->items);
         free(texts->text);
         *texts = (option_texts){0};
@@ -318,82 +313,4 @@ bool options_given(const option_table *table, const option_result *result, const
         if (table->specs[i].kind != OPTION_HEADING && strcmp(table->specs[i].name, name) == 0)
             return result->given[i];
     lyrnn_check_failed("the table has this option", __FILE__, __LINE__);
-}
-
-/* The shortest decimal that is this float: 0.001, not 0.0010000000474974513. */
-static json_t *float_to_json(float value)
-{
-    char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
-            break;
-    }
-    return json_real(strtod(text, NULL));
-}
-
-static json_t *choice_to_json(const option_spec *spec, const void *field)
-{
-    int index;
-    memcpy(&index, field, sizeof index);
-    const char *word = spec->metavar;
-    for (; index > 0; index--)
-        word = strchr(word, '|') + 1;
-    return json_stringn(word, strcspn(word, "|"));
-}
-
-/* A path need not be UTF-8, JSON must. */
-static json_t *text_to_json(const char *text)
-{
-    json_t *string = text == NULL ? NULL : json_string(text);
-    return string == NULL ? json_null() : string;
-}
-
-static json_t *texts_to_json(const option_texts *texts)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < texts->num; i++)
-        json_array_append_new(array, text_to_json(texts->items[i]));
-    return array;
-}
-
-static json_t *value_to_json(const option_spec *spec, const void *field)
-{
-    switch (spec->kind) {
-    case OPTION_INT:
-        return json_integer(*(const int *)field);
-    case OPTION_SIZE:
-        return json_integer((json_int_t) * (const size_t *)field);
-    case OPTION_UINT64:
-        return json_integer((json_int_t) * (const uint64_t *)field);
-    case OPTION_FLOAT:
-        return float_to_json(*(const float *)field);
-    case OPTION_CHOICE:
-        return choice_to_json(spec, field);
-    case OPTION_FLAG:
-        return json_boolean(*(const bool *)field);
-    case OPTION_TEXT:
-        return text_to_json(*(const char *const *)field);
-    case OPTION_TEXTS:
-        return texts_to_json(field);
-    case OPTION_HEADING:
-        break;
-    }
-    return NULL;
-}
-
-json_t *options_to_json(const option_table *table, const void *fields)
-{
-    json_t *object = json_object();
-    for (size_t i = 0; i < table->num_specs && object != NULL; i++) {
-        const option_spec *spec = &table->specs[i];
-        if (spec->kind == OPTION_HEADING)
-            continue;
-        char key[64];
-        snprintf(key, sizeof key, "%s", spec->name);
-        for (char *dash = key; (dash = strchr(dash, '-')) != NULL;)
-            *dash = '_';
-        json_object_set_new(object, key, value_to_json(spec, (const char *)fields + spec->offset));
-    }
-    return object;
 }

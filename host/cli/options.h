@@ -67,6 +67,17 @@ void options_free(const option_table *table, void *fields);
 /* Whether the user gave the option --name. */
 bool options_given(const option_table *table, const option_result *result, const char *name);
 
+/* Sets every field of a zeroed struct from an object that options_to_json made and anyone may have changed,
+ * by the table's rules; an option without default may be missing. Texts are borrowed from the object.
+ * LYRNN_ERR_USAGE names the option. To be freed by options_free, on failure too. */
+lyrnn_status options_from_json(const option_table *table, const json_t *object, void *fields);
+
+/* Exchanges one option's value between two structs, what it owns included. */
+void options_swap(const option_spec *spec, void *fields, void *others);
+
+/* An option's value as it stands in that object. NULL: no memory. */
+json_t *options_value_to_json(const option_spec *spec, const void *fields);
+
 /* An object of all options as the fields now stand, "hidden_size": 256. NULL: no memory. */
 json_t *options_to_json(const option_table *table, const void *fields);
 

@@ -1,4 +1,4 @@
-/* lyrnn train: the options, and with --init the shape that the file gives. */
+/* lyrnn train: the options; with --init the shape that the file gives, with --resume all that the run has. */
 #include "commands.h"
 
 #include <limits.h>
@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "interrupt.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/run_dir.h"
 #include "lyrnn/train.h"
 #include "machine.h"
 #include "options.h"
+#include "resume.h"
 
 typedef struct {
     lyrnn_train_options train;
@@ -77,10 +79,14 @@ static const option_spec specs[] = {
      FIELD(prefixes), .fallback = "分开, 不分开"},
 
     {OPTION_HEADING, .help = "Results:"},
+    {OPTION_TEXT, "resume", "RUN_DIR", "go on with this run where it stopped, by its own options",
+     FIELD(train.resume_path)},
     {OPTION_TEXT, "out", "DIR", "folder of the run [runs/<date-time>]", FIELD(train.out_path)},
     {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite)},
     {OPTION_INT, "checkpoint-every", "N", "save the model every N epochs and at the end",
      FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000"},
+    {OPTION_INT, "keep", "N", "keep the last N checkpoints, and the best; 0: all",
+     FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000"},
 
     MACHINE_OPTIONS(train_fields, machine),
 };
@@ -145,19 +151,47 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
     return LYRNN_OK;
 }
 
+/* What does not decide the steps to come, and where: options that may differ from those that a run began
+ * with. */
+static const char *const may_change[] = {
+    "resume", "num-epochs",       "lr",   "clip-norm", "patience",  "pred-period", "pred-len",
+    "prefix", "checkpoint-every", "keep", "device",    "precision", "threads",     NULL};
+
+/* Of the run that --resume names: run takes its options, and from asked those that were given. */
+static lyrnn_status take_run(train_fields *asked, const option_result *result, json_t *config,
+                             train_fields *run)
+{
+    static const char *const contradicting[] = {"init", "out", "overwrite"};
+    for (size_t i = 0; i < sizeof contradicting / sizeof contradicting[0]; i++)
+        if (options_given(&table, result, contradicting[i]))
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "--%s: --resume goes on in the run that it names; leave one of them "
+                              "out",
+                              contradicting[i]);
+    return resume_options(&table, result, asked->train.resume_path, config, may_change, asked, run);
+}
+
+/* Absolute, so that the run can be resumed from another directory; null where JSON cannot spell it. */
+static json_t *print_path(const char *path)
+{
+    char *absolute = realpath(path, NULL);
+    json_t *string = json_string(absolute != NULL ? absolute : path);
+    free(absolute);
+    return string != NULL ? string : json_null();
+}
+
 /* Every option as it was resolved, and what else decides the outcome. */
 static lyrnn_status print_config(const train_fields *fields, const lyrnn_backend *backend,
                                  char **text)
 {
     json_t *corpus = json_array();
-    for (size_t i = 0; i < fields->train.num_corpus_paths; i++) {
-        json_t *path = json_string(fields->train.corpus_paths[i]);
-        json_array_append_new(corpus, path != NULL ? path : json_null());
-    }
+    for (size_t i = 0; i < fields->train.num_corpus_paths; i++)
+        json_array_append_new(corpus, print_path(fields->train.corpus_paths[i]));
     json_t *config = json_pack("{s:s, s:s, s:o}", "version", LYRNN_VERSION, "backend",
                                backend->name, "corpus", corpus);
     json_t *options = options_to_json(&table, fields);
     json_object_set_new(options, "threads", json_integer(backend->num_threads));
+    json_object_del(options, "resume");
     *text = NULL;
     if (json_object_update(config, options) == 0)
         *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
@@ -166,16 +200,15 @@ static lyrnn_status print_config(const train_fields *fields, const lyrnn_backend
     return *text != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "config.json: no memory for it");
 }
 
+/* With the corpus named already, and the shape or the run's options taken. */
 static lyrnn_status train(train_fields *fields, const option_result *result)
 {
     lyrnn_train_options *options = &fields->train;
-    options->corpus_paths = (const char *const *)result->arguments;
-    options->num_corpus_paths = (size_t)result->num_arguments;
     options->prefixes = fields->prefixes.items;
     options->num_prefixes = fields->prefixes.num;
+    /* A resumed run's have been found fit, or given way, when it began. */
     options->prefixes_are_defaults = !options_given(&table, result, "prefix");
-    if (options->init_path != NULL)
-        LYRNN_TRY(take_shape(fields, result));
+    options->stop = interrupt_catch();
 
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
@@ -189,13 +222,50 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
     return status;
 }
 
+static void take_arguments(train_fields *fields, const option_result *result)
+{
+    fields->train.corpus_paths = (const char *const *)result->arguments;
+    fields->train.num_corpus_paths = (size_t)result->num_arguments;
+}
+
+static lyrnn_status begin(train_fields *fields, const option_result *result)
+{
+    take_arguments(fields, result);
+    if (fields->train.init_path != NULL)
+        LYRNN_TRY(take_shape(fields, result));
+    return train(fields, result);
+}
+
+static lyrnn_status resume(train_fields *asked, const option_result *result)
+{
+    const char *run_path = asked->train.resume_path, **paths = NULL;
+    train_fields fields = {0};
+    json_t *config;
+    LYRNN_TRY(resume_read_config(run_path, &config));
+    lyrnn_status status = take_run(asked, result, config, &fields);
+    /* Files that were moved are named anew; whether they are the run's text, their hash tells. */
+    if (result->num_arguments > 0) {
+        take_arguments(&fields, result);
+    } else if (status == LYRNN_OK) {
+        status = resume_corpus(run_path, config, &paths, &fields.train.num_corpus_paths);
+        fields.train.corpus_paths = paths;
+    }
+    if (status == LYRNN_OK)
+        status = train(&fields, result);
+    free(paths);
+    options_free(&table, &fields);
+    json_decref(config);
+    return status;
+}
+
 lyrnn_status command_train(int argc, char **argv)
 {
     train_fields fields = {0};
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help)
-        status = train(&fields, &result);
+        status =
+            fields.train.resume_path != NULL ? resume(&fields, &result) : begin(&fields, &result);
     options_free(&table, &fields);
     return status;
 }

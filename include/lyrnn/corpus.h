@@ -39,6 +39,12 @@ lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, s
 lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, lyrnn_newlines newlines,
                                       size_t max_chars);
 
+/* XXH3's 128 bits over the N code points as little-endian 32-bit numbers, in hexadecimal: what
+ *     iconv -t UTF-32LE | xxhsum -H2
+ * prints of the text as lyrnn has it. Tells one text from another, not a forgery. */
+enum { LYRNN_CORPUS_HASH_SIZE = 33 };
+void lyrnn_corpus_hash(const lyrnn_corpus *corpus, char text[LYRNN_CORPUS_HASH_SIZE]);
+
 /* A zeroed corpus is fine. */
 void lyrnn_corpus_free(lyrnn_corpus *corpus);
 

@@ -91,6 +91,9 @@ void lyrnn_activations_reset_state(lyrnn_activations *activations);
 void lyrnn_activations_set_state(lyrnn_activations *activations, const float *h_0,
                                  const float *c_0);
 void lyrnn_activations_get_state(const lyrnn_activations *activations, float *h_n, float *c_n);
+/* Reads the state before the batch to come, in the same way. */
+void lyrnn_activations_get_carried_state(const lyrnn_activations *activations, float *h_0,
+                                         float *c_0);
 
 #ifdef __cplusplus
 }

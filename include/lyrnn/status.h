@@ -20,7 +20,8 @@ typedef enum {
     LYRNN_ERR_MODEL_FILE,   /* a model file that breaks a rule of its format */
     LYRNN_ERR_MEMORY,       /* host or device memory does not suffice */
     LYRNN_ERR_DIVERGED,     /* the loss became NaN or infinite */
-    LYRNN_ERR_UNSUPPORTED   /* a device or a model shape that this build does not have */
+    LYRNN_ERR_UNSUPPORTED,  /* a device or a model shape that this build does not have */
+    LYRNN_INTERRUPTED       /* no error: asked to stop, it did, and nothing is lost */
 } lyrnn_status;
 
 #if defined(__GNUC__)

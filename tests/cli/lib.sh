@@ -38,8 +38,9 @@ expect_error() {
     tail -n 1 "$err" | LC_ALL=C grep -qaE "^lyrnn: $2" || fail "last line must match: lyrnn: $2"
 }
 
+# All but a run's lock, which anyone who looks into the run may sign.
 files_here() {
-    find . -printf '%p %y %s %T@\n' | sort
+    find . ! -name lock -printf '%p %y %s %T@\n' | sort
 }
 
 # refuses STATUS REGEX ARG...: one line on standard error, nothing else anywhere.
@@ -93,4 +94,17 @@ write_model() {
     le64 "$(printf %s "$json" | wc -c)"
     printf %s "$json"
     tail -c +$((9 + header_size)) "$whole"
+}
+
+# metrics_of RUN: its lines without what the clock decides.
+metrics_of() {
+    sed -E 's/, "(chars_per_second|seconds)": [^,}]*//g' "$1/metrics.jsonl"
+}
+
+# same_runs RUN RUN: as if each had never stopped.
+same_runs() {
+    cmp "$1/latest/model.safetensors" "$2/latest/model.safetensors" || fail "$1 and $2: models differ"
+    cmp "$1/latest/trainer.safetensors" "$2/latest/trainer.safetensors" ||
+        fail "$1 and $2: trainers differ"
+    diff <(metrics_of "$1") <(metrics_of "$2") || fail "$1 and $2: metrics differ"
 }

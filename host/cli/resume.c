@@ -1,0 +1,118 @@
+/* A run's config.json read back, by the same table of options that wrote it. */
+#include "resume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+lyrnn_status resume_read_config(const char *run_path, json_t **config)
+{
+    char path[4096];
+    struct stat info;
+    json_error_t error;
+    *config = NULL;
+    if ((size_t)snprintf(path, sizeof path, "%s/config.json", run_path) >= sizeof path)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; use a shorter one", run_path);
+    /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return lyrnn_fail(LYRNN_ERR_IO,
+                          "%s: cannot be opened: %s; give the directory of a run to --resume", path,
+                          strerror(errno));
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+        *config = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
+    close(fd);
+    if (json_is_object(*config))
+        return LYRNN_OK;
+    json_decref(*config);
+    *config = NULL;
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: not a JSON object; put it right", path);
+}
+
+/* A value as a user would give it. */
+static void print_value(const json_t *value, char text[128])
+{
+    char *json = NULL;
+    if (json_is_string(value))
+        json = strdup(json_string_value(value));
+    else if (!json_is_null(value))
+        json = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    snprintf(text, 128, "%s", json != NULL ? json : "none");
+    free(json);
+}
+
+static lyrnn_status refuse_change(const option_spec *spec, const char *run_path,
+                                  const json_t *given, const json_t *run)
+{
+    char given_text[128], run_text[128];
+    if (spec->kind == OPTION_FLAG)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: the run in %s is without it; leave it out",
+                          spec->name, run_path);
+    print_value(given, given_text);
+    print_value(run, run_text);
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: the run in %s has %s; leave the option out",
+                      spec->name, given_text, run_path, run_text);
+}
+
+static lyrnn_status check_same(const option_spec *spec, const char *run_path,
+                               const void *given_fields, const void *run_fields)
+{
+    json_t *given = options_value_to_json(spec, given_fields);
+    json_t *run = options_value_to_json(spec, run_fields);
+    lyrnn_status status =
+        json_equal(given, run) ? LYRNN_OK : refuse_change(spec, run_path, given, run);
+    json_decref(given);
+    json_decref(run);
+    return status;
+}
+
+static bool is_listed(const char *const *names, const char *name)
+{
+    for (; *names != NULL; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+lyrnn_status resume_options(const option_table *table, const option_result *result,
+                            const char *run_path, const json_t *config,
+                            const char *const *may_change, void *given_fields, void *run_fields)
+{
+    if (options_from_json(table, config, run_fields) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s/config.json: %s; put it right", run_path,
+                          lyrnn_error_text());
+    for (size_t i = 0; i < table->num_specs; i++) {
+        const option_spec *spec = &table->specs[i];
+        if (!result->given[i])
+            continue;
+        if (is_listed(may_change, spec->name))
+            options_swap(spec, given_fields, run_fields);
+        else
+            LYRNN_TRY(check_same(spec, run_path, given_fields, run_fields));
+    }
+    return LYRNN_OK;
+}
+
+lyrnn_status resume_corpus(const char *run_path, const json_t *config, const char ***paths,
+                           size_t *num)
+{
+    const json_t *corpus = json_object_get(config, "corpus");
+    *num = json_array_size(corpus);
+    *paths = calloc(*num + 1, sizeof **paths);
+    if (*paths == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "corpus: no memory left for its names");
+    bool is_named = json_is_array(corpus);
+    for (size_t i = 0; i < *num; i++) {
+        (*paths)[i] = json_string_value(json_array_get(corpus, i));
+        is_named = is_named && (*paths)[i] != NULL;
+    }
+    if (!is_named)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "%s/config.json: does not name the corpus; name its files on the command "
+                          "line",
+                          run_path);
+    return LYRNN_OK;
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# SIGINT and SIGTERM in the middle of an epoch: the step is finished, all is saved, and the resumed run ends
+# as one that nobody interrupted. Two processes do not share a run.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+set -m # else what runs in the background ignores SIGINT
+
+# An epoch of some 11,000 steps.
+write_corpus
+for ((i = 0; i < 300; i++)); do
+    cat corpus.txt
+done >long.txt
+long=(train long.txt --hidden-size 48 --batch-size 2 --num-steps 5 --threads 1 --lr 1e-3)
+
+# start ARG...: lyrnn in the background, up to its first steps.
+start() {
+    command="lyrnn $*"
+    : >"$err"
+    "$lyrnn" "$@" >"$out" 2>"$err" </dev/null &
+    pid=$!
+    for ((i = 0; i < 2000; i++)); do
+        ! grep -q '^run: ' "$err" || return 0
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.01
+    done
+    status=none
+    fail "training must begin"
+}
+
+finish() {
+    status=0
+    wait "$pid" || status=$?
+}
+
+# interrupt SIGNAL STATUS ARG...: a third of an epoch after it began, by the time that one took in whole.
+interrupt() {
+    local signal=$1 expected=$2 batches='[0-9]+ of [0-9]+ batches'
+    shift 2
+    start "$@"
+    sleep "$(sed -nE '1s/.*"seconds": ([^,}]*).*/\1/p' whole/metrics.jsonl | awk '{ print $1 / 3 }')"
+    kill "-$signal" "$pid"
+    finish
+    expect_error "$expected" "run: interrupted after epoch [01] and $batches, and saved; to go on: lyrnn train --resume run\$"
+    [[ $(readlink run/latest) =~ ^checkpoints/epoch-0*[0-9]+-batch-[0-9]+$ ]] ||
+        fail "latest must be within an epoch, not $(readlink run/latest)"
+    [[ $(find run/checkpoints -mindepth 1 -name '*batch*' | wc -l) == 1 ]] ||
+        fail "an earlier checkpoint within an epoch must go: $(ls run/checkpoints)"
+    cmp -s "run/$(readlink run/latest)/model.safetensors" run/latest/model.safetensors || fail "no model"
+}
+
+for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
+    '--cell gru --sampling random --dropout 0.2' '--cell rnn_tanh --bidirectional'; do
+    # shellcheck disable=SC2206 # words of a command line
+    train=("${long[@]}" $options --num-epochs 2)
+    succeeds "${train[@]}" --out whole
+    interrupt INT 130 "${train[@]}" --out run
+    first=$(readlink run/latest)
+    interrupt TERM 143 train --resume run
+    [[ $(readlink run/latest) > $first ]] || fail "the resumed run must have gone on from $first"
+    succeeds generate run --prefix 分开 --length 5
+    succeeds train --resume run
+    same_runs whole run
+    [[ $(ls run/checkpoints) == "$(ls whole/checkpoints)" ]] ||
+        fail "other checkpoints: $(ls run/checkpoints)"
+    rm -r whole run
+done
+
+# While it trains no other process may, nor take its place; to look at it is free.
+succeeds "${long[@]}" --num-epochs 3 --checkpoint-every 1 --out whole
+start "${long[@]}" --num-epochs 3 --checkpoint-every 1 --out run
+first=$pid
+refusal="run: another lyrnn is training there \(process $first on $(hostname)\); "
+run train --resume run
+expect_error 1 "$refusal"
+[[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
+run "${long[@]}" --out run --overwrite
+expect_error 1 "$refusal"
+[[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
+
+# A second signal ends it at once: the handler has had no time to do more than note the first.
+until [[ -e run/latest ]]; do sleep 0.02; done
+succeeds info run
+kill -STOP "$first"
+kill -INT "$first"
+kill -TERM "$first"
+kill -CONT "$first"
+status=147
+while [[ $status == 147 ]]; do # as long as it is only reported as stopped
+    status=0
+    wait "$first" || status=$?
+done
+[[ $status == 143 ]] || fail "the second signal must end the program"
+[[ $(readlink run/latest) =~ ^checkpoints/epoch-[0-9]+$ ]] || fail "nothing must be saved after it"
+succeeds generate run --prefix 分开 --length 5
+# The lock went with the process.
+succeeds train --resume run
+same_runs whole run
+
+# Before the first step, here while the text is still being read, nothing is written.
+mkfifo pipe
+command='lyrnn train pipe'
+"$lyrnn" "${long[@]:0:1}" pipe "${long[@]:2}" --out early >"$out" 2>"$err" &
+pid=$!
+exec 3>pipe # waits until it is read
+kill -INT "$pid"
+cat long.txt >&3
+exec 3>&-
+finish
+expect_error 130 'training: interrupted before its first step; nothing has changed'
+[[ ! -e early ]] || fail "no run must have been made"
+
+# Ignored by whoever started it, SIGINT stays ignored.
+rm -r run
+: >"$err"
+(
+    trap '' INT
+    exec "$lyrnn" "${long[@]}" --num-epochs 1 --out run >"$out" 2>"$err" </dev/null
+) &
+pid=$!
+until grep -q '^run: ' "$err"; do sleep 0.01; done
+kill -INT "$pid"
+finish
+[[ $status == 0 && $(readlink run/latest) == checkpoints/epoch-000001 ]] || fail "SIGINT was to be ignored"

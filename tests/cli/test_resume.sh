@@ -1,0 +1,191 @@
+#!/usr/bin/env bash
+# --resume goes on as if the run had never stopped: the same bytes for every cell, both ways of sampling,
+# dropout and validation; what may change, and what is refused.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+write_corpus
+
+# 20 epochs beside 10, resumed for 10 more.
+declare -A shapes=(
+    [rnn_tanh]=''
+    [rnn_relu]='--val-fraction 0.2 --patience 15'
+    [lstm]='--num-layers 2 --dropout 0.3 --val-fraction 0.2'
+    [gru]='--num-layers 2 --bidirectional --dropout 0.2'
+)
+for cell in "${!shapes[@]}"; do
+    for sampling in consecutive random; do
+        # shellcheck disable=SC2206 # words of a command line
+        train=(train corpus.txt "${tiny[@]}" --cell "$cell" --sampling "$sampling" --lr 1e-2
+            --checkpoint-every 7 ${shapes[$cell]})
+        succeeds "${train[@]}" --num-epochs 20 --out whole
+        cp "$out" whole.out
+        succeeds "${train[@]}" --num-epochs 10 --out parts
+        succeeds train --resume parts --num-epochs 20
+        same_runs whole parts
+        # The last report, but for its seconds.
+        diff <(tail -n 3 whole.out | sed 's/, time.*//') <(tail -n 3 "$out" | sed 's/, time.*//') ||
+            fail "$cell, $sampling: the last report differs"
+        if [[ -e whole/best ]]; then
+            [[ $(readlink whole/best) == "$(readlink parts/best)" ]] || fail "another epoch is the best"
+            cmp whole/best/model.safetensors parts/best/model.safetensors || fail "best differs"
+        fi
+        [[ ! ${shapes[$cell]} =~ val || -e whole/best ]] || fail "validation must name a best"
+        rm -r whole parts
+    done
+done
+
+# Epoch by epoch, and from a run that began with --init.
+train=(train corpus.txt "${tiny[@]}" --cell lstm --checkpoint-every 1)
+succeeds "${train[@]}" --num-epochs 1 --seed 9 --out seed9
+succeeds "${train[@]}" --init seed9 --num-epochs 5 --out whole
+succeeds "${train[@]}" --init seed9 --num-epochs 0 --out parts
+for epoch in 1 2 3 4 5; do
+    succeeds train --resume parts --num-epochs "$epoch"
+    [[ $(readlink parts/latest) == checkpoints/epoch-00000$epoch ]] || fail "latest must be epoch $epoch"
+done
+same_runs whole parts
+grep -q '"init": "seed9"' parts/config.json || fail "config.json must still say how the run began"
+rm -r parts
+
+# Patience goes on counting; a run that it has ended has nothing left to do.
+# That nothing is learnt makes the first epoch the best.
+patient=("${train[@]}" --lr 0 --val-fraction 0.2 --patience 3)
+succeeds "${patient[@]}" --num-epochs 60 --out impatient
+[[ $(wc -l <impatient/metrics.jsonl) == 4 ]] || fail "patience must end this run after epoch 4"
+succeeds "${patient[@]}" --num-epochs 2 --out parts
+succeeds train --resume parts --num-epochs 60
+same_runs impatient parts
+refuses 2 '--patience 3: impatient has ended, 3 epochs after its best validation; raise' \
+    train --resume impatient
+succeeds train --resume impatient --patience 5 --num-epochs 60
+[[ $(wc -l <impatient/metrics.jsonl) == 6 ]] || fail "more patience must go on to epoch 6"
+rm -r parts
+
+# What a process leaves that was killed after its last checkpoint: lines of epochs that are to come again, and
+# half a line; half a checkpoint; half a config.json.
+succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 8 --checkpoint-every 4 --out whole --overwrite
+succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 4 --checkpoint-every 4 --out parts
+sed -n 5,6p whole/metrics.jsonl >>parts/metrics.jsonl
+printf '{"epoch": 7, "st' >>parts/metrics.jsonl
+mkdir parts/checkpoints/.epoch-000008.tmp
+echo half >parts/checkpoints/.epoch-000008.tmp/model.safetensors
+echo half >parts/.config.json
+succeeds train --resume parts --num-epochs 5
+[[ $(wc -l <parts/metrics.jsonl) == 5 ]] || fail "metrics.jsonl must hold an object for each epoch"
+succeeds train --resume parts --num-epochs 8
+same_runs whole parts
+[[ -z $(find parts -name '.*' ! -name .) ]] || fail "leftovers must go: $(find parts -name '.*')"
+
+# Or one whose best had been saved and not yet named so. An epoch without learning makes no better one.
+cp -rP parts unnamed
+rm unnamed/best
+succeeds train --resume unnamed --num-epochs 9 --lr 0
+[[ $(readlink unnamed/best) == "$(readlink parts/best)" ]] || fail "best must be named again"
+
+# At an epoch's end nothing is left of its sums.
+grep -q '"batch":"0",.*"loss_sum":"0x0p+0","loss_count":"0"' parts/latest/trainer.safetensors ||
+    fail "the sums of the next epoch must begin at zero"
+
+# What may change, and config.json says so.
+succeeds train --resume parts --num-epochs 9 --lr 2e-3 --clip-norm 0.5 --patience 50 --pred-period 7 \
+    --pred-len 3 --prefix 月光 --checkpoint-every 3 --keep 2 --threads 2 --device cpu --precision fp32
+[[ $(tail -n 1 "$out") =~ ^\ -\ 月光.{3}$ ]] || fail "one sample after 月光"
+for text in '"num_epochs": 9,' '"lr": 0.002,' '"clip_norm": 0.5,' '"patience": 50,' '"pred_len": 3,' \
+    '"checkpoint_every": 3,' '"keep": 2,' '"threads": 2,' '"device": "cpu",' '"hidden_size": 16,'; do
+    grep -qF "$text" parts/config.json || fail "config.json must hold $text: $(cat parts/config.json)"
+done
+! grep -q '"resume"' parts/config.json || fail "--resume is no option of the run"
+# The same values may be repeated.
+succeeds train --resume parts --num-epochs 10 --hidden-size 16 --cell lstm --seed 1 --sampling consecutive
+
+# What may not.
+refuses 2 '--hidden-size 32: the run in parts has 16; leave' train --resume parts --hidden-size 32
+refuses 2 '--cell gru: the run in parts has lstm; ' train --resume parts --cell gru --num-epochs 99
+refuses 2 '--num-layers 2: the run in parts has 1; ' train --resume parts --num-layers 2
+refuses 2 '--bidirectional: the run in parts is without' train --resume parts --bidirectional
+refuses 2 '--dropout 0.5: the run in parts has 0.0; ' train --resume parts --dropout 0.5
+refuses 2 '--batch-size 4: the run in parts has 2; ' train --resume parts --batch-size 4
+refuses 2 '--num-steps 6: the run in parts has 5; ' train --resume parts --num-steps 6
+refuses 2 '--sampling random: the run in parts has consec' train --resume parts --sampling random
+refuses 2 '--val-fraction 0.3: the run in parts has 0.2; ' train --resume parts --val-fraction 0.3
+refuses 2 '--max-chars 9: the run in parts has 0; ' train --resume parts --max-chars 9
+refuses 2 '--newlines space: the run in parts has keep; ' train --resume parts --newlines space
+refuses 2 '--seed 2: the run in parts has 1; ' train --resume parts --seed 2
+refuses 2 '--init: --resume ' train --resume parts --init whole
+refuses 2 '--out: --resume ' train --resume parts --out other
+refuses 2 '--overwrite: --resume ' train --resume parts --overwrite
+refuses 2 '--num-epochs 10: parts has 10 epochs behind it; raise' train --resume parts
+refuses 2 '--num-epochs 3: parts has 10 epochs behind it; raise' train --resume parts --num-epochs 3
+refuses 1 'nowhere/config.json: .*No such file' train --resume nowhere
+refuses 1 'corpus.txt/config.json: .*Not a directory' train --resume corpus.txt
+mkdir empty
+refuses 1 'empty/config.json: .*No such file' train --resume empty
+
+# The corpus is known by its text: it may move, and be given anew, but not be another.
+more=(train --resume parts --num-epochs 11)
+mv corpus.txt moved.txt
+refuses 1 '.*/corpus.txt: cannot be opened: No such file' "${more[@]}"
+tail -n +2 moved.txt >other.txt
+hash='XXH128 [0-9a-f]{32}'
+refuses 1 "corpus: not the text that parts learns: 376 characters, 27 distinct, $hash, where the run has 384, 27 distinct, $hash; give that text$" \
+    "${more[@]}" other.txt
+sed '1s/^../春天/' moved.txt >other.txt
+refuses 1 'corpus: not the text that parts learns: 384 characters, 28 distinct, ' "${more[@]}" other.txt
+refuses 1 'corpus: not the text' "${more[@]}" moved.txt moved.txt
+succeeds "${more[@]}" moved.txt
+mkdir elsewhere
+cd elsewhere
+succeeds train --resume ../parts --num-epochs 12
+cd ..
+
+# The sample lyrics need no name.
+sample=(train --hidden-size 8 --num-epochs)
+succeeds "${sample[@]}" 2 --out sample2
+succeeds "${sample[@]}" 1 --out sample
+succeeds train --resume sample --num-epochs 2
+same_runs sample2 sample
+
+# A run that was changed by hand, or in part.
+breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it must be refused
+    rm -rf broken
+    cp -rP parts broken
+    sed -i "$1" broken/config.json
+    ! cmp -s parts/config.json broken/config.json || fail "edit without effect: $1"
+    refuses 1 "$2" train --resume broken --num-epochs 99
+}
+breaks 's/"hidden_size": 16/"hidden_size": 8/' 'broken: hidden_size is 8 where its latest model has 16; '
+breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru where its latest model has lstm; '
+breaks 's/"batch_size": 2/"batch_size": 3/' 'broken/latest/trainer.safetensors: tensor h has not the shape'
+for steps in 4 10; do # 10 makes each epoch one of half as many batches
+    breaks "s/\"num_steps\": 5/\"num_steps\": $steps/" \
+        'broken: its latest checkpoint, at step [0-9]*, does not fit'
+done
+breaks 's/"val_fraction": 0.2/"val_fraction": 0.4/' 'broken: its latest checkpoint, at step [0-9]*, does not'
+breaks 's/"seed": 1/"seed": 2/' 'broken: seed is 2 where its latest checkpoint has 1; '
+breaks 's/"max_chars": 0/"max_chars": 300/' 'corpus: not the text that broken learns: 300 characters'
+breaks 's/"num_steps": 5/"num_steps": 0/' 'broken/config.json: --num-steps 0: must be from 1'
+breaks 's/"num_steps": 5/"num_steps": "5"/' 'broken/config.json: "num_steps" must be a whole number; '
+breaks 's/"num_steps": 5,//' 'broken/config.json: "num_steps" is missing; '
+breaks 's/"num_steps": 5/"num_steps": 5, "num_steps": 5/' 'broken/config.json: not a JSON object'
+breaks '1d' 'broken/config.json: not a JSON object'
+rm -rf broken
+cp -rP parts broken
+rm broken/latest/trainer.safetensors
+refuses 1 'broken/latest/trainer.safetensors: cannot open: No such file.*--init broken' \
+    train --resume broken --num-epochs 99
+cp parts/latest/model.safetensors broken/latest/trainer.safetensors
+refuses 1 'broken/latest/trainer.safetensors: it has no tensor exp_avg' \
+    train --resume broken --num-epochs 99
+rm broken/latest
+refuses 1 'broken: no checkpoint in it' train --resume broken --num-epochs 99
+
+# --keep: the last ones, and the best.
+succeeds train moved.txt "${tiny[@]}" --num-epochs 6 --checkpoint-every 1 --keep 2 --out kept
+[[ $(ls -A kept/checkpoints) == $'epoch-000005\nepoch-000006' ]] ||
+    fail "two must stay: $(ls kept/checkpoints)"
+succeeds train --resume kept --num-epochs 8 --keep 3
+[[ $(ls -A kept/checkpoints) == $'epoch-000006\nepoch-000007\nepoch-000008' ]] || fail "three must stay"
+succeeds train moved.txt "${tiny[@]}" --lr 0 --val-fraction 0.2 --num-epochs 5 --checkpoint-every 1 \
+    --keep 1 --out best
+[[ $(ls -A best/checkpoints) == $'epoch-000001\nepoch-000005' ]] ||
+    fail "latest and best must stay: $(ls best/checkpoints)"

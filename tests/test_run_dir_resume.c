@@ -1,0 +1,369 @@
+/* Going on in a run that is there: its lock, its metrics, and which of its checkpoints stay. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "lyrnn/run_dir.h"
+#include "temp_dir.h"
+
+enum { V = 2, MAX_PARAMS = 1024 };
+
+static const lyrnn_rnn_config config = {
+    .cell = LYRNN_LSTM, .input_size = V, .hidden_size = 2, .num_layers = 1};
+
+static void assert_ok(lyrnn_status status)
+{
+    if (status != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+}
+
+static void assert_error(lyrnn_status status, const char *text)
+{
+    assert_int_equal(status, LYRNN_ERR_IO);
+    if (strncmp(lyrnn_error_text(), text, strlen(text)) != 0)
+        fail_msg("'%s' does not begin with '%s'", lyrnn_error_text(), text);
+}
+
+static void assert_content(const char *path, const char *content)
+{
+    size_t num_bytes;
+    unsigned char *bytes = read_file(path, &num_bytes);
+    assert_non_null(bytes);
+    if (num_bytes != strlen(content) || memcmp(bytes, content, num_bytes) != 0)
+        fail_msg("%s holds '%.*s', not '%s'", path, (int)num_bytes, (const char *)bytes, content);
+    free(bytes);
+}
+
+static void save(lyrnn_run_dir *run, int epoch, int64_t batch)
+{
+    static const uint32_t chars[V] = {'a', 'b'};
+    static const float params[MAX_PARAMS];
+    lyrnn_vocab vocab;
+    lyrnn_trainer_state training;
+    assert_ok(lyrnn_vocab_from_chars(&vocab, chars, V));
+    assert_ok(lyrnn_trainer_state_init(&training, &config, 1));
+    training.epoch = epoch;
+    training.counters.batch = batch;
+    snprintf(training.corpus_xxh128, sizeof training.corpus_xxh128, "%032d", 7);
+    assert_ok(lyrnn_run_dir_save(run, &config, &vocab, params, &training));
+    lyrnn_trainer_state_free(&training);
+    lyrnn_vocab_free(&vocab);
+}
+
+static void make(const char *path)
+{
+    lyrnn_run_dir run;
+    assert_ok(lyrnn_run_dir_create(&run, path, false, "{}"));
+    lyrnn_run_dir_close(&run);
+}
+
+/* Says which of the epochs 0 to 9 have a checkpoint, "0479". */
+static void assert_epochs(const char *path, const char *expected)
+{
+    char found[11] = "", *end = found, name[PATH_MAX];
+    for (int epoch = 0; epoch < 10; epoch++) {
+        snprintf(name, sizeof name, "%s/checkpoints/epoch-%06d/trainer.safetensors", path, epoch);
+        if (exists(name))
+            *end++ = (char)('0' + epoch);
+    }
+    assert_string_equal(found, expected);
+}
+
+/* The lock */
+
+static void a_run_is_open_once(void **state)
+{
+    (void)state;
+    lyrnn_run_dir first, second;
+    char refusal[512], host[256] = "";
+    gethostname(host, sizeof host - 1);
+    snprintf(refusal, sizeof refusal, "busy: another lyrnn is training there (process %ld on %s); ",
+             (long)getpid(), host);
+    assert_ok(lyrnn_run_dir_create(&first, "busy", false, "{}"));
+    for (int i = 0; i < 2; i++) {
+        assert_error(lyrnn_run_dir_open(&second, "busy"), refusal);
+        assert_null(second.path);
+        assert_error(lyrnn_run_dir_create(&second, "busy", true, "{\"new\":1}"), refusal);
+        assert_error(lyrnn_run_dir_check("busy", true), refusal);
+        assert_content("busy/config.json", "{}");
+        lyrnn_run_dir_close(&first);
+        assert_ok(lyrnn_run_dir_check("busy", true));
+        assert_ok(lyrnn_run_dir_open(&first, "busy"));
+    }
+    lyrnn_run_dir_close(&first);
+}
+
+static void a_killed_process_leaves_no_lock_behind(void **state)
+{
+    (void)state;
+    int ready[2];
+    char byte;
+    make("killed");
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        lyrnn_run_dir run;
+        if (lyrnn_run_dir_open(&run, "killed") == LYRNN_OK && write(ready[1], "x", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    lyrnn_run_dir run;
+    char refusal[128];
+    snprintf(refusal, sizeof refusal, "killed: another lyrnn is training there (process %ld on ",
+             (long)child);
+    assert_error(lyrnn_run_dir_open(&run, "killed"), refusal);
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(ready[0]), close(ready[1]);
+    assert_true(exists("killed/lock"));
+    assert_ok(lyrnn_run_dir_open(&run, "killed"));
+    lyrnn_run_dir_close(&run);
+}
+
+/* What stands in it is only read to a user who is refused. */
+static void a_lock_may_hold_anything(void **state)
+{
+    (void)state;
+    lyrnn_run_dir first, second;
+    char noise[300];
+    memset(noise, 'x', sizeof noise);
+    assert_ok(lyrnn_run_dir_create(&first, "noisy", false, "{}"));
+    const struct {
+        const char *text;
+        size_t length;
+        const char *refusal;
+    } cases[] = {
+        {"", 0, "noisy: another lyrnn is training there; "},
+        {noise, sizeof noise, "noisy: another lyrnn is training there; "},
+        {"12", 2, "noisy: another lyrnn is training there; "},
+        {"12 a\33b\n", 7, "noisy: another lyrnn is training there (process 12 on a?b); "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_true(write_file("noisy/lock", cases[i].text, cases[i].length));
+        assert_error(lyrnn_run_dir_open(&second, "noisy"), cases[i].refusal);
+    }
+    lyrnn_run_dir_close(&first);
+    assert_ok(lyrnn_run_dir_open(&first, "noisy"));
+    lyrnn_run_dir_close(&first);
+    /* Nor is a link followed. */
+    assert_int_equal(unlink("noisy/lock"), 0);
+    assert_int_equal(symlink("elsewhere", "noisy/lock"), 0);
+    assert_error(lyrnn_run_dir_open(&first, "noisy"), "noisy: cannot open lock: ");
+    assert_false(exists("elsewhere"));
+}
+
+static void what_is_no_run_cannot_be_opened(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    assert_int_equal(mkdir("songs", 0777), 0);
+    assert_error(lyrnn_run_dir_open(&run, "songs"), "songs: not a run");
+    assert_error(lyrnn_run_dir_open(&run, "nothing"), "nothing: cannot open: No such file");
+    assert_false(exists("songs/lock"));
+}
+
+/* Metrics and config.json */
+
+#define LINE(epoch) "{\"epoch\": " epoch ", \"loss\": 1.5}\n"
+
+static void assert_repaired(const char *before, int epoch, const char *after)
+{
+    lyrnn_run_dir run;
+    assert_true(write_file("repaired/metrics.jsonl", before, strlen(before)));
+    assert_ok(lyrnn_run_dir_open(&run, "repaired"));
+    assert_ok(lyrnn_run_dir_resume(&run, epoch, "{}"));
+    assert_content("repaired/metrics.jsonl", after);
+    char grown[512];
+    snprintf(grown, sizeof grown, "%s{\"epoch\": 9}\n", after);
+    assert_ok(lyrnn_run_dir_append_metrics(&run, "{\"epoch\": 9}"));
+    assert_content("repaired/metrics.jsonl", grown);
+    lyrnn_run_dir_close(&run);
+}
+
+static void metrics_are_cut_to_the_checkpoints_epoch(void **state)
+{
+    (void)state;
+    make("repaired");
+    assert_repaired(LINE("1") LINE("2"), 2, LINE("1") LINE("2"));
+    assert_repaired(LINE("1") LINE("2") LINE("3"), 2, LINE("1") LINE("2"));
+    assert_repaired(LINE("1") LINE("2") LINE("3"), 0, "");
+    assert_repaired("", 0, "");
+    /* A last line that was torn: in the middle, or before its newline. */
+    assert_repaired(LINE("1") LINE("2") "{\"epoch\": 3, \"lo", 2, LINE("1") LINE("2"));
+    assert_repaired(LINE("1") "{\"epoch\": 2}", 1, LINE("1"));
+    assert_repaired(LINE("1") "{\"epoch\": 2}", 2, LINE("1") "{\"epoch\": 2}\n");
+    assert_repaired("{", 1, "");
+}
+
+static void metrics_that_are_gone_begin_anew(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    make("bare");
+    assert_int_equal(unlink("bare/metrics.jsonl"), 0);
+    assert_ok(lyrnn_run_dir_open(&run, "bare"));
+    assert_ok(lyrnn_run_dir_resume(&run, 1, "{}"));
+    assert_ok(lyrnn_run_dir_append_metrics(&run, "{}"));
+    assert_content("bare/metrics.jsonl", "{}\n");
+    lyrnn_run_dir_close(&run);
+}
+
+/* Lines after it would be lost: only a last line may be torn. */
+static void metrics_that_are_not_lyrnns_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\n" LINE("1"), "[1]\n" LINE("2"),
+                                      "{\"epoch\": 1, \n" LINE("2"),
+                                      "{\"epoch\": \"1\"}\n" LINE("2"), "\xFF\n"};
+    make("foreign");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        lyrnn_run_dir run;
+        assert_true(write_file("foreign/metrics.jsonl", bad[i], strlen(bad[i])));
+        assert_ok(lyrnn_run_dir_open(&run, "foreign"));
+        assert_error(lyrnn_run_dir_resume(&run, 5, "{\"new\":1}"),
+                     "foreign/metrics.jsonl: line 1 is not the report of an epoch");
+        lyrnn_run_dir_close(&run);
+        assert_content("foreign/metrics.jsonl", bad[i]);
+        assert_content("foreign/config.json", "{}");
+    }
+}
+
+static void the_config_is_replaced(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    make("options");
+    assert_true(write_file("options/.config.json", "{", 1));
+    assert_ok(lyrnn_run_dir_open(&run, "options"));
+    assert_ok(lyrnn_run_dir_resume(&run, 0, "{\"num_epochs\":9}"));
+    assert_content("options/config.json", "{\"num_epochs\":9}");
+    assert_false(exists("options/.config.json"));
+    lyrnn_run_dir_close(&run);
+}
+
+/* Checkpoints */
+
+static void a_checkpoint_within_an_epoch_goes_when_a_later_one_is_there(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    assert_ok(lyrnn_run_dir_create(&run, "within", false, "{}"));
+    save(&run, 11, 345);
+    lyrnn_run_dir_prune(&run, 0);
+    char latest[PATH_MAX] = "";
+    assert_true(readlink("within/latest", latest, sizeof latest - 1) > 0);
+    assert_string_equal(latest, "checkpoints/epoch-000012-batch-000345");
+    assert_true(exists("within/latest/trainer.safetensors"));
+    save(&run, 11, 346);
+    assert_true(exists("within/checkpoints/epoch-000012-batch-000345"));
+    lyrnn_run_dir_prune(&run, 0);
+    assert_false(exists("within/checkpoints/epoch-000012-batch-000345"));
+    assert_true(exists("within/latest/trainer.safetensors"));
+    save(&run, 12, 0);
+    lyrnn_run_dir_prune(&run, 0);
+    assert_false(exists("within/checkpoints/epoch-000012-batch-000346"));
+    assert_true(exists("within/checkpoints/epoch-000012"));
+    lyrnn_run_dir_close(&run);
+}
+
+static void prune_keeps_the_last_ones_latest_and_best(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    assert_ok(lyrnn_run_dir_create(&run, "kept", false, "{}"));
+    for (int epoch = 1; epoch <= 6; epoch++)
+        save(&run, epoch, 0);
+    lyrnn_run_dir_prune(&run, 0);
+    assert_epochs("kept", "123456");
+    lyrnn_run_dir_prune(&run, 6);
+    assert_epochs("kept", "123456");
+    assert_ok(lyrnn_run_dir_mark_best(&run, 2));
+    lyrnn_run_dir_prune(&run, 3);
+    assert_epochs("kept", "2456");
+    lyrnn_run_dir_prune(&run, 1);
+    assert_epochs("kept", "26");
+    /* Resumed from an earlier checkpoint, latest is not the one with the highest number. */
+    save(&run, 3, 0);
+    save(&run, 4, 0);
+    lyrnn_run_dir_prune(&run, 1);
+    assert_epochs("kept", "246");
+    lyrnn_run_dir_close(&run);
+}
+
+static void prune_touches_what_is_lyrnns_alone(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    assert_ok(lyrnn_run_dir_create(&run, "mine", false, "{}"));
+    save(&run, 1, 0);
+    save(&run, 2, 0);
+    assert_true(write_file("mine/checkpoints/epoch-000001/notes.txt", "n", 1));
+    assert_int_equal(mkdir("outside", 0777), 0);
+    assert_true(write_file("outside/model.safetensors", "n", 1));
+    assert_int_equal(symlink("../../outside", "mine/checkpoints/epoch-000000"), 0);
+    const char *const own[] = {"epoch-1-batch-", "epoch-000001-best", "epoch-", "batch-000001"};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        char name[PATH_MAX];
+        snprintf(name, sizeof name, "mine/checkpoints/%s", own[i]);
+        assert_int_equal(mkdir(name, 0777), 0);
+    }
+    const char *const leftovers[] = {".epoch-000009.tmp", ".epoch-000009-batch-000001.tmp"};
+    for (size_t i = 0; i < sizeof leftovers / sizeof leftovers[0]; i++) {
+        char name[PATH_MAX];
+        snprintf(name, sizeof name, "mine/checkpoints/%s", leftovers[i]);
+        assert_int_equal(mkdir(name, 0777), 0);
+    }
+    lyrnn_run_dir_prune(&run, 1);
+    lyrnn_run_dir_close(&run);
+    assert_true(exists("outside/model.safetensors"));
+    assert_true(exists("mine/checkpoints/epoch-000001/notes.txt"));
+    assert_false(exists("mine/checkpoints/epoch-000001/model.safetensors"));
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        char name[PATH_MAX];
+        snprintf(name, sizeof name, "mine/checkpoints/%s", own[i]);
+        assert_true(exists(name));
+    }
+    for (size_t i = 0; i < sizeof leftovers / sizeof leftovers[0]; i++) {
+        char name[PATH_MAX];
+        snprintf(name, sizeof name, "mine/checkpoints/%s", leftovers[i]);
+        assert_false(exists(name));
+    }
+}
+
+static void best_names_no_checkpoint_that_is_not_there(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    assert_ok(lyrnn_run_dir_create(&run, "best", false, "{}"));
+    save(&run, 1, 0);
+    assert_ok(lyrnn_run_dir_mark_best(&run, 2));
+    assert_false(exists("best/best"));
+    assert_ok(lyrnn_run_dir_mark_best(&run, 1));
+    assert_true(exists("best/best/model.safetensors"));
+    lyrnn_run_dir_close(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_is_open_once),
+        cmocka_unit_test(a_killed_process_leaves_no_lock_behind),
+        cmocka_unit_test(a_lock_may_hold_anything),
+        cmocka_unit_test(what_is_no_run_cannot_be_opened),
+        cmocka_unit_test(metrics_are_cut_to_the_checkpoints_epoch),
+        cmocka_unit_test(metrics_that_are_gone_begin_anew),
+        cmocka_unit_test(metrics_that_are_not_lyrnns_are_refused),
+        cmocka_unit_test(the_config_is_replaced),
+        cmocka_unit_test(a_checkpoint_within_an_epoch_goes_when_a_later_one_is_there),
+        cmocka_unit_test(prune_keeps_the_last_ones_latest_and_best),
+        cmocka_unit_test(prune_touches_what_is_lyrnns_alone),
+        cmocka_unit_test(best_names_no_checkpoint_that_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
+}

@@ -1,0 +1,382 @@
+/* trainer.safetensors: everything comes back bit for bit, and a file that no training can have left is
+ * refused with what is wrong with it. */
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include <cmocka.h>
+
+#include "lyrnn/safetensors.h"
+#include "lyrnn/trainer_state.h"
+#include "temp_dir.h"
+
+enum { V = 4, H = 3, B = 2, L = 2, NUM_PARAMETERS = 10, NUM_STATE = L * B * H };
+
+static const lyrnn_rnn_config config = {
+    .cell = LYRNN_LSTM, .input_size = V, .hidden_size = H, .num_layers = L};
+
+static void assert_ok(lyrnn_status status)
+{
+    if (status != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+}
+
+/* Distinct values everywhere; m has both signs, v has none. */
+static void make_state(lyrnn_trainer_state *state)
+{
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, &config);
+    assert_int_equal(parameters.num, NUM_PARAMETERS);
+    assert_ok(lyrnn_trainer_state_init(state, &config, B));
+    for (int i = 0; i < parameters.num; i++) {
+        for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++) {
+            size_t at = parameters.items[i].offset + k;
+            state->m[at] = (float)((int)k - 5 * i) / 7.0f;
+            state->v[at] = (float)(100 * i + (int)k) / 3.0f;
+        }
+    }
+    state->m[0] = -0.0f;
+    state->m[1] = 1e-41f;
+    state->v[0] = INFINITY; /* as an overflow leaves it */
+    for (int i = 0; i < NUM_STATE; i++) {
+        state->h[i] = (float)i / 11.0f;
+        state->c[i] = -(float)i / 13.0f;
+    }
+    state->counters = (lyrnn_counters){
+        .batch = 345, .step = 9007199254740993, .loss_count = 98765432109, .loss_sum = 0.1 + 0.2};
+    state->epoch = 12;
+    state->best_epoch = 9;
+    state->best_nats_per_char = 1.0 / 3.0;
+    state->seed = UINT64_MAX;
+    state->corpus_chars = 1234567;
+    strcpy(state->corpus_xxh128, "0123456789abcdef0123456789abcdef");
+}
+
+static void write_state(const char *path)
+{
+    lyrnn_trainer_state state;
+    make_state(&state);
+    unlink(path);
+    assert_ok(lyrnn_trainer_state_write(path, &config, &state));
+    lyrnn_trainer_state_free(&state);
+}
+
+static void a_state_comes_back_bit_for_bit(void **unused)
+{
+    (void)unused;
+    lyrnn_trainer_state written, read;
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, &config);
+    make_state(&written);
+    assert_ok(lyrnn_trainer_state_write("state", &config, &written));
+    assert_ok(lyrnn_trainer_state_read(&read, "state", &config, B));
+    assert_memory_equal(read.m, written.m, parameters.count * sizeof(float));
+    assert_memory_equal(read.v, written.v, parameters.count * sizeof(float));
+    assert_memory_equal(read.h, written.h, NUM_STATE * sizeof(float));
+    assert_memory_equal(read.c, written.c, NUM_STATE * sizeof(float));
+    assert_memory_equal(&read.counters, &written.counters, sizeof read.counters);
+    assert_int_equal(read.B, B);
+    assert_int_equal(read.epoch, 12);
+    assert_int_equal(read.best_epoch, 9);
+    assert_true(read.best_nats_per_char == 1.0 / 3.0);
+    assert_true(read.seed == UINT64_MAX);
+    assert_int_equal(read.corpus_chars, 1234567);
+    assert_string_equal(read.corpus_xxh128, written.corpus_xxh128);
+    /* And gives the same bytes. */
+    size_t a_bytes, b_bytes;
+    assert_ok(lyrnn_trainer_state_write("again", &config, &read));
+    unsigned char *a = read_file("state", &a_bytes), *b = read_file("again", &b_bytes);
+    assert_int_equal(a_bytes, b_bytes);
+    assert_memory_equal(a, b, a_bytes);
+    free(a), free(b);
+    lyrnn_trainer_state_free(&written);
+    lyrnn_trainer_state_free(&read);
+}
+
+static void moments_stand_in_pytorchs_shapes(void **unused)
+{
+    (void)unused;
+    lyrnn_safetensors file;
+    write_state("shapes");
+    assert_ok(lyrnn_safetensors_open(&file, "shapes"));
+    assert_int_equal(file.num_tensors, 2 * NUM_PARAMETERS + 2);
+    const lyrnn_tensor *m = lyrnn_safetensors_tensor(&file, "exp_avg.rnn.weight_ih_l0");
+    const lyrnn_tensor *v = lyrnn_safetensors_tensor(&file, "exp_avg_sq.rnn.weight_ih_l0");
+    const lyrnn_tensor *h = lyrnn_safetensors_tensor(&file, "h");
+    assert_true(m != NULL && v != NULL && h != NULL);
+    assert_true(m->num_dims == 2 && m->shape[0] == 4 * H && m->shape[1] == V);
+    assert_true(h->num_dims == 3 && h->shape[0] == L && h->shape[1] == B && h->shape[2] == H);
+    /* Held transposed in memory: row 1, column 2 of the file is row 2, column 1 there. */
+    assert_true(((const float *)m->data)[V * 1 + 2] == (float)(2 * 4 * H + 1) / 7.0f);
+    assert_true(((const float *)v->data)[V * 1 + 2] == (float)(2 * 4 * H + 1) / 3.0f);
+    assert_string_equal(lyrnn_safetensors_metadata(&file, "loss_sum"), "0x1.3333333333334p-2");
+    lyrnn_safetensors_close(&file);
+}
+
+static void only_lstm_has_a_c(void **unused)
+{
+    (void)unused;
+    lyrnn_rnn_config gru = config;
+    gru.cell = LYRNN_GRU;
+    gru.bidirectional = true;
+    lyrnn_trainer_state state;
+    lyrnn_safetensors file;
+    assert_ok(lyrnn_trainer_state_init(&state, &gru, B));
+    assert_null(state.c);
+    strcpy(state.corpus_xxh128, "0123456789abcdef0123456789abcdef");
+    assert_ok(lyrnn_trainer_state_write("gru", &gru, &state));
+    lyrnn_trainer_state_free(&state);
+    assert_ok(lyrnn_safetensors_open(&file, "gru"));
+    assert_null(lyrnn_safetensors_tensor(&file, "c"));
+    assert_int_equal(lyrnn_safetensors_tensor(&file, "h")->shape[0], 2 * L);
+    lyrnn_safetensors_close(&file);
+    assert_ok(lyrnn_trainer_state_read(&state, "gru", &gru, B));
+    lyrnn_trainer_state_free(&state);
+}
+
+/* The whole file, to be written again with something changed. */
+typedef struct {
+    lyrnn_safetensors file;
+    lyrnn_metadata metadata[16];
+    lyrnn_tensor tensors[2 * NUM_PARAMETERS + 3];
+    size_t num_metadata, num_tensors;
+} spoilt_file;
+
+static void spoil_begin(spoilt_file *spoilt)
+{
+    assert_ok(lyrnn_safetensors_open(&spoilt->file, "whole"));
+    spoilt->num_metadata = spoilt->file.num_metadata;
+    spoilt->num_tensors = spoilt->file.num_tensors;
+    for (size_t i = 0; i < spoilt->num_metadata; i++)
+        spoilt->metadata[i] = spoilt->file.metadata[i];
+    for (size_t i = 0; i < spoilt->num_tensors; i++)
+        spoilt->tensors[i] = spoilt->file.tensors[i];
+}
+
+static void assert_read(const char *path, const lyrnn_rnn_config *network, int streams,
+                        lyrnn_status expected, const char *problem)
+{
+    lyrnn_trainer_state state;
+    lyrnn_status status = lyrnn_trainer_state_read(&state, path, network, streams);
+    if (status != expected)
+        fail_msg("status %d, not %d: %s", (int)status, (int)expected, lyrnn_error_text());
+    if (status != LYRNN_OK) {
+        if (strncmp(lyrnn_error_text(), path, strlen(path)) != 0 ||
+            strstr(lyrnn_error_text(), problem) == NULL)
+            fail_msg("'%s' does not say '%s'", lyrnn_error_text(), problem);
+        assert_null(state.m);
+        assert_null(state.h);
+    }
+    lyrnn_trainer_state_free(&state);
+}
+
+static void spoil_end(spoilt_file *spoilt, lyrnn_status expected, const char *problem)
+{
+    unlink("spoilt");
+    assert_ok(lyrnn_safetensors_write("spoilt", spoilt->metadata, spoilt->num_metadata,
+                                      spoilt->tensors, spoilt->num_tensors));
+    lyrnn_safetensors_close(&spoilt->file);
+    assert_read("spoilt", &config, B, expected, problem);
+}
+
+/* value NULL: without the key. */
+static void assert_number(const char *key, const char *value, lyrnn_status expected)
+{
+    spoilt_file spoilt;
+    char problem[64];
+    snprintf(problem, sizeof problem, "its \"%s\" is missing or out of range", key);
+    spoil_begin(&spoilt);
+    size_t i = 0;
+    while (strcmp(spoilt.metadata[i].key, key) != 0)
+        i++;
+    if (value != NULL)
+        spoilt.metadata[i].value = value;
+    else
+        spoilt.metadata[i] = spoilt.metadata[--spoilt.num_metadata];
+    spoil_end(&spoilt, expected, problem);
+}
+
+static void numbers_must_be_there_and_in_range(void **unused)
+{
+    (void)unused;
+    static const char *const whole[] = {"epoch", "batch",      "step",        "loss_count",
+                                        "seed",  "best_epoch", "corpus_chars"};
+    static const char *const not_whole[] = {
+        "", "-1", "+1", " 1", "1 ", "1.0", "0x1", "1e3", "99999999999999999999", "one"};
+    static const char *const nats[] = {"loss_sum", "best_nats_per_char"};
+    static const char *const not_nats[] = {"",          "1",      "0.5",    "nan", "inf",    "0x",
+                                           "0x1p99999", "0x1p0 ", " 0x1p0", "-",   "--0x1p0"};
+    const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
+    write_state("whole");
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        assert_number(whole[i], NULL, bad);
+        assert_number(whole[i], strcmp(whole[i], "epoch") == 0 ? "9" : "0", LYRNN_OK);
+        for (size_t k = 0; k < sizeof not_whole / sizeof not_whole[0]; k++)
+            assert_number(whole[i], not_whole[k], bad);
+    }
+    for (size_t i = 0; i < sizeof nats / sizeof nats[0]; i++) {
+        assert_number(nats[i], NULL, bad);
+        assert_number(nats[i], "-0x1p-50", LYRNN_OK);
+        for (size_t k = 0; k < sizeof not_nats / sizeof not_nats[0]; k++)
+            assert_number(nats[i], not_nats[k], bad);
+    }
+    assert_number("epoch", "2147483647", bad);
+    assert_number("epoch", "2147483646", LYRNN_OK);
+    assert_number("best_epoch", "13", bad); /* after the last */
+    assert_number("batch", "9223372036854775808", bad);
+    assert_number("step", "9223372036854775807", LYRNN_OK);
+    assert_number("seed", "18446744073709551616", bad);
+    assert_number("corpus_xxh128", NULL, bad);
+    assert_number("corpus_xxh128", "", bad);
+    assert_number("corpus_xxh128", "0123456789abcdef0123456789abcde", bad);
+    assert_number("corpus_xxh128", "0123456789abcdef0123456789abcdeff", bad);
+    assert_number("corpus_xxh128", "0123456789ABCDEF0123456789ABCDEF", bad);
+}
+
+static void tensors_must_be_those_of_the_training(void **unused)
+{
+    (void)unused;
+    const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
+    const size_t num = 2 * NUM_PARAMETERS + 2;
+    write_state("whole");
+    for (size_t i = 0; i < num; i++) {
+        spoilt_file spoilt;
+        char problem[64];
+        spoil_begin(&spoilt);
+        snprintf(problem, sizeof problem, "no tensor %s;", spoilt.tensors[i].name);
+        spoilt.tensors[i] = spoilt.tensors[--spoilt.num_tensors];
+        spoil_end(&spoilt, bad, problem);
+
+        spoil_begin(&spoilt);
+        spoilt.tensors[i].dtype = "I32";
+        spoil_end(&spoilt, bad, "is I32; convert it to F32");
+
+        spoil_begin(&spoilt);
+        lyrnn_tensor *tensor = &spoilt.tensors[i];
+        tensor->shape[tensor->num_dims++] = 1;
+        spoil_end(&spoilt, bad, "has not the shape");
+
+        spoil_begin(&spoilt);
+        tensor = &spoilt.tensors[i];
+        tensor->num_bytes = tensor->num_bytes / tensor->shape[0] * (tensor->shape[0] - 1);
+        tensor->shape[0]--;
+        spoil_end(&spoilt, bad, "has not the shape");
+    }
+    spoilt_file spoilt;
+    spoil_begin(&spoilt);
+    spoilt.tensors[num] = (lyrnn_tensor){.name = "extra", .dtype = "F32"};
+    spoilt.tensors[num].data = spoilt.tensors[0].data;
+    spoilt.tensors[num].num_bytes = sizeof(float);
+    spoilt.num_tensors++;
+    spoil_end(&spoilt, bad, "has 23 tensors where the training has 22");
+}
+
+static void values_must_be_what_training_leaves(void **unused)
+{
+    (void)unused;
+    const float values[] = {NAN, INFINITY, -INFINITY, -1.0f};
+    write_state("whole");
+    for (size_t i = 0; i < 2 * NUM_PARAMETERS + 2; i++) {
+        bool is_square = i >= NUM_PARAMETERS && i < 2 * NUM_PARAMETERS;
+        for (size_t k = 0; k < sizeof values / sizeof values[0]; k++) {
+            spoilt_file spoilt;
+            float copy[4 * H * V];
+            spoil_begin(&spoilt);
+            lyrnn_tensor *tensor = &spoilt.tensors[i];
+            memcpy(copy, tensor->data, tensor->num_bytes);
+            copy[tensor->num_bytes / sizeof(float) - 1] = values[k];
+            tensor->data = copy;
+            bool is_bad = is_square ? !(values[k] >= 0.0f) : !isfinite(values[k]);
+            spoil_end(&spoilt, is_bad ? LYRNN_ERR_MODEL_FILE : LYRNN_OK,
+                      is_square ? "is no sum of squares" : "is not finite");
+        }
+    }
+}
+
+static void a_state_of_another_training_is_refused(void **unused)
+{
+    (void)unused;
+    const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
+    write_state("whole");
+    assert_read("whole", &config, B, LYRNN_OK, "");
+    assert_read("whole", &config, B + 1, bad, "tensor h has not the shape");
+    lyrnn_rnn_config other = config;
+    other.hidden_size = 65536; /* 17 GB for each moment of weight_hh, which the file has not */
+    assert_read("whole", &other, B, bad, "has not the shape");
+    other = config;
+    other.num_layers = 1;
+    assert_read("whole", &other, B, bad, "tensor h has not the shape");
+    other.num_layers = 3;
+    assert_read("whole", &other, B, bad, "no tensor exp_avg.rnn.weight_ih_l2");
+    other = config;
+    other.cell = LYRNN_RNN_TANH;
+    assert_read("whole", &other, B, bad, "has not the shape");
+}
+
+static void a_file_cut_or_changed_never_crashes(void **unused)
+{
+    (void)unused;
+    size_t num_bytes;
+    lyrnn_trainer_state state;
+    write_state("cut");
+    unsigned char *bytes = read_file("cut", &num_bytes);
+    for (size_t length = 0; length < num_bytes; length += 61) {
+        assert_true(write_file("damaged", bytes, length));
+        assert_read("damaged", &config, B, LYRNN_ERR_MODEL_FILE, "");
+    }
+    for (size_t i = 0; i < num_bytes; i += 3) {
+        bytes[i] ^= (unsigned char)(1u << i % 8);
+        assert_true(write_file("damaged", bytes, num_bytes));
+        lyrnn_status status = lyrnn_trainer_state_read(&state, "damaged", &config, B);
+        assert_true(status == LYRNN_OK || status == LYRNN_ERR_MODEL_FILE);
+        lyrnn_trainer_state_free(&state);
+        bytes[i] ^= (unsigned char)(1u << i % 8);
+    }
+    free(bytes);
+}
+
+static void an_absent_file_is_an_io_error(void **unused)
+{
+    (void)unused;
+    assert_read("absent", &config, B, LYRNN_ERR_IO, "cannot open: No such file");
+}
+
+static void a_failed_write_leaves_nothing(void **unused)
+{
+    (void)unused;
+    struct rlimit old, tiny;
+    lyrnn_trainer_state state;
+    make_state(&state);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    tiny = old;
+    tiny.rlim_cur = 600;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+    lyrnn_status status = lyrnn_trainer_state_write("large", &config, &state);
+    setrlimit(RLIMIT_FSIZE, &old);
+    signal(SIGXFSZ, SIG_DFL);
+    assert_int_equal(status, LYRNN_ERR_IO);
+    assert_false(exists("large"));
+    lyrnn_trainer_state_free(&state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_comes_back_bit_for_bit),
+        cmocka_unit_test(moments_stand_in_pytorchs_shapes),
+        cmocka_unit_test(only_lstm_has_a_c),
+        cmocka_unit_test(numbers_must_be_there_and_in_range),
+        cmocka_unit_test(tensors_must_be_those_of_the_training),
+        cmocka_unit_test(values_must_be_what_training_leaves),
+        cmocka_unit_test(a_state_of_another_training_is_refused),
+        cmocka_unit_test(a_file_cut_or_changed_never_crashes),
+        cmocka_unit_test(an_absent_file_is_an_io_error),
+        cmocka_unit_test(a_failed_write_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
+}
