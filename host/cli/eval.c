@@ -25,7 +25,7 @@ static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Output:"},
     {OPTION_FLAG, "per-line", NULL,
      "score each line on its own: perplexity, bits per character, characters scored, characters "
-     "unknown, and the line, parted by tabs",
+     "unknown, and the line, parted by tabs; nan where fewer than two are known",
      FIELD(per_line)},
     {OPTION_FLAG, "json", NULL, "one JSON object, with --per-line one for each line", FIELD(json)},
 
@@ -43,7 +43,7 @@ static const option_table table = {
         "Characters that the model does not know are skipped as if they were not there, and "
         "counted. Where the model knows spaces but no newline, newlines are read as spaces.\v"
         "  lyrnn eval runs/mine other_lyrics.txt\n"
-        "  lyrnn eval runs/mine --per-line candidates.txt | sort -g | head",
+        "  lyrnn eval runs/mine --per-line candidates.txt | sort -g | grep -v ^nan | head",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,
@@ -196,11 +196,10 @@ static lyrnn_status check_files(const evaluation *evaluation, bool per_line)
         eval_score score = score_of(evaluation, &evaluation->files[i]);
         if (score.num_scored == 0)
             return lyrnn_fail(LYRNN_ERR_CORPUS,
-                              "%s: %s, as there are %zu characters of which the model knows %zu; "
-                              "give a text with two or more that it knows",
-                              evaluation->files[i].name,
-                              per_line ? "no line of it can be scored" : "cannot be scored",
-                              score.num_chars, score.num_chars - score.num_unknown);
+                              "%s: the model knows %zu of its %zu characters%s, too few to predict "
+                              "one from another; give a text that it can read",
+                              evaluation->files[i].name, score.num_chars - score.num_unknown,
+                              score.num_chars, per_line ? " and no two on a line" : "");
     }
     return LYRNN_OK;
 }
