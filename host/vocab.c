@@ -121,48 +121,68 @@ static size_t name_char(char *name, size_t size, uint32_t c)
     return (size_t)length;
 }
 
-static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
-                                 const uint32_t *chars, size_t N)
+lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
+                                      char *list, size_t size, size_t *num_distinct)
 {
-    /* The list leaves room in the error text for what stands around it. */
-    enum { LIST_BYTES = 640, NAME_BYTES = 24 };
-    char list[LIST_BYTES];
+    enum { NAME_BYTES = 24, MORE_BYTES = 32 };
+    LYRNN_CHECK(size > NAME_BYTES + MORE_BYTES);
+    size_t last = size - NAME_BYTES - MORE_BYTES;
     size_t length = 0;
-    size_t num_unknown = 0;
     size_t num_unnamed = 0;
     bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
     if (!seen)
         return fail_memory();
+    list[0] = '\0';
+    *num_distinct = 0;
     for (size_t i = 0; i < N; i++) {
         LYRNN_CHECK(chars[i] < NUM_CODE_POINTS);
         if (seen[chars[i]] || lyrnn_vocab_id(vocab, chars[i]) >= 0)
             continue;
         seen[chars[i]] = true;
-        if (num_unknown++ > 0 && length + NAME_BYTES < LIST_BYTES)
-            length += (size_t)snprintf(list + length, LIST_BYTES - length, ", ");
-        if (length + NAME_BYTES < LIST_BYTES)
-            length += name_char(list + length, LIST_BYTES - length, chars[i]);
-        else
+        ++*num_distinct;
+        if (length > last) {
             num_unnamed++;
+            continue;
+        }
+        if (length > 0)
+            length += (size_t)snprintf(list + length, size - length, ", ");
+        length += name_char(list + length, size - length, chars[i]);
     }
     free(seen);
-    char more[40] = "";
     if (num_unnamed > 0)
-        snprintf(more, sizeof more, " and %zu more", num_unnamed);
+        snprintf(list + length, size - length, " and %zu more", num_unnamed);
+    return LYRNN_OK;
+}
+
+static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
+                                 const uint32_t *chars, size_t N)
+{
+    char list[680]; /* leaves room in the error text for what stands around it */
+    size_t num_distinct;
+    LYRNN_TRY(lyrnn_vocab_list_unknown(vocab, chars, N, list, sizeof list, &num_distinct));
     return lyrnn_fail(LYRNN_ERR_UNKNOWN_CHAR,
-                      "%s: unknown character%s %s%s; use those of the text that the model learnt",
-                      object, num_unknown > 1 ? "s" : "", list, more);
+                      "%s: unknown character%s %s; use those of the text that the model learnt",
+                      object, num_distinct > 1 ? "s" : "", list);
 }
 
 lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
                                 size_t N, int32_t *ids)
 {
-    for (size_t i = 0; i < N; i++) {
-        ids[i] = lyrnn_vocab_id(vocab, chars[i]);
-        if (ids[i] < 0)
-            return fail_unknown(vocab, object, chars, N);
-    }
+    if (lyrnn_vocab_encode_known(vocab, chars, N, ids) < N)
+        return fail_unknown(vocab, object, chars, N);
     return LYRNN_OK;
+}
+
+size_t lyrnn_vocab_encode_known(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
+                                int32_t *ids)
+{
+    size_t num_known = 0;
+    for (size_t i = 0; i < N; i++) {
+        int32_t id = lyrnn_vocab_id(vocab, chars[i]);
+        if (id >= 0)
+            ids[num_known++] = id;
+    }
+    return num_known;
 }
 
 size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX])

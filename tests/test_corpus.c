@@ -484,6 +484,27 @@ static size_t count_char(const lyrnn_corpus *corpus, uint32_t c)
     return count;
 }
 
+static void one_file_need_not_be_fit_to_learn_from(void **state)
+{
+    files *f = *state;
+    lyrnn_corpus corpus;
+    write_file(f->first, BYTES(BOM "aaa\r\na"));
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_chars(&corpus, CHARS(U"aaa\na"));
+    lyrnn_corpus_free(&corpus);
+    write_file(f->first, BYTES("a"));
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_chars(&corpus, CHARS(U"a"));
+    lyrnn_corpus_free(&corpus);
+    write_file(f->first, BYTES("ab\xFF"));
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, LYRNN_NEWLINES_KEEP),
+                     LYRNN_ERR_CORPUS);
+    assert_non_null(strstr(lyrnn_error_text(), "first.txt: byte 2 is not UTF-8"));
+    assert_empty(&corpus);
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->second, LYRNN_NEWLINES_KEEP), LYRNN_ERR_IO);
+    assert_empty(&corpus);
+}
+
 static void sample_loads_under_the_same_rules(void **state)
 {
     (void)state;
@@ -571,6 +592,7 @@ int main(void)
         IN_DIRECTORY(one_distinct_character_is_an_error),
         IN_DIRECTORY(newlines_alone_are_one_distinct_character),
         IN_DIRECTORY(one_distinct_character_within_max_chars_is_an_error),
+        IN_DIRECTORY(one_file_need_not_be_fit_to_learn_from),
         cmocka_unit_test(sample_loads_under_the_same_rules),
         cmocka_unit_test(sample_fills_a_default_batch),
         cmocka_unit_test(sample_cut_to_one_character_is_an_error),

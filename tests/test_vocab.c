@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uchar.h>
 
@@ -200,6 +201,60 @@ static void characters_that_do_not_show_are_named_by_code_point_alone(void **sta
                    "those of the text that the model learnt");
 }
 
+static void known_characters_are_encoded_and_others_left_out(void **state)
+{
+    (void)state;
+    lyrnn_vocab vocab;
+    static const uint32_t chars[] = {'a', 0x4F60, '\n'};
+    assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, 3), LYRNN_OK);
+    static const uint32_t text[] = {'x', 'a', 0x4F60, 0x732B, '\n', 'a', 'x'};
+    int32_t ids[7];
+    assert_int_equal(lyrnn_vocab_encode_known(&vocab, text, 7, ids), 4);
+    static const int32_t expected[] = {0, 1, 2, 0};
+    assert_memory_equal(ids, expected, sizeof expected);
+
+    char list[100];
+    size_t num_distinct;
+    assert_int_equal(lyrnn_vocab_list_unknown(&vocab, text, 7, list, sizeof list, &num_distinct),
+                     LYRNN_OK);
+    assert_string_equal(list, "x (U+0078), 猫 (U+732B)");
+    assert_int_equal(num_distinct, 2);
+    assert_int_equal(lyrnn_vocab_list_unknown(&vocab, chars, 3, list, sizeof list, &num_distinct),
+                     LYRNN_OK);
+    assert_string_equal(list, "");
+    assert_int_equal(num_distinct, 0);
+    lyrnn_vocab_free(&vocab);
+}
+
+static void a_list_of_unknown_characters_stays_within_its_bytes(void **state)
+{
+    (void)state;
+    lyrnn_vocab vocab;
+    static const uint32_t a = 'a';
+    assert_int_equal(lyrnn_vocab_from_chars(&vocab, &a, 1), LYRNN_OK);
+    enum { NUM = 5000 };
+    uint32_t text[NUM];
+    for (uint32_t i = 0; i < NUM; i++)
+        text[i] = 0x20000 + i;
+    for (size_t size = 100; size < 200; size++) {
+        char *list = malloc(size); /* under ASan, its end is guarded */
+        assert_non_null(list);
+        size_t num_distinct;
+        assert_int_equal(lyrnn_vocab_list_unknown(&vocab, text, NUM, list, size, &num_distinct),
+                         LYRNN_OK);
+        assert_int_equal(num_distinct, NUM);
+        size_t num_named = 0;
+        for (const char *name = list; (name = strstr(name, "(U+")) != NULL; name++)
+            num_named++;
+        char more[40];
+        snprintf(more, sizeof more, ") and %zu more", NUM - num_named);
+        assert_true(num_named > 2);
+        assert_non_null(strstr(list, more));
+        free(list);
+    }
+    lyrnn_vocab_free(&vocab);
+}
+
 static void unknown_characters_beyond_a_line_are_counted(void **state)
 {
     (void)state;
@@ -283,6 +338,8 @@ int main(void)
         cmocka_unit_test(one_unknown_character_is_named_in_the_singular),
         cmocka_unit_test(repeated_unknown_character_is_named_once),
         cmocka_unit_test(characters_that_do_not_show_are_named_by_code_point_alone),
+        cmocka_unit_test(known_characters_are_encoded_and_others_left_out),
+        cmocka_unit_test(a_list_of_unknown_characters_stays_within_its_bytes),
         cmocka_unit_test(unknown_characters_beyond_a_line_are_counted),
         cmocka_unit_test(utf8_of_every_character_is_what_utf8proc_reads_back),
         cmocka_unit_test(utf8_is_the_compilers),

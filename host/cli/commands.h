@@ -7,6 +7,7 @@
 
 lyrnn_status command_train(int argc, char **argv);
 lyrnn_status command_generate(int argc, char **argv);
+lyrnn_status command_eval(int argc, char **argv);
 lyrnn_status command_bench(int argc, char **argv);
 lyrnn_status command_info(int argc, char **argv);
 

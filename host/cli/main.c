@@ -16,6 +16,7 @@ static const struct {
 } commands[] = {
     {"train", "lyrnn train", "train a model on lyrics", command_train},
     {"generate", "lyrnn generate", "write lyrics with a model", command_generate},
+    {"eval", "lyrnn eval", "tell how well a model predicts texts", command_eval},
     {"bench", "lyrnn bench", "measure how fast this machine trains", command_bench},
     {"info", "lyrnn info", "describe a model, or this program and its devices", command_info},
 };

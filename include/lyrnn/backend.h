@@ -69,6 +69,8 @@ typedef struct {
 /* y = x weight^T + bias, torch.nn.Linear. */
 typedef struct {
     int M, in, out;
+    bool
+        batch_invariant; /* a row of y depends on its row of x alone, to the last bit, whatever M */
     const float *x;      /* in   (M,in) */
     const float *weight; /* in   (out,in) */
     const float *bias;   /* in   (out) */
@@ -106,8 +108,9 @@ typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
     bool reverse;
-    const float *w_hh; /* in   (G*H,H) */
-    const float *b_hh; /* in   (G*H) */
+    bool batch_invariant; /* a stream's bits depend on that stream alone, whatever B */
+    const float *w_hh;    /* in   (G*H,H) */
+    const float *b_hh;    /* in   (G*H) */
     float *gates; /* i/o  (T,B,G*H)  in: the input projection; out: lstm i, f, g, o, gru r, z, n, */
                   /*                 rnn nothing to rely on */
     float *h;     /* i/o  (T+1,B,H)  slot 0 (reverse: T) holds the carried state, the others are */
@@ -187,11 +190,67 @@ typedef struct {
     lyrnn_counters *counters; /* i/o */
 } lyrnn_clip_and_adam_args;
 
-/* tokens[b] = argmax of logits[b]; ties go to the lowest id. */
+/* How the next character is chosen, by llama.cpp's samplers in its order. In the order of logits, the
+ * greatest first and the lowest id among equals: */
 typedef struct {
-    int B, V;
-    const float *logits; /* in   (B,V) */
-    int32_t *tokens;     /* out  (B) */
+    float
+        repeat_penalty; /* logits of the last characters: above 0 divided by it, else multiplied; 1: none */
+    int repeat_last_n; /* so many characters back, each penalised once */
+    int top_k;         /* only the first k; 0: all */
+    float top_p;       /* of those only the fewest first whose probabilities reach p; 1: all */
+    float min_p;       /* of those only such as have min_p times the first's probability; 0: all */
+    float temperature; /* then logits are divided by it and one is drawn; 0: the first */
+    uint64_t seed;
+} lyrnn_sampler;
+
+/* What lines must look like. Lines are parted by a character of the vocabulary; all counts are from the
+ * text's start, prefix included. */
+typedef struct {
+    int32_t newline;        /* its id; -1: there are no lines, and none of these rules */
+    int min_line, max_line; /* characters of a line, without the newline; max_line 0: any */
+    int num_lines;    /* a text ends in place of the newline that would begin another; 0: never */
+    int num_acrostic; /* the first so many lines begin with */
+    const int32_t *acrostic; /* in (num_acrostic)  these; else NULL */
+} lyrnn_line_rules;
+
+/* Forbids each character that would continue the text's last `length` characters as the corpus does, so
+ * that no run of length + 1 characters is the corpus's. */
+typedef struct {
+    int length;         /* 0: no guard */
+    size_t N;           /* ids of the corpus */
+    const int32_t *ids; /* in (N)  of the text's vocabulary; -1 where it has no such character */
+    const int32_t *suffixes; /* in (N)  the corpus's suffix array: where its suffixes begin, in */
+                             /*         lexicographic order of ids */
+} lyrnn_copy_guard;
+
+/* Where a text stands. */
+typedef enum {
+    LYRNN_TEXT_RUNNING,
+    LYRNN_TEXT_ENDED, /* by num_lines */
+    LYRNN_TEXT_STUCK  /* no character is allowed */
+} lyrnn_text_end;
+typedef struct {
+    int32_t line, column; /* characters of the line so far */
+    int32_t end;          /* a lyrnn_text_end; from then on nothing is written */
+    int32_t length;       /* characters of the text, prefix included */
+} lyrnn_text_state;
+
+/* The character at place *position of each text: the prefix's own where that reaches so far, else one chosen
+ * by the rules and the sampler, with u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_SAMPLE + its number, place):
+ * the first id, in ascending order of ids among those that are left, at which the sum of their
+ * probabilities reaches u. Then *position moves on by one. */
+typedef struct {
+    int B, V, max_length;
+    int prefix_length; /* at least 1 */
+    lyrnn_sampler sampler;
+    lyrnn_line_rules lines;
+    lyrnn_copy_guard copies;
+    uint64_t first_sample;    /* stream b is sample number first_sample + b */
+    int64_t *position;        /* i/o  (1) */
+    float *logits;            /* i/o  (B,V)  nothing to rely on afterwards */
+    int32_t *texts;           /* i/o  (B,max_length)  the character goes to [b][*position] */
+    lyrnn_text_state *states; /* i/o  (B) */
+    int32_t *tokens;          /* out  (B)  the character; of a text that has ended, 0 */
 } lyrnn_sample_token_args;
 
 /* values[i] = (2 u - 1) bound, u = lyrnn_philox_uniform(seed, purpose, position + i). */

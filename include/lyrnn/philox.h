@@ -19,6 +19,8 @@ enum {
     LYRNN_PURPOSE_BENCH = 3,   /* position: place in the made-up corpus */
     LYRNN_PURPOSE_DROPOUT = 4  /* position: see lyrnn_dropout_args */
 };
+/* And one for each sample of text: this and its number; position: the character's place in the text. */
+#define LYRNN_PURPOSE_SAMPLE (UINT64_C(1) << 32)
 
 uint32_t lyrnn_philox_bits(uint64_t seed, uint64_t purpose, uint64_t position);
 

@@ -39,6 +39,16 @@ int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c);
 lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
                                 size_t N, int32_t *ids);
 
+/* Writes the ids of those of N characters that have one, one after the other, and returns their number.
+ * ids has room for N. */
+size_t lyrnn_vocab_encode_known(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
+                                int32_t *ids);
+
+/* Names every distinct one of N characters that has no id, with its code point: "猫 (U+732B), U+000A and 3
+ * more", as many as size bytes (100 or more) hold; num_distinct is their number. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
+                                      char *list, size_t size, size_t *num_distinct);
+
 /* Writes the UTF-8 form of a code point, unterminated, and returns its length in bytes. */
 size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX]);
 

@@ -60,7 +60,7 @@ run
 [[ $status == 2 && ! -s $out ]] || fail "no command is wrong usage"
 grep -q 'lyrnn generate' "$err" || fail "no command must list the commands"
 
-for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "info --help"; do
+for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "eval --help" "info --help"; do
     # shellcheck disable=SC2086 # words of a command line
     succeeds $command_line
     [[ ! -s $err ]] || fail "help goes to standard output alone"
