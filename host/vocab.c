@@ -121,15 +121,41 @@ static size_t name_char(char *name, size_t size, uint32_t c)
     return (size_t)length;
 }
 
+/* A list of named characters, which ends in a number where its room does. */
+typedef struct {
+    char *text; /* (size) */
+    size_t size, length;
+    size_t num, num_unnamed; /* characters, and how many of them the text only counts */
+} char_list;
+
+enum { NAME_BYTES = 24, MORE_BYTES = 40 };
+
+static void list_char(char_list *list, uint32_t c)
+{
+    list->num++;
+    if (list->num_unnamed > 0 || list->length + NAME_BYTES + MORE_BYTES > list->size) {
+        list->num_unnamed++;
+        return;
+    }
+    if (list->num > 1)
+        list->length +=
+            (size_t)snprintf(list->text + list->length, list->size - list->length, ", ");
+    list->length += name_char(list->text + list->length, list->size - list->length, c);
+}
+
+static void end_list(char_list *list)
+{
+    if (list->num_unnamed > 0 && list->size > 0)
+        snprintf(list->text + list->length, list->size - list->length, " and %zu more",
+                 list->num_unnamed);
+}
+
 static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
                                  const uint32_t *chars, size_t N)
 {
-    /* The list leaves room in the error text for what stands around it. */
-    enum { LIST_BYTES = 640, NAME_BYTES = 24 };
-    char list[LIST_BYTES];
-    size_t length = 0;
-    size_t num_unknown = 0;
-    size_t num_unnamed = 0;
+    /* Leaves room in the error text for what stands around it. */
+    char text[680] = "";
+    char_list list = {.text = text, .size = sizeof text};
     bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
     if (!seen)
         return fail_memory();
@@ -138,20 +164,13 @@ static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
         if (seen[chars[i]] || lyrnn_vocab_id(vocab, chars[i]) >= 0)
             continue;
         seen[chars[i]] = true;
-        if (num_unknown++ > 0 && length + NAME_BYTES < LIST_BYTES)
-            length += (size_t)snprintf(list + length, LIST_BYTES - length, ", ");
-        if (length + NAME_BYTES < LIST_BYTES)
-            length += name_char(list + length, LIST_BYTES - length, chars[i]);
-        else
-            num_unnamed++;
+        list_char(&list, chars[i]);
     }
     free(seen);
-    char more[40] = "";
-    if (num_unnamed > 0)
-        snprintf(more, sizeof more, " and %zu more", num_unnamed);
+    end_list(&list);
     return lyrnn_fail(LYRNN_ERR_UNKNOWN_CHAR,
-                      "%s: unknown character%s %s%s; use those of the text that the model learnt",
-                      object, num_unknown > 1 ? "s" : "", list, more);
+                      "%s: unknown character%s %s; use those of the text that the model learnt",
+                      object, list.num > 1 ? "s" : "", text);
 }
 
 lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
@@ -163,6 +182,19 @@ lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, co
             return fail_unknown(vocab, object, chars, N);
     }
     return LYRNN_OK;
+}
+
+size_t lyrnn_vocab_difference(const lyrnn_vocab *vocab, const lyrnn_vocab *other, char *text,
+                              size_t size)
+{
+    char_list list = {.text = text, .size = size};
+    if (size > 0)
+        text[0] = '\0';
+    for (int id = 0; id < vocab->V; id++)
+        if (lyrnn_vocab_id(other, vocab->chars[id]) < 0)
+            list_char(&list, vocab->chars[id]);
+    end_list(&list);
+    return list.num;
 }
 
 size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX])

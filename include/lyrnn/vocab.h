@@ -39,6 +39,11 @@ int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c);
 lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
                                 size_t N, int32_t *ids);
 
+/* Counts the characters of vocab that other lacks. text (size) names them in id order, as many as it holds:
+ * "阿 (U+963F), 猫 (U+732B) and 12 more", or "" for none; 64 bytes hold one. NULL, 0: not wanted. */
+size_t lyrnn_vocab_difference(const lyrnn_vocab *vocab, const lyrnn_vocab *other, char *text,
+                              size_t size);
+
 /* Writes the UTF-8 form of a code point, unterminated, and returns its length in bytes. */
 size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX]);
 
