@@ -224,6 +224,29 @@ static void unknown_characters_beyond_a_line_are_counted(void **state)
     lyrnn_vocab_free(&vocab);
 }
 
+static void assert_difference(const char32_t *chars, size_t N, size_t size, size_t num,
+                              const char *names)
+{
+    char text[128];
+    memset(text, '#', sizeof text);
+    lyrnn_vocab vocab = vocab_of(chars, N), other = vocab_of(CHARS(U"你a\n"));
+    assert_int_equal(lyrnn_vocab_difference(&vocab, &other, text, size), num);
+    assert_string_equal(text, names);
+    assert_int_equal(text[size], '#');
+    assert_int_equal(lyrnn_vocab_difference(&vocab, &other, NULL, 0), num);
+    lyrnn_vocab_free(&other);
+    lyrnn_vocab_free(&vocab);
+}
+
+static void characters_that_another_vocabulary_lacks_are_counted_and_named(void **state)
+{
+    (void)state;
+    assert_difference(CHARS(U"a\n"), 100, 0, "");
+    assert_difference(CHARS(U"你好 "), 100, 2, "U+0020, 好 (U+597D)");
+    assert_difference(CHARS(U"好𠮷x猫a"), 64, 4, "x (U+0078) and 3 more");
+    assert_difference(CHARS(U"好𠮷x猫a"), 80, 4, "x (U+0078), 好 (U+597D) and 2 more");
+}
+
 static void utf8_of_every_character_is_what_utf8proc_reads_back(void **state)
 {
     (void)state;
@@ -284,6 +307,7 @@ int main(void)
         cmocka_unit_test(repeated_unknown_character_is_named_once),
         cmocka_unit_test(characters_that_do_not_show_are_named_by_code_point_alone),
         cmocka_unit_test(unknown_characters_beyond_a_line_are_counted),
+        cmocka_unit_test(characters_that_another_vocabulary_lacks_are_counted_and_named),
         cmocka_unit_test(utf8_of_every_character_is_what_utf8proc_reads_back),
         cmocka_unit_test(utf8_is_the_compilers),
         cmocka_unit_test(free_takes_a_zeroed_vocabulary_and_leaves_one),
