@@ -45,7 +45,6 @@ static lyrnn_status load_corpus(train_job *job)
 static lyrnn_status lend_vocab(train_job *job, const char *path)
 {
     int V = job->init.config.input_size;
-    LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
     if (job->vocab.V != V)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: it has no vocabulary and %d inputs, and the corpus has %d distinct "
@@ -56,34 +55,73 @@ static lyrnn_status lend_vocab(train_job *job, const char *path)
             "warning: %s has no \"vocab\": its inputs are taken to be the corpus's characters in "
             "code-point order\n",
             path);
+    return lyrnn_vocab_from_chars(&job->init.vocab, job->vocab.chars, (size_t)V);
+}
+
+enum { LIST_BYTES = 160 };
+
+/* Counts the characters of vocab that `known` lacks, and names as many as list (LIST_BYTES) holds. */
+static lyrnn_status list_new(const lyrnn_vocab *vocab, const lyrnn_vocab *known, char *list,
+                             size_t *num)
+{
+    return lyrnn_vocab_list_unknown(known, vocab->chars, (size_t)vocab->V, list, LIST_BYTES, num);
+}
+
+/* The corpus's characters, be they few: a model that is fine-tuned should write as that text does. Where
+ * the initial model has the very same, its order of them stays, and with it all of its weights. */
+static lyrnn_status match_vocab(train_job *job, const char *path)
+{
+    lyrnn_vocab *vocab = &job->vocab;
+    const lyrnn_vocab *known = &job->init.vocab;
+    if (known->V == 0)
+        LYRNN_TRY(lend_vocab(job, path));
+    char list[LIST_BYTES];
+    size_t num_new;
+    LYRNN_TRY(list_new(vocab, known, list, &num_new));
+    if (num_new == (size_t)vocab->V)
+        return lyrnn_fail(LYRNN_ERR_CORPUS,
+                          "corpus: it has no character that the model in %s knows; leave out "
+                          "--init, or give lyrics in the model's script",
+                          path);
+    if (num_new > 0 || vocab->V != known->V)
+        return LYRNN_OK;
+    lyrnn_vocab_free(vocab);
+    return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
+}
+
+/* Of --init, or of the run to resume. */
+static lyrnn_status read_initial_model(train_job *job, char *path, size_t path_size)
+{
+    const lyrnn_train_options *options = job->options;
+    bool resumes = options->resume_path != NULL;
+    LYRNN_TRY(lyrnn_run_dir_find_model(resumes ? options->resume_path : options->init_path, path,
+                                       path_size));
+    if (resumes)
+        return lyrnn_checkpoint_read(&job->init, path);
+    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&job->init, path));
+    lyrnn_checkpoint_choose_rnn(&job->init, options->model.cell);
     return LYRNN_OK;
 }
 
-/* The vocabulary is the initial model's where there is one, so that its rows keep their meaning. */
+/* The vocabulary, and with it the network's shape. A resumed run's vocabulary is its own. */
 static lyrnn_status make_vocab(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    const char *init_path =
-        options->resume_path != NULL ? options->resume_path : options->init_path;
-    if (init_path == NULL) {
-        LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
-        job->config = options->model;
-        job->config.input_size = job->vocab.V;
-        return LYRNN_OK;
-    }
+    const lyrnn_vocab *known = &job->init.vocab;
     char path[4096];
-    LYRNN_TRY(lyrnn_run_dir_find_model(init_path, path, sizeof path));
-    if (options->resume_path != NULL) {
-        LYRNN_TRY(lyrnn_checkpoint_read(&job->init, path));
-    } else {
-        LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&job->init, path));
-        lyrnn_checkpoint_choose_rnn(&job->init, options->model.cell);
+    job->config = options->model;
+    if (options->resume_path != NULL || options->init_path != NULL) {
+        LYRNN_TRY(read_initial_model(job, path, sizeof path));
+        job->config = job->init.config;
+        job->config.dropout = options->model.dropout;
     }
-    job->config = job->init.config;
-    job->config.dropout = options->model.dropout;
-    if (job->init.vocab.V == 0)
-        return lend_vocab(job, path);
-    return lyrnn_vocab_from_chars(&job->vocab, job->init.vocab.chars, (size_t)job->init.vocab.V);
+    if (options->resume_path != NULL)
+        return lyrnn_vocab_from_chars(&job->vocab, known->chars, (size_t)known->V);
+    LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
+    if (options->init_path != NULL)
+        LYRNN_TRY(match_vocab(job, path));
+    job->config.input_size = job->vocab.V;
+    return LYRNN_OK;
 }
 
 static lyrnn_status encode_corpus(train_job *job)
@@ -179,6 +217,19 @@ static size_t count_bytes(const train_job *job, lyrnn_training_memory *memory, s
     return memory->total_bytes + *validation;
 }
 
+/* What became of the characters that the initial model knows. */
+static lyrnn_status log_vocab(const train_job *job)
+{
+    char new[LIST_BYTES], dropped[LIST_BYTES];
+    size_t num_new, num_dropped;
+    LYRNN_TRY(list_new(&job->vocab, &job->init.vocab, new, &num_new));
+    LYRNN_TRY(list_new(&job->init.vocab, &job->vocab, dropped, &num_dropped));
+    fprintf(job->log, "init: %zu characters kept; %zu new%s%s; %zu dropped%s%s\n",
+            (size_t)job->vocab.V - num_new, num_new, num_new > 0 ? ": " : "", new, num_dropped,
+            num_dropped > 0 ? ": " : "", dropped);
+    return LYRNN_OK;
+}
+
 static void log_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -251,14 +302,30 @@ static lyrnn_status prepare_state(train_job *job)
     return LYRNN_OK;
 }
 
+/* A new model, or the one to go on from: as it is, or with new characters as a new model has them. */
+static void set_weights(train_job *job)
+{
+    if (job->options->resume_path != NULL) {
+        lyrnn_model_upload(&job->model, job->init.params);
+        return;
+    }
+    lyrnn_model_randomise(&job->model, job->options->seed);
+    if (job->init.params == NULL)
+        return;
+    lyrnn_model_download(&job->model, job->params);
+    lyrnn_checkpoint_remap(&job->init, &job->vocab, job->params);
+    lyrnn_model_upload(&job->model, job->params);
+}
+
 static lyrnn_status prepare_model(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     LYRNN_TRY(lyrnn_model_init(&job->model, &job->config, job->backend));
-    if (job->init.params != NULL)
-        lyrnn_model_upload(&job->model, job->init.params);
-    else
-        lyrnn_model_randomise(&job->model, options->seed);
+    size_t bytes = job->model.parameters.count * sizeof(float);
+    job->params = (float *)malloc(bytes);
+    if (job->params == NULL)
+        return out_of_memory("a checkpoint", bytes);
+    set_weights(job);
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimiser));
     LYRNN_TRY(prepare_state(job));
@@ -270,11 +337,7 @@ static lyrnn_status prepare_model(train_job *job)
     for (size_t i = 0; i < job->num_prompts; i++)
         if (job->prompts[i].prefix_length > longest)
             longest = job->prompts[i].prefix_length;
-    LYRNN_TRY(
-        lyrnn_generator_init(&job->generator, &job->model, longest + (size_t)options->pred_len));
-    size_t bytes = job->model.parameters.count * sizeof(float);
-    job->params = (float *)malloc(bytes);
-    return job->params == NULL ? out_of_memory("a checkpoint", bytes) : LYRNN_OK;
+    return lyrnn_generator_init(&job->generator, &job->model, longest + (size_t)options->pred_len);
 }
 
 /* What the caller says of the training, and which text it was. */
@@ -321,6 +384,8 @@ static lyrnn_status run_job(train_job *job)
     if (options->resume_path != NULL)
         LYRNN_TRY(train_check_state(job));
     log_plan(job);
+    if (options->init_path != NULL && options->resume_path == NULL)
+        LYRNN_TRY(log_vocab(job));
     LYRNN_TRY(check_memory(job));
     LYRNN_TRY(prepare_model(job));
     LYRNN_TRY(begin_run(job));

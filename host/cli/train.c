@@ -43,7 +43,9 @@ static const option_spec specs[] = {
      FIELD(train.model.bidirectional)},
     {OPTION_FLOAT, "dropout", "P", "share of a layer's outputs that the next does not see",
      FIELD(train.model.dropout), .fallback = "0", .min = "0", .max = "1"},
-    {OPTION_TEXT, "init", "FILE", "start from this model, a file or a run, and take its shape",
+    {OPTION_TEXT, "init", "FILE",
+     "start from this model, a file or a run: take its shape, and of its characters those that the "
+     "lyrics have; others begin as in a new model",
      FIELD(train.init_path)},
 
     {OPTION_HEADING, .help = "Training:"},

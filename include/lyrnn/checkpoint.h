@@ -38,6 +38,14 @@ lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, cons
 /* Makes the network one of cell where the file leaves that open and cell is rnn_tanh or rnn_relu. */
 void lyrnn_checkpoint_choose_rnn(lyrnn_checkpoint *checkpoint, lyrnn_cell cell);
 
+/* Takes the weights to a model of another vocabulary and else the same shape. params is flat, by
+ * lyrnn_parameters_of_model of the checkpoint's config with input_size vocab->V. A character that both know
+ * brings what is its own, its column of the first layer's weight_ih (and of the reverse one), its row of
+ * dense.weight and dense.bias; one that is new keeps what params holds for it. All other weights are
+ * copied. checkpoint->vocab must be there. */
+void lyrnn_checkpoint_remap(const lyrnn_checkpoint *checkpoint, const lyrnn_vocab *vocab,
+                            float *params);
+
 /* A zeroed checkpoint is fine. */
 void lyrnn_checkpoint_free(lyrnn_checkpoint *checkpoint);
 

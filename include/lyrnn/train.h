@@ -25,11 +25,12 @@ typedef struct {
     size_t num_corpus_paths;
     lyrnn_newlines newlines;
     size_t max_chars; /* 0: all */
-    /* model; input_size is the vocabulary's and is not read */
+    /* model; the vocabulary is the corpus's, and input_size its size, which is not read */
     lyrnn_rnn_config model;
     const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape, */
                            /* of which model.dropout alone is read then, and model.cell where */
-                           /* the file leaves it open */
+                           /* the file leaves it open; see lyrnn_checkpoint_remap for how its */
+                           /* weights come to the corpus's vocabulary */
     /* training */
     int num_epochs; /* 0: the untrained model is saved as epoch 0 */
     int batch_size, num_steps;
@@ -60,7 +61,8 @@ typedef struct {
 /* Trains on an open backend. To samples: every pred_period epochs (and at the last)
  *     epoch 50, perplexity 39.122988, time 0.99 sec    with validation: perplexity P, validation Q, ...
  *      - TEXT                 one line a prefix, newlines shown as spaces
- * To log: what is resolved, warnings, and a progress bar where log is a terminal. On disk: see run_dir.h.
+ * To log: what is resolved, with init_path which characters are kept, new and dropped, warnings, and a
+ * progress bar where log is a terminal. On disk: see run_dir.h.
  * Prefixes, corpus and out_path are checked before anything is written. LYRNN_ERR_DIVERGED names the
  * step at which the loss stopped being finite; checkpoints saved before stay.
  *

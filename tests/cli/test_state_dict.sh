@@ -47,7 +47,7 @@ succeeds "${again[@]}" --init bare.safetensors --out tanh
 succeeds info tanh
 grep -q '^cell  *rnn_tanh, 1 layer$' "$out" || fail "rnn_tanh is nn.RNN's default"
 
-# A vocabulary that was saved along needs no corpus, and keeps its order whatever the corpus.
+# A vocabulary that was saved along needs no corpus, and keeps its order where the text has the same characters.
 write_bare relu format config
 succeeds generate bare.safetensors --prefix 分开 --length 3
 head -n 4 corpus.txt >verse.txt

@@ -1,0 +1,43 @@
+/* Fine-tuning on a text of another vocabulary: what a model has learnt about a character goes to that
+ * character's id in the new model. In the flat buffer each tensor that the vocabulary shapes has a row for
+ * each id, weight_ih of the first layer too, as it is held transposed. */
+#include "lyrnn/checkpoint.h"
+
+#include <string.h>
+
+/* The output layer's two tensors are the table's last. */
+static bool has_a_row_for_each_id(const lyrnn_parameters *parameters, int i)
+{
+    return parameters->items[i].transposed || i >= parameters->num - 2;
+}
+
+/* from (checkpoint->vocab.V, width) -> to (vocab->V, width) */
+static void copy_known_rows(const lyrnn_checkpoint *checkpoint, const lyrnn_vocab *vocab,
+                            size_t width, const float *from, float *to)
+{
+    for (int id = 0; id < vocab->V; id++) {
+        int32_t known = lyrnn_vocab_id(&checkpoint->vocab, vocab->chars[id]);
+        if (known >= 0)
+            memcpy(to + (size_t)id * width, from + (size_t)known * width, width * sizeof *to);
+    }
+}
+
+void lyrnn_checkpoint_remap(const lyrnn_checkpoint *checkpoint, const lyrnn_vocab *vocab,
+                            float *params)
+{
+    LYRNN_CHECK(checkpoint->vocab.V == checkpoint->config.input_size);
+    lyrnn_rnn_config config = checkpoint->config;
+    config.input_size = vocab->V;
+    lyrnn_parameters from, to;
+    lyrnn_parameters_of_model(&from, &checkpoint->config);
+    lyrnn_parameters_of_model(&to, &config);
+    for (int i = 0; i < from.num; i++) {
+        const float *old = checkpoint->params + from.items[i].offset;
+        float *new = params + to.items[i].offset;
+        size_t count = lyrnn_parameter_count(&from.items[i]);
+        if (has_a_row_for_each_id(&from, i))
+            copy_known_rows(checkpoint, vocab, count / (size_t)checkpoint->vocab.V, old, new);
+        else
+            memcpy(new, old, count * sizeof *new);
+    }
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# --init with a text of another vocabulary: what a character has learnt goes along, the vocabulary becomes
+# the text's, and a line says what became of whom.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+write_corpus
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 20 --lr 1e-2 --out first
+
+# A verse with a new character, 猫, in place of one whose 一夜听雨到天明 fall away.
+for ((i = 0; i < 12; i++)); do
+    printf '我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n晚风分开我们的猫\n'
+done >more.txt
+again=(train more.txt --batch-size 2 --num-steps 5 --threads 1 --pred-period 1 --init first)
+
+perplexity_of() { # EPOCH, in thousandths
+    sed -nE "s/^epoch $1, perplexity ([0-9]+)\.([0-9]{3}).*/\1\2/p" "$out"
+}
+
+# At a learning rate of zero an epoch measures where a training starts.
+succeeds train more.txt "${tiny[@]}" --num-epochs 1 --lr 0 --out scratch
+scratch=$(perplexity_of 1)
+succeeds "${again[@]}" --num-epochs 1 --lr 0 --out start
+start=$(perplexity_of 1)
+((start < scratch / 2)) || fail "perplexity $start must be well below $scratch"
+succeeds "${again[@]}" --num-epochs 3 --lr 1e-2 --out tuned
+tuned=$(perplexity_of 3)
+((tuned < start)) || fail "perplexity $tuned must improve on $start"
+dropped='一 (U+4E00), 到 (U+5230), 听 (U+542C), 夜 (U+591C), 天 (U+5929), 明 (U+660E), 雨 (U+96E8)'
+grep -qxF "init: 20 characters kept; 1 new: 猫 (U+732B); 7 dropped: $dropped" "$err" ||
+    fail "it must say what became of the characters"
+grep -q 'more\.txt, 396 characters, 21 in the vocabulary$' "$err" || fail "the vocabulary must be the text's"
+
+# The vocabulary is the text's from here on.
+succeeds info tuned
+grep -q '^vocabulary  *21 characters, such as ' "$out" || fail "info must show the vocabulary"
+succeeds generate tuned --prefix 猫 --length 5
+refuses 1 '--prefix 雨: unknown character 雨 \(U\+96E8\)' generate tuned --prefix 雨
+refuses 1 '--prefix 雨: unknown character 雨 \(U\+96E8\)' "${again[@]}" --prefix 雨 --out no
+
+# New characters come from the seed, as all of a new model does; the rest does not.
+succeeds "${again[@]}" --num-epochs 0 --out seed1
+succeeds "${again[@]}" --num-epochs 0 --out seed1_again
+cmp "$(model_of seed1)" "$(model_of seed1_again)" || fail "the same seed must give the same model"
+succeeds "${again[@]}" --num-epochs 0 --seed 2 --out seed2
+! cmp -s "$(model_of seed1)" "$(model_of seed2)" || fail "another seed must give other new characters"
+succeeds train corpus.txt --batch-size 2 --num-steps 5 --num-epochs 0 --seed 2 --init first --out same
+cmp "$(model_of first)" "$(model_of same)" || fail "with the same vocabulary nothing may change"
+grep -qx 'init: 27 characters kept; 0 new; 0 dropped' "$err" || fail "it must say that all are kept"
+
+# A fine-tuning goes on as any run does, and says no more of the first model.
+succeeds "${again[@]}" --num-epochs 1 --lr 1e-2 --out parts
+succeeds train --resume parts --num-epochs 3
+! grep -q '^init: ' "$err" || fail "the run's own model is resumed"
+same_runs tuned parts
+
+# Of the shape the vocabulary alone may differ.
+for shape in '--cell lstm' '--cell rnn_relu' '--hidden-size 32' '--num-layers 2' '--bidirectional'; do
+    # shellcheck disable=SC2086 # words on purpose
+    refuses 2 "$shape: the model in first/.* has .*; leave the option out" "${again[@]}" $shape --out no
+done
+for shape in '--cell gru --num-layers 2 --bidirectional' '--cell lstm' '--cell rnn_relu --num-layers 2'; do
+    # shellcheck disable=SC2086 # words on purpose
+    succeeds train corpus.txt "${tiny[@]}" $shape --num-epochs 1 --out deep --overwrite
+    succeeds train more.txt --batch-size 2 --num-steps 5 --threads 1 --num-epochs 1 --init deep --out deep_more \
+        --overwrite
+    grep -q '^init: 20 characters kept; 1 new: ' "$err" || fail "$shape must be remapped"
+done
+
+# Nothing to keep.
+for ((i = 0; i < 20; i++)); do printf 'la'; done >la.txt
+refuses 1 'corpus: it has no character that the model in first/.* knows; ' \
+    train la.txt --batch-size 2 --num-steps 5 --init first --out no
