@@ -97,6 +97,25 @@ static lyrnn_status read_stream(FILE *stream, const char *path, char **bytes, si
     return LYRNN_OK;
 }
 
+static lyrnn_status append_stream(lyrnn_corpus *corpus, FILE *stream, const char *name,
+                                  lyrnn_newlines newlines, bool is_last)
+{
+    size_t N = corpus->N;
+    char *bytes;
+    size_t num_bytes;
+    lyrnn_status status = read_stream(stream, name, &bytes, &num_bytes);
+    if (status == LYRNN_OK)
+        status = lyrnn_corpus_append_text(corpus, name, bytes, num_bytes, newlines);
+    if (status == LYRNN_OK && corpus->N == N)
+        status = lyrnn_fail(LYRNN_ERR_CORPUS, "%s: is empty; name a file with text in it", name);
+    /* Asked of the bytes: as a character, a newline may have become a space. */
+    if (status == LYRNN_OK && !is_last && bytes[num_bytes - 1] != '\n' &&
+        bytes[num_bytes - 1] != '\r')
+        status = lyrnn_corpus_append_text(corpus, name, "\n", 1, newlines);
+    free(bytes);
+    return status;
+}
+
 static lyrnn_status append_file(lyrnn_corpus *corpus, const char *path, lyrnn_newlines newlines,
                                 bool is_last)
 {
@@ -104,19 +123,7 @@ static lyrnn_status append_file(lyrnn_corpus *corpus, const char *path, lyrnn_ne
     if (!stream)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s; name a text file", path,
                           strerror(errno));
-    size_t N = corpus->N;
-    char *bytes;
-    size_t num_bytes;
-    lyrnn_status status = read_stream(stream, path, &bytes, &num_bytes);
-    if (status == LYRNN_OK)
-        status = lyrnn_corpus_append_text(corpus, path, bytes, num_bytes, newlines);
-    if (status == LYRNN_OK && corpus->N == N)
-        status = lyrnn_fail(LYRNN_ERR_CORPUS, "%s: is empty; name a file with text in it", path);
-    /* Asked of the bytes: as a character, a newline may have become a space. */
-    if (status == LYRNN_OK && !is_last && bytes[num_bytes - 1] != '\n' &&
-        bytes[num_bytes - 1] != '\r')
-        status = lyrnn_corpus_append_text(corpus, path, "\n", 1, newlines);
-    free(bytes);
+    lyrnn_status status = append_stream(corpus, stream, path, newlines, is_last);
     fclose(stream);
     return status;
 }
@@ -144,6 +151,17 @@ lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, s
         status = append_file(corpus, paths[i], newlines, i + 1 == num_paths);
     if (status == LYRNN_OK)
         status = keep_first(corpus, max_chars);
+    if (status != LYRNN_OK)
+        lyrnn_corpus_free(corpus);
+    return status;
+}
+
+lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path, lyrnn_newlines newlines)
+{
+    *corpus = (lyrnn_corpus){0};
+    lyrnn_status status = strcmp(path, "-") == 0
+                              ? append_stream(corpus, stdin, "standard input", newlines, true)
+                              : append_file(corpus, path, newlines, true);
     if (status != LYRNN_OK)
         lyrnn_corpus_free(corpus);
     return status;

@@ -105,8 +105,7 @@ int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c)
     return -1;
 }
 
-/* Names a character: 好 (U+597D). One that would not show, such as a newline, by its code point alone. */
-static size_t name_char(char *name, size_t size, uint32_t c)
+size_t lyrnn_char_name(uint32_t c, char *name, size_t size)
 {
     char utf8[LYRNN_UTF8_MAX];
     bool shows = utf8proc_charwidth((utf8proc_int32_t)c) > 0 &&
@@ -121,7 +120,7 @@ static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
                                  const uint32_t *chars, size_t N)
 {
     /* The list leaves room in the error text for what stands around it. */
-    enum { LIST_BYTES = 640, NAME_BYTES = 24 };
+    enum { LIST_BYTES = 640, NAME_BYTES = LYRNN_CHAR_NAME_BYTES };
     char list[LIST_BYTES];
     size_t length = 0;
     size_t num_unknown = 0;
@@ -137,7 +136,7 @@ static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
         if (num_unknown++ > 0 && length + NAME_BYTES < LIST_BYTES)
             length += (size_t)snprintf(list + length, LIST_BYTES - length, ", ");
         if (length + NAME_BYTES < LIST_BYTES)
-            length += name_char(list + length, LIST_BYTES - length, chars[i]);
+            length += lyrnn_char_name(chars[i], list + length, LIST_BYTES - length);
         else
             num_unnamed++;
     }

@@ -35,6 +35,11 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
 lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
                                lyrnn_newlines newlines, size_t max_chars);
 
+/* Reads one file, or standard input where path is "-", that need not be fit to learn from: one character is
+ * enough. LYRNN_ERR_IO, LYRNN_ERR_CORPUS: not text, or empty. On failure corpus is left empty. */
+lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,
+                                    lyrnn_newlines newlines);
+
 /* The lyrics that come with the program, under the same rules. */
 lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, lyrnn_newlines newlines,
                                       size_t max_chars);

@@ -42,6 +42,11 @@ lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, co
 /* Writes the UTF-8 form of a code point, unterminated, and returns its length in bytes. */
 size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX]);
 
+/* Names a character in at most size bytes with the terminator: 好 (U+597D). One that would not show, such as
+ * a newline, by its code point alone. Returns the name's length. */
+enum { LYRNN_CHAR_NAME_BYTES = 24 };
+size_t lyrnn_char_name(uint32_t c, char *name, size_t size);
+
 /* A zeroed vocabulary is fine. */
 void lyrnn_vocab_free(lyrnn_vocab *vocab);
 
