@@ -1,6 +1,7 @@
 /* Prefixes become ids. What the model cannot read is refused, or skipped or replaced with a word about it. */
 #include "lyrnn/prompt.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,9 @@ static lyrnn_status make_room(lyrnn_prompt *prompt, size_t length)
 {
     *prompt = (lyrnn_prompt){.ids = (int32_t *)calloc(length, sizeof(int32_t))};
     if (prompt->ids == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: a prefix of %zu characters does not fit; "
-                                            "give a shorter one",
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: a prefix of %zu characters does not fit; "
+                          "give a shorter one",
                           length);
     return LYRNN_OK;
 }
@@ -19,8 +21,8 @@ static lyrnn_status make_room(lyrnn_prompt *prompt, size_t length)
 /* Whether the same character came before: it is spoken of once. */
 static bool is_repeated(const lyrnn_corpus *text, size_t at)
 {
-    for (size_t i = 0; i < at; i++)
-        if (text->chars[i] == text->chars[at])
+    for (size_t i = at; i > 0; i--)
+        if (text->chars[i - 1] == text->chars[at])
             return true;
     return false;
 }
@@ -72,12 +74,17 @@ static lyrnn_status encode(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, const
     return LYRNN_OK;
 }
 
+static lyrnn_status fail_empty(const char *object)
+{
+    return lyrnn_fail(LYRNN_ERR_USAGE, "%s: is empty; give at least one character", object);
+}
+
 lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, const char *object,
                                const lyrnn_corpus *text, lyrnn_on_unknown on_unknown, FILE *log)
 {
     *prompt = (lyrnn_prompt){0};
     if (text->N == 0)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--prefix: is empty; give at least one character");
+        return fail_empty(object);
     LYRNN_TRY(make_room(prompt, text->N));
     lyrnn_status status = encode(prompt, vocab, object, text, on_unknown, log);
     if (status != LYRNN_OK)
@@ -85,15 +92,17 @@ lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, c
     return status;
 }
 
-lyrnn_status lyrnn_prompt_of_prefix(lyrnn_prompt *prompt, const lyrnn_vocab *vocab,
-                                    const char *prefix, lyrnn_newlines newlines,
+lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_vocab *vocab,
+                                    const char *option, const char *utf8, lyrnn_newlines newlines,
                                     lyrnn_on_unknown on_unknown, FILE *log)
 {
     char object[256];
     lyrnn_corpus text = {0};
     *prompt = (lyrnn_prompt){0};
-    snprintf(object, sizeof object, "--prefix %s", prefix);
-    lyrnn_status status = lyrnn_corpus_append_text(&text, object, prefix, strlen(prefix), newlines);
+    if (utf8[0] == '\0')
+        return fail_empty(option);
+    snprintf(object, sizeof object, "%s %s", option, utf8);
+    lyrnn_status status = lyrnn_corpus_append_text(&text, object, utf8, strlen(utf8), newlines);
     if (status == LYRNN_OK)
         status = lyrnn_prompt_init(prompt, vocab, object, &text, on_unknown, log);
     lyrnn_corpus_free(&text);

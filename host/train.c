@@ -107,8 +107,7 @@ static lyrnn_status prompt_with_first_line(job *job)
         length++;
     fprintf(job->log, "prefix: the corpus cannot spell the default ones; samples begin as it does "
                       "(give your own: --prefix TEXT)\n");
-    LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length,
-                                    (size_t)job->options->pred_len));
+    LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length));
     job->num_prompts++;
     return LYRNN_OK;
 }
@@ -120,9 +119,9 @@ static lyrnn_status encode_prefixes(job *job)
     if (job->prompts == NULL)
         return out_of_memory("the prefixes", options->num_prefixes * sizeof(lyrnn_prompt));
     for (size_t i = 0; i < options->num_prefixes; i++) {
-        lyrnn_status status =
-            lyrnn_prompt_init(&job->prompts[job->num_prompts], &job->vocab, options->prefixes[i],
-                              options->newlines, (size_t)options->pred_len);
+        lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &job->vocab,
+                                                     "--prefix", options->prefixes[i],
+                                                     options->newlines, LYRNN_UNKNOWN_ERROR, NULL);
         if (status == LYRNN_OK)
             job->num_prompts++;
         else if (status != LYRNN_ERR_UNKNOWN_CHAR || !options->prefixes_are_defaults)
@@ -253,10 +252,11 @@ static lyrnn_status prepare_model(job *job)
                                        options->num_steps));
     size_t longest = 1;
     for (size_t i = 0; i < job->num_prompts; i++)
-        if (job->prompts[i].prefix_length > longest)
-            longest = job->prompts[i].prefix_length;
-    LYRNN_TRY(
-        lyrnn_generator_init(&job->generator, &job->model, longest + (size_t)options->pred_len));
+        if (job->prompts[i].length > longest)
+            longest = job->prompts[i].length;
+    const lyrnn_generate_options greedy = lyrnn_greedy_options();
+    LYRNN_TRY(lyrnn_generator_init(&job->generator, &job->model, &greedy,
+                                   longest + (size_t)options->pred_len));
     size_t bytes = job->model.parameters.count * sizeof(float);
     job->params = (float *)malloc(bytes);
     return job->params == NULL ? out_of_memory("a checkpoint", bytes) : LYRNN_OK;
@@ -285,16 +285,17 @@ static lyrnn_status save(job *job, int epoch)
     return LYRNN_OK;
 }
 
-static void write_sample(job *job, lyrnn_prompt *prompt)
+static lyrnn_status write_sample(void *context, const lyrnn_sample *sample)
 {
-    lyrnn_generate(&job->generator, prompt);
+    const job *job = context;
     fputs(" - ", job->samples);
-    for (size_t i = 0; i < prompt->prefix_length + prompt->length; i++) {
-        uint32_t c = job->vocab.chars[prompt->ids[i]];
+    for (size_t i = 0; i < sample->length; i++) {
+        uint32_t c = job->vocab.chars[sample->ids[i]];
         char utf8[LYRNN_UTF8_MAX];
         fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), job->samples);
     }
     fputc('\n', job->samples);
+    return LYRNN_OK;
 }
 
 static bool has_lost_patience(const job *job, int epoch)
@@ -330,8 +331,10 @@ static lyrnn_status report(job *job, const lyrnn_metrics *metrics)
     if (metrics->is_validated)
         fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
     fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
+    const lyrnn_listener listener = {.sample = write_sample, .context = job};
     for (size_t i = 0; i < job->num_prompts; i++)
-        write_sample(job, &job->prompts[i]);
+        LYRNN_TRY(lyrnn_generate(&job->generator, &job->prompts[i], (size_t)options->pred_len,
+                                 &listener));
     if (fflush(job->samples) != 0)
         return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
                                         "or send them elsewhere");

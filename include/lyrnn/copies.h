@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 typedef struct {
-    int32_t *ids;      /* (N)  the corpus in the model's ids, -1 where it has no such character; owned */
+    int32_t *ids; /* (N)  the corpus in the model's ids, -1 where it has no such character; owned */
     int32_t *suffixes; /* (N)  its suffix array, owned */
     size_t N;
 } lyrnn_copies;

@@ -15,8 +15,8 @@ extern "C" {
 
 /* From near to far. */
 typedef enum {
-    LYRNN_RELATION_VARIANT, /* a variant form */
-    LYRNN_RELATION_READING, /* the same reading, tone and all: 园 yuán, 圆 yuán */
+    LYRNN_RELATION_VARIANT,  /* a variant form */
+    LYRNN_RELATION_READING,  /* the same reading, tone and all: 园 yuán, 圆 yuán */
     LYRNN_RELATION_SYLLABLE, /* the same but for the tone */
     LYRNN_RELATION_NONE
 } lyrnn_relation;

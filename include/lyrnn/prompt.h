@@ -16,8 +16,8 @@ extern "C" {
 
 /* What becomes of a character that the vocabulary does not have. */
 typedef enum {
-    LYRNN_UNKNOWN_ERROR,  /* the prompt is refused */
-    LYRNN_UNKNOWN_SKIP,   /* it is left out */
+    LYRNN_UNKNOWN_ERROR, /* the prompt is refused */
+    LYRNN_UNKNOWN_SKIP,  /* it is left out */
     LYRNN_UNKNOWN_NEAREST /* its nearest relative in the vocabulary takes its place, see lyrnn/nearest.h */
 } lyrnn_on_unknown;
 
@@ -26,16 +26,16 @@ typedef struct {
     size_t length; /* at least 1 */
 } lyrnn_prompt;
 
-/* From text. object is what errors call it ("--prefix 月光"); newlines as in the corpus that the model learnt,
- * see lyrnn_vocab_newlines. Each character left out or replaced is a line to log (NULL: none).
+/* From text. object is what errors call it ("--prefix 月光"); newlines in it as in the corpus that the
+ * model learnt. Each character left out or replaced is a line to log (NULL: none).
  * LYRNN_ERR_USAGE: empty. LYRNN_ERR_UNKNOWN_CHAR, LYRNN_ERR_UNSUPPORTED (nearest, in a build without Unihan),
  * LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, const char *object,
                                const lyrnn_corpus *text, lyrnn_on_unknown on_unknown, FILE *log);
 
-/* The same from UTF-8, the text of an option --prefix. LYRNN_ERR_CORPUS: not UTF-8. */
-lyrnn_status lyrnn_prompt_of_prefix(lyrnn_prompt *prompt, const lyrnn_vocab *vocab,
-                                    const char *prefix, lyrnn_newlines newlines,
+/* The same from the UTF-8 text of an option, "--prefix". LYRNN_ERR_CORPUS: not UTF-8. */
+lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_vocab *vocab,
+                                    const char *option, const char *utf8, lyrnn_newlines newlines,
                                     lyrnn_on_unknown on_unknown, FILE *log);
 
 /* From ids (length), which are copied. */
