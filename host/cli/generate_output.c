@@ -16,9 +16,11 @@ static lyrnn_status check_output(void)
 
 static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
 {
-    const generate_output *output = context;
+    generate_output *output = context;
     char utf8[LYRNN_UTF8_MAX];
-    (void)sample;
+    if (output->has_several && output->num_printed > 0 && sample != output->sample)
+        fputc('\n', stdout);
+    output->sample = sample;
     fwrite(utf8, 1, lyrnn_utf8_encode(output->vocab->chars[id], utf8), stdout);
     if (output->is_terminal)
         fflush(stdout);
@@ -115,7 +117,7 @@ static lyrnn_status print_sample(void *context, const lyrnn_sample *sample)
     generate_output *output = context;
     lyrnn_text_report report;
     if (output->format == FORMAT_TEXT) {
-        fputs(output->has_several ? "\n\n" : "\n", stdout);
+        fputc('\n', stdout);
         if (output->is_terminal)
             fflush(stdout);
         LYRNN_TRY(check_output());

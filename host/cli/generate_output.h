@@ -22,6 +22,7 @@ typedef struct {
     uint64_t seed;
     lyrnn_reporter *reporter; /* NULL: no reports */
     size_t num_printed;
+    uint64_t sample; /* the one that is being printed */
 } generate_output;
 
 /* The listener of all prompts. */
