@@ -34,7 +34,7 @@ static void make_wide(lyrnn_copies *copies, lyrnn_vocab *vocab, size_t N, uint64
     for (uint32_t i = 0; i < WIDE; i++)
         chars[i] = i + 0x10000;
     for (size_t i = 0; i < N; i++)
-        text[i] = chars[(size_t)random_id(seed, i, 4) * 256 * (size_t)random_id(seed, N + i, 60) +
+        text[i] = chars[(size_t)random_id(seed, i, 4) * 256 * (size_t)random_id(seed, N + i, 91) +
                         (size_t)random_id(seed, 2 * N + i, 3)];
     const lyrnn_corpus corpus = {text, N};
     assert_int_equal(lyrnn_vocab_from_chars(vocab, chars, WIDE), LYRNN_OK);

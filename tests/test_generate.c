@@ -2,12 +2,13 @@
  * listener hears everything once and in order, and a stop takes nothing back. LYRNN_TEST_DEVICE names the device. */
 #include "lyrnn/generate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
 #include "model_check.h"
 
-enum { V = 11, LENGTH = 24, PREFIX = 3, TOTAL = PREFIX + LENGTH, MAX_SAMPLES = 300 };
+enum { V = 11, LENGTH = 90, PREFIX = 3, TOTAL = PREFIX + LENGTH, MAX_SAMPLES = 301 };
 
 /* What the listener has heard. */
 typedef struct {
@@ -50,7 +51,7 @@ static lyrnn_status hear_sample(void *context, const lyrnn_sample *sample)
 static lyrnn_generate_options chance(size_t num_samples)
 {
     lyrnn_generate_options options = lyrnn_greedy_options();
-    options.sampler.temperature = 1.0f;
+    options.sampler.temperature = 3.0f;
     options.sampler.seed = 5;
     options.num_samples = num_samples;
     return options;
@@ -75,12 +76,22 @@ static lyrnn_status write_samples(const model_check *check, const lyrnn_generate
     return status;
 }
 
+/* Weights so large that a difference in the last bit grows with every character. */
+static void draw_weights(model_check *check, uint64_t seed)
+{
+    double *params = test_memory((size_t)check->count, sizeof *params);
+    for (int i = 0; i < check->count; i++)
+        params[i] = random_number(seed, (uint64_t)i, 1.5);
+    model_check_upload(check, params);
+    free(params);
+}
+
 static void open_random(model_check *check, lyrnn_cell cell, int num_layers)
 {
     const lyrnn_rnn_config config = {
-        .cell = cell, .input_size = V, .hidden_size = 13, .num_layers = num_layers};
+        .cell = cell, .input_size = V, .hidden_size = 40, .num_layers = num_layers};
     model_check_open_config(check, &config, 0);
-    lyrnn_model_randomise(&check->model, 2);
+    draw_weights(check, 2);
 }
 
 /* Every batch size, two batches among them, against each sample asked for alone. */
@@ -88,9 +99,9 @@ static void a_sample_is_the_same_alone_and_among_others(void **state)
 {
     static heard many, alone;
     const size_t sizes[] = {2, 3, 7, 64, MAX_SAMPLES};
-    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
+    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_LSTM, LYRNN_GRU};
     (void)state;
-    for (int c = 0; c < 4; c++) {
+    for (int c = 0; c < 3; c++) {
         model_check check;
         open_random(&check, cells[c], 1 + c % 2);
         for (int i = 0; i < (c == 0 ? 5 : 3); i++) {
@@ -195,7 +206,7 @@ static void one_generator_serves_prompts_again_and_again(void **state)
     for (int round = 0; round < 4; round++) {
         const lyrnn_listener nobody = {0}, listener = {hear_character, hear_sample, &again};
         assert_int_equal(lyrnn_generate(&generator, &prompts[0], LENGTH, &nobody), LYRNN_OK);
-        lyrnn_model_randomise(&check.model, round % 2 == 0 ? 2 : 3);
+        draw_weights(&check, round % 2 == 0 ? 2 : 3);
         memset(&again, 0, sizeof again);
         assert_int_equal(lyrnn_generate(&generator, &prompts[1], LENGTH, &listener), LYRNN_OK);
         if (round % 2 == 0)

@@ -43,6 +43,14 @@ succeeds train four.txt --hidden-size 4 --batch-size 1 --num-steps 5 --num-epoch
 succeeds generate four --prefix 月 --max-copy 1 --format jsonl
 grep -qF '"text": "月", "sample": 0, "seed": null, "end": "stuck"' "$out" || fail "nothing may follow 月"
 grep -q '^warning: sample 0: no character was allowed after 1 ' "$err" || fail "and a warning says so"
+# The corpus is what the run read of it: as much, and its line ends as it read them.
+tiny_four=(--hidden-size 4 --batch-size 1 --num-steps 5 --num-epochs 0 --prefix 月)
+succeeds train four.txt "${tiny_four[@]}" --max-chars 6 --out six
+succeeds generate six --prefix 月 --max-copy 1 --length 4
+[[ $(cat "$out") == 月月月月月 ]] || fail "in six characters 月 follows 月 nowhere, and all else does"
+succeeds train four.txt "${tiny_four[@]}" --newlines space --out row
+succeeds generate row --prefix 光 --max-copy 1 --format jsonl
+grep -qF '"end": "stuck"' "$out" || fail "a space follows 光 where a line ended"
 
 if ! command -v python3 >/dev/null; then
     echo 'skipped: python3 is missing, and no sample was searched'
