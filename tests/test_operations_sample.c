@@ -243,7 +243,7 @@ static double excess_of_chi_square(int V, const int *counts, const double *proba
 static void check_frequencies(void **state, const char *what, lyrnn_sampler sampler)
 {
     enum { V = 14, MAX_B = 1000 };
-    int B = is_simulated() ? 100 : MAX_B, rounds = is_simulated() ? 40 : 100, counts[V] = {0};
+    int B = is_simulated() ? 100 : MAX_B, rounds = is_simulated() ? 20 : 100, counts[V] = {0};
     op_check *check = op_check_begin(state);
     double *probabilities = op_check_doubles(check, V);
     int64_t position;
