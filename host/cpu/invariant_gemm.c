@@ -36,7 +36,7 @@ typedef float four __attribute__((vector_size(TILE_COLUMNS * sizeof(float)), ali
 static __attribute__((noinline)) vector load_rest(const float *row, int K, lane_bits rest)
 {
     if (K >= LANES)
-        return (vector)(*(const lane_bits *)(row + K - LANES) & rest);
+        return (vector)((lane_bits) * (const vector *)(row + K - LANES) & rest);
     float lanes[LANES] = {0};
     for (int k = 0; k < K; k++)
         lanes[k] = row[k];
