@@ -110,6 +110,12 @@ void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, in
                      const float *a, int lda, const float *b, int ldb, float beta, float *c,
                      int ldc);
 
+/* y (M,N) = start (M,N) + x (M,K) w^T for w (N,K), rows ldx, ldstart (0: the same for all) and ldy apart, start
+ * NULL for zeros; a row of y depends on its rows of x and start alone, to the last bit. In fp32, whatever
+ * the precision. y may be start. */
+void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, int ldx,
+                               const float *w, const float *start, int ldstart, float *y, int ldy);
+
 /* sums[j] = sum over m of rows[m][j] for rows (M,N) that begin stride floats apart, in an order that
  * depends on the shape alone. */
 void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, int stride,

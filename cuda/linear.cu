@@ -14,6 +14,11 @@ extern "C" void lyrnn_cuda_linear_forward(lyrnn_backend *self,
 {
     enum { THREADS = 256 };
     int M = args->M, in = args->in, out = args->out;
+    if (args->batch_invariant) {
+        lyrnn_cuda_invariant_gemm(self, M, out, in, args->x, in, args->weight, args->bias, 0,
+                                  args->y, out);
+        return;
+    }
     lyrnn_cuda_launch(self, broadcast_bias_kernel,
                       dim3(lyrnn_cuda_blocks((size_t)M * (size_t)out, THREADS)), THREADS, 0, *args);
     lyrnn_cuda_gemm(self, false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y,

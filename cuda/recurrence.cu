@@ -56,8 +56,12 @@ static void forward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_forward
     for (int i = 0; i < args->T; i++) {
         int t = args->reverse ? args->T - 1 - i : i;
         const float *before = args->h + (size_t)slot_before(args->reverse, t) * slot;
-        lyrnn_cuda_gemm(self, false, true, B, G * H, H, before, args->h_stride, args->w_hh, H, 0.0f,
-                        args->scratch, G * H);
+        if (args->batch_invariant)
+            lyrnn_cuda_invariant_gemm(self, B, G * H, H, before, args->h_stride, args->w_hh, NULL,
+                                      0, args->scratch, G * H);
+        else
+            lyrnn_cuda_gemm(self, false, true, B, G * H, H, before, args->h_stride, args->w_hh, H,
+                            0.0f, args->scratch, G * H);
         lyrnn_cuda_launch(self, kernel, grid, CELL_THREADS, 0, forward_step{*args, t});
     }
 }
@@ -65,7 +69,8 @@ static void forward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_forward
 extern "C" void lyrnn_cuda_recurrence_forward(lyrnn_backend *self,
                                               const lyrnn_recurrence_forward_args *args)
 {
-    if (!lyrnn_cuda_resident_forward(self, args))
+    /* Which path is faster depends on B. */
+    if (args->batch_invariant || !lyrnn_cuda_resident_forward(self, args))
         forward_by_steps(self, args);
 }
 

@@ -1,50 +1,170 @@
-/* Greedy choice, a block a row: the likeliest character, the lowest id among equals. */
+/* The next character of each text, a block a text: the prefix's own, or one that the line rules and the guard
+ * against copies allow, chosen by the samplers. */
 #include "cuda.cuh"
 
-#include <math.h>
+#include "lyrnn/philox.h"
+#include "sampler.cuh"
 
-#include "reduce.cuh"
-
-enum { TOKEN_THREADS = 256 };
-
-/* A candidate: its logit and its id. */
+/* What the line rules make of a text where it stands. */
 typedef struct {
-    float logit;
-    int id;
-} candidate;
+    bool newline_forbidden;
+    int32_t only, only_too; /* ids that alone are allowed; -1: any */
+    bool is_last_line;      /* a newline would end the text */
+} line_verdict;
 
-/* The CPU's rule: the first id, unless a later one is greater. NaN is greater than nothing. */
-__device__ __forceinline__ candidate better(candidate a, candidate b)
+__device__ __forceinline__ line_verdict judge_line(const lyrnn_line_rules &rules,
+                                                   const lyrnn_text_state &state)
 {
-    bool b_wins = b.logit > a.logit || (b.logit == a.logit && b.id < a.id);
-    return b_wins ? b : a;
+    line_verdict verdict = {false, -1, -1, false};
+    if (rules.newline < 0)
+        return verdict;
+    verdict.newline_forbidden = state.column < rules.min_line;
+    if (rules.max_line > 0 && state.column >= rules.max_line)
+        verdict.only = rules.newline;
+    if (state.column == 0 && state.line < rules.num_acrostic)
+        verdict.only_too = rules.acrostic[state.line];
+    verdict.is_last_line = rules.num_lines > 0 && state.line + 1 >= rules.num_lines;
+    return verdict;
 }
 
-__global__ void __launch_bounds__(TOKEN_THREADS) sample_token_kernel(lyrnn_sample_token_args args)
+__device__ __forceinline__ bool allows(const line_verdict &verdict, int32_t newline, int32_t id)
 {
-    LYRNN_DYNAMIC_SHARED(candidate, parts); /* (warps) */
-    const float *logits = args.logits + (size_t)blockIdx.x * (size_t)args.V;
-    candidate best = {-INFINITY, 0};
-    for (int v = (int)threadIdx.x; v < args.V; v += TOKEN_THREADS)
-        if (logits[v] > best.logit)
-            best = candidate{logits[v], v};
-    for (int offset = LYRNN_WARP / 2; offset > 0; offset /= 2) {
-        candidate other = {__shfl_xor_sync(0xffffffffu, best.logit, offset),
-                           __shfl_xor_sync(0xffffffffu, best.id, offset)};
-        best = better(best, other);
+    return !(verdict.newline_forbidden && id == newline) &&
+           (verdict.only < 0 || id == verdict.only) &&
+           (verdict.only_too < 0 || id == verdict.only_too);
+}
+
+/* Whether the suffix at `from` comes before the pattern, or begins with it where equals_too. */
+__device__ __forceinline__ bool is_before(const lyrnn_copy_guard &guard, size_t from,
+                                          const int32_t *pattern, bool equals_too)
+{
+    for (int i = 0; i < guard.length; i++) {
+        if (from + (size_t)i == guard.N)
+            return true;
+        int32_t id = guard.ids[from + (size_t)i];
+        if (id != pattern[i])
+            return id < pattern[i];
     }
-    if (threadIdx.x % LYRNN_WARP == 0)
-        parts[threadIdx.x / LYRNN_WARP] = best;
-    __syncthreads();
-    if (threadIdx.x != 0)
+    return equals_too;
+}
+
+/* How many suffixes are before the pattern: a search in which each lane of a warp tries one place. */
+__device__ __forceinline__ size_t count_before(const lyrnn_copy_guard &guard,
+                                               const int32_t *pattern, bool equals_too)
+{
+    size_t lane = threadIdx.x % LYRNN_WARP, low = 0, high = guard.N;
+    while (low < high) {
+        size_t width = high - low, tried = low + width * lane / LYRNN_WARP;
+        bool before = is_before(guard, (size_t)guard.suffixes[tried], pattern, equals_too);
+        size_t count = (size_t)__popc(__ballot_sync(0xffffffffu, before));
+        if (count < LYRNN_WARP)
+            high = low + width * count / LYRNN_WARP;
+        if (count > 0)
+            low += width * (count - 1) / LYRNN_WARP + 1;
+    }
+    return low;
+}
+
+/* Forbids what follows the text's last characters anywhere in the corpus, but for `spared`. */
+__device__ __forceinline__ void apply_copy_guard(const lyrnn_copy_guard &guard, const int32_t *text,
+                                                 int length, int32_t spared, float *logits,
+                                                 sample_memory *memory)
+{
+    if (guard.length == 0 || length < guard.length)
         return;
-    for (int w = 1; w < TOKEN_THREADS / LYRNN_WARP; w++)
-        best = better(best, parts[w]);
-    args.tokens[blockIdx.x] = best.id;
+    const int32_t *pattern = text + length - guard.length;
+    unsigned warp = threadIdx.x / LYRNN_WARP;
+    if (warp < 2) {
+        size_t count = count_before(guard, pattern, warp == 1);
+        if (threadIdx.x % LYRNN_WARP == 0)
+            memory->range[warp] = count;
+    }
+    __syncthreads();
+    for (size_t i = memory->range[0] + threadIdx.x; i < memory->range[1]; i += SAMPLE_THREADS) {
+        size_t next = (size_t)guard.suffixes[i] + (size_t)guard.length;
+        if (next >= guard.N || guard.ids[next] < 0 || guard.ids[next] == spared)
+            continue;
+        /* Several threads may forbid the same id. */
+        atomicExch((int *)&logits[guard.ids[next]], __float_as_int(-INFINITY));
+    }
+}
+
+/* The chosen id; -1 where none is allowed. */
+__device__ __forceinline__ int choose_allowed(const sampling &s, const line_verdict &verdict,
+                                              int place, sample_memory *memory)
+{
+    const lyrnn_sample_token_args &args = s.args;
+    const int32_t *text = args.texts + (size_t)blockIdx.x * (size_t)args.max_length;
+    float *logits = args.logits + (size_t)blockIdx.x * (size_t)args.V;
+    stretch own = own_stretch(args.V);
+    /* A newline that ends the text is not written, and so copies nothing. */
+    int32_t spared = verdict.is_last_line ? args.lines.newline : -1;
+    apply_copy_guard(args.copies, text, place, spared, logits, memory);
+    __syncthreads();
+    penalise(args.sampler, text, place, logits);
+    __syncthreads();
+    for (int v = own.first; v < own.end; v++)
+        logits[v] = allows(verdict, args.lines.newline, v) ? tidied(logits[v]) : -INFINITY;
+    curandStatePhilox4_32_10_t generator;
+    curand_init(args.sampler.seed, LYRNN_PURPOSE_SAMPLE + args.first_sample + blockIdx.x,
+                (unsigned long long)place, &generator);
+    return choose(s, own, logits, curand_uniform(&generator), memory);
+}
+
+/* Enters a character into its text; 0 where none is written. */
+__device__ int32_t write_token(const lyrnn_sample_token_args &args, const line_verdict &verdict,
+                               lyrnn_text_state state, int place, int32_t token)
+{
+    bool is_forced = place < args.prefix_length;
+    bool is_newline = args.lines.newline >= 0 && token == args.lines.newline;
+    if (token < 0) {
+        state.end = LYRNN_TEXT_STUCK;
+        token = 0;
+    } else if (!is_forced && is_newline && verdict.is_last_line) {
+        state.end = LYRNN_TEXT_ENDED;
+        token = 0;
+    } else {
+        args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)place] = token;
+        state.line += is_newline ? 1 : 0;
+        state.column = is_newline ? 0 : state.column + 1;
+        state.length = place + 1;
+    }
+    args.states[blockIdx.x] = state;
+    return token;
+}
+
+__global__ void __launch_bounds__(SAMPLE_THREADS, 1) sample_token_kernel(sampling s)
+{
+    LYRNN_DYNAMIC_SHARED(sample_memory, memory);
+    const lyrnn_sample_token_args &args = s.args;
+    const int64_t place = *args.position;
+    lyrnn_text_state state = args.states[blockIdx.x];
+    int32_t token = 0;
+    if (state.end == LYRNN_TEXT_RUNNING && place < args.max_length) {
+        line_verdict verdict = judge_line(args.lines, state);
+        if (place < args.prefix_length)
+            token = args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)place];
+        else
+            token = choose_allowed(s, verdict, (int)place, memory);
+        __syncthreads();
+        if (threadIdx.x == 0)
+            token = write_token(args, verdict, state, (int)place, token);
+    }
+    if (threadIdx.x == 0)
+        args.tokens[blockIdx.x] = token;
+}
+
+/* Only when all blocks have read it. */
+__global__ void move_position_kernel(int64_t *position)
+{
+    *position += 1;
 }
 
 extern "C" void lyrnn_cuda_sample_token(lyrnn_backend *self, const lyrnn_sample_token_args *args)
 {
-    lyrnn_cuda_launch(self, sample_token_kernel, dim3((unsigned)args->B), TOKEN_THREADS,
-                      TOKEN_THREADS / LYRNN_WARP * sizeof(candidate), *args);
+    sampling s = {*args, fmin(log((double)args->sampler.min_p), 0.0),
+                  1.0 / (double)args->sampler.temperature};
+    lyrnn_cuda_launch(self, sample_token_kernel, dim3((unsigned)args->B), SAMPLE_THREADS,
+                      sizeof(sample_memory), s);
+    lyrnn_cuda_launch(self, move_position_kernel, dim3(1), 1, 0, args->position);
 }

@@ -1,110 +1,352 @@
-/* Greedy generation, the article's predict_rnn_pytorch: the prefix is fed character by character to warm
- * the state up, then each prediction is fed back. Nothing returns to the host before the text is whole. */
+/* The generation loop. A step on the device takes one character of each text to the next: the model reads it,
+ * sample_token writes the one that follows, be it the prefix's or a new one, where the model reads again. The
+ * host queues steps and, every so many, fetches what they wrote. */
 #include "lyrnn/generate.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lyrnn/corpus.h"
+#include "arena.h"
 
-static lyrnn_status make_room(lyrnn_prompt *prompt, size_t prefix_length, size_t length)
+enum { BATCH_MAX = 256 };
+
+/* As fixed as a recorded step: a batch whose arguments differ is another step, and keeps its own. */
+struct lyrnn_generate_step {
+    lyrnn_generator *generator;
+    lyrnn_sample_token_args args;
+};
+
+lyrnn_generate_options lyrnn_greedy_options(void)
 {
-    *prompt = (lyrnn_prompt){.prefix_length = prefix_length, .length = length};
-    prompt->ids = (int32_t *)calloc(prefix_length + length, sizeof(int32_t));
-    if (prompt->ids == NULL)
+    return (lyrnn_generate_options){
+        .sampler = {.repeat_penalty = 1.0f, .top_p = 1.0f},
+        .lines = {.newline = -1},
+        .num_samples = 1,
+        .look_every = 32,
+    };
+}
+
+const char *lyrnn_sample_end_name(lyrnn_sample_end end)
+{
+    static const char *const names[] = {"length", "lines", "stop", "stuck"};
+    return names[end];
+}
+
+static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
+{
+    size_t B = (size_t)g->B, N = g->options.copies.length > 0 ? g->options.copies.N : 0;
+    g->position = (int64_t *)lyrnn_arena_take(arena, 1, sizeof *g->position);
+    g->states = (lyrnn_text_state *)lyrnn_arena_take(arena, B, sizeof *g->states);
+    g->texts = (int32_t *)lyrnn_arena_take(arena, B * g->max_length, sizeof *g->texts);
+    g->news =
+        (int32_t *)lyrnn_arena_take(arena, B * (size_t)g->options.look_every, sizeof *g->news);
+    g->acrostic = (int32_t *)lyrnn_arena_take(arena, (size_t)g->options.lines.num_acrostic,
+                                              sizeof *g->acrostic);
+    g->corpus = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->corpus);
+    g->suffixes = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->suffixes);
+}
+
+static lyrnn_status allocate(lyrnn_generator *g)
+{
+    lyrnn_backend *backend = g->model->backend;
+    lyrnn_arena arena = {NULL, 0};
+    size_t B = (size_t)g->B;
+    lay_out(g, &arena);
+    size_t num_bytes = arena.num_bytes;
+    if (backend->memory_alloc(backend, num_bytes, &g->memory) != LYRNN_OK)
         return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: a text of %zu characters does not fit; ask for "
-                          "fewer",
-                          length);
+                          "%s for %d texts of %zu characters side by side; lower --num-samples or "
+                          "--length",
+                          lyrnn_error_text(), g->B, g->max_length);
+    arena = (lyrnn_arena){(char *)g->memory, 0};
+    lay_out(g, &arena);
+    g->states_host = (lyrnn_text_state *)malloc(B * sizeof *g->states_host);
+    g->texts_host = (int32_t *)malloc(B * g->max_length * sizeof *g->texts_host);
+    g->news_host = (int32_t *)malloc(B * (size_t)g->options.look_every * sizeof *g->news_host);
+    if (g->states_host == NULL || g->texts_host == NULL || g->news_host == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: %zu bytes asked for %d texts of %zu characters; lower "
+                          "--num-samples or --length",
+                          num_bytes, g->B, g->max_length);
     return LYRNN_OK;
 }
 
-lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, const char *prefix,
-                               lyrnn_newlines newlines, size_t length)
+static void upload_rules(lyrnn_generator *g)
 {
-    char object[256];
-    lyrnn_corpus text = {0};
-    memset(prompt, 0, sizeof *prompt);
-    snprintf(object, sizeof object, "--prefix %s", prefix);
-    lyrnn_status status = lyrnn_corpus_append_text(&text, object, prefix, strlen(prefix), newlines);
-    if (status == LYRNN_OK && text.N == 0)
-        status = lyrnn_fail(LYRNN_ERR_USAGE, "--prefix: is empty; give at least one character");
-    if (status == LYRNN_OK)
-        status = make_room(prompt, text.N, length);
-    if (status == LYRNN_OK)
-        status = lyrnn_vocab_encode(vocab, object, text.chars, text.N, prompt->ids);
-    lyrnn_corpus_free(&text);
-    if (status != LYRNN_OK)
-        lyrnn_prompt_free(prompt);
-    return status;
+    lyrnn_backend *backend = g->model->backend;
+    const lyrnn_line_rules *lines = &g->options.lines;
+    const lyrnn_copy_guard *copies = &g->options.copies;
+    if (lines->num_acrostic > 0)
+        backend->upload(backend, g->acrostic, lines->acrostic,
+                        (size_t)lines->num_acrostic * sizeof(int32_t));
+    if (copies->length > 0 && copies->N > 0) {
+        backend->upload(backend, g->corpus, copies->ids, copies->N * sizeof(int32_t));
+        backend->upload(backend, g->suffixes, copies->suffixes, copies->N * sizeof(int32_t));
+    }
+    g->options.lines.acrostic = g->acrostic;
+    g->options.copies.ids = g->corpus;
+    g->options.copies.suffixes = g->suffixes;
 }
 
-lyrnn_status lyrnn_prompt_from_ids(lyrnn_prompt *prompt, const int32_t *ids, size_t prefix_length,
-                                   size_t length)
+/* Samples in a batch: as few batches as can be, of one size. */
+static int batch_size(size_t num_samples)
 {
-    LYRNN_TRY(make_room(prompt, prefix_length, length));
-    memcpy(prompt->ids, ids, prefix_length * sizeof *ids);
-    return LYRNN_OK;
-}
-
-void lyrnn_prompt_free(lyrnn_prompt *prompt)
-{
-    free(prompt->ids);
-    memset(prompt, 0, sizeof *prompt);
+    size_t num_batches = (num_samples + BATCH_MAX - 1) / BATCH_MAX;
+    return (int)((num_samples + num_batches - 1) / num_batches);
 }
 
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
-                                  size_t max_length)
+                                  const lyrnn_generate_options *options, size_t max_length)
 {
+    LYRNN_CHECK(options->num_samples >= 1 && options->look_every >= 1);
     memset(generator, 0, sizeof *generator);
-    generator->model = model;
+    if (max_length > INT_MAX)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--length: a text of %zu characters, prefix included, is too long; at "
+                          "most %d",
+                          max_length, INT_MAX);
+    generator->options = *options;
+    generator->B = batch_size(options->num_samples);
     generator->max_length = max_length;
-    LYRNN_TRY(lyrnn_activations_init(&generator->activations, model, 1, 1, false));
-    lyrnn_backend *backend = model->backend;
-    void *memory;
-    if (backend->memory_alloc(backend, max_length * sizeof(int32_t), &memory) != LYRNN_OK) {
+    LYRNN_TRY(lyrnn_activations_init(&generator->activations, model, 1, generator->B, false));
+    generator->activations.batch_invariant = true;
+    generator->model = model;
+    lyrnn_status status = allocate(generator);
+    if (status == LYRNN_OK)
+        upload_rules(generator);
+    else
         lyrnn_generator_free(generator);
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for the text; lower its length",
-                          lyrnn_error_text());
-    }
-    generator->tokens = (int32_t *)memory;
-    return LYRNN_OK;
+    return status;
 }
 
 void lyrnn_generator_free(lyrnn_generator *generator)
 {
     if (generator->model != NULL)
-        generator->model->backend->memory_free(generator->model->backend, generator->tokens);
+        generator->model->backend->memory_free(generator->model->backend, generator->memory);
     lyrnn_activations_free(&generator->activations);
+    for (size_t i = 0; i < generator->num_steps; i++)
+        free(generator->steps[i]);
+    free(generator->steps);
+    free(generator->states_host);
+    free(generator->texts_host);
+    free(generator->news_host);
     memset(generator, 0, sizeof *generator);
 }
 
-void lyrnn_generate(lyrnn_generator *generator, lyrnn_prompt *prompt)
+static void queue_character(void *context)
 {
-    const lyrnn_model *model = generator->model;
-    lyrnn_backend *backend = model->backend;
-    lyrnn_activations *a = &generator->activations;
-    size_t total = prompt->prefix_length + prompt->length;
-    LYRNN_CHECK(prompt->prefix_length >= 1 && total <= generator->max_length);
+    lyrnn_generate_step *step = (lyrnn_generate_step *)context;
+    lyrnn_generator *g = step->generator;
+    lyrnn_model_forward(g->model, &g->activations);
+    g->model->backend->sample_token(g->model->backend, &step->args);
+    lyrnn_activations_carry_state(&g->activations);
+}
 
-    backend->upload(backend, generator->tokens, prompt->ids,
-                    prompt->prefix_length * sizeof(int32_t));
-    lyrnn_activations_reset_state(a);
-    for (size_t i = 0; i + 1 < total; i++) {
-        backend->copy_rows(backend, a->inputs, sizeof(int32_t), generator->tokens + i,
-                           sizeof(int32_t), sizeof(int32_t), 1);
-        lyrnn_model_forward(model, a);
-        if (i + 1 >= prompt->prefix_length) {
-            lyrnn_sample_token_args choice = {
-                .B = 1,
-                .V = model->config.input_size,
-                .logits = a->logits,
-                .tokens = generator->tokens + i + 1,
-            };
-            backend->sample_token(backend, &choice);
-        }
-        lyrnn_activations_carry_state(a);
+/* The step of a batch, an earlier one where that has the same arguments. */
+static lyrnn_status find_step(lyrnn_generator *g, size_t prefix_length, uint64_t first_sample,
+                              lyrnn_generate_step **step)
+{
+    for (size_t i = 0; i < g->num_steps; i++) {
+        *step = g->steps[i];
+        if ((*step)->args.prefix_length == (int)prefix_length &&
+            (*step)->args.first_sample == first_sample)
+            return LYRNN_OK;
     }
-    backend->download(backend, prompt->ids, generator->tokens, total * sizeof(int32_t));
+    lyrnn_generate_step **steps = (lyrnn_generate_step **)realloc(
+        g->steps, (g->num_steps + 1) * sizeof(lyrnn_generate_step *));
+    if (steps != NULL)
+        g->steps = steps;
+    *step = (lyrnn_generate_step *)calloc(1, sizeof **step);
+    if (steps == NULL || *step == NULL) {
+        free(*step);
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for another batch of samples; lower "
+                                            "--num-samples");
+    }
+    (*step)->generator = g;
+    (*step)->args = (lyrnn_sample_token_args){
+        .B = g->B,
+        .V = g->model->config.input_size,
+        .max_length = (int)g->max_length,
+        .prefix_length = (int)prefix_length,
+        .sampler = g->options.sampler,
+        .lines = g->options.lines,
+        .copies = g->options.copies,
+        .first_sample = first_sample,
+        .position = g->position,
+        .logits = g->activations.logits,
+        .texts = g->texts,
+        .states = g->states,
+        .tokens = g->activations.inputs,
+    };
+    g->steps[g->num_steps++] = *step;
+    return LYRNN_OK;
+}
+
+/* What the host knows of a text. */
+typedef struct {
+    size_t length;  /* characters, once is_over for good */
+    size_t certain; /* of them, those that no stop can take away */
+    bool is_over;
+    lyrnn_sample_end end;
+} text_view;
+
+/* One batch on its way. */
+typedef struct {
+    lyrnn_generator *generator;
+    const lyrnn_prompt *prompt;
+    const lyrnn_listener *listener;
+    lyrnn_generate_step *step;
+    size_t num;      /* samples asked for; streams beyond them are not listened to */
+    size_t total;    /* characters of a text that nothing else ends */
+    size_t position; /* characters that the device has written of such a text */
+    size_t telling;  /* the sample that the listener is being told of */
+    size_t told;     /* and how many of its characters */
+    text_view views[BATCH_MAX];
+} batch;
+
+static int32_t *text_of(const batch *t, size_t b)
+{
+    return t->generator->texts_host + b * t->generator->max_length;
+}
+
+/* Sets the first characters of all texts, and all else to its beginning. */
+static void begin(batch *t)
+{
+    lyrnn_generator *g = t->generator;
+    lyrnn_backend *backend = g->model->backend;
+    size_t num_bytes = t->prompt->length * sizeof(int32_t);
+    backend->upload(backend, g->texts, t->prompt->ids, num_bytes);
+    for (size_t b = 0; b < (size_t)g->B; b++) {
+        if (b > 0)
+            backend->copy_rows(backend, g->texts + b * g->max_length, num_bytes, g->texts,
+                               num_bytes, num_bytes, 1);
+        memcpy(text_of(t, b), t->prompt->ids, num_bytes);
+        t->views[b] = (text_view){.length = t->prompt->length, .certain = t->prompt->length};
+    }
+    backend->zero(backend, g->states, (size_t)g->B * sizeof *g->states);
+    backend->zero(backend, g->position, sizeof *g->position);
+    lyrnn_activations_reset_state(&g->activations);
+    /* The prefix's first character; the logits are not looked at. */
+    backend->sample_token(backend, &t->step->args);
+    t->position = 1;
+}
+
+/* Queues the steps to a place of the texts, and fetches what they wrote from place `from` on. */
+static void write_to(batch *t, size_t place, size_t from)
+{
+    lyrnn_generator *g = t->generator;
+    lyrnn_backend *backend = g->model->backend;
+    size_t B = (size_t)g->B, num = place - from, row_bytes = num * sizeof(int32_t);
+    for (; t->position < place; t->position++)
+        backend->run_step(backend, queue_character, t->step);
+    if (num == 0)
+        return;
+    backend->copy_rows(backend, g->news, row_bytes, g->texts + from,
+                       g->max_length * sizeof(int32_t), row_bytes, B);
+    backend->download(backend, g->news_host, g->news, B * row_bytes);
+    backend->download(backend, g->states_host, g->states, B * sizeof *g->states);
+    for (size_t b = 0; b < B; b++)
+        memcpy(text_of(t, b) + from, g->news_host + b * num, row_bytes);
+}
+
+/* Where the text wrote the stop, looking from place `from` on; length where it did not. */
+static size_t find_stop(const lyrnn_generate_options *options, const int32_t *text, size_t length,
+                        size_t from)
+{
+    size_t num = options->num_stop;
+    for (size_t i = from; num > 0 && i + num <= length; i++)
+        if (memcmp(text + i, options->stop, num * sizeof *text) == 0)
+            return i;
+    return length;
+}
+
+static void view_text(batch *t, size_t b)
+{
+    const lyrnn_generate_options *options = &t->generator->options;
+    const lyrnn_text_state *state = &t->generator->states_host[b];
+    text_view *view = &t->views[b];
+    size_t length = (size_t)state->length, prefix = t->prompt->length, num_stop = options->num_stop;
+    size_t stop = find_stop(options, text_of(t, b), length, view->certain);
+    view->length = stop;
+    view->is_over = true;
+    if (stop < length)
+        view->end = LYRNN_END_STOP;
+    else if (state->end == LYRNN_TEXT_ENDED)
+        view->end = LYRNN_END_LINES;
+    else if (state->end == LYRNN_TEXT_STUCK)
+        view->end = LYRNN_END_STUCK;
+    else if (length == t->total)
+        view->end = LYRNN_END_LENGTH;
+    else
+        view->is_over = false;
+    view->certain = stop;
+    /* The last characters may be the beginning of a stop. */
+    if (!view->is_over && num_stop > 1)
+        view->certain = length >= prefix + num_stop - 1 ? length - (num_stop - 1) : prefix;
+}
+
+static lyrnn_status tell(batch *t)
+{
+    const lyrnn_listener *listener = t->listener;
+    uint64_t first = t->step->args.first_sample;
+    for (; t->telling < t->num; t->telling++, t->told = 0) {
+        const text_view *view = &t->views[t->telling];
+        const int32_t *text = text_of(t, t->telling);
+        for (; t->told < view->certain; t->told++)
+            if (listener->character != NULL)
+                LYRNN_TRY(
+                    listener->character(listener->context, first + t->telling, text[t->told]));
+        if (!view->is_over)
+            break;
+        const lyrnn_sample sample = {.number = first + t->telling,
+                                     .ids = text,
+                                     .length = view->length,
+                                     .prefix_length = t->prompt->length,
+                                     .end = view->end};
+        if (listener->sample != NULL)
+            LYRNN_TRY(listener->sample(listener->context, &sample));
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status run(batch *t)
+{
+    size_t look_every = (size_t)t->generator->options.look_every, prefix = t->prompt->length;
+    begin(t);
+    write_to(t, prefix, prefix);
+    for (size_t b = 0; b < t->num; b++) {
+        t->views[b].is_over = t->total == prefix;
+        t->views[b].end = LYRNN_END_LENGTH;
+    }
+    LYRNN_TRY(tell(t));
+    while (t->telling < t->num) {
+        size_t from = t->position, left = t->total - from;
+        write_to(t, from + (left < look_every ? left : look_every), from);
+        for (size_t b = 0; b < t->num; b++)
+            if (!t->views[b].is_over)
+                view_text(t, b);
+        LYRNN_TRY(tell(t));
+    }
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prompt, size_t length,
+                            const lyrnn_listener *listener)
+{
+    size_t B = (size_t)generator->B, num_samples = generator->options.num_samples;
+    LYRNN_CHECK(prompt->length >= 1 && prompt->length + length <= generator->max_length);
+    for (size_t done = 0; done < num_samples; done += B) {
+        batch t = {
+            .generator = generator,
+            .prompt = prompt,
+            .listener = listener,
+            .num = num_samples - done < B ? num_samples - done : B,
+            .total = prompt->length + length,
+        };
+        LYRNN_TRY(
+            find_step(generator, prompt->length, generator->options.first_sample + done, &t.step));
+        LYRNN_TRY(run(&t));
+    }
+    return LYRNN_OK;
 }

@@ -136,11 +136,13 @@ void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
         .M = a->T * a->B,
         .in = num_features(model),
         .out = model->config.input_size,
+        .batch_invariant = a->batch_invariant,
         .x = lyrnn_stack_output(a->stack),
         .weight = dense_weight(model, model->params),
         .bias = dense_bias(model, model->params),
         .y = a->logits,
     };
+    a->stack->batch_invariant = a->batch_invariant;
     lyrnn_stack_forward(a->stack, &model->parameters, model->params,
                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout);
     backend->linear_forward(backend, &dense);

@@ -24,6 +24,7 @@ struct lyrnn_stack {
     lyrnn_backend *backend; /* borrowed */
     int num_lanes;          /* the backend's */
     int T, B;
+    bool batch_invariant; /* forward, as the operations have it */
     lyrnn_stack_layer layers[LYRNN_MAX_LAYERS];
     float *scratch; /* (num_lanes,G*H,max(B,H)) */
     float *state_h; /* (L*D,B,H)  room for a state in PyTorch's order */

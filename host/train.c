@@ -142,8 +142,7 @@ static lyrnn_status prompt_with_first_line(train_job *job)
         length++;
     fprintf(job->log, "prefix: the corpus cannot spell the default ones; samples begin as it does "
                       "(give your own: --prefix TEXT)\n");
-    LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length,
-                                    (size_t)job->options->pred_len));
+    LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length));
     job->num_prompts++;
     return LYRNN_OK;
 }
@@ -155,9 +154,9 @@ static lyrnn_status encode_prefixes(train_job *job)
     if (job->prompts == NULL)
         return out_of_memory("the prefixes", options->num_prefixes * sizeof(lyrnn_prompt));
     for (size_t i = 0; i < options->num_prefixes; i++) {
-        lyrnn_status status =
-            lyrnn_prompt_init(&job->prompts[job->num_prompts], &job->vocab, options->prefixes[i],
-                              options->newlines, (size_t)options->pred_len);
+        lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &job->vocab,
+                                                     "--prefix", options->prefixes[i],
+                                                     options->newlines, LYRNN_UNKNOWN_ERROR, NULL);
         if (status == LYRNN_OK)
             job->num_prompts++;
         else if (status != LYRNN_ERR_UNKNOWN_CHAR || !options->prefixes_are_defaults)
@@ -335,9 +334,11 @@ static lyrnn_status prepare_model(train_job *job)
                                        options->num_steps));
     size_t longest = 1;
     for (size_t i = 0; i < job->num_prompts; i++)
-        if (job->prompts[i].prefix_length > longest)
-            longest = job->prompts[i].prefix_length;
-    return lyrnn_generator_init(&job->generator, &job->model, longest + (size_t)options->pred_len);
+        if (job->prompts[i].length > longest)
+            longest = job->prompts[i].length;
+    const lyrnn_generate_options greedy = lyrnn_greedy_options();
+    return lyrnn_generator_init(&job->generator, &job->model, &greedy,
+                                longest + (size_t)options->pred_len);
 }
 
 /* What the caller says of the training, and which text it was. */

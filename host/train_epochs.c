@@ -107,16 +107,17 @@ static lyrnn_status stop_after_epoch(train_job *job)
 
 /* Reporting */
 
-static void write_sample(train_job *job, lyrnn_prompt *prompt)
+static lyrnn_status write_sample(void *context, const lyrnn_sample *sample)
 {
-    lyrnn_generate(&job->generator, prompt);
+    const train_job *job = (const train_job *)context;
     fputs(" - ", job->samples);
-    for (size_t i = 0; i < prompt->prefix_length + prompt->length; i++) {
-        uint32_t c = job->vocab.chars[prompt->ids[i]];
+    for (size_t i = 0; i < sample->length; i++) {
+        uint32_t c = job->vocab.chars[sample->ids[i]];
         char utf8[LYRNN_UTF8_MAX];
         fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), job->samples);
     }
     fputc('\n', job->samples);
+    return LYRNN_OK;
 }
 
 static bool has_lost_patience(const train_job *job, int epoch)
@@ -154,8 +155,10 @@ static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
     if (metrics->is_validated)
         fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
     fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
+    const lyrnn_listener listener = {.sample = write_sample, .context = job};
     for (size_t i = 0; i < job->num_prompts; i++)
-        write_sample(job, &job->prompts[i]);
+        LYRNN_TRY(lyrnn_generate(&job->generator, &job->prompts[i], (size_t)job->options->pred_len,
+                                 &listener));
     if (fflush(job->samples) != 0)
         return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
                                         "or send them elsewhere");

@@ -109,8 +109,13 @@ int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c)
     return -1;
 }
 
-/* Names a character: 好 (U+597D). One that would not show, such as a newline, by its code point alone. */
-static size_t name_char(char *name, size_t size, uint32_t c)
+lyrnn_newlines lyrnn_vocab_newlines(const lyrnn_vocab *vocab)
+{
+    bool as_spaces = lyrnn_vocab_id(vocab, '\n') < 0 && lyrnn_vocab_id(vocab, ' ') >= 0;
+    return as_spaces ? LYRNN_NEWLINES_SPACE : LYRNN_NEWLINES_KEEP;
+}
+
+size_t lyrnn_char_name(uint32_t c, char *name, size_t size)
 {
     char utf8[LYRNN_UTF8_MAX];
     bool shows = utf8proc_charwidth((utf8proc_int32_t)c) > 0 &&
@@ -124,7 +129,7 @@ static size_t name_char(char *name, size_t size, uint32_t c)
 lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
                                       char *list, size_t size, size_t *num_distinct)
 {
-    enum { NAME_BYTES = 24, MORE_BYTES = 32 };
+    enum { NAME_BYTES = LYRNN_CHAR_NAME_BYTES, MORE_BYTES = 32 };
     LYRNN_CHECK(size > NAME_BYTES + MORE_BYTES);
     size_t last = size - NAME_BYTES - MORE_BYTES;
     size_t length = 0;
@@ -146,7 +151,7 @@ lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *
         }
         if (length > 0)
             length += (size_t)snprintf(list + length, size - length, ", ");
-        length += name_char(list + length, size - length, chars[i]);
+        length += lyrnn_char_name(chars[i], list + length, size - length);
     }
     free(seen);
     if (num_unnamed > 0)

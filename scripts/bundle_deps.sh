@@ -90,17 +90,22 @@ END
 
 install_packages "${build_packages[@]}" libcmocka-dev
 prefer_openmp_openblas
-mkdir -p "$dir"/{bin,include,lib/pkgconfig,licences}
+mkdir -p "$dir"/{bin,include,lib/pkgconfig,licences,share/unicode}
 
 add_module openblas openblas cblas.h openblas_config.h f77blas.h
 add_module libutf8proc utf8proc utf8proc.h
 add_module jansson jansson jansson.h jansson_config.h
+add_module libdivsufsort divsufsort divsufsort.h
 add_module cmocka cmocka cmocka.h cmocka_pbc.h
 add_what_openblas_needs
 cp -rL /usr/include/Random123 "$dir/include/"
 add_licence /usr/include/Random123/philox.h
 cp -L /usr/include/xxhash.h "$dir/include/"
 add_licence /usr/include/xxhash.h
+for table in Readings Variants; do
+    bzip2 -dc "/usr/share/unicode/Unihan_$table.txt.bz2" >"$dir/share/unicode/Unihan_$table.txt"
+done
+add_licence /usr/share/unicode/Unihan_Readings.txt.bz2
 ! command -v pkgconf >/dev/null || add_pkg_config
 
 grep -q openblas_get_parallel < <(nm -D "$dir/lib/libopenblas.so") || fail 'OpenBLAS: not found'

@@ -3,7 +3,8 @@
 # shellcheck shell=bash disable=SC2034
 
 build_packages=(cmake ninja-build gcc g++ pkg-config
-    libopenblas-openmp-dev libutf8proc-dev libjansson-dev librandom123-dev libxxhash-dev)
+    libopenblas-openmp-dev libutf8proc-dev libjansson-dev libdivsufsort-dev librandom123-dev
+    libxxhash-dev unicode-data bzip2)
 test_packages=(clang clang-format libclang-rt-dev libomp-dev libcmocka-dev)
 
 # Where the packages come from: a folder by bundle_deps.sh; empty: this machine.
@@ -37,7 +38,7 @@ install_packages() {
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         echo 'packages: this is no Debian or Ubuntu, so none are installed; lyrnn needs' \
             'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS (OpenMP flavour), utf8proc,' \
-            'jansson, Random123, xxHash, and for the tests clang, clang-format, libomp, compiler-rt, cmocka'
+            'jansson, libdivsufsort, Random123, xxHash, Unihan (bzip2), and for the tests clang, clang-format, libomp, compiler-rt, cmocka'
         return
     fi
     for package; do
@@ -90,6 +91,7 @@ use_deps() {
     # OpenBLAS needs libraries of the bundle too, and for those the loader follows a program's RPATH
     # only, not the newer RUNPATH.
     export LDFLAGS="-Wl,--disable-new-dtags${LDFLAGS:+ $LDFLAGS}"
+    export LYRNN_UNIHAN_DIR=$deps/share/unicode
     # Random123 and xxHash are used as headers alone and need no .pc file.
     export CFLAGS="-isystem $deps/include${CFLAGS:+ $CFLAGS}"
     export CXXFLAGS="-isystem $deps/include${CXXFLAGS:+ $CXXFLAGS}"

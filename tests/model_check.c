@@ -6,6 +6,7 @@
 
 #include "compare.h"
 #include "lyrnn/batches.h"
+#include "lyrnn/generate.h"
 #include "op_check.h"
 
 void *test_memory(size_t count, size_t size)
@@ -266,4 +267,33 @@ void oracle_train_close(oracle_training *training)
     free(training->v);
     free(training->h);
     free(training->c);
+}
+
+typedef struct {
+    int32_t *text;
+    size_t length;
+} kept_text;
+
+static lyrnn_status keep_text(void *context, const lyrnn_sample *sample)
+{
+    kept_text *kept = context;
+    assert_int_equal(sample->end, LYRNN_END_LENGTH);
+    assert_int_equal(sample->length, kept->length);
+    memcpy(kept->text, sample->ids, sample->length * sizeof *sample->ids);
+    return LYRNN_OK;
+}
+
+void greedy_text(const lyrnn_model *model, int32_t *text, size_t prefix_length, size_t length)
+{
+    const lyrnn_generate_options options = lyrnn_greedy_options();
+    kept_text kept = {text, prefix_length + length};
+    const lyrnn_listener listener = {.sample = keep_text, .context = &kept};
+    lyrnn_generator generator;
+    lyrnn_prompt prompt;
+    assert_int_equal(lyrnn_generator_init(&generator, model, &options, prefix_length + length),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_prompt_from_ids(&prompt, text, prefix_length), LYRNN_OK);
+    assert_int_equal(lyrnn_generate(&generator, &prompt, length, &listener), LYRNN_OK);
+    lyrnn_prompt_free(&prompt);
+    lyrnn_generator_free(&generator);
 }

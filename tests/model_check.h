@@ -60,6 +60,9 @@ void oracle_train_open(oracle_training *training, const oracle_model *shape, con
 double oracle_train_step(oracle_training *training, double *norm);
 void oracle_train_close(oracle_training *training);
 
+/* The length characters that a model writes greedily after the prefix_length first of text. */
+void greedy_text(const lyrnn_model *model, int32_t *text, size_t prefix_length, size_t length);
+
 /* Zeroed host memory, or the test fails. */
 void *test_memory(size_t count, size_t size);
 

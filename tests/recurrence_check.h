@@ -11,6 +11,7 @@
 typedef struct {
     oracle_recurrence shape;
     int column;
+    bool batch_invariant;
     float *gates_x; /* (T,B,G*H) */
     float *w_hh;    /* (G*H,H) */
     float *b_hh;    /* (G*H) */

@@ -1,6 +1,6 @@
-/* Lookups, the output layer, greedy choice and initial weights: a backend's operations against the oracle
- * over a table of shapes, with what each promises besides its numbers. The recurrence, the loss and the
- * optimiser have files of their own. LYRNN_TEST_DEVICE names the device. */
+/* Lookups, the output layer and initial weights: a backend's operations against the oracle over a table of
+ * shapes, with what each promises besides its numbers. The recurrence, the loss, the optimiser and sampling
+ * have files of their own. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -384,76 +384,6 @@ static void a_lane_sees_what_it_waited_for(void **state)
     assert_same_bits("last lane", op_check_fetch(check, from, COUNT), values, num_bytes);
 }
 
-/* sample_token */
-
-static void run_sample_token(op_check *check, int B, int V, const float *logits, int32_t *tokens)
-{
-    lyrnn_sample_token_args args = {
-        .B = B,
-        .V = V,
-        .logits = op_check_input_floats(check, logits, B * V),
-        .tokens = op_check_output(check, (size_t)B * sizeof *tokens),
-    };
-    check->backend.sample_token(&check->backend, &args);
-    check->backend.download(&check->backend, tokens, args.tokens, (size_t)B * sizeof *tokens);
-    assert_true(op_check_intact(check));
-}
-
-static void sample_token_takes_the_largest_logit(void **state)
-{
-    const int shapes[][2] = {{1, 1}, {1, 7}, {7, 33}, {33, 1}, {3, 256}, {32, 1027}, {2, 5000}};
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        op_check *check = op_check_begin(state);
-        int B = shapes[i][0], V = shapes[i][1];
-        float *logits = op_check_random(check, B * V, 1, 1);
-        int32_t tokens[33], expected[33];
-        for (int b = 0; b < B; b++) {
-            /* The ends of a row first, then the id beside its beginning. */
-            const int edges[] = {V - 1, 0, V > 1 ? 1 : 0};
-            expected[b] = b < 3 ? edges[b] : random_id(2, (uint64_t)b, V);
-            logits[b * V + expected[b]] = 1.5f;
-        }
-        run_sample_token(check, B, V, logits, tokens);
-        for (int b = 0; b < B; b++)
-            assert_int_equal(tokens[b], expected[b]);
-    }
-}
-
-static void sample_token_gives_ties_to_the_lowest_id(void **state)
-{
-    enum { B = 3, V = 1027 };
-    op_check *check = op_check_begin(state);
-    float *logits = op_check_floats(check, B * V);
-    int32_t tokens[B];
-    logits[V + 700] = logits[V + 33] = logits[V + 1026] = 2;
-    for (int v = 0; v < V; v++)
-        logits[2 * V + v] = -3;
-    logits[2 * V + 1026] = logits[2 * V + 1025] = -1;
-    run_sample_token(check, B, V, logits, tokens);
-    assert_int_equal(tokens[0], 0);
-    assert_int_equal(tokens[1], 33);
-    assert_int_equal(tokens[2], 1025);
-}
-
-static void sample_token_stays_in_range_whatever_the_logits(void **state)
-{
-    enum { B = 4, V = 33 };
-    op_check *check = op_check_begin(state);
-    float *logits = op_check_floats(check, B * V);
-    int32_t tokens[B];
-    for (int v = 0; v < V; v++) {
-        logits[v] = -INFINITY;
-        logits[V + v] = NAN;
-        logits[2 * V + v] = v == 20 ? -1e30f : -INFINITY;
-        logits[3 * V + v] = v == 0 ? NAN : (float)v;
-    }
-    run_sample_token(check, B, V, logits, tokens);
-    assert_int_equal(tokens[0], 0);
-    assert_in_range(tokens[1], 0, V - 1);
-    assert_int_equal(tokens[2], 20);
-    assert_in_range(tokens[3], 0, V - 1);
-}
-
 /* init_uniform */
 
 static void check_init_uniform(void **state, int count, uint64_t purpose, uint64_t position)
@@ -505,9 +435,6 @@ int main(void)
         cmocka_unit_test(linear_backward_adds_where_asked),
         cmocka_unit_test(copy_rows_copies_rows_and_nothing_between),
         cmocka_unit_test(a_lane_sees_what_it_waited_for),
-        cmocka_unit_test(sample_token_takes_the_largest_logit),
-        cmocka_unit_test(sample_token_gives_ties_to_the_lowest_id),
-        cmocka_unit_test(sample_token_stays_in_range_whatever_the_logits),
         cmocka_unit_test(init_uniform_draws_the_numbers_of_its_positions),
     };
     return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);

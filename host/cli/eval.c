@@ -111,13 +111,6 @@ static void evaluation_free(evaluation *evaluation)
     free(evaluation->ids);
 }
 
-/* A model that learnt with --newlines space has met none. */
-static lyrnn_newlines newlines_of(const lyrnn_vocab *vocab)
-{
-    bool as_spaces = lyrnn_vocab_id(vocab, '\n') < 0 && lyrnn_vocab_id(vocab, ' ') >= 0;
-    return as_spaces ? LYRNN_NEWLINES_SPACE : LYRNN_NEWLINES_KEEP;
-}
-
 /* Lines end in a newline, the last one perhaps without. */
 static size_t count_lines(const lyrnn_corpus *text)
 {
@@ -237,7 +230,7 @@ static lyrnn_status prepare(evaluation *evaluation, const lyrnn_checkpoint *chec
                             const eval_fields *fields, char *const *paths, int num_paths)
 {
     const lyrnn_vocab *vocab = &checkpoint->vocab;
-    lyrnn_newlines newlines = fields->per_line ? LYRNN_NEWLINES_KEEP : newlines_of(vocab);
+    lyrnn_newlines newlines = fields->per_line ? LYRNN_NEWLINES_KEEP : lyrnn_vocab_newlines(vocab);
     LYRNN_TRY(read_files(evaluation, paths, (size_t)num_paths, newlines, fields->per_line));
     LYRNN_TRY(cut_files(evaluation, vocab, fields->per_line));
     LYRNN_TRY(check_files(evaluation, fields->per_line));

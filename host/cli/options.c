@@ -26,6 +26,13 @@ static lyrnn_status no_memory(void)
     return lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them");
 }
 
+static lyrnn_status out_of_range(const option_spec *spec, const char *text)
+{
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be from %s to %s%s%s", spec->name, text,
+                      spec->min, spec->max, spec->remedy != NULL ? "; " : "",
+                      spec->remedy != NULL ? spec->remedy : "");
+}
+
 /* Digits alone, perhaps signed: strtoull would let white space pass and wrap -1 around. */
 static bool parse_whole(const char *text, bool *negative, uint64_t *value)
 {
@@ -50,8 +57,7 @@ static lyrnn_status set_whole(const option_spec *spec, const char *text, void *f
                           "--%s %s: must be a whole number in digits, from %s to %s", spec->name,
                           text, spec->min, spec->max);
     if ((negative && value != 0) || value < min || value > max)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be from %s to %s", spec->name, text,
-                          spec->min, spec->max);
+        return out_of_range(spec, text);
     if (spec->kind == OPTION_INT)
         *(int *)field = (int)value;
     else if (spec->kind == OPTION_SIZE)
@@ -70,8 +76,7 @@ static lyrnn_status set_float(const option_spec *spec, const char *text, void *f
                           text, spec->min, spec->max);
     /* So written that NaN is refused. */
     if (!(value >= strtod(spec->min, NULL) && value <= strtod(spec->max, NULL)))
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be from %s to %s", spec->name, text,
-                          spec->min, spec->max);
+        return out_of_range(spec, text);
     *(float *)field = (float)value;
     return LYRNN_OK;
 }

@@ -31,6 +31,7 @@ typedef struct {
     size_t offset;         /* of the field */
     const char *fallback;  /* the default, or NULL */
     const char *min, *max; /* for numbers, inclusive */
+    const char *remedy;    /* what to do where a number out of range was meant, or NULL */
 } option_spec;
 
 enum { OPTIONS_MAX = 40 };

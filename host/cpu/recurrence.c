@@ -58,11 +58,11 @@ static bool is_large(int T, int B, int H)
     return B > 1 && (size_t)T * (size_t)B * (size_t)H * (size_t)H > 16 * LYRNN_CPU_SERIAL_MAX;
 }
 
-/* Few rows in all, as when a character is written: packing w_hh would cost more than it saves. */
-static bool is_packed(int T, int B)
+/* Not for few rows in all: packing w_hh would cost more than it saves. */
+static bool is_packed(const lyrnn_recurrence_forward_args *args)
 {
     enum { FEW_ROWS = 16 };
-    return (int64_t)T * B >= FEW_ROWS;
+    return !args->batch_invariant && (int64_t)args->T * args->B >= FEW_ROWS;
 }
 
 /* Adds h_{t-1} w_hh^T of the streams [first, end). */
@@ -72,7 +72,10 @@ static void add_product(const lyrnn_recurrence_forward_args *args, const gate_pa
     int H = args->H, stride = args->h_stride;
     float *rows = part->rows + ((size_t)t * (size_t)args->B + (size_t)first) * (size_t)part->stride;
     size_t at = (size_t)part->first * (size_t)H;
-    if (is_packed(args->T, args->B))
+    if (args->batch_invariant)
+        lyrnn_cpu_invariant_gemm(end - first, part->num, H, h_before, stride, args->w_hh + at, rows,
+                                 part->stride, rows, part->stride);
+    else if (is_packed(args))
         step_gemm(end - first, part->num, H, h_before, (size_t)stride, args->scratch + at, rows,
                   (size_t)part->stride);
     else
@@ -120,7 +123,7 @@ void lyrnn_cpu_recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_fo
     {
         int first, end;
         share_streams(args->B, &first, &end);
-        for (int i = 0; i < num_parts && is_packed(args->T, args->B); i++) {
+        for (int i = 0; i < num_parts && is_packed(args); i++) {
             size_t at = (size_t)parts[i].first * (size_t)args->H;
             step_pack(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
         }

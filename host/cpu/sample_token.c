@@ -1,15 +1,131 @@
-/* Greedy choice: the likeliest character of each row, the lowest id among equals. */
+/* The next character of each text: the prefix's own, or one that the line rules and the guard against copies
+ * allow, chosen by the samplers. Texts do not see one another. */
 #include "cpu.h"
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "lyrnn/philox.h"
+#include "sampler.h"
+
+static void forbid_all_but(int32_t id, int V, float *logits)
+{
+    float kept = logits[id];
+    for (int v = 0; v < V; v++)
+        logits[v] = -INFINITY;
+    logits[id] = kept;
+}
+
+static void apply_line_rules(const lyrnn_line_rules *rules, const lyrnn_text_state *state, int V,
+                             float *logits)
+{
+    if (rules->newline < 0)
+        return;
+    if (state->column < rules->min_line)
+        logits[rules->newline] = -INFINITY;
+    if (rules->max_line > 0 && state->column >= rules->max_line)
+        forbid_all_but(rules->newline, V, logits);
+    if (state->column == 0 && state->line < rules->num_acrostic)
+        forbid_all_but(rules->acrostic[state->line], V, logits);
+}
+
+/* Whether a newline now would end the text. */
+static bool is_last_line(const lyrnn_line_rules *rules, const lyrnn_text_state *state)
+{
+    return rules->newline >= 0 && rules->num_lines > 0 && state->line + 1 >= rules->num_lines;
+}
+
+/* Below, at or above 0 as the suffix at `from` comes before, begins with or comes after the pattern. */
+static int compare_suffix(const lyrnn_copy_guard *guard, size_t from, const int32_t *pattern)
+{
+    for (size_t i = 0; i < (size_t)guard->length; i++) {
+        if (from + i == guard->N || guard->ids[from + i] < pattern[i])
+            return -1;
+        if (guard->ids[from + i] > pattern[i])
+            return 1;
+    }
+    return 0;
+}
+
+/* How many suffixes come before the pattern, or begin with it too. */
+static size_t count_before(const lyrnn_copy_guard *guard, const int32_t *pattern, bool equals_too)
+{
+    size_t low = 0, high = guard->N;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = compare_suffix(guard, (size_t)guard->suffixes[middle], pattern);
+        if (order < 0 || (order == 0 && equals_too))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Forbids what follows the text's last characters anywhere in the corpus, but for `spared`. */
+static void apply_copy_guard(const lyrnn_copy_guard *guard, const int32_t *text, int length,
+                             int32_t spared, float *logits)
+{
+    if (guard->length == 0 || length < guard->length)
+        return;
+    const int32_t *pattern = text + length - guard->length;
+    size_t end = count_before(guard, pattern, true);
+    for (size_t i = count_before(guard, pattern, false); i < end; i++) {
+        size_t next = (size_t)guard->suffixes[i] + (size_t)guard->length;
+        if (next < guard->N && guard->ids[next] >= 0 && guard->ids[next] != spared)
+            logits[guard->ids[next]] = -INFINITY;
+    }
+}
+
+/* The chosen id; -1 where none is allowed. */
+static int32_t choose(const lyrnn_sample_token_args *args, int b, int place)
+{
+    const int32_t *text = args->texts + (size_t)b * (size_t)args->max_length;
+    const lyrnn_text_state *state = &args->states[b];
+    float *logits = args->logits + (size_t)b * (size_t)args->V;
+    apply_line_rules(&args->lines, state, args->V, logits);
+    /* A newline that ends the text is not written, and so copies nothing. */
+    int32_t spared = is_last_line(&args->lines, state) ? args->lines.newline : -1;
+    apply_copy_guard(&args->copies, text, place, spared, logits);
+    lyrnn_cpu_penalise(&args->sampler, text, place, logits);
+    float u = lyrnn_philox_uniform(args->sampler.seed,
+                                   LYRNN_PURPOSE_SAMPLE + args->first_sample + (uint64_t)b,
+                                   (uint64_t)place);
+    return lyrnn_cpu_choose(&args->sampler, args->V, logits, u);
+}
+
+/* Moves one text on by the character at `place` and returns it; 0 where there is none. */
+static int32_t step_text(const lyrnn_sample_token_args *args, int b, int64_t place)
+{
+    lyrnn_text_state *state = &args->states[b];
+    int32_t *text = args->texts + (size_t)b * (size_t)args->max_length;
+    if (state->end != LYRNN_TEXT_RUNNING || place >= args->max_length)
+        return 0;
+    bool is_forced = place < args->prefix_length;
+    int32_t token = is_forced ? text[place] : choose(args, b, (int)place);
+    bool is_newline = args->lines.newline >= 0 && token == args->lines.newline;
+    if (token < 0) {
+        state->end = LYRNN_TEXT_STUCK;
+        return 0;
+    }
+    if (!is_forced && is_newline && is_last_line(&args->lines, state)) {
+        state->end = LYRNN_TEXT_ENDED;
+        return 0;
+    }
+    text[place] = token;
+    state->line += is_newline;
+    state->column = is_newline ? 0 : state->column + 1;
+    state->length = (int32_t)place + 1;
+    return token;
+}
 
 void lyrnn_cpu_sample_token(lyrnn_backend *self, const lyrnn_sample_token_args *args)
 {
     (void)self;
-    for (int b = 0; b < args->B; b++) {
-        const float *logits = args->logits + (size_t)b * (size_t)args->V;
-        int best = 0;
-        for (int v = 1; v < args->V; v++)
-            if (logits[v] > logits[best])
-                best = v;
-        args->tokens[b] = best;
-    }
+    int B = args->B;
+    int64_t place = *args->position;
+#pragma omp parallel for schedule(static) if ((size_t)B * (size_t)args->V > LYRNN_CPU_SERIAL_MAX)
+    for (int b = 0; b < B; b++)
+        args->tokens[b] = step_text(args, b, place);
+    *args->position = place + 1;
 }

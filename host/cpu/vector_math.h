@@ -3,7 +3,8 @@
  *     e^x = 2^n e^r,  n = round(x / ln 2),  |r| <= ln(2) / 2
  *
  * and e^r - 1 by its Taylor series to r^7, which leaves less than half a unit in the last place. tanh
- * goes through e^x - 1, not e^x, so that it keeps its relative precision near zero. NaN stays NaN. */
+ * goes through e^x - 1, not e^x, so that it keeps its relative precision near zero. NaN stays NaN.
+ * fixed_exp is the same in double, for probabilities that are added up as integers. */
 #ifndef LYRNN_VECTOR_MATH_H
 #define LYRNN_VECTOR_MATH_H
 
@@ -58,6 +59,39 @@ static inline float vector_tanhf(float x)
     float two_to_n = exp_parts(2.0f * x, &expm1_r);
     float expm1 = two_to_n * expm1_r + (two_to_n - 1.0f);
     return expm1 / (expm1 + 2.0f);
+}
+
+/* e^x for x <= 0, in parts of 2^-42: as precise as a probability need be, and sums of a million fit 64 bits.
+ * NaN gives 0. */
+static inline uint64_t fixed_exp(double x)
+{
+    enum { FRACTION_BITS = 42 };
+    x = x > -40.0 ? x : -40.0;
+    const double rounder = 0x1.8p52;
+    double shifted = x * 1.44269504088896338700 + rounder;
+    double n = shifted - rounder;
+    double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+    double series = 1.0 / 479001600.0;
+    series = series * r + 1.0 / 39916800.0;
+    series = series * r + 1.0 / 3628800.0;
+    series = series * r + 1.0 / 362880.0;
+    series = series * r + 1.0 / 40320.0;
+    series = series * r + 1.0 / 5040.0;
+    series = series * r + 1.0 / 720.0;
+    series = series * r + 1.0 / 120.0;
+    series = series * r + 1.0 / 24.0;
+    series = series * r + 1.0 / 6.0;
+    series = series * r + 0.5;
+    double expm1_r = series * r * r + r;
+    uint64_t bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023u + FRACTION_BITS) << 52;
+    double scale;
+    memcpy(&scale, &bits, sizeof scale);
+    /* Added to 2^52, the rounded number stands in the low bits. */
+    double rounded = (scale * expm1_r + scale) + 0x1p52;
+    memcpy(&bits, &rounded, sizeof bits);
+    return bits & ((UINT64_C(1) << 52) - 1);
 }
 
 #endif

@@ -191,7 +191,7 @@ typedef struct {
 } lyrnn_clip_and_adam_args;
 
 /* How the next character is chosen, by llama.cpp's samplers in its order. In the order of logits, the
- * greatest first and the lowest id among equals: */
+ * greatest first and the lowest id among equals; the first is always kept: */
 typedef struct {
     float
         repeat_penalty; /* logits of the last characters: above 0 divided by it, else multiplied; 1: none */
@@ -216,11 +216,11 @@ typedef struct {
 /* Forbids each character that would continue the text's last `length` characters as the corpus does, so
  * that no run of length + 1 characters is the corpus's. */
 typedef struct {
-    int length;         /* 0: no guard */
+    int length;         /* 0: no guard, as before so many characters */
     size_t N;           /* ids of the corpus */
     const int32_t *ids; /* in (N)  of the text's vocabulary; -1 where it has no such character */
     const int32_t *suffixes; /* in (N)  the corpus's suffix array: where its suffixes begin, in */
-                             /*         lexicographic order of ids */
+                             /*         lexicographic order of ids, -1 the least */
 } lyrnn_copy_guard;
 
 /* Where a text stands. */
@@ -238,7 +238,12 @@ typedef struct {
 /* The character at place *position of each text: the prefix's own where that reaches so far, else one chosen
  * by the rules and the sampler, with u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_SAMPLE + its number, place):
  * the first id, in ascending order of ids among those that are left, at which the sum of their
- * probabilities reaches u. Then *position moves on by one. */
+ * probabilities reaches u. Then *position moves on by one.
+ *
+ * The prefix's characters move the state as others do, but are not checked. What the rules or the guard
+ * forbid is forbidden whatever the sampler, as is a character whose logit is -infinity or NaN. A newline that
+ * ends a text is not written, so that the guard does not forbid it. Texts that have ended, or are full
+ * (*position is max_length or more), stay as they are. */
 typedef struct {
     int B, V, max_length;
     int prefix_length; /* at least 1 */
@@ -250,7 +255,7 @@ typedef struct {
     float *logits;            /* i/o  (B,V)  nothing to rely on afterwards */
     int32_t *texts;           /* i/o  (B,max_length)  the character goes to [b][*position] */
     lyrnn_text_state *states; /* i/o  (B) */
-    int32_t *tokens;          /* out  (B)  the character; of a text that has ended, 0 */
+    int32_t *tokens;          /* out  (B)  the character; 0 where none was written */
 } lyrnn_sample_token_args;
 
 /* values[i] = (2 u - 1) bound, u = lyrnn_philox_uniform(seed, purpose, position + i). */

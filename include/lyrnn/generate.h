@@ -1,4 +1,14 @@
-/* Writes text: the state is warmed up on a prefix, then each likeliest character is fed back. */
+/* Writes text. The samples of a prompt are streams of one batch on the device, which reads a character of each
+ * and chooses the next by itself; the host looks at the texts now and then and passes on what is new.
+ *
+ *     lyrnn_generate_options options = lyrnn_greedy_options();
+ *     lyrnn_generator generator;
+ *     lyrnn_generator_init(&generator, &model, &options, prompt.length + 50);
+ *     lyrnn_generate(&generator, &prompt, 50, &listener);   -- calls back for each character and sample
+ *     lyrnn_generator_free(&generator);
+ *
+ * A sample's text depends on the model, the prompt, the options, the seed and the sample's number: not on how
+ * many are written beside it. */
 #ifndef LYRNN_GENERATE_H
 #define LYRNN_GENERATE_H
 
@@ -6,45 +16,86 @@
 #include <stdint.h>
 
 #include "lyrnn/model.h"
+#include "lyrnn/prompt.h"
 #include "lyrnn/status.h"
-#include "lyrnn/vocab.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* A text to be continued: its prefix as ids, and room for what follows. */
 typedef struct {
-    int32_t *ids; /* (prefix_length + length), owned */
-    size_t prefix_length, length;
-} lyrnn_prompt;
+    lyrnn_sampler sampler;
+    lyrnn_line_rules lines;  /* see lyrnn/line_rules.h for what they can ask of a prompt */
+    lyrnn_copy_guard copies; /* ids and suffixes as lyrnn/copies.h makes them */
+    const int32_t *stop; /* (num_stop)  a text ends before the first place where it wrote these */
+    size_t num_stop;
+    uint64_t first_sample; /* number of the first sample */
+    size_t num_samples;    /* at least 1 */
+    int look_every;        /* characters between two looks at the texts; 1: as they come */
+} lyrnn_generate_options;
 
-/* The prefix in UTF-8, to be followed by length characters; newlines as in the corpus that the model
- * learnt. LYRNN_ERR_USAGE: empty. LYRNN_ERR_CORPUS: not UTF-8. LYRNN_ERR_UNKNOWN_CHAR, LYRNN_ERR_MEMORY. */
-lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, const char *prefix,
-                               lyrnn_newlines newlines, size_t length);
-/* The same from ids (prefix_length), which are copied. */
-lyrnn_status lyrnn_prompt_from_ids(lyrnn_prompt *prompt, const int32_t *ids, size_t prefix_length,
-                                   size_t length);
-/* A zeroed prompt is fine. */
-void lyrnn_prompt_free(lyrnn_prompt *prompt);
+/* One sample, always the likeliest character, no rules. */
+lyrnn_generate_options lyrnn_greedy_options(void);
+
+/* Why a text is over. */
+typedef enum {
+    LYRNN_END_LENGTH, /* as many characters as were asked for */
+    LYRNN_END_LINES,  /* as many lines */
+    LYRNN_END_STOP,   /* the stop text came next */
+    LYRNN_END_STUCK   /* no character was allowed */
+} lyrnn_sample_end;
+const char *lyrnn_sample_end_name(lyrnn_sample_end end); /* "length" and so on */
 
 typedef struct {
-    const lyrnn_model *model;      /* borrowed */
-    lyrnn_activations activations; /* T = 1, B = 1 */
-    int32_t *tokens;               /* device (max_length) */
+    uint64_t number;
+    const int32_t *ids; /* (length)  prefix included, borrowed for the call */
+    size_t length, prefix_length;
+    lyrnn_sample_end end;
+} lyrnn_sample;
+
+/* Who is told, sample by sample in ascending order of numbers: of each character, the prefix's included, once
+ * it is certain to stay, and then of the whole sample. Either may be NULL. What fails ends the generation. */
+typedef struct {
+    lyrnn_status (*character)(void *context, uint64_t sample, int32_t id);
+    lyrnn_status (*sample)(void *context, const lyrnn_sample *sample);
+    void *context;
+} lyrnn_listener;
+
+/* What a device records of one batch's step; see run_step. */
+typedef struct lyrnn_generate_step lyrnn_generate_step;
+
+typedef struct {
+    const lyrnn_model *model; /* borrowed */
+    lyrnn_generate_options options;
+    int B;
     size_t max_length;
+    lyrnn_activations activations; /* T = 1 */
+    void *memory;                  /* the device allocation of the following */
+    int64_t *position;             /* (1) */
+    lyrnn_text_state *states;      /* (B) */
+    int32_t *texts;                /* (B,max_length) */
+    int32_t *news;                 /* (B,look_every)  what the host has not seen */
+    int32_t *acrostic;
+    int32_t *corpus, *suffixes;
+    lyrnn_text_state *states_host; /* (B)             host, owned, as are the following */
+    int32_t *texts_host;           /* (B,max_length) */
+    int32_t *news_host;            /* (B,look_every) */
+    lyrnn_generate_step **steps;   /* (num_steps) */
+    size_t num_steps;
 } lyrnn_generator;
 
-/* For texts of at most max_length ids, prefix included. LYRNN_ERR_MEMORY. */
+/* For texts of at most max_length characters, prefix included. What options point to is borrowed: stop for the
+ * generator's life, the rest for the call. LYRNN_ERR_USAGE: max_length beyond an int. LYRNN_ERR_MEMORY names
+ * the bytes. */
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
-                                  size_t max_length);
+                                  const lyrnn_generate_options *options, size_t max_length);
 /* A zeroed generator is fine. */
 void lyrnn_generator_free(lyrnn_generator *generator);
 
-/* Writes the length ids that follow the prefix, each the argmax of the logits (ties: the lowest id). The
- * state starts at zero. */
-void lyrnn_generate(lyrnn_generator *generator, lyrnn_prompt *prompt);
+/* Writes all samples, of at most length characters after the prompt, the state zero at first. Returns what the
+ * listener does, or LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prompt, size_t length,
+                            const lyrnn_listener *listener);
 
 #ifdef __cplusplus
 }

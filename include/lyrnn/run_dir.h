@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "lyrnn/corpus.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn/status.h"
 #include "lyrnn/trainer_state.h"
@@ -75,6 +76,11 @@ void lyrnn_run_dir_close(lyrnn_run_dir *run);
 /* The model file that a user means by path: the file itself, a run directory's latest, or the one in a
  * checkpoint directory. Writes at most size bytes. LYRNN_ERR_IO when there is none. */
 lyrnn_status lyrnn_run_dir_find_model(const char *path, char *model_path, size_t size);
+
+/* The text that a run learnt, given one of its models: by config.json, which names the files, or none where it
+ * learnt the sample lyrics. LYRNN_ERR_IO: the model is in no run, or a file is gone. LYRNN_ERR_CORPUS: it is
+ * no longer the text whose hash the run kept. */
+lyrnn_status lyrnn_run_dir_load_corpus(const char *model_path, lyrnn_corpus *corpus);
 
 #ifdef __cplusplus
 }

@@ -33,6 +33,9 @@ lyrnn_status lyrnn_vocab_from_chars(lyrnn_vocab *vocab, const uint32_t *chars, s
 /* The id of a character, or -1. */
 int32_t lyrnn_vocab_id(const lyrnn_vocab *vocab, uint32_t c);
 
+/* How text for the model is to be read: a vocabulary with a space and no newline has learnt newlines as spaces. */
+lyrnn_newlines lyrnn_vocab_newlines(const lyrnn_vocab *vocab);
+
 /* Writes the ids of N characters. LYRNN_ERR_UNKNOWN_CHAR names every distinct character that has none
  * (as many as one line holds, then their number), with its code point, and object ("--prefix 你好"), the
  * text they stand in. */
@@ -51,6 +54,11 @@ lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *
 
 /* Writes the UTF-8 form of a code point, unterminated, and returns its length in bytes. */
 size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX]);
+
+/* Names a character in at most size bytes with the terminator: 好 (U+597D). One that would not show, such as
+ * a newline, by its code point alone. Returns the name's length. */
+enum { LYRNN_CHAR_NAME_BYTES = 24 };
+size_t lyrnn_char_name(uint32_t c, char *name, size_t size);
 
 /* A zeroed vocabulary is fine. */
 void lyrnn_vocab_free(lyrnn_vocab *vocab);

@@ -46,7 +46,7 @@ refuses 2 '-xyz: unknown option; see lyrnn train --help$' train --overwrite -xyz
 refuses 2 '--pred: short for several options' train --pred 3
 refuses 2 '--lr: needs a value: --lr RATE$' train --lr
 refuses 2 '--overwrite: takes no value; leave out =yes$' train --overwrite=yes
-refuses 2 '--temperature: unknown option; see lyrnn generate --help$' generate model --temperature 1
+refuses 2 '--loudness: unknown option; see lyrnn generate --help$' generate model --loudness 1
 refuses 2 'MODEL\|RUN_DIR is missing; see lyrnn generate --help$' generate
 refuses 2 'other: one argument too many' generate model other
 refuses 2 '--prefix is missing' generate model

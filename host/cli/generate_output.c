@@ -1,0 +1,167 @@
+#include "generate_output.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static lyrnn_status check_output(void)
+{
+    if (!ferror(stdout))
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_IO, "standard output: cannot be written: %s",
+                      errno != 0 ? strerror(errno) : "an earlier write failed");
+}
+
+static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
+{
+    generate_output *output = context;
+    char utf8[LYRNN_UTF8_MAX];
+    if (output->has_several && output->num_printed > 0 && sample != output->sample)
+        fputc('\n', stdout);
+    output->sample = sample;
+    fwrite(utf8, 1, lyrnn_utf8_encode(output->vocab->chars[id], utf8), stdout);
+    if (output->is_terminal)
+        fflush(stdout);
+    return check_output();
+}
+
+/* A string of ids, NULL where there is no memory for it. */
+static json_t *text_to_json(const lyrnn_vocab *vocab, const int32_t *ids, size_t num)
+{
+    char *utf8 = malloc(num * LYRNN_UTF8_MAX + 1);
+    size_t length = 0;
+    for (size_t i = 0; i < num && utf8 != NULL; i++)
+        length += lyrnn_utf8_encode(vocab->chars[ids[i]], utf8 + length);
+    json_t *text = utf8 == NULL ? NULL : json_stringn(utf8, length);
+    free(utf8);
+    return text;
+}
+
+static json_t *number_to_json(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *report_to_json(const lyrnn_vocab *vocab, const lyrnn_sample *sample,
+                              const lyrnn_text_report *report)
+{
+    return json_pack(
+        "{s:I, s:o, s:o, s:o, s:o}", "longest_copy", (json_int_t)report->longest_copy, "copy",
+        text_to_json(vocab, sample->ids + report->copy_start, report->longest_copy), "distinct_2",
+        number_to_json(report->distinct_2), "distinct_3", number_to_json(report->distinct_3),
+        "perplexity", number_to_json(report->perplexity));
+}
+
+static void print_number(const char *name, double value)
+{
+    if (isfinite(value))
+        fprintf(stderr, ", %s %.4g", name, value);
+    else
+        fprintf(stderr, ", %s none", name);
+}
+
+static void print_report(const lyrnn_vocab *vocab, const lyrnn_sample *sample,
+                         const lyrnn_text_report *report)
+{
+    fprintf(stderr, "sample %llu: longest copied run %zu", (unsigned long long)sample->number,
+            report->longest_copy);
+    if (report->longest_copy > 0)
+        fputs(" (", stderr);
+    for (size_t i = 0; i < report->longest_copy; i++) {
+        uint32_t c = vocab->chars[sample->ids[report->copy_start + i]];
+        char utf8[LYRNN_UTF8_MAX];
+        fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), stderr);
+    }
+    if (report->longest_copy > 0)
+        fputs(")", stderr);
+    print_number("distinct-2", report->distinct_2);
+    print_number("distinct-3", report->distinct_3);
+    print_number("perplexity", report->perplexity);
+    fputc('\n', stderr);
+}
+
+static lyrnn_status print_json(generate_output *output, const lyrnn_sample *sample,
+                               const lyrnn_text_report *report)
+{
+    const lyrnn_vocab *vocab = output->vocab;
+    json_t *object = json_pack(
+        "{s:o, s:o, s:I, s:o, s:s}", "prompt",
+        text_to_json(vocab, sample->ids, sample->prefix_length), "text",
+        text_to_json(vocab, sample->ids, sample->length), "sample", (json_int_t)sample->number,
+        "seed", output->has_seed ? json_integer((json_int_t)output->seed) : json_null(), "end",
+        lyrnn_sample_end_name(sample->end));
+    if (report != NULL)
+        json_object_set_new(object, "report", report_to_json(vocab, sample, report));
+    char *line = object == NULL ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (line == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: none left to print a text of %zu characters; "
+                          "use --format text",
+                          sample->length);
+    if (output->format == FORMAT_JSON)
+        printf("%s\n%s", output->num_printed > 0 ? "," : "", line);
+    else
+        printf("%s\n", line);
+    free(line);
+    /* Whoever reads lines may act on each as it comes. */
+    if (output->format == FORMAT_JSONL)
+        fflush(stdout);
+    return check_output();
+}
+
+static lyrnn_status print_sample(void *context, const lyrnn_sample *sample)
+{
+    generate_output *output = context;
+    lyrnn_text_report report;
+    if (output->format == FORMAT_TEXT) {
+        fputc('\n', stdout);
+        if (output->is_terminal)
+            fflush(stdout);
+        LYRNN_TRY(check_output());
+    }
+    if (sample->end == LYRNN_END_STUCK)
+        fprintf(stderr,
+                "warning: sample %llu: no character was allowed after %zu of them; loosen "
+                "--max-copy or the rules for lines\n",
+                (unsigned long long)sample->number, sample->length);
+    if (output->reporter != NULL) {
+        LYRNN_TRY(lyrnn_report_text(output->reporter, sample, &report));
+        print_report(output->vocab, sample, &report);
+    }
+    if (output->format != FORMAT_TEXT)
+        LYRNN_TRY(print_json(output, sample, output->reporter != NULL ? &report : NULL));
+    output->num_printed++;
+    return LYRNN_OK;
+}
+
+lyrnn_listener generate_output_listener(generate_output *output)
+{
+    return (lyrnn_listener){
+        .character = output->format == FORMAT_TEXT ? print_character : NULL,
+        .sample = print_sample,
+        .context = output,
+    };
+}
+
+/* The object's end is held back until the samples are in it. */
+lyrnn_status generate_output_begin(const generate_output *output, const json_t *header)
+{
+    if (output->format != FORMAT_JSON)
+        return LYRNN_OK;
+    char *text = header == NULL ? NULL : json_dumps(header, JSON_REAL_PRECISION(9));
+    if (text == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left to print the options; use --format "
+                                            "text");
+    printf("%.*s, \"samples\": [", (int)strlen(text) - 1, text);
+    free(text);
+    return LYRNN_OK;
+}
+
+void generate_output_end(const generate_output *output)
+{
+    if (output->format == FORMAT_JSON)
+        puts("\n]}");
+}

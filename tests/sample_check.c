@@ -1,0 +1,87 @@
+/* See sample_check.h. */
+#include "sample_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compare.h"
+#include "lyrnn/philox.h"
+
+static const int32_t *place_ids(op_check *check, const int32_t *ids, size_t count)
+{
+    return ids == NULL ? NULL : op_check_input(check, ids, count * sizeof *ids);
+}
+
+lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_args *host)
+{
+    lyrnn_sample_token_args device = *host;
+    size_t B = (size_t)host->B;
+    device.position = op_check_in_out(check, host->position, sizeof *host->position);
+    device.logits = op_check_output(check, B * (size_t)host->V * sizeof(float));
+    device.texts =
+        op_check_in_out(check, host->texts, B * (size_t)host->max_length * sizeof(int32_t));
+    device.states = op_check_in_out(check, host->states, B * sizeof *host->states);
+    device.tokens = op_check_output(check, B * sizeof(int32_t));
+    device.lines.acrostic =
+        place_ids(check, host->lines.acrostic, (size_t)host->lines.num_acrostic);
+    device.copies.ids = place_ids(check, host->copies.ids, host->copies.N);
+    device.copies.suffixes = place_ids(check, host->copies.suffixes, host->copies.N);
+    return device;
+}
+
+int32_t *sample_step(op_check *check, const lyrnn_sample_token_args *device, const float *logits)
+{
+    lyrnn_backend *backend = &check->backend;
+    int64_t before, after;
+    size_t B = (size_t)device->B;
+    backend->download(backend, &before, device->position, sizeof before);
+    backend->upload(backend, device->logits, logits, B * (size_t)device->V * sizeof *logits);
+    backend->sample_token(backend, device);
+    backend->download(backend, &after, device->position, sizeof after);
+    assert_int_equal(after, before + 1);
+    assert_true(op_check_intact(check));
+    int32_t *tokens = op_check_ids(check, device->B, 1, 1);
+    backend->download(backend, tokens, device->tokens, B * sizeof *tokens);
+    return tokens;
+}
+
+int32_t *sample_texts(op_check *check, const lyrnn_sample_token_args *device)
+{
+    int32_t *texts = op_check_ids(check, device->B * device->max_length, 1, 1);
+    check->backend.download(&check->backend, texts, device->texts,
+                            (size_t)device->B * (size_t)device->max_length * sizeof *texts);
+    return texts;
+}
+
+lyrnn_text_state *sample_states(op_check *check, const lyrnn_sample_token_args *device)
+{
+    lyrnn_text_state *states = sample_new_states(check, device->B, 0);
+    check->backend.download(&check->backend, states, device->states,
+                            (size_t)device->B * sizeof *states);
+    return states;
+}
+
+int32_t *sample_random_texts(op_check *check, int B, int max_length, int V, uint64_t seed)
+{
+    return op_check_ids(check, B * max_length, V, seed);
+}
+
+lyrnn_text_state *sample_new_states(op_check *check, int B, int length)
+{
+    _Static_assert(sizeof(lyrnn_text_state) == 4 * sizeof(int32_t), "a state is four integers");
+    lyrnn_text_state *states = (lyrnn_text_state *)(void *)op_check_ids(check, 4 * B, 1, 1);
+    for (int b = 0; b < B; b++)
+        states[b] = (lyrnn_text_state){.column = length, .length = length};
+    return states;
+}
+
+double sample_uniform(const lyrnn_sample_token_args *args, int b, int place)
+{
+    uint64_t purpose = LYRNN_PURPOSE_SAMPLE + args->first_sample + (uint64_t)b;
+    return (double)lyrnn_philox_uniform(args->sampler.seed, purpose, (uint64_t)place);
+}
+
+bool is_simulated(void)
+{
+    return getenv("LYRNN_SIM_SEED") != NULL;
+}

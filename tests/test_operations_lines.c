@@ -1,0 +1,274 @@
+/* What a character may be: line rules and the guard against copies, over texts that a backend writes from
+ * random logits. Before each character the test works out from the texts alone, by brute force, which
+ * characters are allowed, and from the oracle which of them must come. LYRNN_TEST_DEVICE names the device. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "oracle.h"
+#include "sample_check.h"
+
+enum { B = 9, V = 6, NEWLINE = 4, MAX_LENGTH = 60, CORPUS = 150 };
+
+/* A setting, and the texts as they should be. */
+typedef struct {
+    const char *name;
+    int prefix_length;
+    int32_t newline;
+    int min_line, max_line, num_lines, num_acrostic, guard_length;
+    float temperature;
+    int ended, stuck; /* how many texts must have come to such an end, at least */
+} setting;
+
+typedef struct {
+    lyrnn_sample_token_args args;
+    int64_t position;
+    lyrnn_text_state states[B];
+} expected_texts;
+
+/* Whether the corpus's suffix at i comes before that at j. */
+static bool comes_before(const int32_t *ids, int i, int j)
+{
+    while (i < CORPUS && j < CORPUS && ids[i] == ids[j]) {
+        i++;
+        j++;
+    }
+    return i == CORPUS || (j < CORPUS && ids[i] < ids[j]);
+}
+
+/* Some of the corpus's characters are not in the vocabulary. */
+static lyrnn_copy_guard new_guard(op_check *check, int length)
+{
+    int32_t *ids = op_check_ids(check, CORPUS, V + 1, 21);
+    int32_t *suffixes = op_check_ids(check, CORPUS, 1, 1);
+    for (int i = 0; i < CORPUS; i++) {
+        ids[i] -= 1;
+        if (ids[i] < 0 && i % 3 != 0)
+            ids[i] = 1;
+    }
+    for (int i = 0; i < CORPUS; i++) {
+        int rank = 0;
+        for (int j = 0; j < CORPUS; j++)
+            rank += j != i && comes_before(ids, j, i);
+        suffixes[rank] = i;
+    }
+    return (lyrnn_copy_guard){length, CORPUS, ids, suffixes};
+}
+
+static lyrnn_text_state state_of(const int32_t *text, int length, int32_t newline)
+{
+    lyrnn_text_state state = {.length = length};
+    for (int i = 0; i < length; i++) {
+        bool is_newline = newline >= 0 && text[i] == newline;
+        state.line += is_newline;
+        state.column = is_newline ? 0 : state.column + 1;
+    }
+    return state;
+}
+
+/* Whether the corpus holds the text's last `length` characters followed by id. */
+static bool is_copy(const lyrnn_copy_guard *guard, const int32_t *text, int place, int id)
+{
+    if (guard->length == 0 || place < guard->length)
+        return false;
+    for (int from = 0; from + guard->length < CORPUS; from++) {
+        bool same = guard->ids[from + guard->length] == id;
+        for (int i = 0; i < guard->length; i++)
+            same = same && guard->ids[from + i] == text[place - guard->length + i];
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+static bool is_end(const lyrnn_line_rules *rules, const lyrnn_text_state *state, int id)
+{
+    return rules->newline >= 0 && id == rules->newline && rules->num_lines > 0 &&
+           state->line + 1 >= rules->num_lines;
+}
+
+static bool is_allowed(const lyrnn_sample_token_args *args, const int32_t *text, int place, int id)
+{
+    const lyrnn_line_rules *rules = &args->lines;
+    lyrnn_text_state state = state_of(text, place, rules->newline);
+    if (!is_end(rules, &state, id) && is_copy(&args->copies, text, place, id))
+        return false;
+    if (rules->newline < 0)
+        return true;
+    if (id == rules->newline && state.column < rules->min_line)
+        return false;
+    if (id != rules->newline && rules->max_line > 0 && state.column >= rules->max_line)
+        return false;
+    return state.column > 0 || state.line >= rules->num_acrostic ||
+           id == rules->acrostic[state.line];
+}
+
+/* Moves the expected text on and returns the token that must come. */
+static int32_t expect_token(expected_texts *expected, int b, int place, const float *logits)
+{
+    lyrnn_sample_token_args *args = &expected->args;
+    lyrnn_text_state *state = &expected->states[b];
+    int32_t *text = args->texts + b * args->max_length;
+    if (state->end != LYRNN_TEXT_RUNNING || place >= args->max_length)
+        return 0;
+    if (place >= args->prefix_length) {
+        float masked[V];
+        double probabilities[V];
+        for (int v = 0; v < V; v++)
+            masked[v] = is_allowed(args, text, place, v) ? logits[b * V + v] : -INFINITY;
+        if (!oracle_sampler(&args->sampler, V, masked, text, place, probabilities)) {
+            state->end = LYRNN_TEXT_STUCK;
+            return 0;
+        }
+        int token = oracle_draw(V, probabilities, sample_uniform(args, b, place));
+        if (is_end(&args->lines, state, token)) {
+            state->end = LYRNN_TEXT_ENDED;
+            return 0;
+        }
+        text[place] = token;
+    }
+    *state = state_of(text, place + 1, args->lines.newline);
+    return text[place];
+}
+
+static void assert_states_equal(const lyrnn_text_state *actual, const lyrnn_text_state *expected)
+{
+    for (int b = 0; b < B; b++) {
+        assert_int_equal(actual[b].end, expected[b].end);
+        assert_int_equal(actual[b].length, expected[b].length);
+        assert_int_equal(actual[b].line, expected[b].line);
+        assert_int_equal(actual[b].column, expected[b].column);
+    }
+}
+
+static expected_texts new_texts(op_check *check, const setting *s)
+{
+    expected_texts expected = {.position = 0};
+    int32_t *acrostic = op_check_ids(check, 3, NEWLINE, 5);
+    expected.args = (lyrnn_sample_token_args){
+        .B = B,
+        .V = V,
+        .max_length = MAX_LENGTH,
+        .prefix_length = s->prefix_length,
+        .sampler = {1.2f, 4, 0, 0.95f, 0.01f, s->temperature, 17},
+        .lines = {s->newline, s->min_line, s->max_line, s->num_lines, s->num_acrostic,
+                  s->num_acrostic > 0 ? acrostic : NULL},
+        .first_sample = 3,
+        .texts = sample_random_texts(check, B, MAX_LENGTH, V, 6),
+    };
+    if (s->guard_length > 0)
+        expected.args.copies = new_guard(check, s->guard_length);
+    return expected;
+}
+
+static void check_setting(void **state, const setting *s)
+{
+    op_check *check = op_check_begin(state);
+    expected_texts expected = new_texts(check, s);
+    lyrnn_sample_token_args host = expected.args;
+    host.position = &expected.position;
+    host.states = expected.states;
+    lyrnn_sample_token_args device = sample_place(check, &host);
+    float logits[B * V];
+    /* Two places beyond the texts' room: nothing may come of them. */
+    for (int place = 0; place < MAX_LENGTH + 2; place++) {
+        for (int i = 0; i < B * V; i++)
+            logits[i] = (float)random_number((uint64_t)place, (uint64_t)i, 2);
+        const int32_t *tokens = sample_step(check, &device, logits);
+        for (int b = 0; b < B; b++)
+            assert_int_equal(tokens[b], expect_token(&expected, b, place, logits));
+    }
+    assert_states_equal(sample_states(check, &device), expected.states);
+    assert_memory_equal(sample_texts(check, &device), expected.args.texts,
+                        B * MAX_LENGTH * sizeof(int32_t));
+    int ended = 0, stuck = 0;
+    for (int b = 0; b < B; b++) {
+        ended += expected.states[b].end == LYRNN_TEXT_ENDED;
+        stuck += expected.states[b].end == LYRNN_TEXT_STUCK;
+    }
+    print_message("    %-44s %d ended, %d stuck\n", s->name, ended, stuck);
+    assert_true(ended >= s->ended && stuck >= s->stuck);
+}
+
+static void texts_keep_to_the_rules(void **state)
+{
+    const setting settings[] = {
+        {"no rules", 3, -1, 0, 0, 0, 0, 0, 1, 0, 0},
+        {"rules without lines are none", 3, -1, 5, 2, 1, 3, 0, 1, 0, 0},
+        {"lines of 3 to 5", 1, NEWLINE, 3, 5, 0, 0, 0, 1, 0, 0},
+        {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 1, 9, 0},
+        {"greedy lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 0, 9, 0},
+        {"a long prefix, few lines", 20, NEWLINE, 0, 3, 2, 0, 0, 1, 9, 0},
+        {"acrostic", 1, NEWLINE, 2, 6, 5, 3, 0, 1, 9, 0},
+        {"guard of 1", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2},
+        {"guard of 2", 4, -1, 0, 0, 0, 0, 2, 1, 0, 0},
+        {"guard of 3", 4, -1, 0, 0, 0, 0, 3, 0, 0, 0},
+        {"guard longer than the corpus", 4, -1, 0, 0, 0, 0, CORPUS + 1, 1, 0, 0},
+        {"guard and lines", 2, NEWLINE, 2, 4, 6, 2, 2, 1, 1, 1},
+        {"contradiction", 1, NEWLINE, 5, 3, 0, 0, 0, 1, 0, 9},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        check_setting(state, &settings[i]);
+}
+
+/* The guard holds for the whole text: no run of length + 1 of the corpus's after the prefix. */
+static void a_guarded_text_copies_no_run(void **state)
+{
+    const setting s = {"guard of 2", 3, -1, 0, 0, 0, 0, 2, 1, 0, 0};
+    op_check *check = op_check_begin(state);
+    expected_texts expected = new_texts(check, &s);
+    lyrnn_sample_token_args host = expected.args;
+    host.position = &expected.position;
+    host.states = expected.states;
+    lyrnn_sample_token_args device = sample_place(check, &host);
+    float logits[B * V] = {0};
+    for (int place = 0; place < MAX_LENGTH; place++)
+        sample_step(check, &device, logits);
+    const int32_t *texts = sample_texts(check, &device);
+    const lyrnn_text_state *states = sample_states(check, &device);
+    int written = 0;
+    for (int b = 0; b < B; b++)
+        for (int place = s.prefix_length; place < states[b].length; place++, written++)
+            assert_false(is_copy(&expected.args.copies, texts + b * MAX_LENGTH, place,
+                                 texts[b * MAX_LENGTH + place]));
+    assert_true(written > B);
+}
+
+/* On its last line a text may end where the corpus's line ends. */
+static void the_end_of_a_text_copies_nothing(void **state)
+{
+    enum { N = 3 };
+    op_check *check = op_check_begin(state);
+    int32_t ids[N] = {1, NEWLINE, 2}, suffixes[N] = {0, 2, 1}, text[3] = {1, 0, 0};
+    lyrnn_text_state states[1] = {{.column = 1, .length = 1}};
+    int64_t position = 1;
+    for (int num_lines = 1; num_lines <= 2; num_lines++) {
+        lyrnn_sample_token_args host = {
+            .B = 1,
+            .V = V,
+            .max_length = 3,
+            .prefix_length = 1,
+            .sampler = {.repeat_penalty = 1, .top_p = 1},
+            .lines = {.newline = NEWLINE, .max_line = 1, .num_lines = num_lines},
+            .copies = {1, N, ids, suffixes},
+            .position = &position,
+            .texts = text,
+            .states = states,
+        };
+        lyrnn_sample_token_args device = sample_place(check, &host);
+        sample_step(check, &device, (const float[V]){0});
+        assert_int_equal(sample_states(check, &device)[0].end,
+                         num_lines == 1 ? LYRNN_TEXT_ENDED : LYRNN_TEXT_STUCK);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_keep_to_the_rules),
+        cmocka_unit_test(a_guarded_text_copies_no_run),
+        cmocka_unit_test(the_end_of_a_text_copies_nothing),
+    };
+    return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
+}

@@ -1,0 +1,366 @@
+/* The samplers: a backend's choices against the oracle's over random logits and settings, ties, forbidden
+ * characters and NaN among them; the CPU's against the other device's; how often each character comes; and
+ * that a sample does not depend on the others beside it. LYRNN_TEST_DEVICE names the device. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compare.h"
+#include "oracle.h"
+#include "sample_check.h"
+
+enum { PLACE = 30, MAX_LENGTH = 33 };
+
+/* What a test looks at: B texts whose next character is PLACE, on the host. */
+static lyrnn_sample_token_args new_case(op_check *check, int B, int V, lyrnn_sampler sampler,
+                                        int64_t *position)
+{
+    *position = PLACE;
+    return (lyrnn_sample_token_args){
+        .B = B,
+        .V = V,
+        .max_length = MAX_LENGTH,
+        .prefix_length = PLACE,
+        .sampler = sampler,
+        .lines = {.newline = -1},
+        .position = position,
+        .texts = sample_random_texts(check, B, MAX_LENGTH, V, 1),
+        .states = sample_new_states(check, B, PLACE),
+    };
+}
+
+/* Returns a choice from a few values, in turn for each position and setting. */
+static float pick_float(const float *values, int count, uint64_t seed, uint64_t setting)
+{
+    return values[random_id(seed, setting, count)];
+}
+#define PICK(seed, ...)                                                                            \
+    pick_float((const float[]){__VA_ARGS__}, sizeof((const float[]){__VA_ARGS__}) / sizeof(float), \
+               seed, setting)
+
+static lyrnn_sampler random_sampler(uint64_t setting, int V)
+{
+    return (lyrnn_sampler){
+        .repeat_penalty = PICK(1, 1, 1.3f, 0.7f),
+        .repeat_last_n = (int)PICK(2, 0, 3, PLACE, 64),
+        .top_k = (int)PICK(3, 0, 0, 1, 2, 5, 40, (float)V, (float)V + 3),
+        .top_p = PICK(4, 1, 1, 0.9f, 0.5f, 0.1f, 0),
+        .min_p = PICK(5, 0, 0, 0.05f, 0.5f, 1),
+        .temperature = PICK(6, 0, 0.5f, 1, 2, 100),
+        .seed = setting + (setting << 33),
+    };
+}
+
+/* Each row is of another kind. */
+static void fill_logits(int B, int V, float *logits, uint64_t setting)
+{
+    for (int b = 0; b < B; b++) {
+        for (int v = 0; v < V; v++) {
+            uint64_t at = (uint64_t)(b * V + v);
+            double x = random_number(setting + 10, at, 4);
+            switch (b % 8) {
+            case 1: /* ties */
+                x = round(x);
+                break;
+            case 2: /* impossible characters */
+                x = random_id(7, at, 3) == 0 ? x : -INFINITY;
+                break;
+            case 3: /* NaN here and there */
+                x = random_id(8, at, 4) == 0 ? NAN : x;
+                break;
+            case 4: /* zeros of both signs */
+                x = random_id(9, at, 2) == 0 ? -0.0 : 0.0;
+                break;
+            case 5: /* large, and far apart */
+                x = round(x) * 1e30;
+                break;
+            case 6: /* all the same */
+                x = -2;
+                break;
+            case 7: /* ties among tiny differences */
+                x = 1 + round(x) * 0x1p-23;
+                break;
+            default:
+                break;
+            }
+            logits[b * V + v] = (float)x;
+        }
+    }
+}
+
+static int expected_token(op_check *check, const lyrnn_sample_token_args *args, int b,
+                          const float *logits)
+{
+    double *probabilities = op_check_doubles(check, args->V);
+    const int32_t *text = args->texts + b * args->max_length;
+    if (!oracle_sampler(&args->sampler, args->V, logits + b * args->V, text, PLACE, probabilities))
+        return -1;
+    return oracle_draw(args->V, probabilities, sample_uniform(args, b, PLACE));
+}
+
+static void check_one_character(op_check *check, const lyrnn_sample_token_args *device,
+                                const int32_t *tokens, int b, int expected)
+{
+    lyrnn_text_state state = sample_states(check, device)[b];
+    const int32_t *text = sample_texts(check, device) + b * MAX_LENGTH;
+    assert_int_equal(tokens[b], expected < 0 ? 0 : expected);
+    assert_int_equal(state.end, expected < 0 ? LYRNN_TEXT_STUCK : LYRNN_TEXT_RUNNING);
+    assert_int_equal(state.length, expected < 0 ? PLACE : PLACE + 1);
+    if (expected >= 0)
+        assert_int_equal(text[PLACE], expected);
+}
+
+/* The CPU's choice from the same logits: the devices must not differ in a single one. */
+static void check_against_cpu(op_check *check, const lyrnn_sample_token_args *args,
+                              const float *logits, const int32_t *tokens)
+{
+    lyrnn_backend cpu;
+    int64_t position = PLACE;
+    int32_t on_cpu[8];
+    size_t num_floats = (size_t)args->B * (size_t)args->V;
+    lyrnn_sample_token_args again = *args;
+    assert_int_equal(lyrnn_cpu_backend_open(0, &cpu), LYRNN_OK);
+    again.position = &position;
+    again.tokens = on_cpu;
+    again.logits = op_check_floats(check, (int)num_floats);
+    memcpy(again.logits, logits, num_floats * sizeof *logits);
+    cpu.sample_token(&cpu, &again);
+    assert_memory_equal(on_cpu, tokens, (size_t)args->B * sizeof *tokens);
+    lyrnn_backend_close(&cpu);
+}
+
+static void tokens_are_the_oracles(void **state)
+{
+    const int vocabularies[] = {1, 2, 7, 16, 33, 64, 255, 1027, 2500};
+    int num_settings = is_simulated() ? 6 : 300;
+    for (int i = 0; i < (int)(sizeof vocabularies / sizeof *vocabularies) * num_settings; i++) {
+        enum { B = 8 };
+        int V = vocabularies[i / num_settings];
+        op_check *check = op_check_begin(state);
+        int64_t position;
+        uint64_t setting = (uint64_t)i;
+        lyrnn_sample_token_args args = new_case(check, B, V, random_sampler(setting, V), &position);
+        args.first_sample = (uint64_t)i * 1000;
+        float *logits = op_check_floats(check, B * V);
+        fill_logits(B, V, logits, setting);
+        lyrnn_sample_token_args device = sample_place(check, &args);
+        const int32_t *tokens = sample_step(check, &device, logits);
+        for (int b = 0; b < B; b++)
+            check_one_character(check, &device, tokens, b, expected_token(check, &args, b, logits));
+        check_against_cpu(check, &args, logits, tokens);
+    }
+}
+
+/* As many characters as no script has, and then some. */
+static void a_huge_vocabulary_is_no_exception(void **state)
+{
+    enum { V = 100003 };
+    const lyrnn_sampler samplers[] = {
+        {.repeat_penalty = 1.1f, .repeat_last_n = 64, .top_p = 1},
+        {.repeat_penalty = 1, .top_k = 1000, .top_p = 0.9f, .min_p = 0.01f, .temperature = 0.8f},
+        {.repeat_penalty = 1, .top_p = 0.99f, .temperature = 1.5f, .seed = 3},
+        {.repeat_penalty = 1, .top_p = 1, .temperature = 1, .seed = 4},
+    };
+    for (int i = is_simulated() ? 1 : 0; i < (is_simulated() ? 2 : 4); i++) {
+        op_check *check = op_check_begin(state);
+        int64_t position;
+        lyrnn_sample_token_args args = new_case(check, 1, V, samplers[i], &position);
+        const float *logits = op_check_random(check, V, 12, (uint64_t)i);
+        lyrnn_sample_token_args device = sample_place(check, &args);
+        const int32_t *tokens = sample_step(check, &device, logits);
+        check_one_character(check, &device, tokens, 0, expected_token(check, &args, 0, logits));
+    }
+}
+
+static void greedy_gives_ties_to_the_lowest_id(void **state)
+{
+    enum { B = 5, V = 1027 };
+    op_check *check = op_check_begin(state);
+    int64_t position;
+    lyrnn_sampler greedy = {.repeat_penalty = 1, .top_p = 1};
+    lyrnn_sample_token_args args = new_case(check, B, V, greedy, &position);
+    lyrnn_sample_token_args device = sample_place(check, &args);
+    float *logits = op_check_floats(check, B * V);
+    logits[0] = -0.0f;
+    logits[V + 700] = logits[V + 33] = logits[V + 1026] = 2;
+    for (int v = 0; v < V; v++) {
+        logits[2 * V + v] = -3;
+        logits[3 * V + v] = -INFINITY;
+        logits[4 * V + v] = v == 20 ? -FLT_MAX : NAN;
+    }
+    logits[2 * V + 1026] = logits[2 * V + 1025] = -1;
+    logits[3 * V + 1026] = -1e30f;
+    const int expected[B] = {0, 33, 1025, 1026, 20};
+    const int32_t *tokens = sample_step(check, &device, logits);
+    for (int b = 0; b < B; b++)
+        assert_int_equal(tokens[b], expected[b]);
+}
+
+/* An infinite logit wins, and the penalty forbids nothing. */
+static void infinities_and_penalties_stay_in_order(void **state)
+{
+    enum { B = 3, V = 40 };
+    op_check *check = op_check_begin(state);
+    int64_t position;
+    lyrnn_sampler sampler = {
+        .repeat_penalty = 4, .repeat_last_n = 64, .top_k = 5, .top_p = 0.9f, .temperature = 1};
+    lyrnn_sample_token_args args = new_case(check, B, V, sampler, &position);
+    args.texts[MAX_LENGTH + PLACE - 1] = args.texts[MAX_LENGTH + PLACE - 4] = 7;
+    lyrnn_sample_token_args device = sample_place(check, &args);
+    float *logits = op_check_floats(check, B * V);
+    for (int v = 0; v < V; v++) {
+        logits[v] = v == 9 ? INFINITY : FLT_MAX / 8;
+        logits[V + v] = v == 7 ? -FLT_MAX : -INFINITY;
+        logits[2 * V + v] = v < 3 ? NAN : -INFINITY;
+    }
+    const int32_t *tokens = sample_step(check, &device, logits);
+    assert_int_equal(tokens[0], 9);
+    assert_int_equal(tokens[1], 7);
+    assert_int_equal(sample_states(check, &device)[1].end, LYRNN_TEXT_RUNNING);
+    assert_int_equal(sample_states(check, &device)[2].end, LYRNN_TEXT_STUCK);
+}
+
+/* How often each character came against how often it should, in units of what chance allows: the sum of
+ * (count - n p)^2 / (n p) has mean df and variance 2 df. */
+static double excess_of_chi_square(int V, const int *counts, const double *probabilities, int n)
+{
+    double sum = 0;
+    int df = -1;
+    for (int v = 0; v < V; v++) {
+        double expected = n * probabilities[v];
+        if (expected == 0) {
+            assert_int_equal(counts[v], 0);
+            continue;
+        }
+        sum += (counts[v] - expected) * (counts[v] - expected) / expected;
+        df++;
+    }
+    return df == 0 ? 0 : (sum - df) / sqrt(2 * df);
+}
+
+/* Draws from one row of logits as many samples by places as make a statistic. */
+static void check_frequencies(void **state, const char *what, lyrnn_sampler sampler)
+{
+    enum { V = 14, MAX_B = 1000 };
+    int B = is_simulated() ? 100 : MAX_B, rounds = is_simulated() ? 20 : 100, counts[V] = {0};
+    op_check *check = op_check_begin(state);
+    double *probabilities = op_check_doubles(check, V);
+    int64_t position;
+    lyrnn_sample_token_args args = new_case(check, B, V, sampler, &position);
+    for (int b = 1; b < B; b++)
+        memcpy(args.texts + b * MAX_LENGTH, args.texts, MAX_LENGTH * sizeof *args.texts);
+    float *logits = op_check_floats(check, B * V);
+    for (int i = 0; i < B * V; i++)
+        logits[i] = (float)random_number(4, (uint64_t)(i % V), 1.5);
+    assert_true(oracle_sampler(&sampler, V, logits, args.texts, PLACE, probabilities));
+    lyrnn_sample_token_args device = sample_place(check, &args);
+    lyrnn_backend *backend = &check->backend;
+    for (int i = 0; i < rounds; i++) {
+        backend->upload(backend, device.position, &position, sizeof position);
+        device.first_sample = (uint64_t)(i * B);
+        const int32_t *tokens = sample_step(check, &device, logits);
+        for (int b = 0; b < B; b++)
+            counts[tokens[b]]++;
+    }
+    double excess = excess_of_chi_square(V, counts, probabilities, B * rounds);
+    print_message("    %-44s %+.2f deviations\n", what, excess);
+    assert_true(fabs(excess) < 4);
+}
+
+static void characters_come_as_often_as_they_should(void **state)
+{
+    const lyrnn_sampler plain = {.repeat_penalty = 1, .top_p = 1, .temperature = 0.8f};
+    lyrnn_sampler s = plain, all = {1.5f, 5, 9, 0.9f, 0.1f, 1.2f, 11};
+    check_frequencies(state, "temperature", s);
+    s.top_k = 6;
+    check_frequencies(state, "top-k", s);
+    s = plain;
+    s.top_p = 0.7f;
+    check_frequencies(state, "top-p", s);
+    s = plain;
+    s.min_p = 0.3f;
+    check_frequencies(state, "min-p", s);
+    s = plain;
+    s.repeat_penalty = 1.8f;
+    s.repeat_last_n = 7;
+    check_frequencies(state, "repeat penalty", s);
+    check_frequencies(state, "all together", all);
+}
+
+/* Places of one sample are as independent as samples are. */
+static void places_draw_numbers_of_their_own(void **state)
+{
+    enum { B = 8, V = 5, PLACES = 60 };
+    int counts[V] = {0};
+    op_check *check = op_check_begin(state);
+    double *probabilities = op_check_doubles(check, V);
+    int64_t position = 1;
+    lyrnn_sampler sampler = {.repeat_penalty = 1, .top_p = 1, .temperature = 1, .seed = 2};
+    lyrnn_sample_token_args args = {
+        .B = B,
+        .V = V,
+        .max_length = PLACES + 1,
+        .prefix_length = 1,
+        .sampler = sampler,
+        .lines = {.newline = -1},
+        .position = &position,
+        .texts = sample_random_texts(check, B, PLACES + 1, V, 1),
+        .states = sample_new_states(check, B, 1),
+    };
+    lyrnn_sample_token_args device = sample_place(check, &args);
+    float *logits = op_check_floats(check, B * V);
+    for (int i = 0; i < B * V; i++)
+        logits[i] = (float)(i % V) / 4;
+    oracle_sampler(&sampler, V, logits, args.texts, 1, probabilities);
+    for (int place = 1; place <= PLACES; place++) {
+        const int32_t *tokens = sample_step(check, &device, logits);
+        for (int b = 0; b < B; b++) {
+            counts[tokens[b]]++;
+            int expected = oracle_draw(V, probabilities, sample_uniform(&args, b, place));
+            assert_int_equal(tokens[b], expected);
+        }
+    }
+    double excess = excess_of_chi_square(V, counts, probabilities, B * PLACES);
+    assert_true(fabs(excess) < 4);
+}
+
+static void a_sample_is_the_same_alone(void **state)
+{
+    enum { B = 65, V = 97 };
+    for (int setting = 0; setting < (is_simulated() ? 2 : 20); setting++) {
+        op_check *check = op_check_begin(state);
+        int64_t position;
+        lyrnn_sample_token_args args =
+            new_case(check, B, V, random_sampler((uint64_t)setting, V), &position);
+        const float *logits = op_check_random(check, B * V, 3, (uint64_t)setting);
+        int32_t together[B];
+        lyrnn_sample_token_args device = sample_place(check, &args);
+        memcpy(together, sample_step(check, &device, logits), sizeof together);
+        for (int b = 0; b < B; b += is_simulated() ? 8 : 1) {
+            check = op_check_begin(state);
+            logits = op_check_random(check, B * V, 3, (uint64_t)setting);
+            lyrnn_sample_token_args alone =
+                new_case(check, 1, V, random_sampler((uint64_t)setting, V), &position);
+            alone.first_sample = (uint64_t)b;
+            int32_t *texts = sample_random_texts(check, B, MAX_LENGTH, V, 1);
+            memcpy(alone.texts, texts + b * MAX_LENGTH, MAX_LENGTH * sizeof *texts);
+            device = sample_place(check, &alone);
+            assert_int_equal(sample_step(check, &device, logits + b * V)[0], together[b]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_the_oracles),
+        cmocka_unit_test(a_huge_vocabulary_is_no_exception),
+        cmocka_unit_test(greedy_gives_ties_to_the_lowest_id),
+        cmocka_unit_test(infinities_and_penalties_stay_in_order),
+        cmocka_unit_test(characters_come_as_often_as_they_should),
+        cmocka_unit_test(places_draw_numbers_of_their_own),
+        cmocka_unit_test(a_sample_is_the_same_alone),
+    };
+    return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
+}
