@@ -9,14 +9,19 @@
 #include <omp.h>
 #include <string.h>
 
-#ifdef __AVX512F__
+/* As wide as the machine's registers. */
+#if defined(__AVX512F__)
 #define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define ODD  1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 enum { LANES = 16 };
-#else
+#elif defined(__AVX__)
 #define EVEN 0, 2, 4, 6, 8, 10, 12, 14
 #define ODD  1, 3, 5, 7, 9, 11, 13, 15
 enum { LANES = 8 };
+#else
+#define EVEN 0, 2, 4, 6
+#define ODD  1, 3, 5, 7
+enum { LANES = 4 };
 #endif
 typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
 typedef int32_t lane_bits __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(4)));
@@ -56,17 +61,15 @@ static inline __attribute__((always_inline)) vector fold_4(const vector *sums)
     return fold(fold(sums[0], sums[1]), fold(sums[2], sums[3]));
 }
 
-static inline __attribute__((always_inline)) vector fold_8(const vector *sums)
-{
-    return fold(fold_4(sums), fold_4(sums + 4));
-}
-
 static inline __attribute__((always_inline)) vector add_lanes(const vector sums[LANES])
 {
-#ifdef __AVX512F__
-    return fold(fold_8(sums), fold_8(sums + 8));
+#if defined(__AVX512F__)
+    vector left = fold(fold_4(sums), fold_4(sums + 4));
+    return fold(left, fold(fold_4(sums + 8), fold_4(sums + 12)));
+#elif defined(__AVX__)
+    return fold(fold_4(sums), fold_4(sums + 4));
 #else
-    return fold_8(sums);
+    return fold_4(sums);
 #endif
 }
 
