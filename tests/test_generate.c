@@ -1,5 +1,6 @@
 /* The generation loop: a sample is the same whatever is written beside it and however often the host looks, the
- * listener hears everything once and in order, and a stop takes nothing back. LYRNN_TEST_DEVICE names the device. */
+ * listener hears everything once and in order, and a stop takes nothing back. LYRNN_TEST_DEVICE names the
+ * device. */
 #include "lyrnn/generate.h"
 
 #include <stdlib.h>
