@@ -1,4 +1,5 @@
-/* Finds the text that a run learnt: its config.json has the paths as they were given, and how they were read. */
+/* Finds the text that a run learnt: its config.json has the paths as they were given, and how they were
+ * read. */
 #include "lyrnn/run_dir.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* The report on a text. Its perplexity is a pass of the model over it, a chunk at a time with the state carried;
- * the state that writing left behind would do for the last character only. */
+/* The report on a text. Its perplexity takes a pass of the model over it, a chunk at a time with the state
+ * carried. */
 #include "lyrnn/text_report.h"
 
 #include <math.h>

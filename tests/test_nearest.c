@@ -1,5 +1,5 @@
-/* Unknown characters find their variant form first, then one read the same, then but for the tone; the lowest code
- * point among several. Skipped in a build without Unihan. */
+/* Unknown characters find their variant form first, then one read the same, then but for the tone; the lowest
+ * code point among several. Skipped in a build without Unihan. */
 #include "lyrnn/nearest.h"
 
 #include <stdio.h>

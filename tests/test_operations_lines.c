@@ -263,12 +263,51 @@ static void the_end_of_a_text_copies_nothing(void **state)
     }
 }
 
+typedef struct {
+    lyrnn_backend *backend;
+    const lyrnn_sample_token_args *args;
+} sampling_step;
+
+static void sample_once(void *context)
+{
+    sampling_step *step = context;
+    step->backend->sample_token(step->backend, step->args);
+}
+
+/* The place is the device's own affair: the same call, recorded and replayed, goes on through the text. */
+static void a_replayed_step_writes_the_next_character(void **state)
+{
+    const setting s = {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 2, 1, 0, 0};
+    op_check *check = op_check_begin(state);
+    lyrnn_backend *backend = &check->backend;
+    expected_texts expected = new_texts(check, &s);
+    lyrnn_sample_token_args host = expected.args;
+    host.position = &expected.position;
+    host.states = expected.states;
+    lyrnn_sample_token_args device = sample_place(check, &host);
+    sampling_step step = {backend, &device};
+    float logits[B * V];
+    for (int place = 0; place < MAX_LENGTH; place++) {
+        for (int i = 0; i < B * V; i++)
+            logits[i] = (float)random_number((uint64_t)place, (uint64_t)i, 2);
+        backend->upload(backend, device.logits, logits, sizeof logits);
+        backend->run_step(backend, sample_once, &step);
+        for (int b = 0; b < B; b++)
+            expect_token(&expected, b, place, logits);
+    }
+    assert_states_equal(sample_states(check, &device), expected.states);
+    assert_memory_equal(sample_texts(check, &device), expected.args.texts,
+                        B * MAX_LENGTH * sizeof(int32_t));
+    assert_true(op_check_intact(check));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_keep_to_the_rules),
         cmocka_unit_test(a_guarded_text_copies_no_run),
         cmocka_unit_test(the_end_of_a_text_copies_nothing),
+        cmocka_unit_test(a_replayed_step_writes_the_next_character),
     };
     return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
 }

@@ -1,5 +1,5 @@
-/* lyrnn generate: the options, what they ask of a model and a corpus, and the texts of each prompt. All that can
- * be refused is refused before a text begins. */
+/* lyrnn generate: the options, what they ask of a model and a corpus, and the texts of each prompt. All that
+ * can be refused is refused before a text begins. */
 #include "commands.h"
 
 #include <stdio.h>

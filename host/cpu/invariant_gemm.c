@@ -9,14 +9,19 @@
 #include <omp.h>
 #include <string.h>
 
-#ifdef __AVX512F__
+/* As wide as the machine's registers. */
+#if defined(__AVX512F__)
 #define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
 #define ODD  1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
 enum { LANES = 16 };
-#else
+#elif defined(__AVX__)
 #define EVEN 0, 2, 4, 6, 8, 10, 12, 14
 #define ODD  1, 3, 5, 7, 9, 11, 13, 15
 enum { LANES = 8 };
+#else
+#define EVEN 0, 2, 4, 6
+#define ODD  1, 3, 5, 7
+enum { LANES = 4 };
 #endif
 typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
 typedef int32_t lane_bits __attribute__((vector_size(LANES * sizeof(int32_t)), aligned(4)));
@@ -45,14 +50,27 @@ static __attribute__((noinline)) vector load_rest(const float *row, int K, lane_
     return loaded;
 }
 
-/* lanes[i] becomes the sum over vector i. */
-static inline __attribute__((always_inline)) vector add_lanes(vector sums[LANES])
+/* Lane i of the result is the sum over vector i. Written out as calls: in loops gcc keeps the vectors in memory. */
+static inline __attribute__((always_inline)) vector fold(vector a, vector b)
 {
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
-            sums[i] =
-                PICK(sums[2 * i], sums[2 * i + 1], EVEN) + PICK(sums[2 * i], sums[2 * i + 1], ODD);
-    return sums[0];
+    return PICK(a, b, EVEN) + PICK(a, b, ODD);
+}
+
+static inline __attribute__((always_inline)) vector fold_4(const vector *sums)
+{
+    return fold(fold(sums[0], sums[1]), fold(sums[2], sums[3]));
+}
+
+static inline __attribute__((always_inline)) vector add_lanes(const vector sums[LANES])
+{
+#if defined(__AVX512F__)
+    vector left = fold(fold_4(sums), fold_4(sums + 4));
+    return fold(left, fold(fold_4(sums + 8), fold_4(sums + 12)));
+#elif defined(__AVX__)
+    return fold(fold_4(sums), fold_4(sums + 4));
+#else
+    return fold_4(sums);
+#endif
 }
 
 /* One product: rows of x and of w are K floats, ldx and K apart. */
@@ -88,8 +106,10 @@ static inline __attribute__((always_inline)) void store_tile(const product *p, i
     }
 }
 
-/* The ROWS by LANES / ROWS sums from row m and column n on; columns beyond the last are that again, unused. */
-static inline __attribute__((always_inline)) void tile(const product *p, int ROWS, int m, int n)
+/* The ROWS by LANES / ROWS sums from row m and column n on; columns beyond the last are that again, unused.
+ * IS_WHOLE: all columns exist, and rows are whole vectors. */
+static inline __attribute__((always_inline)) void tile(const product *p, int ROWS, bool IS_WHOLE,
+                                                       int m, int n)
 {
     const int COLUMNS = LANES / ROWS;
     const float *x[TILE_ROWS], *w[LANES];
@@ -97,7 +117,7 @@ static inline __attribute__((always_inline)) void tile(const product *p, int ROW
     for (int r = 0; r < ROWS; r++)
         x[r] = p->x + (size_t)(m + r) * (size_t)p->ldx;
     for (int c = 0; c < COLUMNS; c++)
-        w[c] = p->w + (size_t)(n + c < p->N ? n + c : p->N - 1) * (size_t)p->K;
+        w[c] = p->w + (size_t)(IS_WHOLE || n + c < p->N ? n + c : p->N - 1) * (size_t)p->K;
     int k = 0;
     for (; k + LANES <= p->K; k += LANES) {
         vector factors[TILE_ROWS];
@@ -109,7 +129,7 @@ static inline __attribute__((always_inline)) void tile(const product *p, int ROW
                 sums[r * COLUMNS + c] += factors[r] * weights;
         }
     }
-    if (k < p->K) {
+    if (!IS_WHOLE && k < p->K) {
         vector factors[TILE_ROWS];
         for (int r = 0; r < ROWS; r++)
             factors[r] = load_rest(x[r], p->K, p->rest);
@@ -123,14 +143,15 @@ static inline __attribute__((always_inline)) void tile(const product *p, int ROW
 }
 
 /* LANES columns of all rows: their rows of w stay in the nearest cache. */
-static void column_block(const product *p, int first)
+static inline __attribute__((always_inline)) void column_block(const product *p, bool IS_WHOLE,
+                                                               int first)
 {
     int m = 0;
     for (; m + TILE_ROWS <= p->M; m += TILE_ROWS)
         for (int n = first; n < first + LANES && n < p->N; n += TILE_COLUMNS)
-            tile(p, TILE_ROWS, m, n);
+            tile(p, TILE_ROWS, IS_WHOLE, m, n);
     for (; m < p->M; m++)
-        tile(p, 1, m, first);
+        tile(p, 1, IS_WHOLE, m, first);
 }
 
 void lyrnn_cpu_invariant_gemm(int M, int N, int K, const float *x, int ldx, const float *w,
@@ -143,6 +164,10 @@ void lyrnn_cpu_invariant_gemm(int M, int N, int K, const float *x, int ldx, cons
         p.rest[i] = -1;
     bool is_large = (size_t)M * (size_t)N * (size_t)K > serial_max;
 #pragma omp parallel for schedule(static) if (is_large && !omp_in_parallel())
-    for (int first = 0; first < N; first += LANES)
-        column_block(&p, first);
+    for (int first = 0; first < N; first += LANES) {
+        if (K % LANES == 0 && first + LANES <= N)
+            column_block(&p, true, first);
+        else
+            column_block(&p, false, first);
+    }
 }

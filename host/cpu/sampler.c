@@ -3,8 +3,8 @@
  * Each filter keeps an upper set of one order, the greater logit first and the lower id among equals, and
  * sets the logits of the others to -infinity. Probabilities are compared as integers, parts in 2^42 of the
  * first one's: their sums are exact, so that no order of addition, vector width or device changes a choice.
- * top-k and top-p find the last one they keep by a histogram over the bits of the logits, refined until a
- * bucket holds a single value: no sort, and no memory beside the row. */
+ * top-k and top-p find the last one they keep by a histogram of the logits, refined until a bucket holds a
+ * single value: no sort, and no memory beside the row. */
 #include "sampler.h"
 
 #include <float.h>
@@ -35,45 +35,50 @@ void lyrnn_cpu_penalise(const lyrnn_sampler *sampler, const int32_t *text, int l
     }
 }
 
-/* Makes logits that can be compared bit by bit, NaN forbidden and no -0, and returns the largest. */
-static float tidy(int V, float *logits)
+/* What the logits of a row lie between. */
+typedef struct {
+    float lowest, largest;
+} bounds;
+
+/* Makes logits that can be compared, NaN forbidden, and widens each lane's bounds of those that are not. */
+static inline __attribute__((always_inline)) void
+tidy_some(int count, float *logits, float lowest[CHUNK], float largest[CHUNK])
 {
-    float lanes[CHUNK];
-    for (int i = 0; i < CHUNK; i++)
-        lanes[i] = -INFINITY;
-    for (int first = 0; first < V; first += CHUNK) {
-        int count = V - first < CHUNK ? V - first : CHUNK;
-        float *x = logits + first;
-        for (int i = 0; i < count; i++) {
-            float tidied = x[i] >= -FLT_MAX ? x[i] + 0.0f : -INFINITY;
-            x[i] = tidied > FLT_MAX ? FLT_MAX : tidied;
-            lanes[i] = x[i] > lanes[i] ? x[i] : lanes[i];
-        }
+    for (int i = 0; i < count; i++) {
+        float finite = logits[i] < FLT_MAX ? logits[i] : FLT_MAX;
+        float x = logits[i] >= -FLT_MAX ? finite : -INFINITY;
+        float y = logits[i] >= -FLT_MAX ? finite : INFINITY;
+        largest[i] = x > largest[i] ? x : largest[i];
+        lowest[i] = y < lowest[i] ? y : lowest[i];
+        logits[i] = x;
     }
-    float largest = lanes[0];
-    for (int i = 1; i < CHUNK; i++)
-        largest = lanes[i] > largest ? lanes[i] : largest;
-    return largest;
 }
 
-/* The bits of a float as a number that is ordered as floats are. */
-static inline uint32_t key_of(float x)
+static bounds tidy(int V, float *logits)
 {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits ^ ((bits >> 31) != 0 ? 0xffffffffu : 0x80000000u);
+    float lowest[CHUNK], largest[CHUNK];
+    for (int i = 0; i < CHUNK; i++) {
+        lowest[i] = INFINITY;
+        largest[i] = -INFINITY;
+    }
+    int v = 0;
+    for (; v + CHUNK <= V; v += CHUNK)
+        tidy_some(CHUNK, logits + v, lowest, largest);
+    tidy_some(V - v, logits + v, lowest, largest);
+    bounds all = {INFINITY, -INFINITY};
+    for (int i = 0; i < CHUNK; i++) {
+        all.lowest = fminf(all.lowest, lowest[i]);
+        all.largest = fmaxf(all.largest, largest[i]);
+    }
+    return all;
 }
 
-static float float_of(uint32_t key)
-{
-    uint32_t bits = key ^ ((key >> 31) != 0 ? 0x80000000u : 0xffffffffu);
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
+/* What a filter left of them. */
+static const bounds all_finite = {-FLT_MAX, FLT_MAX};
 
-/* Loads the chunk at `first`, filled up with -infinity; false where nothing in it is left. */
-static inline bool load_chunk(int V, const float *logits, int first, float chunk[CHUNK])
+/* Loads the chunk at `first`, filled up with -infinity; false where nothing in it lies in the range. */
+static inline bool load_chunk(int V, const float *logits, int first, bounds range,
+                              float chunk[CHUNK])
 {
     int count = V - first < CHUNK ? V - first : CHUNK;
     if (count == CHUNK) {
@@ -82,10 +87,11 @@ static inline bool load_chunk(int V, const float *logits, int first, float chunk
         for (int i = 0; i < CHUNK; i++)
             chunk[i] = i < count ? logits[first + i] : -INFINITY;
     }
-    int left = 0;
+    int inside = 0;
+#pragma omp simd reduction(| : inside)
     for (int i = 0; i < CHUNK; i++)
-        left |= chunk[i] >= -FLT_MAX;
-    return left != 0;
+        inside |= (chunk[i] >= range.lowest) & (chunk[i] <= range.largest);
+    return inside != 0;
 }
 
 /* e^((logit - largest) / temperature) in parts of 2^-42, which is nothing for -infinity. */
@@ -111,89 +117,99 @@ static uint64_t target_of(const quota *kept, uint64_t total)
     return target > 0 ? target : 1;
 }
 
-enum { BUCKET_BITS = 11, BUCKETS = 1 << BUCKET_BITS };
+enum { BUCKETS = 256 };
 
-/* Keys low to high, both included, cut into buckets of 2^shift keys from the highest down. */
-typedef struct {
-    uint32_t low, high;
-    int shift;
-} key_range;
-
-static int shift_of(uint32_t low, uint32_t high)
+/* The bucket of each logit of a chunk, equal stretches of the range from its largest down; -1 outside. */
+static inline void find_buckets(const float chunk[CHUNK], bounds range, int32_t found[CHUNK])
 {
-    int shift = 0;
-    while ((high - low) >> shift >= BUCKETS)
-        shift++;
-    return shift;
+    double largest = (double)range.largest, scale = BUCKETS / (largest - (double)range.lowest);
+    for (int i = 0; i < CHUNK; i++) {
+        double bucket = (largest - (double)chunk[i]) * scale;
+        bucket = bucket < BUCKETS - 1 ? bucket : BUCKETS - 1;
+        bool is_inside = chunk[i] >= range.lowest && chunk[i] <= range.largest;
+        found[i] = is_inside ? (int32_t)bucket : -1;
+    }
 }
 
-static void fill_buckets(const quota *kept, int V, const float *logits, float largest,
-                         const key_range *range, uint64_t buckets[BUCKETS])
+static void fill_buckets(const quota *kept, int V, const float *logits, float largest, bounds range,
+                         uint64_t buckets[BUCKETS])
 {
     memset(buckets, 0, BUCKETS * sizeof *buckets);
     for (int first = 0; first < V; first += CHUNK) {
         float chunk[CHUNK];
         uint64_t weights[CHUNK];
-        uint32_t below[CHUNK], span = range->high - range->low;
-        if (!load_chunk(V, logits, first, chunk))
+        int32_t found[CHUNK];
+        if (!load_chunk(V, logits, first, range, chunk))
             continue;
-        int inside = 0;
-        for (int i = 0; i < CHUNK; i++) {
-            below[i] = range->high - key_of(chunk[i]);
-            inside |= below[i] <= span;
-        }
-        if (!inside)
-            continue;
+        find_buckets(chunk, range, found);
         if (kept->by_weight)
             weigh_chunk(chunk, largest, 1.0, weights);
         for (int i = 0; i < CHUNK; i++)
-            if (below[i] <= span)
-                buckets[below[i] >> range->shift] += kept->by_weight ? weights[i] : 1;
+            if (found[i] >= 0)
+                buckets[found[i]] += kept->by_weight ? weights[i] : 1;
     }
+}
+
+/* The bounds of what lies in a bucket of the range. */
+static bounds bounds_of_bucket(int V, const float *logits, bounds range, int bucket)
+{
+    bounds inner = {INFINITY, -INFINITY};
+    for (int first = 0; first < V; first += CHUNK) {
+        float chunk[CHUNK];
+        int32_t found[CHUNK], any = 0;
+        if (!load_chunk(V, logits, first, range, chunk))
+            continue;
+        find_buckets(chunk, range, found);
+#pragma omp simd reduction(| : any)
+        for (int i = 0; i < CHUNK; i++)
+            any |= found[i] == bucket;
+        for (int i = 0; i < CHUNK && any; i++) {
+            if (found[i] != bucket)
+                continue;
+            inner.largest = fmaxf(inner.largest, chunk[i]);
+            inner.lowest = fminf(inner.lowest, chunk[i]);
+        }
+    }
+    return inner;
 }
 
 /* Of the logits that equal `last` only the first so many stay, of the lower ones none. */
 static void drop_after(int V, float *logits, float last, uint64_t equals)
 {
-    int v = 0;
-    for (; v < V && equals > 0; v++) {
-        equals -= logits[v] == last;
-        logits[v] = logits[v] < last ? -INFINITY : logits[v];
-    }
-    for (; v < V; v++)
-        logits[v] = logits[v] <= last ? -INFINITY : logits[v];
+    int end = 0;
+    float chunk[CHUNK];
+    while (end < V && !load_chunk(V, logits, end, (bounds){last, last}, chunk))
+        end += CHUNK;
+    while (end < V && equals > 0)
+        equals -= logits[end++] == last;
+    for (int v = 0; v < V; v++)
+        logits[v] = logits[v] < last || (logits[v] == last && v >= end) ? -INFINITY : logits[v];
 }
 
-static void keep_first(const quota *kept, int V, float *logits, float largest)
+/* Narrows a range down to the one value that the last logit to be kept has. The lowest and the largest never
+ * share a bucket, so that each turn leaves something out. */
+static void keep_first(const quota *kept, int V, float *logits, bounds range)
 {
     uint64_t buckets[BUCKETS], before = 0, target = 0;
-    key_range range = {key_of(-FLT_MAX), key_of(largest), 0};
-    do {
-        range.shift = shift_of(range.low, range.high);
-        fill_buckets(kept, V, logits, largest, &range, buckets);
+    const float largest = range.largest;
+    while (range.largest > range.lowest || target == 0) {
+        fill_buckets(kept, V, logits, largest, range, buckets);
         if (target == 0) {
             uint64_t total = 0;
             for (int i = 0; i < BUCKETS; i++)
                 total += buckets[i];
             target = target_of(kept, total);
-            if (target >= total && !kept->by_weight)
-                return;
             target = target < total ? target : total;
         }
-        uint32_t i = 0;
+        int i = 0;
         for (; before + buckets[i] < target; i++)
             before += buckets[i];
-        range.high -= i << range.shift;
-        uint32_t size = (uint32_t)1 << range.shift;
-        if (range.high - range.low >= size)
-            range.low = range.high - size + 1;
-    } while (range.shift > 0);
-
-    float last = float_of(range.high);
+        range = bounds_of_bucket(V, logits, range, i);
+    }
     uint64_t each = 1;
     if (kept->by_weight)
-        each = fixed_exp((double)last - (double)largest);
-    drop_after(V, logits, last, (target - before + each - 1) / each);
+        each = fixed_exp((double)range.largest - (double)largest);
+    drop_after(V, logits, range.largest, (target - before + each - 1) / each);
 }
 
 static void keep_min_p(float min_p, int V, float *logits, float largest)
@@ -214,7 +230,7 @@ static int draw(float temperature, int V, const float *logits, float largest, fl
     float chunk[CHUNK];
     int span = (V + SPANS * CHUNK - 1) / (SPANS * CHUNK) * CHUNK;
     for (int first = 0; first < V; first += CHUNK) {
-        if (!load_chunk(V, logits, first, chunk))
+        if (!load_chunk(V, logits, first, all_finite, chunk))
             continue;
         weigh_chunk(chunk, largest, inverse_temperature, weights);
         uint64_t sum = 0;
@@ -231,7 +247,7 @@ static int draw(float temperature, int V, const float *logits, float largest, fl
         first += span;
     }
     for (;; first += CHUNK) {
-        if (!load_chunk(V, logits, first, chunk))
+        if (!load_chunk(V, logits, first, all_finite, chunk))
             continue;
         weigh_chunk(chunk, largest, inverse_temperature, weights);
         for (int i = 0; i < CHUNK; i++) {
@@ -244,7 +260,8 @@ static int draw(float temperature, int V, const float *logits, float largest, fl
 
 int lyrnn_cpu_choose(const lyrnn_sampler *sampler, int V, float *logits, float u)
 {
-    float largest = tidy(V, logits);
+    bounds all = tidy(V, logits);
+    float largest = all.largest;
     if (largest == -INFINITY)
         return -1;
     if (sampler->temperature == 0.0f) {
@@ -254,9 +271,9 @@ int lyrnn_cpu_choose(const lyrnn_sampler *sampler, int V, float *logits, float u
         return v;
     }
     if (sampler->top_k > 0 && sampler->top_k < V)
-        keep_first(&(quota){.k = sampler->top_k}, V, logits, largest);
+        keep_first(&(quota){.k = sampler->top_k}, V, logits, all);
     if (sampler->top_p < 1.0f)
-        keep_first(&(quota){.by_weight = true, .p = sampler->top_p}, V, logits, largest);
+        keep_first(&(quota){.by_weight = true, .p = sampler->top_p}, V, logits, all);
     if (sampler->min_p > 0.0f)
         keep_min_p(sampler->min_p, V, logits, largest);
     return draw(sampler->temperature, V, logits, largest, u);

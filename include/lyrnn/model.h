@@ -56,7 +56,7 @@ typedef struct {
     float *losses;          /* (T,B)  nats */
     int32_t *scratch;       /* (2*T*B + V + 1)  for training alone, else NULL */
     lyrnn_dropout dropout;  /* set by who trains; at first there is none */
-    bool batch_invariant; /* set by who writes text: a stream's bits do not depend on the others */
+    bool batch_invariant;   /* set by who writes text; see the operations' arguments */
 } lyrnn_activations;
 
 /* Device memory that they take. num_lanes is the backend's. */

@@ -26,7 +26,6 @@ for way in "--temperature 2" "--seed 1" "--num-samples 1" "--first-sample 3" "--
     # shellcheck disable=SC2086 # words of a command line
     write --prefix 分开 $way
     ! cmp -s "$out" greedy || fail "$way must not be greedy"
-    (($(tr -d '\n' <greedy | wc -m) > 0)) || fail "greedy wrote nothing"
 done
 write --prefix 分开 --temperature 3 --seed 1
 cp "$out" seed1
@@ -71,11 +70,8 @@ succeeds generate run --prefix 猫月狗猫 --length 0 --on-unknown skip
 [[ $(cat "$out") == 月 ]] || fail "skip must leave 月"
 [[ $(grep -c 'skipped$' "$err") == 2 && $(grep -c '猫 (U+732B)' "$err") == 1 ]] ||
     fail "each skipped character is named once"
-refuses_after() { # STATUS REGEX ARG...: lines about the prefix may come before the error
-    run "${@:3}"
-    expect_error "$1" "$2"
-}
-refuses_after 1 '--prefix 猫: has no character that the model knows' generate run --prefix 猫 --on-unknown skip
+run generate run --prefix 猫 --on-unknown skip
+expect_error 1 '--prefix 猫: has no character that the model knows'
 run generate run --prefix 開風明 --length 0 --on-unknown nearest
 if grep -q 'built without Unihan' "$err"; then
     expect_error 1 '--on-unknown nearest: .*--on-unknown skip'
@@ -113,7 +109,7 @@ refuses 2 '--beam: .*--repeat-penalty ' generate run --prefix 月 --beam 4 --rep
 refuses 2 '--prefix: is empty' generate run --prefix ''
 refuses 2 '--stop: is empty' generate run --prefix 月 --stop ''
 refuses 1 '--stop 猫: unknown character 猫' generate run --prefix 月 --stop 猫
-refuses 2 '--format: needs a value|--format xml: must be one of text' generate run --prefix 月 --format xml
+refuses 2 '--format xml: must be one of text' generate run --prefix 月 --format xml
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
     refuses 1 'memory: [0-9]{12} bytes asked, .*lower --num-samples' \
         generate run --prefix 月 --num-samples 1000000 --length 100000000

@@ -12,7 +12,7 @@ check_table() {
     options=$(grep -oE '^      --[a-z-]+' "$out" | tr -d ' ')
     (($(wc -l <<<"$options") >= $2)) || fail "--help must list $1's options"
     for option in $options; do
-        row=$(grep -E "^\| \`$option[ \`]" <<<"$section") || fail "README.md must have a row for $1 $option"
+        row=$(grep -E "^\| \`${option}[ \`]" <<<"$section") || fail "README.md must have a row for $1 $option"
         default=$(cut -d '|' -f 3 <<<"${row//\\|/}" | sed 's/&lt;/</; s/&gt;/>/; s/^ *//; s/ *$//')
         text=$(awk -v option="$option" '/^      --/ {on = $1 == option || index($1, option "=") == 1} on' "$out" |
             tr -s '\n ' ' ')

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lyrnn/generate.h"
 #include "lyrnn/philox.h"
 #include "lyrnn/trainer.h"
 #include "lyrnn_sim.h"
@@ -252,6 +253,45 @@ static void a_step_is_one_graph_launch(void **state)
         check_graph_launches(&stacks[i]);
 }
 
+/* Between two looks at the texts, of 20 characters each, the host does nothing but launch; a text takes the same
+ * number of synchronisations whatever its number of samples. */
+static void a_character_is_one_graph_launch(void **state)
+{
+    enum { LENGTH = 40, LOOKS = 2 };
+    const lyrnn_listener nobody = {0};
+    const int32_t prefix[] = {1, 2, 3};
+    (void)state;
+    for (size_t num_samples = 1; num_samples <= 3; num_samples += 2) {
+        run r;
+        lyrnn_generator generator;
+        lyrnn_prompt prompt;
+        run_open(&r, "cuda", &stacks[0]);
+        lyrnn_generate_options options = lyrnn_greedy_options();
+        options.sampler.temperature = 1.0f;
+        options.num_samples = num_samples;
+        options.look_every = LENGTH / LOOKS;
+        assert_int_equal(lyrnn_generator_init(&generator, &r.model, &options, 3 + LENGTH),
+                         LYRNN_OK);
+        assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, 3), LYRNN_OK);
+        assert_int_equal(lyrnn_generate(&generator, &prompt, LENGTH, &nobody), LYRNN_OK);
+        lyrnn_sim_reset_counters();
+        assert_int_equal(lyrnn_generate(&generator, &prompt, LENGTH, &nobody), LYRNN_OK);
+        lyrnn_sim_counters counters = lyrnn_sim_read_counters();
+        assert_int_equal(counters.graph_launches, 3 + LENGTH - 1);
+        /* The prefix's first character is read before the first step. */
+        assert_in_range(counters.kernel_launches, 1, 2);
+        assert_int_equal(counters.captures, 0);
+        assert_int_equal(counters.allocations, 0);
+        /* The prefix goes up; texts and states come down, and each download counts twice. */
+        assert_in_range(counters.host_synchronisations, 1, 1 + 2 * 2 * LOOKS);
+        assert_int_equal(counters.bytes_to_host, num_samples * (LENGTH * sizeof(int32_t) +
+                                                                LOOKS * sizeof(lyrnn_text_state)));
+        lyrnn_prompt_free(&prompt);
+        lyrnn_generator_free(&generator);
+        run_close(&r);
+    }
+}
+
 /* Its nodes hold addresses that the next model may be given. */
 static void freed_memory_takes_the_recorded_step_with_it(void **state)
 {
@@ -284,6 +324,7 @@ int main(void)
         cmocka_unit_test(every_run_gives_the_same_bits),
         cmocka_unit_test(lower_precision_stays_near),
         cmocka_unit_test(a_step_is_one_graph_launch),
+        cmocka_unit_test(a_character_is_one_graph_launch),
         cmocka_unit_test(freed_memory_takes_the_recorded_step_with_it),
         cmocka_unit_test(nothing_stays_allocated),
     };
