@@ -112,8 +112,8 @@ static void streams_of_a_recurrence_do_not_see_one_another(void **state)
 {
     const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
     /* Steps, streams, units; the last for several threads. */
-    const int shapes[][3] = {{1, 2, 1},  {1, 3, 7},  {3, 4, 33},   {1, 5, 33},
-                             {2, 17, 8}, {1, 65, 9}, {1, 64, 100}, {2, 65, 64}};
+    const int shapes[][3] = {{1, 2, 1},  {1, 3, 7},   {3, 4, 33},   {1, 5, 33},
+                             {2, 17, 8}, {1, 65, 33}, {1, 64, 100}, {2, 65, 64}};
     for (int i = 0; i < (is_simulated() ? 6 : 8) * 16; i++) {
         const int *s = shapes[i / 16];
         bool reverse = i & 1, paired = i & 2;
