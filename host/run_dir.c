@@ -48,6 +48,25 @@ static lyrnn_status check_parent(const char *path)
     return access(existing, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", existing);
 }
 
+/* mkdir, and the new name outlives a power cut: but where the directory above may not be read, it may not. */
+static int make_lasting(const char *path)
+{
+    char above[PATH_MAX];
+    if ((size_t)snprintf(above, sizeof above, "%s", path) >= sizeof above || mkdir(path, 0777) != 0)
+        return -1;
+    cut_last_component(above);
+    int fd = open(above[0] == '\0' ? "." : above, OPEN_DIR);
+    if (fd < 0 && errno == EACCES)
+        return 0;
+    int result = fd < 0 ? -1 : fsync(fd), reason = errno;
+    if (fd >= 0)
+        close(fd);
+    if (result != 0)
+        rmdir(path);
+    errno = reason;
+    return result;
+}
+
 static lyrnn_status make_parents(const char *path)
 {
     path_text parent;
@@ -57,7 +76,7 @@ static lyrnn_status make_parents(const char *path)
         if (c[0] != '/' && (c[1] == '/' || c[1] == '\0')) {
             char next = c[1];
             c[1] = '\0';
-            if (mkdir(parent, 0777) != 0 && !is_directory(parent))
+            if (make_lasting(parent) != 0 && !is_directory(parent))
                 return run_dir_cannot("make the directory", parent);
             c[1] = next;
         }
@@ -141,7 +160,7 @@ static lyrnn_status make_default(char *path)
         return lyrnn_fail(LYRNN_ERR_IO, "clock: the date cannot be told; give --out");
     LYRNN_TRY(run_dir_format(path, "runs/%s", date_time));
     LYRNN_TRY(make_parents(path));
-    for (int i = 2; mkdir(path, 0777) != 0; i++) {
+    for (int i = 2; make_lasting(path) != 0; i++) {
         if (errno != EEXIST || i == INT_MAX)
             return run_dir_cannot("make the directory", path);
         LYRNN_TRY(run_dir_format(path, "runs/%s-%d", date_time, i));
@@ -154,7 +173,7 @@ static lyrnn_status make_directory(const char *path, bool overwrite, bool *is_ne
 {
     LYRNN_TRY(lyrnn_run_dir_check(path, overwrite));
     LYRNN_TRY(make_parents(path));
-    *is_new = mkdir(path, 0777) == 0;
+    *is_new = make_lasting(path) == 0;
     if (!*is_new && !(overwrite && errno == EEXIST))
         return run_dir_cannot("make the directory", path);
     return LYRNN_OK;
@@ -233,6 +252,13 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
     if (status != LYRNN_OK)
         lyrnn_run_dir_close(run);
     return status;
+}
+
+bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run)
+{
+    path_text latest;
+    return run->path != NULL && run_dir_format(latest, "%s/latest", run->path) == LYRNN_OK &&
+           faccessat(AT_FDCWD, latest, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const char *config_json)

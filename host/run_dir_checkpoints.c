@@ -13,6 +13,7 @@
 
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/run_dir.h"
+#include "remedy.h"
 #include "run_dir_files.h"
 
 typedef char checkpoint_name[64];
@@ -130,8 +131,9 @@ static lyrnn_status move_into_place(int checkpoints_fd, const char *temporary, c
         remove_checkpoint(checkpoints_fd, temporary);
         return LYRNN_OK;
     }
-    return lyrnn_fail(LYRNN_ERR_IO, "%s/checkpoints/%s: cannot rename: %s", run_path, name,
-                      strerror(errno));
+    int error = errno;
+    return lyrnn_fail(LYRNN_ERR_IO, "%s/checkpoints/%s: cannot rename: %s; %s", run_path, name,
+                      strerror(error), remedy_of(error));
 }
 
 static lyrnn_status save_checkpoint(const char *run_path, const char *name,
@@ -189,6 +191,8 @@ lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *conf
     if (run->metrics != NULL && fsync(fileno(run->metrics)) != 0)
         return run_dir_cannot("flush metrics.jsonl", run->path);
     LYRNN_TRY(save_checkpoint(run->path, name, config, vocab, params, state));
+    if (state->counters.batch == 0 && state->epoch > 0 && state->epoch == state->best_epoch)
+        LYRNN_TRY(point(run->path, "best", name));
     return point(run->path, "latest", name);
 }
 

@@ -7,9 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "remedy.h"
+
 lyrnn_status run_dir_cannot(const char *verb, const char *path)
 {
-    return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot %s: %s", path, verb, strerror(errno));
+    int error = errno;
+    return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot %s: %s; %s", path, verb, strerror(error),
+                      remedy_of(error));
 }
 
 lyrnn_status run_dir_format(char *path, const char *format, ...)

@@ -12,7 +12,7 @@ typedef char path_text[PATH_MAX];
 
 enum { OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 
-/* Fails with errno's reason. */
+/* Fails with errno's reason, and what to do about it. */
 lyrnn_status run_dir_cannot(const char *verb, const char *path);
 
 /* Writes a path_text; one that is too long is refused. */

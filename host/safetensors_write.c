@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "remedy.h"
 #include "safetensors_format.h"
 
 /* Appends a new reference under a key that must be new. */
@@ -101,7 +102,9 @@ lyrnn_status lyrnn_safetensors_write(const char *path, const lyrnn_metadata *met
         return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its header", path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot create: %s", path, strerror(errno));
+        int error = errno;
+        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot create: %s; %s", path, strerror(error),
+                            remedy_of(error));
         goto done;
     }
     bool written = write_file(fd, header, tensors, num_tensors);
@@ -112,7 +115,8 @@ lyrnn_status lyrnn_safetensors_write(const char *path, const lyrnn_metadata *met
     }
     if (!written) {
         unlink(path);
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot write: %s", path, strerror(reason));
+        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot write: %s; %s", path, strerror(reason),
+                            remedy_of(reason));
     }
 done:
     free(header);

@@ -373,12 +373,38 @@ static lyrnn_status begin_run(train_job *job)
     return status;
 }
 
+/* Locked at once: what is read of a run must not change meanwhile. The process that made it may have ended,
+ * killed perhaps, before its first checkpoint. */
+static lyrnn_status open_run(train_job *job)
+{
+    const char *path = job->options->resume_path;
+    LYRNN_TRY(lyrnn_run_dir_open(&job->run, path));
+    if (lyrnn_run_dir_has_checkpoint(&job->run))
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "%s: nothing has been saved in it yet; begin anew by --out %s --overwrite",
+                      path, path);
+}
+
+/* A file could not be written, and what can be done about that has been said: how to go on then. */
+static lyrnn_status say_how_to_go_on(const train_job *job)
+{
+    const char *path = job->run.path;
+    if (lyrnn_run_dir_has_checkpoint(&job->run))
+        return lyrnn_fail(LYRNN_ERR_IO, "%s, then go on: lyrnn train --resume %s",
+                          lyrnn_error_text(), path);
+    if (path != NULL)
+        return lyrnn_fail(LYRNN_ERR_IO,
+                          "%s, then begin anew by --out %s --overwrite: nothing was saved",
+                          lyrnn_error_text(), path);
+    return LYRNN_ERR_IO;
+}
+
 static lyrnn_status run_job(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    /* Locked at once: what is read of a run must not change meanwhile. */
     if (options->resume_path != NULL)
-        LYRNN_TRY(lyrnn_run_dir_open(&job->run, options->resume_path));
+        LYRNN_TRY(open_run(job));
     LYRNN_TRY(prepare_text(job));
     if (options->resume_path == NULL && options->out_path != NULL)
         LYRNN_TRY(lyrnn_run_dir_check(options->out_path, options->overwrite));
@@ -389,8 +415,10 @@ static lyrnn_status run_job(train_job *job)
         LYRNN_TRY(log_vocab(job));
     LYRNN_TRY(check_memory(job));
     LYRNN_TRY(prepare_model(job));
-    LYRNN_TRY(begin_run(job));
-    return train_epochs(job);
+    lyrnn_status status = begin_run(job);
+    if (status == LYRNN_OK)
+        status = train_epochs(job);
+    return status == LYRNN_ERR_IO ? say_how_to_go_on(job) : status;
 }
 
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,

@@ -17,10 +17,11 @@ static lyrnn_status diverged(const train_job *job, const char *what, int64_t ste
     const char *advice = job->options->optimiser.clip_norm > 0.0f
                              ? "lower --lr or --clip-norm"
                              : "lower --lr, or clip gradients with --clip-norm 0.01";
+    bool has_checkpoint = lyrnn_run_dir_has_checkpoint(&job->run);
     return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s%s", what,
                       (long long)step, epoch, advice,
-                      job->has_checkpoint ? "; to go on from the last checkpoint: --resume " : "",
-                      job->has_checkpoint ? job->run.path : "");
+                      has_checkpoint ? "; to go on from the last checkpoint: --resume " : "",
+                      has_checkpoint ? job->run.path : "");
 }
 
 static lyrnn_status interrupted(const train_job *job)
@@ -69,16 +70,15 @@ static lyrnn_status download(train_job *job)
 static lyrnn_status save(train_job *job)
 {
     LYRNN_TRY(lyrnn_run_dir_save(&job->run, &job->config, &job->vocab, job->params, &job->state));
-    job->is_saved = job->has_checkpoint = true;
+    job->is_saved = true;
     return LYRNN_OK;
 }
 
-/* Saves an epoch that is the best so far under that name too. The best before it goes, unless it was due
- * itself: latest has moved on. */
+/* Saves an epoch that is the best so far. The best before it goes, unless it was due itself: latest has moved
+ * on. */
 static lyrnn_status save_best(train_job *job, int before)
 {
     LYRNN_TRY(save(job));
-    LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, job->state.epoch));
     if (before != 0 && before % job->options->checkpoint_every != 0)
         lyrnn_run_dir_remove(&job->run, before);
     return LYRNN_OK;

@@ -31,10 +31,9 @@ typedef struct {
     lyrnn_generator generator;
     float *params; /* (parameters.count) host copy for checkpoints */
     lyrnn_trainer_state
-        state;           /* its numbers are as of the last epoch's end, or where the run was */
-                         /* resumed; its arrays as of the last save */
-    bool is_saved;       /* the training as it stands is on the disk */
-    bool has_checkpoint; /* the run has one */
+        state;     /* its numbers are as of the last epoch's end, or where the run was */
+                   /* resumed; its arrays as of the last save */
+    bool is_saved; /* the training as it stands is on the disk */
     lyrnn_run_dir run;
     lyrnn_progress progress;
 } train_job;

@@ -98,11 +98,11 @@ lyrnn_status train_resume_run(train_job *job, const char *config_json)
 {
     const lyrnn_trainer_state *state = &job->state;
     LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->epoch, config_json));
-    /* A process that was killed may have saved its best without naming it so. */
+    /* A process that was killed may have named a best that its latest checkpoint knows nothing of. */
     if (state->best_epoch > 0)
         LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, state->best_epoch));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
-    job->is_saved = job->has_checkpoint = true;
+    job->is_saved = true;
     fprintf(job->log, "resuming: after epoch %d", state->epoch);
     if (state->counters.batch > 0)
         fprintf(job->log, " and %lld of %zu batches", (long long)state->counters.batch,

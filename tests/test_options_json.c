@@ -274,7 +274,19 @@ static void given_options_that_differ_are_refused_elsewhere(void **state)
 static void a_config_that_is_none_is_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "{", "[]", "1", "{\"a\":1,\"a\":2}", "{}x", "\xFF"};
+    static const struct {
+        const char *text, *problem;
+    } bad[] = {
+        {"", "is not JSON"},
+        {"{", "is not JSON"},
+        {"[]", "is not a JSON object"},
+        {"1", "is not JSON"},
+        {"{\"a\":1,\"a\":2}", "has a key twice"},
+        {"{}x", "is not JSON"},
+        {"\xFF", "is not UTF-8"},
+        {"{\"a\":[{},{},{},{},{},{},{},{},{},{}]}", "has more brackets than a model's"},
+    };
+    char expected[128];
     json_t *config;
     assert_int_equal(resume_read_config("nothing", &config), LYRNN_ERR_IO);
     assert_null(config);
@@ -283,9 +295,10 @@ static void a_config_that_is_none_is_refused(void **state)
     assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
     assert_int_equal(rmdir("run/config.json"), 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_true(write_file("run/config.json", bad[i], strlen(bad[i])));
+        assert_true(write_file("run/config.json", bad[i].text, strlen(bad[i].text)));
         assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
-        assert_string_equal(lyrnn_error_text(), "run/config.json: not a JSON object; put it right");
+        snprintf(expected, sizeof expected, "run/config.json: %s; put it right", bad[i].problem);
+        assert_string_equal(lyrnn_error_text(), expected);
         assert_null(config);
     }
     /* An object it is, but no run's. */

@@ -14,6 +14,7 @@
 #include "lyrnn/backend.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/run_dir.h"
+#include "resume.h"
 
 #ifdef __clang__
 #define COMPILER __VERSION__
@@ -131,21 +132,12 @@ static void note_problem(json_t *card)
     json_array_append_new(problems, any_string(lyrnn_error_text()));
 }
 
-static lyrnn_status add_config(json_t *card, const char *path)
+static lyrnn_status add_config(json_t *card, const char *run_path)
 {
     static const char *const keys[] = {"version", "backend", "threads",      "precision",
                                        "seed",    "corpus",  "corpus_xxh128"};
-    json_error_t error;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    json_t *config = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
-    fclose(file);
-    if (!json_is_object(config)) {
-        json_decref(config);
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: is not a JSON object; it was changed or damaged",
-                          path);
-    }
+    json_t *config;
+    LYRNN_TRY(resume_read_config(run_path, &config));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (json_object_get(config, keys[i]) != NULL)
             json_object_set(card, keys[i], json_object_get(config, keys[i]));
@@ -256,7 +248,7 @@ lyrnn_status card_of_model(const char *path, json_t **card)
     json_object_set_new(*card, "run_bytes", json_integer(count_bytes(path)));
     if (add_metrics(*card, metrics_path) != LYRNN_OK)
         note_problem(*card);
-    if (add_config(*card, config_path) != LYRNN_OK)
+    if (add_config(*card, path) != LYRNN_OK)
         note_problem(*card);
     return LYRNN_OK;
 }

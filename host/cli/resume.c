@@ -1,35 +1,21 @@
 /* A run's config.json read back, by the same table of options that wrote it. */
 #include "resume.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "lyrnn/run_dir.h"
 
 lyrnn_status resume_read_config(const char *run_path, json_t **config)
 {
-    char path[4096];
-    struct stat info;
-    json_error_t error;
+    char *text;
     *config = NULL;
-    if ((size_t)snprintf(path, sizeof path, "%s/config.json", run_path) >= sizeof path)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; use a shorter one", run_path);
-    /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return lyrnn_fail(LYRNN_ERR_IO,
-                          "%s: cannot be opened: %s; give the directory of a run to --resume", path,
-                          strerror(errno));
-    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
-        *config = json_loadfd(fd, JSON_REJECT_DUPLICATES, &error);
-    close(fd);
-    if (json_is_object(*config))
-        return LYRNN_OK;
-    json_decref(*config);
-    *config = NULL;
-    return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: not a JSON object; put it right", path);
+    LYRNN_TRY(lyrnn_run_dir_read_config(run_path, &text));
+    *config = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    free(text);
+    if (*config == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s/config.json: no memory left for it", run_path);
+    return LYRNN_OK;
 }
 
 /* A value as a user would give it. */

@@ -4,8 +4,7 @@
 
 #include "options.h"
 
-/* Reads a run's config.json, to be released by json_decref. LYRNN_ERR_IO: it cannot be read.
- * LYRNN_ERR_MODEL_FILE: it is no JSON object. */
+/* lyrnn_run_dir_read_config, parsed: to be released by json_decref. */
 lyrnn_status resume_read_config(const char *run_path, json_t **config);
 
 /* Fills run_fields, a zeroed struct like given_fields, with the run's options, and then with those of

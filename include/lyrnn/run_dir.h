@@ -46,6 +46,13 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
  * when it is none, or another process trains there. */
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path);
 
+/* Reads a run's config.json, a text to be freed that is a JSON object without a key twice. LYRNN_ERR_IO: it
+ * cannot be read. LYRNN_ERR_MODEL_FILE: it is no such object. */
+lyrnn_status lyrnn_run_dir_read_config(const char *run_path, char **text);
+
+/* Whether any has been saved. */
+bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run);
+
 /* Makes an open run ready to go on after its first `epoch` epochs: config.json is replaced, and metrics.jsonl
  * cut down to those epochs' lines. LYRNN_ERR_IO. */
 lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const char *config_json);
@@ -54,8 +61,9 @@ lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const char *con
 lyrnn_status lyrnn_run_dir_append_metrics(lyrnn_run_dir *run, const char *json_line);
 
 /* Saves a checkpoint, named by the state's epoch and batch, in the place of an earlier one of that name, and
- * points latest there; metrics.jsonl is flushed to the disk first. On failure what was there before stays
- * as it was. LYRNN_ERR_IO. params flat, as in lyrnn_checkpoint. */
+ * points latest there; metrics.jsonl is flushed to the disk first. An epoch that is the best so far is named by
+ * best before latest names it: a run whose last epoch is the latest has nothing left to mend. On failure latest
+ * and what it names stay as they were. LYRNN_ERR_IO. params flat, as in lyrnn_checkpoint. */
 lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *config,
                                 const lyrnn_vocab *vocab, const float *params,
                                 const lyrnn_trainer_state *state);

@@ -166,8 +166,8 @@ breaks 's/"max_chars": 0/"max_chars": 300/' 'corpus: not the text that broken le
 breaks 's/"num_steps": 5/"num_steps": 0/' 'broken/config.json: --num-steps 0: must be from 1'
 breaks 's/"num_steps": 5/"num_steps": "5"/' 'broken/config.json: "num_steps" must be a whole number; '
 breaks 's/"num_steps": 5,//' 'broken/config.json: "num_steps" is missing; '
-breaks 's/"num_steps": 5/"num_steps": 5, "num_steps": 5/' 'broken/config.json: not a JSON object'
-breaks '1d' 'broken/config.json: not a JSON object'
+breaks 's/"num_steps": 5/"num_steps": 5, "num_steps": 5/' 'broken/config.json: has a key twice; put it right'
+breaks '1d' 'broken/config.json: is not JSON; put it right'
 rm -rf broken
 cp -rP parts broken
 rm broken/latest/trainer.safetensors
@@ -177,7 +177,8 @@ cp parts/latest/model.safetensors broken/latest/trainer.safetensors
 refuses 1 'broken/latest/trainer.safetensors: it has no tensor exp_avg' \
     train --resume broken --num-epochs 99
 rm broken/latest
-refuses 1 'broken: no checkpoint in it' train --resume broken --num-epochs 99
+refuses 1 'broken: nothing has been saved in it yet; begin anew by --out broken --overwrite$' \
+    train --resume broken --num-epochs 99
 
 # --keep: the last ones, and the best.
 succeeds train moved.txt "${tiny[@]}" --num-epochs 6 --checkpoint-every 1 --keep 2 --out kept

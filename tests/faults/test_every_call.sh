@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# test_every_call.sh LYRNN_WITH_FAULTS: trainings whose every call that changes the disk fails, or is the last
+# before SIGKILL, one after the other. A failure is one line that names the object and the remedy; what latest
+# names is always whole; and what is done next ends in the bytes of a run that nothing happened to.
+set -euo pipefail
+. "$(dirname "$0")/../cli/lib.sh" "$1"
+write_corpus
+
+# run_with FAULT ARG...: as run, with a fault; $calls are those that were made.
+run_with() {
+    export LYRNN_FAULT=$1 LYRNN_FAULT_LOG=$scratch/log
+    shift
+    { run "$@"; } 2>/dev/null # where bash reports who was killed
+    command="LYRNN_FAULT='$LYRNN_FAULT' $command"
+    unset LYRNN_FAULT LYRNN_FAULT_LOG
+    mapfile -t calls <"$scratch/log"
+    calls=("${calls[@]//"$PWD/"/}")
+}
+
+run_with 'none 0' --version
+if [[ $status == 77 ]]; then
+    echo 'skipped: no seccomp here'
+    exit 77
+fi
+
+train=(train corpus.txt "${tiny[@]}" --val-fraction 0.2 --checkpoint-every 1)
+succeeds "${train[@]}" --num-epochs 3 --out whole
+# Each epoch is the best so far, so that each moves best too.
+[[ $(readlink whole/best) == checkpoints/epoch-000003 ]] || fail "the last epoch must be the best"
+
+# is_flushed: reads calls in their order. At each rename all that was written before must have been flushed but
+# for the directories that the new name is in; at the end, everything. A lock means nothing after a power cut, and
+# lines of metrics.jsonl nothing before their checkpoint.
+is_flushed() {
+    awk -F'\t' -v here="$PWD" '
+        function above(path) { return sub("/[^/]*$", "", path) ? path : here }
+        function check(target) {
+            for (path in dirty)
+                if (index(target, path "/") != 1 && path !~ "/lock$" &&
+                    (path !~ "/metrics.jsonl$" || target ~ "/checkpoints/|^the end$")) {
+                    print path ": not flushed before call " NR ", " target
+                    is_bad = 1
+                }
+        }
+        $3 == "failed" { next }
+        $1 ~ "^(write|ftruncate|create)$" { dirty[$2] = 1 }
+        $1 == "rename" { check($2) }
+        $1 ~ "^(create|mkdir|symlink|rename)$" { dirty[above($2)] = 1 }
+        $1 == "fsync" { delete dirty[$2] }
+        END { check("the end"); exit is_bad }'
+}
+
+# A lock holds without its owner's name, and what stays that was to be removed may be in nobody's way.
+is_harmless() {
+    [[ $1 == unlink* || $1 == write*/lock || $1 == ftruncate*/lock ]]
+}
+
+# expect_end KIND CALL: how the program must have ended.
+expect_end() {
+    local reason='Input/output error; see to the disk|No space left on device; make room there' then=''
+    case $1 in
+    kill*) [[ $status == 137 ]] || fail "it must have been killed" ;;
+    short) [[ $status == 0 ]] || fail "the rest must have been written" ;;
+    *)
+        if is_harmless "$2"; then
+            [[ $status != 0 ]] || return 0
+            reason+='|File exists; put that right'
+        fi
+        [[ ! -d run ]] || then='(, then begin anew by --out run --overwrite: nothing was saved)?'
+        [[ ! -L run/latest ]] || then='(, then go on: lyrnn train --resume run)'
+        # An older run's checkpoint, not yet removed, is nothing to go on with.
+        [[ ! -e base || $must_keep == yes ]] || then+='?'
+        [[ $2 != create*/lock ]] || then=''
+        expect_error 1 "run[^:]*: .*: ($reason)$then\$"
+        if [[ $1 == full && ! -e base && -n $(find run -name '.*' 2>/dev/null) ]]; then
+            fail "nothing half-written may stay: $(find run)"
+        fi
+        ;;
+    esac
+}
+
+# goes_on: the run as it was left, to its end.
+goes_on() {
+    local epoch file
+    if [[ -L run/latest ]]; then
+        epoch=$(readlink run/latest)
+        for file in "$epoch"/{model,trainer}.safetensors; do
+            cmp "run/$file" "whole/$file" || fail "latest must be whole, and the epoch that it says"
+        done
+        succeeds generate run --prefix 分开 --length 1
+    else
+        [[ $must_keep == no ]] || fail "the checkpoint before must stay"
+        if [[ -e run ]]; then
+            run train --resume run
+            expect_error 1 'run(: nothing has been saved in it yet; begin anew by --out run --overwrite|/config.json: cannot be opened: No such file .*)$'
+        fi
+        succeeds "${train[@]}" --num-epochs 1 --keep 1 --out run --overwrite
+    fi
+    run train --resume run --num-epochs 3 --keep 1
+    if [[ $status == 0 ]]; then
+        [[ $(ls -A run run/checkpoints) == "$expected_files" ]] ||
+            fail "other files: $(ls -A run run/checkpoints)"
+    else # it was done but for the removal of what is not to be kept
+        expect_error 2 '--num-epochs 3: run has 3 epochs behind it; raise --num-epochs to go on$'
+    fi
+    same_runs whole run
+    [[ $(readlink run/best) == checkpoints/epoch-000003 ]] || fail "another epoch is the best"
+}
+expected_files=$(printf '%s\n' run: best checkpoints config.json latest lock metrics.jsonl '' \
+    run/checkpoints: epoch-000003)
+
+restore() {
+    rm -rf run
+    [[ ! -e base ]] || cp -rP base run
+}
+
+# disturb_each LAST ARG...: what a training that begins from base does with its every call disturbed, up to the
+# first that matches LAST.
+disturb_each() {
+    local last=$1 all kinds kind n done=0
+    shift
+    restore
+    run_with 'none 0' "$@"
+    [[ $status == 0 ]] || fail "must succeed"
+    printf '%s\n' "${calls[@]}" | is_flushed || fail "what was written must be flushed in time"
+    all=("${calls[@]%$'\t'*}")
+    for ((n = 1; n <= ${#all[@]}; n++)); do
+        kinds=(error-once error full kill)
+        [[ ${all[n - 1]} != write* ]] || kinds+=(short kill-half)
+        for kind in "${kinds[@]}"; do
+            restore
+            run_with "$kind $n" "$@"
+            [[ ${calls[n - 1]-} == "${all[n - 1]}"* ]] || fail "call $n must be '${all[n - 1]}' again"
+            command+=" [call $n: ${all[n - 1]}]"
+            expect_end "$kind" "${all[n - 1]}"
+            goes_on
+            count[$kind]=$((${count[$kind]-0} + 1))
+        done
+        done=$n
+        # shellcheck disable=SC2053 # a pattern
+        [[ ${all[n - 1]} != $last ]] || break
+    done
+    echo "$done calls disturbed of ${#all[@]}: lyrnn $*"
+}
+declare -A count=()
+
+# A new run.
+must_keep=no
+disturb_each '' "${train[@]}" --num-epochs 1 --keep 1 --out run
+
+# One that goes on after a process that was killed where it left most: the next checkpoint in its place but not
+# yet the latest, another half-written, best not yet named, half a line, half a config.json, half a link.
+succeeds "${train[@]}" --num-epochs 2 --out base
+cp -r whole/checkpoints/epoch-000003 base/checkpoints/
+mkdir base/checkpoints/.epoch-000003.tmp
+echo half | tee base/checkpoints/.epoch-000003.tmp/{model,trainer}.safetensors base/.config.json >/dev/null
+sed -n 3p whole/metrics.jsonl >>base/metrics.jsonl
+printf '{"epoch": 4, "st' >>base/metrics.jsonl
+ln -s checkpoints/epoch-000003 base/.latest
+ln -sfn checkpoints/epoch-000001 base/best
+must_keep=yes
+disturb_each '' train --resume run --num-epochs 3 --keep 1
+
+# One that takes the place of another; its checkpoints are as a new run's.
+must_keep=no
+disturb_each $'mkdir\t*.tmp' "${train[@]}" --num-epochs 1 --keep 1 --out run --overwrite
+
+echo "faults: $(for kind in "${!count[@]}"; do printf '%s %d, ' "$kind" "${count[$kind]}"; done)each survived"

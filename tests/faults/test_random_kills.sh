@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# test_random_kills.sh LYRNN [SEED]: 200 processes that train are killed by SIGKILL, each at a random moment of its
+# life, start-up and writes included; each time the run goes on, and run after run ends in the bytes of one that
+# was left alone. Prints the seed, and by what they left what the killed were at.
+set -euo pipefail
+. "$(dirname "$0")/../cli/lib.sh" "$1"
+seed=${2-$RANDOM}
+RANDOM=$seed
+kills=200
+write_corpus
+
+# An epoch takes no longer than to save it.
+train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.2 --val-fraction 0.2
+    --num-epochs 12 --checkpoint-every 1 --keep 2)
+begin=${EPOCHREALTIME/[.,]/}
+succeeds "${train[@]}" --out whole
+life_us=$((${EPOCHREALTIME/[.,]/} - begin))
+
+mkfifo silence
+exec 9<>silence
+# kill_within US ARG...: lyrnn, killed at a random moment within so many microseconds unless it has ended.
+kill_within() {
+    local us=$((RANDOM * $1 / 32768)) pid
+    shift
+    command="lyrnn $* (killed after $us us; seed $seed)"
+    "$lyrnn" "$@" >"$out" 2>"$err" 9<&- </dev/null &
+    pid=$!
+    read -rt "$(printf '%d.%06d' $((us / 1000000)) $((us % 1000000)))" -u 9 || true
+    kill -KILL "$pid" 2>/dev/null || true
+    status=0
+    { wait "$pid" || status=$?; } 2>/dev/null
+}
+
+# What a killed process was at, as far as what it left tells.
+place() {
+    local half=(run/checkpoints/.*.tmp) newest=(run/checkpoints/epoch-*) latest lines
+    latest=$(readlink run/latest || true)
+    lines=$(wc -l <run/metrics.jsonl) || lines=0
+    if ! grep -q '^run: ' "$err"; then
+        echo 'not yet training'
+    elif [[ -e ${half[0]}/trainer.safetensors ]]; then
+        echo 'writing trainer.safetensors'
+    elif [[ -e ${half[0]} ]]; then
+        echo 'writing model.safetensors'
+    elif [[ -L run/.latest || -L run/.best ]]; then
+        echo 'between link and rename'
+    elif [[ -e ${newest[-1]} && ${newest[-1]} != "run/$latest" ]]; then
+        echo 'between checkpoint and latest'
+    elif [[ $latest == '' ]]; then
+        echo 'before the first checkpoint'
+    elif ((lines > 10#${latest##*-})); then
+        echo 'between metrics and checkpoint'
+    else
+        echo 'elsewhere in an epoch'
+    fi
+} 2>/dev/null
+
+declare -A places=()
+runs=0
+for ((killed = 0; killed < kills;)); do
+    if [[ -L run/latest ]]; then
+        kill_within "$life_us" train --resume run
+    elif [[ -e run ]]; then
+        run train --resume run
+        expect_error 1 'run(: nothing has been saved in it yet; begin anew by --out run --overwrite|/config.json: cannot be opened: No such file .*)$'
+        kill_within "$life_us" "${train[@]}" --out run --overwrite
+    else
+        kill_within "$life_us" "${train[@]}" --out run
+    fi
+    if [[ $status == 137 ]]; then
+        killed=$((killed + 1))
+        place=$(place)
+        places[$place]=$((${places[$place]-0} + 1))
+        ((killed == kills)) || continue
+        [[ -L run/latest ]] || succeeds "${train[@]}" --num-epochs 1 --out run --overwrite
+        run train --resume run --num-epochs 12
+    fi
+    # It was killed when all was done, but for the removal of what is not to be kept.
+    is_done=0
+    if [[ $status == 2 ]]; then
+        expect_error 2 '--num-epochs 12: run has 12 epochs behind it; raise --num-epochs to go on$'
+        is_done=1
+    fi
+    [[ $status == 0 || $is_done == 1 ]] || fail "it must end, or be killed"
+    same_runs whole run
+    [[ $(readlink run/best) == "$(readlink whole/best)" ]] || fail "another epoch is the best"
+    cmp run/best/model.safetensors whole/best/model.safetensors || fail "best differs"
+    ((is_done)) || [[ $(ls -A run run/checkpoints | tail -n +2) == "$(ls -A whole whole/checkpoints | tail -n +2 |
+        sed 's/^whole/run/')" ]] || fail "other files: $(ls -A run run/checkpoints)"
+    rm -r run
+    runs=$((runs + 1))
+done
+
+echo "seed $seed: $killed processes killed, $runs runs ended as if none had been"
+for place in "${!places[@]}"; do
+    printf '%6d %s\n' "${places[$place]}" "$place"
+done
