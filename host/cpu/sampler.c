@@ -73,7 +73,7 @@ static bounds tidy(int V, float *logits)
     return all;
 }
 
-/* What a filter left of them. */
+/* Those of logits that no filter has dropped. */
 static const bounds all_finite = {-FLT_MAX, FLT_MAX};
 
 /* Loads the chunk at `first`, filled up with -infinity; false where nothing in it lies in the range. */
@@ -258,23 +258,53 @@ static int draw(float temperature, int V, const float *logits, float largest, fl
     }
 }
 
-int lyrnn_cpu_choose(const lyrnn_sampler *sampler, int V, float *logits, float u)
+enum { FEW = 256 };
+
+/* Moves what is left to the front, in order, where it is few; ids says what it was. Returns how many. */
+static int compact(int V, float *logits, int32_t ids[FEW])
 {
-    bounds all = tidy(V, logits);
-    float largest = all.largest;
-    if (largest == -INFINITY)
-        return -1;
-    if (sampler->temperature == 0.0f) {
-        int v = 0;
-        while (logits[v] != largest)
-            v++;
-        return v;
+    int count = 0;
+    for (int first = 0; first < V; first += CHUNK) {
+        float chunk[CHUNK];
+        if (!load_chunk(V, logits, first, all_finite, chunk))
+            continue;
+        for (int i = 0; i < CHUNK; i++) {
+            if (chunk[i] < -FLT_MAX)
+                continue;
+            logits[count] = chunk[i];
+            ids[count++] = first + i;
+        }
     }
-    if (sampler->top_k > 0 && sampler->top_k < V)
-        keep_first(&(quota){.k = sampler->top_k}, V, logits, all);
+    return count;
+}
+
+/* Draws by all samplers after top-k. */
+static int choose_by_chance(const lyrnn_sampler *sampler, int V, float *logits, bounds all, float u)
+{
     if (sampler->top_p < 1.0f)
         keep_first(&(quota){.by_weight = true, .p = sampler->top_p}, V, logits, all);
     if (sampler->min_p > 0.0f)
-        keep_min_p(sampler->min_p, V, logits, largest);
-    return draw(sampler->temperature, V, logits, largest, u);
+        keep_min_p(sampler->min_p, V, logits, all.largest);
+    return draw(sampler->temperature, V, logits, all.largest, u);
+}
+
+int lyrnn_cpu_choose(const lyrnn_sampler *sampler, int V, float *logits, float u)
+{
+    int32_t ids[FEW];
+    bounds all = tidy(V, logits);
+    if (all.largest == -INFINITY)
+        return -1;
+    if (sampler->temperature == 0.0f) {
+        int v = 0;
+        while (logits[v] != all.largest)
+            v++;
+        return v;
+    }
+    if (sampler->top_k <= 0 || sampler->top_k >= V)
+        return choose_by_chance(sampler, V, logits, all, u);
+    keep_first(&(quota){.k = sampler->top_k}, V, logits, all);
+    if (sampler->top_k > FEW)
+        return choose_by_chance(sampler, V, logits, all, u);
+    V = compact(V, logits, ids);
+    return ids[choose_by_chance(sampler, V, logits, all, u)];
 }
