@@ -9,22 +9,17 @@
 
 #include <jansson.h>
 
-/* run/checkpoints/epoch-000050/model.safetensors -> run/config.json. The model may be named through latest. */
-static lyrnn_status find_config(const char *model_path, char config[PATH_MAX])
+/* run/checkpoints/epoch-000050/model.safetensors -> run. The model may be named through latest. */
+static lyrnn_status find_run(const char *model_path, char run[PATH_MAX])
 {
-    static const char name[] = "/config.json";
-    if (realpath(model_path, config) == NULL)
+    if (realpath(model_path, run) == NULL)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; give a model.safetensors or a run directory",
                           model_path, strerror(errno));
     for (int i = 0; i < 3; i++) {
-        char *slash = strrchr(config, '/');
-        if (slash == NULL)
-            break;
-        *slash = '\0';
+        char *slash = strrchr(run, '/');
+        if (slash != NULL)
+            *slash = '\0';
     }
-    if (strlen(config) + sizeof name > PATH_MAX)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; use a shorter one", model_path);
-    strcat(config, name);
     return LYRNN_OK;
 }
 
@@ -67,12 +62,12 @@ static lyrnn_status check_hash(const json_t *config, const lyrnn_corpus *corpus)
 
 lyrnn_status lyrnn_run_dir_load_corpus(const char *model_path, lyrnn_corpus *corpus)
 {
-    char path[PATH_MAX];
+    char run[PATH_MAX], *text;
     *corpus = (lyrnn_corpus){0};
-    LYRNN_TRY(find_config(model_path, path));
-    json_t *config = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    LYRNN_TRY(find_run(model_path, run));
+    lyrnn_status status = lyrnn_run_dir_read_config(run, &text);
+    json_t *config = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     json_t *paths = json_object_get(config, "corpus");
-    lyrnn_status status;
     if (!json_is_array(paths)) {
         status = lyrnn_fail(LYRNN_ERR_IO,
                             "%s: is in no run that says what text it learnt; give that: "
@@ -82,12 +77,15 @@ lyrnn_status lyrnn_run_dir_load_corpus(const char *model_path, lyrnn_corpus *cor
         status = load(config, paths, corpus);
         if (status == LYRNN_OK)
             status = check_hash(config, corpus);
-        if (status != LYRNN_OK)
+        if (status != LYRNN_OK) {
+            lyrnn_corpus_free(corpus);
             status = lyrnn_fail(status,
                                 "%s (what the run learnt, by its config.json); give the "
                                 "text: --corpus FILE",
                                 lyrnn_error_text());
+        }
     }
     json_decref(config);
+    free(text);
     return status;
 }
