@@ -65,7 +65,9 @@ lyrnn_status lyrnn_run_dir_load_corpus(const char *model_path, lyrnn_corpus *cor
     char run[PATH_MAX], *text;
     *corpus = (lyrnn_corpus){0};
     LYRNN_TRY(find_run(model_path, run));
-    lyrnn_status status = lyrnn_run_dir_read_config(run, &text);
+    lyrnn_status status;
+    /* What is wrong with it matters less than that the text has to be given. */
+    (void)lyrnn_run_dir_read_config(run, &text);
     json_t *config = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
     json_t *paths = json_object_get(config, "corpus");
     if (!json_is_array(paths)) {
