@@ -1,6 +1,7 @@
-/* llama.cpp's samplers on one row of logits, a block a row; host/cpu/sampler.c says how. The sums are of
- * integers, so that atomics may add them in any order. Every thread of the block must take part; each has a
- * stretch of neighbouring ids. */
+/* llama.cpp's samplers on one row of logits, a block a row, with the CPU's choices (host/cpu/sampler.c). Sums
+ * are of integers, so that atomics may add them in any order. top-k and top-p find the last logit they keep by
+ * a histogram over the bits of the logits, read as numbers in the order of floats, eleven bits at a time.
+ * Every thread of the block must take part; each has a stretch of neighbouring ids. */
 #ifndef LYRNN_SAMPLER_CUH
 #define LYRNN_SAMPLER_CUH
 
