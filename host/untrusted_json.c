@@ -1,8 +1,9 @@
 /* jansson, with a look at the text first: each bracket becomes an object of its own, and a text that is
- * nothing but empty ones would grow to 75 times its size. */
+ * nothing but empty ones would grow to 75 times its size; and a NUL that follows a number is passed over. */
 #include "untrusted_json.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 /* A tensor's entry opens three brackets in 45 bytes or more; configuration and vocabulary open one. */
 static bool has_too_many_brackets(const char *text, size_t num_bytes)
@@ -42,6 +43,11 @@ json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_
     *error = (untrusted_json_error){0};
     if (has_too_many_brackets(text, num_bytes)) {
         error->problem = "has more brackets than a model's";
+        return NULL;
+    }
+    const char *nul = memchr(text, '\0', num_bytes);
+    if (nul != NULL) {
+        *error = (untrusted_json_error){"is not JSON", (int)(nul - text)};
         return NULL;
     }
     json_t *json = json_loadb(text, num_bytes, JSON_REJECT_DUPLICATES, &parse_error);

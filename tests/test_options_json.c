@@ -301,6 +301,10 @@ static void a_config_that_is_none_is_refused(void **state)
         assert_string_equal(lyrnn_error_text(), expected);
         assert_null(config);
     }
+    /* jansson passes over a NUL that follows a number. */
+    assert_true(write_file("run/config.json", "{\"a\":3\0}", 8));
+    assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
+    assert_string_equal(lyrnn_error_text(), "run/config.json: is not JSON; put it right");
     /* An object it is, but no run's. */
     fields given, run = {0};
     option_result result;

@@ -120,6 +120,12 @@ static void text_that_is_not_json_is_rejected(void **state)
     assert_rejected("{}x", 0, "is not JSON");
     assert_rejected("{} {}", 0, "is not JSON");
     assert_rejected("{'a':1}", 0, "is not JSON");
+    /* jansson passes over a NUL that follows a number. */
+    static const char nul_after_a_number[] = "{\"a\":" ENTRY("U8", "[1\0]", 0, 1) "}";
+    image hostile = image_of(sizeof nul_after_a_number - 1, nul_after_a_number,
+                             sizeof nul_after_a_number - 1, 1);
+    assert_bytes_rejected(hostile.bytes, hostile.num_bytes, "is not JSON");
+    free(hostile.bytes);
     assert_rejected("{\"a\":1,}", 0, "is not JSON");
     assert_rejected("{\"a\":NaN}", 0, "is not JSON");
     assert_rejected("{\"a\nb\":1}", 0, "is not JSON");

@@ -1,0 +1,134 @@
+/* The reader and the writer of trainer.safetensors. Any bytes are refused in one line or read, in memory bounded by
+ * their number whatever the network that config.json claims; what was read is sound, can be written, and reads
+ * back equal.
+ *
+ * An input is a file as it is or, where it begins with '{', a recipe (see recipe.h) of this line and tensors:
+ *
+ *     the metadata, an object of texts */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "lyrnn/trainer_state.h"
+#include "recipe.h"
+#include "safetensors_format.h"
+
+/* Every tensor may stand up to 255 bytes further than the one before it ends. */
+enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 2 * 256 * LYRNN_MAX_PARAMETERS + 4096 };
+
+/* Each file is read for all of them. */
+static const struct {
+    lyrnn_rnn_config config;
+    int B;
+} trainings[] = {
+    {{.cell = LYRNN_RNN_TANH, .input_size = 2, .hidden_size = 1, .num_layers = 1}, 2},
+    {{.cell = LYRNN_LSTM, .input_size = 2, .hidden_size = 1, .num_layers = 1}, 3},
+    {{.cell = LYRNN_GRU,
+      .input_size = 3,
+      .hidden_size = 2,
+      .num_layers = 2,
+      .bidirectional = true,
+      .dropout = 0.5f},
+     1},
+    {{.cell = LYRNN_LSTM,
+      .input_size = 60000,
+      .hidden_size = LYRNN_MAX_HIDDEN_SIZE,
+      .num_layers = LYRNN_MAX_LAYERS,
+      .bidirectional = true},
+     65536},
+};
+enum { NUM_TRAININGS = sizeof trainings / sizeof trainings[0] };
+
+static size_t num_parameters(const lyrnn_rnn_config *config)
+{
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, config);
+    return parameters.count;
+}
+
+static size_t num_state(const lyrnn_rnn_config *config, int B)
+{
+    return (size_t)(config->num_layers * lyrnn_num_directions(config)) * (size_t)B *
+           (size_t)config->hidden_size;
+}
+
+/* Whoever goes on with a state relies on these. */
+static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config *config, int B)
+{
+    const lyrnn_counters *counters = &state->counters;
+    LYRNN_CHECK(state->B == B && (state->c != NULL) == (config->cell == LYRNN_LSTM));
+    for (size_t i = 0; i < num_parameters(config); i++)
+        LYRNN_CHECK(isfinite(state->m[i]) && state->v[i] >= 0.0f);
+    for (size_t i = 0; i < num_state(config, B); i++)
+        LYRNN_CHECK(isfinite(state->h[i]) && (state->c == NULL || isfinite(state->c[i])));
+    LYRNN_CHECK(counters->batch >= 0 && counters->step >= 0 && counters->loss_count >= 0);
+    LYRNN_CHECK(counters->bad_step == 0 && isfinite(counters->loss_sum));
+    LYRNN_CHECK(state->best_epoch >= 0 && state->best_epoch <= state->epoch);
+    LYRNN_CHECK(isfinite(state->best_nats_per_char) && state->corpus_chars >= 0);
+    LYRNN_CHECK(strlen(state->corpus_xxh128) == LYRNN_CORPUS_HASH_SIZE - 1);
+}
+
+static void check_equal(const lyrnn_trainer_state *a, const lyrnn_trainer_state *b,
+                        const lyrnn_rnn_config *config, int B)
+{
+    size_t flat_bytes = num_parameters(config) * sizeof(float);
+    size_t state_bytes = num_state(config, B) * sizeof(float);
+    LYRNN_CHECK(memcmp(a->m, b->m, flat_bytes) == 0 && memcmp(a->v, b->v, flat_bytes) == 0);
+    LYRNN_CHECK(memcmp(a->h, b->h, state_bytes) == 0);
+    LYRNN_CHECK(a->c == NULL || memcmp(a->c, b->c, state_bytes) == 0);
+    LYRNN_CHECK(memcmp(&a->counters, &b->counters, sizeof a->counters) == 0);
+    LYRNN_CHECK(a->epoch == b->epoch && a->best_epoch == b->best_epoch);
+    LYRNN_CHECK(memcmp(&a->best_nats_per_char, &b->best_nats_per_char, sizeof(double)) == 0);
+    LYRNN_CHECK(a->seed == b->seed && a->corpus_chars == b->corpus_chars);
+    LYRNN_CHECK(strcmp(a->corpus_xxh128, b->corpus_xxh128) == 0);
+}
+
+static void read_as(const lyrnn_rnn_config *config, int B, size_t num_bytes)
+{
+    lyrnn_trainer_state state, again;
+    fuzz_watch_memory();
+    lyrnn_status status = lyrnn_trainer_state_read(&state, "input", config, B);
+    fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
+    if (status != LYRNN_OK) {
+        LYRNN_CHECK(status == LYRNN_ERR_MODEL_FILE);
+        fuzz_check_error_text("input");
+        return;
+    }
+    check_sound(&state, config, B);
+    unlink("written");
+    LYRNN_CHECK(lyrnn_trainer_state_write("written", config, &state) == LYRNN_OK);
+    LYRNN_CHECK(lyrnn_trainer_state_read(&again, "written", config, B) == LYRNN_OK);
+    check_equal(&state, &again, config, B);
+    lyrnn_trainer_state_free(&again);
+    lyrnn_trainer_state_free(&state);
+}
+
+static void read_state(const uint8_t *bytes, size_t num_bytes)
+{
+    fuzz_write_file("input", bytes, num_bytes);
+    for (int i = 0; i < NUM_TRAININGS; i++)
+        read_as(&trainings[i].config, trainings[i].B, num_bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
+{
+    if (num_bytes == 0 || bytes[0] != '{') {
+        read_state(bytes, num_bytes);
+        return 0;
+    }
+    char *recipe = fuzz_copy_text(bytes, num_bytes), *rest = recipe;
+    json_t *metadata = json_loads(fuzz_take_line(&rest), JSON_REJECT_DUPLICATES, NULL);
+    size_t file_bytes;
+    uint8_t *file = NULL;
+    if (metadata != NULL)
+        file = fuzz_cook(json_pack("{s:o}", SAFETENSORS_METADATA_KEY, metadata), rest,
+                         recipe + num_bytes, &file_bytes);
+    free(recipe);
+    if (file != NULL)
+        read_state(file, file_bytes);
+    free(file);
+    return 0;
+}
