@@ -17,7 +17,7 @@ for cell in rnn_tanh rnn_relu lstm gru; do
             network=(--cell "$cell" --num-layers "$layers" --hidden-size 16)
             ((directions == 1)) || network+=(--bidirectional)
             succeeds train corpus.txt "${tiny[@]}" "${network[@]}" --num-epochs 1 --out run --overwrite
-            for file in run/latest/*.safetensors; do
+            for file in run/latest/{model,trainer}.safetensors; do
                 command="reference_loader.py $file: ${network[*]}"
                 status=0
                 "$python" "$loader" "$file" "$cell" "$vocab_size" 16 "$layers" "$directions" \

@@ -77,11 +77,11 @@ static void run_close(run *r)
     lyrnn_backend_close(&r->backend);
 }
 
-/* Mean loss of each step, an epoch begun wherever one ends. */
-static void train(run *r, int steps, double *losses)
+/* Mean losses of the steps that follow the first so many, an epoch begun wherever one ends. */
+static void train_on(run *r, int first, int steps, double *losses)
 {
-    double before = 0;
-    for (int step = 0; step < steps; step++) {
+    double before = lyrnn_trainer_counters(&r->trainer).loss_sum;
+    for (int step = first; step < first + steps; step++) {
         size_t batch = (size_t)step % r->trainer.batches.K;
         if (batch == 0) {
             uint64_t epoch = (uint64_t)step / r->trainer.batches.K + 1;
@@ -90,9 +90,14 @@ static void train(run *r, int steps, double *losses)
         }
         lyrnn_trainer_step(&r->trainer);
         double sum = lyrnn_trainer_counters(&r->trainer).loss_sum;
-        losses[step] = (sum - before) / (B * r->trainer.batches.T);
+        losses[step - first] = (sum - before) / (B * r->trainer.batches.T);
         before = sum;
     }
+}
+
+static void train(run *r, int steps, double *losses)
+{
+    train_on(r, 0, steps, losses);
 }
 
 static float *params_of(run *r)
@@ -174,6 +179,56 @@ static void parameters_go_both_ways(void **state)
         free(params);
         run_close(&from);
         run_close(&to);
+    }
+}
+
+/* As a checkpoint carries it. */
+static void move(run *from, run *to, int steps)
+{
+    lyrnn_trainer_state state;
+    float *params = params_of(from);
+    assert_int_equal(lyrnn_trainer_state_init(&state, &from->model.config, B), LYRNN_OK);
+    lyrnn_trainer_download(&from->trainer, &state);
+    state.epoch = steps / K;
+    lyrnn_model_upload(&to->model, params);
+    assert_int_equal(lyrnn_trainer_upload(&to->trainer, &state), LYRNN_OK);
+    lyrnn_trainer_state_free(&state);
+    free(params);
+}
+
+/* Ten steps on a device, and ten more on another, beside twenty on the first. */
+static void check_moving(const task *t, const char *first, const char *then)
+{
+    enum { STEPS = 10 };
+    run stays, moves;
+    double before[STEPS], expected[STEPS], losses[STEPS];
+    run_open(&stays, first, t);
+    run_open(&moves, then, t);
+    train(&stays, STEPS, before);
+    move(&stays, &moves, STEPS);
+    train_on(&stays, STEPS, STEPS, expected);
+    train_on(&moves, STEPS, STEPS, losses);
+    for (int step = 0; step < STEPS; step++)
+        if (!(fabs(losses[step] / expected[step] - 1) < 1e-4))
+            fail_msg("%s, from %s to %s, step %d: %.9g where it stays %.9g",
+                     lyrnn_cell_name(t->network.cell), first, then, STEPS + step, losses[step],
+                     expected[step]);
+    run_close(&stays);
+    run_close(&moves);
+}
+
+/* From within an epoch to within another. That it goes on to the same bits where it was, test_trainer_resume.c
+ * shows. */
+static void a_training_goes_on_on_the_other_device(void **state)
+{
+    (void)state;
+    const task tasks[] = {
+        {{LYRNN_LSTM, V, 12, 2, false, 0.25f}, 5, 0, LYRNN_SAMPLING_CONSECUTIVE},
+        {{LYRNN_GRU, V, 12, 1, false, 0}, 5, 0, LYRNN_SAMPLING_RANDOM},
+    };
+    for (int i = 0; i < 2; i++) {
+        check_moving(&tasks[i], "cpu", "cuda");
+        check_moving(&tasks[i], "cuda", "cpu");
     }
 }
 
@@ -321,6 +376,7 @@ int main(void)
         cmocka_unit_test(losses_and_text_are_the_cpus),
         cmocka_unit_test(stacks_train_as_on_the_cpu),
         cmocka_unit_test(parameters_go_both_ways),
+        cmocka_unit_test(a_training_goes_on_on_the_other_device),
         cmocka_unit_test(every_run_gives_the_same_bits),
         cmocka_unit_test(lower_precision_stays_near),
         cmocka_unit_test(a_step_is_one_graph_launch),
