@@ -3,8 +3,8 @@
 
 The article's RNNModel (one-hot input, torch.nn.RNN, LSTM or GRU, torch.nn.Linear) in PyTorch, on the CPU, in
 float32: for every cell, one to three layers and one or two directions, one batch with its gradients,
-then consecutive-sampling training with the article's gradient clipping. Numbers are printed with nine
-significant digits, which names a float32 exactly.
+then consecutive-sampling training with the article's gradient clipping, and the text that the article's
+prediction loop writes. Numbers are printed with nine significant digits, which names a float32 exactly.
 
     python3 scripts/make_golden.py --date 2026-11-24
 """
@@ -30,6 +30,8 @@ GATED = {"V": 19, "H": 17, "B": 4, "T": 9, "epochs": 2, "batches": 25}
 ONE_LAYER = {"rnn_tanh": LARGE, "rnn_relu": LARGE, "lstm": GATED, "gru": GATED}
 LEARNING_RATE = 1e-2
 SNAPSHOT_STEP = 10
+# Of the text that the snapshot's weights write.
+PREFIX_LENGTH, TEXT_LENGTH, SURE_MARGIN = 3, 20, 1e-3
 # How far float32 may be from float64, normalised as the tests do. A run beyond (relu at a kink, or Adam at a
 # gradient that is nearly nothing) would judge nobody, and gives way to the next seed.
 FORWARD_ERROR, GRADIENT_ERROR, TRAINING_ERROR = 2e-6, 5e-6, 2e-6
@@ -126,6 +128,28 @@ def train(model, ids, shape, clip_norm):
         "norms": torch.tensor(norms),
         "weights_after_10_steps": snapshot,
     }
+
+
+def predict(model, prefix, num_chars):
+    """The article's loop: the prefix, then each likeliest id fed back. Also how sure the closest choice was."""
+    ids, state, margin = list(prefix), None, float("inf")
+    with torch.no_grad():
+        for i in range(len(prefix) + num_chars - 1):
+            logits, state = model(torch.tensor([[ids[i]]]), state)
+            if i >= len(prefix) - 1:
+                first, second = logits[0].topk(2).values
+                margin = min(margin, (first - second).item())
+                ids.append(logits[0].argmax().item())
+    return ids, margin
+
+
+def written_text(model, corpus_ids):
+    """A text in which no choice hangs on rounding."""
+    for start in itertools.count():
+        prefix = corpus_ids[start : start + PREFIX_LENGTH].tolist()
+        ids, margin = predict(model, prefix, TEXT_LENGTH)
+        if margin > SURE_MARGIN:
+            return {"prefix_length": PREFIX_LENGTH, "ids": ids}
 
 
 def error(actual, expected):
@@ -231,6 +255,9 @@ def make(cell, num_layers, bidirectional, date):
         "batch": written({**start, **batch}),
         "corpus": written(run.corpus),
         "training": written(training),
+        "text": written_text(
+            run.model(torch.float32, training["weights_after_10_steps"]), run.corpus
+        ),
     }
 
 

@@ -1,6 +1,7 @@
 /* PyTorch as the judge: its numbers for the article's RNNModel, in golden/ by scripts/make_golden.py,
- * against the oracle and against a backend. Forward pass, gradients, ten optimiser steps with clipping, and
- * fifty steps of consecutive sampling with carried state. LYRNN_TEST_DEVICE names the device. */
+ * against the oracle and against a backend. Forward pass, gradients, ten optimiser steps with clipping, fifty
+ * steps of consecutive sampling with carried state, and the text of the prediction loop. LYRNN_TEST_DEVICE
+ * names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <jansson.h>
 
 #include "compare.h"
+#include "lyrnn/generate.h"
 #include "model_check.h"
 
 static const double forward_tolerance = 1e-5;
@@ -294,6 +296,43 @@ static void check_backend_training(const char *name)
     golden_close(&g);
 }
 
+static lyrnn_status compare_text(void *context, const lyrnn_sample *sample)
+{
+    const json_t *expected = (const json_t *)context;
+    assert_int_equal(sample->length, json_array_size(expected));
+    for (size_t i = 0; i < sample->length; i++)
+        assert_int_equal(sample->ids[i], json_integer_value(json_array_get(expected, i)));
+    return LYRNN_OK;
+}
+
+static void check_backend_text(const char *name)
+{
+    golden g = golden_open(name);
+    model_check check;
+    lyrnn_rnn_config config = config_of(&g.shape);
+    json_t *text = member(g.json, "text"), *ids = member(text, "ids");
+    size_t prefix_length = (size_t)integer(text, "prefix_length"), length = json_array_size(ids);
+    assert_in_range(prefix_length, 1, length - 10);
+    int32_t *prefix = test_memory(prefix_length, sizeof *prefix);
+    for (size_t i = 0; i < prefix_length; i++)
+        prefix[i] = (int32_t)json_integer_value(json_array_get(ids, i));
+    model_check_open_config(&check, &config, 0);
+    model_check_upload(&check, g.snapshot);
+    const lyrnn_generate_options greedy = lyrnn_greedy_options();
+    const lyrnn_listener listener = {.sample = compare_text, .context = ids};
+    lyrnn_generator generator;
+    lyrnn_prompt prompt;
+    assert_int_equal(lyrnn_generator_init(&generator, &check.model, &greedy, length), LYRNN_OK);
+    assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, prefix_length), LYRNN_OK);
+    assert_int_equal(lyrnn_generate(&generator, &prompt, length - prefix_length, &listener),
+                     LYRNN_OK);
+    lyrnn_prompt_free(&prompt);
+    lyrnn_generator_free(&generator);
+    model_check_close(&check);
+    free(prefix);
+    golden_close(&g);
+}
+
 /* Calls check for every file: every cell, one to three layers, one direction and two. */
 static void for_each_golden(void (*check)(const char *name))
 {
@@ -331,6 +370,12 @@ static void backend_follows_pytorch_through_training(void **state)
     for_each_golden(check_backend_training);
 }
 
+static void greedy_text_is_that_of_pytorchs_loop(void **state)
+{
+    (void)state;
+    for_each_golden(check_backend_text);
+}
+
 /* Otherwise the ten steps would say nothing of one side of the condition. */
 static void check_clipping(const char *name)
 {
@@ -355,6 +400,7 @@ int main(void)
         cmocka_unit_test(oracle_follows_pytorch_through_training),
         cmocka_unit_test(backend_agrees_with_pytorch_on_a_batch),
         cmocka_unit_test(backend_follows_pytorch_through_training),
+        cmocka_unit_test(greedy_text_is_that_of_pytorchs_loop),
         cmocka_unit_test(golden_training_clips_some_steps_and_not_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
