@@ -317,6 +317,8 @@ static void check_backend_text(const char *name)
     for (size_t i = 0; i < prefix_length; i++)
         prefix[i] = (int32_t)json_integer_value(json_array_get(ids, i));
     model_check_open_config(&check, &config, 0);
+    for (int i = 0; i < g.count; i++)
+        g.snapshot[i] *= number(text, "weight_scale");
     model_check_upload(&check, g.snapshot);
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
     const lyrnn_listener listener = {.sample = compare_text, .context = ids};
