@@ -249,16 +249,11 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
     lyrnn_status status = take(run, path, &fd);
     if (fd >= 0)
         close(fd);
+    if (status == LYRNN_OK)
+        status = run_dir_restore_latest(path);
     if (status != LYRNN_OK)
         lyrnn_run_dir_close(run);
     return status;
-}
-
-bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run)
-{
-    path_text latest;
-    return run->path != NULL && run_dir_format(latest, "%s/latest", run->path) == LYRNN_OK &&
-           faccessat(AT_FDCWD, latest, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const char *config_json)

@@ -274,6 +274,59 @@ done:
         close(run_fd);
 }
 
+/* Whether one whole checkpoint was made after another: by its number, and at the same within an epoch first. */
+static bool is_newer(const char *name, const char *other)
+{
+    long long left = atoll(name + strlen("epoch-")), right = atoll(other + strlen("epoch-"));
+    if (left != right)
+        return left > right;
+    return kind_of(name) == AT_EPOCH || (kind_of(other) != AT_EPOCH && strcmp(name, other) > 0);
+}
+
+/* "" where there is none. */
+static void find_newest(const char *run_path, checkpoint_name newest)
+{
+    newest[0] = '\0';
+    int run_fd = open(run_path, OPEN_DIR);
+    DIR *directory = run_fd < 0 ? NULL : open_checkpoints(run_fd);
+    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
+        checkpoint_kind kind = kind_of(entry->d_name);
+        if ((kind == AT_EPOCH || kind == WITHIN_EPOCH) &&
+            strlen(entry->d_name) < sizeof(checkpoint_name) &&
+            (newest[0] == '\0' || is_newer(entry->d_name, newest)))
+            snprintf(newest, sizeof(checkpoint_name), "%s", entry->d_name);
+    }
+    if (directory != NULL)
+        closedir(directory);
+    if (run_fd >= 0)
+        close(run_fd);
+}
+
+static bool has_latest(const char *run_path)
+{
+    path_text latest;
+    return run_dir_format(latest, "%s/latest", run_path) == LYRNN_OK &&
+           faccessat(AT_FDCWD, latest, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run)
+{
+    checkpoint_name newest;
+    if (run->path == NULL)
+        return false;
+    find_newest(run->path, newest);
+    return newest[0] != '\0' || has_latest(run->path);
+}
+
+lyrnn_status run_dir_restore_latest(const char *run_path)
+{
+    checkpoint_name newest;
+    if (has_latest(run_path))
+        return LYRNN_OK;
+    find_newest(run_path, newest);
+    return newest[0] != '\0' ? point(run_path, "latest", newest) : LYRNN_OK;
+}
+
 void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch)
 {
     checkpoint_name name;

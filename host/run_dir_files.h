@@ -41,4 +41,8 @@ lyrnn_status run_dir_check_lock(const char *path);
 lyrnn_status run_dir_create_metrics(int run_fd, const char *path, FILE **metrics);
 lyrnn_status run_dir_resume_metrics(int run_fd, const char *path, int epoch, FILE **metrics);
 
+/* Makes latest name the newest checkpoint where the link is missing: a process was killed before it made its
+ * first, or a copy of the run lost it. */
+lyrnn_status run_dir_restore_latest(const char *run_path);
+
 #endif

@@ -92,16 +92,22 @@ static lyrnn_status stop_within_epoch(train_job *job)
     return interrupted(job);
 }
 
-/* The weights are still those of the epoch's end. */
+/* Saves an epoch that was not due. The weights are still those of its end. */
+static lyrnn_status save_after_epoch(train_job *job)
+{
+    int epoch = job->state.epoch;
+    if (job->is_saved)
+        return LYRNN_OK;
+    LYRNN_TRY(download(job));
+    close_epoch(job, epoch);
+    LYRNN_TRY(save(job));
+    lyrnn_run_dir_prune(&job->run, job->options->keep);
+    return LYRNN_OK;
+}
+
 static lyrnn_status stop_after_epoch(train_job *job)
 {
-    if (!job->is_saved) {
-        int epoch = job->state.epoch;
-        LYRNN_TRY(download(job));
-        close_epoch(job, epoch);
-        LYRNN_TRY(save(job));
-        lyrnn_run_dir_prune(&job->run, job->options->keep);
-    }
+    LYRNN_TRY(save_after_epoch(job));
     return interrupted(job);
 }
 
@@ -146,7 +152,7 @@ static lyrnn_status append_metrics(train_job *job, const lyrnn_metrics *metrics)
     return status;
 }
 
-static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
+static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
 {
     if (metrics->epoch % job->options->pred_period != 0 && !is_last(job, metrics->epoch))
         return LYRNN_OK;
@@ -163,6 +169,18 @@ static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
         return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
                                         "or send them elsewhere");
     return LYRNN_OK;
+}
+
+/* What has been learnt must not be lost with those who no longer read of it. */
+static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
+{
+    lyrnn_status status = write_report(job, metrics);
+    if (status == LYRNN_OK)
+        return LYRNN_OK;
+    char text[1024];
+    snprintf(text, sizeof text, "%s", lyrnn_error_text());
+    LYRNN_TRY(save_after_epoch(job));
+    return lyrnn_fail(status, "%s", text);
 }
 
 /* An epoch that is due or the best so far is saved. The order is what makes a killed run whole again: a

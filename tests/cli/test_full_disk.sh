@@ -23,6 +23,13 @@ to_full "${train[@]}" --out unheard
 expect_error 1 'standard output: '
 [[ -s unheard/latest/model.safetensors ]] || fail "the model that was learnt must be saved all the same"
 
+# Nor is an epoch lost that was not yet due.
+to_full "${train[@]}" --num-epochs 9 --pred-period 3 --checkpoint-every 8 --out unheard --overwrite
+expect_error 1 'standard output: .*, then go on: lyrnn train --resume unheard'
+[[ $(readlink unheard/latest) == checkpoints/epoch-000003 ]] || fail "epoch 3 must be saved"
+succeeds train --resume unheard
+[[ $(wc -l <unheard/metrics.jsonl) == 9 ]] || fail "and gone on from"
+
 # A reader that leaves is a failed write too, not a signal in the midst of a save.
 command='lyrnn generate | true'
 set +e

@@ -176,7 +176,12 @@ refuses 1 'broken/latest/trainer.safetensors: cannot open: No such file.*--init 
 cp parts/latest/model.safetensors broken/latest/trainer.safetensors
 refuses 1 'broken/latest/trainer.safetensors: it has no tensor exp_avg' \
     train --resume broken --num-epochs 99
-rm broken/latest
+rm -rf broken
+cp -rP parts broken
+rm broken/latest # as a copy that leaves links out
+succeeds train --resume broken --num-epochs 99
+[[ $(readlink broken/latest) == checkpoints/epoch-000099 ]] || fail "the newest checkpoint is gone on from"
+rm -r broken/latest broken/checkpoints
 refuses 1 'broken: nothing has been saved in it yet; begin anew by --out broken --overwrite$' \
     train --resume broken --num-epochs 99
 

@@ -67,7 +67,7 @@ expect_end() {
             reason+='|File exists; put that right'
         fi
         [[ ! -d run ]] || then='(, then begin anew by --out run --overwrite: nothing was saved)?'
-        [[ ! -L run/latest ]] || then='(, then go on: lyrnn train --resume run)'
+        ! has_checkpoint || then='(, then go on: lyrnn train --resume run)'
         # An older run's checkpoint, not yet removed, is nothing to go on with.
         [[ ! -e base || $must_keep == yes ]] || then+='?'
         [[ $2 != create*/lock ]] || then=''
@@ -79,6 +79,11 @@ expect_end() {
     esac
 }
 
+# Whether there is something to resume: latest is made after the first checkpoint.
+has_checkpoint() {
+    compgen -G 'run/checkpoints/epoch-*' >/dev/null
+}
+
 # goes_on: the run as it was left, to its end.
 goes_on() {
     local epoch file
@@ -88,9 +93,9 @@ goes_on() {
             cmp "run/$file" "whole/$file" || fail "latest must be whole, and the epoch that it says"
         done
         succeeds generate run --prefix 分开 --length 1
-    else
+    elif [[ -e base || ! -e run ]] || ! has_checkpoint; then
         [[ $must_keep == no ]] || fail "the checkpoint before must stay"
-        if [[ -e run ]]; then
+        if [[ -e run ]] && ! has_checkpoint; then
             run train --resume run
             expect_error 1 'run(: nothing has been saved in it yet; begin anew by --out run --overwrite|/config.json: cannot be opened: No such file .*)$'
         fi

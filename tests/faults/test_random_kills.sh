@@ -55,10 +55,15 @@ place() {
     fi
 } 2>/dev/null
 
+# Whether there is something to resume: latest is made after the first checkpoint.
+has_checkpoint() {
+    compgen -G 'run/checkpoints/epoch-*' >/dev/null
+}
+
 declare -A places=()
 runs=0
 for ((killed = 0; killed < kills;)); do
-    if [[ -L run/latest ]]; then
+    if has_checkpoint; then
         kill_within "$life_us" train --resume run
     elif [[ -e run ]]; then
         run train --resume run
@@ -72,7 +77,7 @@ for ((killed = 0; killed < kills;)); do
         place=$(place)
         places[$place]=$((${places[$place]-0} + 1))
         ((killed == kills)) || continue
-        [[ -L run/latest ]] || succeeds "${train[@]}" --num-epochs 1 --out run --overwrite
+        has_checkpoint || succeeds "${train[@]}" --num-epochs 1 --out run --overwrite
         run train --resume run --num-epochs 12
     fi
     # It was killed when all was done, but for the removal of what is not to be kept.
