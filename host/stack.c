@@ -387,10 +387,10 @@ static void backward_chunk(const pass *p, int layer, chunk steps)
     lyrnn_backend *backend = stack->backend;
     int D = (int)lyrnn_stack_directions(stack), lane = lane_of(stack, layer, 0);
     bool is_last = layer == stack->config.num_layers - 1;
-    int above = is_last ? 0 : lane_of(stack, layer + 1, 0);
     for (int direction = D - 1; direction >= 0; direction--) {
         backend->lane_use(backend, lane_of(stack, layer, direction));
-        backend->lane_wait(backend, above);
+        if (!is_last)
+            backend->lane_wait(backend, lane_of(stack, layer + 1, 0));
         recur_backward(p, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, D - 1));
@@ -418,6 +418,12 @@ void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters
                     .scratch = scratch};
     lyrnn_backend *backend = stack->backend;
     int L = stack->config.num_layers, num_chunks = count_chunks(stack);
+    /* The loss by the outputs and by the last state comes from lane 0. Were the last layer to wait for that at
+     * each chunk, it would wait for layer 0 too. */
+    for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++) {
+        backend->lane_use(backend, lane_of(stack, L - 1, direction));
+        backend->lane_wait(backend, 0);
+    }
     /* From the first layer to the last, for the reason that forward gives. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
         for (int layer = 0; layer < L; layer++) {

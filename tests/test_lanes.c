@@ -1,0 +1,109 @@
+/* How far a stack's layers and directions overlap on a device with lanes: a CPU backend that says it has four
+ * and keeps a clock for each. A recurrence takes as long as it has steps, all else no time; what runs in
+ * order takes the sum, a wavefront less. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "lyrnn/rnn.h"
+
+enum { NUM_LANES = 4, T = 64, B = 2, IN = 8, H = 16 };
+
+typedef struct {
+    lyrnn_backend cpu;
+    int lane, clocks[NUM_LANES];
+} timed_cpu;
+
+static timed_cpu *timed(lyrnn_backend *self)
+{
+    return (timed_cpu *)self->state;
+}
+
+static void lane_use(lyrnn_backend *self, int lane)
+{
+    assert_in_range(lane, 0, NUM_LANES - 1);
+    timed(self)->lane = lane;
+}
+
+static void lane_wait(lyrnn_backend *self, int other)
+{
+    int *clocks = timed(self)->clocks, lane = timed(self)->lane;
+    if (clocks[other] > clocks[lane])
+        clocks[lane] = clocks[other];
+}
+
+static void recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
+{
+    timed(self)->clocks[timed(self)->lane] += args->T;
+    timed(self)->cpu.recurrence_forward(&timed(self)->cpu, args);
+}
+
+static void recurrence_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
+{
+    timed(self)->clocks[timed(self)->lane] += args->T;
+    timed(self)->cpu.recurrence_backward(&timed(self)->cpu, args);
+}
+
+/* When lane 0, which everything is waited for in, is done with a forward pass and with a backward one. */
+static void measure(int num_layers, bool bidirectional, int *forward, int *backward)
+{
+    timed_cpu clock = {0};
+    assert_int_equal(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &clock.cpu), LYRNN_OK);
+    lyrnn_backend backend = clock.cpu;
+    backend.state = &clock;
+    backend.num_lanes = NUM_LANES;
+    backend.lane_use = lane_use;
+    backend.lane_wait = lane_wait;
+    backend.recurrence_forward = recurrence_forward;
+    backend.recurrence_backward = recurrence_backward;
+    const lyrnn_rnn_config config = {LYRNN_LSTM, IN, H, num_layers, bidirectional, 0};
+    float *input = calloc(T * B * IN, sizeof *input);
+    float *output = calloc(T * B * 2 * H, sizeof *output);
+    assert_true(input != NULL && output != NULL);
+    lyrnn_rnn *rnn;
+    assert_int_equal(lyrnn_rnn_open(&rnn, &config, false, &backend, 1), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, output, NULL, NULL), LYRNN_OK);
+    *forward = clock.clocks[0];
+    assert_int_equal(lyrnn_rnn_backward(rnn, output, NULL, NULL, NULL, NULL, NULL), LYRNN_OK);
+    *backward = clock.clocks[0] - *forward;
+    lyrnn_rnn_close(rnn);
+    lyrnn_backend_close(&clock.cpu);
+    free(output);
+    free(input);
+}
+
+/* Of four chunks of T / 4 steps a layer is one behind the layer below it. */
+static void layers_are_a_wavefront_both_ways(void **state)
+{
+    (void)state;
+    for (int num_layers = 1; num_layers <= 3; num_layers++) {
+        int forward, backward, expected = T + (num_layers - 1) * T / 4;
+        measure(num_layers, false, &forward, &backward);
+        assert_int_equal(forward, expected);
+        assert_int_equal(backward, expected);
+    }
+}
+
+static void directions_run_side_by_side(void **state)
+{
+    (void)state;
+    for (int num_layers = 1; num_layers <= 2; num_layers++) {
+        int forward, backward;
+        measure(num_layers, true, &forward, &backward);
+        assert_int_equal(forward, num_layers * T);
+        assert_int_equal(backward, num_layers * T);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_are_a_wavefront_both_ways),
+        cmocka_unit_test(directions_run_side_by_side),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
