@@ -51,7 +51,7 @@ typedef struct {
         cublasHandle_t cublas;
         cudaEvent_t queued; /* recorded by who waits for the lane */
     } lanes[LYRNN_CUDA_LANES];
-    void *workspaces; /* device, of all lanes' cuBLAS */
+    void *workspaces; /* device, of all lanes' cuBLAS, and then norm_parts */
     lyrnn_precision precision;
     lyrnn_recurrence_path recurrence_path;
     double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of clip_and_adam */

@@ -162,19 +162,27 @@ static void describe(lyrnn_backend *self, char *text, size_t size)
              runtime % 1000 / 10, driver / 1000, driver % 1000 / 10);
 }
 
+/* Also of a state that was opened in part. */
+static void close_libraries(lyrnn_cuda_state *state)
+{
+    for (auto &lane : state->lanes) {
+        if (lane.cublas != NULL)
+            LYRNN_CUBLAS_CHECK(cublasDestroy(lane.cublas));
+        if (lane.queued != NULL)
+            LYRNN_CUDA_CHECK(cudaEventDestroy(lane.queued));
+        if (lane.stream != NULL)
+            LYRNN_CUDA_CHECK(cudaStreamDestroy(lane.stream));
+    }
+    LYRNN_CUDA_CHECK(cudaFree(state->workspaces));
+    free(state);
+}
+
 static void close_device(lyrnn_backend *self)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
     drop_steps(state);
-    for (int lane = 0; lane < LYRNN_CUDA_LANES; lane++) {
-        LYRNN_CUBLAS_CHECK(cublasDestroy(state->lanes[lane].cublas));
-        LYRNN_CUDA_CHECK(cudaEventDestroy(state->lanes[lane].queued));
-        LYRNN_CUDA_CHECK(cudaStreamDestroy(state->lanes[lane].stream));
-    }
-    LYRNN_CUDA_CHECK(cudaFree(state->workspaces));
-    LYRNN_CUDA_CHECK(cudaFree(state->norm_parts));
-    free(state);
+    close_libraries(state);
 }
 
 /* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable; of the size
@@ -184,33 +192,68 @@ static size_t workspace_bytes(const lyrnn_cuda_state *state)
     return (size_t)(state->properties.major >= 9 ? 32 : 4) << 20;
 }
 
-static void open_lane(lyrnn_cuda_state *state, int lane)
+/* Why a device cannot be used, or NULL. */
+static const char *reason_of(cudaError_t error)
+{
+    return error == cudaSuccess ? NULL : cudaGetErrorString(error);
+}
+
+static const char *reason_of(cublasStatus_t status)
+{
+    return status == CUBLAS_STATUS_SUCCESS ? NULL : cublasGetStatusString(status);
+}
+
+static const char *open_lane(lyrnn_cuda_state *state, int lane)
 {
     auto *opened = &state->lanes[lane];
     char *workspace = (char *)state->workspaces + (size_t)lane * workspace_bytes(state);
-    LYRNN_CUDA_CHECK(cudaStreamCreateWithFlags(&opened->stream, cudaStreamNonBlocking));
-    LYRNN_CUDA_CHECK(cudaEventCreateWithFlags(&opened->queued, cudaEventDisableTiming));
-    LYRNN_CUBLAS_CHECK(cublasCreate(&opened->cublas));
-    LYRNN_CUBLAS_CHECK(cublasSetStream(opened->cublas, opened->stream));
-    LYRNN_CUBLAS_CHECK(cublasSetWorkspace(opened->cublas, workspace, workspace_bytes(state)));
+    const char *reason =
+        reason_of(cudaStreamCreateWithFlags(&opened->stream, cudaStreamNonBlocking));
+    if (reason == NULL)
+        reason = reason_of(cudaEventCreateWithFlags(&opened->queued, cudaEventDisableTiming));
+    if (reason == NULL)
+        reason = reason_of(cublasCreate(&opened->cublas));
+    if (reason == NULL)
+        reason = reason_of(cublasSetStream(opened->cublas, opened->stream));
+    if (reason == NULL)
+        reason = reason_of(cublasSetWorkspace(opened->cublas, workspace, workspace_bytes(state)));
+    return reason;
 }
 
-/* Fails, with nothing left behind, on a device that other programs have filled. */
-static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *state)
+/* A device that is there can still refuse: other programs have filled it, or have it to themselves. */
+static const char *open_lanes(lyrnn_cuda_state *state)
 {
-    LYRNN_CUDA_CHECK(cudaGetDeviceProperties(&state->properties, state->device));
-    size_t num_bytes = LYRNN_CUDA_LANES * workspace_bytes(state);
-    if (memory_alloc(backend, num_bytes, &state->workspaces) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "cuda: %s for cuBLAS; end other programs on the GPU, or use --device cpu",
-                          lyrnn_error_text());
-    LYRNN_CUDA_CHECK(
-        cudaMalloc((void **)&state->norm_parts, LYRNN_CUDA_NORM_PARTS * sizeof(double)));
-    for (int lane = 0; lane < LYRNN_CUDA_LANES; lane++)
-        open_lane(state, lane);
+    const char *reason = NULL;
+    for (int lane = 0; lane < LYRNN_CUDA_LANES && reason == NULL; lane++)
+        reason = open_lane(state, lane);
     state->stream = state->lanes[0].stream;
     state->cublas = state->lanes[0].cublas;
-    return LYRNN_OK;
+    return reason;
+}
+
+static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *state)
+{
+    const char *reason = reason_of(cudaSetDevice(state->device));
+    if (reason == NULL)
+        reason = reason_of(cudaGetDeviceProperties(&state->properties, state->device));
+    if (reason == NULL) {
+        size_t num_bytes = LYRNN_CUDA_LANES * workspace_bytes(state);
+        size_t parts_bytes = LYRNN_CUDA_NORM_PARTS * sizeof(double);
+        if (memory_alloc(backend, num_bytes + parts_bytes, &state->workspaces) != LYRNN_OK)
+            return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                              "cuda: %s for cuBLAS; end other programs on the GPU, or use --device "
+                              "cpu",
+                              lyrnn_error_text());
+        state->norm_parts = (double *)((char *)state->workspaces + num_bytes);
+        reason = open_lanes(state);
+    }
+    if (reason == NULL)
+        return LYRNN_OK;
+    /* The error would otherwise be reported again by the next launch. */
+    (void)cudaGetLastError();
+    return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                      "cuda:%d: %s; end other programs on the GPU, or use --device cpu",
+                      state->device, reason);
 }
 
 static lyrnn_recurrence_path recurrence_path(void)
@@ -247,7 +290,6 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                           "cuda:%d: there is no such device; devices are numbered from 0 to %d",
                           device, num_devices - 1);
-    LYRNN_CUDA_CHECK(cudaSetDevice(device));
     lyrnn_cuda_state *state = (lyrnn_cuda_state *)calloc(1, sizeof *state);
     LYRNN_CHECK(state != NULL);
     state->device = device;
@@ -256,7 +298,7 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     memset(backend, 0, sizeof *backend);
     lyrnn_status status = open_libraries(backend, state);
     if (status != LYRNN_OK) {
-        free(state);
+        close_libraries(state);
         return status;
     }
     backend->name = "cuda";

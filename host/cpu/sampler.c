@@ -2,7 +2,8 @@
  *
  * Each filter keeps an upper set of one order, the greater logit first and the lower id among equals, and
  * sets the logits of the others to -infinity. Probabilities are compared as integers, parts in 2^42 of the
- * first one's: their sums are exact, so that no order of addition, vector width or device changes a choice.
+ * first one's: their sums are exact, so that neither the order of addition nor the width of vectors changes a
+ * choice; another device's exponential differs by a part at most.
  * top-k and top-p find the last one they keep by a histogram of the logits, refined until a bucket holds a
  * single value: no sort, and no memory beside the row. */
 #include "sampler.h"
