@@ -357,12 +357,10 @@ static lyrnn_status print_config(const train_job *job, char **text)
 static lyrnn_status begin_run(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    if (train_is_stopped(job))
-        return lyrnn_fail(LYRNN_INTERRUPTED,
-                          "training: interrupted before its first step; nothing has changed, give "
-                          "the command again");
     char *config;
     LYRNN_TRY(print_config(job, &config));
+    if (options->watch_for_stop != NULL)
+        job->stop = options->watch_for_stop();
     lyrnn_status status =
         options->resume_path != NULL
             ? train_resume_run(job, config)

@@ -210,7 +210,7 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
     options->num_prefixes = fields->prefixes.num;
     /* A resumed run's have been found fit, or given way, when it began. */
     options->prefixes_are_defaults = !options_given(&table, result, "prefix");
-    options->stop = interrupt_catch();
+    options->watch_for_stop = interrupt_catch;
 
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
