@@ -39,6 +39,7 @@ typedef struct {
 } generate_fields;
 
 _Static_assert(LYRNN_MAX_BEAMS == 256, "as --beam says");
+enum { MAX_LENGTH = 100000000 }; /* as --length says */
 
 #define FIELD(member) .offset = offsetof(generate_fields, member)
 static const option_spec specs[] = {
@@ -222,6 +223,21 @@ static lyrnn_status read_model(job *job, const char *path)
     return LYRNN_OK;
 }
 
+/* What --lines ask for at most, their newlines among it. */
+static lyrnn_status choose_length(generate_fields *fields)
+{
+    enum { USUAL_LINE = 100 };
+    const lyrnn_line_rules *lines = &fields->lines;
+    int line = lines->max_line > 0 ? lines->max_line : USUAL_LINE;
+    fields->length = (size_t)lines->num_lines * ((size_t)line + 1);
+    if (fields->length > MAX_LENGTH)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--lines %d: with up to %d in each, that may be %zu characters; lower it "
+                          "or --max-line, or give --length, at most %d",
+                          lines->num_lines, line, fields->length, MAX_LENGTH);
+    return LYRNN_OK;
+}
+
 static lyrnn_status make_rules(job *job)
 {
     generate_fields *fields = job->fields;
@@ -239,11 +255,8 @@ static lyrnn_status make_rules(job *job)
     if (fields->stop != NULL)
         LYRNN_TRY(lyrnn_prompt_of_option(&job->stop, vocab, "--stop", fields->stop, job->newlines,
                                          LYRNN_UNKNOWN_ERROR, NULL));
-    if (lines->num_lines > 0 && !options_given(&table, job->result, "length")) {
-        enum { USUAL_LINE = 100 };
-        size_t line = lines->max_line > 0 ? (size_t)lines->max_line : USUAL_LINE;
-        fields->length = (size_t)lines->num_lines * (line + 1);
-    }
+    if (lines->num_lines > 0 && !options_given(&table, job->result, "length"))
+        LYRNN_TRY(choose_length(fields));
     return lyrnn_line_rules_check(lines);
 }
 

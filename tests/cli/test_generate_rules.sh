@@ -20,6 +20,11 @@ refuses 2 '--prefix: its line 1 is longer than --max-line 2' generate run --pref
 refuses 2 '--prefix: its line 1 is shorter than --min-line 3' generate run --prefix $'月\n' --min-line 3
 refuses 2 '--prefix: begins a line beyond --lines 1' generate run --prefix $'月\n' --lines 1
 refuses 2 '--length 10: .*at least 13 ' generate run --prefix 月 --lines 3 --min-line 4 --length 10 --max-line 9
+refuses 2 '--lines 1000000: .* 1000001000000 characters; .*--max-line' \
+    generate run --prefix 月 --lines 1000000 --max-line 1000000
+refuses 2 '--lines 1000000: .* 1000001000000 characters; .*--max-line' \
+    generate run --prefix 月 --lines 1000000 --max-line 1000000 --beam 2
+refuses 2 '--lines 1000000: .* 101000000 characters; ' generate run --prefix 月 --lines 1000000
 refuses 2 '--corpus: ' generate run --prefix 月 --corpus corpus.txt
 refuses 1 'none.txt: ' generate run --prefix 月 --max-copy 3 --corpus none.txt
 cp "$(model_of run)" model.safetensors
