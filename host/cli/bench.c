@@ -61,7 +61,6 @@ static const option_spec specs[] = {
 
 static const option_table table = {
     .name = "lyrnn bench",
-    .arguments = "",
     .doc =
         "Measures training on random characters, or writing: milliseconds an optimiser step or a "
         "character of every text, and characters a second, as median, least and most over the "

@@ -43,7 +43,7 @@ static const option_table table = {
         "Characters that the model does not know are skipped as if they were not there, and "
         "counted. Where the model knows spaces but no newline, newlines are read as spaces.\v"
         "  lyrnn eval runs/mine other_lyrics.txt\n"
-        "  lyrnn eval runs/mine --per-line candidates.txt | sort -g | grep -v ^nan | head",
+        "  lyrnn eval runs/mine --per-line lines.txt | sort -g | grep -v ^nan | head",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,
