@@ -368,6 +368,7 @@ static lyrnn_status print_texts(job *job, const lyrnn_model *model)
         .format = fields->format,
         .vocab = &job->checkpoint.vocab,
         .has_several = fields->num_samples > 1,
+        .has_several_prompts = job->num_prompts > 1,
         .is_terminal = isatty(STDOUT_FILENO) == 1,
         .has_seed = job->is_random,
         .seed = fields->sampler.seed,

@@ -116,6 +116,12 @@ check "--report" 's["report"]["longest_copy"] > 0 and is_copied(s, s["report"]["
 succeeds generate run --prefix 月 "${thousand[@]}" --stop 相逢 --length 60
 check "--stop" '("相逢" not in text[1:]) and (end == "stop") == (len(text) < 61)'
 
+# Reports name the prompt where there are several.
+succeeds generate run --prefix $'月光\n落' --prefix 我们分开又相逢我们分开又相逢我们分开又相逢 --report
+[[ $(cut -d : -f 1 "$err") == $'sample 0 of 月光 落\nsample 0 of 我们分开又相逢我们分开又...' ]] || fail "reports must be told apart"
+succeeds generate four --prefix 月 --prefix 光 --max-copy 1
+[[ $(cut -d : -f 2 "$err") == $' sample 0 of 月\n sample 0 of 光' ]] || fail "and warnings"
+
 # One object for everything.
 succeeds generate run --prefix 月 --prefix 分 --num-samples 2 --format json --report --lines 2
 python3 - "$out" <<'END' || fail "--format json"
