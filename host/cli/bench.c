@@ -103,7 +103,8 @@ static lyrnn_status print_json(const bench_fields *fields, const lyrnn_bench_res
     failed |= json_dumpf(json, stdout, JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(json);
-    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written")
+    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written; make "
+                                             "room or send it elsewhere")
                   : LYRNN_OK;
 }
 

@@ -28,7 +28,7 @@ typedef char path_text[4096];
 
 static lyrnn_status no_memory(void)
 {
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "info: no memory left for it");
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "info: no memory left for it; close other programs");
 }
 
 /* A path need not be UTF-8, JSON must. */

@@ -350,7 +350,8 @@ static lyrnn_status print_object(json_t *object, int failed)
     failed |= json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);
-    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written")
+    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written; make "
+                                             "room or send it elsewhere")
                   : LYRNN_OK;
 }
 

@@ -298,7 +298,7 @@ static lyrnn_status make_prompts(job *job)
     const option_texts *prefixes = &job->fields->prefixes;
     job->prompts = calloc(prefixes->num + 1, sizeof *job->prompts);
     if (job->prompts == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "--prefix: no memory left");
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "--prefix: no memory left; give fewer");
     for (size_t i = 0; i < prefixes->num; i++)
         LYRNN_TRY(add_prompt(job, prefixes->items[i]));
     if (job->fields->prefix_file != NULL || prefixes->num == 0)

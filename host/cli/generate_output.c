@@ -12,7 +12,8 @@ static lyrnn_status check_output(void)
 {
     if (!ferror(stdout))
         return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_IO, "standard output: cannot be written: %s",
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "standard output: cannot be written: %s; make room or send it elsewhere",
                       errno != 0 ? strerror(errno) : "an earlier write failed");
 }
 
