@@ -38,6 +38,15 @@ static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyr
 #endif
 }
 
+/* Of the reason, which may be empty, what is wrong alone: its remedy is another device. */
+static lyrnn_status precision_without_cuda(const char *reason)
+{
+    return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                      "--precision: the CPU computes in fp32 alone%s%.*s; use --precision fp32",
+                      reason[0] != '\0' ? ", and there is no CUDA device: " : "",
+                      (int)strcspn(reason, ";"), reason);
+}
+
 lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
                                 lyrnn_backend *backend)
 {
@@ -54,9 +63,7 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_preci
                           device);
     }
     if (precision != LYRNN_FP32)
-        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "--precision: the CPU computes in fp32 alone; use --precision fp32%s%s",
-                          any ? "; no CUDA device: " : "", any ? lyrnn_error_text() : "");
+        return precision_without_cuda(any ? lyrnn_error_text() : "");
     LYRNN_TRY(lyrnn_cpu_backend_open(num_threads, backend));
     if (any)
         snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", lyrnn_error_text());

@@ -65,7 +65,8 @@ lyrnn_status lyrnn_copies_init(lyrnn_copies *copies, const lyrnn_corpus *corpus,
     copies->suffixes = (int32_t *)malloc((N + 1) * sizeof *copies->suffixes);
     if (copies->ids == NULL || copies->suffixes == NULL) {
         lyrnn_copies_free(copies);
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for the corpus",
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: %zu bytes asked for the corpus; name a part of it with --corpus",
                           2 * N * sizeof(int32_t));
     }
     for (size_t i = 0; i < N; i++)

@@ -46,7 +46,8 @@ static lyrnn_status upload_starts(lyrnn_evaluator *evaluator)
     size_t num_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
     int64_t *starts = (int64_t *)malloc(num_bytes);
     if (starts == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for the batch table",
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: %zu bytes asked for the batch table; bring less text",
                           num_bytes);
     lyrnn_status status = lyrnn_batches_starts(batches, 1, starts);
     if (status == LYRNN_OK)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lyrnn/run_dir.h"
@@ -12,12 +13,17 @@
 
 static lyrnn_status open_metrics(int run_fd, const char *path, int flags, FILE **metrics)
 {
-    flags |= O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW;
+    /* O_NONBLOCK: a pipe of that name must not make the program wait. */
+    flags |= O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    struct stat info;
     int file = openat(run_fd, "metrics.jsonl", flags, 0666);
-    *metrics = file < 0 ? NULL : fdopen(file, "a+");
+    bool is_file = file < 0 || fstat(file, &info) != 0 || S_ISREG(info.st_mode);
+    *metrics = file < 0 || !is_file ? NULL : fdopen(file, "a+");
     if (*metrics != NULL)
         return LYRNN_OK;
-    lyrnn_status status = run_dir_cannot("write metrics.jsonl", path);
+    lyrnn_status status =
+        is_file ? run_dir_cannot("write metrics.jsonl", path)
+                : lyrnn_fail(LYRNN_ERR_IO, "%s/metrics.jsonl: is not a file; move it away", path);
     if (file >= 0)
         close(file);
     return status;

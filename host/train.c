@@ -27,9 +27,9 @@ static void job_free(train_job *job)
     free(job->params);
 }
 
-static lyrnn_status out_of_memory(const char *what, size_t bytes)
+static lyrnn_status out_of_memory(size_t bytes, const char *what, const char *remedy)
 {
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for %s", bytes, what);
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for %s; %s", bytes, what, remedy);
 }
 
 static lyrnn_status load_corpus(train_job *job)
@@ -129,7 +129,7 @@ static lyrnn_status encode_corpus(train_job *job)
     size_t bytes = job->corpus.N * sizeof(int32_t);
     job->ids = (int32_t *)malloc(bytes);
     if (job->ids == NULL)
-        return out_of_memory("the corpus", bytes);
+        return out_of_memory(bytes, "the corpus", "read less of it by --max-chars");
     return lyrnn_vocab_encode(&job->vocab, "corpus", job->corpus.chars, job->corpus.N, job->ids);
 }
 
@@ -152,7 +152,8 @@ static lyrnn_status encode_prefixes(train_job *job)
     const lyrnn_train_options *options = job->options;
     job->prompts = (lyrnn_prompt *)calloc(options->num_prefixes + 1, sizeof(lyrnn_prompt));
     if (job->prompts == NULL)
-        return out_of_memory("the prefixes", options->num_prefixes * sizeof(lyrnn_prompt));
+        return out_of_memory(options->num_prefixes * sizeof(lyrnn_prompt), "the prefixes",
+                             "give fewer");
     for (size_t i = 0; i < options->num_prefixes; i++) {
         lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &job->vocab,
                                                      "--prefix", options->prefixes[i],
@@ -323,7 +324,7 @@ static lyrnn_status prepare_model(train_job *job)
     size_t bytes = job->model.parameters.count * sizeof(float);
     job->params = (float *)malloc(bytes);
     if (job->params == NULL)
-        return out_of_memory("a checkpoint", bytes);
+        return out_of_memory(bytes, "a checkpoint", "lower --hidden-size, or close other programs");
     set_weights(job);
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimiser));
@@ -350,19 +351,19 @@ static lyrnn_status print_config(const train_job *job, char **text)
     if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
         *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(config);
-    return *text != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "config.json: no memory for it");
+    return *text != NULL ? LYRNN_OK
+                         : lyrnn_fail(LYRNN_ERR_MEMORY,
+                                      "config.json: no memory for it; close other programs");
 }
 
 /* From here on the disk is written to. */
 static lyrnn_status begin_run(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    if (train_is_stopped(job))
-        return lyrnn_fail(LYRNN_INTERRUPTED,
-                          "training: interrupted before its first step; nothing has changed, give "
-                          "the command again");
     char *config;
     LYRNN_TRY(print_config(job, &config));
+    if (options->watch_for_stop != NULL)
+        job->stop = options->watch_for_stop();
     lyrnn_status status =
         options->resume_path != NULL
             ? train_resume_run(job, config)

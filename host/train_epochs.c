@@ -9,7 +9,7 @@
 
 bool train_is_stopped(const train_job *job)
 {
-    return job->options->stop != NULL && *job->options->stop != 0;
+    return job->stop != NULL && *job->stop != 0;
 }
 
 static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)

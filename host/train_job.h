@@ -35,6 +35,7 @@ typedef struct {
                    /* resumed; its arrays as of the last save */
     bool is_saved; /* the training as it stands is on the disk */
     lyrnn_run_dir run;
+    const volatile sig_atomic_t *stop; /* nonzero: someone asked to; NULL: nobody can */
     lyrnn_progress progress;
 } train_job;
 

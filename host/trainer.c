@@ -80,7 +80,8 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     size_t starts_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
     trainer->starts_host = (int64_t *)malloc(starts_bytes);
     if (trainer->starts_host == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for the batch table",
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: %zu bytes asked for the batch table; bring less text",
                           starts_bytes);
     return LYRNN_OK;
 }

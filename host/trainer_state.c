@@ -81,8 +81,10 @@ lyrnn_status lyrnn_trainer_state_init(lyrnn_trainer_state *state, const lyrnn_rn
     if (state->m != NULL && state->v != NULL && state->h != NULL && (state->c != NULL || !has_c))
         return LYRNN_OK;
     lyrnn_trainer_state_free(state);
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for a checkpoint",
-                      2 * (parameters.count + state_count(config, B)) * sizeof(float));
+    return lyrnn_fail(
+        LYRNN_ERR_MEMORY,
+        "memory: %zu bytes asked for a checkpoint; lower --hidden-size, or close other programs",
+        2 * (parameters.count + state_count(config, B)) * sizeof(float));
 }
 
 void lyrnn_trainer_state_free(lyrnn_trainer_state *state)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "memory_limit.h"
 
 enum { MAX = 400, TEXT = 60 };
 
@@ -117,11 +118,31 @@ static void longest_copies_equal_those_of_a_plain_search(void **state)
     }
 }
 
+static void what_memory_cannot_hold_is_refused_with_a_remedy(void **unused)
+{
+    (void)unused;
+    if (!MEMORY_HAS_LIMIT)
+        skip();
+    enum { N = 32 << 20 };
+    lyrnn_copies copies;
+    lyrnn_vocab vocab;
+    assert_int_equal(lyrnn_vocab_from_chars(&vocab, alphabet, 5), LYRNN_OK);
+    const lyrnn_corpus corpus = {(uint32_t *)calloc(N, sizeof(uint32_t)), N};
+    struct rlimit old = memory_limit_set(64 << 20);
+    lyrnn_status status = lyrnn_copies_init(&copies, &corpus, &vocab);
+    memory_limit_lift(&old);
+    assert_int_equal(status, LYRNN_ERR_MEMORY);
+    assert_non_null(strstr(lyrnn_error_text(), "; name a part of it with --corpus"));
+    free(corpus.chars);
+    lyrnn_vocab_free(&vocab);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(suffixes_are_in_the_order_of_ids),
         cmocka_unit_test(longest_copies_equal_those_of_a_plain_search),
+        cmocka_unit_test(what_memory_cannot_hold_is_refused_with_a_remedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 
 #include "lyrnn/safetensors.h"
 #include "lyrnn/trainer_state.h"
+#include "memory_limit.h"
 #include "temp_dir.h"
 
 enum { V = 4, H = 3, B = 2, L = 2, NUM_PARAMETERS = 10, NUM_STATE = L * B * H };
@@ -364,6 +365,22 @@ static void a_failed_write_leaves_nothing(void **unused)
     lyrnn_trainer_state_free(&state);
 }
 
+static void what_memory_cannot_hold_is_refused_with_a_remedy(void **unused)
+{
+    (void)unused;
+    if (!MEMORY_HAS_LIMIT)
+        skip();
+    lyrnn_rnn_config large = config;
+    large.hidden_size = 4096; /* moments of 1.6 GB */
+    lyrnn_trainer_state state;
+    struct rlimit old = memory_limit_set(64 << 20);
+    lyrnn_status status = lyrnn_trainer_state_init(&state, &large, B);
+    memory_limit_lift(&old);
+    assert_int_equal(status, LYRNN_ERR_MEMORY);
+    assert_non_null(
+        strstr(lyrnn_error_text(), " bytes asked for a checkpoint; lower --hidden-size"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_file_cut_or_changed_never_crashes),
         cmocka_unit_test(an_absent_file_is_an_io_error),
         cmocka_unit_test(a_failed_write_leaves_nothing),
+        cmocka_unit_test(what_memory_cannot_hold_is_refused_with_a_remedy),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
 }

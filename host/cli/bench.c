@@ -61,7 +61,6 @@ static const option_spec specs[] = {
 
 static const option_table table = {
     .name = "lyrnn bench",
-    .arguments = "",
     .doc =
         "Measures training on random characters, or writing: milliseconds an optimiser step or a "
         "character of every text, and characters a second, as median, least and most over the "
@@ -104,7 +103,8 @@ static lyrnn_status print_json(const bench_fields *fields, const lyrnn_bench_res
     failed |= json_dumpf(json, stdout, JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(json);
-    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written")
+    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written; make "
+                                             "room or send it elsewhere")
                   : LYRNN_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "card.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "lyrnn/backend.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/run_dir.h"
+#include "remedy.h"
 #include "resume.h"
 
 #ifdef __clang__
@@ -26,7 +28,7 @@ typedef char path_text[4096];
 
 static lyrnn_status no_memory(void)
 {
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "info: no memory left for it");
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "info: no memory left for it; close other programs");
 }
 
 /* A path need not be UTF-8, JSON must. */
@@ -165,6 +167,26 @@ static bool is_metrics(const json_t *line)
            json_object_get(line, "perplexity") != NULL;
 }
 
+static lyrnn_status open_metrics(const char *path, FILE **file)
+{
+    struct stat info;
+    *file = NULL;
+    /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool is_file = fd < 0 || fstat(fd, &info) != 0 || S_ISREG(info.st_mode);
+    if (fd >= 0 && is_file)
+        *file = fdopen(fd, "r");
+    if (*file != NULL)
+        return LYRNN_OK;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    if (!is_file)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: is not a file; move it away", path);
+    return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s; %s", path, strerror(error),
+                      remedy_of(error));
+}
+
 /* Reads all lines that can be read; the first that cannot is the failure. */
 static lyrnn_status add_metrics(json_t *card, const char *path)
 {
@@ -172,9 +194,8 @@ static lyrnn_status add_metrics(json_t *card, const char *path)
     size_t size = 0;
     json_t *last = NULL, *best = NULL;
     lyrnn_status status = LYRNN_OK;
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    FILE *file;
+    LYRNN_TRY(open_metrics(path, &file));
     for (int number = 1; getline(&text, &size, file) > 0; number++) {
         json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         if (is_metrics(line)) {
@@ -191,7 +212,8 @@ static lyrnn_status add_metrics(json_t *card, const char *path)
         json_decref(line);
     }
     if (ferror(file) && status == LYRNN_OK)
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be read: %s; %s", path, strerror(errno),
+                            remedy_of(errno));
     if (last == NULL && status == LYRNN_OK)
         status = lyrnn_fail(LYRNN_ERR_IO, "%s: has no epoch yet", path);
     if (last != NULL) {

@@ -43,7 +43,7 @@ static const option_table table = {
         "Characters that the model does not know are skipped as if they were not there, and "
         "counted. Where the model knows spaces but no newline, newlines are read as spaces.\v"
         "  lyrnn eval runs/mine other_lyrics.txt\n"
-        "  lyrnn eval runs/mine --per-line candidates.txt | sort -g | grep -v ^nan | head",
+        "  lyrnn eval runs/mine --per-line lines.txt | sort -g | grep -v ^nan | head",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,
@@ -183,16 +183,17 @@ static eval_score score_of(const evaluation *evaluation, const eval_file *file)
     return score;
 }
 
-static lyrnn_status check_files(const evaluation *evaluation, bool per_line)
+/* A file is refused where nothing of it can be scored. */
+static lyrnn_status check_files(const evaluation *evaluation)
 {
     for (size_t i = 0; i < evaluation->num_files; i++) {
         eval_score score = score_of(evaluation, &evaluation->files[i]);
         if (score.num_scored == 0)
             return lyrnn_fail(LYRNN_ERR_CORPUS,
-                              "%s: the model knows %zu of its %zu characters%s, too few to predict "
+                              "%s: the model knows %zu of its %zu characters, too few to predict "
                               "one from another; give a text that it can read",
                               evaluation->files[i].name, score.num_chars - score.num_unknown,
-                              score.num_chars, per_line ? " and no two on a line" : "");
+                              score.num_chars);
     }
     return LYRNN_OK;
 }
@@ -233,7 +234,8 @@ static lyrnn_status prepare(evaluation *evaluation, const lyrnn_checkpoint *chec
     lyrnn_newlines newlines = fields->per_line ? LYRNN_NEWLINES_KEEP : lyrnn_vocab_newlines(vocab);
     LYRNN_TRY(read_files(evaluation, paths, (size_t)num_paths, newlines, fields->per_line));
     LYRNN_TRY(cut_files(evaluation, vocab, fields->per_line));
-    LYRNN_TRY(check_files(evaluation, fields->per_line));
+    if (!fields->per_line)
+        LYRNN_TRY(check_files(evaluation));
     if (checkpoint->config.bidirectional)
         fprintf(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     for (size_t i = 0; i < evaluation->num_files; i++)
@@ -348,7 +350,8 @@ static lyrnn_status print_object(json_t *object, int failed)
     failed |= json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
     putchar('\n');
     json_decref(object);
-    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written")
+    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written; make "
+                                             "room or send it elsewhere")
                   : LYRNN_OK;
 }
 

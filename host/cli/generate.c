@@ -39,6 +39,7 @@ typedef struct {
 } generate_fields;
 
 _Static_assert(LYRNN_MAX_BEAMS == 256, "as --beam says");
+enum { MAX_LENGTH = 100000000 }; /* as --length says */
 
 #define FIELD(member) .offset = offsetof(generate_fields, member)
 static const option_spec specs[] = {
@@ -127,8 +128,8 @@ static const option_table table = {
     .doc = "Writes lyrics with a trained model: a model.safetensors, or a run, whose latest model "
            "it takes.\v"
            "  lyrnn generate runs/mine --prefix 月光 --length 100\n"
-           "  lyrnn generate runs/mine --prefix 月光 --temperature 0.8 --num-samples 5 --lines 4\n"
-           "  lyrnn generate runs/mine --acrostic 春夏秋冬 --top-p 0.9 --max-copy 6 --report",
+           "  lyrnn generate runs/mine --prefix 月光 --temperature 0.8 --num-samples 5\n"
+           "  lyrnn generate runs/mine --acrostic 春夏秋冬 --max-copy 6 --report",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,
@@ -222,6 +223,21 @@ static lyrnn_status read_model(job *job, const char *path)
     return LYRNN_OK;
 }
 
+/* What --lines ask for at most, their newlines among it. */
+static lyrnn_status choose_length(generate_fields *fields)
+{
+    enum { USUAL_LINE = 100 };
+    const lyrnn_line_rules *lines = &fields->lines;
+    int line = lines->max_line > 0 ? lines->max_line : USUAL_LINE;
+    fields->length = (size_t)lines->num_lines * ((size_t)line + 1);
+    if (fields->length > MAX_LENGTH)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--lines %d: with up to %d in each, that may be %zu characters; lower it "
+                          "or --max-line, or give --length, at most %d",
+                          lines->num_lines, line, fields->length, MAX_LENGTH);
+    return LYRNN_OK;
+}
+
 static lyrnn_status make_rules(job *job)
 {
     generate_fields *fields = job->fields;
@@ -239,11 +255,8 @@ static lyrnn_status make_rules(job *job)
     if (fields->stop != NULL)
         LYRNN_TRY(lyrnn_prompt_of_option(&job->stop, vocab, "--stop", fields->stop, job->newlines,
                                          LYRNN_UNKNOWN_ERROR, NULL));
-    if (lines->num_lines > 0 && !options_given(&table, job->result, "length")) {
-        enum { USUAL_LINE = 100 };
-        size_t line = lines->max_line > 0 ? (size_t)lines->max_line : USUAL_LINE;
-        fields->length = (size_t)lines->num_lines * (line + 1);
-    }
+    if (lines->num_lines > 0 && !options_given(&table, job->result, "length"))
+        LYRNN_TRY(choose_length(fields));
     return lyrnn_line_rules_check(lines);
 }
 
@@ -285,7 +298,7 @@ static lyrnn_status make_prompts(job *job)
     const option_texts *prefixes = &job->fields->prefixes;
     job->prompts = calloc(prefixes->num + 1, sizeof *job->prompts);
     if (job->prompts == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "--prefix: no memory left");
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "--prefix: no memory left; give fewer");
     for (size_t i = 0; i < prefixes->num; i++)
         LYRNN_TRY(add_prompt(job, prefixes->items[i]));
     if (job->fields->prefix_file != NULL || prefixes->num == 0)
@@ -355,6 +368,7 @@ static lyrnn_status print_texts(job *job, const lyrnn_model *model)
         .format = fields->format,
         .vocab = &job->checkpoint.vocab,
         .has_several = fields->num_samples > 1,
+        .has_several_prompts = job->num_prompts > 1,
         .is_terminal = isatty(STDOUT_FILENO) == 1,
         .has_seed = job->is_random,
         .seed = fields->sampler.seed,

@@ -12,7 +12,8 @@ static lyrnn_status check_output(void)
 {
     if (!ferror(stdout))
         return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_IO, "standard output: cannot be written: %s",
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "standard output: cannot be written: %s; make room or send it elsewhere",
                       errno != 0 ? strerror(errno) : "an earlier write failed");
 }
 
@@ -64,20 +65,39 @@ static void print_number(const char *name, double value)
         fprintf(stderr, ", %s none", name);
 }
 
-static void print_report(const lyrnn_vocab *vocab, const lyrnn_sample *sample,
-                         const lyrnn_text_report *report)
+/* To standard error, newlines as spaces. */
+static void print_in_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num)
 {
-    fprintf(stderr, "sample %llu: longest copied run %zu", (unsigned long long)sample->number,
-            report->longest_copy);
-    if (report->longest_copy > 0)
-        fputs(" (", stderr);
-    for (size_t i = 0; i < report->longest_copy; i++) {
-        uint32_t c = vocab->chars[sample->ids[report->copy_start + i]];
+    for (size_t i = 0; i < num; i++) {
+        uint32_t c = vocab->chars[ids[i]];
         char utf8[LYRNN_UTF8_MAX];
         fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), stderr);
     }
-    if (report->longest_copy > 0)
+}
+
+/* Which text it is: "sample 3", among several prompts "sample 3 of 月光"; a long one is cut. */
+static void print_name(const generate_output *output, const lyrnn_sample *sample)
+{
+    enum { LONGEST = 12 };
+    fprintf(stderr, "sample %llu", (unsigned long long)sample->number);
+    if (!output->has_several_prompts)
+        return;
+    fputs(" of ", stderr);
+    size_t length = sample->prefix_length < LONGEST ? sample->prefix_length : LONGEST;
+    print_in_line(output->vocab, sample->ids, length);
+    fputs(length < sample->prefix_length ? "..." : "", stderr);
+}
+
+static void print_report(const generate_output *output, const lyrnn_sample *sample,
+                         const lyrnn_text_report *report)
+{
+    print_name(output, sample);
+    fprintf(stderr, ": longest copied run %zu", report->longest_copy);
+    if (report->longest_copy > 0) {
+        fputs(" (", stderr);
+        print_in_line(output->vocab, sample->ids + report->copy_start, report->longest_copy);
         fputs(")", stderr);
+    }
     print_number("distinct-2", report->distinct_2);
     print_number("distinct-3", report->distinct_3);
     print_number("perplexity", report->perplexity);
@@ -124,14 +144,17 @@ static lyrnn_status print_sample(void *context, const lyrnn_sample *sample)
             fflush(stdout);
         LYRNN_TRY(check_output());
     }
-    if (sample->end == LYRNN_END_STUCK)
+    if (sample->end == LYRNN_END_STUCK) {
+        fputs("warning: ", stderr);
+        print_name(output, sample);
         fprintf(stderr,
-                "warning: sample %llu: no character was allowed after %zu of them; loosen "
-                "--max-copy or the rules for lines\n",
-                (unsigned long long)sample->number, sample->length);
+                ": no character was allowed after %zu of them; loosen --max-copy or the rules for "
+                "lines\n",
+                sample->length);
+    }
     if (output->reporter != NULL) {
         LYRNN_TRY(lyrnn_report_text(output->reporter, sample, &report));
-        print_report(output->vocab, sample, &report);
+        print_report(output, sample, &report);
     }
     if (output->format != FORMAT_TEXT)
         LYRNN_TRY(print_json(output, sample, output->reporter != NULL ? &report : NULL));

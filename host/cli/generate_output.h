@@ -16,9 +16,10 @@ typedef enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_JSONL } generate_format;
 typedef struct {
     generate_format format;
     const lyrnn_vocab *vocab;
-    bool has_several; /* samples of a prompt: an empty line parts them */
-    bool is_terminal; /* standard output is one */
-    bool has_seed;    /* chance is at work */
+    bool has_several;         /* samples of a prompt: an empty line parts them */
+    bool has_several_prompts; /* their samples have the same numbers */
+    bool is_terminal;         /* standard output is one */
+    bool has_seed;            /* chance is at work */
     uint64_t seed;
     lyrnn_reporter *reporter; /* NULL: no reports */
     size_t num_printed;

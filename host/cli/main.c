@@ -61,7 +61,8 @@ static lyrnn_status finish_output(void)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_IO, "standard output: cannot be written: %s",
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "standard output: cannot be written: %s; make room or send it elsewhere",
                       errno != 0 ? strerror(errno) : "an earlier write failed");
 }
 

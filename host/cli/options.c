@@ -23,7 +23,7 @@ typedef struct {
 
 static lyrnn_status no_memory(void)
 {
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them");
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them; give fewer");
 }
 
 static lyrnn_status out_of_range(const option_spec *spec, const char *text)

@@ -38,7 +38,7 @@ enum { OPTIONS_MAX = 40 };
 
 typedef struct {
     const char *name;      /* "lyrnn train" */
-    const char *arguments; /* "[CORPUS...]" */
+    const char *arguments; /* "[CORPUS...]"; NULL: none */
     const char *doc;       /* what --help says before the options */
     const option_spec *specs;
     size_t num_specs;

@@ -14,7 +14,8 @@ lyrnn_status resume_read_config(const char *run_path, json_t **config)
     *config = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     if (*config == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s/config.json: no memory left for it", run_path);
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "%s/config.json: no memory left for it; close other programs", run_path);
     return LYRNN_OK;
 }
 

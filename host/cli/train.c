@@ -199,7 +199,9 @@ static lyrnn_status print_config(const train_fields *fields, const lyrnn_backend
         *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(options);
     json_decref(config);
-    return *text != NULL ? LYRNN_OK : lyrnn_fail(LYRNN_ERR_MEMORY, "config.json: no memory for it");
+    return *text != NULL ? LYRNN_OK
+                         : lyrnn_fail(LYRNN_ERR_MEMORY,
+                                      "config.json: no memory for it; close other programs");
 }
 
 /* With the corpus named already, and the shape or the run's options taken. */
@@ -210,7 +212,7 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
     options->num_prefixes = fields->prefixes.num;
     /* A resumed run's have been found fit, or given way, when it began. */
     options->prefixes_are_defaults = !options_given(&table, result, "prefix");
-    options->stop = interrupt_catch();
+    options->watch_for_stop = interrupt_catch;
 
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));

@@ -54,8 +54,9 @@ typedef struct {
     /* A run to go on with, or NULL. init_path, out_path and overwrite are not read then, and what decides the
      * steps must be as it was. */
     const char *resume_path;
-    /* Where it points to nonzero: finish the step, save, return. May be NULL. */
-    const volatile sig_atomic_t *stop;
+    /* Called just before the disk is first written to. From then on, where its result points to nonzero: finish
+     * the step, save, return. May be NULL. */
+    const volatile sig_atomic_t *(*watch_for_stop)(void);
 } lyrnn_train_options;
 
 /* Trains on an open backend. To samples: every pred_period epochs (and at the last)
@@ -69,8 +70,8 @@ typedef struct {
  * A resumed run goes on from its latest checkpoint to the same bits as one that never stopped, also within
  * an epoch, on the same backend and number of threads. Another corpus (LYRNN_ERR_CORPUS), another shape or
  * options that the checkpoint contradicts (LYRNN_ERR_MODEL_FILE), and a run with nothing left to do
- * (LYRNN_ERR_USAGE) are refused before anything is changed. LYRNN_INTERRUPTED: stop was set; the error text
- * says how to go on. */
+ * (LYRNN_ERR_USAGE) are refused before anything is changed. LYRNN_INTERRUPTED: it was to stop; the error
+ * text says how to go on. */
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
                          FILE *log);
 

@@ -5,6 +5,7 @@ set -euo pipefail
 write_corpus
 train=(train corpus.txt "${tiny[@]}" --num-epochs 2 --pred-period 1 --checkpoint-every 1)
 succeeds "${train[@]}" --out run
+cat corpus.txt corpus.txt corpus.txt >many.txt
 
 # to_full ARG...: as run, with a full disk for standard output.
 to_full() {
@@ -13,10 +14,12 @@ to_full() {
     : >"$out"
     "$lyrnn" "$@" >/dev/full 2>"$err" </dev/null || status=$?
 }
-for arguments in "generate run --prefix 分开" "--help" "train --help" "--version" "info" "info run"; do
+for arguments in "generate run --prefix 分开" "--help" "train --help" "--version" "info" "info run" \
+    "eval run --json corpus.txt" "eval run --json --per-line many.txt" \
+    "bench --hidden-size 4 --vocab-size 9 --steps 1 --repetitions 1 --format json"; do
     # shellcheck disable=SC2086 # words of a command line
     to_full $arguments
-    expect_error 1 'standard output: .*'
+    expect_error 1 'standard output: .*cannot be written.*; make room or send it elsewhere$'
     [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
 done
 to_full "${train[@]}" --out unheard

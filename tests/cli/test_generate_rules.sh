@@ -20,6 +20,11 @@ refuses 2 '--prefix: its line 1 is longer than --max-line 2' generate run --pref
 refuses 2 '--prefix: its line 1 is shorter than --min-line 3' generate run --prefix $'月\n' --min-line 3
 refuses 2 '--prefix: begins a line beyond --lines 1' generate run --prefix $'月\n' --lines 1
 refuses 2 '--length 10: .*at least 13 ' generate run --prefix 月 --lines 3 --min-line 4 --length 10 --max-line 9
+refuses 2 '--lines 1000000: .* 1000001000000 characters; .*--max-line' \
+    generate run --prefix 月 --lines 1000000 --max-line 1000000
+refuses 2 '--lines 1000000: .* 1000001000000 characters; .*--max-line' \
+    generate run --prefix 月 --lines 1000000 --max-line 1000000 --beam 2
+refuses 2 '--lines 1000000: .* 101000000 characters; ' generate run --prefix 月 --lines 1000000
 refuses 2 '--corpus: ' generate run --prefix 月 --corpus corpus.txt
 refuses 1 'none.txt: ' generate run --prefix 月 --max-copy 3 --corpus none.txt
 cp "$(model_of run)" model.safetensors
@@ -110,6 +115,12 @@ check "--report" 's["report"]["longest_copy"] > 0 and is_copied(s, s["report"]["
     and abs(s["report"]["distinct_2"] - len({text[i:i + 2] for i in range(2, 31)}) / 29) < 1e-6'
 succeeds generate run --prefix 月 "${thousand[@]}" --stop 相逢 --length 60
 check "--stop" '("相逢" not in text[1:]) and (end == "stop") == (len(text) < 61)'
+
+# Reports name the prompt where there are several.
+succeeds generate run --prefix $'月光\n落' --prefix 我们分开又相逢我们分开又相逢我们分开又相逢 --report
+[[ $(cut -d : -f 1 "$err") == $'sample 0 of 月光 落\nsample 0 of 我们分开又相逢我们分开又...' ]] || fail "reports must be told apart"
+succeeds generate four --prefix 月 --prefix 光 --max-copy 1
+[[ $(cut -d : -f 2 "$err") == $' sample 0 of 月\n sample 0 of 光' ]] || fail "and warnings"
 
 # One object for everything.
 succeeds generate run --prefix 月 --prefix 分 --num-samples 2 --format json --report --lines 2

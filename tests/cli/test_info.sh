@@ -86,6 +86,20 @@ rm hurt/latest
 succeeds info --json hurt
 tells '^    "hurt: no checkpoint in it; ' '^  "seed": 7,$'
 
+# A pipe in a file's place does not make it wait for a writer.
+cp -a run piped
+rm piped/metrics.jsonl
+mkfifo piped/metrics.jsonl
+command='lyrnn info piped'
+status=0
+timeout 20 "$lyrnn" info piped >"$out" 2>"$err" </dev/null || status=$?
+[[ $status == 0 ]] || fail "a pipe must be named"
+tells '^problem +piped/metrics\.jsonl: is not a file; ' "${config_facts[@]}"
+command='lyrnn train --resume piped'
+status=0
+timeout 20 "$lyrnn" train --resume piped --num-epochs 4 >"$out" 2>"$err" </dev/null || status=$?
+expect_error 1 'piped/metrics\.jsonl: is not a file; '
+
 mkdir folder
 refuses 1 'folder: no checkpoint in it; ' info folder
 refuses 1 'folder: no checkpoint in it; ' info --json folder

@@ -76,6 +76,35 @@ grep -qE '^lyrnn [0-9]+\.[0-9]+\.[0-9]+$' "$out" || fail "version must be lyrnn 
 succeeds info
 grep -qE '^device +cpu: ' "$out" || fail "info must list the CPU"
 
+# Where there is no CUDA device, one remedy is enough.
+write_corpus
+run train corpus.txt "${tiny[@]}" --num-epochs 0 --precision bf16 --out rounded
+[[ $status == 0 ]] ||
+    expect_error 1 '--precision: the CPU computes in fp32 alone, and [^;]*cuda: [^;]*; use --precision fp32$'
+refuses 1 '--precision: the CPU computes in fp32 alone; use --precision fp32$' \
+    train corpus.txt "${tiny[@]}" --precision bf16 --device cpu
+
+# Examples can be pasted: each is a line of its own, and works.
+for name in train generate eval bench info; do
+    succeeds $name --help
+    ! grep -n ' $' "$out" || fail "no line may end in a space"
+    sed -n '/^  lyrnn /,$p' "$out" >>examples
+done
+for name in train generate eval; do
+    grep -q "^  lyrnn $name " examples || fail "$name must have an example"
+done
+! grep -v '^  lyrnn ' examples || fail "an example must fit its line"
+cat corpus.txt corpus.txt corpus.txt corpus.txt - <<<春夏秋冬 >my_lyrics.txt
+cp corpus.txt other_lyrics.txt
+cp corpus.txt lines.txt
+lyrnn() { "$lyrnn" "$@"; }
+while read -r example; do
+    command=$example
+    status=0
+    eval "$example" >"$out" 2>"$err" </dev/null || status=$?
+    [[ $status == 0 && -s $out ]] || fail "an example must work"
+done <examples
+
 # The last of two counts, for good or bad.
 refuses 2 '--lr 7e9: ' train --lr 1 --lr 7e9
 write_corpus
