@@ -136,8 +136,8 @@ static void note_problem(json_t *card)
 
 static lyrnn_status add_config(json_t *card, const char *run_path)
 {
-    static const char *const keys[] = {"version", "backend", "threads",      "precision",
-                                       "seed",    "corpus",  "corpus_xxh128"};
+    static const char *const keys[] = {"version",   "backend", "device_name", "threads",
+                                       "precision", "seed",    "corpus",      "corpus_xxh128"};
     json_t *config;
     LYRNN_TRY(resume_read_config(run_path, &config));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

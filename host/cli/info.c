@@ -140,6 +140,7 @@ static void print_run(const json_t *card)
     print_line(card, "corpus_xxh128", "xxh128", " of the corpus");
     print_line(card, "seed", "seed", "");
     print_line(card, "backend", "trained on", "");
+    print_line(card, "device_name", "", "");
     print_line(card, "threads", "threads", "");
     print_line(card, "precision", "precision", "");
     print_line(card, "version", "by lyrnn", "");

@@ -183,14 +183,15 @@ static json_t *print_path(const char *path)
 }
 
 /* Every option as it was resolved, and what else decides the outcome. */
-static lyrnn_status print_config(const train_fields *fields, const lyrnn_backend *backend,
-                                 char **text)
+static lyrnn_status print_config(const train_fields *fields, lyrnn_backend *backend, char **text)
 {
+    char device[256];
+    backend->describe(backend, device, sizeof device);
     json_t *corpus = json_array();
     for (size_t i = 0; i < fields->train.num_corpus_paths; i++)
         json_array_append_new(corpus, print_path(fields->train.corpus_paths[i]));
-    json_t *config = json_pack("{s:s, s:s, s:o}", "version", LYRNN_VERSION, "backend",
-                               backend->name, "corpus", corpus);
+    json_t *config = json_pack("{s:s, s:s, s:s, s:o}", "version", LYRNN_VERSION, "backend",
+                               backend->name, "device_name", device, "corpus", corpus);
     json_t *options = options_to_json(&table, fields);
     json_object_set_new(options, "threads", json_integer(backend->num_threads));
     json_object_del(options, "resume");

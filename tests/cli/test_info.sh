@@ -27,7 +27,7 @@ model_facts=('^cell +rnn_tanh, 1 layer$' '^hidden size 16$' '^vocabulary +27 cha
     "^model +$model\$" "^file +$(stat -Lc %s "$model") bytes\$")
 metrics_facts=('^epochs +3$' '^steps +[0-9]+$' "^perplexity +last $(perplexity_of perplexity 3)[0-9]*, best "
     "^validation +last $(perplexity_of val_perplexity 3)[0-9]*, best ")
-config_facts=('^seed +7$' '^trained on +cpu$' '^corpus +/.*/corpus\.txt$' '^by lyrnn +[0-9.]+$')
+config_facts=('^seed +7$' '^trained on +cpu$' '^ +.*1 thread.*$' '^corpus +/.*/corpus\.txt$' '^by lyrnn +[0-9.]+$')
 on_disk=$(find run -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
 
 succeeds info run
@@ -39,7 +39,7 @@ omits '^(run|on disk|epochs|perplexity|seed|problem)'
 
 succeeds info --json run
 tells '^\{$' '^  "cell": "rnn_tanh",$' '^  "hidden_size": 16,$' '^  "vocab_size": 27,$' '^  "num_parameters": 1179,$' \
-    '^  "vocab_sample": ".*月' '"name": "dense\.weight"' '^  "epochs": 3,$' '^  "seed": 7,$' '^  "backend": "cpu",$' \
+    '^  "vocab_sample": ".*月' '"name": "dense\.weight"' '^  "epochs": 3,$' '^  "seed": 7,$' '^  "backend": "cpu",$' '^  "device_name": ".*1 thread' \
     "^  \"run_bytes\": $on_disk,\$" "^    \"val_perplexity\": $(perplexity_of val_perplexity 3)" '^\}$'
 omits problems
 succeeds info --json "$model"
