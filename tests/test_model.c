@@ -235,6 +235,9 @@ static void one_batch_overfits_to_almost_no_loss(void **state)
     /* Learnable from a state of zero: the streams begin apart, and repeats follow unlike pasts. */
     const int32_t ids[B * (T + 1)] = {0, 1, 2, 1, 3, 1, 4, 5, 6, 2, 6, 0, 6, 5};
     for (int i = 0; i < 4; i++) {
+        /* A cell takes twenty seconds there: one stands for all. */
+        if (getenv("LYRNN_SIM_SEED") != NULL && cells[i] != LYRNN_LSTM)
+            continue;
         model_check check;
         model_check_training training;
         model_check_open(&check, cells[i], V, H, 0);
