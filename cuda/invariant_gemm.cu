@@ -49,8 +49,9 @@ __global__ void __launch_bounds__(GEMM_THREADS) invariant_gemm_kernel(invariant_
     int m = first + lane;
     if (lane >= ROWS || m >= args.M)
         return;
-    float start = args.start == NULL ? 0.0f : args.start[(size_t)m * (size_t)args.ldstart + n];
-    args.y[(size_t)m * (size_t)args.ldy + n] = start + own;
+    float start =
+        args.start == NULL ? 0.0f : args.start[(size_t)m * (size_t)args.ldstart + (size_t)n];
+    args.y[(size_t)m * (size_t)args.ldy + (size_t)n] = start + own;
 }
 
 void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, int ldx,
