@@ -94,12 +94,13 @@ check_kernels
 export UBSAN_OPTIONS=print_stacktrace=1
 
 # Tests labelled gpu skip themselves where there is no GPU, and are counted so. They, and nvcc, belong to the first
-# build. Slow tests run once, in the fastest build: they look at the numbers, not at the compiler.
+# build. Slow tests run once, in the fastest build: they look at the numbers, not at the compiler. The simulator runs
+# as gcc builds it, with its hooks and under ASan; clang builds it all the same.
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
 if command -v clang >/dev/null; then
-    suite clang build/test-clang '-LE slow' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON \
+    suite clang build/test-clang '-LE slow|sim' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON \
         -DLYRNN_CUDA=OFF "${clang[@]}"
 else
     report skipped 'clang: not installed'
@@ -107,7 +108,8 @@ fi
 suite 'gcc, ASan and UBSan' build/test-asan '-LE slow' -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DLYRNN_SANITIZE=address,undefined -DLYRNN_CUDA=OFF "${gcc[@]}"
 if can_fuzz; then
-    suite fuzzers build/fuzz '' "${fuzz_configuration[@]}"
+    # All at once: a turn is a minute by the clock.
+    suite fuzzers build/fuzz '--parallel 5' "${fuzz_configuration[@]}"
 else
     report skipped 'fuzzers: no clang with libFuzzer'
 fi
