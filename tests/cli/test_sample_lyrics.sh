@@ -3,9 +3,9 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 
-succeeds train --threads 1 --num-epochs 150 --out run
+succeeds train --threads 1 --out run
 perplexity_at() { sed -nE "s/^epoch $1, perplexity ([0-9.]+), .*/\\1/p" "$out"; }
-for limit in 50:200 100:20 150:3; do
+for limit in 50:200 100:20 150:3 200:1.2 250:1.10; do
     epoch=${limit%:*}
     perplexity=$(perplexity_at "$epoch")
     awk -v p="$perplexity" -v max="${limit#*:}" 'BEGIN { exit !(p >= 1 && p <= max) }' ||
