@@ -27,6 +27,7 @@ typedef struct {
 
 typedef struct {
     const lyrnn_model *model;
+    lyrnn_model packed;
     const lyrnn_generate_options *options;
     const lyrnn_prompt *prompt;
     size_t total, length; /* characters of a text: at most, and so far */
@@ -58,7 +59,7 @@ static lyrnn_status search_init(search *s)
     size_t B = (size_t)s->num_beams, V = (size_t)s->model->config.input_size;
     const lyrnn_rnn_config *config = &s->model->config;
     LYRNN_TRY(lyrnn_activations_init(&s->activations, s->model, 1, s->num_beams, false));
-    s->activations.batch_invariant = true;
+    LYRNN_TRY(lyrnn_model_init_packed(&s->packed, s->model));
     s->state_count = (size_t)config->num_layers * (size_t)lyrnn_num_directions(config) * B *
                      (size_t)config->hidden_size;
     s->logits = (float *)malloc(B * V * sizeof *s->logits);
@@ -84,6 +85,7 @@ static lyrnn_status search_init(search *s)
 static void search_free(search *s)
 {
     lyrnn_activations_free(&s->activations);
+    lyrnn_model_free(&s->packed);
     free(s->logits);
     free(s->state);
     free(s->sorted);
@@ -98,7 +100,7 @@ static void read_inputs(search *s)
     lyrnn_backend *backend = s->model->backend;
     backend->upload(backend, s->activations.inputs, s->inputs,
                     (size_t)s->num_beams * sizeof *s->inputs);
-    lyrnn_model_forward(s->model, &s->activations);
+    lyrnn_model_forward(&s->packed, &s->activations);
 }
 
 static void begin(search *s)

@@ -110,9 +110,10 @@ lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model 
     generator->B = batch_size(options->num_samples);
     generator->max_length = max_length;
     LYRNN_TRY(lyrnn_activations_init(&generator->activations, model, 1, generator->B, false));
-    generator->activations.batch_invariant = true;
     generator->model = model;
-    lyrnn_status status = allocate(generator);
+    lyrnn_status status = lyrnn_model_init_packed(&generator->packed, model);
+    if (status == LYRNN_OK)
+        status = allocate(generator);
     if (status == LYRNN_OK)
         upload_rules(generator);
     else
@@ -125,6 +126,7 @@ void lyrnn_generator_free(lyrnn_generator *generator)
     if (generator->model != NULL)
         generator->model->backend->memory_free(generator->model->backend, generator->memory);
     lyrnn_activations_free(&generator->activations);
+    lyrnn_model_free(&generator->packed);
     for (size_t i = 0; i < generator->num_steps; i++)
         free(generator->steps[i]);
     free(generator->steps);
@@ -138,7 +140,7 @@ static void queue_character(void *context)
 {
     lyrnn_generate_step *step = (lyrnn_generate_step *)context;
     lyrnn_generator *g = step->generator;
-    lyrnn_model_forward(g->model, &g->activations);
+    lyrnn_model_forward(&g->packed, &g->activations);
     g->model->backend->sample_token(g->model->backend, &step->args);
     lyrnn_activations_carry_state(&g->activations);
 }
@@ -336,6 +338,7 @@ lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prom
 {
     size_t B = (size_t)generator->B, num_samples = generator->options.num_samples;
     LYRNN_CHECK(prompt->length >= 1 && prompt->length + length <= generator->max_length);
+    lyrnn_model_pack(&generator->packed, generator->model);
     for (size_t done = 0; done < num_samples; done += B) {
         batch t = {
             .generator = generator,

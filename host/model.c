@@ -8,6 +8,17 @@
 
 #include "stack.h"
 
+/* The output layer's tensors are the table's last two. */
+static const lyrnn_parameter *dense_weight(const lyrnn_model *model)
+{
+    return &model->parameters.items[model->parameters.num - 2];
+}
+
+static const lyrnn_parameter *dense_bias(const lyrnn_model *model)
+{
+    return &model->parameters.items[model->parameters.num - 1];
+}
+
 lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config,
                               lyrnn_backend *backend)
 {
@@ -24,6 +35,49 @@ lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config
     model->params = (float *)memory;
     backend->zero(backend, model->params, num_bytes);
     return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_model_init_packed(lyrnn_model *packed, const lyrnn_model *model)
+{
+    LYRNN_TRY(lyrnn_model_init(packed, &model->config, model->backend));
+    packed->is_packed = true;
+    lyrnn_model_pack(packed, model);
+    return LYRNN_OK;
+}
+
+static void pack(lyrnn_model *packed, const lyrnn_model *model, const lyrnn_parameter *parameter,
+                 int num)
+{
+    const lyrnn_pack_weights_args args = {
+        .num = num,
+        .N = parameter->rows / num,
+        .K = parameter->cols,
+        .weight = model->params + parameter->offset,
+        .packed = packed->params + parameter->offset,
+    };
+    model->backend->pack_weights(model->backend, &args);
+}
+
+void lyrnn_model_pack(lyrnn_model *packed, const lyrnn_model *model)
+{
+    const lyrnn_rnn_config *config = &model->config;
+    const lyrnn_parameters *table = &model->parameters;
+    lyrnn_backend *backend = model->backend;
+    size_t num_bytes = table->count * sizeof(float);
+    LYRNN_CHECK(packed->is_packed && !model->is_packed);
+    backend->copy_rows(backend, packed->params, num_bytes, model->params, num_bytes, num_bytes, 1);
+    for (int layer = 0; layer < config->num_layers; layer++)
+        for (int direction = 0; direction < lyrnn_num_directions(config); direction++) {
+            /* Layer 0 multiplies with nothing: its input is a gather. */
+            if (layer > 0)
+                pack(packed, model,
+                     lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_IH),
+                     1);
+            pack(packed, model,
+                 lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_HH),
+                 lyrnn_num_gates(config->cell));
+        }
+    pack(packed, model, dense_weight(model), 1);
 }
 
 void lyrnn_model_free(lyrnn_model *model)
@@ -113,17 +167,6 @@ void lyrnn_activations_free(lyrnn_activations *activations)
     memset(activations, 0, sizeof *activations);
 }
 
-/* The output layer's tensors are the table's last two. */
-static float *dense_weight(const lyrnn_model *model, float *flat)
-{
-    return flat + model->parameters.items[model->parameters.num - 2].offset;
-}
-
-static float *dense_bias(const lyrnn_model *model, float *flat)
-{
-    return flat + model->parameters.items[model->parameters.num - 1].offset;
-}
-
 static int num_features(const lyrnn_model *model)
 {
     return lyrnn_num_directions(&model->config) * model->config.hidden_size;
@@ -136,13 +179,13 @@ void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
         .M = a->T * a->B,
         .in = num_features(model),
         .out = model->config.input_size,
-        .batch_invariant = a->batch_invariant,
+        .batch_invariant = model->is_packed,
         .x = lyrnn_stack_output(a->stack),
-        .weight = dense_weight(model, model->params),
-        .bias = dense_bias(model, model->params),
+        .weight = model->params + dense_weight(model)->offset,
+        .bias = model->params + dense_bias(model)->offset,
         .y = a->logits,
     };
-    a->stack->batch_invariant = a->batch_invariant;
+    a->stack->batch_invariant = model->is_packed;
     lyrnn_stack_forward(a->stack, &model->parameters, model->params,
                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout);
     backend->linear_forward(backend, &dense);
@@ -152,21 +195,21 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float 
 {
     lyrnn_backend *backend = model->backend;
     lyrnn_stack *stack = a->stack;
-    LYRNN_CHECK(stack->doutput != NULL);
+    LYRNN_CHECK(stack->doutput != NULL && !model->is_packed);
     lyrnn_linear_backward_weights_args dense_weights = {
         .M = a->T * a->B,
         .in = num_features(model),
         .out = model->config.input_size,
         .x = lyrnn_stack_output(stack),
         .dy = a->logits,
-        .dweight = dense_weight(model, grads),
-        .dbias = dense_bias(model, grads),
+        .dweight = grads + dense_weight(model)->offset,
+        .dbias = grads + dense_bias(model)->offset,
     };
     lyrnn_linear_backward_args dense = {
         .M = dense_weights.M,
         .in = dense_weights.in,
         .out = dense_weights.out,
-        .weight = dense_weight(model, model->params),
+        .weight = model->params + dense_weight(model)->offset,
         .dy = a->logits,
         .dx = stack->doutput,
     };

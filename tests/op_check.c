@@ -176,6 +176,20 @@ float *op_check_output_floats(op_check *check, int count)
     return op_check_output(check, (size_t)count * sizeof(float));
 }
 
+const float *op_check_input_packed(op_check *check, const float *weight, int num, int N, int K)
+{
+    int count = num * N * K;
+    const lyrnn_pack_weights_args args = {
+        .num = num,
+        .N = N,
+        .K = K,
+        .weight = op_check_input_floats(check, weight, count),
+        .packed = op_check_output_floats(check, count),
+    };
+    check->backend.pack_weights(&check->backend, &args);
+    return op_check_input_floats(check, op_check_fetch(check, args.packed, count), count);
+}
+
 lyrnn_counters *op_check_counters(op_check *check, lyrnn_counters counters)
 {
     return op_check_in_out(check, &counters, sizeof counters);

@@ -50,6 +50,8 @@ void *op_check_in_out(op_check *check, const void *host, size_t bytes);
 void *op_check_output(op_check *check, size_t bytes);
 const float *op_check_input_floats(op_check *check, const float *host, int count);
 float *op_check_in_out_floats(op_check *check, const float *host, int count);
+/* weight (num,N,K) as the device packs it. */
+const float *op_check_input_packed(op_check *check, const float *weight, int num, int N, int K);
 float *op_check_output_floats(op_check *check, int count);
 lyrnn_counters *op_check_counters(op_check *check, lyrnn_counters counters);
 

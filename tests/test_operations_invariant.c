@@ -18,7 +18,7 @@ static float *run_linear(op_check *check, int M, int in, int out, const float *x
         .out = out,
         .batch_invariant = true,
         .x = op_check_input_floats(check, x, M * in),
-        .weight = op_check_input_floats(check, w, out * in),
+        .weight = op_check_input_packed(check, w, 1, out, in),
         .bias = op_check_input_floats(check, bias, out),
         .y = op_check_output_floats(check, M * out),
     };

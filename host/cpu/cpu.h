@@ -20,11 +20,11 @@ LYRNN_COMPUTE_OPERATIONS(LYRNN_DECLARE)
 void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
                     int lda, const float *b, int ldb, float beta, float *c, int ldc);
 
-/* y (M,N) = start (M,N) + x (M,K) w^T for w (N,K), rows ldx, ldstart (0: the same for all) and ldy apart; a row
- * of y depends on its rows of x and start alone, to the last bit. y may be start. Inside a parallel region
- * the calling thread does it all. */
-void lyrnn_cpu_invariant_gemm(int M, int N, int K, const float *x, int ldx, const float *w,
-                              const float *start, int ldstart, float *y, int ldy);
+/* y (M,num*N) += x (M,K) w^T for w (num,N,K) as pack_weights leaves it, rows ldx and ldy apart; a row of y has
+ * the same bits whatever M and the number of threads are. Inside a parallel region the calling thread does
+ * it all. */
+void lyrnn_cpu_packed_gemm(int M, int num, int N, int K, const float *x, int ldx,
+                           const float *packed, float *y, int ldy);
 
 /* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N) that begin stride floats apart. */
 void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, float *sums);

@@ -7,16 +7,14 @@ void lyrnn_cpu_linear_forward(lyrnn_backend *self, const lyrnn_linear_forward_ar
 {
     (void)self;
     int M = args->M, in = args->in, out = args->out;
-    if (args->batch_invariant) {
-        lyrnn_cpu_invariant_gemm(M, out, in, args->x, in, args->weight, args->bias, 0, args->y,
-                                 out);
-        return;
-    }
     /* The bias goes in first and GEMM adds to it: cheaper than a pass of its own afterwards. */
 #pragma omp parallel for schedule(static) if ((size_t)M * (size_t)out > LYRNN_CPU_SERIAL_MAX)
     for (int m = 0; m < M; m++)
         memcpy(args->y + (size_t)m * (size_t)out, args->bias, (size_t)out * sizeof(float));
-    lyrnn_cpu_gemm(false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y, out);
+    if (args->batch_invariant)
+        lyrnn_cpu_packed_gemm(M, 1, out, in, args->x, in, args->weight, args->y, out);
+    else
+        lyrnn_cpu_gemm(false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y, out);
 }
 
 void lyrnn_cpu_linear_backward(lyrnn_backend *self, const lyrnn_linear_backward_args *args)

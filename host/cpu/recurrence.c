@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "cells.h"
-#include "step_gemm.h"
+#include "packed_gemm.h"
 
 /* Where time step t reads and writes its state: slots of h and c, (T+1,B,H). */
 static int slot_before(bool reverse, int t)
@@ -59,7 +59,7 @@ static bool is_large(int T, int B, int H)
 }
 
 /* Not for few rows in all: packing w_hh would cost more than it saves. */
-static bool is_packed(const lyrnn_recurrence_forward_args *args)
+static bool packs_weights(const lyrnn_recurrence_forward_args *args)
 {
     enum { FEW_ROWS = 16 };
     return !args->batch_invariant && (int64_t)args->T * args->B >= FEW_ROWS;
@@ -73,10 +73,10 @@ static void add_product(const lyrnn_recurrence_forward_args *args, const gate_pa
     float *rows = part->rows + ((size_t)t * (size_t)args->B + (size_t)first) * (size_t)part->stride;
     size_t at = (size_t)part->first * (size_t)H;
     if (args->batch_invariant)
-        lyrnn_cpu_invariant_gemm(end - first, part->num, H, h_before, stride, args->w_hh + at, rows,
-                                 part->stride, rows, part->stride);
-    else if (is_packed(args))
-        step_gemm(end - first, part->num, H, h_before, (size_t)stride, args->scratch + at, rows,
+        lyrnn_cpu_packed_gemm(end - first, part->num / H, H, H, h_before, stride, args->w_hh + at,
+                              rows, part->stride);
+    else if (packs_weights(args))
+        packed_gemm(end - first, part->num, H, h_before, (size_t)stride, args->scratch + at, rows,
                   (size_t)part->stride);
     else
         lyrnn_cpu_gemm(false, true, end - first, part->num, H, h_before, stride, args->w_hh + at, H,
@@ -123,9 +123,9 @@ void lyrnn_cpu_recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_fo
     {
         int first, end;
         share_streams(args->B, &first, &end);
-        for (int i = 0; i < num_parts && is_packed(args); i++) {
+        for (int i = 0; i < num_parts && packs_weights(args); i++) {
             size_t at = (size_t)parts[i].first * (size_t)args->H;
-            step_pack(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
+            pack_panels(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
         }
         for (int i = 0; i < args->T && first < end; i++)
             step_forward(args, parts, num_parts, args->reverse ? args->T - 1 - i : i, first, end);
@@ -160,7 +160,7 @@ static void step_backward(const lyrnn_recurrence_backward_args *args, const gate
     }
     for (int i = 0; i < num_parts; i++) {
         const gate_part *part = &parts[i];
-        step_gemm(end - first, args->H, part->num,
+        packed_gemm(end - first, args->H, part->num,
                   part->rows + (now + (size_t)first) * (size_t)part->stride, (size_t)part->stride,
                   args->scratch + (size_t)part->first * H, args->dh + (size_t)first * H, H);
     }
@@ -177,7 +177,7 @@ void lyrnn_cpu_recurrence_backward(lyrnn_backend *self, const lyrnn_recurrence_b
         share_streams(args->B, &first, &end);
         for (int i = 0; i < num_parts; i++) {
             size_t at = (size_t)parts[i].first * (size_t)args->H;
-            step_pack(args->w_hh + at, false, args->H, parts[i].num, args->scratch + at);
+            pack_panels(args->w_hh + at, false, args->H, parts[i].num, args->scratch + at);
         }
         for (int i = 0; i < args->T && first < end; i++)
             step_backward(args, parts, num_parts, args->reverse ? i : args->T - 1 - i, first, end);

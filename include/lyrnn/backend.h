@@ -66,11 +66,20 @@ typedef struct {
     int32_t *scratch;   /* tmp  (2*M + V + 1) */
 } lyrnn_embedding_backward_args;
 
-/* y = x weight^T + bias, torch.nn.Linear. */
+/* packed holds the numbers of weight, laid out as the device's batch-invariant products read them: each of
+ * the matrices on its own. */
+typedef struct {
+    int num, N, K;
+    const float *weight; /* in   (num,N,K) */
+    float *packed;       /* out  (num,N,K) */
+} lyrnn_pack_weights_args;
+
+/* y = x weight^T + bias, torch.nn.Linear.
+ * batch_invariant: a row of y depends on its row of x alone, to the last bit, whatever M; weight is then
+ * one matrix (out,in) packed. */
 typedef struct {
     int M, in, out;
-    bool
-        batch_invariant; /* a row of y depends on its row of x alone, to the last bit, whatever M */
+    bool batch_invariant;
     const float *x;      /* in   (M,in) */
     const float *weight; /* in   (out,in) */
     const float *bias;   /* in   (out) */
@@ -109,7 +118,7 @@ typedef struct {
     lyrnn_cell cell;
     bool reverse;
     bool batch_invariant; /* a stream's bits depend on that stream alone, whatever B */
-    const float *w_hh;    /* in   (G*H,H) */
+    const float *w_hh;    /* in   (G*H,H)  where batch_invariant, packed as G matrices (H,H) */
     const float *b_hh;    /* in   (G*H) */
     float *gates; /* i/o  (T,B,G*H)  in: the input projection; out: lstm i, f, g, o, gru r, z, n, */
                   /*                 rnn nothing to rely on */
@@ -272,6 +281,7 @@ typedef struct {
     X(batch_gather)                                                                                \
     X(embedding_forward)                                                                           \
     X(embedding_backward)                                                                          \
+    X(pack_weights)                                                                                \
     X(linear_forward)                                                                              \
     X(linear_backward)                                                                             \
     X(linear_backward_weights)                                                                     \

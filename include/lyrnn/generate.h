@@ -66,6 +66,7 @@ typedef struct lyrnn_generate_step lyrnn_generate_step;
 
 typedef struct {
     const lyrnn_model *model; /* borrowed */
+    lyrnn_model packed;       /* the same, as it was when the texts began */
     lyrnn_generate_options options;
     int B;
     size_t max_length;

@@ -21,6 +21,7 @@ typedef struct {
     lyrnn_parameters parameters;
     lyrnn_backend *backend; /* borrowed */
     float *params;          /* device (parameters.count) */
+    bool is_packed;         /* weights that rows are multiplied with are as pack_weights leaves them */
 } lyrnn_model;
 
 /* Makes a model with all parameters zero. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
@@ -28,6 +29,11 @@ lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config
                               lyrnn_backend *backend);
 /* A zeroed model is fine. */
 void lyrnn_model_free(lyrnn_model *model);
+
+/* A copy to write texts with: forward alone, and batch-invariant. It has the parameters that model has at
+ * lyrnn_model_pack, which may be called again. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_model_init_packed(lyrnn_model *packed, const lyrnn_model *model);
+void lyrnn_model_pack(lyrnn_model *packed, const lyrnn_model *model);
 
 /* PyTorch's initial distributions, drawn on the device. */
 void lyrnn_model_randomise(lyrnn_model *model, uint64_t seed);
@@ -56,7 +62,6 @@ typedef struct {
     float *losses;          /* (T,B)  nats */
     int32_t *scratch;       /* (2*T*B + V + 1)  for training alone, else NULL */
     lyrnn_dropout dropout;  /* set by who trains; at first there is none */
-    bool batch_invariant;   /* set by who writes text; see the operations' arguments */
 } lyrnn_activations;
 
 /* Device memory that they take. num_lanes is the backend's. */
