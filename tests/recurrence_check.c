@@ -83,10 +83,10 @@ recurrence_states recurrence_run_forward(op_check *check, const recurrence_case 
         .cell = s->cell,
         .reverse = s->reverse,
         .batch_invariant = layer->batch_invariant,
-        .w_hh = layer->batch_invariant
-                    ? op_check_input_packed(check, layer->w_hh, gates_width(layer) / s->H, s->H,
-                                            s->H)
-                    : op_check_input_floats(check, layer->w_hh, gates_width(layer) * s->H),
+        .w_hh =
+            layer->batch_invariant
+                ? op_check_input_packed(check, layer->w_hh, gates_width(layer) / s->H, s->H, s->H)
+                : op_check_input_floats(check, layer->w_hh, gates_width(layer) * s->H),
         .b_hh = op_check_input_floats(check, layer->b_hh, gates_width(layer)),
         .gates = op_check_in_out_floats(check, layer->gates_x, recurrence_gates_count(layer)),
         .h = h + layer->column,

@@ -3,12 +3,30 @@
 #define LYRNN_CPU_H
 
 #include <cblas.h>
+#include <omp.h>
 #include <stdbool.h>
 
 #include "lyrnn/backend.h"
 
 /* An operation on no more floats than this is done by the calling thread before others would wake up. */
 #define LYRNN_CPU_SERIAL_MAX ((size_t)16384)
+
+/* Calls work(args, first, end) for parts of [0, count): one a thread where is_large, else all of it at once, as
+ * inside a parallel region. Not by OpenMP's if clause: that starts a team of one, and a character being
+ * written, of a few microseconds, would pay for one in every operation. */
+static inline void lyrnn_cpu_share(const void *args, int count, bool is_large,
+                                   void (*work)(const void *args, int first, int end))
+{
+    if (!is_large || omp_in_parallel() || omp_get_max_threads() == 1) {
+        work(args, 0, count);
+        return;
+    }
+#pragma omp parallel
+    {
+        int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+        work(args, (int)(count * thread / threads), (int)(count * (thread + 1) / threads));
+    }
+}
 
 #define LYRNN_DECLARE(name)                                                                        \
     void lyrnn_cpu_##name(lyrnn_backend *self, const lyrnn_##name##_args *args);
@@ -20,11 +38,11 @@ LYRNN_COMPUTE_OPERATIONS(LYRNN_DECLARE)
 void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
                     int lda, const float *b, int ldb, float beta, float *c, int ldc);
 
-/* y (M,num*N) += x (M,K) w^T for w (num,N,K) as pack_weights leaves it, rows ldx and ldy apart; a row of y has
- * the same bits whatever M and the number of threads are. Inside a parallel region the calling thread does
- * it all. */
+/* y (M,num*N) = bias + x (M,K) w^T for w (num,N,K) as pack_weights leaves it, rows ldx and ldy apart; bias NULL:
+ * y += x w^T. A row of y has the same bits whatever M and the number of threads are. Inside a parallel
+ * region the calling thread does it all. */
 void lyrnn_cpu_packed_gemm(int M, int num, int N, int K, const float *x, int ldx,
-                           const float *packed, float *y, int ldy);
+                           const float *packed, const float *bias, float *y, int ldy);
 
 /* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N) that begin stride floats apart. */
 void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, float *sums);

@@ -4,17 +4,23 @@
 
 #include <string.h>
 
-void lyrnn_cpu_embedding_forward(lyrnn_backend *self, const lyrnn_embedding_forward_args *args)
+static void gather_rows(const void *forward_args, int first, int end)
 {
-    (void)self;
+    const lyrnn_embedding_forward_args *args = (const lyrnn_embedding_forward_args *)forward_args;
     int F = args->F;
-#pragma omp parallel for schedule(static) if ((size_t)args->M * (size_t)F > LYRNN_CPU_SERIAL_MAX)
-    for (int m = 0; m < args->M; m++) {
+    for (int m = first; m < end; m++) {
         const float *row = args->table + (size_t)args->ids[m] * (size_t)F;
         float *out = args->out + (size_t)m * (size_t)F;
         for (int f = 0; f < F; f++)
             out[f] = row[f] + args->bias[f];
     }
+}
+
+void lyrnn_cpu_embedding_forward(lyrnn_backend *self, const lyrnn_embedding_forward_args *args)
+{
+    (void)self;
+    bool is_large = (size_t)args->M * (size_t)args->F > LYRNN_CPU_SERIAL_MAX;
+    lyrnn_cpu_share(args, args->M, is_large, gather_rows);
 }
 
 void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_backward_args *args)

@@ -3,18 +3,25 @@
 
 #include <string.h>
 
+static void set_rows_to_bias(const void *forward_args, int first, int end)
+{
+    const lyrnn_linear_forward_args *args = (const lyrnn_linear_forward_args *)forward_args;
+    size_t out = (size_t)args->out;
+    for (size_t m = (size_t)first; m < (size_t)end; m++)
+        memcpy(args->y + m * out, args->bias, out * sizeof(float));
+}
+
 void lyrnn_cpu_linear_forward(lyrnn_backend *self, const lyrnn_linear_forward_args *args)
 {
     (void)self;
     int M = args->M, in = args->in, out = args->out;
+    if (args->batch_invariant) {
+        lyrnn_cpu_packed_gemm(M, 1, out, in, args->x, in, args->weight, args->bias, args->y, out);
+        return;
+    }
     /* The bias goes in first and GEMM adds to it: cheaper than a pass of its own afterwards. */
-#pragma omp parallel for schedule(static) if ((size_t)M * (size_t)out > LYRNN_CPU_SERIAL_MAX)
-    for (int m = 0; m < M; m++)
-        memcpy(args->y + (size_t)m * (size_t)out, args->bias, (size_t)out * sizeof(float));
-    if (args->batch_invariant)
-        lyrnn_cpu_packed_gemm(M, 1, out, in, args->x, in, args->weight, args->y, out);
-    else
-        lyrnn_cpu_gemm(false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y, out);
+    lyrnn_cpu_share(args, M, (size_t)M * (size_t)out > LYRNN_CPU_SERIAL_MAX, set_rows_to_bias);
+    lyrnn_cpu_gemm(false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y, out);
 }
 
 void lyrnn_cpu_linear_backward(lyrnn_backend *self, const lyrnn_linear_backward_args *args)

@@ -1,7 +1,7 @@
 /* Weights in panels, packed once for many products, and the product of a few rows with them. */
 #include "cpu.h"
 
-#include <omp.h>
+#include <string.h>
 
 #include "packed_gemm.h"
 
@@ -14,17 +14,37 @@ void lyrnn_cpu_pack_weights(lyrnn_backend *self, const lyrnn_pack_weights_args *
         pack_panels(args->weight + i * count, true, args->N, args->K, args->packed + i * count);
 }
 
+/* The product, in panels of all its matrices. */
+typedef struct {
+    int M, N, K, panels; /* of a matrix */
+    const float *x;
+    int ldx;
+    const float *packed, *bias;
+    float *y;
+    int ldy;
+} product;
+
+static void multiply_panels(const void *args, int first, int end)
+{
+    const product *p = (const product *)args;
+    size_t ldx = (size_t)p->ldx, ldy = (size_t)p->ldy;
+    for (int i = first; i < end; i++) {
+        int start = i % p->panels * PANEL_COLUMNS, width = panel_width(p->N, start);
+        size_t column = (size_t)(i / p->panels * p->N + start);
+        float *y = p->y + column;
+        for (size_t m = 0; p->bias != NULL && m < (size_t)p->M; m++)
+            memcpy(y + m * ldy, p->bias + column, (size_t)width * sizeof *y);
+        panel_gemm(p->M, width, p->K, p->x, ldx, p->packed + column * (size_t)p->K, y, ldy);
+    }
+}
+
 void lyrnn_cpu_packed_gemm(int M, int num, int N, int K, const float *x, int ldx,
-                           const float *packed, float *y, int ldy)
+                           const float *packed, const float *bias, float *y, int ldy)
 {
     /* Below, another thread wakes up when the work is done. */
     const size_t serial_max = 32768;
-    int num_panels = (N + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
+    int panels = (N + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
+    product p = {M, N, K, panels, x, ldx, packed, bias, y, ldy};
     bool is_large = (size_t)M * (size_t)num * (size_t)N * (size_t)K > serial_max;
-#pragma omp parallel for schedule(static) if (is_large && !omp_in_parallel())
-    for (int i = 0; i < num * num_panels; i++) {
-        int first = i % num_panels * PANEL_COLUMNS, column = i / num_panels * N + first;
-        panel_gemm(M, panel_width(N, first), K, x, (size_t)ldx, packed + (size_t)column * (size_t)K,
-                   y + column, (size_t)ldy);
-    }
+    lyrnn_cpu_share(&p, num * panels, is_large, multiply_panels);
 }

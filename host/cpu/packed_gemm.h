@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /* As wide as the machine's registers, and as many sums as they hold. */
 #ifdef __AVX512F__
@@ -42,56 +43,78 @@ static inline void pack_panels(const float *w, bool transposed, int N, int K, fl
     }
 }
 
-/* ROWS streams by one whole panel. */
-static inline __attribute__((always_inline)) void
-panel_whole(int ROWS, int K, const float *x, size_t ldx, const float *panel, float *y, size_t ldy)
+/* The first `width` of two vectors' lanes; the others are zero. */
+static inline __attribute__((always_inline)) void load_columns(const float *from, int width,
+                                                               panel_vector columns[2])
 {
-    panel_vector sums[PANEL_ROWS][2];
-    for (int r = 0; r < ROWS; r++) {
-        const panel_vector *from = (const panel_vector *)(y + (size_t)r * ldy);
-        sums[r][0] = from[0];
-        sums[r][1] = from[1];
-    }
-    for (int k = 0; k < K; k++) {
-        const panel_vector *from = (const panel_vector *)(panel + (size_t)k * PANEL_COLUMNS);
-        panel_vector left = from[0], right = from[1];
-        for (int r = 0; r < ROWS; r++) {
-            float factor = x[(size_t)r * ldx + (size_t)k];
-            sums[r][0] += left * factor;
-            sums[r][1] += right * factor;
-        }
-    }
-    for (int r = 0; r < ROWS; r++) {
-        panel_vector *to = (panel_vector *)(y + (size_t)r * ldy);
-        to[0] = sums[r][0];
-        to[1] = sums[r][1];
-    }
-}
-
-/* The last panel, where it is narrower. */
-static inline void panel_rest(int rows, int width, int K, const float *x, size_t ldx,
-                             const float *panel, float *y, size_t ldy)
-{
-    for (int r = 0; r < rows; r++)
-        for (int k = 0; k < K; k++)
-            for (int j = 0; j < width; j++)
-                y[(size_t)r * ldy + (size_t)j] +=
-                    x[(size_t)r * ldx + (size_t)k] * panel[(size_t)k * (size_t)width + (size_t)j];
-}
-
-/* All rows by the panel at `packed`, of so many columns. */
-static inline void panel_gemm(int rows, int columns, int K, const float *x, size_t ldx,
-                              const float *panel, float *y, size_t ldy)
-{
-    if (columns < PANEL_COLUMNS) {
-        panel_rest(rows, columns, K, x, ldx, panel, y, ldy);
+    if (width < PANEL_COLUMNS) {
+        panel_vector copied[2] = {{0}, {0}};
+        memcpy(copied, from, (size_t)width * sizeof *from);
+        columns[0] = copied[0];
+        columns[1] = copied[1];
         return;
     }
+    columns[0] = *(const panel_vector *)from;
+    columns[1] = *(const panel_vector *)(from + PANEL_LANES);
+}
+
+static inline __attribute__((always_inline)) void store_columns(float *to, int width,
+                                                                const panel_vector columns[2])
+{
+    if (width < PANEL_COLUMNS) {
+        const panel_vector copied[2] = {columns[0], columns[1]};
+        memcpy(to, copied, (size_t)width * sizeof *to);
+        return;
+    }
+    *(panel_vector *)to = columns[0];
+    *(panel_vector *)(to + PANEL_LANES) = columns[1];
+}
+
+/* ROWS streams by one panel. A narrow panel's rows are read as if they were whole: what follows them falls into
+ * lanes that are never stored. Only its last rows have nothing to follow. */
+static inline __attribute__((always_inline)) void panel_tile(int ROWS, int width, int K,
+                                                             const float *x, size_t ldx,
+                                                             const float *panel, float *y,
+                                                             size_t ldy)
+{
+    panel_vector sums[PANEL_ROWS][2];
+    for (int r = 0; r < ROWS; r++)
+        load_columns(y + (size_t)r * ldy, width, sums[r]);
+    size_t left = (size_t)K * (size_t)width;
+    for (int k = 0; k < K; k++, panel += width, left -= (size_t)width) {
+        panel_vector columns[2];
+        bool is_last = width < PANEL_COLUMNS && left < PANEL_COLUMNS;
+        load_columns(panel, is_last ? width : PANEL_COLUMNS, columns);
+        for (int r = 0; r < ROWS; r++) {
+            float factor = x[(size_t)r * ldx + (size_t)k];
+            sums[r][0] += columns[0] * factor;
+            sums[r][1] += columns[1] * factor;
+        }
+    }
+    for (int r = 0; r < ROWS; r++)
+        store_columns(y + (size_t)r * ldy, width, sums[r]);
+}
+
+static inline __attribute__((always_inline)) void panel_rows(int rows, int width, int K,
+                                                             const float *x, size_t ldx,
+                                                             const float *panel, float *y,
+                                                             size_t ldy)
+{
     int r = 0;
     for (; r + PANEL_ROWS <= rows; r += PANEL_ROWS)
-        panel_whole(PANEL_ROWS, K, x + (size_t)r * ldx, ldx, panel, y + (size_t)r * ldy, ldy);
+        panel_tile(PANEL_ROWS, width, K, x + (size_t)r * ldx, ldx, panel, y + (size_t)r * ldy, ldy);
     for (; r < rows; r++)
-        panel_whole(1, K, x + (size_t)r * ldx, ldx, panel, y + (size_t)r * ldy, ldy);
+        panel_tile(1, width, K, x + (size_t)r * ldx, ldx, panel, y + (size_t)r * ldy, ldy);
+}
+
+/* All rows by one panel. */
+static inline void panel_gemm(int rows, int width, int K, const float *x, size_t ldx,
+                              const float *panel, float *y, size_t ldy)
+{
+    if (width == PANEL_COLUMNS)
+        panel_rows(rows, PANEL_COLUMNS, K, x, ldx, panel, y, ldy);
+    else
+        panel_rows(rows, width, K, x, ldx, panel, y, ldy);
 }
 
 static inline void packed_gemm(int rows, int N, int K, const float *x, size_t ldx,

@@ -5,7 +5,6 @@
  * step waits for another thread. The weight gradient is GEMMs over all T*B rows. */
 #include "cpu.h"
 
-#include <omp.h>
 #include <string.h>
 
 #include "cells.h"
@@ -44,14 +43,6 @@ static int gate_parts(lyrnn_cell cell, int H, float *gates, float *saved,
     return 1;
 }
 
-/* The streams [first, end) that fall to the calling thread. */
-static void share_streams(int B, int *first, int *end)
-{
-    int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-    *first = (int)(B * thread / threads);
-    *end = (int)(B * (thread + 1) / threads);
-}
-
 /* One thread is best for a single stream, and where the work is over before another wakes up. */
 static bool is_large(int T, int B, int H)
 {
@@ -74,10 +65,10 @@ static void add_product(const lyrnn_recurrence_forward_args *args, const gate_pa
     size_t at = (size_t)part->first * (size_t)H;
     if (args->batch_invariant)
         lyrnn_cpu_packed_gemm(end - first, part->num / H, H, H, h_before, stride, args->w_hh + at,
-                              rows, part->stride);
+                              NULL, rows, part->stride);
     else if (packs_weights(args))
         packed_gemm(end - first, part->num, H, h_before, (size_t)stride, args->scratch + at, rows,
-                  (size_t)part->stride);
+                    (size_t)part->stride);
     else
         lyrnn_cpu_gemm(false, true, end - first, part->num, H, h_before, stride, args->w_hh + at, H,
                        1.0f, rows, part->stride);
@@ -114,22 +105,24 @@ static void step_forward(const lyrnn_recurrence_forward_args *args, const gate_p
     }
 }
 
+/* The streams [first, end) through the whole sequence. */
+static void forward_streams(const void *forward_args, int first, int end)
+{
+    const lyrnn_recurrence_forward_args *args = (const lyrnn_recurrence_forward_args *)forward_args;
+    gate_part parts[MAX_PARTS];
+    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
+    for (int i = 0; i < num_parts && packs_weights(args); i++) {
+        size_t at = (size_t)parts[i].first * (size_t)args->H;
+        pack_panels(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
+    }
+    for (int i = 0; i < args->T && first < end; i++)
+        step_forward(args, parts, num_parts, args->reverse ? args->T - 1 - i : i, first, end);
+}
+
 void lyrnn_cpu_recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
     (void)self;
-    gate_part parts[MAX_PARTS];
-    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
-#pragma omp parallel if (is_large(args->T, args->B, args->H))
-    {
-        int first, end;
-        share_streams(args->B, &first, &end);
-        for (int i = 0; i < num_parts && packs_weights(args); i++) {
-            size_t at = (size_t)parts[i].first * (size_t)args->H;
-            pack_panels(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
-        }
-        for (int i = 0; i < args->T && first < end; i++)
-            step_forward(args, parts, num_parts, args->reverse ? args->T - 1 - i : i, first, end);
-    }
+    lyrnn_cpu_share(args, args->B, is_large(args->T, args->B, args->H), forward_streams);
 }
 
 static void step_backward(const lyrnn_recurrence_backward_args *args, const gate_part *parts,
@@ -161,27 +154,29 @@ static void step_backward(const lyrnn_recurrence_backward_args *args, const gate
     for (int i = 0; i < num_parts; i++) {
         const gate_part *part = &parts[i];
         packed_gemm(end - first, args->H, part->num,
-                  part->rows + (now + (size_t)first) * (size_t)part->stride, (size_t)part->stride,
-                  args->scratch + (size_t)part->first * H, args->dh + (size_t)first * H, H);
+                    part->rows + (now + (size_t)first) * (size_t)part->stride, (size_t)part->stride,
+                    args->scratch + (size_t)part->first * H, args->dh + (size_t)first * H, H);
     }
+}
+
+static void backward_streams(const void *backward_args, int first, int end)
+{
+    const lyrnn_recurrence_backward_args *args =
+        (const lyrnn_recurrence_backward_args *)backward_args;
+    gate_part parts[MAX_PARTS];
+    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
+    for (int i = 0; i < num_parts; i++) {
+        size_t at = (size_t)parts[i].first * (size_t)args->H;
+        pack_panels(args->w_hh + at, false, args->H, parts[i].num, args->scratch + at);
+    }
+    for (int i = 0; i < args->T && first < end; i++)
+        step_backward(args, parts, num_parts, args->reverse ? i : args->T - 1 - i, first, end);
 }
 
 void lyrnn_cpu_recurrence_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
     (void)self;
-    gate_part parts[MAX_PARTS];
-    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
-#pragma omp parallel if (is_large(args->T, args->B, args->H))
-    {
-        int first, end;
-        share_streams(args->B, &first, &end);
-        for (int i = 0; i < num_parts; i++) {
-            size_t at = (size_t)parts[i].first * (size_t)args->H;
-            pack_panels(args->w_hh + at, false, args->H, parts[i].num, args->scratch + at);
-        }
-        for (int i = 0; i < args->T && first < end; i++)
-            step_backward(args, parts, num_parts, args->reverse ? i : args->T - 1 - i, first, end);
-    }
+    lyrnn_cpu_share(args, args->B, is_large(args->T, args->B, args->H), backward_streams);
 }
 
 void lyrnn_cpu_recurrence_backward_weights(lyrnn_backend *self,

@@ -119,13 +119,17 @@ static int32_t step_text(const lyrnn_sample_token_args *args, int b, int64_t pla
     return token;
 }
 
+static void step_texts(const void *sample_args, int first, int end)
+{
+    const lyrnn_sample_token_args *args = (const lyrnn_sample_token_args *)sample_args;
+    for (int b = first; b < end; b++)
+        args->tokens[b] = step_text(args, b, *args->position);
+}
+
 void lyrnn_cpu_sample_token(lyrnn_backend *self, const lyrnn_sample_token_args *args)
 {
     (void)self;
-    int B = args->B;
-    int64_t place = *args->position;
-#pragma omp parallel for schedule(static) if ((size_t)B * (size_t)args->V > LYRNN_CPU_SERIAL_MAX)
-    for (int b = 0; b < B; b++)
-        args->tokens[b] = step_text(args, b, place);
-    *args->position = place + 1;
+    bool is_large = (size_t)args->B * (size_t)args->V > LYRNN_CPU_SERIAL_MAX;
+    lyrnn_cpu_share(args, args->B, is_large, step_texts);
+    *args->position += 1;
 }

@@ -21,7 +21,7 @@ typedef struct {
     lyrnn_parameters parameters;
     lyrnn_backend *backend; /* borrowed */
     float *params;          /* device (parameters.count) */
-    bool is_packed;         /* weights that rows are multiplied with are as pack_weights leaves them */
+    bool is_packed; /* weights that rows are multiplied with are as pack_weights leaves them */
 } lyrnn_model;
 
 /* Makes a model with all parameters zero. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
