@@ -67,6 +67,18 @@ static lyrnn_status set_whole(const option_spec *spec, const char *text, void *f
     return LYRNN_OK;
 }
 
+static lyrnn_status set_ints(const option_spec *spec, const char *text, int_list *list)
+{
+    enum { DECIMAL = 10 };
+    list->num = 0;
+    const char *problem = int_list_parse(list, text, (int)strtol(spec->min, NULL, DECIMAL),
+                                         (int)strtol(spec->max, NULL, DECIMAL));
+    if (problem == NULL)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: %s; numbers from %s to %s", spec->name, text,
+                      problem, spec->min, spec->max);
+}
+
 static lyrnn_status set_float(const option_spec *spec, const char *text, void *field)
 {
     char *end;
@@ -131,6 +143,8 @@ lyrnn_status options_set_value(const option_spec *spec, const char *text, void *
     case OPTION_SIZE:
     case OPTION_UINT64:
         return set_whole(spec, text, field);
+    case OPTION_INTS:
+        return set_ints(spec, text, field);
     case OPTION_FLOAT:
         return set_float(spec, text, field);
     case OPTION_CHOICE:
@@ -303,12 +317,17 @@ lyrnn_status options_parse(const option_table *table, int argc, char **argv, voi
 void options_free(const option_table *table, void *fields)
 {
     for (size_t i = 0; i < table->num_specs; i++) {
-        if (table->specs[i].kind != OPTION_TEXTS)
-            continue;
-        option_texts *texts = option_field(&table->specs[i], fields);
-        free(texts->items);
-        free(texts->text);
-        *texts = (option_texts){0};
+        void *field = option_field(&table->specs[i], fields);
+        if (table->specs[i].kind == OPTION_TEXTS) {
+            option_texts *texts = field;
+            free(texts->items);
+            free(texts->text);
+            *texts = (option_texts){0};
+        } else if (table->specs[i].kind == OPTION_INTS) {
+            int_list *list = field;
+            free(list->items);
+            *list = (int_list){0};
+        }
     }
 }
 

@@ -9,11 +9,13 @@
 
 #include <jansson.h>
 
+#include "int_list.h"
 #include "lyrnn/status.h"
 
 typedef enum {
     OPTION_HEADING, /* a title in --help, in help; no option */
     OPTION_INT,     /* int */
+    OPTION_INTS,    /* int_list; one given replaces the default */
     OPTION_SIZE,    /* size_t */
     OPTION_UINT64,  /* uint64_t */
     OPTION_FLOAT,   /* float */

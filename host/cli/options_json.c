@@ -43,12 +43,22 @@ static json_t *texts_to_json(const option_texts *texts)
     return array;
 }
 
+static json_t *ints_to_json(const int_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->num; i++)
+        json_array_append_new(array, json_integer(list->items[i]));
+    return array;
+}
+
 json_t *options_value_to_json(const option_spec *spec, const void *fields)
 {
     const void *field = (const char *)fields + spec->offset;
     switch (spec->kind) {
     case OPTION_INT:
         return json_integer(*(const int *)field);
+    case OPTION_INTS:
+        return ints_to_json(field);
     case OPTION_SIZE:
         return json_integer((json_int_t) * (const size_t *)field);
     case OPTION_UINT64:
@@ -114,6 +124,27 @@ static lyrnn_status texts_from_json(const option_spec *spec, const json_t *value
     return LYRNN_OK;
 }
 
+/* Each number by the rules that hold for a list of one. */
+static lyrnn_status ints_from_json(const option_spec *spec, const json_t *value, void *fields)
+{
+    int_list *list = option_field(spec, fields), all = {0};
+    lyrnn_status status = LYRNN_OK;
+    if (!json_is_array(value) || json_array_size(value) == 0)
+        return wrong_type(spec, "an array of whole numbers");
+    for (size_t i = 0; i < json_array_size(value) && status == LYRNN_OK; i++) {
+        char text[32];
+        const json_t *item = json_array_get(value, i);
+        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(item));
+        status = json_is_integer(item) ? options_set_value(spec, text, fields)
+                                       : wrong_type(spec, "an array of whole numbers");
+        if (status == LYRNN_OK && !int_list_add(&all, list->items[0]))
+            status = lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them; give fewer");
+    }
+    free(list->items);
+    *list = all;
+    return status;
+}
+
 /* Numbers become text, so that one set of rules holds for both ways in. */
 static lyrnn_status value_from_json(const option_spec *spec, const json_t *value, void *fields)
 {
@@ -126,6 +157,8 @@ static lyrnn_status value_from_json(const option_spec *spec, const json_t *value
             return wrong_type(spec, "a whole number");
         snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return options_set_value(spec, text, fields);
+    case OPTION_INTS:
+        return ints_from_json(spec, value, fields);
     case OPTION_FLOAT:
         if (!json_is_number(value))
             return wrong_type(spec, "a number");
@@ -174,6 +207,7 @@ static size_t size_of(option_kind kind)
     static const size_t sizes[] = {
         [OPTION_HEADING] = 0,
         [OPTION_INT] = sizeof(int),
+        [OPTION_INTS] = sizeof(int_list),
         [OPTION_SIZE] = sizeof(size_t),
         [OPTION_UINT64] = sizeof(uint64_t),
         [OPTION_FLOAT] = sizeof(float),
