@@ -54,8 +54,8 @@ static lyrnn_op_cost linear_backward(const void *args)
     const lyrnn_linear_backward_args *a = (const lyrnn_linear_backward_args *)args;
     double M = a->M, in = a->in, out = a->out;
     return (lyrnn_op_cost){.flop = 2 * M * in * out,
-                           .bytes = item_bytes *
-                                    (M * out + out * in + (a->add ? 2.0 : 1.0) * M * in)};
+                           .bytes =
+                               item_bytes * (M * out + out * in + (a->add ? 2.0 : 1.0) * M * in)};
 }
 
 /* x, dy, dweight, dbias; every dy is added to dbias. */
@@ -101,8 +101,8 @@ static lyrnn_op_cost recurrence_forward(const void *args)
     double gate_passes = G > 1 ? 2 : 1;
     return (lyrnn_op_cost){
         .flop = M * (2 * G * H * H + unit_flop(a->cell, false) * H),
-        .bytes = item_bytes * (G * H * H + G * H + gate_passes * M * G * H +
-                               states * (M + B) * H + saved * M * H),
+        .bytes = item_bytes * (G * H * H + G * H + gate_passes * M * G * H + states * (M + B) * H +
+                               saved * M * H),
         .steps = T,
     };
 }
@@ -172,6 +172,16 @@ static lyrnn_op_cost init_uniform(const void *args)
     return (lyrnn_op_cost){.flop = 2 * count, .bytes = item_bytes * count};
 }
 
+static lyrnn_op_cost copy_rows(const void *args)
+{
+    return (lyrnn_op_cost){.bytes = 2 * (double)*(const size_t *)args};
+}
+
+static lyrnn_op_cost zero(const void *args)
+{
+    return (lyrnn_op_cost){.bytes = (double)*(const size_t *)args};
+}
+
 typedef lyrnn_op_cost formula(const void *args);
 
 static formula *const formulas[LYRNN_NUM_OPERATIONS] = {
@@ -192,6 +202,8 @@ static formula *const formulas[LYRNN_NUM_OPERATIONS] = {
     [LYRNN_OP_linear_forward_output] = linear_forward,
     [LYRNN_OP_linear_backward_output] = linear_backward,
     [LYRNN_OP_linear_backward_weights_output] = linear_backward_weights,
+    [LYRNN_OP_copy_rows] = copy_rows,
+    [LYRNN_OP_zero] = zero,
 };
 
 lyrnn_op_cost lyrnn_op_cost_of(lyrnn_operation operation, const void *args)

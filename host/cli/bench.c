@@ -1,59 +1,63 @@
-/* lyrnn bench: how fast this machine trains a shape, or writes with it, as a line to read or JSON to keep. */
+/* lyrnn bench: how fast this machine trains shapes, or writes with them, and what each operation has to do
+ * with it. */
 #include "commands.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "bench_output.h"
+#include "bench_shapes.h"
 #include "lyrnn/bench.h"
 #include "machine.h"
 #include "options.h"
 
-enum { FORMAT_TABLE, FORMAT_JSON };
-enum { TASK_TRAIN, TASK_GENERATE };
-
 typedef struct {
-    int task;
-    lyrnn_bench_config bench;
-    lyrnn_sampler sampler;
+    lyrnn_bench_config bench; /* but for the shape */
+    int preset, format;
+    bench_choice choice;
     machine_options machine;
-    int format;
 } bench_fields;
 
 #define FIELD(member) .offset = offsetof(bench_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Task:"},
-    {OPTION_CHOICE, "task", "train|generate", "optimiser steps, or texts written side by side",
-     FIELD(task), .fallback = "train"},
+    {OPTION_CHOICE, "task", "train|generate|operations",
+     "optimiser steps, texts written side by side, or a row an operation of a step",
+     FIELD(bench.task), .fallback = "train"},
     {OPTION_FLOAT, "temperature", "T", "how texts are drawn; 0: the likeliest character each time",
-     FIELD(sampler.temperature), .fallback = "0", .min = "0", .max = "100"},
-    {OPTION_INT, "top-k", "N", "draw among the N likeliest; 0: all", FIELD(sampler.top_k),
+     FIELD(bench.sampler.temperature), .fallback = "0", .min = "0", .max = "100"},
+    {OPTION_INT, "top-k", "N", "draw among the N likeliest; 0: all", FIELD(bench.sampler.top_k),
      .fallback = "0", .min = "0", .max = "1114112"},
     {OPTION_FLOAT, "top-p", "P", "draw among the likeliest that together have probability P",
-     FIELD(sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
+     FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
-    {OPTION_HEADING, .help = "Shape:"},
-    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(bench.model.cell),
+    {OPTION_HEADING,
+     .help = "Shape (LIST: 256,512 or 32..256*2, doubling, or 10..50+10; every combination):"},
+    {OPTION_CHOICE, "preset", "none|article|ladder",
+     "shapes with names; what else is given replaces theirs", FIELD(preset), .fallback = "none"},
+    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(choice.cell),
      .fallback = "rnn_tanh"},
-    {OPTION_INT, "vocab-size", "N", "distinct characters", FIELD(bench.model.input_size),
-     .fallback = "1027", .min = "2", .max = "1114112"},
-    {OPTION_INT, "hidden-size", "N", "hidden units", FIELD(bench.model.hidden_size),
+    {OPTION_INTS, "vocab-size", "LIST", "distinct characters",
+     FIELD(choice.sizes[BENCH_VOCAB_SIZE]), .fallback = "1027", .min = "2", .max = "1114112"},
+    {OPTION_INTS, "hidden-size", "LIST", "hidden units", FIELD(choice.sizes[BENCH_HIDDEN_SIZE]),
      .fallback = "256", .min = "1", .max = "65536"},
-    {OPTION_INT, "num-layers", "N", "recurrent layers", FIELD(bench.model.num_layers),
+    {OPTION_INTS, "num-layers", "LIST", "recurrent layers", FIELD(choice.sizes[BENCH_NUM_LAYERS]),
      .fallback = "1", .min = "1", .max = "16"},
     {OPTION_FLAG, "bidirectional", NULL, "both directions", FIELD(bench.model.bidirectional)},
     {OPTION_FLOAT, "dropout", "P", "between layers", FIELD(bench.model.dropout), .fallback = "0",
      .min = "0", .max = "1"},
-    {OPTION_INT, "batch-size", "N", "streams of text, or texts", FIELD(bench.B), .fallback = "32",
-     .min = "1", .max = "65536"},
-    {OPTION_INT, "num-steps", "N", "characters that gradients reach back in training",
-     FIELD(bench.T), .fallback = "35", .min = "1", .max = "8192"},
+    {OPTION_INTS, "batch-size", "LIST", "streams of text, or texts",
+     FIELD(choice.sizes[BENCH_BATCH_SIZE]), .fallback = "32", .min = "1", .max = "65536"},
+    {OPTION_INTS, "num-steps", "LIST", "characters that gradients reach back in training",
+     FIELD(choice.sizes[BENCH_NUM_STEPS]), .fallback = "35", .min = "1", .max = "8192"},
 
     {OPTION_HEADING, .help = "Measurement:"},
     {OPTION_INT, "steps", "N", "optimiser steps, or characters of a text, a repetition",
      FIELD(bench.num_steps), .fallback = "50", .min = "1", .max = "1000000"},
     {OPTION_INT, "repetitions", "N", "repetitions, after one that is not counted",
      FIELD(bench.num_repetitions), .fallback = "5", .min = "1", .max = "10000"},
-    {OPTION_CHOICE, "format", "table|json", "how to print it", FIELD(format), .fallback = "table"},
+    {OPTION_CHOICE, "format", "table|json|csv", "how to print it; JSON is an object a line",
+     FIELD(format), .fallback = "table"},
 
     MACHINE_OPTIONS(bench_fields, machine),
 };
@@ -63,68 +67,88 @@ static const option_table table = {
     .name = "lyrnn bench",
     .doc =
         "Measures training on random characters, or writing: milliseconds an optimiser step or a "
-        "character of every text, and characters a second, as median, least and most over the "
-        "repetitions.",
+        "character of every text, and characters a second, as median, p10 and p90 over the "
+        "repetitions; then each operation by itself, beside what it should take by this machine's "
+        "own rates of GEMM and copy, measured in the same run."
+        "\vExamples:\n"
+        "  lyrnn bench --preset article --steps 2\n"
+        "  lyrnn bench --hidden-size 32..64*2 --steps 2 --format csv\n"
+        "  lyrnn bench --task operations --cell gru --steps 2\n",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = 0,
 };
 
-static void print_table(const bench_fields *fields, const lyrnn_bench_result *result,
-                        const char *device)
+/* Of the lists, those that count: a preset's shapes are its own but for what the user gave. */
+static void choose(const option_result *result, bench_fields *fields)
 {
-    const lyrnn_bench_config *bench = &fields->bench;
-    printf("%s, V %d, H %d, L %d%s, B %d", lyrnn_cell_name(bench->model.cell),
-           bench->model.input_size, bench->model.hidden_size, bench->model.num_layers,
-           bench->model.bidirectional ? " in both directions" : "", bench->B);
-    printf(fields->task == TASK_TRAIN ? ", T %d\n" : ", writing %d characters\n",
-           fields->task == TASK_TRAIN ? bench->T : bench->num_steps);
-    printf("%s\n", device);
-    printf("%.4g ms a step (%.4g to %.4g), %.0f characters/s", result->median_ms, result->min_ms,
-           result->max_ms, result->chars_per_second);
-    if (result->device_bytes > 0)
-        printf(", %.1f MiB", (double)result->device_bytes / (1024.0 * 1024.0));
-    putchar('\n');
+    static const char *const names[] = {
+        [BENCH_VOCAB_SIZE] = "vocab-size", [BENCH_HIDDEN_SIZE] = "hidden-size",
+        [BENCH_NUM_LAYERS] = "num-layers", [BENCH_BATCH_SIZE] = "batch-size",
+        [BENCH_NUM_STEPS] = "num-steps",
+    };
+    bool all = fields->preset == BENCH_PRESET_NONE;
+    fields->choice.cell_counts = all || options_given(&table, result, "cell");
+    for (int i = 0; i < BENCH_NUM_SIZES; i++)
+        fields->choice.sizes_count[i] = all || options_given(&table, result, names[i]);
 }
 
-static lyrnn_status print_json(const bench_fields *fields, const lyrnn_bench_result *result,
-                               const char *backend, const char *device)
+static lyrnn_bench_config config_of(const bench_fields *fields, const bench_shape *shape)
 {
-    json_t *json = options_to_json(&table, fields);
-    int failed = json_object_set_new(json, "version", json_string(LYRNN_VERSION));
-    failed |= json_object_set_new(json, "backend", json_string(backend));
-    failed |= json_object_set_new(json, "device_name", json_string(device));
-    failed |= json_object_set_new(json, "ms_per_step", json_real(result->median_ms));
-    failed |= json_object_set_new(json, "ms_per_step_min", json_real(result->min_ms));
-    failed |= json_object_set_new(json, "ms_per_step_max", json_real(result->max_ms));
-    failed |= json_object_set_new(json, "chars_per_second", json_real(result->chars_per_second));
-    failed |=
-        json_object_set_new(json, "device_bytes", json_integer((json_int_t)result->device_bytes));
-    failed |= json_dumpf(json, stdout, JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(json);
-    return failed ? lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written; make "
-                                             "room or send it elsewhere")
-                  : LYRNN_OK;
+    lyrnn_bench_config config = fields->bench;
+    config.model.cell = shape->cell;
+    config.model.input_size = shape->sizes[BENCH_VOCAB_SIZE];
+    config.model.hidden_size = shape->sizes[BENCH_HIDDEN_SIZE];
+    config.model.num_layers = shape->sizes[BENCH_NUM_LAYERS];
+    config.B = shape->sizes[BENCH_BATCH_SIZE];
+    config.T = shape->sizes[BENCH_NUM_STEPS];
+    config.sampler.repeat_penalty = 1.0f;
+    return config;
 }
 
-static lyrnn_status bench(bench_fields *fields)
+/* A shape that does not fit does not keep the others from being measured. */
+static lyrnn_status run_shapes(const bench_fields *fields, const bench_shape *shapes, size_t num,
+                               bench_output *output)
 {
+    size_t num_too_large = 0;
+    for (size_t i = 0; i < num; i++) {
+        lyrnn_bench_config config = config_of(fields, &shapes[i]);
+        lyrnn_bench_result result;
+        lyrnn_status status = lyrnn_bench_run(&config, output->backend, &result);
+        if (status == LYRNN_OK) {
+            status = bench_output_print(output, &config, &shapes[i], &result);
+        } else if (status == LYRNN_ERR_MEMORY && num > 1) {
+            bench_label label;
+            bench_label_of(&config, &shapes[i], label);
+            fprintf(stderr, "%s: %s\n", label, lyrnn_error_text());
+            num_too_large++;
+            continue;
+        }
+        LYRNN_TRY(status);
+    }
+    return num_too_large == 0
+               ? LYRNN_OK
+               : lyrnn_fail(LYRNN_ERR_MEMORY,
+                            "bench: %zu of %zu shapes do not fit into memory; cut them to fit, for "
+                            "example by --batch-size 8",
+                            num_too_large, num);
+}
+
+static lyrnn_status bench(const bench_fields *fields)
+{
+    bench_shape *shapes;
+    size_t num;
     lyrnn_backend backend;
-    lyrnn_bench_result result;
-    char device[256];
-    LYRNN_TRY(machine_open(&fields->machine, &backend));
-    fields->sampler.repeat_penalty = 1.0f;
-    lyrnn_status status =
-        fields->task == TASK_TRAIN
-            ? lyrnn_bench_training(&fields->bench, &backend, &result)
-            : lyrnn_bench_generation(&fields->bench, &fields->sampler, &backend, &result);
-    backend.describe(&backend, device, sizeof device);
-    if (status == LYRNN_OK && fields->format == FORMAT_JSON)
-        status = print_json(fields, &result, backend.name, device);
-    else if (status == LYRNN_OK)
-        print_table(fields, &result, device);
-    lyrnn_backend_close(&backend);
+    LYRNN_TRY(bench_shapes_list((bench_preset)fields->preset, &fields->choice, &shapes, &num));
+    lyrnn_status status = machine_open(&fields->machine, &backend);
+    bench_output output = {.format = (bench_format)fields->format, .backend = &backend};
+    if (status == LYRNN_OK) {
+        output.options = options_to_json(&table, fields);
+        status = run_shapes(fields, shapes, num, &output);
+        json_decref(output.options);
+        lyrnn_backend_close(&backend);
+    }
+    free(shapes);
     return status;
 }
 
@@ -133,8 +157,10 @@ lyrnn_status command_bench(int argc, char **argv)
     bench_fields fields = {0};
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
-    if (status == LYRNN_OK && !result.help)
+    if (status == LYRNN_OK && !result.help) {
+        choose(&result, &fields);
         status = bench(&fields);
+    }
     options_free(&table, &fields);
     return status;
 }

@@ -12,17 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "build_info.h"
 #include "lyrnn/backend.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/run_dir.h"
 #include "remedy.h"
 #include "resume.h"
-
-#ifdef __clang__
-#define COMPILER __VERSION__
-#else
-#define COMPILER "gcc " __VERSION__
-#endif
 
 typedef char path_text[4096];
 
@@ -65,7 +60,7 @@ lyrnn_status card_of_program(json_t **card)
     path_text folder, runs;
     snprintf(runs, sizeof runs, "%.4000s/runs",
              getcwd(folder, sizeof folder) != NULL ? folder : ".");
-    *card = json_pack("{s:s, s:s, s:[o,o], s:o}", "version", LYRNN_VERSION, "build", COMPILER,
+    *card = json_pack("{s:s, s:s, s:[o,o], s:o}", "version", LYRNN_VERSION, "build", BUILD_COMPILER,
                       "devices", card_of_device("cpu"), card_of_device("cuda"), "runs",
                       any_string(runs));
     return *card != NULL ? LYRNN_OK : no_memory();

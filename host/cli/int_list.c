@@ -57,7 +57,7 @@ static const char *add_part(int_list *list, const char **text, int min, int max)
 {
     static const char *const what = "must be whole numbers in digits, or ranges such as 32..256*2 "
                                     "and 10..50+10, parted by commas";
-    int64_t first, last, operand;
+    int64_t first, last, operand = 0;
     if (!take_number(text, &first))
         return what;
     bool is_range = strncmp(*text, "..", 2) == 0;

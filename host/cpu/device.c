@@ -58,6 +58,8 @@ static void copy_rows(lyrnn_backend *self, void *to, size_t to_stride, const voi
                       size_t from_stride, size_t num_bytes, size_t num_rows)
 {
     (void)self;
+#pragma omp parallel for schedule(static) if (num_rows * num_bytes >                               \
+                                              LYRNN_CPU_SERIAL_MAX * sizeof(float))
     for (size_t row = 0; row < num_rows; row++)
         memcpy((char *)to + row * to_stride, (const char *)from + row * from_stride, num_bytes);
 }

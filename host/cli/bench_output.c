@@ -1,0 +1,241 @@
+/* JSON and CSV are the same row, made once: CSV has its scalars, and in place of the list of operations a column
+ * for each that there is, so that all rows have the same. */
+#include "bench_output.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench_table.h"
+#include "build_info.h"
+#include "op_cost.h"
+
+static double ratio(double above, double below)
+{
+    return below > 0 ? above / below : 0;
+}
+
+/* "CUDA 13.0, driver for 13.1", as the CUDA backend's description ends. */
+static const char *driver_of(const char *device)
+{
+    const char *driver = strstr(device, ", CUDA ");
+    return driver != NULL ? driver + 2 : "none";
+}
+
+static int set(json_t *row, const char *key, json_t *value)
+{
+    return json_object_set_new(row, key, value);
+}
+
+static int set_time(json_t *row, const char *key, const lyrnn_bench_time *time)
+{
+    char p10[32], p90[32];
+    snprintf(p10, sizeof p10, "%s_p10", key);
+    snprintf(p90, sizeof p90, "%s_p90", key);
+    return set(row, key, json_real(time->median_ms)) | set(row, p10, json_real(time->p10_ms)) |
+           set(row, p90, json_real(time->p90_ms));
+}
+
+static int set_operation(json_t *row, const char *name_key, const lyrnn_bench_operation *op)
+{
+    double ms = op->time.median_ms;
+    return set(row, name_key, json_string(op->name)) | set(row, "calls", json_real(op->calls)) |
+           set_time(row, "ms", &op->time) | set(row, "share", json_real(op->share)) |
+           set(row, "gflop", json_real(1e-9 * op->flop)) |
+           set(row, "gflops", json_real(ratio(1e-6 * op->flop, ms))) |
+           set(row, "gbytes", json_real(1e-9 * op->bytes)) |
+           set(row, "gbytes_per_second", json_real(ratio(1e-6 * op->bytes, ms))) |
+           set(row, "intensity", json_real(ratio(op->flop, op->bytes))) |
+           set(row, "time_steps", json_real(op->time_steps)) |
+           set(row, "predicted_ms", json_real(op->predicted_ms)) |
+           set(row, "times_predicted", json_real(ratio(ms, op->predicted_ms)));
+}
+
+static int set_shape(json_t *row, const bench_shape *shape)
+{
+    static const char *const keys[] = {
+        [BENCH_VOCAB_SIZE] = "vocab_size", [BENCH_HIDDEN_SIZE] = "hidden_size",
+        [BENCH_NUM_LAYERS] = "num_layers", [BENCH_BATCH_SIZE] = "batch_size",
+        [BENCH_NUM_STEPS] = "num_steps",
+    };
+    int failed = set(row, "row", json_string(shape->row)) |
+                 set(row, "cell", json_string(lyrnn_cell_name(shape->cell)));
+    for (int i = 0; i < BENCH_NUM_SIZES; i++)
+        failed |= set(row, keys[i], json_integer(shape->sizes[i]));
+    return failed;
+}
+
+static int set_machine(json_t *row, lyrnn_backend *backend)
+{
+    char device[256], date[32];
+    time_t now = time(NULL);
+    struct tm utc;
+    backend->describe(backend, device, sizeof device);
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    return set(row, "backend", json_string(backend->name)) |
+           set(row, "device_name", json_string(device)) |
+           set(row, "driver", json_string(driver_of(device))) |
+           set(row, "compiler", json_string(BUILD_COMPILER)) |
+           set(row, "commit", json_string(build_commit())) |
+           set(row, "flags", json_string(build_flags())) |
+           set(row, "version", json_string(LYRNN_VERSION)) | set(row, "date", json_string(date));
+}
+
+static int set_floors(json_t *row, const lyrnn_bench_result *result)
+{
+    const lyrnn_bench_floors *floors = &result->floors;
+    return set(row, "gemm_gflops", json_real(1e-9 * floors->flop_per_second)) |
+           set(row, "copy_gbytes_per_second", json_real(1e-9 * floors->bytes_per_second)) |
+           set(row, "bare_step_us", json_real(1e6 * floors->step_seconds)) |
+           set(row, "bare_call_us", json_real(1e6 * floors->call_seconds)) |
+           set(row, "device_bytes", json_integer((json_int_t)result->device_bytes)) |
+           set(row, "peak_bytes", json_integer((json_int_t)result->peak_bytes));
+}
+
+static int set_step(json_t *row, const lyrnn_bench_result *result)
+{
+    double ms = result->step.median_ms;
+    return set_time(row, "ms_per_step", &result->step) |
+           set(row, "chars_per_second", json_real(result->chars_per_second)) |
+           set(row, "gflop_per_step", json_real(1e-9 * result->flop)) |
+           set(row, "gflops", json_real(ratio(1e-6 * result->flop, ms))) |
+           set(row, "gbytes_per_step", json_real(1e-9 * result->bytes)) |
+           set(row, "gbytes_per_second", json_real(ratio(1e-6 * result->bytes, ms))) |
+           set(row, "floor_ms", json_real(result->floor_ms)) |
+           set(row, "times_floor", json_real(ratio(ms, result->floor_ms)));
+}
+
+static int set_operations(json_t *row, const lyrnn_bench_result *result)
+{
+    json_t *list = json_array();
+    int failed = 0;
+    for (int i = 0; i < result->num_operations; i++) {
+        json_t *item = json_object();
+        failed |= set_operation(item, "name", &result->operations[i]);
+        failed |= json_array_append_new(list, item);
+    }
+    return failed | set(row, "operations", list);
+}
+
+static void print_csv_text(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            putchar('"');
+        putchar(*text);
+    }
+    putchar('"');
+}
+
+static void print_csv_value(const json_t *value)
+{
+    if (json_is_string(value))
+        print_csv_text(json_string_value(value));
+    else if (json_is_boolean(value))
+        fputs(json_is_true(value) ? "true" : "false", stdout);
+    else if (json_is_integer(value))
+        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else
+        printf("%.9g", json_real_value(value));
+}
+
+/* A column for each operation that there is, empty where it was not called. */
+static void print_csv_operations(const json_t *operations, bool is_head)
+{
+    for (int op = 0; op < LYRNN_NUM_OPERATIONS; op++) {
+        const char *name = lyrnn_operation_name((lyrnn_operation)op);
+        size_t i;
+        const json_t *item;
+        if (is_head)
+            printf(",op_%s_ms", name);
+        else
+            putchar(',');
+        json_array_foreach(operations, i, item)
+        {
+            if (!is_head && strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
+                print_csv_value(json_object_get(item, "ms"));
+        }
+    }
+}
+
+static void print_csv(json_t *row, bool is_head)
+{
+    const char *key, *comma = "";
+    json_t *value;
+    json_object_foreach(row, key, value)
+    {
+        if (json_is_array(value)) {
+            print_csv_operations(value, is_head);
+            continue;
+        }
+        fputs(comma, stdout);
+        if (is_head)
+            fputs(key, stdout);
+        else
+            print_csv_value(value);
+        comma = ",";
+    }
+    putchar('\n');
+}
+
+/* Of a shape, or of one of its operations. */
+static lyrnn_status print_row(bench_output *output, const bench_shape *shape,
+                              const lyrnn_bench_result *result, const lyrnn_bench_operation *op)
+{
+    json_t *row = json_copy(output->options);
+    int failed = set_shape(row, shape) | set_machine(row, output->backend) |
+                 (op != NULL ? set_operation(row, "operation", op) : set_step(row, result)) |
+                 set_floors(row, result) | (op != NULL ? 0 : set_operations(row, result));
+    if (failed) {
+        json_decref(row);
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: no memory for a row; close other programs");
+    }
+    if (output->format == BENCH_CSV) {
+        if (!output->has_begun)
+            print_csv(row, true);
+        print_csv(row, false);
+    } else {
+        json_dumpf(row, stdout, JSON_REAL_PRECISION(9));
+        putchar('\n');
+    }
+    output->has_begun = true;
+    json_decref(row);
+    return LYRNN_OK;
+}
+
+void bench_label_of(const lyrnn_bench_config *config, const bench_shape *shape, bench_label label)
+{
+    const lyrnn_rnn_config *model = &config->model;
+    char length[32];
+    snprintf(length, sizeof length, config->task == LYRNN_BENCH_GENERATE ? "%d characters" : "T %d",
+             config->task == LYRNN_BENCH_GENERATE ? config->num_steps : config->T);
+    snprintf(label, sizeof(bench_label), "%s%s%s%s, V %d, H %d, L %d%s, B %d, %s",
+             shape->row[0] != '\0' ? "row " : "", shape->row, shape->row[0] != '\0' ? ": " : "",
+             lyrnn_cell_name(model->cell), model->input_size, model->hidden_size, model->num_layers,
+             model->bidirectional ? " in both directions" : "", config->B, length);
+}
+
+lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *config,
+                                const bench_shape *shape, const lyrnn_bench_result *result)
+{
+    lyrnn_status status = LYRNN_OK;
+    if (output->format == BENCH_TABLE) {
+        bench_label label;
+        bench_label_of(config, shape, label);
+        if (!output->has_begun)
+            bench_table_head(output->backend);
+        bench_table_shape(label, config, result);
+        output->has_begun = true;
+    } else if (config->task == LYRNN_BENCH_OPERATIONS) {
+        for (int i = 0; i < result->num_operations && status == LYRNN_OK; i++)
+            status = print_row(output, shape, result, &result->operations[i]);
+    } else {
+        status = print_row(output, shape, result, NULL);
+    }
+    /* A row is worth having at once, and a bench not worth going on with that nobody can read. */
+    if (status == LYRNN_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        status = lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written; make "
+                                          "room or send it elsewhere");
+    return status;
+}

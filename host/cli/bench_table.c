@@ -1,0 +1,52 @@
+/* Lines for a shape's whole steps and for the floors, then a line an operation. */
+#include "bench_table.h"
+
+#include <stdio.h>
+
+#include "build_info.h"
+
+void bench_table_head(lyrnn_backend *backend)
+{
+    char device[256];
+    backend->describe(backend, device, sizeof device);
+    printf("%s: %s\nlyrnn %s, commit %s, %s, %s\n", backend->name, device, LYRNN_VERSION,
+           build_commit(), BUILD_COMPILER, build_flags());
+}
+
+static void print_step(const lyrnn_bench_config *config, const lyrnn_bench_result *result)
+{
+    double ms = result->step.median_ms;
+    printf("  %.4g ms %s (p10 %.4g, p90 %.4g), %.0f characters/s, %.4g GFLOP/s, %.4g GB/s\n", ms,
+           config->task == LYRNN_BENCH_GENERATE ? "a character of every text" : "a step",
+           result->step.p10_ms, result->step.p90_ms, result->chars_per_second,
+           1e-6 * result->flop / ms, 1e-6 * result->bytes / ms);
+    printf("  floor %.4g ms: takes %.2f times that\n", result->floor_ms, ms / result->floor_ms);
+}
+
+static void print_operation(const lyrnn_bench_operation *op)
+{
+    double ms = op->time.median_ms;
+    printf("  %-30s %6.4g %9.4g %9.4g %9.4g %6.1f%% %9.4g %9.4g %9.4g %9.4g %7.2f\n", op->name,
+           op->calls, ms, op->time.p10_ms, op->time.p90_ms, 100 * op->share,
+           ms > 0 ? 1e-6 * op->flop / ms : 0, ms > 0 ? 1e-6 * op->bytes / ms : 0,
+           op->bytes > 0 ? op->flop / op->bytes : 0, op->predicted_ms, ms / op->predicted_ms);
+}
+
+void bench_table_shape(const char *label, const lyrnn_bench_config *config,
+                       const lyrnn_bench_result *result)
+{
+    const lyrnn_bench_floors *floors = &result->floors;
+    const double mib = 1024.0 * 1024.0;
+    printf("\n%s\n", label);
+    if (config->task != LYRNN_BENCH_OPERATIONS)
+        print_step(config, result);
+    printf("  GEMM %.4g GFLOP/s, copy %.4g GB/s, bare time step %.3g us, bare call %.3g us\n",
+           1e-9 * floors->flop_per_second, 1e-9 * floors->bytes_per_second,
+           1e6 * floors->step_seconds, 1e6 * floors->call_seconds);
+    printf("  %.1f MiB of the device, at most %.1f MiB\n", (double)result->device_bytes / mib,
+           (double)result->peak_bytes / mib);
+    printf("  %-30s %6s %9s %9s %9s %7s %9s %9s %9s %9s %7s\n", "operations, one by one", "calls",
+           "ms", "p10", "p90", "share", "GFLOP/s", "GB/s", "FLOP/byte", "predicted", "times");
+    for (int i = 0; i < result->num_operations; i++)
+        print_operation(&result->operations[i]);
+}

@@ -1,0 +1,11 @@
+/* lyrnn bench as a table to read. */
+#ifndef LYRNN_CLI_BENCH_TABLE_H
+#define LYRNN_CLI_BENCH_TABLE_H
+
+#include "lyrnn/bench.h"
+
+void bench_table_head(lyrnn_backend *backend);
+void bench_table_shape(const char *label, const lyrnn_bench_config *config,
+                       const lyrnn_bench_result *result);
+
+#endif
