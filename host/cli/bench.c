@@ -31,8 +31,7 @@ static const option_spec specs[] = {
     {OPTION_FLOAT, "top-p", "P", "draw among the likeliest that together have probability P",
      FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
-    {OPTION_HEADING,
-     .help = "Shape (LIST: 256,512 or 32..256*2, doubling, or 10..50+10; every combination):"},
+    {OPTION_HEADING, .help = "Shape:"},
     {OPTION_CHOICE, "preset", "none|article|ladder",
      "shapes with names; what else is given replaces theirs", FIELD(preset), .fallback = "none"},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(choice.cell),
@@ -69,7 +68,9 @@ static const option_table table = {
         "Measures training on random characters, or writing: milliseconds an optimiser step or a "
         "character of every text, and characters a second, as median, p10 and p90 over the "
         "repetitions; then each operation by itself, beside what it should take by this machine's "
-        "own rates of GEMM and copy, measured in the same run."
+        "own rates of GEMM and copy, measured in the same run. A LIST has numbers and ranges, "
+        "256,512 "
+        "or 32..256*2 (doubled) or 10..50+10; every combination is measured."
         "\vExamples:\n"
         "  lyrnn bench --preset article --steps 2\n"
         "  lyrnn bench --hidden-size 32..64*2 --steps 2 --format csv\n"
