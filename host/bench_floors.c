@@ -8,7 +8,7 @@
 #include "percentile.h"
 #include "progress.h"
 
-static const double long_enough_seconds = 10e-3;
+static const double long_enough_seconds = 5e-3;
 
 /* A call that can be repeated. */
 typedef void call(lyrnn_backend *backend, const void *args);

@@ -38,7 +38,7 @@ typedef struct {
 typedef struct {
     double
         flop_per_second; /* of the greatest square linear_forward, n from 256 to 4096, that was tried: n */
-                         /* doubles until one takes 10 ms */
+                         /* doubles until one takes 5 ms */
     double
         bytes_per_second; /* of copy_rows, in and out, from buffer to buffer of 16 to 512 MiB, likewise */
     double
