@@ -14,6 +14,7 @@
 
 typedef struct {
     int whole;
+    int_list several;
     size_t size;
     uint64_t seed;
     float rate;
@@ -27,6 +28,8 @@ typedef struct {
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "All kinds:"},
     {OPTION_INT, "hidden-size", "N", "", FIELD(whole), .fallback = "256", .min = "1",
+     .max = "65536"},
+    {OPTION_INTS, "batch-size", "LIST", "", FIELD(several), .fallback = "32,64", .min = "1",
      .max = "65536"},
     {OPTION_SIZE, "max-chars", "N", "", FIELD(size), .fallback = "0", .min = "0",
      .max = "1000000000000"},
@@ -69,9 +72,9 @@ static void every_kind_comes_back(void **state)
     (void)state;
     fields given, back = {0};
     option_result result;
-    PARSE(&given, &result, "--hidden-size", "33", "--max-chars", "999999999999", "--seed",
-          "9223372036854775807", "--lr", "0.1", "--cell", "gru", "--both", "--init", "a \"b\"\n",
-          "--prefix", "月光", "--prefix=");
+    PARSE(&given, &result, "--hidden-size", "33", "--batch-size=7", "--batch-size", "8..32*2,5",
+          "--max-chars", "999999999999", "--seed", "9223372036854775807", "--lr", "0.1", "--cell",
+          "gru", "--both", "--init", "a \"b\"\n", "--prefix", "月光", "--prefix=");
     json_t *json = options_to_json(&table, &given);
     /* Through text, as on the disk. */
     char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
@@ -81,6 +84,8 @@ static void every_kind_comes_back(void **state)
     if (options_from_json(&table, json, &back) != LYRNN_OK)
         fail_msg("%s", lyrnn_error_text());
     assert_int_equal(back.whole, 33);
+    assert_int_equal(back.several.num, 4);
+    assert_memory_equal(back.several.items, ((const int[]){8, 16, 32, 5}), 4 * sizeof(int));
     assert_true(back.size == 999999999999);
     assert_true(back.seed == 9223372036854775807u);
     assert_true(back.rate == 0.1f);
@@ -103,7 +108,8 @@ static void floats_come_back_exactly(void **state)
     uint32_t bits = 1;
     for (int i = 0; i < 20000; i++) {
         bits = bits * 1664525u + 1013904223u;
-        fields given = {.texts = {0}}, back = {0};
+        int one = 1;
+        fields given = {.several = {&one, 1}}, back = {0};
         uint32_t positive = bits >> 1;
         memcpy(&given.rate, &positive, sizeof given.rate);
         if (!(given.rate >= 0.0f && given.rate <= 1e6f))
@@ -126,8 +132,9 @@ static void absent_is_what_has_no_default_alone(void **state)
 {
     (void)state;
     fields back = {0};
-    json_t *json = parse_json("{\"hidden_size\":1, \"max_chars\":0, \"seed\":0, \"lr\":1, "
-                              "\"cell\":\"lstm\", \"device\":\"cpu\", \"prefix\":[], \"other\":7}");
+    json_t *json =
+        parse_json("{\"hidden_size\":1, \"batch_size\":[3], \"max_chars\":0, \"seed\":0, \"lr\":1, "
+                   "\"cell\":\"lstm\", \"device\":\"cpu\", \"prefix\":[], \"other\":7}");
     assert_int_equal(options_from_json(&table, json, &back), LYRNN_OK);
     assert_false(back.flag);
     assert_null(back.text);
@@ -163,6 +170,12 @@ static void values_are_held_to_the_tables_rules(void **state)
         {"hidden_size", "1.0", "\"hidden_size\" must be a whole number"},
         {"hidden_size", "\"1\"", "\"hidden_size\" must be a whole number"},
         {"hidden_size", "null", "\"hidden_size\" must be a whole number"},
+        {"batch_size", "[1, 0]", "--batch-size 0: out of range; numbers from 1 to 65536"},
+        {"batch_size", "[65537]", "--batch-size 65537: out of range"},
+        {"batch_size", "[]", "\"batch_size\" must be an array of whole numbers"},
+        {"batch_size", "[1.5]", "\"batch_size\" must be an array of whole numbers"},
+        {"batch_size", "[\"1\"]", "\"batch_size\" must be an array of whole numbers"},
+        {"batch_size", "7", "\"batch_size\" must be an array of whole numbers"},
         {"max_chars", "-1", "--max-chars -1: must be from 0"},
         {"seed", "true", "\"seed\" must be a whole number"},
         {"lr", "-0.5", "--lr -0.5: must be from 0 to 1e6"},
