@@ -166,6 +166,13 @@ static lyrnn_op_cost sample_token(const void *args)
                                     2 * (double)sizeof(lyrnn_text_state) * B};
 }
 
+/* weight, packed. */
+static lyrnn_op_cost pack_weights(const void *args)
+{
+    const lyrnn_pack_weights_args *a = (const lyrnn_pack_weights_args *)args;
+    return (lyrnn_op_cost){.bytes = item_bytes * 2 * (double)a->num * a->N * a->K};
+}
+
 static lyrnn_op_cost init_uniform(const void *args)
 {
     double count = (double)((const lyrnn_init_uniform_args *)args)->count;
@@ -199,6 +206,7 @@ static formula *const formulas[LYRNN_NUM_OPERATIONS] = {
     [LYRNN_OP_clip_and_adam] = clip_and_adam,
     [LYRNN_OP_sample_token] = sample_token,
     [LYRNN_OP_init_uniform] = init_uniform,
+    [LYRNN_OP_pack_weights] = pack_weights,
     [LYRNN_OP_linear_forward_output] = linear_forward,
     [LYRNN_OP_linear_backward_output] = linear_backward,
     [LYRNN_OP_linear_backward_weights_output] = linear_backward_weights,

@@ -75,6 +75,8 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_sample_token, &sample, 15, 4 * 15 + 3 * (4 + 4 + 16 + 16), 0);
     const lyrnn_init_uniform_args init = {.count = 8};
     assert_cost(LYRNN_OP_init_uniform, &init, 16, 4 * 8, 0);
+    const lyrnn_pack_weights_args pack = {.num = 3, .N = 4, .K = 5};
+    assert_cost(LYRNN_OP_pack_weights, &pack, 0, 4 * 120, 0);
     const size_t num_bytes = 100;
     assert_cost(LYRNN_OP_copy_rows, &num_bytes, 0, 200, 0);
     assert_cost(LYRNN_OP_zero, &num_bytes, 0, 100, 0);
