@@ -167,28 +167,30 @@ void lyrnn_activations_free(lyrnn_activations *activations)
     memset(activations, 0, sizeof *activations);
 }
 
-static int num_features(const lyrnn_model *model)
+/* grads NULL: forward. */
+static lyrnn_output_layer output_layer(const lyrnn_model *model, const lyrnn_activations *a,
+                                       float *grads)
 {
-    return lyrnn_num_directions(&model->config) * model->config.hidden_size;
+    size_t weight = dense_weight(model)->offset, bias = dense_bias(model)->offset;
+    return (lyrnn_output_layer){
+        .B = a->B,
+        .in = lyrnn_num_directions(&model->config) * model->config.hidden_size,
+        .out = model->config.input_size,
+        .batch_invariant = model->is_packed,
+        .weight = model->params + weight,
+        .bias = model->params + bias,
+        .logits = a->logits,
+        .dweight = grads == NULL ? NULL : grads + weight,
+        .dbias = grads == NULL ? NULL : grads + bias,
+    };
 }
 
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
 {
-    lyrnn_backend *backend = model->backend;
-    lyrnn_linear_forward_args dense = {
-        .M = a->T * a->B,
-        .in = num_features(model),
-        .out = model->config.input_size,
-        .batch_invariant = model->is_packed,
-        .x = lyrnn_stack_output(a->stack),
-        .weight = model->params + dense_weight(model)->offset,
-        .bias = model->params + dense_bias(model)->offset,
-        .y = a->logits,
-    };
+    const lyrnn_output_layer output = output_layer(model, a, NULL);
     a->stack->batch_invariant = model->is_packed;
     lyrnn_stack_forward(a->stack, &model->parameters, model->params,
-                        (lyrnn_stack_input){.ids = a->inputs}, &a->dropout);
-    backend->linear_forward(backend, &dense);
+                        (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, &output);
 }
 
 void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float *grads)
@@ -196,35 +198,14 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float 
     lyrnn_backend *backend = model->backend;
     lyrnn_stack *stack = a->stack;
     LYRNN_CHECK(stack->doutput != NULL && !model->is_packed);
-    lyrnn_linear_backward_weights_args dense_weights = {
-        .M = a->T * a->B,
-        .in = num_features(model),
-        .out = model->config.input_size,
-        .x = lyrnn_stack_output(stack),
-        .dy = a->logits,
-        .dweight = grads + dense_weight(model)->offset,
-        .dbias = grads + dense_bias(model)->offset,
-    };
-    lyrnn_linear_backward_args dense = {
-        .M = dense_weights.M,
-        .in = dense_weights.in,
-        .out = dense_weights.out,
-        .weight = model->params + dense_weight(model)->offset,
-        .dy = a->logits,
-        .dx = stack->doutput,
-    };
-    backend->lane_use(backend, lyrnn_weights_lane(backend));
-    backend->lane_wait(backend, 0);
-    backend->linear_backward_weights(backend, &dense_weights);
-    backend->lane_use(backend, 0);
-    backend->linear_backward(backend, &dense);
     /* The loss does not see the state beyond the batch: its history is truncated here. */
     size_t state_bytes = lyrnn_stack_state_count(stack) * sizeof(float);
     backend->zero(backend, stack->dh, state_bytes);
     if (stack->dc != NULL)
         backend->zero(backend, stack->dc, state_bytes);
+    const lyrnn_output_layer output = output_layer(model, a, grads);
     lyrnn_stack_backward(stack, &model->parameters, model->params,
-                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, grads, NULL,
+                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, &output, grads, NULL,
                          a->scratch);
 }
 

@@ -238,7 +238,7 @@ lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, int T, int B, const float *input,
     load_rows(rnn, input, (size_t)rnn->config.input_size, rnn->input);
     lyrnn_stack_set_state(&rnn->stack, h_0, c_0);
     lyrnn_stack_forward(&rnn->stack, &rnn->parameters, rnn->params,
-                        (lyrnn_stack_input){.x = rnn->input}, &rnn->dropout);
+                        (lyrnn_stack_input){.x = rnn->input}, &rnn->dropout, NULL);
     store_rows(rnn, lyrnn_stack_output(&rnn->stack), output_width(rnn), output);
     lyrnn_stack_get_state(&rnn->stack, h_n, c_n);
     rnn->has_forward = true;
@@ -275,7 +275,8 @@ lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const float *doutput, const floa
     load_state(rnn, dh_n, stack->dh);
     load_state(rnn, dc_n, stack->dc);
     lyrnn_stack_backward(stack, &rnn->parameters, rnn->params, (lyrnn_stack_input){.x = rnn->input},
-                         &rnn->dropout, rnn->grads, dinput == NULL ? NULL : rnn->dinput, NULL);
+                         &rnn->dropout, NULL, rnn->grads, dinput == NULL ? NULL : rnn->dinput,
+                         NULL);
     store_rows(rnn, rnn->dinput, (size_t)rnn->config.input_size, dinput);
     store_state(rnn, stack->dh, dh_0);
     store_state(rnn, stack->dc, dc_0);

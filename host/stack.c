@@ -2,8 +2,10 @@
  * all its rows and one recurrence; its weights' gradients wait for nobody and nobody waits for them.
  *
  * Layers of one direction run as a wavefront where the device has lanes to run them side by side: the
- * sequence is cut into chunks, and while layer l + 1 works on a chunk, layer l is at the next. Two
- * directions are a lane each. On a device with one lane there is one chunk, and it is the plain loop. */
+ * sequence is cut into chunks, and while layer l + 1 works on a chunk, layer l is at the next. The output
+ * layer comes last in it: forward it reads the chunks that the last layer has finished, backward it is one chunk
+ * ahead of it. Two directions are a lane each. On a device with one lane there is one chunk, and it is the
+ * plain loop. */
 #include "stack.h"
 
 static size_t gates_width(const lyrnn_stack *stack)
@@ -97,11 +99,12 @@ typedef struct {
     int first, end;
 } chunk;
 
-static int count_chunks(const lyrnn_stack *stack)
+static int count_chunks(const lyrnn_stack *stack, const lyrnn_output_layer *above)
 {
     /* Of fewer steps, a chunk's launches would cost what the overlap saves: an estimate, not measured. */
     enum { MIN_STEPS = 16, MAX_CHUNKS = 4 };
-    if (stack->num_lanes == 1 || stack->config.num_layers == 1 || stack->config.bidirectional ||
+    bool is_alone = stack->config.num_layers == 1 && above == NULL;
+    if (stack->num_lanes == 1 || is_alone || stack->config.bidirectional ||
         stack->T < 2 * MIN_STEPS)
         return 1;
     int num = stack->T / MIN_STEPS;
@@ -121,7 +124,8 @@ typedef struct {
     const float *params;
     lyrnn_stack_input input;
     const lyrnn_dropout *dropout;
-    float *grads, *dx; /* backward alone, as is scratch */
+    const lyrnn_output_layer *above; /* NULL: there is none */
+    float *grads, *dx;               /* backward alone, as is scratch */
     int32_t *scratch;
 } pass;
 
@@ -255,17 +259,25 @@ static void forward_chunk(const pass *p, int layer, chunk steps)
     backend->lane_wait(backend, lane_of(stack, layer, (int)lyrnn_stack_directions(stack) - 1));
     if (drops_out(stack, p->dropout, layer))
         drop_out(p, layer, steps, output_of(stack, layer), stack->layers[layer].dropped);
+    if (layer == stack->config.num_layers - 1 && p->above != NULL) {
+        backend->lane_use(backend, lyrnn_weights_lane(backend));
+        backend->lane_wait(backend, lane_of(stack, layer, 0));
+        lyrnn_output_layer_forward(p->above, backend, steps.first, steps.end,
+                                   output_of(stack, layer));
+    }
 }
 
 void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
-                         const float *params, lyrnn_stack_input input, const lyrnn_dropout *dropout)
+                         const float *params, lyrnn_stack_input input, const lyrnn_dropout *dropout,
+                         const lyrnn_output_layer *above)
 {
     const pass p = {.stack = stack,
                     .parameters = parameters,
                     .params = params,
                     .input = input,
-                    .dropout = dropout};
-    int L = stack->config.num_layers, num_chunks = count_chunks(stack);
+                    .dropout = dropout,
+                    .above = above};
+    int L = stack->config.num_layers, num_chunks = count_chunks(stack, above);
     /* From the last layer to the first: when a layer waits for the one below, that has queued the chunk that
      * it waits for and not yet the next. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
@@ -277,6 +289,7 @@ void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
     }
     stack->backend->lane_use(stack->backend, 0);
     stack->backend->lane_wait(stack->backend, lane_of(stack, L - 1, 0));
+    stack->backend->lane_wait(stack->backend, lyrnn_weights_lane(stack->backend));
 }
 
 static void recur_backward(const pass *p, int layer, int direction, chunk steps)
@@ -387,15 +400,22 @@ static void backward_chunk(const pass *p, int layer, chunk steps)
     lyrnn_backend *backend = stack->backend;
     int D = (int)lyrnn_stack_directions(stack), lane = lane_of(stack, layer, 0);
     bool is_last = layer == stack->config.num_layers - 1;
+    int above = is_last ? lyrnn_weights_lane(backend) : lane_of(stack, layer + 1, 0);
+    if (is_last && p->above != NULL) {
+        backend->lane_use(backend, above);
+        lyrnn_output_layer_backward(p->above, backend, steps.first, steps.end, stack->doutput);
+    }
     for (int direction = D - 1; direction >= 0; direction--) {
         backend->lane_use(backend, lane_of(stack, layer, direction));
-        if (!is_last)
-            backend->lane_wait(backend, lane_of(stack, layer + 1, 0));
+        backend->lane_wait(backend, above);
         recur_backward(p, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, D - 1));
     if (steps.first == 0) {
         backend->lane_use(backend, lyrnn_weights_lane(backend));
+        if (is_last && p->above != NULL)
+            lyrnn_output_layer_backward_weights(p->above, backend, stack->T,
+                                                output_of(stack, layer));
         backend->lane_wait(backend, lane);
         for (int direction = 0; direction < D; direction++)
             backward_weights(p, layer, direction);
@@ -406,24 +426,24 @@ static void backward_chunk(const pass *p, int layer, chunk steps)
 
 void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
                           const float *params, lyrnn_stack_input input,
-                          const lyrnn_dropout *dropout, float *grads, float *dx, int32_t *scratch)
+                          const lyrnn_dropout *dropout, const lyrnn_output_layer *above,
+                          float *grads, float *dx, int32_t *scratch)
 {
     const pass p = {.stack = stack,
                     .parameters = parameters,
                     .params = params,
                     .input = input,
                     .dropout = dropout,
+                    .above = above,
                     .grads = grads,
                     .dx = dx,
                     .scratch = scratch};
     lyrnn_backend *backend = stack->backend;
-    int L = stack->config.num_layers, num_chunks = count_chunks(stack);
-    /* The loss by the outputs and by the last state comes from lane 0. Were the last layer to wait for that at
-     * each chunk, it would wait for layer 0 too. */
-    for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++) {
-        backend->lane_use(backend, lane_of(stack, L - 1, direction));
-        backend->lane_wait(backend, 0);
-    }
+    int L = stack->config.num_layers, num_chunks = count_chunks(stack, above);
+    /* The loss by logits or outputs and by the last state comes from lane 0. The last layer waits for it by way of
+     * the weights' lane: were it to wait for lane 0 at each chunk, it would wait for layer 0 too. */
+    backend->lane_use(backend, lyrnn_weights_lane(backend));
+    backend->lane_wait(backend, 0);
     /* From the first layer to the last, for the reason that forward gives. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
         for (int layer = 0; layer < L; layer++) {

@@ -9,6 +9,7 @@
 #include "lyrnn/backend.h"
 #include "lyrnn/model.h"
 #include "lyrnn/parameters.h"
+#include "output_layer.h"
 
 typedef struct {
     float *h; /* (T+D,B,D*H)  the output is slots 1 to T; slot 0 holds the state before the first */
@@ -64,7 +65,8 @@ static inline float *lyrnn_stack_own_slots(const lyrnn_stack *stack, float *slot
     return slots + (size_t)direction * further;
 }
 
-/* The lane for what nobody waits for before the pass ends: gradients of weights. */
+/* The lane for what no layer waits for before the pass ends: gradients of weights and, beside the last layer's
+ * recurrence, the output layer. */
 static inline int lyrnn_weights_lane(const lyrnn_backend *backend)
 {
     return backend->num_lanes - 1;
@@ -83,17 +85,18 @@ void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training);
 /* The last layer's output (T,B,D*H). */
 float *lyrnn_stack_output(const lyrnn_stack *stack);
 
-/* From the state in the layers' first slots -> h, c. parameters is the table of params, a flat device buffer.
- * dropout->counters NULL: no dropout. */
+/* From the state in the layers' first slots -> h, c, and the output layer's logits. parameters is the table of
+ * params, a flat device buffer. dropout->counters NULL: no dropout. above NULL: there is no output layer. */
 void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
-                         const float *params, lyrnn_stack_input input,
-                         const lyrnn_dropout *dropout);
+                         const float *params, lyrnn_stack_input input, const lyrnn_dropout *dropout,
+                         const lyrnn_output_layer *above);
 
-/* From doutput, dh and dc -> dh, dc, grads, and unless NULL dx (T,B,input_size). scratch (2*T*B + V + 1) is
- * for characters alone. */
+/* From the gradient of the output layer's logits, or where there is none from doutput, and from dh and dc ->
+ * dh, dc, grads, and unless NULL dx (T,B,input_size). scratch (2*T*B + V + 1) is for characters alone. */
 void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
                           const float *params, lyrnn_stack_input input,
-                          const lyrnn_dropout *dropout, float *grads, float *dx, int32_t *scratch);
+                          const lyrnn_dropout *dropout, const lyrnn_output_layer *above,
+                          float *grads, float *dx, int32_t *scratch);
 
 /* The state after the last step becomes the state before the first. */
 void lyrnn_stack_carry_state(lyrnn_stack *stack);

@@ -1,6 +1,7 @@
-/* How far a stack's layers and directions overlap on a device with lanes: a CPU backend that says it has four
- * and keeps a clock for each. A recurrence takes as long as it has steps, all else no time; what runs in
- * order takes the sum, a wavefront less. */
+/* How far a stack's layers and directions, and the output layer, overlap on a device with lanes: a CPU backend
+ * that says it has four and keeps a clock for each. A recurrence and the output layer take as long as they
+ * have steps, the output layer's weights a quarter of a sequence, all else no time; what runs in order takes the
+ * sum, a wavefront less. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +10,10 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "lyrnn/model.h"
 #include "lyrnn/rnn.h"
 
-enum { NUM_LANES = 4, T = 64, B = 2, IN = 8, H = 16 };
+enum { NUM_LANES = 4, T = 64, B = 2, IN = 8, H = 16, V = 40 };
 
 typedef struct {
     lyrnn_backend cpu;
@@ -48,18 +50,48 @@ static void recurrence_backward(lyrnn_backend *self, const lyrnn_recurrence_back
     timed(self)->cpu.recurrence_backward(&timed(self)->cpu, args);
 }
 
-/* When lane 0, which everything is waited for in, is done with a forward pass and with a backward one. */
-static void measure(int num_layers, bool bidirectional, int *forward, int *backward)
+/* No other layer has V outputs. */
+static void linear_forward(lyrnn_backend *self, const lyrnn_linear_forward_args *args)
 {
-    timed_cpu clock = {0};
-    assert_int_equal(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &clock.cpu), LYRNN_OK);
-    lyrnn_backend backend = clock.cpu;
-    backend.state = &clock;
+    timed(self)->clocks[timed(self)->lane] += args->out == V ? args->M / B : 0;
+    timed(self)->cpu.linear_forward(&timed(self)->cpu, args);
+}
+
+static void linear_backward(lyrnn_backend *self, const lyrnn_linear_backward_args *args)
+{
+    timed(self)->clocks[timed(self)->lane] += args->out == V ? args->M / B : 0;
+    timed(self)->cpu.linear_backward(&timed(self)->cpu, args);
+}
+
+static void linear_backward_weights(lyrnn_backend *self,
+                                    const lyrnn_linear_backward_weights_args *args)
+{
+    timed(self)->clocks[timed(self)->lane] += args->out == V ? T / 4 : 0;
+    timed(self)->cpu.linear_backward_weights(&timed(self)->cpu, args);
+}
+
+static lyrnn_backend timed_backend(timed_cpu *clock)
+{
+    *clock = (timed_cpu){0};
+    assert_int_equal(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &clock->cpu), LYRNN_OK);
+    lyrnn_backend backend = clock->cpu;
+    backend.state = clock;
     backend.num_lanes = NUM_LANES;
     backend.lane_use = lane_use;
     backend.lane_wait = lane_wait;
     backend.recurrence_forward = recurrence_forward;
     backend.recurrence_backward = recurrence_backward;
+    backend.linear_forward = linear_forward;
+    backend.linear_backward = linear_backward;
+    backend.linear_backward_weights = linear_backward_weights;
+    return backend;
+}
+
+/* When lane 0, which everything is waited for in, is done with a forward pass and with a backward one. */
+static void measure(int num_layers, bool bidirectional, int *forward, int *backward)
+{
+    timed_cpu clock;
+    lyrnn_backend backend = timed_backend(&clock);
     const lyrnn_rnn_config config = {LYRNN_LSTM, IN, H, num_layers, bidirectional, 0};
     float *input = calloc(T * B * IN, sizeof *input);
     float *output = calloc(T * B * 2 * H, sizeof *output);
@@ -99,11 +131,47 @@ static void directions_run_side_by_side(void **state)
     }
 }
 
+/* Of a model's training step; its recurrent layers are as above. */
+static void measure_model(int num_layers, int *forward, int *backward)
+{
+    timed_cpu clock;
+    lyrnn_backend backend = timed_backend(&clock);
+    const lyrnn_rnn_config config = {LYRNN_LSTM, V, H, num_layers, false, 0};
+    lyrnn_model model, grads;
+    lyrnn_activations a;
+    assert_int_equal(lyrnn_model_init(&model, &config, &backend), LYRNN_OK);
+    assert_int_equal(lyrnn_model_init(&grads, &config, &backend), LYRNN_OK);
+    assert_int_equal(lyrnn_activations_init(&a, &model, T, B, true), LYRNN_OK);
+    backend.zero(&backend, a.inputs, T * B * sizeof *a.inputs);
+    lyrnn_model_forward(&model, &a);
+    *forward = clock.clocks[0];
+    lyrnn_model_backward(&model, &a, grads.params);
+    *backward = clock.clocks[0] - *forward;
+    lyrnn_activations_free(&a);
+    lyrnn_model_free(&grads);
+    lyrnn_model_free(&model);
+    lyrnn_backend_close(&clock.cpu);
+}
+
+/* One chunk of it stands by itself, the last forward and the first backward; its weights' gradient beside the
+ * recurrence. */
+static void the_output_layer_runs_beside_the_recurrence(void **state)
+{
+    (void)state;
+    for (int num_layers = 1; num_layers <= 3; num_layers++) {
+        int forward, backward, expected = T + num_layers * T / 4;
+        measure_model(num_layers, &forward, &backward);
+        assert_int_equal(forward, expected);
+        assert_int_equal(backward, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_are_a_wavefront_both_ways),
         cmocka_unit_test(directions_run_side_by_side),
+        cmocka_unit_test(the_output_layer_runs_beside_the_recurrence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
