@@ -1,6 +1,7 @@
 /* The CPU as a device: its memory is malloc's, nothing is queued, and a step is simply run. */
 #include "cpu.h"
 
+#include <limits.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,14 +55,28 @@ static void download(lyrnn_backend *self, void *host, const void *device, size_t
     memcpy(host, device, bytes);
 }
 
+typedef struct {
+    char *to;
+    const char *from;
+    size_t to_stride, from_stride, num_bytes;
+} row_copies;
+
+static void copy_some_rows(const void *copies_args, int first, int end)
+{
+    const row_copies *copies = (const row_copies *)copies_args;
+    for (size_t row = (size_t)first; row < (size_t)end; row++)
+        memcpy(copies->to + row * copies->to_stride, copies->from + row * copies->from_stride,
+               copies->num_bytes);
+}
+
 static void copy_rows(lyrnn_backend *self, void *to, size_t to_stride, const void *from,
                       size_t from_stride, size_t num_bytes, size_t num_rows)
 {
     (void)self;
-#pragma omp parallel for schedule(static) if (num_rows * num_bytes >                               \
-                                              LYRNN_CPU_SERIAL_MAX * sizeof(float))
-    for (size_t row = 0; row < num_rows; row++)
-        memcpy((char *)to + row * to_stride, (const char *)from + row * from_stride, num_bytes);
+    LYRNN_CHECK(num_rows <= INT_MAX);
+    const row_copies copies = {(char *)to, (const char *)from, to_stride, from_stride, num_bytes};
+    bool is_large = num_rows * num_bytes > LYRNN_CPU_SERIAL_MAX * sizeof(float);
+    lyrnn_cpu_share(&copies, (int)num_rows, is_large, copy_some_rows);
 }
 
 static void zero(lyrnn_backend *self, void *memory, size_t bytes)
