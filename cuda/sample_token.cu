@@ -91,8 +91,10 @@ __device__ __forceinline__ void apply_copy_guard(const lyrnn_copy_guard &guard, 
 
 /* The chosen id; -1 where none is allowed. */
 __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verdict &verdict,
-                                              int place, sample_memory *memory)
+                                              const lyrnn_text_cursor &cursor,
+                                              sample_memory *memory)
 {
+    const int place = (int)cursor.position;
     const lyrnn_sample_token_args &args = s.args;
     const int32_t *text = args.texts + (size_t)blockIdx.x * (size_t)args.max_length;
     float *logits = args.logits + (size_t)blockIdx.x * (size_t)args.V;
@@ -106,16 +108,17 @@ __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verd
     for (int v = own.first; v < own.end; v++)
         logits[v] = allows(verdict, args.lines.newline, v) ? tidied(logits[v]) : -INFINITY;
     curandStatePhilox4_32_10_t generator;
-    curand_init(args.sampler.seed, LYRNN_PURPOSE_SAMPLE + args.first_sample + blockIdx.x,
+    curand_init(args.sampler.seed, LYRNN_PURPOSE_SAMPLE + cursor.first_sample + blockIdx.x,
                 (unsigned long long)place, &generator);
     return choose(s, own, logits, curand_uniform(&generator), memory);
 }
 
 /* Enters a character into its text; 0 where none is written. */
 __device__ int32_t write_token(const lyrnn_sample_token_args &args, const line_verdict &verdict,
-                               lyrnn_text_state state, int place, int32_t token)
+                               lyrnn_text_state state, const lyrnn_text_cursor &cursor,
+                               int32_t token)
 {
-    bool is_forced = place < args.prefix_length;
+    bool is_forced = cursor.position < cursor.prefix_length;
     bool is_newline = args.lines.newline >= 0 && token == args.lines.newline;
     if (token < 0) {
         state.end = LYRNN_TEXT_STUCK;
@@ -124,10 +127,10 @@ __device__ int32_t write_token(const lyrnn_sample_token_args &args, const line_v
         state.end = LYRNN_TEXT_ENDED;
         token = 0;
     } else {
-        args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)place] = token;
+        args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)cursor.position] = token;
         state.line += is_newline ? 1 : 0;
         state.column = is_newline ? 0 : state.column + 1;
-        state.length = place + 1;
+        state.length = (int)cursor.position + 1;
     }
     args.states[blockIdx.x] = state;
     return token;
@@ -137,27 +140,28 @@ __global__ void __launch_bounds__(SAMPLE_THREADS, 1) sample_token_kernel(samplin
 {
     LYRNN_DYNAMIC_SHARED(sample_memory, memory);
     const lyrnn_sample_token_args &args = s.args;
-    const int64_t place = *args.position;
+    const lyrnn_text_cursor cursor = *args.cursor;
     lyrnn_text_state state = args.states[blockIdx.x];
     int32_t token = 0;
-    if (state.end == LYRNN_TEXT_RUNNING && place < args.max_length) {
+    if (state.end == LYRNN_TEXT_RUNNING && cursor.position < args.max_length) {
         line_verdict verdict = judge_line(args.lines, state);
-        if (place < args.prefix_length)
-            token = args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)place];
+        if (cursor.position < cursor.prefix_length)
+            token =
+                args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)cursor.position];
         else
-            token = choose_allowed(s, verdict, (int)place, memory);
+            token = choose_allowed(s, verdict, cursor, memory);
         __syncthreads();
         if (threadIdx.x == 0)
-            token = write_token(args, verdict, state, (int)place, token);
+            token = write_token(args, verdict, state, cursor, token);
     }
     if (threadIdx.x == 0)
         args.tokens[blockIdx.x] = token;
 }
 
 /* Only when all blocks have read it. */
-__global__ void move_position_kernel(int64_t *position)
+__global__ void move_cursor_kernel(lyrnn_text_cursor *cursor)
 {
-    *position += 1;
+    cursor->position += 1;
 }
 
 extern "C" void lyrnn_cuda_sample_token(lyrnn_backend *self, const lyrnn_sample_token_args *args)
@@ -166,5 +170,5 @@ extern "C" void lyrnn_cuda_sample_token(lyrnn_backend *self, const lyrnn_sample_
                   1.0 / (double)args->sampler.temperature};
     lyrnn_cuda_launch(self, sample_token_kernel, dim3((unsigned)args->B), SAMPLE_THREADS,
                       sizeof(sample_memory), s);
-    lyrnn_cuda_launch(self, move_position_kernel, dim3(1), 1, 0, args->position);
+    lyrnn_cuda_launch(self, move_cursor_kernel, dim3(1), 1, 0, args->cursor);
 }

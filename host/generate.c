@@ -11,12 +11,6 @@
 
 enum { BATCH_MAX = 256 };
 
-/* As fixed as a recorded step: a batch whose arguments differ is another step, and keeps its own. */
-struct lyrnn_generate_step {
-    lyrnn_generator *generator;
-    lyrnn_sample_token_args args;
-};
-
 lyrnn_generate_options lyrnn_greedy_options(void)
 {
     return (lyrnn_generate_options){
@@ -36,7 +30,7 @@ const char *lyrnn_sample_end_name(lyrnn_sample_end end)
 static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
 {
     size_t B = (size_t)g->B, N = g->options.copies.length > 0 ? g->options.copies.N : 0;
-    g->position = (int64_t *)lyrnn_arena_take(arena, 1, sizeof *g->position);
+    g->cursor = (lyrnn_text_cursor *)lyrnn_arena_take(arena, 1, sizeof *g->cursor);
     g->states = (lyrnn_text_state *)lyrnn_arena_take(arena, B, sizeof *g->states);
     g->texts = (int32_t *)lyrnn_arena_take(arena, B * g->max_length, sizeof *g->texts);
     g->news =
@@ -127,62 +121,37 @@ void lyrnn_generator_free(lyrnn_generator *generator)
         generator->model->backend->memory_free(generator->model->backend, generator->memory);
     lyrnn_activations_free(&generator->activations);
     lyrnn_model_free(&generator->packed);
-    for (size_t i = 0; i < generator->num_steps; i++)
-        free(generator->steps[i]);
-    free(generator->steps);
     free(generator->states_host);
     free(generator->texts_host);
     free(generator->news_host);
     memset(generator, 0, sizeof *generator);
 }
 
-static void queue_character(void *context)
+static void queue_sampling(lyrnn_generator *g)
 {
-    lyrnn_generate_step *step = (lyrnn_generate_step *)context;
-    lyrnn_generator *g = step->generator;
-    lyrnn_model_forward(&g->packed, &g->activations);
-    g->model->backend->sample_token(g->model->backend, &step->args);
-    lyrnn_activations_carry_state(&g->activations);
-}
-
-/* The step of a batch, an earlier one where that has the same arguments. */
-static lyrnn_status find_step(lyrnn_generator *g, size_t prefix_length, uint64_t first_sample,
-                              lyrnn_generate_step **step)
-{
-    for (size_t i = 0; i < g->num_steps; i++) {
-        *step = g->steps[i];
-        if ((*step)->args.prefix_length == (int)prefix_length &&
-            (*step)->args.first_sample == first_sample)
-            return LYRNN_OK;
-    }
-    lyrnn_generate_step **steps = (lyrnn_generate_step **)realloc(
-        g->steps, (g->num_steps + 1) * sizeof(lyrnn_generate_step *));
-    if (steps != NULL)
-        g->steps = steps;
-    *step = (lyrnn_generate_step *)calloc(1, sizeof **step);
-    if (steps == NULL || *step == NULL) {
-        free(*step);
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for another batch of samples; lower "
-                                            "--num-samples");
-    }
-    (*step)->generator = g;
-    (*step)->args = (lyrnn_sample_token_args){
+    const lyrnn_sample_token_args args = {
         .B = g->B,
         .V = g->model->config.input_size,
         .max_length = (int)g->max_length,
-        .prefix_length = (int)prefix_length,
         .sampler = g->options.sampler,
         .lines = g->options.lines,
         .copies = g->options.copies,
-        .first_sample = first_sample,
-        .position = g->position,
+        .cursor = g->cursor,
         .logits = g->activations.logits,
         .texts = g->texts,
         .states = g->states,
         .tokens = g->activations.inputs,
     };
-    g->steps[g->num_steps++] = *step;
-    return LYRNN_OK;
+    g->model->backend->sample_token(g->model->backend, &args);
+}
+
+/* The same for all batches and prompts: recorded once. */
+static void queue_character(void *context)
+{
+    lyrnn_generator *g = (lyrnn_generator *)context;
+    lyrnn_model_forward(&g->packed, &g->activations);
+    queue_sampling(g);
+    lyrnn_activations_carry_state(&g->activations);
 }
 
 /* What the host knows of a text. */
@@ -198,7 +167,7 @@ typedef struct {
     lyrnn_generator *generator;
     const lyrnn_prompt *prompt;
     const lyrnn_listener *listener;
-    lyrnn_generate_step *step;
+    uint64_t first_sample;
     size_t num;      /* samples asked for; streams beyond them are not listened to */
     size_t total;    /* characters of a text that nothing else ends */
     size_t position; /* characters that the device has written of such a text */
@@ -218,6 +187,9 @@ static void begin(batch *t)
     lyrnn_generator *g = t->generator;
     lyrnn_backend *backend = g->model->backend;
     size_t num_bytes = t->prompt->length * sizeof(int32_t);
+    const lyrnn_text_cursor cursor = {.prefix_length = (int64_t)t->prompt->length,
+                                      .first_sample = t->first_sample};
+    backend->upload(backend, g->cursor, &cursor, sizeof cursor);
     backend->upload(backend, g->texts, t->prompt->ids, num_bytes);
     for (size_t b = 0; b < (size_t)g->B; b++) {
         if (b > 0)
@@ -227,10 +199,9 @@ static void begin(batch *t)
         t->views[b] = (text_view){.length = t->prompt->length, .certain = t->prompt->length};
     }
     backend->zero(backend, g->states, (size_t)g->B * sizeof *g->states);
-    backend->zero(backend, g->position, sizeof *g->position);
     lyrnn_activations_reset_state(&g->activations);
     /* The prefix's first character; the logits are not looked at. */
-    backend->sample_token(backend, &t->step->args);
+    queue_sampling(g);
     t->position = 1;
 }
 
@@ -241,7 +212,7 @@ static void write_to(batch *t, size_t place, size_t from)
     lyrnn_backend *backend = g->model->backend;
     size_t B = (size_t)g->B, num = place - from, row_bytes = num * sizeof(int32_t);
     for (; t->position < place; t->position++)
-        backend->run_step(backend, queue_character, t->step);
+        backend->run_step(backend, queue_character, g);
     if (num == 0)
         return;
     backend->copy_rows(backend, g->news, row_bytes, g->texts + from,
@@ -291,7 +262,7 @@ static void view_text(batch *t, size_t b)
 static lyrnn_status tell(batch *t)
 {
     const lyrnn_listener *listener = t->listener;
-    uint64_t first = t->step->args.first_sample;
+    uint64_t first = t->first_sample;
     for (; t->telling < t->num; t->telling++, t->told = 0) {
         const text_view *view = &t->views[t->telling];
         const int32_t *text = text_of(t, t->telling);
@@ -344,11 +315,10 @@ lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prom
             .generator = generator,
             .prompt = prompt,
             .listener = listener,
+            .first_sample = generator->options.first_sample + done,
             .num = num_samples - done < B ? num_samples - done : B,
             .total = prompt->length + length,
         };
-        LYRNN_TRY(
-            find_step(generator, prompt->length, generator->options.first_sample + done, &t.step));
         LYRNN_TRY(run(&t));
     }
     return LYRNN_OK;

@@ -16,7 +16,7 @@ lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_a
 {
     lyrnn_sample_token_args device = *host;
     size_t B = (size_t)host->B;
-    device.position = op_check_in_out(check, host->position, sizeof *host->position);
+    device.cursor = op_check_in_out(check, host->cursor, sizeof *host->cursor);
     device.logits = op_check_output(check, B * (size_t)host->V * sizeof(float));
     device.texts =
         op_check_in_out(check, host->texts, B * (size_t)host->max_length * sizeof(int32_t));
@@ -32,13 +32,14 @@ lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_a
 int32_t *sample_step(op_check *check, const lyrnn_sample_token_args *device, const float *logits)
 {
     lyrnn_backend *backend = &check->backend;
-    int64_t before, after;
+    lyrnn_text_cursor expected, after;
     size_t B = (size_t)device->B;
-    backend->download(backend, &before, device->position, sizeof before);
+    backend->download(backend, &expected, device->cursor, sizeof expected);
+    expected.position++;
     backend->upload(backend, device->logits, logits, B * (size_t)device->V * sizeof *logits);
     backend->sample_token(backend, device);
-    backend->download(backend, &after, device->position, sizeof after);
-    assert_int_equal(after, before + 1);
+    backend->download(backend, &after, device->cursor, sizeof after);
+    assert_memory_equal(&after, &expected, sizeof after);
     assert_true(op_check_intact(check));
     int32_t *tokens = op_check_ids(check, device->B, 1, 1);
     backend->download(backend, tokens, device->tokens, B * sizeof *tokens);
@@ -77,7 +78,7 @@ lyrnn_text_state *sample_new_states(op_check *check, int B, int length)
 
 double sample_uniform(const lyrnn_sample_token_args *args, int b, int place)
 {
-    uint64_t purpose = LYRNN_PURPOSE_SAMPLE + args->first_sample + (uint64_t)b;
+    uint64_t purpose = LYRNN_PURPOSE_SAMPLE + args->cursor->first_sample + (uint64_t)b;
     return (double)lyrnn_philox_uniform(args->sampler.seed, purpose, (uint64_t)place);
 }
 

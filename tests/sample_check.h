@@ -9,7 +9,7 @@
  * of what is written only logits and tokens need not be there. */
 lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_args *host);
 
-/* Chooses a character for each text from logits (B,V) and returns them (B). Checks that the position moved
+/* Chooses a character for each text from logits (B,V) and returns them (B). Checks that the cursor moved
  * and that nothing was written outside. */
 int32_t *sample_step(op_check *check, const lyrnn_sample_token_args *device, const float *logits);
 
@@ -21,7 +21,7 @@ lyrnn_text_state *sample_states(op_check *check, const lyrnn_sample_token_args *
 int32_t *sample_random_texts(op_check *check, int B, int max_length, int V, uint64_t seed);
 lyrnn_text_state *sample_new_states(op_check *check, int B, int length);
 
-/* The number that sample first_sample + b draws at a place. */
+/* The number that stream b draws at a place. */
 double sample_uniform(const lyrnn_sample_token_args *args, int b, int place);
 
 /* In the simulator everything takes a thousand times as long. */

@@ -23,7 +23,7 @@ typedef struct {
 
 typedef struct {
     lyrnn_sample_token_args args;
-    int64_t position;
+    lyrnn_text_cursor cursor;
     lyrnn_text_state states[B];
 } expected_texts;
 
@@ -112,7 +112,7 @@ static int32_t expect_token(expected_texts *expected, int b, int place, const fl
     int32_t *text = args->texts + b * args->max_length;
     if (state->end != LYRNN_TEXT_RUNNING || place >= args->max_length)
         return 0;
-    if (place >= args->prefix_length) {
+    if (place >= args->cursor->prefix_length) {
         float masked[V];
         double probabilities[V];
         for (int v = 0; v < V; v++)
@@ -142,34 +142,33 @@ static void assert_states_equal(const lyrnn_text_state *actual, const lyrnn_text
     }
 }
 
-static expected_texts new_texts(op_check *check, const setting *s)
+/* Makes the texts and returns them on the device. */
+static lyrnn_sample_token_args begin_texts(op_check *check, const setting *s,
+                                           expected_texts *expected)
 {
-    expected_texts expected = {.position = 0};
     int32_t *acrostic = op_check_ids(check, 3, NEWLINE, 5);
-    expected.args = (lyrnn_sample_token_args){
+    *expected = (expected_texts){.cursor = {.prefix_length = s->prefix_length, .first_sample = 3}};
+    expected->args = (lyrnn_sample_token_args){
         .B = B,
         .V = V,
         .max_length = MAX_LENGTH,
-        .prefix_length = s->prefix_length,
         .sampler = {1.2f, 4, 0, 0.95f, 0.01f, s->temperature, 17},
         .lines = {s->newline, s->min_line, s->max_line, s->num_lines, s->num_acrostic,
                   s->num_acrostic > 0 ? acrostic : NULL},
-        .first_sample = 3,
+        .cursor = &expected->cursor,
         .texts = sample_random_texts(check, B, MAX_LENGTH, V, 6),
+        .states = expected->states,
     };
     if (s->guard_length > 0)
-        expected.args.copies = new_guard(check, s->guard_length);
-    return expected;
+        expected->args.copies = new_guard(check, s->guard_length);
+    return sample_place(check, &expected->args);
 }
 
 static void check_setting(void **state, const setting *s)
 {
     op_check *check = op_check_begin(state);
-    expected_texts expected = new_texts(check, s);
-    lyrnn_sample_token_args host = expected.args;
-    host.position = &expected.position;
-    host.states = expected.states;
-    lyrnn_sample_token_args device = sample_place(check, &host);
+    expected_texts expected;
+    lyrnn_sample_token_args device = begin_texts(check, s, &expected);
     float logits[B * V];
     /* Two places beyond the texts' room: nothing may come of them. */
     for (int place = 0; place < MAX_LENGTH + 2; place++) {
@@ -217,11 +216,8 @@ static void a_guarded_text_copies_no_run(void **state)
 {
     const setting s = {"guard of 2", 3, -1, 0, 0, 0, 0, 2, 1, 0, 0};
     op_check *check = op_check_begin(state);
-    expected_texts expected = new_texts(check, &s);
-    lyrnn_sample_token_args host = expected.args;
-    host.position = &expected.position;
-    host.states = expected.states;
-    lyrnn_sample_token_args device = sample_place(check, &host);
+    expected_texts expected;
+    lyrnn_sample_token_args device = begin_texts(check, &s, &expected);
     float logits[B * V] = {0};
     for (int place = 0; place < MAX_LENGTH; place++)
         sample_step(check, &device, logits);
@@ -242,17 +238,16 @@ static void the_end_of_a_text_copies_nothing(void **state)
     op_check *check = op_check_begin(state);
     int32_t ids[N] = {1, NEWLINE, 2}, suffixes[N] = {0, 2, 1}, text[3] = {1, 0, 0};
     lyrnn_text_state states[1] = {{.column = 1, .length = 1}};
-    int64_t position = 1;
+    lyrnn_text_cursor cursor = {.position = 1, .prefix_length = 1};
     for (int num_lines = 1; num_lines <= 2; num_lines++) {
         lyrnn_sample_token_args host = {
             .B = 1,
             .V = V,
             .max_length = 3,
-            .prefix_length = 1,
             .sampler = {.repeat_penalty = 1, .top_p = 1},
             .lines = {.newline = NEWLINE, .max_line = 1, .num_lines = num_lines},
             .copies = {1, N, ids, suffixes},
-            .position = &position,
+            .cursor = &cursor,
             .texts = text,
             .states = states,
         };
@@ -280,11 +275,8 @@ static void a_replayed_step_writes_the_next_character(void **state)
     const setting s = {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 2, 1, 0, 0};
     op_check *check = op_check_begin(state);
     lyrnn_backend *backend = &check->backend;
-    expected_texts expected = new_texts(check, &s);
-    lyrnn_sample_token_args host = expected.args;
-    host.position = &expected.position;
-    host.states = expected.states;
-    lyrnn_sample_token_args device = sample_place(check, &host);
+    expected_texts expected;
+    lyrnn_sample_token_args device = begin_texts(check, &s, &expected);
     sampling_step step = {backend, &device};
     float logits[B * V];
     for (int place = 0; place < MAX_LENGTH; place++) {

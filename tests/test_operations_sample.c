@@ -14,17 +14,16 @@ enum { PLACE = 30, MAX_LENGTH = 33 };
 
 /* What a test looks at: B texts whose next character is PLACE, on the host. */
 static lyrnn_sample_token_args new_case(op_check *check, int B, int V, lyrnn_sampler sampler,
-                                        int64_t *position)
+                                        lyrnn_text_cursor *cursor)
 {
-    *position = PLACE;
+    *cursor = (lyrnn_text_cursor){.position = PLACE, .prefix_length = PLACE};
     return (lyrnn_sample_token_args){
         .B = B,
         .V = V,
         .max_length = MAX_LENGTH,
-        .prefix_length = PLACE,
         .sampler = sampler,
         .lines = {.newline = -1},
-        .position = position,
+        .cursor = cursor,
         .texts = sample_random_texts(check, B, MAX_LENGTH, V, 1),
         .states = sample_new_states(check, B, PLACE),
     };
@@ -116,12 +115,12 @@ static void check_against_cpu(op_check *check, const lyrnn_sample_token_args *ar
                               const float *logits, const int32_t *tokens)
 {
     lyrnn_backend cpu;
-    int64_t position = PLACE;
+    lyrnn_text_cursor cursor = *args->cursor;
     int32_t on_cpu[8];
     size_t num_floats = (size_t)args->B * (size_t)args->V;
     lyrnn_sample_token_args again = *args;
     assert_int_equal(lyrnn_cpu_backend_open(0, &cpu), LYRNN_OK);
-    again.position = &position;
+    again.cursor = &cursor;
     again.tokens = on_cpu;
     again.logits = op_check_floats(check, (int)num_floats);
     memcpy(again.logits, logits, num_floats * sizeof *logits);
@@ -138,10 +137,10 @@ static void tokens_are_the_oracles(void **state)
         enum { B = 8 };
         int V = vocabularies[i / num_settings];
         op_check *check = op_check_begin(state);
-        int64_t position;
+        lyrnn_text_cursor cursor;
         uint64_t setting = (uint64_t)i;
-        lyrnn_sample_token_args args = new_case(check, B, V, random_sampler(setting, V), &position);
-        args.first_sample = (uint64_t)i * 1000;
+        lyrnn_sample_token_args args = new_case(check, B, V, random_sampler(setting, V), &cursor);
+        cursor.first_sample = (uint64_t)i * 1000;
         float *logits = op_check_floats(check, B * V);
         fill_logits(B, V, logits, setting);
         lyrnn_sample_token_args device = sample_place(check, &args);
@@ -164,8 +163,8 @@ static void a_huge_vocabulary_is_no_exception(void **state)
     };
     for (int i = is_simulated() ? 1 : 0; i < (is_simulated() ? 2 : 4); i++) {
         op_check *check = op_check_begin(state);
-        int64_t position;
-        lyrnn_sample_token_args args = new_case(check, 1, V, samplers[i], &position);
+        lyrnn_text_cursor cursor;
+        lyrnn_sample_token_args args = new_case(check, 1, V, samplers[i], &cursor);
         const float *logits = op_check_random(check, V, 12, (uint64_t)i);
         lyrnn_sample_token_args device = sample_place(check, &args);
         const int32_t *tokens = sample_step(check, &device, logits);
@@ -177,9 +176,9 @@ static void greedy_gives_ties_to_the_lowest_id(void **state)
 {
     enum { B = 5, V = 1027 };
     op_check *check = op_check_begin(state);
-    int64_t position;
+    lyrnn_text_cursor cursor;
     lyrnn_sampler greedy = {.repeat_penalty = 1, .top_p = 1};
-    lyrnn_sample_token_args args = new_case(check, B, V, greedy, &position);
+    lyrnn_sample_token_args args = new_case(check, B, V, greedy, &cursor);
     lyrnn_sample_token_args device = sample_place(check, &args);
     float *logits = op_check_floats(check, B * V);
     logits[0] = -0.0f;
@@ -202,10 +201,10 @@ static void infinities_and_penalties_stay_in_order(void **state)
 {
     enum { B = 3, V = 40 };
     op_check *check = op_check_begin(state);
-    int64_t position;
+    lyrnn_text_cursor cursor;
     lyrnn_sampler sampler = {
         .repeat_penalty = 4, .repeat_last_n = 64, .top_k = 5, .top_p = 0.9f, .temperature = 1};
-    lyrnn_sample_token_args args = new_case(check, B, V, sampler, &position);
+    lyrnn_sample_token_args args = new_case(check, B, V, sampler, &cursor);
     args.texts[MAX_LENGTH + PLACE - 1] = args.texts[MAX_LENGTH + PLACE - 4] = 7;
     lyrnn_sample_token_args device = sample_place(check, &args);
     float *logits = op_check_floats(check, B * V);
@@ -246,8 +245,8 @@ static void check_frequencies(void **state, const char *what, lyrnn_sampler samp
     int B = is_simulated() ? 100 : MAX_B, rounds = is_simulated() ? 20 : 100, counts[V] = {0};
     op_check *check = op_check_begin(state);
     double *probabilities = op_check_doubles(check, V);
-    int64_t position;
-    lyrnn_sample_token_args args = new_case(check, B, V, sampler, &position);
+    lyrnn_text_cursor cursor;
+    lyrnn_sample_token_args args = new_case(check, B, V, sampler, &cursor);
     for (int b = 1; b < B; b++)
         memcpy(args.texts + b * MAX_LENGTH, args.texts, MAX_LENGTH * sizeof *args.texts);
     float *logits = op_check_floats(check, B * V);
@@ -257,8 +256,8 @@ static void check_frequencies(void **state, const char *what, lyrnn_sampler samp
     lyrnn_sample_token_args device = sample_place(check, &args);
     lyrnn_backend *backend = &check->backend;
     for (int i = 0; i < rounds; i++) {
-        backend->upload(backend, device.position, &position, sizeof position);
-        device.first_sample = (uint64_t)(i * B);
+        cursor.first_sample = (uint64_t)(i * B);
+        backend->upload(backend, device.cursor, &cursor, sizeof cursor);
         const int32_t *tokens = sample_step(check, &device, logits);
         for (int b = 0; b < B; b++)
             counts[tokens[b]]++;
@@ -295,16 +294,15 @@ static void places_draw_numbers_of_their_own(void **state)
     int counts[V] = {0};
     op_check *check = op_check_begin(state);
     double *probabilities = op_check_doubles(check, V);
-    int64_t position = 1;
+    lyrnn_text_cursor cursor = {.position = 1, .prefix_length = 1};
     lyrnn_sampler sampler = {.repeat_penalty = 1, .top_p = 1, .temperature = 1, .seed = 2};
     lyrnn_sample_token_args args = {
         .B = B,
         .V = V,
         .max_length = PLACES + 1,
-        .prefix_length = 1,
         .sampler = sampler,
         .lines = {.newline = -1},
-        .position = &position,
+        .cursor = &cursor,
         .texts = sample_random_texts(check, B, PLACES + 1, V, 1),
         .states = sample_new_states(check, B, 1),
     };
@@ -330,9 +328,9 @@ static void a_sample_is_the_same_alone(void **state)
     enum { B = 65, V = 97 };
     for (int setting = 0; setting < (is_simulated() ? 2 : 20); setting++) {
         op_check *check = op_check_begin(state);
-        int64_t position;
+        lyrnn_text_cursor cursor;
         lyrnn_sample_token_args args =
-            new_case(check, B, V, random_sampler((uint64_t)setting, V), &position);
+            new_case(check, B, V, random_sampler((uint64_t)setting, V), &cursor);
         const float *logits = op_check_random(check, B * V, 3, (uint64_t)setting);
         int32_t together[B];
         lyrnn_sample_token_args device = sample_place(check, &args);
@@ -341,8 +339,8 @@ static void a_sample_is_the_same_alone(void **state)
             check = op_check_begin(state);
             logits = op_check_random(check, B * V, 3, (uint64_t)setting);
             lyrnn_sample_token_args alone =
-                new_case(check, 1, V, random_sampler((uint64_t)setting, V), &position);
-            alone.first_sample = (uint64_t)b;
+                new_case(check, 1, V, random_sampler((uint64_t)setting, V), &cursor);
+            cursor.first_sample = (uint64_t)b;
             int32_t *texts = sample_random_texts(check, B, MAX_LENGTH, V, 1);
             memcpy(alone.texts, texts + b * MAX_LENGTH, MAX_LENGTH * sizeof *texts);
             device = sample_place(check, &alone);

@@ -89,19 +89,20 @@ static int32_t choose(const lyrnn_sample_token_args *args, int b, int place)
     apply_copy_guard(&args->copies, text, place, spared, logits);
     lyrnn_cpu_penalise(&args->sampler, text, place, logits);
     float u = lyrnn_philox_uniform(args->sampler.seed,
-                                   LYRNN_PURPOSE_SAMPLE + args->first_sample + (uint64_t)b,
+                                   LYRNN_PURPOSE_SAMPLE + args->cursor->first_sample + (uint64_t)b,
                                    (uint64_t)place);
     return lyrnn_cpu_choose(&args->sampler, args->V, logits, u);
 }
 
-/* Moves one text on by the character at `place` and returns it; 0 where there is none. */
-static int32_t step_text(const lyrnn_sample_token_args *args, int b, int64_t place)
+/* Moves one text on by the character at the cursor and returns it; 0 where there is none. */
+static int32_t step_text(const lyrnn_sample_token_args *args, int b)
 {
+    int64_t place = args->cursor->position;
     lyrnn_text_state *state = &args->states[b];
     int32_t *text = args->texts + (size_t)b * (size_t)args->max_length;
     if (state->end != LYRNN_TEXT_RUNNING || place >= args->max_length)
         return 0;
-    bool is_forced = place < args->prefix_length;
+    bool is_forced = place < args->cursor->prefix_length;
     int32_t token = is_forced ? text[place] : choose(args, b, (int)place);
     bool is_newline = args->lines.newline >= 0 && token == args->lines.newline;
     if (token < 0) {
@@ -123,7 +124,7 @@ static void step_texts(const void *sample_args, int first, int end)
 {
     const lyrnn_sample_token_args *args = (const lyrnn_sample_token_args *)sample_args;
     for (int b = first; b < end; b++)
-        args->tokens[b] = step_text(args, b, *args->position);
+        args->tokens[b] = step_text(args, b);
 }
 
 void lyrnn_cpu_sample_token(lyrnn_backend *self, const lyrnn_sample_token_args *args)
@@ -131,5 +132,5 @@ void lyrnn_cpu_sample_token(lyrnn_backend *self, const lyrnn_sample_token_args *
     (void)self;
     bool is_large = (size_t)args->B * (size_t)args->V > LYRNN_CPU_SERIAL_MAX;
     lyrnn_cpu_share(args, args->B, is_large, step_texts);
-    *args->position += 1;
+    args->cursor->position++;
 }

@@ -244,27 +244,32 @@ typedef struct {
     int32_t length;       /* characters of the text, prefix included */
 } lyrnn_text_state;
 
-/* The character at place *position of each text: the prefix's own where that reaches so far, else one chosen
- * by the rules and the sampler, with u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_SAMPLE + its number, place):
- * the first id, in ascending order of ids among those that are left, at which the sum of their
- * probabilities reaches u. Then *position moves on by one.
+/* Which texts a batch writes and how far it is, kept on the device so that one recorded step serves them all. */
+typedef struct {
+    int64_t position;      /* the place whose character comes next */
+    int64_t prefix_length; /* at least 1 */
+    uint64_t first_sample; /* stream b is sample number first_sample + b */
+} lyrnn_text_cursor;
+
+/* The character at place cursor->position of each text: the prefix's own where that reaches so far, else one
+ * chosen by the rules and the sampler, with u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_SAMPLE + its number,
+ * place): the first id, in ascending order of ids among those that are left, at which the sum of their
+ * probabilities reaches u. Then cursor->position moves on by one.
  *
  * The prefix's characters move the state as others do, but are not checked. What the rules or the guard
  * forbid is forbidden whatever the sampler, as is a character whose logit is -infinity or NaN. A newline that
  * ends a text is not written, so that the guard does not forbid it. Texts that have ended, or are full
- * (*position is max_length or more), stay as they are. */
+ * (the position is max_length or more), stay as they are. */
 typedef struct {
     int B, V, max_length;
-    int prefix_length; /* at least 1 */
     lyrnn_sampler sampler;
     lyrnn_line_rules lines;
     lyrnn_copy_guard copies;
-    uint64_t first_sample;    /* stream b is sample number first_sample + b */
-    int64_t *position;        /* i/o  (1) */
-    float *logits;            /* i/o  (B,V)  nothing to rely on afterwards */
-    int32_t *texts;           /* i/o  (B,max_length)  the character goes to [b][*position] */
-    lyrnn_text_state *states; /* i/o  (B) */
-    int32_t *tokens;          /* out  (B)  the character; 0 where none was written */
+    lyrnn_text_cursor *cursor; /* i/o */
+    float *logits;             /* i/o  (B,V)  nothing to rely on afterwards */
+    int32_t *texts;            /* i/o  (B,max_length)  the character goes to [b][position] */
+    lyrnn_text_state *states;  /* i/o  (B) */
+    int32_t *tokens;           /* out  (B)  the character; 0 where none was written */
 } lyrnn_sample_token_args;
 
 /* values[i] = (2 u - 1) bound, u = lyrnn_philox_uniform(seed, purpose, position + i). */

@@ -61,9 +61,6 @@ typedef struct {
     void *context;
 } lyrnn_listener;
 
-/* What a device records of one batch's step; see run_step. */
-typedef struct lyrnn_generate_step lyrnn_generate_step;
-
 typedef struct {
     const lyrnn_model *model; /* borrowed */
     lyrnn_model packed;       /* the same, as it was when the texts began */
@@ -72,7 +69,7 @@ typedef struct {
     size_t max_length;
     lyrnn_activations activations; /* T = 1 */
     void *memory;                  /* the device allocation of the following */
-    int64_t *position;             /* (1) */
+    lyrnn_text_cursor *cursor;     /* (1)  set for each batch */
     lyrnn_text_state *states;      /* (B) */
     int32_t *texts;                /* (B,max_length) */
     int32_t *news;                 /* (B,look_every)  what the host has not seen */
@@ -81,8 +78,6 @@ typedef struct {
     lyrnn_text_state *states_host; /* (B)             host, owned, as are the following */
     int32_t *texts_host;           /* (B,max_length) */
     int32_t *news_host;            /* (B,look_every) */
-    lyrnn_generate_step **steps;   /* (num_steps) */
-    size_t num_steps;
 } lyrnn_generator;
 
 /* For texts of at most max_length characters, prefix included. What options point to is borrowed: stop for the
@@ -94,7 +89,7 @@ lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model 
 void lyrnn_generator_free(lyrnn_generator *generator);
 
 /* Writes all samples, of at most length characters after the prompt, the state zero at first. Returns what the
- * listener does, or LYRNN_ERR_MEMORY. */
+ * listener does. */
 lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prompt, size_t length,
                             const lyrnn_listener *listener);
 

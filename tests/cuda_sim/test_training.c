@@ -337,14 +337,44 @@ static void a_character_is_one_graph_launch(void **state)
         assert_in_range(counters.kernel_launches, 1, 2);
         assert_int_equal(counters.captures, 0);
         assert_int_equal(counters.allocations, 0);
-        /* The prefix goes up; texts and states come down, and each download counts twice. */
-        assert_in_range(counters.host_synchronisations, 1, 1 + 2 * 2 * LOOKS);
+        /* The prefix and the cursor go up; texts and states come down, and each download counts twice. */
+        assert_in_range(counters.host_synchronisations, 1, 2 + 2 * 2 * LOOKS);
         assert_int_equal(counters.bytes_to_host, num_samples * (LENGTH * sizeof(int32_t) +
                                                                 LOOKS * sizeof(lyrnn_text_state)));
         lyrnn_prompt_free(&prompt);
         lyrnn_generator_free(&generator);
         run_close(&r);
     }
+}
+
+/* Batches of samples and prompts differ in what lies on the device: their step is recorded once. */
+static void one_record_serves_all_batches_and_prompts(void **state)
+{
+    enum { LENGTH = 2, NUM_SAMPLES = 300, BATCHES = 2 };
+    const task small = {{LYRNN_RNN_TANH, V, 4, 1, false, 0}, 7, 0, LYRNN_SAMPLING_CONSECUTIVE};
+    const lyrnn_listener nobody = {0};
+    const int32_t ids[] = {1, 2};
+    (void)state;
+    run r;
+    lyrnn_generator generator;
+    run_open(&r, "cuda", &small);
+    lyrnn_generate_options options = lyrnn_greedy_options();
+    options.num_samples = NUM_SAMPLES;
+    assert_int_equal(lyrnn_generator_init(&generator, &r.model, &options, 2 + LENGTH), LYRNN_OK);
+    assert_int_equal(generator.B * BATCHES, NUM_SAMPLES);
+    lyrnn_sim_reset_counters();
+    for (size_t prefix_length = 1; prefix_length <= 2; prefix_length++) {
+        lyrnn_prompt prompt;
+        assert_int_equal(lyrnn_prompt_from_ids(&prompt, ids, prefix_length), LYRNN_OK);
+        assert_int_equal(lyrnn_generate(&generator, &prompt, LENGTH, &nobody), LYRNN_OK);
+        lyrnn_prompt_free(&prompt);
+    }
+    lyrnn_sim_counters counters = lyrnn_sim_read_counters();
+    assert_int_equal(counters.captures, 1);
+    /* A text's characters are a step each but for the first; and the first step of all is eager. */
+    assert_int_equal(counters.graph_launches, BATCHES * (LENGTH + LENGTH + 1) - 1);
+    lyrnn_generator_free(&generator);
+    run_close(&r);
 }
 
 /* Its nodes hold addresses that the next model may be given. */
@@ -381,6 +411,7 @@ int main(void)
         cmocka_unit_test(lower_precision_stays_near),
         cmocka_unit_test(a_step_is_one_graph_launch),
         cmocka_unit_test(a_character_is_one_graph_launch),
+        cmocka_unit_test(one_record_serves_all_batches_and_prompts),
         cmocka_unit_test(freed_memory_takes_the_recorded_step_with_it),
         cmocka_unit_test(nothing_stays_allocated),
     };
