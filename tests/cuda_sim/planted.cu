@@ -145,6 +145,17 @@ __global__ void read_unwritten_shared(float *out)
 }
 PLANTED(read_unwritten_shared, 1, 64)
 
+/* The upper half of a number in two words. */
+__global__ void read_half_written(float *out)
+{
+    LYRNN_DYNAMIC_SHARED(unsigned long long, pair);
+    if (threadIdx.x == 0) {
+        *reinterpret_cast<unsigned *>(pair) = 1;
+        out[0] = static_cast<float>(*pair);
+    }
+}
+PLANTED(read_half_written, 1, 64)
+
 __global__ void read_unwritten_global(float *out)
 {
     out[threadIdx.x] += 1.0f;
@@ -393,6 +404,7 @@ extern "C" const planted_defect planted_defects[] = {
     ROW(use_after_free, LYRNN_SIM_OUT_OF_BOUNDS, ASAN),
     ROW(null_pointer, LYRNN_SIM_OUT_OF_BOUNDS, ASAN),
     ROW(read_unwritten_shared, LYRNN_SIM_UNINITIALISED, HOOKS),
+    ROW(read_half_written, LYRNN_SIM_UNINITIALISED, HOOKS),
     ROW(read_unwritten_global, LYRNN_SIM_UNINITIALISED, HOOKS),
     ROW(return_before_barrier, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),
     ROW(barrier_in_a_branch, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),

@@ -7,6 +7,8 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
+
 #include "grid.h"
 #include "report.h"
 #include "shared.h"
@@ -19,31 +21,31 @@ namespace sim
 enum Scope { SCOPE_THREAD, SCOPE_WARP, SCOPE_BLOCK, SCOPE_CLUSTER, SCOPE_GRID, NUM_SCOPES };
 
 /* What the checks ask of the running thread at every access, worked out once when it is switched to: the
- * thread numbers of each of its groups, and the last barrier that ordered the whole of it. */
+ * thread numbers of each of its groups, and the last barrier that ordered the whole of it. The grid's numbers
+ * and the thread's own order never change. */
 static struct {
     uint32_t first[NUM_SCOPES], count[NUM_SCOPES], barrier[NUM_SCOPES];
     bool has_acquired;
-} view;
+} view = {{}, {0, 0, 0, 0, UINT32_MAX}, {UINT32_MAX}, false};
 
 void look_from(const Thread &thread)
 {
     const Block &block = *thread.block;
     const uint32_t size = grid->threads_per_block, cluster_size = size * grid->blocks_per_cluster;
-    const uint32_t first[] = {thread.id, thread.id - thread.rank % 32, thread.id - thread.rank,
-                              thread.id - thread.rank - block.rank * size, 0};
-    const uint32_t count[] = {1, 32, size, cluster_size, UINT32_MAX};
-    const uint32_t barrier[] = {UINT32_MAX, thread.warp->time, block.time, block.cluster->time,
-                                grid->time};
-    for (int scope = 0; scope < NUM_SCOPES; scope++) {
-        view.first[scope] = first[scope];
-        view.count[scope] = count[scope];
-    }
-    uint32_t latest = 0;
-    for (int scope = SCOPE_GRID; scope >= SCOPE_THREAD; scope--)
-        view.barrier[scope] = latest = barrier[scope] > latest ? barrier[scope] : latest;
+    const uint32_t lane = thread.rank % 32, block_first = thread.id - thread.rank;
+    view.first[SCOPE_THREAD] = thread.id;
+    view.first[SCOPE_WARP] = thread.id - lane;
+    view.first[SCOPE_BLOCK] = block_first;
+    view.first[SCOPE_CLUSTER] = block_first - block.rank * size;
+    view.count[SCOPE_THREAD] = 1;
     /* The last warp of a block may have fewer lanes; the numbers that follow are another block's. */
-    if (thread.rank - thread.rank % 32 + 32 > size)
-        view.count[SCOPE_WARP] = size - (thread.rank - thread.rank % 32);
+    view.count[SCOPE_WARP] = std::min(32u, size - (thread.rank - lane));
+    view.count[SCOPE_BLOCK] = size;
+    view.count[SCOPE_CLUSTER] = cluster_size;
+    view.barrier[SCOPE_GRID] = grid->time;
+    view.barrier[SCOPE_CLUSTER] = std::max(grid->time, block.cluster->time);
+    view.barrier[SCOPE_BLOCK] = std::max(view.barrier[SCOPE_CLUSTER], block.time);
+    view.barrier[SCOPE_WARP] = std::max(view.barrier[SCOPE_BLOCK], thread.warp->time);
     view.has_acquired = !thread.acquired.empty() || !block.acquired.empty();
 }
 
@@ -252,13 +254,15 @@ void report_misaligned(uintptr_t address, size_t alignment, uintptr_t pc)
 void check_aligned_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
 {
     uintptr_t address = reinterpret_cast<uintptr_t>(memory);
-    if (bytes <= 4 && address % bytes == 0 && watched != nullptr && in_arena(address)) {
+    if (bytes <= 8 && address % bytes == 0 && watched != nullptr && in_arena(address)) {
         const Region *region = region_at(address);
         if (!is_plainly_inside(region, address, bytes))
             check_bounds(region, address, bytes, access, pc);
-        unsigned mask = ((1u << bytes) - 1u) << address % 4;
-        check_cell(address, cell_at(address), static_cast<uint8_t>(mask), access, pc,
-                   checks_initialised(*region));
+        unsigned mask = bytes < 4 ? ((1u << bytes) - 1u) << address % 4 : 0xfu;
+        bool initialised = checks_initialised(*region);
+        check_cell(address, cell_at(address), static_cast<uint8_t>(mask), access, pc, initialised);
+        if (bytes == 8)
+            check_cell(address + 4, cell_at(address + 4), 0xf, access, pc, initialised);
         return;
     }
     if (address % bytes != 0 && watched != nullptr && in_arena(address))

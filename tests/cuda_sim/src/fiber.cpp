@@ -56,6 +56,7 @@ static void fiber_main()
 
 #if defined(__x86_64__)
 
+/* It jumps to where it goes on: a ret would never go where the processor expects it to. */
 extern "C" void lyrnn_sim_switch(void **save, void *load);
 __asm__(".text\n"
         ".globl lyrnn_sim_switch\n"
@@ -76,7 +77,8 @@ __asm__(".text\n"
         "    popq %r12\n"
         "    popq %rbx\n"
         "    popq %rbp\n"
-        "    ret\n"
+        "    popq %rcx\n"
+        "    jmp *%rcx\n"
         ".size lyrnn_sim_switch, . - lyrnn_sim_switch\n");
 
 static void prepare(Fiber *fiber)

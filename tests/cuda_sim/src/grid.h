@@ -64,7 +64,7 @@ struct Barrier {
 
 struct Warp {
     uint32_t time;
-    unsigned exists, exited; /* masks of lanes */
+    unsigned exists, exited, waiting; /* masks of lanes, of those in a warp operation the last */
     Thread *lanes[32];
 };
 

@@ -102,12 +102,14 @@ static void complete_request(Warp *warp, const Thread &leader)
 {
     const WarpRequest request = leader.request;
     unsigned lanes = expected_lanes(*warp, request.mask);
+    if ((lanes & ~warp->waiting) != 0)
+        return;
     for (unsigned lane = 0; lane < 32; lane++) {
         if ((lanes >> lane & 1) == 0)
             continue;
         const Thread &thread = *warp->lanes[lane];
         /* A lane in an operation of another mask may finish that first, and come here later. */
-        if (thread.state != State::at_warp || thread.request.mask != request.mask)
+        if (thread.request.mask != request.mask)
             return;
         if (thread.line != leader.line || thread.request.operation != request.operation)
             report(LYRNN_SIM_DIVERGENT_BARRIER,
@@ -122,6 +124,7 @@ static void complete_request(Warp *warp, const Thread &leader)
     /* A barrier of part of the warp orders less than the clock can say, so that it orders nothing here. */
     if (request.is_barrier && lanes == expected_lanes(*warp, ~0u))
         warp->time = ++clock_now;
+    warp->waiting &= ~lanes;
     for (unsigned lane = 0; lane < 32; lane++)
         if ((lanes >> lane & 1) != 0)
             make_ready(warp->lanes[lane]);
@@ -144,6 +147,7 @@ static uint64_t take_part(const WarpRequest &request, int line)
     self->request = request;
     self->line = line;
     self->state = State::at_warp;
+    self->warp->waiting |= 1u << self->rank % 32;
     complete_request(self->warp, *self);
     wait_in(self->state, line);
     return self->result;
