@@ -16,6 +16,8 @@ __device__ __forceinline__ Value block_reduce(Value value, Value *scratch, Combi
     unsigned num_warps = blockDim.x / LYRNN_WARP;
     for (unsigned offset = LYRNN_WARP / 2; offset > 0; offset /= 2)
         value = combine(value, __shfl_xor_sync(0xffffffffu, value, (int)offset));
+    if (num_warps == 1)
+        return value;
     if (lane == 0)
         scratch[warp] = value;
     __syncthreads();

@@ -73,20 +73,21 @@ __device__ __forceinline__ void apply_copy_guard(const lyrnn_copy_guard &guard, 
     if (guard.length == 0 || length < guard.length)
         return;
     const int32_t *pattern = text + length - guard.length;
-    unsigned warp = threadIdx.x / LYRNN_WARP;
-    if (warp < 2) {
-        size_t count = count_before(guard, pattern, warp == 1);
+    unsigned warp = threadIdx.x / LYRNN_WARP, num_warps = blockDim.x / LYRNN_WARP;
+    for (unsigned bound = warp; bound < 2; bound += num_warps) {
+        size_t count = count_before(guard, pattern, bound == 1);
         if (threadIdx.x % LYRNN_WARP == 0)
-            memory->range[warp] = count;
+            memory->range[bound] = count;
     }
     __syncthreads();
-    for (size_t i = memory->range[0] + threadIdx.x; i < memory->range[1]; i += SAMPLE_THREADS) {
+    for (size_t i = memory->range[0] + threadIdx.x; i < memory->range[1]; i += blockDim.x) {
         size_t next = (size_t)guard.suffixes[i] + (size_t)guard.length;
         if (next >= guard.N || guard.ids[next] < 0 || guard.ids[next] == spared)
             continue;
         /* Several threads may forbid the same id. */
         atomicExch((int *)&logits[guard.ids[next]], __float_as_int(-INFINITY));
     }
+    __syncthreads();
 }
 
 /* The chosen id; -1 where none is allowed. */
@@ -102,9 +103,7 @@ __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verd
     /* A newline that ends the text is not written, and so copies nothing. */
     int32_t spared = verdict.is_last_line ? args.lines.newline : -1;
     apply_copy_guard(args.copies, text, place, spared, logits, memory);
-    __syncthreads();
     penalise(args.sampler, text, place, logits);
-    __syncthreads();
     for (int v = own.first; v < own.end; v++)
         logits[v] = allows(verdict, args.lines.newline, v) ? tidied(logits[v]) : -INFINITY;
     curandStatePhilox4_32_10_t generator;
@@ -136,7 +135,7 @@ __device__ int32_t write_token(const lyrnn_sample_token_args &args, const line_v
     return token;
 }
 
-__global__ void __launch_bounds__(SAMPLE_THREADS, 1) sample_token_kernel(sampling s)
+__global__ void __launch_bounds__(SAMPLE_THREADS_MAX, 1) sample_token_kernel(sampling s)
 {
     LYRNN_DYNAMIC_SHARED(sample_memory, memory);
     const lyrnn_sample_token_args &args = s.args;
@@ -168,7 +167,8 @@ extern "C" void lyrnn_cuda_sample_token(lyrnn_backend *self, const lyrnn_sample_
 {
     sampling s = {*args, fmin(log((double)args->sampler.min_p), 0.0),
                   1.0 / (double)args->sampler.temperature};
-    lyrnn_cuda_launch(self, sample_token_kernel, dim3((unsigned)args->B), SAMPLE_THREADS,
-                      sizeof(sample_memory), s);
+    unsigned threads = sample_threads(args->V);
+    lyrnn_cuda_launch(self, sample_token_kernel, dim3((unsigned)args->B), threads,
+                      sample_memory_bytes(threads), s);
     lyrnn_cuda_launch(self, move_cursor_kernel, dim3(1), 1, 0, args->cursor);
 }

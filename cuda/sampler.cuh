@@ -1,6 +1,6 @@
 /* llama.cpp's samplers on one row of logits, a block a row, with the CPU's choices (host/cpu/sampler.c). Sums
  * are of integers, so that atomics may add them in any order. top-k and top-p find the last logit they keep by
- * a histogram over the bits of the logits, read as numbers in the order of floats, eleven bits at a time.
+ * a histogram over the bits of the logits, read as numbers in the order of floats, eight to eleven at a time.
  * Every thread of the block must take part; each has a stretch of neighbouring ids. */
 #ifndef LYRNN_SAMPLER_CUH
 #define LYRNN_SAMPLER_CUH
@@ -8,11 +8,13 @@
 #include <curand_kernel.h>
 #include <float.h>
 #include <math.h>
+#include <stddef.h>
 
 #include "cuda.cuh"
 #include "reduce.cuh"
 
-enum { SAMPLE_THREADS = 256, BUCKET_BITS = 11, BUCKETS = 1 << BUCKET_BITS };
+/* Of a block, a power of two; and how many buckets each of its threads looks after. */
+enum { SAMPLE_THREADS_MAX = 256, BUCKETS_EACH = 8 };
 
 typedef unsigned long long weight_sum;
 
@@ -24,14 +26,28 @@ typedef struct {
 
 /* Shared memory. */
 typedef struct {
-    weight_sum buckets[BUCKETS];
     weight_sum sums[32];
     float floats[32];
     int ints[32];
-    weight_sum found_before; /* what one thread found for all */
+    weight_sum found_before, found_sum; /* what one thread found for all */
     int found;
-    size_t range[2]; /* of suffixes */
+    size_t range[2];                                       /* of suffixes */
+    weight_sum buckets[SAMPLE_THREADS_MAX * BUCKETS_EACH]; /* a smaller block has fewer */
 } sample_memory;
+
+/* No more threads than characters, but for the first warp. */
+static inline unsigned sample_threads(int V)
+{
+    unsigned threads = LYRNN_WARP;
+    while (threads < SAMPLE_THREADS_MAX && threads < (unsigned)V)
+        threads *= 2;
+    return threads;
+}
+
+static inline size_t sample_memory_bytes(unsigned threads)
+{
+    return offsetof(sample_memory, buckets) + threads * BUCKETS_EACH * sizeof(weight_sum);
+}
 
 /* The ids of a thread. */
 typedef struct {
@@ -40,7 +56,7 @@ typedef struct {
 
 __device__ __forceinline__ stretch own_stretch(int count)
 {
-    int each = (count + SAMPLE_THREADS - 1) / SAMPLE_THREADS;
+    int threads = (int)blockDim.x, each = (count + threads - 1) / threads;
     int first = min((int)threadIdx.x * each, count);
     return stretch{first, min(first + each, count)};
 }
@@ -60,7 +76,7 @@ __device__ __forceinline__ weight_sum sum_before(weight_sum value, weight_sum *s
     __syncthreads();
     sum -= value;
     *total = 0;
-    for (unsigned w = 0; w < SAMPLE_THREADS / LYRNN_WARP; w++) {
+    for (unsigned w = 0; w < blockDim.x / LYRNN_WARP; w++) {
         sum += w < warp ? scratch[w] : 0;
         *total += scratch[w];
     }
@@ -98,7 +114,7 @@ __device__ __forceinline__ void penalise(const lyrnn_sampler &sampler, const int
     int first = max(length - sampler.repeat_last_n, 0);
     if (sampler.repeat_penalty == 1.0f)
         return;
-    for (int i = first + (int)threadIdx.x; i < length; i += SAMPLE_THREADS) {
+    for (int i = first + (int)threadIdx.x; i < length; i += (int)blockDim.x) {
         int id = text[i];
         bool is_last = true;
         for (int later = i + 1; later < length && is_last; later++)
@@ -111,6 +127,7 @@ __device__ __forceinline__ void penalise(const lyrnn_sampler &sampler, const int
         /* The penalty forbids nothing. */
         logits[id] = penalised < -FLT_MAX ? -FLT_MAX : penalised;
     }
+    __syncthreads();
 }
 
 /* How many first logits to keep: so many, or as many as reach a share of all their probabilities. */
@@ -132,8 +149,8 @@ __device__ __forceinline__ void fill_buckets(const quota &kept, stretch own, con
                                              float largest, unsigned low, unsigned high, int shift,
                                              sample_memory *memory)
 {
-    for (int i = (int)threadIdx.x; i < BUCKETS; i += SAMPLE_THREADS)
-        memory->buckets[i] = 0;
+    for (unsigned i = 0; i < BUCKETS_EACH; i++)
+        memory->buckets[i * blockDim.x + threadIdx.x] = 0;
     __syncthreads();
     for (int v = own.first; v < own.end; v++) {
         unsigned below = high - key_of(logits[v]);
@@ -148,14 +165,14 @@ __device__ __forceinline__ void fill_buckets(const quota &kept, stretch own, con
 }
 
 /* Finds the bucket in which the sum, counted from `before` on, reaches the target; a target of 0 is first
- * worked out from the quota. Returns the bucket, and in *before the sum up to it. */
+ * worked out from the quota. Returns the bucket, in *before the sum up to it and in *own_sum its own. */
 __device__ __forceinline__ unsigned find_bucket(const quota &kept, weight_sum *before,
-                                                weight_sum *target, sample_memory *memory)
+                                                weight_sum *own_sum, weight_sum *target,
+                                                sample_memory *memory)
 {
-    const int each = BUCKETS / SAMPLE_THREADS;
-    int bucket = (int)threadIdx.x * each;
+    int bucket = (int)threadIdx.x * BUCKETS_EACH;
     weight_sum sum = 0, total;
-    for (int i = 0; i < each; i++)
+    for (int i = 0; i < BUCKETS_EACH; i++)
         sum += memory->buckets[bucket + i];
     weight_sum passed = *before + sum_before(sum, memory->sums, &total);
     if (*target == 0)
@@ -165,9 +182,11 @@ __device__ __forceinline__ unsigned find_bucket(const quota &kept, weight_sum *b
             passed += memory->buckets[bucket];
         memory->found = bucket;
         memory->found_before = passed;
+        memory->found_sum = memory->buckets[bucket];
     }
     __syncthreads();
     *before = memory->found_before;
+    *own_sum = memory->found_sum;
     return (unsigned)memory->found;
 }
 
@@ -190,20 +209,23 @@ __device__ __forceinline__ void drop_after(stretch own, float *logits, float las
 __device__ __forceinline__ void keep_first(const quota &kept, stretch own, float *logits,
                                            float largest, sample_memory *memory)
 {
-    weight_sum before = 0, target = 0;
+    weight_sum before = 0, sum, smallest, target = 0;
     unsigned low = key_of(-FLT_MAX), high = key_of(largest);
-    int shift;
+    int bits = 31 - __clz((int)(blockDim.x * BUCKETS_EACH)), shift;
+    bool needs_all;
     do {
-        shift = max(32 - __clz((int)(high - low)) - BUCKET_BITS, 0);
+        shift = max(32 - __clz((int)(high - low)) - bits, 0);
         fill_buckets(kept, own, logits, largest, low, high, shift, memory);
-        high -= find_bucket(kept, &before, &target, memory) << shift;
+        high -= find_bucket(kept, &before, &sum, &target, memory) << shift;
         unsigned size = 1u << shift;
         low = high - low >= size ? high - size + 1 : low;
-    } while (shift > 0);
+        /* Without any one of the bucket's logits the sum would fall short. */
+        smallest = kept.by_weight ? fixed_exp((double)float_of(low) - (double)largest) : 1;
+        needs_all = before + sum < target + smallest;
+    } while (shift > 0 && !needs_all);
 
-    float last = float_of(high);
-    weight_sum each = kept.by_weight ? fixed_exp((double)last - (double)largest) : 1;
-    drop_after(own, logits, last, (target - before + each - 1) / each, memory);
+    weight_sum equals = needs_all ? ~(weight_sum)0 : (target - before + smallest - 1) / smallest;
+    drop_after(own, logits, float_of(low), equals, memory);
 }
 
 /* The first id at which the sum of the weights reaches u times all. */

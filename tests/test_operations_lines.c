@@ -9,7 +9,7 @@
 #include "oracle.h"
 #include "sample_check.h"
 
-enum { B = 9, V = 6, NEWLINE = 4, MAX_LENGTH = 60, CORPUS = 150 };
+enum { B = 9, V = 6, MAX_V = 80, NEWLINE = 4, MAX_LENGTH = 60, CORPUS = 150 };
 
 /* A setting, and the texts as they should be. */
 typedef struct {
@@ -18,7 +18,8 @@ typedef struct {
     int32_t newline;
     int min_line, max_line, num_lines, num_acrostic, guard_length;
     float temperature;
-    int ended, stuck; /* how many texts must have come to such an end, at least */
+    int ended, stuck;   /* how many texts must have come to such an end, at least */
+    int num_impossible; /* characters beyond V, which never come */
 } setting;
 
 typedef struct {
@@ -113,15 +114,15 @@ static int32_t expect_token(expected_texts *expected, int b, int place, const fl
     if (state->end != LYRNN_TEXT_RUNNING || place >= args->max_length)
         return 0;
     if (place >= args->cursor->prefix_length) {
-        float masked[V];
-        double probabilities[V];
-        for (int v = 0; v < V; v++)
-            masked[v] = is_allowed(args, text, place, v) ? logits[b * V + v] : -INFINITY;
-        if (!oracle_sampler(&args->sampler, V, masked, text, place, probabilities)) {
+        float masked[MAX_V];
+        double probabilities[MAX_V];
+        for (int v = 0; v < args->V; v++)
+            masked[v] = is_allowed(args, text, place, v) ? logits[b * args->V + v] : -INFINITY;
+        if (!oracle_sampler(&args->sampler, args->V, masked, text, place, probabilities)) {
             state->end = LYRNN_TEXT_STUCK;
             return 0;
         }
-        int token = oracle_draw(V, probabilities, sample_uniform(args, b, place));
+        int token = oracle_draw(args->V, probabilities, sample_uniform(args, b, place));
         if (is_end(&args->lines, state, token)) {
             state->end = LYRNN_TEXT_ENDED;
             return 0;
@@ -150,7 +151,7 @@ static lyrnn_sample_token_args begin_texts(op_check *check, const setting *s,
     *expected = (expected_texts){.cursor = {.prefix_length = s->prefix_length, .first_sample = 3}};
     expected->args = (lyrnn_sample_token_args){
         .B = B,
-        .V = V,
+        .V = V + s->num_impossible,
         .max_length = MAX_LENGTH,
         .sampler = {1.2f, 4, 0, 0.95f, 0.01f, s->temperature, 17},
         .lines = {s->newline, s->min_line, s->max_line, s->num_lines, s->num_acrostic,
@@ -164,16 +165,23 @@ static lyrnn_sample_token_args begin_texts(op_check *check, const setting *s,
     return sample_place(check, &expected->args);
 }
 
+static void fill_logits(int num, int place, float *logits)
+{
+    for (int b = 0; b < B; b++)
+        for (int v = 0; v < num; v++)
+            logits[b * num + v] =
+                v < V ? (float)random_number((uint64_t)place, (uint64_t)(b * V + v), 2) : -INFINITY;
+}
+
 static void check_setting(void **state, const setting *s)
 {
     op_check *check = op_check_begin(state);
     expected_texts expected;
     lyrnn_sample_token_args device = begin_texts(check, s, &expected);
-    float logits[B * V];
+    float logits[B * MAX_V];
     /* Two places beyond the texts' room: nothing may come of them. */
     for (int place = 0; place < MAX_LENGTH + 2; place++) {
-        for (int i = 0; i < B * V; i++)
-            logits[i] = (float)random_number((uint64_t)place, (uint64_t)i, 2);
+        fill_logits(device.V, place, logits);
         const int32_t *tokens = sample_step(check, &device, logits);
         for (int b = 0; b < B; b++)
             assert_int_equal(tokens[b], expect_token(&expected, b, place, logits));
@@ -193,19 +201,20 @@ static void check_setting(void **state, const setting *s)
 static void texts_keep_to_the_rules(void **state)
 {
     const setting settings[] = {
-        {"no rules", 3, -1, 0, 0, 0, 0, 0, 1, 0, 0},
-        {"rules without lines are none", 3, -1, 5, 2, 1, 3, 0, 1, 0, 0},
-        {"lines of 3 to 5", 1, NEWLINE, 3, 5, 0, 0, 0, 1, 0, 0},
-        {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 1, 9, 0},
-        {"greedy lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 0, 9, 0},
-        {"a long prefix, few lines", 20, NEWLINE, 0, 3, 2, 0, 0, 1, 9, 0},
-        {"acrostic", 1, NEWLINE, 2, 6, 5, 3, 0, 1, 9, 0},
-        {"guard of 1", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2},
-        {"guard of 2", 4, -1, 0, 0, 0, 0, 2, 1, 0, 0},
-        {"guard of 3", 4, -1, 0, 0, 0, 0, 3, 0, 0, 0},
-        {"guard longer than the corpus", 4, -1, 0, 0, 0, 0, CORPUS + 1, 1, 0, 0},
-        {"guard and lines", 2, NEWLINE, 2, 4, 6, 2, 2, 1, 1, 1},
-        {"contradiction", 1, NEWLINE, 5, 3, 0, 0, 0, 1, 0, 9},
+        {"no rules", 3, -1, 0, 0, 0, 0, 0, 1, 0, 0, 0},
+        {"rules without lines are none", 3, -1, 5, 2, 1, 3, 0, 1, 0, 0, 0},
+        {"lines of 3 to 5", 1, NEWLINE, 3, 5, 0, 0, 0, 1, 0, 0, 0},
+        {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 1, 9, 0, 0},
+        {"greedy lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 0, 9, 0, 0},
+        {"a long prefix, few lines", 20, NEWLINE, 0, 3, 2, 0, 0, 1, 9, 0, 0},
+        {"acrostic", 1, NEWLINE, 2, 6, 5, 3, 0, 1, 9, 0, 0},
+        {"guard of 1", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2, 0},
+        {"guard of 2", 4, -1, 0, 0, 0, 0, 2, 1, 0, 0, 0},
+        {"guard of 3", 4, -1, 0, 0, 0, 0, 3, 0, 0, 0, 0},
+        {"guard of 1 and more warps", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2, MAX_V - V},
+        {"guard longer than the corpus", 4, -1, 0, 0, 0, 0, CORPUS + 1, 1, 0, 0, 0},
+        {"guard and lines", 2, NEWLINE, 2, 4, 6, 2, 2, 1, 1, 1, 0},
+        {"contradiction", 1, NEWLINE, 5, 3, 0, 0, 0, 1, 0, 9, 0},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         check_setting(state, &settings[i]);
@@ -214,7 +223,7 @@ static void texts_keep_to_the_rules(void **state)
 /* The guard holds for the whole text: no run of length + 1 of the corpus's after the prefix. */
 static void a_guarded_text_copies_no_run(void **state)
 {
-    const setting s = {"guard of 2", 3, -1, 0, 0, 0, 0, 2, 1, 0, 0};
+    const setting s = {"guard of 2", 3, -1, 0, 0, 0, 0, 2, 1, 0, 0, 0};
     op_check *check = op_check_begin(state);
     expected_texts expected;
     lyrnn_sample_token_args device = begin_texts(check, &s, &expected);
@@ -272,7 +281,7 @@ static void sample_once(void *context)
 /* The place is the device's own affair: the same call, recorded and replayed, goes on through the text. */
 static void a_replayed_step_writes_the_next_character(void **state)
 {
-    const setting s = {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 2, 1, 0, 0};
+    const setting s = {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 2, 1, 0, 0, 0};
     op_check *check = op_check_begin(state);
     lyrnn_backend *backend = &check->backend;
     expected_texts expected;
@@ -280,8 +289,7 @@ static void a_replayed_step_writes_the_next_character(void **state)
     sampling_step step = {backend, &device};
     float logits[B * V];
     for (int place = 0; place < MAX_LENGTH; place++) {
-        for (int i = 0; i < B * V; i++)
-            logits[i] = (float)random_number((uint64_t)place, (uint64_t)i, 2);
+        fill_logits(device.V, place, logits);
         backend->upload(backend, device.logits, logits, sizeof logits);
         backend->run_step(backend, sample_once, &step);
         for (int b = 0; b < B; b++)
