@@ -26,7 +26,8 @@ enum { LYRNN_CUDA_LANES = 4, LYRNN_CUDA_NORM_PARTS = 256 };
 typedef enum {
     LYRNN_RECURRENCE_BY_COST,
     LYRNN_RECURRENCE_BY_STEPS,
-    LYRNN_RECURRENCE_RESIDENT
+    LYRNN_RECURRENCE_RESIDENT,
+    LYRNN_RECURRENCE_GRID
 } lyrnn_recurrence_path;
 
 /* A step being recorded: run once to warm the libraries up, captured the second time, then replayed. */

@@ -1,14 +1,47 @@
 /* The recurrence by the general path: for each time step one cuBLAS GEMM for h' = h W_hh^T and one kernel
  * for the cell; on the way back the cell, then dh_{t-1} += dh' W_hh. The weights' gradient is GEMMs over
- * all T*B rows. recurrence_resident.cu holds the path that keeps W_hh on chip; which of them runs is
- * decided here. */
+ * all T*B rows. recurrence_resident.cu and recurrence_grid.cu hold the paths that keep W_hh on chip; which of
+ * them runs is decided here. */
+#include <math.h>
+
 #include "cuda.cuh"
 
 #include "cell_math.cuh"
 #include "lyrnn/parameters.h"
+#include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
 
 enum { CELL_THREADS = 256 };
+
+/* The time that a sequence is expected to take by steps, ns: for each, two kernels' latencies, and the GEMM's
+ * FMAs at the share of the device's rate that cuBLAS reaches with so few rows. */
+static double by_steps_ns(const lyrnn_cuda_state *state, lyrnn_cell cell, int T, int B, int H)
+{
+    const double kernels_ns = 6000.0, fmas_a_cycle = 128.0, cycles_per_ns = 1.7, share = 0.6;
+    const double tensor_cores = state->precision == LYRNN_FP32 ? 1.0 : 4.0;
+    double fmas = (double)B * lyrnn_num_gates(cell) * (double)H * (double)H;
+    double a_ns = state->properties.multiProcessorCount * fmas_a_cycle * cycles_per_ns * share;
+    return T * (kernels_ns + fmas / (a_ns * tensor_cores));
+}
+
+/* The fastest path, or the one that is forced; by steps where that does not fit. */
+static lyrnn_recurrence_path choose_path(const lyrnn_cuda_state *state, double by_steps_ns,
+                                         double resident_ns, double grid_ns)
+{
+    switch (state->recurrence_path) {
+    case LYRNN_RECURRENCE_RESIDENT:
+        return isfinite(resident_ns) ? LYRNN_RECURRENCE_RESIDENT : LYRNN_RECURRENCE_BY_STEPS;
+    case LYRNN_RECURRENCE_GRID:
+        return isfinite(grid_ns) ? LYRNN_RECURRENCE_GRID : LYRNN_RECURRENCE_BY_STEPS;
+    case LYRNN_RECURRENCE_BY_STEPS:
+        return LYRNN_RECURRENCE_BY_STEPS;
+    case LYRNN_RECURRENCE_BY_COST:
+        break;
+    }
+    if (resident_ns < by_steps_ns && resident_ns <= grid_ns)
+        return LYRNN_RECURRENCE_RESIDENT;
+    return grid_ns < by_steps_ns ? LYRNN_RECURRENCE_GRID : LYRNN_RECURRENCE_BY_STEPS;
+}
 
 /* Where time step t reads and writes its state: slots of h, (T+1,B,H). */
 static int slot_before(bool reverse, int t)
@@ -69,8 +102,18 @@ static void forward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_forward
 extern "C" void lyrnn_cuda_recurrence_forward(lyrnn_backend *self,
                                               const lyrnn_recurrence_forward_args *args)
 {
+    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    lyrnn_recurrence_path path = LYRNN_RECURRENCE_BY_STEPS;
     /* Which path is faster depends on B. */
-    if (args->batch_invariant || !lyrnn_cuda_resident_forward(self, args))
+    if (!args->batch_invariant)
+        path = choose_path(state, by_steps_ns(state, args->cell, args->T, args->B, args->H),
+                           lyrnn_cuda_resident_ns(self, args->cell, args->T, args->B, args->H),
+                           lyrnn_cuda_grid_forward_ns(self, args));
+    if (path == LYRNN_RECURRENCE_RESIDENT)
+        lyrnn_cuda_resident_forward(self, args);
+    else if (path == LYRNN_RECURRENCE_GRID)
+        lyrnn_cuda_grid_forward(self, args);
+    else
         forward_by_steps(self, args);
 }
 
@@ -143,7 +186,16 @@ static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backwa
 extern "C" void lyrnn_cuda_recurrence_backward(lyrnn_backend *self,
                                                const lyrnn_recurrence_backward_args *args)
 {
-    if (!lyrnn_cuda_resident_backward(self, args))
+    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    lyrnn_recurrence_path path =
+        choose_path(state, by_steps_ns(state, args->cell, args->T, args->B, args->H),
+                    lyrnn_cuda_resident_ns(self, args->cell, args->T, args->B, args->H),
+                    lyrnn_cuda_grid_backward_ns(self, args));
+    if (path == LYRNN_RECURRENCE_RESIDENT)
+        lyrnn_cuda_resident_backward(self, args);
+    else if (path == LYRNN_RECURRENCE_GRID)
+        lyrnn_cuda_grid_backward(self, args);
+    else
         backward_by_steps(self, args);
 }
 

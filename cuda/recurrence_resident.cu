@@ -8,36 +8,14 @@
  * vectors of them, in the place of h. */
 #include "recurrence_resident.cuh"
 
-#include <cooperative_groups.h>
+#include <math.h>
 
 #include "cell_math.cuh"
+#include "cluster.cuh"
 #include "lyrnn/parameters.h"
 
-/* The blocks that share a slice of the batch. Before compute capability 9.0 there are no clusters: a slice
- * has one block, which is then the whole team. */
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
-typedef cooperative_groups::cluster_group block_team;
-#define THIS_TEAM() cooperative_groups::this_cluster()
-#else
-struct block_team {
-    __device__ void sync() const
-    {
-        __syncthreads();
-    }
-    __device__ unsigned num_blocks() const
-    {
-        return 1;
-    }
-    __device__ float *map_shared_rank(float *shared, unsigned) const
-    {
-        return shared;
-    }
-};
-#define THIS_TEAM() block_team()
-#endif
-
 /* The kernels ask for one block a multiprocessor: registers for the weights matter, occupancy does not. */
-enum { RESIDENT_THREADS = 256, MAX_CLUSTER = 8 };
+enum { RESIDENT_THREADS = 256 };
 
 /* How a recurrence is laid out on the device. */
 typedef struct {
@@ -326,7 +304,7 @@ static size_t shared_bytes(const resident_plan &plan, int num_vectors)
 static bool make_plan(const lyrnn_cuda_state *state, int G, int B, int H, resident_plan *plan)
 {
     const size_t max_shared_bytes = 48 * 1024;
-    int max_cluster = state->properties.major >= 9 ? MAX_CLUSTER : 1;
+    int max_cluster = state->properties.major >= 9 ? LYRNN_MAX_CLUSTER : 1;
     bool found = false;
     for (int cluster = 1; cluster <= max_cluster && !(found && G * plan->weights <= 64);
          cluster *= 2)
@@ -340,35 +318,26 @@ static bool make_plan(const lyrnn_cuda_state *state, int G, int B, int H, reside
     return true;
 }
 
-/* Expected time against that of a GEMM and a pointwise kernel a step. The figures are from published
- * latencies, to be replaced by measured ones. */
-static bool worth_it(const lyrnn_cuda_state *state, const resident_plan &plan, int G, int B)
+double lyrnn_cuda_resident_ns(lyrnn_backend *self, lyrnn_cell cell, int T, int B, int H)
 {
-    const double barrier_cycles = 600.0, cycles_per_ns = 1.7, step_by_kernels_ns = 6000.0;
+    const double barrier_cycles = 600.0, cycles_per_ns = 1.7;
+    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    int G = lyrnn_num_gates(cell);
+    resident_plan plan;
+    if (!make_plan(state, G, B, H, &plan))
+        return INFINITY;
     double clusters = (double)ceil_div(B, plan.streams);
     double at_once = (double)(state->properties.multiProcessorCount / plan.cluster);
     double waves = clusters > at_once ? clusters / at_once : 1.0;
     double cycles = barrier_cycles + 2.5 * plan.streams * G * plan.weights;
-    return waves * cycles / cycles_per_ns < step_by_kernels_ns;
-}
-
-static bool choose(const lyrnn_cuda_state *state, int G, int B, int H, resident_plan *plan)
-{
-    if (state->recurrence_path == LYRNN_RECURRENCE_BY_STEPS)
-        return false;
-    return make_plan(state, G, B, H, plan) &&
-           (state->recurrence_path == LYRNN_RECURRENCE_RESIDENT || worth_it(state, *plan, G, B));
+    return T * waves * cycles / cycles_per_ns;
 }
 
 template <typename Args>
 static void launch_clusters(lyrnn_backend *self, void (*kernel)(Args), const resident_plan &plan,
                             int B, size_t num_shared_bytes, const Args &args)
 {
-    cudaLaunchAttribute attribute = {};
-    attribute.id = cudaLaunchAttributeClusterDimension;
-    attribute.val.clusterDim.x = (unsigned)plan.cluster;
-    attribute.val.clusterDim.y = 1;
-    attribute.val.clusterDim.z = 1;
+    cudaLaunchAttribute attribute = cluster_attribute(plan.cluster);
     cudaLaunchConfig_t config = {};
     config.gridDim = dim3((unsigned)(ceil_div(B, plan.streams) * plan.cluster));
     config.blockDim = dim3(RESIDENT_THREADS);
@@ -387,21 +356,19 @@ static void launch_clusters(lyrnn_backend *self, void (*kernel)(Args), const res
 
 /* Plans and launches the kernel that holds as many weights as the plan wants; kernels[i] holds 4 << i. */
 template <typename Args>
-static bool run_resident(lyrnn_backend *self, void (*const kernels[])(Args), int num_vectors,
+static void run_resident(lyrnn_backend *self, void (*const kernels[])(Args), int num_vectors,
                          Args args)
 {
     int G = lyrnn_num_gates(args.recurrence.cell), B = args.recurrence.B;
-    if (!choose(lyrnn_cuda_state_of(self), G, B, args.recurrence.H, &args.plan))
-        return false;
+    LYRNN_CHECK(make_plan(lyrnn_cuda_state_of(self), G, B, args.recurrence.H, &args.plan));
     int kernel = 0;
     while (4 << kernel < args.plan.weights)
         kernel++;
     launch_clusters(self, kernels[kernel], args.plan, B, shared_bytes(args.plan, num_vectors),
                     args);
-    return true;
 }
 
-bool lyrnn_cuda_resident_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
+void lyrnn_cuda_resident_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
     typedef void (*forward_kernel)(resident_forward_args);
     static const forward_kernel rnn[] = {
@@ -413,10 +380,10 @@ bool lyrnn_cuda_resident_forward(lyrnn_backend *self, const lyrnn_recurrence_for
     const forward_kernel *kernels = args->cell == LYRNN_LSTM  ? lstm
                                     : args->cell == LYRNN_GRU ? gru
                                                               : rnn;
-    return run_resident(self, kernels, 1, resident_forward_args{*args, {}});
+    run_resident(self, kernels, 1, resident_forward_args{*args, {}});
 }
 
-bool lyrnn_cuda_resident_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
+void lyrnn_cuda_resident_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
     typedef void (*backward_kernel)(resident_backward_args);
     static const backward_kernel rnn[] = {
@@ -428,6 +395,5 @@ bool lyrnn_cuda_resident_backward(lyrnn_backend *self, const lyrnn_recurrence_ba
     const backward_kernel *kernels = args->cell == LYRNN_LSTM  ? lstm
                                      : args->cell == LYRNN_GRU ? gru
                                                                : rnn;
-    return run_resident(self, kernels, lyrnn_num_gates(args->cell),
-                        resident_backward_args{*args, {}});
+    run_resident(self, kernels, lyrnn_num_gates(args->cell), resident_backward_args{*args, {}});
 }
