@@ -103,15 +103,16 @@ __device__ __forceinline__ void fetch_chunk(float (&values)[FETCH], const vector
     }
 }
 
-/* chunk (CHUNK / streams, streams + PADDING): what is multiplied together lies together. */
-__device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[FETCH],
+/* chunk (depth, streams + PADDING): what is multiplied together lies together. */
+__device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[FETCH], int depth,
                                             const grid_plan &plan)
 {
     int row = (1 << plan.streams_log) + PADDING;
 #pragma unroll
     for (int e = 0; e < FETCH; e++) {
         int2 at = place_in_chunk(plan, e);
-        chunk[at.y * row + at.x] = values[e];
+        if (at.y < depth)
+            chunk[at.y * row + at.x] = values[e];
     }
 }
 
@@ -156,7 +157,7 @@ __device__ __forceinline__ void multiply_chunk(float (&sums)[SIDE][SIDE], const 
         return;
     chunk += s.group * chunk_row + 4 * s.stream;
     weights += s.group * weights_row + 4 * s.column;
-#pragma unroll 4
+#pragma unroll 2
     for (int k = s.group; k < depth; k += plan.groups) {
         float vector[SIDE], weight[SIDE];
         load_side(vector, chunk, s.streams);
@@ -212,12 +213,12 @@ __device__ __forceinline__ void multiply(float *work, const float *weights, cons
     fetch_chunk(values, from, plan, own, 0);
     for (int k = 0, i = 0; k < own.depth; k += depth, i++) {
         float *chunk = work + i % 2 * size;
-        store_chunk(chunk, values, plan);
+        int chunk_depth = min(depth, own.depth - k);
+        store_chunk(chunk, values, chunk_depth, plan);
         __syncthreads();
         if (k + depth < own.depth)
             fetch_chunk(values, from, plan, own, k + depth);
-        multiply_chunk(sums, chunk, weights + k * (plan.columns + PADDING),
-                       min(depth, own.depth - k), plan, s);
+        multiply_chunk(sums, chunk, weights + k * (plan.columns + PADDING), chunk_depth, plan, s);
     }
     __syncthreads();
     store_square(work, sums, plan, s);
@@ -423,6 +424,8 @@ static bool plan_tiles(const grid_problem &p, int cluster, int clusters, int str
     plan->depth = 8 * ceil_div(p.K, 8 * cluster);
     plan->streams_log = streams_log;
     plan->groups = THREADS / (((1 << streams_log) / SIDE) * (plan->columns / SIDE));
+    /* Less than eight values of k are not worth their sum's way through shared memory. */
+    plan->groups = plan->groups < plan->depth / 8 ? plan->groups : plan->depth / 8;
     return plan->groups > 0 && shared_bytes(*plan) <= max_shared_bytes;
 }
 
@@ -431,10 +434,11 @@ static bool plan_tiles(const grid_problem &p, int cluster, int clusters, int str
  * throughputs and latencies, to be replaced by measured ones. */
 static double step_cycles(const grid_plan &plan)
 {
-    const double fma_share = 0.75, l2_bytes = 16, shared_bytes_a_cycle = 128, cluster_bytes = 16;
+    const double fma_share = 0.75, l2_bytes = 20, shared_bytes_a_cycle = 128, cluster_bytes = 16;
     const double grid_barrier = 2200, cluster_barrier = 400, cell = 1000;
     double streams = (double)(1 << plan.streams_log), sums_bytes = 4 * streams * plan.columns;
-    double fma = ceil((double)plan.depth / plan.groups) * (SIDE * SIDE * THREADS / 128) / fma_share;
+    double warps = ceil(plan.groups * streams * plan.columns / (SIDE * SIDE * 32));
+    double fma = ceil((double)plan.depth / plan.groups) * SIDE * SIDE * ceil(warps / 4) / fma_share;
     double fetch = 4 * streams * plan.depth / l2_bytes;
     double sum = 2 * plan.groups * sums_bytes / shared_bytes_a_cycle;
     double exchange = sums_bytes * (plan.cluster - 1) / plan.cluster / cluster_bytes;

@@ -143,7 +143,7 @@ build_for_gpu() {
 # A test that skips itself where there is a GPU has failed.
 run_tests() {
     local path junit=$build/junit.xml
-    for path in cost steps resident; do
+    for path in cost steps resident grid; do
         rm -f "$junit"
         attempt 300 ctest.txt env LYRNN_DEBUG_RECURRENCE=$path ctest --test-dir "$build" -L gpu \
             --output-on-failure --no-tests=error --output-junit "$junit"

@@ -1,5 +1,5 @@
-/* The largest hidden sizes that the README names for the resident path: taken there, and beyond them not.
- * A resident sequence is one kernel, one by steps a kernel for each. */
+/* The largest hidden sizes that the README names for the paths that keep W_hh on chip: taken there, and beyond
+ * them not. Such a sequence is one kernel, one by steps a kernel for each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,13 +51,20 @@ static uint64_t count_kernels(lyrnn_backend *backend, lyrnn_cell cell, int H)
     return num_kernels;
 }
 
-static void check_limits(const char *capability, const int limits[4])
+static lyrnn_backend open_device(const char *capability, const char *num_sms, const char *path)
 {
     lyrnn_backend backend;
     setenv("LYRNN_SIM_CAPABILITY", capability, 1);
-    setenv("LYRNN_DEBUG_RECURRENCE", "resident", 1);
+    setenv("LYRNN_SIM_SMS", num_sms, 1);
+    setenv("LYRNN_DEBUG_RECURRENCE", path, 1);
     lyrnn_sim_reset();
     assert_int_equal(lyrnn_backend_open("cuda", 1, LYRNN_FP32, &backend), LYRNN_OK);
+    return backend;
+}
+
+static void check_limits(const char *capability, const int limits[4])
+{
+    lyrnn_backend backend = open_device(capability, "132", "resident");
     for (int cell = LYRNN_RNN_TANH; cell <= LYRNN_GRU; cell++) {
         assert_int_equal(count_kernels(&backend, (lyrnn_cell)cell, limits[cell]), 1);
         assert_int_equal(count_kernels(&backend, (lyrnn_cell)cell, limits[cell] + 1), T);
@@ -81,11 +88,53 @@ static void before_clusters(void **state)
     check_limits("89", limits);
 }
 
+/* Kernels of a sequence there, or back, that are queued and never run: a whole device takes its time. */
+static uint64_t count_queued(lyrnn_backend *backend, lyrnn_cell cell, int B, int H, bool backward)
+{
+    lyrnn_recurrence_forward_args there = {.T = T, .B = B, .H = H, .h_stride = H, .cell = cell};
+    lyrnn_recurrence_backward_args back = {.T = T, .B = B, .H = H, .h_stride = H, .cell = cell};
+    lyrnn_sim_reset_counters();
+    if (backward)
+        backend->recurrence_backward(backend, &back);
+    else
+        backend->recurrence_forward(backend, &there);
+    uint64_t num_kernels = lyrnn_sim_read_counters().kernel_launches;
+    lyrnn_sim_reset();
+    return num_kernels;
+}
+
+/* Both ways fit up to the limit, and at least one of them not beyond it. */
+static void check_grid_limits(const char *capability, const char *num_sms, const int limits[4])
+{
+    enum { B = 128 };
+    lyrnn_backend backend = open_device(capability, num_sms, "grid");
+    for (int i = LYRNN_RNN_TANH; i <= LYRNN_GRU; i++) {
+        lyrnn_cell cell = (lyrnn_cell)i;
+        int H = limits[i];
+        assert_int_equal(count_queued(&backend, cell, B, H, false), 1);
+        assert_int_equal(count_queued(&backend, cell, B, H, true), 1);
+        assert_true(count_queued(&backend, cell, B, H + 1, false) == T ||
+                    count_queued(&backend, cell, B, H + 1, true) == T);
+    }
+    lyrnn_backend_close(&backend);
+}
+
+static void over_the_grid(void **state)
+{
+    (void)state;
+    const int h100[] = {2304, 2304, 1152, 1280}, a100[] = {1264, 1264, 528, 704};
+    const int rtx_4090[] = {744, 744, 186, 248};
+    check_grid_limits("90", "132", h100);
+    check_grid_limits("80", "108", a100);
+    check_grid_limits("89", "128", rtx_4090);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_clusters),
         cmocka_unit_test(before_clusters),
+        cmocka_unit_test(over_the_grid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

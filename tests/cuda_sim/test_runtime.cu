@@ -288,6 +288,25 @@ static cudaError_t try_launch(unsigned blocks, unsigned threads, size_t bytes,
     return error == cudaSuccess ? cudaDeviceSynchronize() : error;
 }
 
+/* A block that takes a multiprocessor for itself, in clusters of four within GPCs of 16 or 17 of them: 32
+ * clusters are on the device at once, and a cooperative launch of 33 is too large. */
+static void clusters_lie_within_a_gpc(void **)
+{
+    int *out = device_array<int>(32), clusters = 0;
+    cudaLaunchAttribute attributes[] = {cooperative(), cluster_of(4)};
+    cudaLaunchConfig_t config = shape(4 * 33, 32, 120 << 10);
+    config.attrs = attributes;
+    config.numAttrs = 2;
+    OK(cudaFuncSetAttribute(dynamic_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                            120 << 10));
+    OK(cudaOccupancyMaxActiveClusters(&clusters, dynamic_kernel, &config));
+    assert_int_equal(clusters, 32);
+    assert_int_equal(cudaLaunchKernelEx(&config, dynamic_kernel, out),
+                     cudaErrorCooperativeLaunchTooLarge);
+    (void)cudaGetLastError();
+    OK(cudaFree(out));
+}
+
 static void limits_are_the_devices(void **)
 {
     int *out = device_array<int>(32);
@@ -452,6 +471,7 @@ int main(void)
         cmocka_unit_test(rows_are_copied_with_their_pitches),
         cmocka_unit_test(capture_forbids_what_waits_or_allocates),
         cmocka_unit_test(limits_are_the_devices),
+        cmocka_unit_test(clusters_lie_within_a_gpc),
         cmocka_unit_test(the_environment_describes_the_device),
         cmocka_unit_test(a_defect_is_a_sticky_fault),
         cmocka_unit_test(leaks_fail_the_process),

@@ -27,6 +27,18 @@ static int blocks_per_sm(int threads, size_t dynamic_bytes)
                      static_cast<int>(std::min<size_t>(by_shared, 1024))});
 }
 
+/* A cluster lies within one graphics processing cluster (GPC). A device has as few of them as hold its
+ * multiprocessors at 18 each, and these are spread evenly: H100's 132 over 8. */
+static int clusters_at_once(int threads, size_t dynamic_bytes, unsigned blocks_per_cluster)
+{
+    const int sms = device().properties.multiProcessorCount, gpcs = (sms + 17) / 18;
+    const int blocks = static_cast<int>(blocks_per_cluster);
+    int each = blocks_per_sm(threads, dynamic_bytes), clusters = 0;
+    for (int gpc = 0; gpc < gpcs; gpc++)
+        clusters += (sms + gpc) / gpcs * each / blocks;
+    return clusters;
+}
+
 static bool is_zero(dim3 dim)
 {
     return dim.x == 0 || dim.y == 0 || dim.z == 0;
@@ -88,13 +100,21 @@ static cudaError_t read_config(const cudaLaunchConfig_t &config, Launch *launch)
     return check_cluster(*launch);
 }
 
+static unsigned volume(dim3 dim)
+{
+    return dim.x * dim.y * dim.z;
+}
+
+static int clusters_at_once(const Launch &launch)
+{
+    return clusters_at_once(static_cast<int>(volume(launch.block)), launch.dynamic_bytes,
+                            volume(launch.cluster));
+}
+
 static bool fits_at_once(const Launch &launch)
 {
-    unsigned threads = launch.block.x * launch.block.y * launch.block.z;
-    unsigned long long blocks = 1ull * launch.grid.x * launch.grid.y * launch.grid.z;
-    int at_once = blocks_per_sm(static_cast<int>(threads), launch.dynamic_bytes) *
-                  device().properties.multiProcessorCount;
-    return blocks <= static_cast<unsigned long long>(at_once);
+    return volume(launch.grid) / volume(launch.cluster) <=
+           static_cast<unsigned>(clusters_at_once(launch));
 }
 
 } // namespace sim
@@ -164,12 +184,8 @@ cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, const void *kernel,
     cudaError_t error = device_error();
     if (error == cudaSuccess)
         error = read_config(*config, &launch);
-    if (error == cudaSuccess) {
-        unsigned threads = launch.block.x * launch.block.y * launch.block.z;
-        *clusters = blocks_per_sm(static_cast<int>(threads), launch.dynamic_bytes) *
-                    device().properties.multiProcessorCount /
-                    static_cast<int>(launch.cluster.x * launch.cluster.y * launch.cluster.z);
-    }
+    if (error == cudaSuccess)
+        *clusters = clusters_at_once(launch);
     return done(error);
 }
 
