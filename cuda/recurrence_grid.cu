@@ -473,13 +473,15 @@ static int max_clusters(const lyrnn_cuda_state *state, void (*kernel)(Args), int
     return clusters;
 }
 
-/* The plan that is expected to take the least time; false where none fits. */
+/* The plan that is expected to take the least time; false where none fits. Where this path is forced, one with
+ * clusters if any fits: shapes that tests can afford would not have them. */
 template <typename Args>
 static bool find_plan(const lyrnn_cuda_state *state, void (*kernel)(Args), const grid_problem &p,
                       grid_plan *best)
 {
     const size_t max_shared_bytes = state->properties.sharedMemPerBlockOptin;
     int max_cluster = state->properties.major >= 9 ? LYRNN_MAX_CLUSTER : 1;
+    const bool forced = state->recurrence_path == LYRNN_RECURRENCE_GRID;
     bool found = false;
     if (!state->properties.cooperativeLaunch)
         return false;
@@ -491,7 +493,8 @@ static bool find_plan(const lyrnn_cuda_state *state, void (*kernel)(Args), const
             grid_plan plan;
             if (!plan_tiles(p, cluster, clusters, log, max_shared_bytes, &plan))
                 continue;
-            if (!found || step_cycles(plan) < step_cycles(*best))
+            bool first_with_clusters = forced && found && cluster > 1 && best->cluster == 1;
+            if (!found || first_with_clusters || step_cycles(plan) < step_cycles(*best))
                 *best = plan;
             found = true;
         }

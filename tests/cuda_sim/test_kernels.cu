@@ -273,6 +273,38 @@ static void grids_synchronise(void **)
     }
 }
 
+/* The grid's barrier holds a cluster together too, and orders what its blocks do in each other's memory. */
+__global__ void grid_of_clusters_kernel(int *out)
+{
+    LYRNN_SHARED(int, mine, [32]);
+    cg::cluster_group cluster = cg::this_cluster();
+    unsigned next = (cluster.block_rank() + 1) % cluster.num_blocks();
+    for (int step = 0; step < 3; step++) {
+        mine[threadIdx.x] = step;
+        cg::this_grid().sync();
+        out[blockIdx.x * 32 + threadIdx.x] = cluster.map_shared_rank(&mine[0], next)[threadIdx.x];
+        cg::this_grid().sync();
+    }
+}
+
+static void a_grid_of_clusters_synchronises(void **)
+{
+    for (uint64_t seed : seeds) {
+        int host[8 * 32];
+        lyrnn_sim_set_seed(seed);
+        int *out = device_array<int>(8 * 32);
+        cudaLaunchAttribute attributes[] = {cooperative(), cluster_of(4)};
+        cudaLaunchConfig_t config = shape(8, 32);
+        config.attrs = attributes;
+        config.numAttrs = 2;
+        OK(cudaLaunchKernelEx(&config, grid_of_clusters_kernel, out));
+        download(host, out, 8 * 32);
+        for (int value : host)
+            assert_int_equal(value, 2);
+        OK(cudaFree(out));
+    }
+}
+
 /* Neighbours that write the halves of one word do not race. */
 __global__ void halves_kernel(unsigned short *out, float4 *quads)
 {
@@ -341,6 +373,7 @@ int main(void)
         cmocka_unit_test(last_block_sums_up),
         cmocka_unit_test(clusters_share_memory),
         cmocka_unit_test(grids_synchronise),
+        cmocka_unit_test(a_grid_of_clusters_synchronises),
         cmocka_unit_test(narrow_and_wide_accesses),
         cmocka_unit_test(philox_gives_its_known_answer),
     };

@@ -2,6 +2,8 @@
  * begin and the declared ones behind it in the order in which the launch comes by them, with gaps. */
 #include "shared.h"
 
+#include <algorithm>
+
 #include "cooperative_groups.h"
 #include "grid.h"
 #include "report.h"
@@ -70,6 +72,7 @@ void shared_end_block(const Block &block)
 {
     if (grid->blocks_per_cluster == 1 || !has_hooks)
         return;
+    const uint32_t last_barrier = std::max(block.cluster->time, grid->time);
     for (const SharedArray &array : grid->shared_arrays) {
         uintptr_t begin = block.shared->begin + array.offset;
         for (uintptr_t at = begin; at < begin + array.bytes; at += 4) {
@@ -78,7 +81,7 @@ void shared_end_block(const Block &block)
                 bool theirs =
                     stamp->time != 0 && stamp->thread / grid->threads_per_block != block.serial;
                 bool some_of_theirs = stamp == &cell.read && cell.read_scope >= 3;
-                if ((theirs || some_of_theirs) && stamp->time >= block.cluster->time)
+                if ((theirs || some_of_theirs) && stamp->time >= last_barrier)
                     report(LYRNN_SIM_RACE,
                            "block (%u,%u,%u) ends while others of its cluster access its shared "
                            "memory; the cluster must synchronise before",
