@@ -1,4 +1,4 @@
-/* What a step does to one hidden unit of one stream, once its share of h W_hh^T is there; the same for both
+/* What a step does to one hidden unit of one stream, once its share of h W_hh^T is there; the same for all
  * paths of the recurrence. A cell is known by its number of gates: 1 rnn, 4 lstm, 3 gru. */
 #ifndef LYRNN_CELL_MATH_CUH
 #define LYRNN_CELL_MATH_CUH

@@ -16,23 +16,8 @@
 #include <math.h>
 
 #include "cell_math.cuh"
-#include "cluster.cuh"
 #include "lyrnn/parameters.h"
-
-/* SIDE: of a thread's square of sums. A chunk is CHUNK floats, FETCH a thread. PADDING keeps the four rows and
- * eight columns that a warp transposes in different banks, and rows aligned to float4. */
-enum { THREADS = 256, SIDE = 8, FETCH = 16, CHUNK = THREADS * FETCH, PADDING = 4 };
-
-/* How a recurrence is laid out on the device. */
-typedef struct {
-    int cluster; /* C blocks */
-    int units;   /* of a tile */
-    int tiles;   /* side by side: ceil(H / units) */
-    int columns; /* of a tile, those of its units one gate after the other, then up to SIDE - 1 zeros */
-    int depth;       /* values of k a block, a multiple of 8 */
-    int streams_log; /* log2 of the streams of a tile, at least 3 */
-    int groups;      /* of threads that share k */
-} grid_plan;
+#include "tile_product.cuh"
 
 typedef struct {
     lyrnn_recurrence_forward_args recurrence;
@@ -43,201 +28,6 @@ typedef struct {
     lyrnn_recurrence_backward_args recurrence;
     grid_plan plan;
 } grid_backward_args;
-
-/* What of the tile exists. */
-struct tile {
-    int rank; /* of this block in the cluster */
-    int first_unit, units;
-    int first_stream, streams;
-    int first_k, depth;
-};
-
-__device__ __forceinline__ tile find_tile(const grid_plan &plan, int B, int H, int K)
-{
-    int cluster = (int)blockIdx.x / plan.cluster;
-    tile t;
-    t.rank = (int)blockIdx.x % plan.cluster;
-    t.first_unit = cluster % plan.tiles * plan.units;
-    t.units = min(plan.units, H - t.first_unit);
-    t.first_stream = cluster / plan.tiles << plan.streams_log;
-    t.streams = min(1 << plan.streams_log, B - t.first_stream);
-    t.first_k = min(t.rank * plan.depth, K);
-    t.depth = min(plan.depth, K - t.first_k);
-    return t;
-}
-
-/* The vectors of all streams (B,K): rows stride floats apart, but from k = apart_from on in rows of H. */
-struct vectors {
-    const float *rows;
-    int stride;
-    const float *apart;
-    int apart_from, apart_stride;
-};
-
-/* Other blocks wrote it in this launch: from L2, not from an L1 that may hold what was there before. */
-__device__ __forceinline__ float read_vector(const vectors &from, int stream, int k)
-{
-    return k < from.apart_from ? __ldcg(from.rows + (size_t)stream * (size_t)from.stride + k)
-                               : __ldcg(from.apart + (size_t)stream * (size_t)from.apart_stride +
-                                        k - from.apart_from);
-}
-
-/* Where the e-th of a thread's FETCH floats of a chunk stands: a warp takes 4 streams x 8 values of k. */
-__device__ __forceinline__ int2 place_in_chunk(const grid_plan &plan, int e)
-{
-    int lane = (int)threadIdx.x % 32, square = e * (THREADS / 32) + (int)threadIdx.x / 32;
-    int across = plan.streams_log - 2;
-    return int2{(square & ((1 << across) - 1)) * 4 + lane / 8, (square >> across) * 8 + lane % 8};
-}
-
-/* The chunk that begins at value k of the block's part; zeros beyond the tile. */
-__device__ __forceinline__ void fetch_chunk(float (&values)[FETCH], const vectors &from,
-                                            const grid_plan &plan, const tile &own, int k)
-{
-#pragma unroll
-    for (int e = 0; e < FETCH; e++) {
-        int2 at = place_in_chunk(plan, e);
-        bool inside = at.x < own.streams && k + at.y < own.depth;
-        values[e] =
-            inside ? read_vector(from, own.first_stream + at.x, own.first_k + k + at.y) : 0.0f;
-    }
-}
-
-/* chunk (depth, streams + PADDING): what is multiplied together lies together. */
-__device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[FETCH], int depth,
-                                            const grid_plan &plan)
-{
-    int row = (1 << plan.streams_log) + PADDING;
-#pragma unroll
-    for (int e = 0; e < FETCH; e++) {
-        int2 at = place_in_chunk(plan, e);
-        if (at.y < depth)
-            chunk[at.y * row + at.x] = values[e];
-    }
-}
-
-/* SIDE values in two quads, the second so many quads after the first: a warp's quads then lie side by side. */
-__device__ __forceinline__ void load_side(float (&values)[SIDE], const float *quads, int distance)
-{
-    float4 low = *(const float4 *)quads, high = *(const float4 *)(quads + 4 * distance);
-    values[0] = low.x;
-    values[1] = low.y;
-    values[2] = low.z;
-    values[3] = low.w;
-    values[4] = high.x;
-    values[5] = high.y;
-    values[6] = high.z;
-    values[7] = high.w;
-}
-
-/* A thread's square of sums: quads `stream` and `stream + streams` of the tile's streams, `column` and
- * `column + columns` of its columns, over every groups-th k from `group` on. */
-struct square {
-    int group, stream, streams, column, columns;
-};
-
-__device__ __forceinline__ square find_square(const grid_plan &plan)
-{
-    square s;
-    s.streams = (1 << plan.streams_log) / SIDE;
-    s.columns = plan.columns / SIDE;
-    int in_group = (int)threadIdx.x % (s.streams * s.columns);
-    s.group = (int)threadIdx.x / (s.streams * s.columns);
-    s.stream = in_group / s.columns;
-    s.column = in_group % s.columns;
-    return s;
-}
-
-__device__ __forceinline__ void multiply_chunk(float (&sums)[SIDE][SIDE], const float *chunk,
-                                               const float *weights, int depth,
-                                               const grid_plan &plan, const square &s)
-{
-    int chunk_row = (1 << plan.streams_log) + PADDING, weights_row = plan.columns + PADDING;
-    if (s.group >= plan.groups)
-        return;
-    chunk += s.group * chunk_row + 4 * s.stream;
-    weights += s.group * weights_row + 4 * s.column;
-#pragma unroll 2
-    for (int k = s.group; k < depth; k += plan.groups) {
-        float vector[SIDE], weight[SIDE];
-        load_side(vector, chunk, s.streams);
-        load_side(weight, weights, s.columns);
-#pragma unroll
-        for (int i = 0; i < SIDE; i++)
-#pragma unroll
-            for (int j = 0; j < SIDE; j++)
-                sums[i][j] = fmaf(vector[i], weight[j], sums[i][j]);
-        chunk += plan.groups * chunk_row;
-        weights += plan.groups * weights_row;
-    }
-}
-
-/* sums (groups,streams,columns) */
-__device__ __forceinline__ void store_square(float *to, const float (&sums)[SIDE][SIDE],
-                                             const grid_plan &plan, const square &s)
-{
-    if (s.group >= plan.groups)
-        return;
-#pragma unroll
-    for (int i = 0; i < SIDE; i++) {
-        int stream = 4 * (s.stream + i / 4 * s.streams) + i % 4;
-        float *row = to + ((s.group << plan.streams_log) + stream) * plan.columns + 4 * s.column;
-        *(float4 *)row = float4{sums[i][0], sums[i][1], sums[i][2], sums[i][3]};
-        *(float4 *)(row + 4 * s.columns) = float4{sums[i][4], sums[i][5], sums[i][6], sums[i][7]};
-    }
-}
-
-/* Adds the other groups' sums (streams,columns) to the first's. */
-__device__ __forceinline__ void sum_groups(float *sums, const grid_plan &plan)
-{
-    int count = plan.columns << plan.streams_log;
-    for (int i = 4 * (int)threadIdx.x; i < count; i += 4 * THREADS) {
-        float4 sum = *(float4 *)(sums + i);
-        for (int group = 1; group < plan.groups; group++) {
-            float4 other = *(const float4 *)(sums + group * count + i);
-            sum = float4{sum.x + other.x, sum.y + other.y, sum.z + other.z, sum.w + other.w};
-        }
-        *(float4 *)(sums + i) = sum;
-    }
-}
-
-/* This block's part of the product: work = (streams,columns) sums over its k, of the vectors with weights
- * (depth, columns + PADDING). work first holds two chunks, which is what the barriers are for. */
-__device__ __forceinline__ void multiply(float *work, const float *weights, const vectors &from,
-                                         const grid_plan &plan, const tile &own)
-{
-    const int depth = CHUNK >> plan.streams_log;
-    const int size = depth * ((1 << plan.streams_log) + PADDING);
-    const square s = find_square(plan);
-    float sums[SIDE][SIDE] = {}, values[FETCH];
-    fetch_chunk(values, from, plan, own, 0);
-    for (int k = 0, i = 0; k < own.depth; k += depth, i++) {
-        float *chunk = work + i % 2 * size;
-        int chunk_depth = min(depth, own.depth - k);
-        store_chunk(chunk, values, chunk_depth, plan);
-        __syncthreads();
-        if (k + depth < own.depth)
-            fetch_chunk(values, from, plan, own, k + depth);
-        multiply_chunk(sums, chunk, weights + k * (plan.columns + PADDING), chunk_depth, plan, s);
-    }
-    __syncthreads();
-    store_square(work, sums, plan, s);
-    if (plan.groups > 1) {
-        __syncthreads();
-        sum_groups(work, plan);
-    }
-}
-
-/* The cluster's sum for a stream and a column of the tile. */
-__device__ __forceinline__ float sum_blocks(const block_team &team, float *work,
-                                            const grid_plan &plan, int stream, int column)
-{
-    int at = stream * plan.columns + column;
-    float sum = 0.0f;
-    for (unsigned rank = 0; rank < (unsigned)plan.cluster; rank++)
-        sum += team.map_shared_rank(work, rank)[at];
-    return sum;
-}
 
 /* weights[k][gate * units + unit]: the rows of w_hh of the tile's gates, transposed. */
 __device__ void load_rows(float *weights, const float *w_hh, int G, int H, const grid_plan &plan,
@@ -429,16 +219,24 @@ static bool plan_tiles(const grid_problem &p, int cluster, int clusters, int str
     return plan->groups > 0 && shared_bytes(*plan) <= max_shared_bytes;
 }
 
-/* What a step takes, in cycles. A block multiplies at most a chunk's worth of FMAs for each float that it
- * reads, so the two overlap; sums, cell and barriers follow one another. The figures are from published
- * throughputs and latencies, to be replaced by measured ones. */
+/* What a step takes, in cycles of 1.7 to a nanosecond. For each float of the vectors a block does as many FMAs
+ * as its tile has columns: from 20 columns on a block needs less than L2 gives, and the FMAs, at the share of
+ * the peak that loads from shared memory leave them, are what takes the time. Fetching overlaps with them; sums,
+ * cell and barriers follow one another. The figures are from published throughputs and latencies, to be
+ * replaced by measured ones. With them a step of an H100, there and back, is expected to take, in microseconds,
+ * against by steps:
+ *     lstm H 512 B 64         5.7   6.0    9.9
+ *     gru H 512 B 64          5.0   5.2    8.9
+ *     lstm H 1024 B 128      28.2  28.9   37.2
+ *     rnn_tanh H 2048 B 128  28.7  28.7   37.2 */
 static double step_cycles(const grid_plan &plan)
 {
     const double fma_share = 0.75, l2_bytes = 20, shared_bytes_a_cycle = 128, cluster_bytes = 16;
     const double grid_barrier = 2200, cluster_barrier = 400, cell = 1000;
     double streams = (double)(1 << plan.streams_log), sums_bytes = 4 * streams * plan.columns;
-    double warps = ceil(plan.groups * streams * plan.columns / (SIDE * SIDE * 32));
-    double fma = ceil((double)plan.depth / plan.groups) * SIDE * SIDE * ceil(warps / 4) / fma_share;
+    const double square = SIDE * SIDE;
+    double warps = ceil(plan.groups * streams * plan.columns / (32 * square));
+    double fma = ceil((double)plan.depth / plan.groups) * square * ceil(warps / 4) / fma_share;
     double fetch = 4 * streams * plan.depth / l2_bytes;
     double sum = 2 * plan.groups * sums_bytes / shared_bytes_a_cycle;
     double exchange = sums_bytes * (plan.cluster - 1) / plan.cluster / cluster_bytes;
