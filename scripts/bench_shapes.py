@@ -1,0 +1,141 @@
+"""The shapes that speed is measured at, under `lyrnn bench`'s option names, and what they cost.
+
+Imported by bench_pytorch.py, compare.py, bench_table.py and plot_bench.py; needs Python alone.
+"""
+
+import argparse
+import dataclasses
+import random
+import statistics
+import sys
+
+CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "lstm": 4, "gru": 3}
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    cell: str
+    vocab_size: int
+    hidden_size: int
+    batch_size: int
+    num_steps: int
+    num_layers: int = 1
+
+    @property
+    def preset(self):
+        """The name of the row of PRESETS that this is, or None."""
+        return next((name for name, shape in PRESETS.items() if shape == self), None)
+
+    def label(self):
+        layers = f" L{self.num_layers}" if self.num_layers > 1 else ""
+        return (f"{self.cell} V{self.vocab_size} H{self.hidden_size} B{self.batch_size} "
+                f"T{self.num_steps}{layers}")
+
+    def chars_per_step(self):
+        return self.batch_size * self.num_steps
+
+    def gflop_per_step(self):
+        """Products alone: forward, and twice that backward. Looking up layer 1's input costs none."""
+        H, gates = self.hidden_size, GATES[self.cell] * self.hidden_size
+        products = H * self.vocab_size + (2 * self.num_layers - 1) * gates * H
+        return 3 * 2 * self.chars_per_step() * products / 1e9
+
+    def options(self):
+        """As `lyrnn bench` and bench_pytorch.py take them."""
+        return [word for field in dataclasses.fields(self)
+                for word in ("--" + field.name.replace("_", "-"), str(getattr(self, field.name)))]
+
+
+PRESETS = {
+    "A": Shape("rnn_tanh", vocab_size=1027, hidden_size=256, batch_size=32, num_steps=35),
+    "B": Shape("lstm", vocab_size=4096, hidden_size=512, batch_size=64, num_steps=128),
+    "C": Shape("gru", vocab_size=4096, hidden_size=512, batch_size=64, num_steps=128),
+    "D": Shape("lstm", vocab_size=4096, hidden_size=1024, batch_size=128, num_steps=128,
+               num_layers=2),
+    "E": Shape("rnn_tanh", vocab_size=4096, hidden_size=2048, batch_size=128, num_steps=128),
+    "F": Shape("lstm", vocab_size=6000, hidden_size=2048, batch_size=256, num_steps=256),
+}
+PRESET_GROUPS = {"article": ["A"], "ladder": list(PRESETS)}
+
+
+def shape_of(record):
+    """The shape that a JSON object of lyrnn bench, bench_pytorch.py or compare.py was measured at."""
+    return Shape(**{field.name: record[field.name] for field in dataclasses.fields(Shape)})
+
+
+# ---- command line --------------------------------------------------------------------------------
+
+
+def fail(message):
+    sys.exit(f"{sys.argv[0].rpartition('/')[2]}: {message}")
+
+
+def positive(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: must be a positive whole number")
+    return int(text)
+
+
+def positives(text):
+    return [positive(word) for word in text.split(",")]
+
+
+def add_shape_options(parser):
+    parser.add_argument("--preset", default="article", choices=[*PRESET_GROUPS, *PRESETS],
+                        help="the article's shape (A), the whole ladder, or one of its rows [article]")
+    parser.add_argument("--cell", choices=CELLS, help="in place of the preset's, as all that follow")
+    for name, letter in (("vocab-size", "V"), ("hidden-size", "H"), ("num-layers", "L"),
+                         ("batch-size", "B"), ("num-steps", "T")):
+        parser.add_argument("--" + name, type=positives, metavar=f"{letter}[,{letter}...]")
+
+
+def chosen_shapes(args):
+    """Each preset, or its variations; several numbers of an option are as many shapes."""
+    shapes = [PRESETS[name] for name in PRESET_GROUPS.get(args.preset, [args.preset])]
+    for field in dataclasses.fields(Shape):
+        values = getattr(args, field.name)
+        if values is not None:
+            values = [values] if field.name == "cell" else values
+            shapes = [dataclasses.replace(shape, **{field.name: value})
+                      for shape in shapes for value in values]
+    return list(dict.fromkeys(shapes))
+
+
+def add_machine_options(parser):
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="[cpu]")
+    parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="fp32",
+                        help="what products round operands to, on every side (CUDA) [fp32]")
+
+
+def check_machine_options(parser, args):
+    if args.precision != "fp32" and args.device == "cpu":
+        parser.error("--precision: only with --device cuda")
+
+
+# ---- texts and statistics ------------------------------------------------------------------------
+
+
+def text_length(shape, num_batches):
+    """Of a text that makes so many batches an epoch."""
+    return shape.batch_size * (num_batches * shape.num_steps + 1)
+
+
+def random_ids(shape, length, seed=1):
+    """Every id, as far as length allows, and then such as a text has: a few often, most seldom."""
+    rng = random.Random(seed)
+    weights = [1 / (rank + 3) for rank in range(shape.vocab_size)]
+    ids = list(range(min(shape.vocab_size, length)))
+    ids += rng.choices(range(shape.vocab_size), weights, k=length - len(ids))
+    rng.shuffle(ids)
+    return ids
+
+
+def characters(ids):
+    """In id order, so that a vocabulary in code-point order gives back the same ids."""
+    return "".join(chr(0x4E00 + i) for i in ids)
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values),
+            "rounds": list(values)}
