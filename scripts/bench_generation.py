@@ -22,7 +22,7 @@ except ImportError:
     sys.exit(f"bench_generation.py: {sys.executable} has no PyTorch; on Debian and Ubuntu install "
              "python3-torch and use /usr/bin/python3")
 
-from bench_pytorch import ArticleModel
+from pytorch_sides import ArticleModel
 
 CELLS = {
     "rnn_tanh": lambda V, H: nn.RNN(V, H, nonlinearity="tanh"),

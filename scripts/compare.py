@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""lyrnn's training speed beside PyTorch's, on the same CPU cores or the same GPU, in one run.
+
+The sides are those of bench_pytorch.py, the article's script and PyTorch at its best, and `lyrnn
+bench`; each takes the number of CPU threads that suits it, and PyTorch the OpenBLAS that lyrnn uses.
+First they train from the same weights on the same text: where their losses differ, nothing is
+compared. Then they take turns, each time as a process of its own and in another order, so that
+whatever else the machine does hits all of them. Needs a Python that has PyTorch.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+
+from bench_shapes import (add_machine_options, add_shape_options, characters,
+                          check_machine_options, chosen_shapes, fail, positive, random_ids, spread,
+                          text_length)
+
+SCRIPTS = os.path.dirname(os.path.abspath(__file__))
+CHECK_STEPS, CHECK_EPOCHS = 10, 2
+# Largest difference of mean losses, as a share. Sides that differ in nothing but the order of their
+# sums stay within a millionth in fp32; a step size 1 % off is beyond all of these.
+LOSS_TOLERANCE = {"fp32": 2e-5, "tf32": 2e-4, "bf16": 2e-3}
+SECONDS_A_TURN = 2
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---- processes -----------------------------------------------------------------------------------
+
+
+def run_process(command, environment=None):
+    """Gives standard output and the process's largest resident size in bytes."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                       env={**os.environ, **(environment or {})})
+        except OSError as error:
+            fail(f"{command[0]}: {error.strerror}")
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode != 0:
+            lines = err.read().decode(errors="replace").strip().splitlines() or ["failed"]
+            fail(f"{shlex.join(command)}: {lines[-1]}")
+        return out.read().decode(), 1024 * usage.ru_maxrss
+
+
+def openblas_folder(program):
+    """Where the program's OpenBLAS lies, if a PyTorch on the distribution's BLAS can use it too."""
+    try:
+        libraries = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    except OSError:
+        return None
+    for line in libraries.splitlines():
+        name, _, path = line.strip().partition(" => ")
+        folder = os.path.dirname(path.split(" ")[0])
+        if name.startswith("libopenblas") and os.path.exists(f"{folder}/libblas.so.3"):
+            return folder
+    return None
+
+
+class LyrnnSide:
+    name, way = "lyrnn", None
+
+    def __init__(self, args):
+        self.program, self.threads = args.lyrnn, args.lyrnn_threads
+        self.machine = ["--device", args.device, "--precision", args.precision]
+
+    def measure(self, shape, steps, repetitions):
+        command = [self.program, "bench", *shape.options(), *self.machine, "--format", "json",
+                   "--threads", str(self.threads or 0), "--steps", str(steps),
+                   "--repetitions", str(repetitions)]
+        out, resident_bytes = run_process(command)
+        result = json.loads(out)
+        # Resident size on a CPU, as PyTorch's; on a GPU what was allocated there.
+        result["peak_bytes"] = (result["device_bytes"] if result["device"].startswith("cuda")
+                                else resident_bytes)
+        return result
+
+    def choose(self, shape):
+        """Gives the ms a step with the best number of threads."""
+        fastest = {}
+        for threads in [self.threads] if self.threads else thread_counts(self.machine[1]):
+            self.threads = threads
+            probe = self.measure(shape, 2, 1)["ms_per_step"]
+            steps = steps_for(SECONDS_A_TURN / 4, probe)
+            result = self.measure(shape, steps, 3)
+            fastest[threads] = result.get("ms_per_step_min", result["ms_per_step"])
+            note(f"  lyrnn: {threads} threads: {fastest[threads]:.3g} ms a step")
+        self.threads = min(fastest, key=fastest.get)
+        return fastest[self.threads]
+
+    def train(self, shape, corpus, out, *options):
+        run_process([self.program, "train", corpus, *self.machine, "--threads", str(self.threads),
+                     *shape_without_vocabulary(shape), "--out", out, "--pred-period", "1000000",
+                     "--prefix", characters([0]), *options])
+
+    def losses(self, shape, corpus, weights):
+        out = os.path.join(os.path.dirname(corpus), "trained")
+        self.train(shape, corpus, out, "--init", weights, "--num-epochs", str(CHECK_EPOCHS),
+                   "--overwrite")
+        with open(os.path.join(out, "metrics.jsonl"), encoding="utf-8") as file:
+            return [json.loads(line)["loss"] for line in file]
+
+
+class TorchSide:
+    def __init__(self, name, args):
+        self.name, self.way, self.threads = name, None, None
+        self.command = [sys.executable, os.path.join(SCRIPTS, "bench_pytorch.py"), "--side", name,
+                        "--device", args.device, "--precision", args.precision]
+        folder = openblas_folder(args.lyrnn)
+        self.environment = {}
+        if folder:
+            others = os.environ.get("LD_LIBRARY_PATH")
+            self.environment["LD_LIBRARY_PATH"] = f"{folder}:{others}" if others else folder
+
+    def run(self, shape, *options):
+        fixed = ["--way", self.way] if self.way and self.name == "best" else []
+        fixed += ["--threads", str(self.threads)] if self.threads else []
+        out, _ = run_process([*self.command, *shape.options(), *fixed, *options], self.environment)
+        return json.loads(out)
+
+    def measure(self, shape, steps, repetitions):
+        return self.run(shape, "--steps", str(steps), "--repetitions", str(repetitions))
+
+    def choose(self, shape):
+        result = self.run(shape, "--repetitions", "1")
+        self.way, self.threads = result["way"], result["threads"]
+        note(f"  {self.name}: {self.way}, {self.threads} threads: "
+             f"{result['ms_per_step']:.3g} ms a step")
+        return result["ms_per_step"]
+
+    def losses(self, shape, corpus, weights):
+        return self.run(shape, "--corpus", corpus, "--init", weights,
+                        "--num-epochs", str(CHECK_EPOCHS))["losses"]
+
+
+def shape_without_vocabulary(shape):
+    """For commands that count the characters of a text themselves."""
+    options = shape.options()
+    at = options.index("--vocab-size")
+    return options[:at] + options[at + 2 :]
+
+
+def thread_counts(device):
+    if device != "cpu":
+        return [1]
+    cores = len(os.sched_getaffinity(0))
+    return sorted({cores} | {2**k for k in range(cores.bit_length()) if 2**k <= cores})
+
+
+def steps_for(seconds, ms_per_step):
+    return max(2, round(1e3 * seconds / ms_per_step))
+
+
+# ---- the same work? ------------------------------------------------------------------------------
+
+
+def difference_of(losses, reference):
+    """The largest difference as a share; NaN and missing epochs count as infinite."""
+    if len(losses) != len(reference):
+        return float("inf")
+    differences = [abs(loss - other) / abs(other) for loss, other in zip(losses, reference)]
+    return max(d if d == d else float("inf") for d in differences)
+
+
+def check_losses(sides, shape, precision):
+    """Trains every side from lyrnn's untrained model on one text; stops where losses differ."""
+    lyrnn = next(side for side in sides if side.name == "lyrnn")
+    with tempfile.TemporaryDirectory() as directory:
+        steps = CHECK_STEPS
+        while text_length(shape, steps) < shape.vocab_size:
+            steps *= 2
+        corpus = os.path.join(directory, "corpus.txt")
+        with open(corpus, "w", encoding="utf-8") as file:
+            file.write(characters(random_ids(shape, text_length(shape, steps))))
+        lyrnn.train(shape, corpus, os.path.join(directory, "untrained"), "--num-epochs", "0")
+        weights = os.path.join(directory, "untrained", "latest", "model.safetensors")
+        losses = {side.name: side.losses(shape, corpus, weights) for side in sides}
+    tolerance = LOSS_TOLERANCE[precision]
+    for name, values in losses.items():
+        if not difference_of(values, losses["lyrnn"]) <= tolerance:
+            fail(f"{shape.label()}: {name} does not do lyrnn's work: mean losses of "
+                 f"{CHECK_EPOCHS} epochs of {steps} steps from the same weights are {values}, "
+                 f"lyrnn's {losses['lyrnn']} (tolerance {tolerance:g}); nothing compared")
+    note("  same losses: " + ", ".join(f"{name} {values[-1]:.6f}" for name, values in losses.items()))
+    return {"steps": steps, "epochs": CHECK_EPOCHS, "tolerance": tolerance, "losses": losses,
+            "difference": max(difference_of(v, losses["lyrnn"]) for v in losses.values())}
+
+
+# ---- turns ---------------------------------------------------------------------------------------
+
+
+def take_turns(sides, shape, steps, rounds):
+    """Gives each side's results, one a round, and the highest GEMM rate seen in each round."""
+    results, gemm_gflops = {side.name: [] for side in sides}, []
+    for number in range(rounds):
+        first = number % len(sides)
+        for side in sides[first:] + sides[:first]:
+            results[side.name].append(side.measure(shape, steps[side.name], 1))
+        latest = {name: of_side[-1] for name, of_side in results.items()}
+        gemm_gflops.append(max(r["gemm_gflops"] for r in latest.values() if r.get("gemm_gflops")))
+        note(f"  round {number + 1}: " + ", ".join(
+            f"{name} {r['chars_per_second']:,.0f}" for name, r in latest.items())
+            + f" characters/s; GEMM {gemm_gflops[-1]:,.0f} GFLOP/s")
+    return results, gemm_gflops
+
+
+def summarise(side, results, steps, gflop, gemm_gflops):
+    speeds = [result["chars_per_second"] for result in results]
+    ms = [result["ms_per_step"] for result in results]
+    return {"way": side.way, "threads": side.threads, "steps": steps,
+            "chars_per_second": spread(speeds), "ms_per_step": spread(ms),
+            "share_of_floor": spread([1e3 * gflop / rate / each
+                                      for each, rate in zip(ms, gemm_gflops)]),
+            "peak_bytes": max(result["peak_bytes"] for result in results),
+            "blas": results[-1].get("blas")}
+
+
+def compare(shape, args):
+    note(shape.label() + ":")
+    sides = [TorchSide("article", args), TorchSide("best", args), LyrnnSide(args)]
+    steps = {side.name: steps_for(SECONDS_A_TURN, side.choose(shape)) for side in sides}
+    check = check_losses(sides, shape, args.precision)
+    results, gemm_gflops = take_turns(sides, shape, steps, args.rounds)
+    gflop = shape.gflop_per_step()
+    summaries = {side.name: summarise(side, results[side.name], steps[side.name], gflop,
+                                      gemm_gflops) for side in sides}
+    # Round by round, so that a slow minute of the machine weighs on both.
+    ratios = {other: spread([ours / theirs for ours, theirs in zip(
+        summaries["lyrnn"]["chars_per_second"]["rounds"],
+        summaries[other]["chars_per_second"]["rounds"])]) for other in ("article", "best")}
+    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "hardware": results["lyrnn"][-1]["device_name"],
+            "cores": len(os.sched_getaffinity(0)), "commit": commit(),
+            "command": shlex.join(["scripts/compare.py", *sys.argv[1:]]),
+            "preset": shape.preset, **vars(shape), "device": args.device,
+            "precision": args.precision, "torch": results["best"][-1]["torch"],
+            "rounds": args.rounds, "gflop_per_step": gflop, "gemm_gflops": spread(gemm_gflops),
+            "floor_ms": spread([1e3 * gflop / rate for rate in gemm_gflops]),
+            "sides": summaries, "ratios": ratios, "loss_check": check}
+
+
+def commit():
+    described = subprocess.run(["git", "-C", SCRIPTS, "describe", "--always", "--dirty"],
+                               capture_output=True, text=True)
+    return described.stdout.strip() or "unknown"
+
+
+# ---- output --------------------------------------------------------------------------------------
+
+
+def print_text(record, shape):
+    def with_range(values, form):
+        return (f"{values['median']:{form}} ({values['min']:{form}} to {values['max']:{form}})")
+
+    print(f"{shape.label()}, {record['precision']}; {record['hardware']}, {record['cores']} cores; "
+          f"PyTorch {record['torch']}; {record['rounds']} rounds")
+    for name, side in record["sides"].items():
+        print(f"  {name:8}{with_range(side['chars_per_second'], ',.0f'):>36} characters/s,"
+              f"{side['ms_per_step']['median']:>9.3g} ms a step, {side['threads']} threads, "
+              f"{side['peak_bytes'] / 2**20:,.0f} MiB, of the floor "
+              f"{with_range(side['share_of_floor'], '.0%')}" +
+              (f"; {side['way']}" if side["way"] else ""))
+    for other, ratio in record["ratios"].items():
+        print(f"  lyrnn / {other}: {with_range(ratio, '.2f')}")
+    print(f"  floor: {record['gflop_per_step']:.2f} GFLOP a step at "
+          f"{record['gemm_gflops']['median']:,.0f} GFLOP/s: "
+          f"{record['floor_ms']['median']:.3g} ms")
+    print(f"  losses after {record['loss_check']['epochs'] * record['loss_check']['steps']} steps "
+          f"from the same weights differ by {record['loss_check']['difference']:.1g} "
+          f"(allowed: {record['loss_check']['tolerance']:g})", flush=True)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH", help="[build/lyrnn]")
+    parser.add_argument("--lyrnn-threads", type=positive, metavar="N", help="its --threads [fastest]")
+    add_shape_options(parser)
+    add_machine_options(parser)
+    parser.add_argument("--rounds", type=positive, default=5, metavar="N", help="[5]")
+    parser.add_argument("--json", metavar="FILE",
+                        help="add each comparison to this file, a line of JSON")
+    args = parser.parse_args()
+    check_machine_options(parser, args)
+    if not os.access(args.lyrnn, os.X_OK):
+        fail(f"{args.lyrnn}: no such program; build it or name it with --lyrnn")
+    return args
+
+
+def main():
+    args = parse_arguments()
+    for shape in chosen_shapes(args):
+        record = compare(shape, args)
+        print_text(record, shape)
+        if args.json:
+            with open(args.json, "a", encoding="utf-8") as file:
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
