@@ -9,13 +9,12 @@ Each takes the number of CPU threads that suits it. One line of JSON for each si
 standard output. With --device cuda the article's script keeps its tensors on the GPU, and "best" is
 chosen among ways that replay the whole step as one CUDA graph. Of OpenMP's settings neither
 OMP_WAIT_POLICY nor OMP_PROC_BIND made PyTorch faster here; glibc's malloc keeping what is freed did,
-so "best" has it. Peak memory is the process's, trials included: --way and --threads (--threads and
---steps for the article's) leave those out. The CUDA side was written on a machine without a GPU and has not been run.
+so "best" has it. Peak memory is the process's, trials included; --threads and --steps, and of best
+--way, leave those out. The CUDA side was written on a machine without a GPU and has not been run.
 """
 
 import argparse
 import ctypes
-import datetime
 import json
 import math
 import os
@@ -25,9 +24,9 @@ import statistics
 import sys
 import time
 
-from bench_shapes import (add_machine_options, add_shape_options,
-                          check_machine_options, chosen_shapes, fail, positive, random_ids,
-                          text_length)
+from bench_shapes import (add_machine_options, add_shape_options, check_machine_options,
+                          chosen_shapes, fail, note, now, positive, random_ids, steps_for,
+                          text_length, thread_counts)
 
 try:
     import torch
@@ -40,10 +39,6 @@ from pytorch_sides import article_trainer, initial_model, numeric_precision, way
 SEED = 1
 TRIAL_SECONDS, SECONDS = 0.5, 1
 TRIAL_LOSS_TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 5e-2}
-
-
-def note(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def keep_freed_memory():
@@ -77,17 +72,6 @@ def time_epochs(trainer, shape, args, steps, repetitions):
         epoch()
         ms.append(1e3 * (time.perf_counter() - start) / steps)
     return loss, ms
-
-
-def steps_for(seconds, ms_per_step):
-    return max(2, math.ceil(1e3 * seconds / ms_per_step))
-
-
-def thread_counts(device):
-    if device != "cpu":
-        return [1]
-    cores = len(os.sched_getaffinity(0))
-    return sorted({cores} | {2**k for k in range(cores.bit_length()) if 2**k <= cores})
 
 
 def try_out(trainer, shape, args, threads):
@@ -186,7 +170,7 @@ def describe(side, shape, args, way, threads):
             "backend": args.device, "torch": torch.__version__, "blas": blas_library(),
             "device_name": (torch.cuda.get_device_name() if args.device == "cuda"
                             else cpu_name()),
-            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+            "date": now()}
 
 
 def measure(side, shape, args):

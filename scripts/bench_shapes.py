@@ -1,10 +1,12 @@
-"""The shapes that speed is measured at, under `lyrnn bench`'s option names, and what they cost.
-
-Imported by bench_pytorch.py, compare.py, bench_table.py and plot_bench.py; needs Python alone.
+"""The shapes that speed is measured at, under `lyrnn bench`'s option names, and what the scripts that
+measure share: options, texts, threads to try, statistics, JSON. Needs Python alone.
 """
 
 import argparse
 import dataclasses
+import datetime
+import json
+import os
 import random
 import statistics
 import sys
@@ -113,7 +115,7 @@ def check_machine_options(parser, args):
         parser.error("--precision: only with --device cuda")
 
 
-# ---- texts and statistics ------------------------------------------------------------------------
+# ---- texts ---------------------------------------------------------------------------------------
 
 
 def text_length(shape, num_batches):
@@ -136,6 +138,46 @@ def characters(ids):
     return "".join(chr(0x4E00 + i) for i in ids)
 
 
+# ---- measuring -----------------------------------------------------------------------------------
+
+
+def thread_counts(device):
+    """To try: the powers of two that fit, and all cores."""
+    if device != "cpu":
+        return [1]
+    cores = len(os.sched_getaffinity(0))
+    return sorted({cores} | {2**k for k in range(cores.bit_length()) if 2**k <= cores})
+
+
+def steps_for(seconds, ms_per_step):
+    return max(2, round(1e3 * seconds / ms_per_step))
+
+
 def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values),
             "rounds": list(values)}
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def note(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def read_records(paths):
+    """compare.py's JSON of all files, the oldest first."""
+    records = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                for number, line in enumerate(file, 1):
+                    record = json.loads(line)
+                    shape_of(record), record["date"], record["sides"]["lyrnn"]
+                    records.append(record)
+        except OSError as error:
+            fail(f"{path}: {error.strerror}; scripts/compare.py --json {path} makes it")
+        except (ValueError, TypeError, KeyError):
+            fail(f"{path}:{number}: not a line that scripts/compare.py --json wrote")
+    return sorted(records, key=lambda record: record["date"])

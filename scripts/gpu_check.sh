@@ -4,7 +4,8 @@
 # twice, measures, and runs the operation tests under compute-sanitizer. No failure stops the rest.
 # Into OUT:
 #   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
-#   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json pytorch.json   what each check printed
+#   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json   what each check printed
+#   speed.jsonl   lyrnn beside PyTorch, a line a shape; scripts/bench_table.py takes it
 # The status is 1 when anything failed. All together takes SECONDS [900] at most; what would begin
 # after that is not run.
 set -euo pipefail
@@ -45,7 +46,7 @@ build=$PWD/build/gpu
 deadline=$((SECONDS + limit))
 results=() failed=0
 mkdir -p "$out"
-rm -f "$out"/{summary,ctest,kernels,sanitizer,bench}.txt "$out"/{summary,bench,pytorch}.json
+rm -f "$out"/{summary,ctest,kernels,sanitizer,bench}.txt "$out"/{summary,bench}.json "$out/speed.jsonl"
 
 say() {
     printf '%s\n' "$*" | tee -a "$out/summary.txt"
@@ -186,13 +187,21 @@ measure() {
     fi
     for python in python3 /usr/bin/python3; do
         if "$python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-            check 'PyTorch beside lyrnn' 300 bench.txt "$python" scripts/bench_pytorch.py \
-                --device cuda --lyrnn "$build/lyrnn" --vocab-size 1027 \
-                --save "$out/pytorch.json" || true
+            compare_ladder "$python"
             return
         fi
     done
     record 'PyTorch beside lyrnn' 'not run' 0 'no python3 with a PyTorch that sees the GPU'
+}
+
+# compare_ladder PYTHON: a check each, so that the time limit leaves what came before it.
+compare_ladder() {
+    local preset
+    for preset in A B C D E F; do
+        check "PyTorch beside lyrnn, shape $preset" 150 bench.txt "$1" scripts/compare.py \
+            --device cuda --lyrnn "$build/lyrnn" --preset "$preset" --rounds 3 \
+            --json "$out/speed.jsonl" || true
+    done
 }
 
 report_kernels() {

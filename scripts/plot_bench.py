@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Draws characters per second against the batch size and against the hidden size, lyrnn's and PyTorch's.
+
+From compare.py's JSON of a sweep over each, for instance of the article's shape:
+
+    /usr/bin/python3 scripts/compare.py --batch-size 8,16,32,64,128 --json sweep.jsonl
+    /usr/bin/python3 scripts/compare.py --hidden-size 64,128,256,512,1024 --json sweep.jsonl
+    /usr/bin/python3 scripts/plot_bench.py sweep.jsonl
+
+A panel shows the shapes that differ in its size alone, of several such series the longest. Lines are
+medians, their bands the slowest and the fastest round.
+"""
+
+import argparse
+import dataclasses
+import sys
+
+from bench_shapes import fail, read_records, shape_of
+
+try:
+    import matplotlib
+except ImportError:
+    sys.exit(f"plot_bench.py: {sys.executable} has no matplotlib; on Debian and Ubuntu install "
+             "python3-matplotlib and use /usr/bin/python3")
+matplotlib.use("Agg")  # draws to files where there is no display
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+SIDES = {"lyrnn": "lyrnn", "best": "PyTorch at its best", "article": "the article's script"}
+PANELS = {"batch_size": "batch size B", "hidden_size": "hidden size H"}
+
+
+def longest_series(records, field):
+    """The records that differ in one field of the shape alone, sorted by it; the last of each shape."""
+    series = {}
+    for record in records:
+        shape = shape_of(record)
+        others = (dataclasses.replace(shape, **{field: 0}), record["hardware"], record["precision"])
+        series.setdefault(others, {})[getattr(shape, field)] = record
+    longest = max(series.values(), key=len)
+    return [longest[size] for size in sorted(longest)]
+
+
+def rest_of_label(shape, field):
+    varied = {"batch_size": f"B{shape.batch_size}", "hidden_size": f"H{shape.hidden_size}"}[field]
+    return " ".join(word for word in shape.label().split() if word != varied)
+
+
+def draw_panel(axes, records, field):
+    sizes = [record[field] for record in records]
+    for side, label in SIDES.items():
+        rates = [record["sides"][side]["chars_per_second"] for record in records]
+        line, = axes.plot(sizes, [rate["median"] for rate in rates], marker="o", markersize=4,
+                          linewidth=1.8, label=label)
+        axes.fill_between(sizes, [rate["min"] for rate in rates], [rate["max"] for rate in rates],
+                          color=line.get_color(), alpha=0.15, linewidth=0)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(sizes))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.set_ylim(bottom=0)
+    axes.set(xlabel=PANELS[field], title=rest_of_label(shape_of(records[0]), field))
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw(records, output):
+    figure, panels = plt.subplots(1, len(PANELS), figsize=(10, 4), dpi=110, constrained_layout=True)
+    for axes, field in zip(panels, PANELS):
+        draw_panel(axes, longest_series(records, field), field)
+    panels[0].set_ylabel("characters/s")
+    panels[0].legend(frameon=False)
+    last = records[-1]
+    figure.suptitle(f"Training speed: {last['hardware']}, {last['date'][:10]}", fontsize=11)
+    try:
+        figure.savefig(output)
+    except OSError as error:
+        fail(f"{output}: {error.strerror}")
+    except ValueError as error:
+        fail(f"{output}: {error}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="+", metavar="RESULTS", help="files of compare.py --json")
+    parser.add_argument("--output", default="speed.png", metavar="FILE", help="[speed.png]")
+    args = parser.parse_args()
+    records = read_records(args.results)
+    if not records:
+        fail(f"{' '.join(args.results)}: holds no comparison")
+    draw(records, args.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""What the scripts that measure speed do with numbers: costs, turns, the refusal to compare, the table.
+
+Nothing here is timed. PyTorch's sides are held to each other where there is PyTorch.
+"""
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
+
+import bench_shapes
+import bench_table
+import compare
+from bench_shapes import PRESETS, Shape
+
+try:
+    import torch
+
+    import pytorch_sides
+except ImportError:
+    torch = None
+
+SMALL = Shape("lstm", vocab_size=5, hidden_size=3, batch_size=2, num_steps=4, num_layers=2)
+
+
+class FakeSide:
+    """A side that gives the losses and speeds that a test wants."""
+
+    def __init__(self, name, losses=(2.0, 1.5), order=None):
+        self.name, self.of_epochs, self.order, self.way, self.threads = name, losses, order, None, 1
+
+    def train(self, *_):
+        pass
+
+    def losses(self, *_):
+        return list(self.of_epochs)
+
+    def measure(self, *_):
+        self.order.append(self.name)
+        speed = {"lyrnn": 300, "best": 200, "article": 100}[self.name] * len(self.order)
+        return {"chars_per_second": speed, "ms_per_step": 1e3 / speed, "peak_bytes": len(self.order),
+                "gemm_gflops": len(self.order)}
+
+
+def record(shape, date="2030-01-01T00:00:00Z", **fields):
+    """A line of compare.py, as far as the table needs it."""
+    side = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000]), "peak_bytes": 2**20,
+            "share_of_floor": bench_shapes.spread([0.5])}
+    return {**vars(shape), "date": date, "hardware": "a CPU", "device": "cpu", "precision": "fp32",
+            "commit": "abc", "command": "scripts/compare.py",
+            "sides": {name: side for name in ("article", "best", "lyrnn")},
+            "ratios": {name: bench_shapes.spread([2, 1, 4]) for name in ("article", "best")},
+            **fields}
+
+
+def quietly(function, *arguments):
+    """Gives what the function returns, or the message that it stops the program with."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        try:
+            return function(*arguments)
+        except SystemExit as stop:
+            return stop
+
+
+class Shapes(unittest.TestCase):
+    def test_a_steps_products(self):
+        # Two layers of 4 gates: 12*3 and 12*6 weights, and 3*5 of the output; two FLOPs and three passes each.
+        self.assertAlmostEqual(SMALL.gflop_per_step(), 8 * 6 * (36 + 72 + 15) / 1e9)
+
+    def test_presets_know_their_names(self):
+        self.assertEqual([shape.preset for shape in PRESETS.values()], list("ABCDEF"))
+        self.assertIsNone(SMALL.preset)
+
+    def test_a_text_has_every_character_and_whole_batches(self):
+        ids = bench_shapes.random_ids(SMALL, bench_shapes.text_length(SMALL, 3))
+        self.assertEqual((len(ids), set(ids)), (2 * (3 * 4 + 1), set(range(5))))
+
+    def test_spread(self):
+        self.assertEqual(bench_shapes.spread([3, 1, 2, 9]),
+                         {"median": 2.5, "min": 1, "max": 9, "rounds": [3, 1, 2, 9]})
+
+
+class Comparing(unittest.TestCase):
+    def check(self, losses):
+        sides = [FakeSide("best", losses), FakeSide("lyrnn")]
+        return quietly(compare.check_losses, sides, SMALL, "fp32")
+
+    def test_same_losses_pass(self):
+        self.assertLess(self.check((2.0, 1.5 * (1 + 1e-6)))["difference"], 2e-6)
+
+    def test_other_losses_are_refused(self):
+        for losses in ((2.0, 1.5 * (1 + 3e-6)), (2.0, 1.5 * (1 - 3e-6)), (2.0, float("nan")),
+                       (2.0,), ()):
+            message = self.check(losses)
+            self.assertIsInstance(message, SystemExit, losses)
+            self.assertRegex(message.code, "^[^\n]*best does not do lyrnn's work[^\n]*$")
+
+    def test_sides_take_turns_in_another_order_each_round(self):
+        order = []
+        sides = [FakeSide(name, order=order) for name in ("article", "best", "lyrnn")]
+        results, gemm = quietly(compare.take_turns, sides, SMALL,
+                                dict.fromkeys(("article", "best", "lyrnn"), 1), 3)
+        self.assertEqual([order[:3], order[3:6], order[6:]],
+                         [["article", "best", "lyrnn"], ["best", "lyrnn", "article"],
+                          ["lyrnn", "article", "best"]])
+        self.assertEqual(gemm, [3, 6, 9])
+        summary = compare.summarise(sides[2], results["lyrnn"], 1, gflop=1, gemm_gflops=gemm)
+        self.assertEqual(summary["chars_per_second"]["rounds"], [900, 1500, 2100])
+        self.assertEqual(summary["peak_bytes"], 7)
+        # At 3 GFLOP/s a step of 1 GFLOP takes 1/3 s at least, and took 1/900 s.
+        self.assertAlmostEqual(summary["share_of_floor"]["rounds"][0], 300)
+
+    def test_the_machines_cores_stand_for_threads(self):
+        cores = len(os.sched_getaffinity(0))
+        self.assertRegex(compare.hardware("AMD, 1 thread, X"), f"^AMD, {cores} cores?, X$")
+
+
+class Table(unittest.TestCase):
+    def test_ladder_says_what_has_not_been_run_on_a_gpu(self):
+        rows = bench_table.rows([record(PRESETS["A"])])
+        self.assertEqual([row[1] for row in rows], ["not run on a GPU", "a CPU"] + 5 * ["not run on a GPU"])
+
+    def test_a_gpu_takes_the_rows_place(self):
+        rows = bench_table.rows([record(PRESETS["B"], device="cuda", hardware="a GPU")])
+        self.assertEqual([row[1] for row in rows][:3], ["not run on a GPU", "a GPU", "not run on a GPU"])
+
+    def test_the_last_measurement_counts(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "speed.jsonl")
+            with open(path, "w", encoding="utf-8") as file:
+                for date in ("2030-02-02T00:00:00Z", "2030-01-01T00:00:00Z"):
+                    file.write(compare.json.dumps(record(SMALL, date)) + "\n")
+            rows = bench_table.rows(bench_shapes.read_records([path]))
+            with open(path, "a", encoding="utf-8") as file:
+                file.write('{"date": "2030"}\n')
+            message = quietly(bench_shapes.read_records, [path])
+        self.assertEqual([row[9] for row in rows if row[1] == "a CPU"], ["2030-02-02"])
+        self.assertIn("speed.jsonl:3: not a line", str(message))
+
+    def test_a_row(self):
+        row = bench_table.measured_row(record(SMALL, precision="tf32"))
+        self.assertEqual(row, ("lstm V5 H3 B2 T4 L2 tf32", "a CPU", "2,000", "2,000", "2,000",
+                               "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "1, 1, 1",
+                               "2030-01-01", "abc", "`scripts/compare.py`"))
+
+    def test_readme_keeps_what_is_around_the_table(self):
+        begin, end = bench_table.BEGIN, bench_table.END
+        self.assertEqual(bench_table.with_table(f"a {begin} old {end} b", "new"),
+                         f"a {begin}\n\nnew\n\n{end} b")
+        self.assertIsNone(bench_table.with_table(f"a {end} {begin}", "new"))
+
+
+@unittest.skipUnless(torch, "no PyTorch")
+class PyTorchSides(unittest.TestCase):
+    def test_every_way_learns_what_the_articles_script_does(self):
+        for cell in bench_shapes.CELLS:
+            shape = Shape(cell, vocab_size=50, hidden_size=24, batch_size=4, num_steps=9, num_layers=2)
+            ids = torch.tensor(bench_shapes.random_ids(shape, bench_shapes.text_length(shape, 10)))
+            trainers = {"article": pytorch_sides.article_trainer, **pytorch_sides.ways("cpu", cell)}
+            losses = {}
+            for name, trainer in trainers.items():
+                torch.manual_seed(1)
+                epoch = trainer(*pytorch_sides.initial_model(shape), ids, shape, contextlib.nullcontext)
+                losses[name] = [epoch() for _ in range(3)]
+                with self.subTest(cell=cell, way=name):
+                    self.assertLess(compare.difference_of(losses[name], losses["article"]), 5e-7)
+            self.assertLess(losses["article"][2], 0.995 * losses["article"][0])
+
+
+if __name__ == "__main__":
+    unittest.main()
