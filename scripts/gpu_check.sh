@@ -176,7 +176,6 @@ train_twice() {
 }
 
 measure() {
-    local python
     if "$build/lyrnn" bench --help >/dev/null 2>&1; then
         check 'lyrnn bench, table' 120 bench.txt "$build/lyrnn" bench --device cuda \
             --format table || true
@@ -185,22 +184,23 @@ measure() {
     else
         record 'lyrnn bench' 'not run' 0 'this lyrnn has no such command'
     fi
-    for python in python3 /usr/bin/python3; do
-        if "$python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-            compare_ladder "$python"
-            return
-        fi
-    done
-    record 'PyTorch beside lyrnn' 'not run' 0 'no python3 with a PyTorch that sees the GPU'
 }
 
-# compare_ladder PYTHON: a check each, so that the time limit leaves what came before it.
-compare_ladder() {
-    local preset
-    for preset in A B C D E F; do
-        check "PyTorch beside lyrnn, shape $preset" 150 bench.txt "$1" scripts/compare.py \
-            --device cuda --lyrnn "$build/lyrnn" --preset "$preset" --rounds 3 \
-            --json "$out/speed.jsonl" || true
+# compare_with_pytorch PRESET...: a check each, so that the time limit leaves those that came before.
+compare_with_pytorch() {
+    local python preset
+    for python in python3 /usr/bin/python3 ''; do
+        "$python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null && break
+    done
+    for preset; do
+        if [[ -z $python ]]; then
+            record "PyTorch beside lyrnn, shape $preset" 'not run' 0 \
+                'no python3 with a PyTorch that sees the GPU'
+        else
+            check "PyTorch beside lyrnn, shape $preset" 200 bench.txt "$python" scripts/compare.py \
+                --device cuda --lyrnn "$build/lyrnn" --preset "$preset" --rounds 3 \
+                --json "$out/speed.jsonl" || true
+        fi
     done
 }
 
@@ -234,10 +234,13 @@ if build_for_gpu; then
     run_tests
     train_twice
     measure
+    compare_with_pytorch A
     report_kernels
     sanitize
+    # Last, since the larger shapes would leave the rest no time.
+    compare_with_pytorch B C D E F
 else
-    for name in tests training benchmarks kernels sanitizer; do
+    for name in tests training benchmarks PyTorch kernels sanitizer; do
         record "$name" 'not run' 0 'the build failed, see ctest.txt'
     done
 fi
