@@ -41,6 +41,26 @@ static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
     g->suffixes = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->suffixes);
 }
 
+/* Samples in a batch: as few batches as can be, of one size. */
+static int batch_size(size_t num_samples)
+{
+    size_t num_batches = (num_samples + BATCH_MAX - 1) / BATCH_MAX;
+    return (int)((num_samples + num_batches - 1) / num_batches);
+}
+
+size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
+                             const lyrnn_generate_options *options, size_t max_length)
+{
+    lyrnn_generator g = {
+        .options = *options, .B = batch_size(options->num_samples), .max_length = max_length};
+    lyrnn_arena arena = {NULL, 0};
+    lyrnn_parameters parameters;
+    lay_out(&g, &arena);
+    lyrnn_parameters_of_model(&parameters, config);
+    return arena.num_bytes + lyrnn_activations_bytes(config, num_lanes, 1, g.B, false) +
+           parameters.count * sizeof(float);
+}
+
 static lyrnn_status allocate(lyrnn_generator *g)
 {
     lyrnn_backend *backend = g->model->backend;
@@ -81,13 +101,6 @@ static void upload_rules(lyrnn_generator *g)
     g->options.lines.acrostic = g->acrostic;
     g->options.copies.ids = g->corpus;
     g->options.copies.suffixes = g->suffixes;
-}
-
-/* Samples in a batch: as few batches as can be, of one size. */
-static int batch_size(size_t num_samples)
-{
-    size_t num_batches = (num_samples + BATCH_MAX - 1) / BATCH_MAX;
-    return (int)((num_samples + num_batches - 1) / num_batches);
 }
 
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,

@@ -204,17 +204,36 @@ static lyrnn_status prepare_text(train_job *job)
                               options->seed);
 }
 
-/* Device memory of the whole job. */
-static size_t count_bytes(const train_job *job, lyrnn_training_memory *memory, size_t *validation)
+/* Characters of the longest sample, prefix included. */
+static size_t sample_length(const train_job *job)
+{
+    size_t longest = 1;
+    for (size_t i = 0; i < job->num_prompts; i++)
+        if (job->prompts[i].length > longest)
+            longest = job->prompts[i].length;
+    return longest + (size_t)job->options->pred_len;
+}
+
+/* Device memory of the whole job, in bytes. */
+typedef struct {
+    lyrnn_training_memory training;
+    size_t validation, samples, total;
+} job_memory;
+
+static job_memory count_memory(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
+    const lyrnn_generate_options greedy = lyrnn_greedy_options();
     int num_lanes = job->backend->num_lanes;
-    *memory = lyrnn_training_memory_of(&job->config, &job->batches, num_lanes);
-    *validation = job->num_validation == 0
-                      ? 0
-                      : lyrnn_evaluator_bytes(&job->config, num_lanes, job->num_validation,
-                                              options->batch_size, options->num_steps);
-    return memory->total_bytes + *validation;
+    job_memory memory = {
+        .training = lyrnn_training_memory_of(&job->config, &job->batches, num_lanes),
+        .samples = lyrnn_generator_bytes(&job->config, num_lanes, &greedy, sample_length(job)),
+    };
+    if (job->num_validation > 0)
+        memory.validation = lyrnn_evaluator_bytes(&job->config, num_lanes, job->num_validation,
+                                                  options->batch_size, options->num_steps);
+    memory.total = memory.training.total_bytes + memory.validation + memory.samples;
+    return memory;
 }
 
 /* What became of the characters that the initial model knows. */
@@ -238,8 +257,7 @@ static void log_plan(const train_job *job)
     const double mib = 1024.0 * 1024.0;
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, &job->config);
-    lyrnn_training_memory memory;
-    size_t validation_bytes, total_bytes = count_bytes(job, &memory, &validation_bytes);
+    job_memory memory = count_memory(job);
     char device[256];
     job->backend->describe(job->backend, device, sizeof device);
     fprintf(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
@@ -264,13 +282,14 @@ static void log_plan(const train_job *job)
     fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
         fprintf(job->log, "device: not CUDA: %s\n", job->backend->why_not_cuda);
-    fprintf(job->log,
-            "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
-            "corpus %.1f, validation %.1f\n",
-            (double)total_bytes / mib, (double)memory.parameters_bytes / mib,
-            (double)memory.gradients_bytes / mib, (double)memory.moments_bytes / mib,
-            (double)memory.activations_bytes / mib, (double)memory.corpus_bytes / mib,
-            (double)validation_bytes / mib);
+    fprintf(
+        job->log,
+        "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
+        "corpus %.1f, validation %.1f, samples %.1f\n",
+        (double)memory.total / mib, (double)memory.training.parameters_bytes / mib,
+        (double)memory.training.gradients_bytes / mib, (double)memory.training.moments_bytes / mib,
+        (double)memory.training.activations_bytes / mib, (double)memory.training.corpus_bytes / mib,
+        (double)memory.validation / mib, (double)memory.samples / mib);
 }
 
 /* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the total,
@@ -278,10 +297,8 @@ static void log_plan(const train_job *job)
 static lyrnn_status check_memory(const train_job *job)
 {
     lyrnn_backend *backend = job->backend;
-    lyrnn_training_memory parts;
-    size_t validation, bytes = count_bytes(job, &parts, &validation);
     void *memory;
-    if (backend->memory_alloc(backend, bytes, &memory) != LYRNN_OK)
+    if (backend->memory_alloc(backend, count_memory(job).total, &memory) != LYRNN_OK)
         return lyrnn_fail(LYRNN_ERR_MEMORY,
                           "%s for this training in all; lower --hidden-size, --batch-size or "
                           "--num-steps",
@@ -333,13 +350,8 @@ static lyrnn_status prepare_model(train_job *job)
         LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, job->ids + job->batches.N,
                                        job->num_validation, options->batch_size,
                                        options->num_steps));
-    size_t longest = 1;
-    for (size_t i = 0; i < job->num_prompts; i++)
-        if (job->prompts[i].length > longest)
-            longest = job->prompts[i].length;
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
-    return lyrnn_generator_init(&job->generator, &job->model, &greedy,
-                                longest + (size_t)options->pred_len);
+    return lyrnn_generator_init(&job->generator, &job->model, &greedy, sample_length(job));
 }
 
 /* What the caller says of the training, and which text it was. */

@@ -9,6 +9,7 @@
 #include "compare.h"
 #include "model_check.h"
 #include "sample_check.h"
+#include "watched_backend.h"
 
 enum { V = 11, LENGTH = 90, PREFIX = 3, TOTAL = PREFIX + LENGTH, MAX_SAMPLES = 301 };
 
@@ -234,6 +235,27 @@ static void a_length_of_zero_is_the_prefix(void **state)
     model_check_close(&check);
 }
 
+static void the_memory_is_known_beforehand(void **state)
+{
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_LSTM, 2);
+    lyrnn_backend *inner = check.model.backend;
+    for (size_t num_samples = 1; num_samples <= 300; num_samples += 299) {
+        const lyrnn_generate_options options = chance(num_samples);
+        lyrnn_watched_backend watched;
+        lyrnn_watch(&watched, inner, false);
+        lyrnn_model model = check.model;
+        model.backend = &watched.backend;
+        lyrnn_generator generator;
+        assert_int_equal(lyrnn_generator_init(&generator, &model, &options, TOTAL), LYRNN_OK);
+        assert_int_equal(watched.num_bytes,
+                         lyrnn_generator_bytes(&model.config, inner->num_lanes, &options, TOTAL));
+        lyrnn_generator_free(&generator);
+    }
+    model_check_close(&check);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_listener_that_fails_ends_the_generation),
         cmocka_unit_test(one_generator_serves_prompts_again_and_again),
         cmocka_unit_test(a_length_of_zero_is_the_prefix),
+        cmocka_unit_test(the_memory_is_known_beforehand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

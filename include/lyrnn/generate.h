@@ -80,6 +80,10 @@ typedef struct {
     int32_t *news_host;            /* (B,look_every) */
 } lyrnn_generator;
 
+/* Device memory that a generator takes. num_lanes is the backend's. */
+size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
+                             const lyrnn_generate_options *options, size_t max_length);
+
 /* For texts of at most max_length characters, prefix included. What options point to is borrowed: stop for the
  * generator's life, the rest for the call. LYRNN_ERR_USAGE: max_length beyond an int. LYRNN_ERR_MEMORY names
  * the bytes. */
