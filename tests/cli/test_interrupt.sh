@@ -66,8 +66,8 @@ for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
 done
 
 # While it trains no other process may, nor take its place; to look at it is free.
-succeeds "${long[@]}" --num-epochs 3 --checkpoint-every 1 --out whole
-start "${long[@]}" --num-epochs 3 --checkpoint-every 1 --out run
+succeeds "${long[@]}" --num-epochs 6 --checkpoint-every 1 --out whole
+start "${long[@]}" --num-epochs 6 --checkpoint-every 1 --out run
 first=$pid
 refusal="run: another lyrnn is training there \(process $first on $(hostname)\); "
 run train --resume run
@@ -79,8 +79,8 @@ expect_error 1 "$refusal"
 
 # A second signal ends it at once: the handler has had no time to do more than note the first.
 until [[ -e run/latest ]]; do sleep 0.02; done
-succeeds info run
 kill -STOP "$first"
+succeeds info run
 kill -INT "$first"
 kill -TERM "$first"
 kill -CONT "$first"
