@@ -13,17 +13,9 @@ medians, their bands the slowest and the fastest round.
 
 import argparse
 import dataclasses
-import sys
 
 from bench_shapes import fail, read_records, shape_of
-
-try:
-    import matplotlib
-except ImportError:
-    sys.exit(f"plot_bench.py: {sys.executable} has no matplotlib; on Debian and Ubuntu install "
-             "python3-matplotlib and use /usr/bin/python3")
-matplotlib.use("Agg")  # draws to files where there is no display
-import matplotlib.pyplot as plt
+from figures import plt, save_figure, style_axes
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
 SIDES = {"lyrnn": "lyrnn", "best": "PyTorch at its best", "article": "the article's script"}
@@ -61,8 +53,7 @@ def draw_panel(axes, records, field):
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_ylim(bottom=0)
     axes.set(xlabel=PANELS[field], title=rest_of_label(shape_of(records[0]), field))
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_axes(axes)
 
 
 def draw(records, output):
@@ -73,12 +64,7 @@ def draw(records, output):
     panels[0].legend(frameon=False)
     last = records[-1]
     figure.suptitle(f"Training speed: {last['hardware']}, {last['date'][:10]}", fontsize=11)
-    try:
-        figure.savefig(output)
-    except OSError as error:
-        fail(f"{output}: {error.strerror}")
-    except ValueError as error:
-        fail(f"{output}: {error}")
+    save_figure(figure, output)
 
 
 def main():

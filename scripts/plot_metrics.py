@@ -8,20 +8,10 @@ import argparse
 import json
 import os
 import statistics
-import sys
 
-try:
-    import matplotlib
-except ImportError:
-    sys.exit(f"plot_metrics.py: {sys.executable} has no matplotlib; on Debian and Ubuntu install "
-             "python3-matplotlib and use /usr/bin/python3")
-matplotlib.use("Agg")  # draws to files where there is no display
-import matplotlib.pyplot as plt
+from bench_shapes import fail
+from figures import plt, save_figure, style_axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
-
-
-def fail(message):
-    sys.exit(f"plot_metrics.py: {message}")
 
 
 def read_metrics(run):
@@ -63,15 +53,9 @@ def draw(runs, title, output):
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(left=0)
     axes.set(title=title, xlabel="epoch", ylabel="perplexity (log scale)")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    style_axes(axes)
     axes.legend(frameon=False)
-    try:
-        figure.savefig(output)
-    except OSError as error:
-        fail(f"{output}: {error.strerror}")
-    except ValueError as error:
-        fail(f"{output}: {error}")
+    save_figure(figure, output)
 
 
 def main():
