@@ -177,4 +177,25 @@ __device__ __forceinline__ void store_losses(const lyrnn_recurrence_backward_arg
         args.saved[place.saved] = loss.dprime[2];
 }
 
+/* A unit of step t, backwards: the losses that reach it by its output, by the states after it and `further`
+ * besides -> those by its gates and by the states before it. */
+template <int G>
+__device__ __forceinline__ void unit_backward(const lyrnn_recurrence_backward_args &args, int t,
+                                              int stream, int j, float further)
+{
+    unit_place place = find_unit(G, t, args.B, args.H, args.h_stride, args.reverse, stream, j);
+    size_t row = (size_t)t * (size_t)args.B + (size_t)stream;
+    size_t at = (size_t)stream * (size_t)args.H + (size_t)j;
+    unit_state<G> unit = load_unit<G>(args, place);
+    unit_losses<G> loss = {};
+    loss.dh = args.doutput[row * (size_t)args.h_stride + (size_t)j] + args.dh[at] + further;
+    if (G == 4)
+        loss.dc = args.dc[at];
+    cell_backward(args.cell, unit, loss);
+    store_losses(args, place, loss);
+    args.dh[at] = loss.dh;
+    if (G == 4)
+        args.dc[at] = loss.dc;
+}
+
 #endif

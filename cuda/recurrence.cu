@@ -128,20 +128,7 @@ template <int G> __global__ void cell_backward_kernel(backward_step step)
     unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= (unsigned)args.B * (unsigned)args.H)
         return;
-    int stream = (int)(i / (unsigned)args.H), j = (int)(i % (unsigned)args.H);
-    unit_place place = find_unit(G, step.t, args.B, args.H, args.h_stride, args.reverse, stream, j);
-    size_t output =
-        ((size_t)step.t * (size_t)args.B + (size_t)stream) * (size_t)args.h_stride + (size_t)j;
-    unit_state<G> unit = load_unit<G>(args, place);
-    unit_losses<G> loss = {};
-    loss.dh = args.doutput[output] + args.dh[i];
-    if (G == 4)
-        loss.dc = args.dc[i];
-    cell_backward(args.cell, unit, loss);
-    store_losses(args, place, loss);
-    args.dh[i] = loss.dh;
-    if (G == 4)
-        args.dc[i] = loss.dc;
+    unit_backward<G>(args, step.t, (int)(i / (unsigned)args.H), (int)(i % (unsigned)args.H), 0.0f);
 }
 
 /* Where the losses by h' of the gates [first, first + num) are kept, rows stride floats apart: with those

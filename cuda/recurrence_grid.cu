@@ -115,23 +115,9 @@ __device__ __forceinline__ void finish_backward(const lyrnn_recurrence_backward_
 {
     for (int i = own.rank * THREADS + (int)threadIdx.x; i < own.streams * own.units;
          i += plan.cluster * THREADS) {
-        int in_tile = i / own.units, j = i % own.units;
-        int stream = own.first_stream + in_tile, unit_number = own.first_unit + j;
-        size_t row = (size_t)t * (size_t)r.B + (size_t)stream;
-        size_t at = (size_t)stream * (size_t)r.H + (size_t)unit_number;
-        unit_place place = find_unit(G, t, r.B, r.H, r.h_stride, r.reverse, stream, unit_number);
-        unit_state<G> unit = load_unit<G>(r, place);
-        unit_losses<G> loss = {};
-        loss.dh = r.doutput[row * (size_t)r.h_stride + (size_t)unit_number] + r.dh[at];
-        if (!is_first)
-            loss.dh += sum_blocks(team, work, plan, in_tile, j);
-        if (G == 4)
-            loss.dc = r.dc[at];
-        cell_backward(r.cell, unit, loss);
-        store_losses(r, place, loss);
-        r.dh[at] = loss.dh;
-        if (G == 4)
-            r.dc[at] = loss.dc;
+        int stream = i / own.units, j = i % own.units;
+        float passed_on = is_first ? 0.0f : sum_blocks(team, work, plan, stream, j);
+        unit_backward<G>(r, t, own.first_stream + stream, own.first_unit + j, passed_on);
     }
 }
 
