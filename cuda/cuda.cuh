@@ -11,8 +11,9 @@
 
 #include "lyrnn/backend.h"
 
-/* Lanes that run side by side, each a stream with a cuBLAS handle of its own. */
-enum { LYRNN_CUDA_LANES = 4, LYRNN_CUDA_NORM_PARTS = 256 };
+/* Lanes that run side by side, each a stream with a cuBLAS handle of its own: for three layers, the output layer,
+ * and the weights' gradients. */
+enum { LYRNN_CUDA_LANES = 5, LYRNN_CUDA_NORM_PARTS = 256 };
 
 /* Shared memory by one name: type *name, the launch's dynamic bytes; once in a kernel. The simulator of
  * tests/cuda_sim has a definition of its own, which watches every access. */
@@ -118,8 +119,8 @@ void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, int M, int N, int K, const f
                                const float *w, const float *start, int ldstart, float *y, int ldy);
 
 /* sums[j] = sum over m of rows[m][j] for rows (M,N) that begin stride floats apart, in an order that
- * depends on the shape alone. */
+ * depends on the shape alone; with add, added to what sums holds. */
 void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, int stride,
-                            float *sums);
+                            bool add, float *sums);
 
 #endif

@@ -75,13 +75,15 @@ __global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
         return;
     for (unsigned i = 1; i < RUN_LANES; i++)
         sum += partial[i * RUN_COLUMNS + column];
-    args.dtable[(size_t)id * (size_t)args.F + f] = sum;
+    float *total = &args.dtable[(size_t)id * (size_t)args.F + f];
+    *total = args.add ? *total + sum : sum;
 }
 
 extern "C" void lyrnn_cuda_embedding_backward(lyrnn_backend *self,
                                               const lyrnn_embedding_backward_args *args)
 {
-    self->zero(self, args->dtable, (size_t)args->V * (size_t)args->F * sizeof(float));
+    if (!args->add)
+        self->zero(self, args->dtable, (size_t)args->V * (size_t)args->F * sizeof(float));
     rank_sort_args sort = {args->ids, args->M, args->scratch};
     lyrnn_cuda_launch(self, rank_sort_kernel,
                       dim3(lyrnn_cuda_blocks((size_t)args->M, SORT_THREADS)), SORT_THREADS,
@@ -89,5 +91,5 @@ extern "C" void lyrnn_cuda_embedding_backward(lyrnn_backend *self,
     dim3 grid((unsigned)args->M, lyrnn_cuda_blocks((size_t)args->F, RUN_COLUMNS));
     lyrnn_cuda_launch(self, sum_runs_kernel, grid, RUN_COLUMNS * RUN_LANES,
                       RUN_COLUMNS * RUN_LANES * sizeof(float), *args);
-    lyrnn_cuda_column_sums(self, args->dout, args->M, args->F, args->F, args->dbias);
+    lyrnn_cuda_column_sums(self, args->dout, args->M, args->F, args->F, args->add, args->dbias);
 }

@@ -33,6 +33,7 @@ void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, in
 typedef struct {
     const float *rows; /* (M,N), stride floats apart */
     int M, N, stride;
+    bool add;
     float *sums; /* (N) */
 } column_sums_args;
 
@@ -54,13 +55,13 @@ __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(col
         return;
     for (unsigned i = 1; i < SUM_LANES; i++)
         sum += partial[i * SUM_COLUMNS + column];
-    args.sums[j] = sum;
+    args.sums[j] = args.add ? args.sums[j] + sum : sum;
 }
 
 void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, int stride,
-                            float *sums)
+                            bool add, float *sums)
 {
-    column_sums_args args = {rows, M, N, stride, sums};
+    column_sums_args args = {rows, M, N, stride, add, sums};
     lyrnn_cuda_launch(self, column_sums_kernel, dim3(lyrnn_cuda_blocks((size_t)N, SUM_COLUMNS)),
                       SUM_COLUMNS * SUM_LANES, SUM_COLUMNS * SUM_LANES * sizeof(float), args);
 }

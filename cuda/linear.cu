@@ -37,7 +37,7 @@ extern "C" void lyrnn_cuda_linear_backward_weights(lyrnn_backend *self,
                                                    const lyrnn_linear_backward_weights_args *args)
 {
     int M = args->M, in = args->in, out = args->out;
-    lyrnn_cuda_gemm(self, true, false, out, in, M, args->dy, out, args->x, in, 0.0f, args->dweight,
-                    in);
-    lyrnn_cuda_column_sums(self, args->dy, M, out, out, args->dbias);
+    lyrnn_cuda_gemm(self, true, false, out, in, M, args->dy, out, args->x, in,
+                    args->add ? 1.0f : 0.0f, args->dweight, in);
+    lyrnn_cuda_column_sums(self, args->dy, M, out, out, args->add, args->dbias);
 }

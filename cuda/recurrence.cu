@@ -198,7 +198,7 @@ lyrnn_cuda_recurrence_backward_weights(lyrnn_backend *self,
     for (int part = 0; part < num_parts; part++) {
         const gate_part &p = parts[part];
         lyrnn_cuda_gemm(self, true, false, p.num, H, M, p.rows, p.stride, h_before, args->h_stride,
-                        0.0f, args->dw_hh + (size_t)p.first * (size_t)H, H);
-        lyrnn_cuda_column_sums(self, p.rows, M, p.num, p.stride, args->db_hh + p.first);
+                        args->add ? 1.0f : 0.0f, args->dw_hh + (size_t)p.first * (size_t)H, H);
+        lyrnn_cuda_column_sums(self, p.rows, M, p.num, p.stride, args->add, args->db_hh + p.first);
     }
 }

@@ -31,12 +31,21 @@ static lyrnn_op_cost embedding_forward(const void *args)
                            .bytes = item_bytes * (M + distinct_rows(M, V) * F + F + M * F)};
 }
 
-/* ids, dout, dtable, dbias; every dout is added to a row and to dbias. */
+/* How often an array of sums is moved: also read where they are added to what it holds. */
+static double moves_of_sums(bool add)
+{
+    return add ? 2 : 1;
+}
+
+/* ids, dout, dtable (with add, the rows that there are), dbias; every dout is added to a row and to dbias. */
 static lyrnn_op_cost embedding_backward(const void *args)
 {
     const lyrnn_embedding_backward_args *a = (const lyrnn_embedding_backward_args *)args;
     double M = a->M, V = a->V, F = a->F;
-    return (lyrnn_op_cost){.flop = 2 * M * F, .bytes = item_bytes * (M + M * F + V * F + F)};
+    double rows = a->add ? distinct_rows(M, V) : V;
+    return (lyrnn_op_cost){.flop = 2 * M * F,
+                           .bytes =
+                               item_bytes * (M + M * F + moves_of_sums(a->add) * (rows * F + F))};
 }
 
 /* x, weight, bias, y. */
@@ -48,14 +57,14 @@ static lyrnn_op_cost linear_forward(const void *args)
                            .bytes = item_bytes * (M * in + out * in + out + M * out)};
 }
 
-/* dy, weight, dx; dx is read too where the product is added to it. */
+/* dy, weight, dx. */
 static lyrnn_op_cost linear_backward(const void *args)
 {
     const lyrnn_linear_backward_args *a = (const lyrnn_linear_backward_args *)args;
     double M = a->M, in = a->in, out = a->out;
     return (lyrnn_op_cost){.flop = 2 * M * in * out,
                            .bytes =
-                               item_bytes * (M * out + out * in + (a->add ? 2.0 : 1.0) * M * in)};
+                               item_bytes * (M * out + out * in + moves_of_sums(a->add) * M * in)};
 }
 
 /* x, dy, dweight, dbias; every dy is added to dbias. */
@@ -64,7 +73,8 @@ static lyrnn_op_cost linear_backward_weights(const void *args)
     const lyrnn_linear_backward_weights_args *a = (const lyrnn_linear_backward_weights_args *)args;
     double M = a->M, in = a->in, out = a->out;
     return (lyrnn_op_cost){.flop = 2 * M * in * out + M * out,
-                           .bytes = item_bytes * (M * in + M * out + out * in + out)};
+                           .bytes = item_bytes *
+                                    (M * in + M * out + moves_of_sums(a->add) * (out * in + out))};
 }
 
 /* A hidden unit's FLOP at a step, the product aside. Forward, from the equations in backend.h:
@@ -130,7 +140,8 @@ static lyrnn_op_cost recurrence_backward_weights(const void *args)
         (const lyrnn_recurrence_backward_weights_args *)args;
     double M = (double)a->T * a->B, H = a->H, rows = lyrnn_num_gates(a->cell) * H;
     return (lyrnn_op_cost){.flop = 2 * M * rows * H + M * rows,
-                           .bytes = item_bytes * (M * H + M * rows + rows * H + rows)};
+                           .bytes = item_bytes *
+                                    (M * H + M * rows + moves_of_sums(a->add) * (rows * H + rows))};
 }
 
 /* x, y; a comparison and a product. Drawing the numbers is integer work, not counted. */

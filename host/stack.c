@@ -1,11 +1,12 @@
 /* The recurrent stack as calls through the seam. A layer is, for each direction, one input projection over
- * all its rows and one recurrence; its weights' gradients wait for nobody and nobody waits for them.
+ * all its rows and one recurrence.
  *
  * Layers of one direction run as a wavefront where the device has lanes to run them side by side: the
  * sequence is cut into chunks, and while layer l + 1 works on a chunk, layer l is at the next. The output
- * layer comes last in it: forward it reads the chunks that the last layer has finished, backward it is one chunk
- * ahead of it. Two directions are a lane each. On a device with one lane there is one chunk, and it is the
- * plain loop. */
+ * layer comes last in it: forward it reads the chunks that the last layer has finished, backward it is
+ * ahead of it. The weights' gradients of a chunk follow when its recurrence has ended, and nobody waits for them
+ * before the pass does. Two directions are a lane each. On a device with one lane there is one chunk, and it
+ * is the plain loop. */
 #include "stack.h"
 
 static size_t gates_width(const lyrnn_stack *stack)
@@ -16,6 +17,30 @@ static size_t gates_width(const lyrnn_stack *stack)
 static float *take_floats(lyrnn_arena *arena, size_t count)
 {
     return (float *)lyrnn_arena_take(arena, count, sizeof(float));
+}
+
+/* The last two lanes are not the layers'. */
+static int output_lane(const lyrnn_stack *stack)
+{
+    return stack->num_lanes == 1 ? 0 : stack->num_lanes - 2;
+}
+
+static int weights_lane(const lyrnn_stack *stack)
+{
+    return stack->num_lanes - 1;
+}
+
+/* How many lanes the layers use: one for each, or for each direction, as far as there are any. */
+static int layer_lanes(const lyrnn_stack *stack)
+{
+    int wanted = stack->config.bidirectional ? 2 : stack->config.num_layers;
+    int most = stack->num_lanes == 1 ? 1 : stack->num_lanes - 2;
+    return wanted < most ? wanted : most;
+}
+
+static int lane_of(const lyrnn_stack *stack, int layer, int direction)
+{
+    return (stack->config.bidirectional ? direction : layer) % layer_lanes(stack);
 }
 
 static void lay_out_layer(lyrnn_stack *stack, lyrnn_arena *arena, int layer, bool dropped)
@@ -42,7 +67,7 @@ void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training)
     for (int layer = 0; layer <= last; layer++)
         lay_out_layer(stack, arena, layer, training && config->dropout > 0.0f && layer < last);
     stack->scratch =
-        take_floats(arena, (size_t)stack->num_lanes * gates_width(stack) * (B > H ? B : H));
+        take_floats(arena, (size_t)layer_lanes(stack) * gates_width(stack) * (B > H ? B : H));
     stack->state_h = take_floats(arena, lyrnn_stack_state_count(stack));
     if (config->cell == LYRNN_LSTM)
         stack->state_c = take_floats(arena, lyrnn_stack_state_count(stack));
@@ -85,27 +110,16 @@ static float *tensor(const lyrnn_stack *stack, const lyrnn_parameters *parameter
     return (float *)flat + parameter->offset;
 }
 
-/* A layer's lane, in one direction; the last lane is left to the weights' gradients. */
-static int lane_of(const lyrnn_stack *stack, int layer, int direction)
-{
-    int others = stack->num_lanes - 1;
-    if (others == 0)
-        return 0;
-    return (stack->config.bidirectional ? direction : layer) % others;
-}
-
 /* Time steps [first, end) of the sequence. */
 typedef struct {
     int first, end;
 } chunk;
 
-static int count_chunks(const lyrnn_stack *stack, const lyrnn_output_layer *above)
+static int count_chunks(const lyrnn_stack *stack)
 {
     /* Of fewer steps, a chunk's launches would cost what the overlap saves: an estimate, not measured. */
     enum { MIN_STEPS = 16, MAX_CHUNKS = 4 };
-    bool is_alone = stack->config.num_layers == 1 && above == NULL;
-    if (stack->num_lanes == 1 || is_alone || stack->config.bidirectional ||
-        stack->T < 2 * MIN_STEPS)
+    if (stack->num_lanes == 1 || stack->config.bidirectional || stack->T < 2 * MIN_STEPS)
         return 1;
     int num = stack->T / MIN_STEPS;
     return num < MAX_CHUNKS ? num : MAX_CHUNKS;
@@ -260,7 +274,7 @@ static void forward_chunk(const pass *p, int layer, chunk steps)
     if (drops_out(stack, p->dropout, layer))
         drop_out(p, layer, steps, output_of(stack, layer), stack->layers[layer].dropped);
     if (layer == stack->config.num_layers - 1 && p->above != NULL) {
-        backend->lane_use(backend, lyrnn_weights_lane(backend));
+        backend->lane_use(backend, output_lane(stack));
         backend->lane_wait(backend, lane_of(stack, layer, 0));
         lyrnn_output_layer_forward(p->above, backend, steps.first, steps.end,
                                    output_of(stack, layer));
@@ -277,7 +291,9 @@ void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
                     .input = input,
                     .dropout = dropout,
                     .above = above};
-    int L = stack->config.num_layers, num_chunks = count_chunks(stack, above);
+    int L = stack->config.num_layers;
+    /* One layer by itself has nothing to run beside. */
+    int num_chunks = L == 1 && above == NULL ? 1 : count_chunks(stack);
     /* From the last layer to the first: when a layer waits for the one below, that has queued the chunk that
      * it waits for and not yet the next. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
@@ -289,7 +305,7 @@ void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
     }
     stack->backend->lane_use(stack->backend, 0);
     stack->backend->lane_wait(stack->backend, lane_of(stack, L - 1, 0));
-    stack->backend->lane_wait(stack->backend, lyrnn_weights_lane(stack->backend));
+    stack->backend->lane_wait(stack->backend, output_lane(stack));
 }
 
 static void recur_backward(const pass *p, int layer, int direction, chunk steps)
@@ -321,25 +337,28 @@ static void recur_backward(const pass *p, int layer, int direction, chunk steps)
     stack->backend->recurrence_backward(stack->backend, &args);
 }
 
-/* Where gates hold their gradient: that of W_hh and b_hh, of W_ih and b_ih. */
-static void backward_weights(const pass *p, int layer, int direction)
+/* Where gates hold their gradient: that of W_hh and b_hh, of W_ih and b_ih. The sequence's last chunk comes first. */
+static void backward_weights(const pass *p, int layer, int direction, chunk steps)
 {
     lyrnn_stack *stack = p->stack;
     lyrnn_backend *backend = stack->backend;
-    int M = stack->T * stack->B, width = (int)gates_width(stack);
-    const float *dgates = gates_of(stack, layer, direction, 0);
+    int M = (steps.end - steps.first) * stack->B, width = (int)gates_width(stack);
+    bool add = steps.end < stack->T;
+    const float *dgates = gates_of(stack, layer, direction, steps.first);
     float *dweight = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_WEIGHT_IH);
     float *dbias = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_BIAS_IH);
     lyrnn_recurrence_backward_weights_args recurrence = {
-        .T = stack->T,
+        .T = steps.end - steps.first,
         .B = stack->B,
         .H = stack->config.hidden_size,
         .h_stride = (int)(lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack)),
         .cell = stack->config.cell,
         .reverse = direction == 1,
-        .h = lyrnn_stack_own_slots(stack, stack->layers[layer].h, direction),
+        .h = lyrnn_stack_own_slots(stack, stack->layers[layer].h, direction) +
+             (size_t)steps.first * lyrnn_stack_slot_count(stack),
         .dgates = dgates,
-        .dsaved = saved_of(stack, layer, direction, 0),
+        .dsaved = saved_of(stack, layer, direction, steps.first),
+        .add = add,
         .dw_hh = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_WEIGHT_HH),
         .db_hh = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_BIAS_HH),
     };
@@ -349,8 +368,9 @@ static void backward_weights(const pass *p, int layer, int direction)
             .M = M,
             .V = stack->config.input_size,
             .F = width,
-            .ids = p->input.ids,
+            .ids = p->input.ids + (size_t)steps.first * (size_t)stack->B,
             .dout = dgates,
+            .add = add,
             .dtable = dweight,
             .dbias = dbias,
             .scratch = p->scratch,
@@ -362,8 +382,9 @@ static void backward_weights(const pass *p, int layer, int direction)
         .M = M,
         .in = input_width(stack, layer),
         .out = width,
-        .x = input_rows(p, layer, 0),
+        .x = input_rows(p, layer, steps.first),
         .dy = dgates,
+        .add = add,
         .dweight = dweight,
         .dbias = dbias,
     };
@@ -400,7 +421,7 @@ static void backward_chunk(const pass *p, int layer, chunk steps)
     lyrnn_backend *backend = stack->backend;
     int D = (int)lyrnn_stack_directions(stack), lane = lane_of(stack, layer, 0);
     bool is_last = layer == stack->config.num_layers - 1;
-    int above = is_last ? lyrnn_weights_lane(backend) : lane_of(stack, layer + 1, 0);
+    int above = is_last ? output_lane(stack) : lane_of(stack, layer + 1, 0);
     if (is_last && p->above != NULL) {
         backend->lane_use(backend, above);
         lyrnn_output_layer_backward(p->above, backend, steps.first, steps.end, stack->doutput);
@@ -411,16 +432,11 @@ static void backward_chunk(const pass *p, int layer, chunk steps)
         recur_backward(p, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, D - 1));
-    if (steps.first == 0) {
-        backend->lane_use(backend, lyrnn_weights_lane(backend));
-        if (is_last && p->above != NULL)
-            lyrnn_output_layer_backward_weights(p->above, backend, stack->T,
-                                                output_of(stack, layer));
-        backend->lane_wait(backend, lane);
-        for (int direction = 0; direction < D; direction++)
-            backward_weights(p, layer, direction);
-        backend->lane_use(backend, lane);
-    }
+    backend->lane_use(backend, weights_lane(stack));
+    backend->lane_wait(backend, lane);
+    for (int direction = 0; direction < D; direction++)
+        backward_weights(p, layer, direction, steps);
+    backend->lane_use(backend, lane);
     backward_input(p, layer, steps);
 }
 
@@ -439,10 +455,10 @@ void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters
                     .dx = dx,
                     .scratch = scratch};
     lyrnn_backend *backend = stack->backend;
-    int L = stack->config.num_layers, num_chunks = count_chunks(stack, above);
+    int L = stack->config.num_layers, num_chunks = count_chunks(stack);
     /* The loss by logits or outputs and by the last state comes from lane 0. The last layer waits for it by way of
-     * the weights' lane: were it to wait for lane 0 at each chunk, it would wait for layer 0 too. */
-    backend->lane_use(backend, lyrnn_weights_lane(backend));
+     * the output layer's lane: were it to wait for lane 0 at each chunk, it would wait for layer 0 too. */
+    backend->lane_use(backend, output_lane(stack));
     backend->lane_wait(backend, 0);
     /* From the first layer to the last, for the reason that forward gives. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
@@ -452,7 +468,12 @@ void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters
                 backward_chunk(&p, layer, chunk_of(stack, num_chunks - 1 - index, num_chunks));
         }
     }
+    if (above != NULL) {
+        backend->lane_use(backend, output_lane(stack));
+        lyrnn_output_layer_backward_weights(above, backend, stack->T, lyrnn_stack_output(stack));
+    }
     /* Layer 0 came last, on lane 0. */
     backend->lane_use(backend, 0);
-    backend->lane_wait(backend, lyrnn_weights_lane(backend));
+    backend->lane_wait(backend, output_lane(stack));
+    backend->lane_wait(backend, weights_lane(stack));
 }

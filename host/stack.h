@@ -27,7 +27,7 @@ struct lyrnn_stack {
     int T, B;
     bool batch_invariant; /* forward, as the operations have it */
     lyrnn_stack_layer layers[LYRNN_MAX_LAYERS];
-    float *scratch; /* (num_lanes,G*H,max(B,H)) */
+    float *scratch; /* (lanes that layers use,G*H,max(B,H)) */
     float *state_h; /* (L*D,B,H)  room for a state in PyTorch's order */
     float *state_c; /* (L*D,B,H)  lstm; else NULL */
     /* for training alone, else NULL */
@@ -63,13 +63,6 @@ static inline float *lyrnn_stack_own_slots(const lyrnn_stack *stack, float *slot
 {
     size_t further = lyrnn_stack_slot_count(stack) + lyrnn_stack_hidden(stack);
     return slots + (size_t)direction * further;
-}
-
-/* The lane for what no layer waits for before the pass ends: gradients of weights and, beside the last layer's
- * recurrence, the output layer. */
-static inline int lyrnn_weights_lane(const lyrnn_backend *backend)
-{
-    return backend->num_lanes - 1;
 }
 
 /* What layer 0 reads: characters where ids is not NULL, whose one-hot product with weight_ih (then held

@@ -113,6 +113,12 @@ double *op_check_widen(op_check *check, const float *values, int count)
     return wide;
 }
 
+void op_check_add(double *sums, const float *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        sums[i] += (double)values[i];
+}
+
 /* Where one guarded array is made ready on the host and looked at again. */
 static unsigned char *staging(size_t bytes)
 {
@@ -174,6 +180,12 @@ float *op_check_in_out_floats(op_check *check, const float *host, int count)
 float *op_check_output_floats(op_check *check, int count)
 {
     return op_check_output(check, (size_t)count * sizeof(float));
+}
+
+float *op_check_sums(op_check *check, const float *start, int count)
+{
+    return start == NULL ? op_check_output_floats(check, count)
+                         : op_check_in_out_floats(check, start, count);
 }
 
 const float *op_check_input_packed(op_check *check, const float *weight, int num, int N, int K)

@@ -43,6 +43,7 @@ float *op_check_floats(op_check *check, int count);   /* zero */
 float *op_check_random(op_check *check, int count, double bound, uint64_t seed);
 int32_t *op_check_ids(op_check *check, int count, int V, uint64_t seed);
 double *op_check_widen(op_check *check, const float *values, int count);
+void op_check_add(double *sums, const float *values, int count);
 
 /* Device arrays, which live as long. */
 const void *op_check_input(op_check *check, const void *host, size_t bytes);
@@ -53,6 +54,8 @@ float *op_check_in_out_floats(op_check *check, const float *host, int count);
 /* weight (num,N,K) as the device packs it. */
 const float *op_check_input_packed(op_check *check, const float *weight, int num, int N, int K);
 float *op_check_output_floats(op_check *check, int count);
+/* What is added to start; NULL: an output. */
+float *op_check_sums(op_check *check, const float *start, int count);
 lyrnn_counters *op_check_counters(op_check *check, lyrnn_counters counters);
 
 /* A host copy. Checks everything that op_check_intact does first. */

@@ -101,24 +101,30 @@ recurrence_states recurrence_run_forward(op_check *check, const recurrence_case 
                                is_gru ? op_check_fetch(check, args.saved, num_saved) : NULL};
 }
 
-static void run_backward_weights(op_check *check, const recurrence_case *layer,
-                                 const recurrence_states *states, recurrence_grads *grads)
+void recurrence_run_backward_weights(op_check *check, const recurrence_case *layer,
+                                     const recurrence_states *states, recurrence_grads *grads,
+                                     int first, int end, bool add)
 {
     const oracle_recurrence *s = &layer->shape;
+    int G = gates_width(layer) / s->H, before = first * s->B;
     lyrnn_recurrence_backward_weights_args args = {
-        .T = s->T,
+        .T = end - first,
         .B = s->B,
         .H = s->H,
         .h_stride = s->h_stride,
         .cell = s->cell,
         .reverse = s->reverse,
-        .h = op_check_input_floats(check, states->h, recurrence_h_count(layer)) + layer->column,
-        .dgates = op_check_input_floats(check, grads->dgates_x, recurrence_gates_count(layer)),
-        .dsaved = grads->dsaved == NULL
-                      ? NULL
-                      : op_check_input_floats(check, grads->dsaved, s->T * s->B * s->H),
-        .dw_hh = op_check_output_floats(check, gates_width(layer) * s->H),
-        .db_hh = op_check_output_floats(check, gates_width(layer)),
+        .h = op_check_input_floats(check, states->h, recurrence_h_count(layer)) + layer->column +
+             before * s->h_stride,
+        .dgates = op_check_input_floats(check, grads->dgates_x, recurrence_gates_count(layer)) +
+                  before * G * s->H,
+        .dsaved =
+            grads->dsaved == NULL
+                ? NULL
+                : op_check_input_floats(check, grads->dsaved, s->T * s->B * s->H) + before * s->H,
+        .add = add,
+        .dw_hh = op_check_sums(check, add ? grads->dw_hh : NULL, gates_width(layer) * s->H),
+        .db_hh = op_check_sums(check, add ? grads->db_hh : NULL, gates_width(layer)),
     };
     check->backend.recurrence_backward_weights(&check->backend, &args);
     grads->dw_hh = op_check_fetch(check, args.dw_hh, gates_width(layer) * s->H);
@@ -156,7 +162,7 @@ recurrence_grads recurrence_run_backward(op_check *check, const recurrence_case 
         .dgates_x = op_check_fetch(check, args.gates, recurrence_gates_count(layer)),
         .dsaved = is_gru ? op_check_fetch(check, args.saved, num_saved) : NULL,
     };
-    run_backward_weights(check, layer, states, &grads);
+    recurrence_run_backward_weights(check, layer, states, &grads, 0, s->T, false);
     return grads;
 }
 

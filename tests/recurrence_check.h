@@ -47,6 +47,11 @@ typedef struct {
 recurrence_grads recurrence_run_backward(op_check *check, const recurrence_case *layer,
                                          const recurrence_states *states);
 
+/* dw_hh and db_hh of time steps [first, end) alone, or added to those that grads hold. */
+void recurrence_run_backward_weights(op_check *check, const recurrence_case *layer,
+                                     const recurrence_states *states, recurrence_grads *grads,
+                                     int first, int end, bool add);
+
 /* The same by the oracle: h and c forward, with the layer's stride. */
 typedef struct {
     double *h, *c;

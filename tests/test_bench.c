@@ -50,8 +50,12 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_embedding_forward, &lookup, 24, 4 * (6 + 20 + 4 + 24), 0);
     lookup.M = 3; /* fewer rows than characters */
     assert_cost(LYRNN_OP_embedding_forward, &lookup, 12, 4 * (3 + 12 + 4 + 12), 0);
-    const lyrnn_embedding_backward_args scatter = {.M = 6, .V = 5, .F = 4};
+    lyrnn_embedding_backward_args scatter = {.M = 6, .V = 5, .F = 4};
     assert_cost(LYRNN_OP_embedding_backward, &scatter, 48, 4 * (6 + 24 + 20 + 4), 0);
+    scatter.add = true;
+    assert_cost(LYRNN_OP_embedding_backward, &scatter, 48, 4 * (6 + 24 + 40 + 8), 0);
+    scatter.M = 3; /* rows that no id names are not touched */
+    assert_cost(LYRNN_OP_embedding_backward, &scatter, 24, 4 * (3 + 12 + 24 + 8), 0);
 
     const lyrnn_linear_forward_args linear = {.M = 6, .in = 4, .out = 5};
     assert_cost(LYRNN_OP_linear_forward, &linear, 240, 4 * (24 + 20 + 5 + 30), 0);
@@ -61,9 +65,11 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_linear_backward_output, &back, 240, 4 * (30 + 20 + 24), 0);
     back.add = true;
     assert_cost(LYRNN_OP_linear_backward, &back, 240, 4 * (30 + 20 + 48), 0);
-    const lyrnn_linear_backward_weights_args weights = {.M = 6, .in = 4, .out = 5};
+    lyrnn_linear_backward_weights_args weights = {.M = 6, .in = 4, .out = 5};
     assert_cost(LYRNN_OP_linear_backward_weights, &weights, 270, 4 * (24 + 30 + 20 + 5), 0);
     assert_cost(LYRNN_OP_linear_backward_weights_output, &weights, 270, 4 * (24 + 30 + 20 + 5), 0);
+    weights.add = true;
+    assert_cost(LYRNN_OP_linear_backward_weights, &weights, 270, 4 * (24 + 30 + 40 + 10), 0);
 
     const lyrnn_dropout_args dropout = {.count = 7};
     assert_cost(LYRNN_OP_dropout, &dropout, 14, 4 * 14, 0);
@@ -106,10 +112,12 @@ static void costs_of_recurrences_are_those_counted_by_hand(void **state)
         assert_cost(LYRNN_OP_recurrence_backward, &backward, cells[i].backward_flop,
                     4 * cells[i].backward_floats, 2);
     }
-    const lyrnn_recurrence_backward_weights_args weights = {
-        .T = 2, .B = 3, .H = 4, .cell = LYRNN_GRU};
+    lyrnn_recurrence_backward_weights_args weights = {.T = 2, .B = 3, .H = 4, .cell = LYRNN_GRU};
     assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 12 * 4 + 6 * 12,
                 4 * (24 + 72 + 48 + 12), 0);
+    weights.add = true;
+    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 12 * 4 + 6 * 12,
+                4 * (24 + 72 + 96 + 24), 0);
 }
 
 static const lyrnn_bench_config stack = {

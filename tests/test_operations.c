@@ -138,7 +138,8 @@ typedef struct {
 } embedding_grads;
 
 static embedding_grads run_embedding_backward(op_check *check, const embedding_shape *s,
-                                              const int32_t *ids, const float *dout)
+                                              const int32_t *ids, const float *dout,
+                                              const embedding_grads *add_to)
 {
     lyrnn_embedding_backward_args args = {
         .M = s->M,
@@ -146,8 +147,9 @@ static embedding_grads run_embedding_backward(op_check *check, const embedding_s
         .F = s->F,
         .ids = op_check_input(check, ids, (size_t)s->M * sizeof *ids),
         .dout = op_check_input_floats(check, dout, s->M * s->F),
-        .dtable = op_check_output_floats(check, s->V * s->F),
-        .dbias = op_check_output_floats(check, s->F),
+        .add = add_to != NULL,
+        .dtable = op_check_sums(check, add_to == NULL ? NULL : add_to->dtable, s->V * s->F),
+        .dbias = op_check_sums(check, add_to == NULL ? NULL : add_to->dbias, s->F),
         .scratch = op_check_output(check, (size_t)(2 * s->M + s->V + 1) * sizeof(int32_t)),
     };
     check->backend.embedding_backward(&check->backend, &args);
@@ -160,7 +162,7 @@ static void check_embedding_backward(void **state, const embedding_shape *s)
     op_check *check = op_check_begin(state);
     int32_t *ids = op_check_ids(check, s->M, s->V, 1);
     float *dout = op_check_random(check, s->M * s->F, 1, 2);
-    embedding_grads actual = run_embedding_backward(check, s, ids, dout);
+    embedding_grads actual = run_embedding_backward(check, s, ids, dout, NULL);
     double *dtable = op_check_doubles(check, s->V * s->F);
     double *dbias = op_check_doubles(check, s->F);
     oracle_embedding_backward(s->M, s->V, s->F, ids, op_check_widen(check, dout, s->M * s->F),
@@ -170,9 +172,17 @@ static void check_embedding_backward(void **state, const embedding_shape *s)
     assert_near(what, actual.dtable, dtable, (size_t)(s->V * s->F), gradient_tolerance);
     assert_near(what, actual.dbias, dbias, (size_t)s->F, gradient_tolerance);
 
-    embedding_grads again = run_embedding_backward(check, s, ids, dout);
+    embedding_grads again = run_embedding_backward(check, s, ids, dout, NULL);
     assert_same_bits(what, again.dtable, actual.dtable, (size_t)(s->V * s->F) * sizeof(float));
     assert_same_bits(what, again.dbias, actual.dbias, (size_t)s->F * sizeof(float));
+
+    embedding_grads start = {op_check_random(check, s->V * s->F, 1, 4),
+                             op_check_random(check, s->F, 1, 5)};
+    embedding_grads added = run_embedding_backward(check, s, ids, dout, &start);
+    op_check_add(dtable, start.dtable, s->V * s->F);
+    op_check_add(dbias, start.dbias, s->F);
+    assert_near(what, added.dtable, dtable, (size_t)(s->V * s->F), gradient_tolerance);
+    assert_near(what, added.dbias, dbias, (size_t)s->F, gradient_tolerance);
 }
 
 static void embedding_backward_equals_the_oracle_and_repeats(void **state)
@@ -187,7 +197,7 @@ static void embedding_backward_zeroes_absent_characters(void **state)
     const embedding_shape s = {7, 33, 5};
     const int32_t ids[7] = {4, 4, 32, 4, 9, 32, 4};
     embedding_grads grads =
-        run_embedding_backward(check, &s, ids, op_check_random(check, s.M * s.F, 1, 2));
+        run_embedding_backward(check, &s, ids, op_check_random(check, s.M * s.F, 1, 2), NULL);
     for (int v = 0; v < s.V; v++) {
         for (int f = 0; f < s.F; f++) {
             float value = grads.dtable[v * s.F + f];
@@ -206,7 +216,7 @@ static void embedding_backward_adds_rows_in_ascending_order(void **state)
     const embedding_shape s = {4, 2, 1};
     const int32_t ids[4] = {1, 1, 1, 1};
     const float dout[4] = {0x1p24f, 1, -0x1p24f, 1};
-    embedding_grads grads = run_embedding_backward(check, &s, ids, dout);
+    embedding_grads grads = run_embedding_backward(check, &s, ids, dout, NULL);
     assert_true(grads.dtable[1] == 1);
 }
 
@@ -281,7 +291,8 @@ static float *run_linear_backward_dx(op_check *check, const linear_shape *s, con
 }
 
 static linear_grads run_linear_backward(op_check *check, const linear_shape *s, const float *x,
-                                        const float *weight, const float *dy)
+                                        const float *weight, const float *dy,
+                                        const linear_grads *add_to)
 {
     lyrnn_linear_backward_weights_args args = {
         .M = s->M,
@@ -289,13 +300,15 @@ static linear_grads run_linear_backward(op_check *check, const linear_shape *s, 
         .out = s->out,
         .x = op_check_input_floats(check, x, s->M * s->in),
         .dy = op_check_input_floats(check, dy, s->M * s->out),
-        .dweight = op_check_output_floats(check, s->out * s->in),
-        .dbias = op_check_output_floats(check, s->out),
+        .add = add_to != NULL,
+        .dweight = op_check_sums(check, add_to == NULL ? NULL : add_to->dweight, s->out * s->in),
+        .dbias = op_check_sums(check, add_to == NULL ? NULL : add_to->dbias, s->out),
     };
     check->backend.linear_backward_weights(&check->backend, &args);
-    return (linear_grads){run_linear_backward_dx(check, s, weight, dy, NULL),
-                          op_check_fetch(check, args.dweight, s->out * s->in),
-                          op_check_fetch(check, args.dbias, s->out)};
+    return (linear_grads){
+        run_linear_backward_dx(check, s, weight, dy, add_to == NULL ? NULL : add_to->dx),
+        op_check_fetch(check, args.dweight, s->out * s->in),
+        op_check_fetch(check, args.dbias, s->out)};
 }
 
 static void check_linear_backward(void **state, const linear_shape *s)
@@ -305,7 +318,7 @@ static void check_linear_backward(void **state, const linear_shape *s)
     float *x = op_check_random(check, s->M * s->in, 1, 1);
     float *weight = op_check_random(check, s->out * s->in, 0.5, 2);
     float *dy = op_check_random(check, s->M * s->out, 1, 3);
-    linear_grads actual = run_linear_backward(check, s, x, weight, dy);
+    linear_grads actual = run_linear_backward(check, s, x, weight, dy, NULL);
     double *dx = op_check_doubles(check, s->M * s->in);
     double *dweight = op_check_doubles(check, s->out * s->in);
     double *dbias = op_check_doubles(check, s->out);
@@ -318,7 +331,7 @@ static void check_linear_backward(void **state, const linear_shape *s)
     assert_near(what, actual.dweight, dweight, num_w, gradient_tolerance);
     assert_near(what, actual.dbias, dbias, num_b, gradient_tolerance);
 
-    linear_grads again = run_linear_backward(check, s, x, weight, dy);
+    linear_grads again = run_linear_backward(check, s, x, weight, dy, NULL);
     assert_same_bits(what, again.dx, actual.dx, num_x * sizeof(float));
     assert_same_bits(what, again.dweight, actual.dweight, num_w * sizeof(float));
     assert_same_bits(what, again.dbias, actual.dbias, num_b * sizeof(float));
@@ -330,17 +343,27 @@ static void linear_backward_equals_the_oracle_and_repeats(void **state)
         check_linear_backward(state, &linear_shapes[i]);
 }
 
+static void assert_are_sums(const float *sums, const float *a, const float *b, int count)
+{
+    for (int i = 0; i < count; i++)
+        assert_true(fabsf(sums[i] - (a[i] + b[i])) <= 1e-5f);
+}
+
 static void linear_backward_adds_where_asked(void **state)
 {
     op_check *check = op_check_begin(state);
     const linear_shape s = {33, 7, 5};
+    float *x = op_check_random(check, s.M * s.in, 1, 1);
     float *weight = op_check_random(check, s.out * s.in, 0.5, 2);
     float *dy = op_check_random(check, s.M * s.out, 1, 3);
-    float *before = op_check_random(check, s.M * s.in, 1, 4);
-    float *alone = run_linear_backward_dx(check, &s, weight, dy, NULL);
-    float *added = run_linear_backward_dx(check, &s, weight, dy, before);
-    for (int i = 0; i < s.M * s.in; i++)
-        assert_true(fabsf(added[i] - (before[i] + alone[i])) <= 1e-6f);
+    linear_grads start = {op_check_random(check, s.M * s.in, 1, 4),
+                          op_check_random(check, s.out * s.in, 1, 5),
+                          op_check_random(check, s.out, 1, 6)};
+    linear_grads alone = run_linear_backward(check, &s, x, weight, dy, NULL);
+    linear_grads added = run_linear_backward(check, &s, x, weight, dy, &start);
+    assert_are_sums(added.dx, start.dx, alone.dx, s.M * s.in);
+    assert_are_sums(added.dweight, start.dweight, alone.dweight, s.out * s.in);
+    assert_are_sums(added.dbias, start.dbias, alone.dbias, s.out);
 }
 
 /* copy_rows, and lanes */

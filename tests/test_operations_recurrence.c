@@ -38,25 +38,31 @@ static bool is_left_out(int shape, lyrnn_cell cell, bool reverse, bool paired)
     return whole_device || (!is_simplest && !(cell == LYRNN_RNN_RELU && reverse && paired));
 }
 
-/* Calls visit for every shape, cell and direction, with rows of h standing alone and side by side. */
-static void for_each_layer(void **state,
-                           void (*visit)(op_check *check, recurrence_case *layer, const char *what))
+typedef void (*layer_check)(op_check *check, recurrence_case *layer, const char *what);
+
+/* A layer of T, B and H; rows of h stand alone, or paired: beside those of another direction. */
+static void check_layer(void **state, const int shape[3], lyrnn_cell cell, bool reverse,
+                        bool paired, uint64_t seed, layer_check visit)
+{
+    int H = shape[2];
+    oracle_recurrence s = {shape[0], shape[1], H, paired ? 2 * H : H, cell, reverse};
+    char what[64];
+    snprintf(what, sizeof what, "T %d B %d H %d %s%s%s", s.T, s.B, s.H, lyrnn_cell_name(cell),
+             reverse ? " reverse" : "", paired ? " paired" : "");
+    op_check *check = op_check_begin(state);
+    recurrence_case layer = recurrence_case_new(check, s, paired && reverse ? H : 0, seed);
+    visit(check, &layer, what);
+}
+
+/* Calls visit for every shape, cell and direction, alone and paired. */
+static void for_each_layer(void **state, layer_check visit)
 {
     for (int i = 0; i < NUM_SHAPES * NUM_CELLS * 4; i++) {
-        const int *shape = shapes[i / 4 / NUM_CELLS];
         lyrnn_cell cell = cells[i / 4 % NUM_CELLS];
         bool reverse = i & 1, paired = i & 2;
-        if (is_left_out(i / 4 / NUM_CELLS, cell, reverse, paired))
-            continue;
-        int H = shape[2];
-        oracle_recurrence s = {shape[0], shape[1], H, paired ? 2 * H : H, cell, reverse};
-        char what[64];
-        snprintf(what, sizeof what, "T %d B %d H %d %s%s%s", s.T, s.B, s.H, lyrnn_cell_name(cell),
-                 reverse ? " reverse" : "", paired ? " paired" : "");
-        op_check *check = op_check_begin(state);
-        recurrence_case layer =
-            recurrence_case_new(check, s, paired && reverse ? H : 0, (uint64_t)(10 * i));
-        visit(check, &layer, what);
+        if (!is_left_out(i / 4 / NUM_CELLS, cell, reverse, paired))
+            check_layer(state, shapes[i / 4 / NUM_CELLS], cell, reverse, paired, (uint64_t)(10 * i),
+                        visit);
     }
 }
 
@@ -127,6 +133,28 @@ static void check_backward(op_check *check, recurrence_case *layer, const char *
     assert_same_bits(what, again.dgates_x, d.dgates_x, num_gates * sizeof(float));
     assert_same_bits(what, again.dw_hh, d.dw_hh, num_w * sizeof(float));
     assert_same_bits(what, again.db_hh, d.db_hh, num_b * sizeof(float));
+}
+
+static void check_weights_by_parts(op_check *check, recurrence_case *layer, const char *what)
+{
+    int T = layer->shape.T, H = layer->shape.H, GH = oracle_num_gates(layer->shape.cell) * H;
+    recurrence_states states = recurrence_run_forward(check, layer);
+    recurrence_grads d = recurrence_run_backward(check, layer, &states);
+    oracle_recurrence_grads expected = recurrence_expect_backward(check, layer, &states);
+    int first_of_last = T - 1 - T / 3;
+    recurrence_run_backward_weights(check, layer, &states, &d, first_of_last, T, false);
+    if (first_of_last > 0)
+        recurrence_run_backward_weights(check, layer, &states, &d, 0, first_of_last, true);
+    assert_near(what, d.dw_hh, expected.dw_hh, (size_t)(GH * H), gradient_tolerance);
+    assert_near(what, d.db_hh, expected.db_hh, (size_t)GH, gradient_tolerance);
+}
+
+static void gradients_of_weights_add_up_over_parts_of_a_sequence(void **state)
+{
+    static const int shape[3] = {7, 5, 6};
+    for (int i = 0; i < NUM_CELLS * 4; i++)
+        check_layer(state, shape, cells[i / 4], i & 1, i & 2, (uint64_t)(10 * i),
+                    check_weights_by_parts);
 }
 
 static void backward_equals_the_oracle_and_repeats(void **state)
@@ -333,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_equals_the_oracle_and_repeats),
         cmocka_unit_test(backward_equals_the_oracle_and_repeats),
+        cmocka_unit_test(gradients_of_weights_add_up_over_parts_of_a_sequence),
         cmocka_unit_test(a_paired_direction_does_not_read_its_neighbour),
         cmocka_unit_test(reverse_equals_flipping_time),
         cmocka_unit_test(twelve_steps_equal_three_times_four),

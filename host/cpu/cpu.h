@@ -44,7 +44,8 @@ void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, con
 void lyrnn_cpu_packed_gemm(int M, int num, int N, int K, const float *x, int ldx,
                            const float *packed, const float *bias, float *y, int ldy);
 
-/* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N) that begin stride floats apart. */
-void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, float *sums);
+/* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N) that begin stride floats apart; with add,
+ * added to what sums holds. */
+void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, bool add, float *sums);
 
 #endif

@@ -34,7 +34,7 @@ void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_bac
                                               LYRNN_CPU_SERIAL_MAX)
     for (int first = 0; first < F; first += COLUMNS) {
         int columns = F - first < COLUMNS ? F - first : COLUMNS;
-        for (int v = 0; v < V; v++)
+        for (int v = 0; v < V && !args->add; v++)
             memset(args->dtable + (size_t)v * (size_t)F + first, 0,
                    (size_t)columns * sizeof(float));
         for (int m = 0; m < M; m++) {
@@ -45,5 +45,5 @@ void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_bac
                 row[f] += dout[f];
         }
     }
-    lyrnn_cpu_column_sums(args->dout, M, F, F, args->dbias);
+    lyrnn_cpu_column_sums(args->dout, M, F, F, args->add, args->dbias);
 }

@@ -1,8 +1,6 @@
 /* GEMM by OpenBLAS, and the sums over rows that bias gradients are. */
 #include "cpu.h"
 
-#include <string.h>
-
 void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
                     int lda, const float *b, int ldb, float beta, float *c, int ldc)
 {
@@ -17,7 +15,7 @@ void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, con
                 ldc);
 }
 
-void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, float *sums)
+void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, bool add, float *sums)
 {
     /* Threads share the columns, not the rows, so that the order of addition is fixed. */
     enum { COLUMNS = 64 };
@@ -30,6 +28,7 @@ void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, float *s
             for (int j = 0; j < columns; j++)
                 partial[j] += row[j];
         }
-        memcpy(sums + first, partial, (size_t)columns * sizeof *sums);
+        for (int j = 0; j < columns; j++)
+            sums[first + j] = add ? sums[first + j] + partial[j] : partial[j];
     }
 }

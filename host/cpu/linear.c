@@ -37,6 +37,7 @@ void lyrnn_cpu_linear_backward_weights(lyrnn_backend *self,
 {
     (void)self;
     int M = args->M, in = args->in, out = args->out;
-    lyrnn_cpu_gemm(true, false, out, in, M, args->dy, out, args->x, in, 0.0f, args->dweight, in);
-    lyrnn_cpu_column_sums(args->dy, M, out, out, args->dbias);
+    lyrnn_cpu_gemm(true, false, out, in, M, args->dy, out, args->x, in, args->add ? 1.0f : 0.0f,
+                   args->dweight, in);
+    lyrnn_cpu_column_sums(args->dy, M, out, out, args->add, args->dbias);
 }

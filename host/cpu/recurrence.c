@@ -191,7 +191,8 @@ void lyrnn_cpu_recurrence_backward_weights(lyrnn_backend *self,
     for (int i = 0; i < num_parts; i++) {
         const gate_part *part = &parts[i];
         lyrnn_cpu_gemm(true, false, part->num, H, M, part->rows, part->stride, h_before, stride,
-                       0.0f, args->dw_hh + (size_t)part->first * (size_t)H, H);
-        lyrnn_cpu_column_sums(part->rows, M, part->num, part->stride, args->db_hh + part->first);
+                       args->add ? 1.0f : 0.0f, args->dw_hh + (size_t)part->first * (size_t)H, H);
+        lyrnn_cpu_column_sums(part->rows, M, part->num, part->stride, args->add,
+                              args->db_hh + part->first);
     }
 }

@@ -56,13 +56,15 @@ typedef struct {
     float *out;         /* out  (M,F) */
 } lyrnn_embedding_forward_args;
 
-/* dtable[v] = sum of dout[m] over the m with ids[m] = v, in a fixed order;  dbias = sum of all dout. */
+/* dtable[v] = sum of dout[m] over the m with ids[m] = v, in a fixed order;  dbias = sum of all dout.
+ * This and the other gradients of weights can be had by parts of a sequence, each added to those before. */
 typedef struct {
     int M, V, F;
     const int32_t *ids; /* in   (M) */
     const float *dout;  /* in   (M,F) */
-    float *dtable;      /* out  (V,F)  rows of absent characters become zero */
-    float *dbias;       /* out  (F) */
+    bool add;           /* to what dtable and dbias hold already */
+    float *dtable;      /* i/o  (V,F)  rows of absent characters become zero, or with add stay */
+    float *dbias;       /* i/o  (F) */
     int32_t *scratch;   /* tmp  (2*M + V + 1) */
 } lyrnn_embedding_backward_args;
 
@@ -100,8 +102,9 @@ typedef struct {
     int M, in, out;
     const float *x;  /* in   (M,in) */
     const float *dy; /* in   (M,out) */
-    float *dweight;  /* out  (out,in) */
-    float *dbias;    /* out  (out) */
+    bool add;        /* to what dweight and dbias hold already */
+    float *dweight;  /* i/o  (out,in) */
+    float *dbias;    /* i/o  (out) */
 } lyrnn_linear_backward_weights_args;
 
 /* One layer in one direction over a whole sequence: torch.nn.RNN, LSTM or GRU behind its input
@@ -156,8 +159,9 @@ typedef struct {
     const float *h;      /* in   (T+1,B,H) */
     const float *dgates; /* in   (T,B,G*H) */
     const float *dsaved; /* in   (T,B,H)    gru only, else NULL */
-    float *dw_hh;        /* out  (G*H,H) */
-    float *db_hh;        /* out  (G*H) */
+    bool add;            /* to what dw_hh and db_hh hold already */
+    float *dw_hh;        /* i/o  (G*H,H) */
+    float *db_hh;        /* i/o  (G*H) */
 } lyrnn_recurrence_backward_weights_args;
 
 /* Inverted dropout, torch.nn.functional.dropout, which is its own backward:
@@ -338,7 +342,7 @@ struct lyrnn_backend {
     const char *name; /* "cpu", "cuda" */
     void *state;      /* the backend's own: stream, library handles; NULL where it needs none */
     int num_threads;  /* of the CPU backend; CUDA: 0 */
-    int num_lanes;    /* how many queues may run side by side; 1: everything runs in order */
+    int num_lanes; /* how many queues may run side by side, 1 or at least 3; 1: all runs in order */
     char why_not_cuda[256]; /* where "auto" came down to the CPU: the reason, else "" */
 #define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
