@@ -245,6 +245,7 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
                               "cpu",
                               lyrnn_error_text());
         state->norm_parts = (double *)((char *)state->workspaces + num_bytes);
+        backend->own_bytes = num_bytes + parts_bytes;
         reason = open_lanes(state);
     }
     if (reason == NULL)

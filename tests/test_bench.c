@@ -138,7 +138,7 @@ static const lyrnn_bench_operation *find(const lyrnn_bench_result *result, const
 }
 
 /* What must hold whatever the clock says. */
-static void assert_sound(const lyrnn_bench_result *result)
+static void assert_sound(const lyrnn_backend *backend, const lyrnn_bench_result *result)
 {
     double share = 0, flop = 0, bytes = 0, floor_ms = 0;
     const lyrnn_bench_floors *floors = &result->floors;
@@ -165,6 +165,9 @@ static void assert_sound(const lyrnn_bench_result *result)
     assert_true(fabs(bytes - result->bytes) <= 1e-9 * bytes);
     assert_true(fabs(floor_ms - result->floor_ms) <= 1e-9 * floor_ms);
     assert_true(result->device_bytes > 0 && result->peak_bytes > 0);
+    if (strcmp(backend->name, "cuda") == 0)
+        assert_true(result->peak_bytes == result->device_bytes + backend->own_bytes &&
+                    backend->own_bytes >= (size_t)backend->num_lanes << 20);
 }
 
 static void every_operation_of_a_step_is_seen(void **state)
@@ -200,7 +203,7 @@ static void every_operation_of_a_step_is_seen(void **state)
          config.task += LYRNN_BENCH_OPERATIONS - LYRNN_BENCH_TRAIN) {
         lyrnn_bench_result result;
         assert_int_equal(lyrnn_bench_run(&config, &backend, &result), LYRNN_OK);
-        assert_sound(&result);
+        assert_sound(&backend, &result);
         assert_int_equal(result.num_operations, NUM);
         for (int i = 0; i < NUM; i++) {
             const lyrnn_bench_operation *op = find(&result, expected[i].name);
@@ -229,7 +232,7 @@ static void writing_is_broken_down_too(void **state)
     config.task = LYRNN_BENCH_GENERATE;
     open_test_backend(&backend, 1);
     assert_int_equal(lyrnn_bench_run(&config, &backend, &result), LYRNN_OK);
-    assert_sound(&result);
+    assert_sound(&backend, &result);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
         assert_non_null(find(&result, expected[i]));
     double chars = result.chars_per_second * 1e-3 * result.step.median_ms;

@@ -66,7 +66,9 @@ typedef struct {
     lyrnn_bench_time step;   /* undisturbed; for LYRNN_BENCH_OPERATIONS zero, as is the next */
     double chars_per_second; /* T*B characters a step, at the median */
     size_t device_bytes;     /* of the backend's memory */
-    size_t peak_bytes; /* of the process on the CPU, before the floors took theirs; else as above */
+    size_t
+        peak_bytes; /* of the process on the CPU, before the floors took theirs; else as above, with */
+                    /* the backend's own */
     double flop, bytes, floor_ms; /* a step: the operations' sums */
     lyrnn_bench_floors floors;
     int num_operations; /* those called */
