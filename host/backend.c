@@ -28,14 +28,7 @@ static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyr
             return lyrnn_fail(LYRNN_ERR_USAGE, "--device %s: N in cuda:N must be a device's number",
                               device);
     }
-#ifdef LYRNN_HAVE_CUDA
     return lyrnn_cuda_backend_open((int)number, precision, backend);
-#else
-    (void)precision;
-    (void)backend;
-    return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: lyrnn was built without CUDA; use --device "
-                                             "cpu, or build again where nvcc is installed");
-#endif
 }
 
 /* Of the reason, which may be empty, what is wrong alone: its remedy is another device. */

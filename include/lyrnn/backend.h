@@ -367,7 +367,7 @@ void lyrnn_backend_close(lyrnn_backend *backend);
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend);
 
 /* The CUDA backend on device number `device`. LYRNN_ERR_UNSUPPORTED says why when it cannot be had: no
- * device, a driver too old. Only in builds with the CUDA toolkit. */
+ * device, a driver too old, no liblyrnn_cuda.so, which a build with the CUDA toolkit makes. */
 lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrnn_backend *backend);
 
 #ifdef __cplusplus

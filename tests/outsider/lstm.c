@@ -1,7 +1,8 @@
 /* An LSTM of two layers as a C program outside of lyrnn uses it: a sequence forwards in one go and in two
  * halves, the state carried by hand, then backwards, and a gradient held to a difference quotient.
  *
- *     cc lstm.c $(pkg-config --cflags --libs lyrnn) -o lstm */
+ *     cc lstm.c $(pkg-config --cflags --libs lyrnn) -o lstm
+ *     lstm [DEVICE] */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -71,13 +72,13 @@ static void compare_gradients(lyrnn_rnn *rnn)
            (above - below) / (2.0 * (double)step));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     lyrnn_rnn_config config = {
         .cell = LYRNN_LSTM, .input_size = IN, .hidden_size = H, .num_layers = L};
     lyrnn_backend backend;
     lyrnn_rnn *rnn;
-    must(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &backend));
+    must(lyrnn_backend_open(argc > 1 ? argv[1] : "cpu", 1, LYRNN_FP32, &backend));
     must(lyrnn_rnn_open(&rnn, &config, false, &backend, 1));
     for (size_t i = 0; i < T * B * IN; i++)
         input[i] = sinf((float)i);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # An installed lyrnn serves programs outside of it, wherever its prefix is moved: by pkg-config and by
 # find_package, from C and from C++.
-#     test_install.sh BUILD_DIRECTORY CMAKE C_COMPILER CXX_COMPILER SANITIZERS
+#     test_install.sh BUILD_DIRECTORY CMAKE C_COMPILER CXX_COMPILER SANITIZERS CUDA_STAND_INS
 set -euo pipefail
-build=$1 cmake=$2 sanitizers=$5
+build=$1 cmake=$2 sanitizers=$5 stand_ins=$6
 export CC=$3 CXX=$4 # everything here is built as lyrnn was
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
@@ -32,8 +32,14 @@ export PKG_CONFIG_PATH=${pc%/*}${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 # A bundle's libraries (scripts/test.sh --deps) lie where the loader does not look by itself.
 [[ -z ${PKG_CONFIG_LIBDIR-} ]] || export LD_LIBRARY_PATH=${PKG_CONFIG_LIBDIR%/pkgconfig}
 
-# check PROGRAM: what it prints is right.
+# The module that says so itself when it is asked for a device.
+cp "$stand_ins/module/liblyrnn_cuda.so" "${pc%/pkgconfig/*}/"
+
+# check PROGRAM: what it prints is right, and it finds the prefix's module.
 check() {
+    ! LD_LIBRARY_PATH=$stand_ins/driver${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$1" cuda:1 2>err.txt &&
+        grep -q '^lstm: cuda:1: the stand-in has no such device' err.txt ||
+        fail "$1 must load the module: $(cat err.txt)"
     "$1" >out.txt || fail "$1 must succeed"
     awk 'function abs(x) { return x < 0 ? -x : x }
          /^whole/ { good += $4 < 1e-6 }

@@ -1,0 +1,62 @@
+/* Stands in for the code of cuda/ within a liblyrnn_cuda.so, without a device: what a backend can answer before the first
+ * operation. Device 0 opens, and has no memory; 1 does not open; 2 finds lyrnn broken. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lyrnn/backend.h"
+
+static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
+{
+    (void)self;
+    (void)memory;
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "device memory: %zu bytes asked, 0 free", bytes);
+}
+
+static void memory_free(lyrnn_backend *self, void *memory)
+{
+    (void)self;
+    LYRNN_CHECK(memory == NULL);
+}
+
+static void describe(lyrnn_backend *self, char *text, size_t size)
+{
+    (void)self;
+    snprintf(text, size, "the stand-in");
+}
+
+static void close_backend(lyrnn_backend *self)
+{
+    (void)self;
+}
+
+/* Takes every other place of the table; nothing calls it. */
+static void unused(void)
+{
+    LYRNN_CHECK(false);
+}
+
+lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrnn_backend *backend)
+{
+    (void)precision;
+    LYRNN_CHECK(device != 2);
+    if (device != 0) {
+        lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "the stand-in has no such device");
+        return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda:%d: %s; use another", device,
+                          lyrnn_error_text());
+    }
+    memset(backend, 0, sizeof *backend);
+    backend->name = "cuda";
+    backend->num_lanes = 1;
+#define LYRNN_MEMBER(name)                                                                         \
+    backend->name = (void (*)(lyrnn_backend *, const lyrnn_##name##_args *))unused;
+    LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+#define LYRNN_MEMBER(name, result, parameters) backend->name = (result(*) parameters)unused;
+    LYRNN_DEVICE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+    backend->memory_alloc = memory_alloc;
+    backend->memory_free = memory_free;
+    backend->describe = describe;
+    backend->close = close_backend;
+    return LYRNN_OK;
+}

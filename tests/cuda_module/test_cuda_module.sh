@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# The CUDA backend is loaded by whoever asks for a CUDA device, and costs nobody else anything; where it cannot
+# be had, one line says what is missing. On an installed lyrnn, whose module the stand-ins replace.
+#     test_cuda_module.sh BUILD_DIRECTORY CMAKE STAND_INS BUILT_WITH_CUDA
+set -euo pipefail
+build=$1 cmake=$2 stand_ins=$3 with_cuda=$4
+. "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh" "$build/lyrnn"
+export OMP_NUM_THREADS=1
+write_corpus
+prefix=$scratch/prefix
+"$cmake" --install "$build" --prefix "$prefix" >"$out"
+lyrnn=$prefix/bin/lyrnn
+library=$(find "$prefix" -name liblyrnn.a)
+module=${library%.a}_cuda.so
+train=(train corpus.txt "${tiny[@]}" --num-epochs 1 --device)
+
+# A file that is no library hides the driver of a machine that has one.
+mkdir no_driver
+: >no_driver/libcuda.so.1
+paths=${LD_LIBRARY_PATH-}
+with_driver() {
+    export LD_LIBRARY_PATH=$1${paths:+:$paths}
+}
+
+# falls_back REASON: auto takes the CPU, and says why.
+falls_back() {
+    succeeds "${train[@]}" auto --out auto --overwrite
+    grep -q '^device: cpu (' "$err" || fail "auto must take the CPU"
+    grep -qE "^device: not CUDA: $1" "$err" || fail "and say why: $1"
+}
+
+# Without a driver nothing is loaded; with one that does not work, CUDA itself says so.
+with_driver "$PWD/no_driver"
+refuses 1 'cuda: there is no NVIDIA driver here; use --device cpu$' "${train[@]}" cuda --out none
+falls_back 'cuda: there is no NVIDIA driver here'
+if [[ $with_cuda == ON ]]; then
+    [[ -s $module ]] || fail "the module must be installed"
+    ! readelf -d "$lyrnn" | grep -qE 'NEEDED.*(cuda|cublas)' || fail "the program must not be linked to CUDA"
+    [[ $(nm -D --defined-only "$module" | grep -c .) == 1 ]] || fail "the module must export one name"
+    with_driver "$stand_ins/driver"
+    refuses 1 'cuda: (there is no NVIDIA driver here|no usable device \(.+\)); use --device cpu$' \
+        "${train[@]}" cuda --out none
+fi
+
+# What training on the CPU holds, whatever lyrnn was built with; sanitizers would hold more.
+if ! nm "$lyrnn" | grep -qE '__(asan|ubsan|tsan)_'; then
+    with_driver "$stand_ins/driver"
+    succeeds bench --device cpu --hidden-size 16 --batch-size 2 --num-steps 5 --threads 1 --steps 5 \
+        --repetitions 1 --format json
+    bytes=$(sed -nE 's/.*"peak_bytes": ([0-9]+).*/\1/p' "$out")
+    ((bytes > 0 && bytes < 64 << 20)) || fail "64 MiB must be enough, not ${bytes:-?} bytes"
+fi
+
+# From here on there is a driver, and another module.
+with_driver "$stand_ins/driver"
+rm -f "$module"
+refuses 1 'cuda: liblyrnn_cuda\.so cannot be loaded \(liblyrnn_cuda\.so: .*\); install .* use --device cpu$' \
+    "${train[@]}" cuda --out none
+falls_back 'cuda: liblyrnn_cuda\.so cannot be loaded \('
+cp "$stand_ins/driver/libcuda.so.1" "$module"
+refuses 1 'cuda: liblyrnn_cuda\.so is of lyrnn an unknown version and this program of [0-9.]+-[0-9a-f]+; install ' \
+    "${train[@]}" cuda --out none
+cp "$stand_ins/other/liblyrnn_cuda.so" "$module"
+refuses 1 'cuda: liblyrnn_cuda\.so is of lyrnn 0\.0\.9-other and this program of [0-9.]+-[0-9a-f]+; install ' \
+    "${train[@]}" cuda --out none
+falls_back 'cuda: liblyrnn_cuda\.so is of lyrnn 0\.0\.9-other'
+
+# A module that goes with the program is taken, and what fails in it is told by the program.
+cp "$stand_ins/module/liblyrnn_cuda.so" "$module"
+succeeds info
+grep -q '^device *cuda: the stand-in$' "$out" || fail "info must describe the device"
+refuses 1 'cuda:1: the stand-in has no such device; use another$' "${train[@]}" cuda:1 --out none
+run "${train[@]}" cuda --out none
+expect_error 1 'device memory: [0-9]+ bytes asked, 0 free.*; lower --'
+ulimit -c 0
+run "${train[@]}" cuda:2 --out none
+[[ $status -gt 128 ]] || fail "a broken lyrnn must abort"
+grep -q '^lyrnn: .*stand_in\.c:[0-9]*: check failed: device != 2; ' "$err" || fail "and name the place"
