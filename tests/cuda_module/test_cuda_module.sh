@@ -31,31 +31,30 @@ falls_back() {
     grep -qE "^device: not CUDA: $1" "$err" || fail "and say why: $1"
 }
 
-# Without a driver nothing is loaded; with one that does not work, CUDA itself says so.
-with_driver "$PWD/no_driver"
-refuses 1 'cuda: there is no NVIDIA driver here; use --device cpu$' "${train[@]}" cuda --out none
-falls_back 'cuda: there is no NVIDIA driver here'
+with_driver "$stand_ins/driver"
 if [[ $with_cuda == ON ]]; then
     [[ -s $module ]] || fail "the module must be installed"
     ! readelf -d "$lyrnn" | grep -qE 'NEEDED.*(cuda|cublas)' || fail "the program must not be linked to CUDA"
     [[ $(nm -D --defined-only "$module" | grep -c .) == 1 ]] || fail "the module must export one name"
-    with_driver "$stand_ins/driver"
+    # CUDA says itself that such a driver does not work.
     refuses 1 'cuda: (there is no NVIDIA driver here|no usable device \(.+\)); use --device cpu$' \
         "${train[@]}" cuda --out none
 fi
 
 # What training on the CPU holds, whatever lyrnn was built with; sanitizers would hold more.
 if [[ -z $sanitizers ]]; then
-    with_driver "$stand_ins/driver"
     succeeds bench --device cpu --hidden-size 16 --batch-size 2 --num-steps 5 --threads 1 --steps 5 \
         --repetitions 1 --format json
     bytes=$(sed -nE 's/.*"peak_bytes": ([0-9]+).*/\1/p' "$out")
     ((bytes > 0 && bytes < 64 << 20)) || fail "64 MiB must be enough, not ${bytes:-?} bytes"
 fi
 
-# From here on there is a driver, and another module.
-with_driver "$stand_ins/driver"
+# The driver is looked for first, the module only where there is one.
 rm -f "$module"
+with_driver "$PWD/no_driver"
+refuses 1 'cuda: there is no NVIDIA driver here; use --device cpu$' "${train[@]}" cuda --out none
+falls_back 'cuda: there is no NVIDIA driver here'
+with_driver "$stand_ins/driver"
 refuses 1 'cuda: liblyrnn_cuda\.so cannot be loaded \(liblyrnn_cuda\.so: .*\); install .* use --device cpu$' \
     "${train[@]}" cuda --out none
 falls_back 'cuda: liblyrnn_cuda\.so cannot be loaded \('
