@@ -11,17 +11,19 @@ get_filename_component(openmp_directory ${OpenMP_${openmp_name}_LIBRARY} DIRECTO
 set(lyrnn_link_flags -L${openmp_directory} ${OpenMP_C_LIB_NAMES})
 list(TRANSFORM lyrnn_link_flags PREPEND -l REGEX "^[^-]")
 target_link_libraries(lyrnn PRIVATE $<INSTALL_INTERFACE:${lyrnn_link_flags}>)
-# Who links the library loads the CUDA backend's module along its own run path.
+
+# The CUDA backend's module, which whoever links the library loads along its own run path.
+set(module_directory ${CMAKE_INSTALL_LIBDIR}/lyrnn)
 target_link_options(lyrnn INTERFACE
-  $<INSTALL_INTERFACE:LINKER:-rpath,$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}>)
+  $<INSTALL_INTERFACE:LINKER:-rpath,$<INSTALL_PREFIX>/${module_directory}>)
+if(LYRNN_CUDA)
+  install(TARGETS lyrnn_cuda DESTINATION ${module_directory})
+endif()
 
 # There is no shared library, so all that it needs stands under Libs and Requires: both ways of asking,
 # with --static and without, must link.
-set(pc_libs ${lyrnn_link_flags} -lm)
-if(CMAKE_DL_LIBS)
-  list(APPEND pc_libs -l${CMAKE_DL_LIBS})
-endif()
-list(JOIN pc_libs " " pc_libs)
+list(JOIN lyrnn_link_flags " " pc_libs)
+string(APPEND pc_libs " -lm -ldl")
 set(pkgconfig_directory ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pc_prefix /prefix/${pkgconfig_directory} /prefix)
 configure_file(scripts/lyrnn.pc.in lyrnn.pc @ONLY)
@@ -32,14 +34,11 @@ configure_package_config_file(scripts/lyrnnConfig.cmake.in lyrnnConfig.cmake
 write_basic_package_version_file(lyrnnConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
 # The program goes on finding its libraries where the build found them, the OpenMP flavour of OpenBLAS
-# among them; the CUDA backend's module lies in the prefix.
-file(RELATIVE_PATH libraries_from_program /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${CMAKE_INSTALL_LIBDIR})
+# among them; the module moves with the prefix.
+file(RELATIVE_PATH module_from_program /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${module_directory})
 set_target_properties(lyrnn_program PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON
-                                               INSTALL_RPATH $ORIGIN/${libraries_from_program})
+                                               INSTALL_RPATH $ORIGIN/${module_from_program})
 install(TARGETS lyrnn_program)
-if(LYRNN_CUDA)
-  install(TARGETS lyrnn_cuda DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
 install(TARGETS lyrnn EXPORT lyrnn INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY include/lyrnn TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(FILES ${CMAKE_BINARY_DIR}/lyrnn.pc DESTINATION ${pkgconfig_directory})

@@ -11,7 +11,9 @@ prefix=$scratch/prefix
 "$cmake" --install "$build" --prefix "$prefix" >"$out"
 lyrnn=$prefix/bin/lyrnn
 library=$(find "$prefix" -name liblyrnn.a)
-module=${library%.a}_cuda.so
+modules=${library%/*}/lyrnn
+module=$modules/liblyrnn_cuda.so
+mkdir -p "$modules"
 train=(train corpus.txt "${tiny[@]}" --num-epochs 1 --device)
 
 # A file that is no library hides the driver of a machine that has one.
@@ -19,7 +21,7 @@ mkdir no_driver
 : >no_driver/libcuda.so.1
 paths=${LD_LIBRARY_PATH-}
 # Sanitizers put a dlopen of their own before libc's, which follows their run path and not the program's.
-[[ -z $sanitizers ]] || paths=${library%/*}${paths:+:$paths}
+[[ -z $sanitizers ]] || paths=$modules${paths:+:$paths}
 with_driver() {
     export LD_LIBRARY_PATH=$1${paths:+:$paths}
 }
@@ -32,9 +34,9 @@ falls_back() {
 }
 
 with_driver "$stand_ins/driver"
-if [[ $with_cuda == ON ]]; then
+if ((with_cuda)); then
     [[ -s $module ]] || fail "the module must be installed"
-    ! readelf -d "$lyrnn" | grep -qE 'NEEDED.*(cuda|cublas)' || fail "the program must not be linked to CUDA"
+    ! grep -qE 'NEEDED.*(cuda|cublas)' < <(readelf -d "$lyrnn") || fail "the program must not be linked to CUDA"
     [[ $(nm -D --defined-only "$module" | grep -c .) == 1 ]] || fail "the module must export one name"
     # CUDA says itself that such a driver does not work.
     refuses 1 'cuda: (there is no NVIDIA driver here|no usable device \(.+\)); use --device cpu$' \

@@ -33,10 +33,12 @@ export PKG_CONFIG_PATH=${pc%/*}${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 [[ -z ${PKG_CONFIG_LIBDIR-} ]] || export LD_LIBRARY_PATH=${PKG_CONFIG_LIBDIR%/pkgconfig}
 
 # A module that says which it is when it is asked for a device, and what stands for a driver.
-cp "$stand_ins/module/liblyrnn_cuda.so" "${pc%/pkgconfig/*}/"
+modules=${pc%/pkgconfig/*}/lyrnn
+mkdir -p "$modules"
+cp "$stand_ins/module/liblyrnn_cuda.so" "$modules"
 module_paths=$stand_ins/driver${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 # Sanitizers put a dlopen of their own before libc's, which follows their run path and not the program's.
-[[ -z $sanitizers ]] || module_paths+=:${pc%/pkgconfig/*}
+[[ -z $sanitizers ]] || module_paths+=:$modules
 
 # check PROGRAM: what it prints is right, and it finds the prefix's module.
 check() {
