@@ -23,10 +23,10 @@ lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrn
                           "built with nvcc, or use --device cpu",
                           library_name, dlerror());
     const lyrnn_cuda_entry *module = dlsym(library, "lyrnn_cuda_module");
-    const char *seam = module != NULL ? module->seam : "an unknown version";
+    const char *seam = module != NULL ? module->seam : "unknown";
     if (strcmp(seam, LYRNN_SEAM) != 0)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                          "cuda: %s is of lyrnn %s and this program of %s; install both from the "
+                          "cuda: %s is of version %s and this program of %s; install both from the "
                           "same build, or use --device cpu",
                           library_name, seam, LYRNN_SEAM);
     return module->open(&program, device, precision, backend);

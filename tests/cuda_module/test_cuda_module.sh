@@ -61,12 +61,12 @@ refuses 1 'cuda: liblyrnn_cuda\.so cannot be loaded \(liblyrnn_cuda\.so: .*\); i
     "${train[@]}" cuda --out none
 falls_back 'cuda: liblyrnn_cuda\.so cannot be loaded \('
 cp "$stand_ins/driver/libcuda.so.1" "$module"
-refuses 1 'cuda: liblyrnn_cuda\.so is of lyrnn an unknown version and this program of [0-9.]+-[0-9a-f]+; install ' \
+refuses 1 'cuda: liblyrnn_cuda\.so is of version unknown and this program of [0-9.]+-[0-9a-f]+; install ' \
     "${train[@]}" cuda --out none
 cp "$stand_ins/other/liblyrnn_cuda.so" "$module"
-refuses 1 'cuda: liblyrnn_cuda\.so is of lyrnn 0\.0\.9-other and this program of [0-9.]+-[0-9a-f]+; install ' \
+refuses 1 'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other and this program of [0-9.]+-[0-9a-f]+; install ' \
     "${train[@]}" cuda --out none
-falls_back 'cuda: liblyrnn_cuda\.so is of lyrnn 0\.0\.9-other'
+falls_back 'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other'
 
 # A module that goes with the program is taken, and what fails in it is told by the program.
 cp "$stand_ins/module/liblyrnn_cuda.so" "$module"
