@@ -46,14 +46,17 @@ enum { LYRNN_CUDA_STEPS = 4 };
 typedef struct {
     int device;
     cudaDeviceProp properties;
-    cudaStream_t stream; /* of the lane in use, as is cublas */
+    cudaStream_t stream; /* of the lane in use, as are cublas and workspace */
     cublasHandle_t cublas;
+    void *workspace;
     struct {
         cudaStream_t stream;
         cublasHandle_t cublas;
+        void *workspace;    /* device (workspace_bytes), of cuBLAS and cuBLASLt */
         cudaEvent_t queued; /* recorded by who waits for the lane */
     } lanes[LYRNN_CUDA_LANES];
-    void *workspaces; /* device, of all lanes' cuBLAS, and then norm_parts */
+    size_t workspace_bytes;
+    void *workspaces; /* device, of all lanes, and then norm_parts */
     lyrnn_precision precision;
     lyrnn_recurrence_path recurrence_path;
     double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of clip_and_adam */
@@ -107,10 +110,16 @@ void lyrnn_cuda_launch(lyrnn_backend *self, void (*kernel)(Args), dim3 grid, uns
     LYRNN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, args));
 }
 
+cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision);
+
 /* c (M,N) = op(a) (M,K) op(b) (K,N) + beta c, row-major; ld is the length of a stored row. */
 void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, int M, int N, int K,
                      const float *a, int lda, const float *b, int ldb, float beta, float *c,
                      int ldc);
+
+/* y (M,N) = x (M,K) w^T + bias for w (N,K) and bias (N). */
+void lyrnn_cuda_bias_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, const float *w,
+                          const float *bias, float *y);
 
 /* y (M,N) = start (M,N) + x (M,K) w^T for w (N,K), rows ldx, ldstart (0: the same for all) and ldy apart, start
  * NULL for zeros; a row of y depends on its rows of x and start alone, to the last bit. In fp32, whatever

@@ -86,12 +86,17 @@ static void zero(lyrnn_backend *self, void *memory, size_t bytes)
     LYRNN_CUDA_CHECK(cudaMemsetAsync(memory, 0, bytes, lyrnn_cuda_state_of(self)->stream));
 }
 
-static void lane_use(lyrnn_backend *self, int lane)
+static void use_lane(lyrnn_cuda_state *state, int lane)
 {
-    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
-    LYRNN_CHECK(lane >= 0 && lane < LYRNN_CUDA_LANES);
     state->stream = state->lanes[lane].stream;
     state->cublas = state->lanes[lane].cublas;
+    state->workspace = state->lanes[lane].workspace;
+}
+
+static void lane_use(lyrnn_backend *self, int lane)
+{
+    LYRNN_CHECK(lane >= 0 && lane < LYRNN_CUDA_LANES);
+    use_lane(lyrnn_cuda_state_of(self), lane);
 }
 
 static void lane_wait(lyrnn_backend *self, int other)
@@ -185,13 +190,6 @@ static void close_device(lyrnn_backend *self)
     close_libraries(state);
 }
 
-/* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable; of the size
- * that it asks for by itself. */
-static size_t workspace_bytes(const lyrnn_cuda_state *state)
-{
-    return (size_t)(state->properties.major >= 9 ? 32 : 4) << 20;
-}
-
 /* Why a device cannot be used, or NULL. */
 static const char *reason_of(cudaError_t error)
 {
@@ -206,7 +204,7 @@ static const char *reason_of(cublasStatus_t status)
 static const char *open_lane(lyrnn_cuda_state *state, int lane)
 {
     auto *opened = &state->lanes[lane];
-    char *workspace = (char *)state->workspaces + (size_t)lane * workspace_bytes(state);
+    opened->workspace = (char *)state->workspaces + (size_t)lane * state->workspace_bytes;
     const char *reason =
         reason_of(cudaStreamCreateWithFlags(&opened->stream, cudaStreamNonBlocking));
     if (reason == NULL)
@@ -216,7 +214,8 @@ static const char *open_lane(lyrnn_cuda_state *state, int lane)
     if (reason == NULL)
         reason = reason_of(cublasSetStream(opened->cublas, opened->stream));
     if (reason == NULL)
-        reason = reason_of(cublasSetWorkspace(opened->cublas, workspace, workspace_bytes(state)));
+        reason = reason_of(
+            cublasSetWorkspace(opened->cublas, opened->workspace, state->workspace_bytes));
     return reason;
 }
 
@@ -226,8 +225,7 @@ static const char *open_lanes(lyrnn_cuda_state *state)
     const char *reason = NULL;
     for (int lane = 0; lane < LYRNN_CUDA_LANES && reason == NULL; lane++)
         reason = open_lane(state, lane);
-    state->stream = state->lanes[0].stream;
-    state->cublas = state->lanes[0].cublas;
+    use_lane(state, 0);
     return reason;
 }
 
@@ -237,7 +235,10 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
     if (reason == NULL)
         reason = reason_of(cudaGetDeviceProperties(&state->properties, state->device));
     if (reason == NULL) {
-        size_t num_bytes = LYRNN_CUDA_LANES * workspace_bytes(state);
+        /* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable; of
+         * the size that it asks for by itself. */
+        state->workspace_bytes = (size_t)(state->properties.major >= 9 ? 32 : 4) << 20;
+        size_t num_bytes = LYRNN_CUDA_LANES * state->workspace_bytes;
         size_t parts_bytes = LYRNN_CUDA_NORM_PARTS * sizeof(double);
         if (memory_alloc(backend, num_bytes + parts_bytes, &state->workspaces) != LYRNN_OK)
             return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,

@@ -4,7 +4,7 @@
 #include "reduce.cuh"
 
 /* fp32 means fp32: cuBLAS would otherwise be free to round operands. */
-static cublasComputeType_t compute_type(lyrnn_precision precision)
+cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision)
 {
     switch (precision) {
     case LYRNN_TF32:
@@ -27,7 +27,8 @@ void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, in
     LYRNN_CUBLAS_CHECK(cublasGemmEx(state->cublas, transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N,
                                     transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, N, M, K, &alpha, b,
                                     CUDA_R_32F, ldb, a, CUDA_R_32F, lda, &beta, c, CUDA_R_32F, ldc,
-                                    compute_type(state->precision), CUBLAS_GEMM_DEFAULT));
+                                    lyrnn_cuda_compute_type(state->precision),
+                                    CUBLAS_GEMM_DEFAULT));
 }
 
 typedef struct {

@@ -1,28 +1,15 @@
 /* torch.nn.Linear: y = x W^T + b; dx = dy W, dW = dy^T x, db = column sums of dy. */
 #include "cuda.cuh"
 
-__global__ void broadcast_bias_kernel(lyrnn_linear_forward_args args)
-{
-    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    size_t out = (size_t)args.out;
-    if (i < (size_t)args.M * out)
-        args.y[i] = args.bias[i % out];
-}
-
 extern "C" void lyrnn_cuda_linear_forward(lyrnn_backend *self,
                                           const lyrnn_linear_forward_args *args)
 {
-    enum { THREADS = 256 };
     int M = args->M, in = args->in, out = args->out;
-    if (args->batch_invariant) {
+    if (args->batch_invariant)
         lyrnn_cuda_invariant_gemm(self, M, out, in, args->x, in, args->weight, args->bias, 0,
                                   args->y, out);
-        return;
-    }
-    lyrnn_cuda_launch(self, broadcast_bias_kernel,
-                      dim3(lyrnn_cuda_blocks((size_t)M * (size_t)out, THREADS)), THREADS, 0, *args);
-    lyrnn_cuda_gemm(self, false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y,
-                    out);
+    else
+        lyrnn_cuda_bias_gemm(self, M, out, in, args->x, args->weight, args->bias, args->y);
 }
 
 extern "C" void lyrnn_cuda_linear_backward(lyrnn_backend *self,

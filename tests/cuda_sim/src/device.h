@@ -10,7 +10,7 @@ namespace sim
 
 struct Device {
     int num_devices, driver_version;
-    bool eager;
+    bool eager, has_cublaslt_algorithms;
     cudaDeviceProp properties;
 };
 

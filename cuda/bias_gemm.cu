@@ -1,0 +1,126 @@
+/* y = x w^T + bias in one pass over y: cuBLASLt adds the bias to a tile of the product before it is stored.
+ * Where it cannot, the bias is copied to every row and a GEMM adds to that, one more write and read of y.
+ *
+ * A product is described anew each time: the descriptions lie on the stack, the library remembers which
+ * algorithm it chose for which shape, and a captured step comes here no more. Its first choice is taken, never
+ * the fastest of a trial, so that the same step has the same bits. */
+#include "cuda.cuh"
+
+#include <cublasLt.h>
+
+/* The strictest that its kernels ask of a matrix. It has no preference for the bias and has been seen to choose
+ * kernels that read one 16 bytes at a time which was aligned to less, so all pointers are held to it. */
+enum { ALIGNMENT_BYTES = 16 };
+
+typedef struct {
+    int M, N, K;
+    const float *x, *w, *bias; /* (M,K), (N,K), (N) */
+    float *y;                  /* (M,N) */
+} bias_gemm;
+
+/* Column-major, as cuBLASLt counts: y^T (N,M) = w (N,K) x^T (K,M). */
+typedef struct {
+    cublasLtMatmulDescOpaque_t operation;
+    cublasLtMatrixLayoutOpaque_t w, x, y;
+} bias_gemm_description;
+
+/* A cuBLAS handle is one of cuBLASLt too (cuBLAS documentation, cublasLtHandle_t). */
+static cublasLtHandle_t handle_of(const lyrnn_cuda_state *state)
+{
+    return (cublasLtHandle_t)state->cublas;
+}
+
+static bool is_aligned(const void *pointer)
+{
+    return (uintptr_t)pointer % ALIGNMENT_BYTES == 0;
+}
+
+template <typename Value>
+static void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t attribute,
+                Value value)
+{
+    LYRNN_CUBLAS_CHECK(cublasLtMatmulDescSetAttribute(operation, attribute, &value, sizeof value));
+}
+
+template <typename Value>
+static void set(cublasLtMatmulPreference_t preference,
+                cublasLtMatmulPreferenceAttributes_t attribute, Value value)
+{
+    LYRNN_CUBLAS_CHECK(
+        cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value));
+}
+
+static void describe(const lyrnn_cuda_state *state, const bias_gemm *gemm, bias_gemm_description *d)
+{
+    size_t M = (size_t)gemm->M, N = (size_t)gemm->N, K = (size_t)gemm->K;
+    LYRNN_CUBLAS_CHECK(cublasLtMatmulDescInit(
+        &d->operation, lyrnn_cuda_compute_type(state->precision), CUDA_R_32F));
+    set(&d->operation, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+    set(&d->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    set(&d->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, gemm->bias);
+    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->w, CUDA_R_32F, K, N, gemm->K));
+    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->x, CUDA_R_32F, K, M, gemm->K));
+    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->y, CUDA_R_32F, N, M, gemm->N));
+}
+
+/* False: there is none. */
+static bool choose_algorithm(const lyrnn_cuda_state *state, bias_gemm_description *d,
+                             cublasLtMatmulAlgo_t *algorithm)
+{
+    const cublasLtMatmulPreferenceAttributes_t alignments[] = {
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+        CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES};
+    cublasLtMatmulPreferenceOpaque_t preference;
+    LYRNN_CUBLAS_CHECK(cublasLtMatmulPreferenceInit(&preference));
+    set(&preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, (uint64_t)state->workspace_bytes);
+    for (cublasLtMatmulPreferenceAttributes_t alignment : alignments)
+        set(&preference, alignment, (uint32_t)ALIGNMENT_BYTES);
+    cublasLtMatmulHeuristicResult_t found = {};
+    int num_found = 0;
+    cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(handle_of(state), &d->operation, &d->w, &d->x, &d->y, &d->y,
+                                       &preference, 1, &found, &num_found);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED)
+        return false;
+    LYRNN_CUBLAS_CHECK(status);
+    *algorithm = found.algo;
+    return num_found > 0 && found.state == CUBLAS_STATUS_SUCCESS;
+}
+
+/* False, and nothing queued, where cuBLASLt cannot. */
+static bool run_in_one_pass(const lyrnn_cuda_state *state, const bias_gemm *gemm)
+{
+    const float alpha = 1.0f, beta = 0.0f;
+    bias_gemm_description d;
+    cublasLtMatmulAlgo_t algorithm;
+    if (!is_aligned(gemm->x) || !is_aligned(gemm->w) || !is_aligned(gemm->bias) ||
+        !is_aligned(gemm->y))
+        return false;
+    describe(state, gemm, &d);
+    if (!choose_algorithm(state, &d, &algorithm))
+        return false;
+    LYRNN_CUBLAS_CHECK(cublasLtMatmul(
+        handle_of(state), &d.operation, &alpha, gemm->w, &d.w, gemm->x, &d.x, &beta, gemm->y, &d.y,
+        gemm->y, &d.y, &algorithm, state->workspace, state->workspace_bytes, state->stream));
+    return true;
+}
+
+__global__ void broadcast_bias_kernel(bias_gemm gemm)
+{
+    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+    size_t N = (size_t)gemm.N;
+    if (i < (size_t)gemm.M * N)
+        gemm.y[i] = gemm.bias[i % N];
+}
+
+void lyrnn_cuda_bias_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, const float *w,
+                          const float *bias, float *y)
+{
+    enum { THREADS = 256 };
+    const bias_gemm gemm = {M, N, K, x, w, bias, y};
+    if (run_in_one_pass(lyrnn_cuda_state_of(self), &gemm))
+        return;
+    lyrnn_cuda_launch(self, broadcast_bias_kernel,
+                      dim3(lyrnn_cuda_blocks((size_t)M * (size_t)N, THREADS)), THREADS, 0, gemm);
+    lyrnn_cuda_gemm(self, false, true, M, N, K, x, K, w, K, 1.0f, y, N);
+}
