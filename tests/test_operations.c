@@ -231,20 +231,29 @@ static const linear_shape linear_shapes[] = {
 };
 enum { NUM_LINEAR_SHAPES = sizeof linear_shapes / sizeof *linear_shapes };
 
-static const float *run_linear_forward(op_check *check, const linear_shape *s, const float *x,
-                                       const float *weight, const float *bias)
+/* Each array begins `late` floats after where the device would have it begin. */
+static const float *late_input(op_check *check, const float *host, int count, int late)
 {
+    float *shifted = op_check_floats(check, late + count);
+    memcpy(shifted + late, host, (size_t)count * sizeof *host);
+    return op_check_input_floats(check, shifted, late + count) + late;
+}
+
+static const float *run_linear_forward(op_check *check, const linear_shape *s, const float *x,
+                                       const float *weight, const float *bias, int late)
+{
+    float *y = op_check_output_floats(check, late + s->M * s->out);
     lyrnn_linear_forward_args args = {
         .M = s->M,
         .in = s->in,
         .out = s->out,
-        .x = op_check_input_floats(check, x, s->M * s->in),
-        .weight = op_check_input_floats(check, weight, s->out * s->in),
-        .bias = op_check_input_floats(check, bias, s->out),
-        .y = op_check_output_floats(check, s->M * s->out),
+        .x = late_input(check, x, s->M * s->in, late),
+        .weight = late_input(check, weight, s->out * s->in, late),
+        .bias = late_input(check, bias, s->out, late),
+        .y = y + late,
     };
     check->backend.linear_forward(&check->backend, &args);
-    return op_check_fetch(check, args.y, s->M * s->out);
+    return op_check_fetch(check, y, late + s->M * s->out) + late;
 }
 
 static void linear_forward_equals_the_oracle_and_repeats(void **state)
@@ -256,7 +265,7 @@ static void linear_forward_equals_the_oracle_and_repeats(void **state)
         float *x = op_check_random(check, s->M * s->in, 1, 1);
         float *weight = op_check_random(check, s->out * s->in, 0.5, 2);
         float *bias = op_check_random(check, s->out, 1, 3);
-        const float *y = run_linear_forward(check, s, x, weight, bias);
+        const float *y = run_linear_forward(check, s, x, weight, bias, 0);
         double *expected = op_check_doubles(check, count);
         oracle_linear_forward(s->M, s->in, s->out, op_check_widen(check, x, s->M * s->in),
                               op_check_widen(check, weight, s->out * s->in),
@@ -264,8 +273,10 @@ static void linear_forward_equals_the_oracle_and_repeats(void **state)
         char what[64];
         snprintf(what, sizeof what, "M %d in %d out %d", s->M, s->in, s->out);
         assert_near(what, y, expected, (size_t)count, forward_tolerance);
-        assert_same_bits(what, run_linear_forward(check, s, x, weight, bias), y,
+        assert_same_bits(what, run_linear_forward(check, s, x, weight, bias, 0), y,
                          (size_t)count * sizeof(float));
+        assert_near("one float late", run_linear_forward(check, s, x, weight, bias, 1), expected,
+                    (size_t)count, forward_tolerance);
     }
 }
 

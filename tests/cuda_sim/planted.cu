@@ -3,7 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <cooperative_groups.h>
-#include <cublas_v2.h>
+#include <cublasLt.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -374,6 +374,63 @@ static void run_gemm_of_nothing()
     gemm(floats_on_device(false), floats_on_device(true), floats_on_device(false), 16);
 }
 
+/* A product of matrices (16,16) with a bias, aligned to 16 bytes as it says. */
+static void product_with_bias(const float *a, const float *bias, float *workspace)
+{
+    const float one = 1.0f, zero = 0.0f;
+    const float *b = floats_on_device(true);
+    float *c = floats_on_device(false);
+    cublasHandle_t handle;
+    cublasLtMatmulDescOpaque_t operation;
+    cublasLtMatrixLayoutOpaque_t layout;
+    cublasLtMatmulPreferenceOpaque_t preference;
+    cublasLtMatmulHeuristicResult_t found = {};
+    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
+    uint64_t bytes = COUNT * sizeof *workspace;
+    uint32_t alignment = 16;
+    int num_found;
+    cublasCreate(&handle);
+    cublasLtHandle_t lt = (cublasLtHandle_t)handle;
+    cublasLtMatmulDescInit(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F);
+    cublasLtMatmulDescSetAttribute(&operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
+                                   sizeof epilogue);
+    cublasLtMatmulDescSetAttribute(&operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
+                                   sizeof bias);
+    cublasLtMatrixLayoutInit(&layout, CUDA_R_32F, 16, 16, 16);
+    cublasLtMatmulPreferenceInit(&preference);
+    cublasLtMatmulPreferenceSetAttribute(&preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                         &bytes, sizeof bytes);
+    cublasLtMatmulPreferenceSetAttribute(&preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
+                                         &alignment, sizeof alignment);
+    cublasLtMatmulAlgoGetHeuristic(lt, &operation, &layout, &layout, &layout, &layout, &preference,
+                                   1, &found, &num_found);
+    cublasLtMatmul(lt, &operation, &one, a, &layout, b, &layout, &zero, c, &layout, c, &layout,
+                   &found.algo, workspace, bytes, NULL);
+    cudaDeviceSynchronize();
+    cublasDestroy(handle);
+}
+static void run_bias_forgotten()
+{
+    product_with_bias(floats_on_device(true), NULL, floats_on_device(false));
+}
+static void run_bias_too_short()
+{
+    product_with_bias(floats_on_device(true), floats_on_device(true) + COUNT - 12,
+                      floats_on_device(false));
+}
+static void run_bias_misaligned()
+{
+    product_with_bias(floats_on_device(true), floats_on_device(true) + 2, floats_on_device(false));
+}
+static void run_matrix_misaligned()
+{
+    product_with_bias(floats_on_device(true) + 2, floats_on_device(true), floats_on_device(false));
+}
+static void run_workspace_too_short()
+{
+    product_with_bias(floats_on_device(true), floats_on_device(true), floats_on_device(false) + 64);
+}
+
 static void run_double_free()
 {
     float *memory = floats_on_device(true);
@@ -427,6 +484,11 @@ extern "C" const planted_defect planted_defects[] = {
     ROW(copy_wrong_kind, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(gemm_too_large, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(gemm_of_nothing, LYRNN_SIM_UNINITIALISED, HOOKS),
+    ROW(bias_forgotten, LYRNN_SIM_BAD_ARGUMENT, BOTH),
+    ROW(bias_too_short, LYRNN_SIM_BAD_ARGUMENT, BOTH),
+    ROW(bias_misaligned, LYRNN_SIM_MISALIGNED, BOTH),
+    ROW(matrix_misaligned, LYRNN_SIM_MISALIGNED, BOTH),
+    ROW(workspace_too_short, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(double_free, LYRNN_SIM_BAD_ARGUMENT, BOTH),
 };
 extern "C" const int num_planted_defects = sizeof planted_defects / sizeof *planted_defects;
