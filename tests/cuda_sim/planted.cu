@@ -374,8 +374,9 @@ static void run_gemm_of_nothing()
     gemm(floats_on_device(false), floats_on_device(true), floats_on_device(false), 16);
 }
 
-/* A product of matrices (16,16) with a bias, aligned to 16 bytes as it says. */
-static void product_with_bias(const float *a, const float *bias, float *workspace)
+/* A product of matrices (16,16) with a bias. */
+static void product_with_bias(const float *a, const float *bias, float *workspace,
+                              cudaStream_t stream = NULL)
 {
     const float one = 1.0f, zero = 0.0f;
     const float *b = floats_on_device(true);
@@ -386,9 +387,8 @@ static void product_with_bias(const float *a, const float *bias, float *workspac
     cublasLtMatmulPreferenceOpaque_t preference;
     cublasLtMatmulHeuristicResult_t found = {};
     cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
-    uint64_t bytes = COUNT * sizeof *workspace;
-    uint32_t alignment = 16;
     int num_found;
+    cudaDeviceSynchronize();
     cublasCreate(&handle);
     cublasLtHandle_t lt = (cublasLtHandle_t)handle;
     cublasLtMatmulDescInit(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F);
@@ -398,14 +398,10 @@ static void product_with_bias(const float *a, const float *bias, float *workspac
                                    sizeof bias);
     cublasLtMatrixLayoutInit(&layout, CUDA_R_32F, 16, 16, 16);
     cublasLtMatmulPreferenceInit(&preference);
-    cublasLtMatmulPreferenceSetAttribute(&preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                         &bytes, sizeof bytes);
-    cublasLtMatmulPreferenceSetAttribute(&preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,
-                                         &alignment, sizeof alignment);
     cublasLtMatmulAlgoGetHeuristic(lt, &operation, &layout, &layout, &layout, &layout, &preference,
                                    1, &found, &num_found);
     cublasLtMatmul(lt, &operation, &one, a, &layout, b, &layout, &zero, c, &layout, c, &layout,
-                   &found.algo, workspace, bytes, NULL);
+                   &found.algo, workspace, COUNT * sizeof *workspace, stream);
     cudaDeviceSynchronize();
     cublasDestroy(handle);
 }
@@ -429,6 +425,16 @@ static void run_matrix_misaligned()
 static void run_workspace_too_short()
 {
     product_with_bias(floats_on_device(true), floats_on_device(true), floats_on_device(false) + 64);
+}
+
+static void run_workspace_of_two_streams()
+{
+    float *workspace = floats_on_device(false);
+    for (int i = 0; i < 2; i++) {
+        cudaStream_t stream;
+        cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+        product_with_bias(floats_on_device(true), floats_on_device(true), workspace, stream);
+    }
 }
 
 static void run_double_free()
@@ -489,6 +495,7 @@ extern "C" const planted_defect planted_defects[] = {
     ROW(bias_misaligned, LYRNN_SIM_MISALIGNED, BOTH),
     ROW(matrix_misaligned, LYRNN_SIM_MISALIGNED, BOTH),
     ROW(workspace_too_short, LYRNN_SIM_BAD_ARGUMENT, BOTH),
+    ROW(workspace_of_two_streams, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(double_free, LYRNN_SIM_BAD_ARGUMENT, BOTH),
 };
 extern "C" const int num_planted_defects = sizeof planted_defects / sizeof *planted_defects;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "device.h"
 #include "gemm.h"
@@ -88,6 +89,17 @@ static bool workspace_is_there(const void *workspace, size_t bytes)
         "cuBLASLt: a workspace of %zu bytes at %p does not lie in live device memory, aligned to "
         "256 bytes",
         bytes, workspace);
+    return false;
+}
+
+/* What runs on two streams at once must not write to the same workspace; that they wait for one another is nothing
+ * to rely on. An address is never given out twice, so a workspace keeps the stream that used it first. */
+static bool workspace_is_the_streams(const void *workspace, cudaStream_t stream)
+{
+    static std::map<const void *, cudaStream_t> streams;
+    if (streams.insert({workspace, stream}).first->second == stream)
+        return true;
+    report(LYRNN_SIM_BAD_ARGUMENT, "cuBLASLt: two streams have the workspace at %p", workspace);
     return false;
 }
 
@@ -194,6 +206,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
         return CUBLAS_STATUS_INVALID_VALUE;
     bool has_bias = operation->epilogue == CUBLASLT_EPILOGUE_BIAS;
     if (!bias_is_there(*operation) || !workspace_is_there(workspace, workspace_bytes) ||
+        (workspace_bytes > 0 && !workspace_is_the_streams(workspace, stream)) ||
         !is_aligned("A", a, algorithm->alignments[0]) ||
         !is_aligned("B", b, algorithm->alignments[1]) ||
         !is_aligned("C", c, algorithm->alignments[2]) ||
