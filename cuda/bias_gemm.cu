@@ -35,6 +35,14 @@ static bool is_aligned(const void *pointer)
     return (uintptr_t)pointer % ALIGNMENT_BYTES == 0;
 }
 
+/* False: the library says that it has no such product. It may say so after it chose an algorithm for it. */
+static bool is_supported(cublasStatus_t status, const char *call)
+{
+    if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
+        lyrnn_cuda_fault(call, cublasGetStatusString(status), __FILE__, __LINE__);
+    return status == CUBLAS_STATUS_SUCCESS;
+}
+
 template <typename Value>
 static void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t attribute,
                 Value value)
@@ -63,7 +71,6 @@ static void describe(const lyrnn_cuda_state *state, const bias_gemm *gemm, bias_
     LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->y, CUDA_R_32F, N, M, gemm->N));
 }
 
-/* False: there is none. */
 static bool choose_algorithm(const lyrnn_cuda_state *state, bias_gemm_description *d,
                              cublasLtMatmulAlgo_t *algorithm)
 {
@@ -80,11 +87,9 @@ static bool choose_algorithm(const lyrnn_cuda_state *state, bias_gemm_descriptio
     cublasStatus_t status =
         cublasLtMatmulAlgoGetHeuristic(handle_of(state), &d->operation, &d->w, &d->x, &d->y, &d->y,
                                        &preference, 1, &found, &num_found);
-    if (status == CUBLAS_STATUS_NOT_SUPPORTED)
-        return false;
-    LYRNN_CUBLAS_CHECK(status);
     *algorithm = found.algo;
-    return num_found > 0 && found.state == CUBLAS_STATUS_SUCCESS;
+    return is_supported(status, "cublasLtMatmulAlgoGetHeuristic") && num_found > 0 &&
+           is_supported(found.state, "cublasLtMatmulAlgoGetHeuristic's algorithm");
 }
 
 /* False, and nothing queued, where cuBLASLt cannot. */
@@ -99,10 +104,10 @@ static bool run_in_one_pass(const lyrnn_cuda_state *state, const bias_gemm *gemm
     describe(state, gemm, &d);
     if (!choose_algorithm(state, &d, &algorithm))
         return false;
-    LYRNN_CUBLAS_CHECK(cublasLtMatmul(
+    cublasStatus_t status = cublasLtMatmul(
         handle_of(state), &d.operation, &alpha, gemm->w, &d.w, gemm->x, &d.x, &beta, gemm->y, &d.y,
-        gemm->y, &d.y, &algorithm, state->workspace, state->workspace_bytes, state->stream));
-    return true;
+        gemm->y, &d.y, &algorithm, state->workspace, state->workspace_bytes, state->stream);
+    return is_supported(status, "cublasLtMatmul");
 }
 
 __global__ void broadcast_bias_kernel(bias_gemm gemm)

@@ -213,6 +213,10 @@ static void there_may_be_no_algorithm(void **)
     setenv("LYRNN_SIM_CUBLASLT", "0", 1);
     lyrnn_sim_reset();
     assert_int_equal(choose(&p), CUBLAS_STATUS_NOT_SUPPORTED);
+    setenv("LYRNN_SIM_CUBLASLT", "2", 1);
+    lyrnn_sim_reset();
+    sound(choose(&p));
+    assert_int_equal(multiply(&p, 1.0f, 0.0f, WORKSPACE, NULL), CUBLAS_STATUS_NOT_SUPPORTED);
     unsetenv("LYRNN_SIM_CUBLASLT");
     lyrnn_sim_reset();
     close_product(&p);

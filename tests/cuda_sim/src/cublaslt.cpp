@@ -178,7 +178,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
         return CUBLAS_STATUS_INVALID_VALUE;
     if (!bias_is_there(*operation))
         return CUBLAS_STATUS_EXECUTION_FAILED;
-    if (!device().has_cublaslt_algorithms)
+    if (device().cublaslt == 0)
         return CUBLAS_STATUS_NOT_SUPPORTED;
     size_t workspace_bytes = std::min(preference->workspace_bytes, most_workspace);
     cublasLtMatmulAlgo_t algorithm = {*operation, *a, *b, *c, *d, {}, workspace_bytes};
@@ -198,7 +198,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
 {
     if (handle == nullptr)
         return CUBLAS_STATUS_NOT_INITIALIZED;
-    if (algorithm == nullptr || c != d)
+    if (algorithm == nullptr || c != d || device().cublaslt == 2)
         return CUBLAS_STATUS_NOT_SUPPORTED;
     if (workspace_bytes < algorithm->workspace_bytes || !same(*operation, algorithm->operation) ||
         !same(*layout_a, algorithm->a) || !same(*layout_b, algorithm->b) ||

@@ -79,7 +79,7 @@ void read_environment()
     the_device.num_devices = number_from("LYRNN_SIM_DEVICES", 1) != 0;
     the_device.driver_version = static_cast<int>(number_from("LYRNN_SIM_DRIVER", CUDART_VERSION));
     the_device.eager = number_from("LYRNN_SIM_EAGER", 0) != 0;
-    the_device.has_cublaslt_algorithms = number_from("LYRNN_SIM_CUBLASLT", 1) != 0;
+    the_device.cublaslt = static_cast<int>(number_from("LYRNN_SIM_CUBLASLT", 1));
     describe_device(&the_device.properties);
     set_seed(number_from("LYRNN_SIM_SEED", 0));
     is_read = true;

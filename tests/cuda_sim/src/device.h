@@ -10,7 +10,8 @@ namespace sim
 
 struct Device {
     int num_devices, driver_version;
-    bool eager, has_cublaslt_algorithms;
+    bool eager;
+    int cublaslt; /* 0: the heuristic finds no algorithm, 1: it does, 2: one that is then refused */
     cudaDeviceProp properties;
 };
 
