@@ -95,8 +95,7 @@ static void remove_run(int run_fd)
     run_dir_remove_checkpoints(run_fd);
 }
 
-/* Nothing in it, or only what a process leaves that was killed while it made a run. */
-static bool is_empty(const char *path)
+bool run_dir_is_empty(const char *path)
 {
     static const char *const no_matter[] = {".", "..", "lock", ".config.json"};
     DIR *directory = opendir(path);
@@ -140,7 +139,7 @@ lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
     if (!overwrite)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: exists; choose another --out, or give --overwrite",
                           path);
-    if (!is_empty(path) && !is_run(path))
+    if (!run_dir_is_empty(path) && !is_run(path))
         return lyrnn_fail(LYRNN_ERR_IO,
                           "%s: neither empty nor a run (config.json and checkpoints), so "
                           "nothing in it is overwritten; choose another --out",
@@ -241,6 +240,8 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
     memset(run, 0, sizeof *run);
     if (stat(path, &info) != 0)
         return run_dir_cannot("open", path);
+    if (run_dir_is_empty(path))
+        return run_dir_nothing_saved(path);
     if (!is_run(path))
         return lyrnn_fail(LYRNN_ERR_IO,
                           "%s: not a run (config.json and checkpoints); give the directory that "

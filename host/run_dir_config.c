@@ -57,9 +57,12 @@ lyrnn_status lyrnn_run_dir_read_config(const char *run_path, char **text)
     LYRNN_TRY(run_dir_format(path, "%s/config.json", run_path));
     /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int reason = errno;
+    if (fd < 0 && reason == ENOENT && run_dir_is_empty(run_path))
+        return run_dir_nothing_saved(run_path);
     if (fd < 0)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s; give the directory of a run",
-                          path, strerror(errno));
+                          path, strerror(reason));
     lyrnn_status status = read_text(fd, path, text, &num_bytes);
     if (status == LYRNN_OK)
         status = check_text(path, *text, num_bytes);

@@ -16,6 +16,13 @@ lyrnn_status run_dir_cannot(const char *verb, const char *path)
                       remedy_of(error));
 }
 
+lyrnn_status run_dir_nothing_saved(const char *path)
+{
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "%s: nothing has been saved in it yet; begin anew by --out %s --overwrite",
+                      path, path);
+}
+
 lyrnn_status run_dir_format(char *path, const char *format, ...)
 {
     va_list arguments;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "lyrnn/status.h"
@@ -14,6 +15,13 @@ enum { OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 
 /* Fails with errno's reason, and what to do about it. */
 lyrnn_status run_dir_cannot(const char *verb, const char *path);
+
+/* Whether there is nothing in the directory, or only what a process leaves that was killed while it made a run:
+ * before config.json, which marks one. */
+bool run_dir_is_empty(const char *path);
+
+/* Fails: there is nothing to go on with in this run, or in what was to become one. */
+lyrnn_status run_dir_nothing_saved(const char *path);
 
 /* Writes a path_text; one that is too long is refused. */
 LYRNN_PRINTF(2, 3) lyrnn_status run_dir_format(char *path, const char *format, ...);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run_dir_files.h"
 #include "train_job.h"
 
 static void job_free(train_job *job)
@@ -392,11 +393,7 @@ static lyrnn_status open_run(train_job *job)
 {
     const char *path = job->options->resume_path;
     LYRNN_TRY(lyrnn_run_dir_open(&job->run, path));
-    if (lyrnn_run_dir_has_checkpoint(&job->run))
-        return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_IO,
-                      "%s: nothing has been saved in it yet; begin anew by --out %s --overwrite",
-                      path, path);
+    return lyrnn_run_dir_has_checkpoint(&job->run) ? LYRNN_OK : run_dir_nothing_saved(path);
 }
 
 /* A file could not be written, and what can be done about that has been said: how to go on then. */

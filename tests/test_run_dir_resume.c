@@ -163,9 +163,31 @@ static void what_is_no_run_cannot_be_opened(void **state)
     (void)state;
     lyrnn_run_dir run;
     assert_int_equal(mkdir("songs", 0777), 0);
+    assert_true(write_file("songs/moon.txt", "m", 1));
     assert_error(lyrnn_run_dir_open(&run, "songs"), "songs: not a run");
     assert_error(lyrnn_run_dir_open(&run, "nothing"), "nothing: cannot open: No such file");
     assert_false(exists("songs/lock"));
+}
+
+/* What a process leaves that was killed while it made a run, at each step of that. */
+static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
+{
+    (void)state;
+    static const char refusal[] =
+        "unmade: nothing has been saved in it yet; begin anew by --out unmade --overwrite";
+    static const char *const steps[] = {NULL, "unmade/lock", "unmade/.config.json"};
+    lyrnn_run_dir run;
+    char *config_json;
+    assert_int_equal(mkdir("unmade", 0777), 0);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        assert_true(steps[i] == NULL || write_file(steps[i], "{", 1));
+        assert_error(lyrnn_run_dir_open(&run, "unmade"), refusal);
+        assert_error(lyrnn_run_dir_read_config("unmade", &config_json), refusal);
+    }
+    assert_true(write_file("unmade/notes.txt", "n", 1));
+    assert_error(lyrnn_run_dir_open(&run, "unmade"), "unmade: not a run");
+    assert_error(lyrnn_run_dir_read_config("unmade", &config_json),
+                 "unmade/config.json: cannot be opened: No such file");
 }
 
 /* Metrics and config.json */
@@ -356,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_killed_process_leaves_no_lock_behind),
         cmocka_unit_test(a_lock_may_hold_anything),
         cmocka_unit_test(what_is_no_run_cannot_be_opened),
+        cmocka_unit_test(a_run_that_was_not_made_to_its_end_has_nothing_saved),
         cmocka_unit_test(metrics_are_cut_to_the_checkpoints_epoch),
         cmocka_unit_test(metrics_that_are_gone_begin_anew),
         cmocka_unit_test(metrics_that_are_not_lyrnns_are_refused),

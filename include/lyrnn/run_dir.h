@@ -47,7 +47,7 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path);
 
 /* Reads a run's config.json, a text to be freed that is a JSON object without a key twice. LYRNN_ERR_IO: it
- * cannot be read. LYRNN_ERR_MODEL_FILE: it is no such object. */
+ * cannot be read, or the run was not made to its end. LYRNN_ERR_MODEL_FILE: it is no such object. */
 lyrnn_status lyrnn_run_dir_read_config(const char *run_path, char **text);
 
 /* Whether any has been saved. */

@@ -118,8 +118,17 @@ refuses 2 '--num-epochs 10: parts has 10 epochs behind it; raise' train --resume
 refuses 2 '--num-epochs 3: parts has 10 epochs behind it; raise' train --resume parts --num-epochs 3
 refuses 1 'nowhere/config.json: .*No such file' train --resume nowhere
 refuses 1 'corpus.txt/config.json: .*Not a directory' train --resume corpus.txt
+# Killed while it made its run.
 mkdir empty
-refuses 1 'empty/config.json: .*No such file' train --resume empty
+refuses 1 'empty: nothing has been saved in it yet; begin anew by --out empty --overwrite$' \
+    train --resume empty
+refuses 1 'empty: exists; choose another --out, or give --overwrite$' train corpus.txt "${tiny[@]}" --out empty
+for command_line in 'generate empty --prefix 分' 'eval empty corpus.txt' 'info empty'; do
+    # shellcheck disable=SC2086 # words of a command line
+    refuses 1 'empty: no checkpoint in it; give a model.safetensors or a run directory that has one$' \
+        $command_line
+done
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out empty --overwrite
 
 # The corpus is known by its text: it may move, and be given anew, but not be another.
 more=(train --resume parts --num-epochs 11)

@@ -97,7 +97,7 @@ goes_on() {
         [[ $must_keep == no ]] || fail "the checkpoint before must stay"
         if [[ -e run ]] && ! has_checkpoint; then
             run train --resume run
-            expect_error 1 'run(: nothing has been saved in it yet; begin anew by --out run --overwrite|/config.json: cannot be opened: No such file .*)$'
+            expect_error 1 'run: nothing has been saved in it yet; begin anew by --out run --overwrite$'
         fi
         succeeds "${train[@]}" --num-epochs 1 --keep 1 --out run --overwrite
     fi
