@@ -60,18 +60,16 @@ lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *co
     lyrnn_parameters parameters;
     lyrnn_tensor tensors[LYRNN_MAX_PARAMETERS];
     lyrnn_parameters_of_model(&parameters, config);
-    float *values = malloc(lyrnn_parameters_total(&parameters) * sizeof *values);
+    float *room = malloc(lyrnn_parameters_num_transposed(&parameters) * sizeof *room);
     char *config_json = print_config(config), *vocab_json = print_vocab(vocab);
-    if (values == NULL || config_json == NULL || vocab_json == NULL) {
+    if (room == NULL || config_json == NULL || vocab_json == NULL) {
         status = no_memory(path);
         goto done;
     }
-    float *next = values;
+    float *next = room;
     for (int i = 0; i < parameters.num; i++) {
         tensors[i] = lyrnn_parameter_tensor(&parameters.items[i]);
-        tensors[i].data = next;
-        lyrnn_parameter_unpack(&parameters.items[i], params, next);
-        next += lyrnn_parameter_count(&parameters.items[i]);
+        tensors[i].data = lyrnn_parameter_values(&parameters.items[i], params, &next);
     }
     const lyrnn_metadata metadata[] = {
         {"format", "pt"}, {"config", config_json}, {"vocab", vocab_json}};
@@ -80,7 +78,7 @@ lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *co
 done:
     free(vocab_json);
     free(config_json);
-    free(values);
+    free(room);
     return status;
 }
 

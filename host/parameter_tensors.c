@@ -14,6 +14,26 @@ lyrnn_tensor lyrnn_parameter_tensor(const lyrnn_parameter *parameter)
     };
 }
 
+size_t lyrnn_parameters_num_transposed(const lyrnn_parameters *parameters)
+{
+    size_t num = 0;
+    for (int i = 0; i < parameters->num; i++)
+        if (parameters->items[i].transposed)
+            num += lyrnn_parameter_count(&parameters->items[i]);
+    return num;
+}
+
+const float *lyrnn_parameter_values(const lyrnn_parameter *parameter, const float *flat,
+                                    float **room)
+{
+    if (!parameter->transposed)
+        return flat + parameter->offset;
+    float *values = *room;
+    lyrnn_parameter_unpack(parameter, flat, values);
+    *room += lyrnn_parameter_count(parameter);
+    return values;
+}
+
 lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
                                const lyrnn_tensor *wanted, const char *what_to_do,
                                const lyrnn_tensor **tensor)

@@ -10,6 +10,13 @@
 /* Name, type and shape of a tensor in a file; data is left to be set. */
 lyrnn_tensor lyrnn_parameter_tensor(const lyrnn_parameter *parameter);
 
+/* Floats of the tensors that are held otherwise than a file has them. */
+size_t lyrnn_parameters_num_transposed(const lyrnn_parameters *parameters);
+
+/* The values of a tensor as a file has them: in their place in flat, or in *room, which then moves on. */
+const float *lyrnn_parameter_values(const lyrnn_parameter *parameter, const float *flat,
+                                    float **room);
+
 /* The file's tensor of the wanted name. LYRNN_ERR_MODEL_FILE, with what to do, where it is missing, or of
  * another type or shape. */
 lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,

@@ -215,11 +215,17 @@ static size_t sample_length(const train_job *job)
     return longest + (size_t)job->options->pred_len;
 }
 
-/* Device memory of the whole job, in bytes. */
+/* Memory of the whole job, in bytes: of the device, and of the host what checkpoints are copied to. */
 typedef struct {
     lyrnn_training_memory training;
-    size_t validation, samples, total;
+    size_t validation, samples, device_total;
+    size_t checkpoints;
 } job_memory;
+
+static bool device_is_host(const train_job *job)
+{
+    return strcmp(job->backend->name, "cpu") == 0;
+}
 
 static job_memory count_memory(const train_job *job)
 {
@@ -230,10 +236,12 @@ static job_memory count_memory(const train_job *job)
         .training = lyrnn_training_memory_of(&job->config, &job->batches, num_lanes),
         .samples = lyrnn_generator_bytes(&job->config, num_lanes, &greedy, sample_length(job)),
     };
+    memory.checkpoints =
+        memory.training.parameters_bytes + lyrnn_trainer_state_bytes(&job->config, job->batches.B);
     if (job->num_validation > 0)
         memory.validation = lyrnn_evaluator_bytes(&job->config, num_lanes, job->num_validation,
                                                   options->batch_size, options->num_steps);
-    memory.total = memory.training.total_bytes + memory.validation + memory.samples;
+    memory.device_total = memory.training.total_bytes + memory.validation + memory.samples;
     return memory;
 }
 
@@ -250,15 +258,30 @@ static lyrnn_status log_vocab(const train_job *job)
     return LYRNN_OK;
 }
 
+static void log_memory(const train_job *job)
+{
+    const double mib = 1024.0 * 1024.0;
+    job_memory memory = count_memory(job);
+    const lyrnn_training_memory *training = &memory.training;
+    bool is_one = device_is_host(job);
+    fprintf(job->log,
+            "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
+            "corpus %.1f, validation %.1f, samples %.1f%s checkpoints %.1f\n",
+            (double)(memory.device_total + (is_one ? memory.checkpoints : 0)) / mib,
+            (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
+            (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
+            (double)training->corpus_bytes / mib, (double)memory.validation / mib,
+            (double)memory.samples / mib,
+            is_one ? "," : "; on the host:", (double)memory.checkpoints / mib);
+}
+
 static void log_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     const char *init_path =
         options->resume_path != NULL ? options->resume_path : options->init_path;
-    const double mib = 1024.0 * 1024.0;
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, &job->config);
-    job_memory memory = count_memory(job);
     char device[256];
     job->backend->describe(job->backend, device, sizeof device);
     fprintf(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
@@ -283,14 +306,7 @@ static void log_plan(const train_job *job)
     fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
         fprintf(job->log, "device: not CUDA: %s\n", job->backend->why_not_cuda);
-    fprintf(
-        job->log,
-        "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
-        "corpus %.1f, validation %.1f, samples %.1f\n",
-        (double)memory.total / mib, (double)memory.training.parameters_bytes / mib,
-        (double)memory.training.gradients_bytes / mib, (double)memory.training.moments_bytes / mib,
-        (double)memory.training.activations_bytes / mib, (double)memory.training.corpus_bytes / mib,
-        (double)memory.validation / mib, (double)memory.samples / mib);
+    log_memory(job);
 }
 
 /* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the total,
@@ -298,8 +314,12 @@ static void log_plan(const train_job *job)
 static lyrnn_status check_memory(const train_job *job)
 {
     lyrnn_backend *backend = job->backend;
+    job_memory bytes = count_memory(job);
+    /* A resumed run's checkpoint is in memory already. */
+    bool needs_checkpoints = device_is_host(job) && job->options->resume_path == NULL;
+    size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);
     void *memory;
-    if (backend->memory_alloc(backend, count_memory(job).total, &memory) != LYRNN_OK)
+    if (backend->memory_alloc(backend, total, &memory) != LYRNN_OK)
         return lyrnn_fail(LYRNN_ERR_MEMORY,
                           "%s for this training in all; lower --hidden-size, --batch-size or "
                           "--num-steps",
@@ -320,19 +340,21 @@ static lyrnn_status prepare_state(train_job *job)
     return LYRNN_OK;
 }
 
-/* A new model, or the one to go on from: as it is, or with new characters as a new model has them. */
+/* A new model, or the one to go on from: as it is, or with new characters as a new model has them. What was read
+ * is then let go of. */
 static void set_weights(train_job *job)
 {
     if (job->options->resume_path != NULL) {
         lyrnn_model_upload(&job->model, job->init.params);
-        return;
+    } else {
+        lyrnn_model_randomise(&job->model, job->options->seed);
+        if (job->init.params == NULL)
+            return;
+        lyrnn_model_download(&job->model, job->params);
+        lyrnn_checkpoint_remap(&job->init, &job->vocab, job->params);
+        lyrnn_model_upload(&job->model, job->params);
     }
-    lyrnn_model_randomise(&job->model, job->options->seed);
-    if (job->init.params == NULL)
-        return;
-    lyrnn_model_download(&job->model, job->params);
-    lyrnn_checkpoint_remap(&job->init, &job->vocab, job->params);
-    lyrnn_model_upload(&job->model, job->params);
+    lyrnn_checkpoint_free(&job->init);
 }
 
 static lyrnn_status prepare_model(train_job *job)

@@ -87,6 +87,15 @@ lyrnn_status lyrnn_trainer_state_init(lyrnn_trainer_state *state, const lyrnn_rn
         2 * (parameters.count + state_count(config, B)) * sizeof(float));
 }
 
+size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B)
+{
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, config);
+    size_t num_moments = parameters.count + lyrnn_parameters_num_transposed(&parameters);
+    size_t num_states = config->cell == LYRNN_LSTM ? 2 : 1;
+    return (2 * num_moments + num_states * state_count(config, B)) * sizeof(float);
+}
+
 void lyrnn_trainer_state_free(lyrnn_trainer_state *state)
 {
     free(state->m);
@@ -98,16 +107,13 @@ void lyrnn_trainer_state_free(lyrnn_trainer_state *state)
 
 /* Writing */
 
-/* Points the moments' tensors to their values, which are written to room for all of both. */
-static void unpack_moments(tensor_list *list, const lyrnn_trainer_state *state, float *values)
+/* Points the moments' tensors to their values; room is for those of both that are held transposed. */
+static void point_to_moments(tensor_list *list, const lyrnn_trainer_state *state, float *room)
 {
     int num = list->parameters.num;
-    for (int i = 0; i < 2 * num; i++) {
-        const lyrnn_parameter *parameter = &list->parameters.items[i % num];
-        lyrnn_parameter_unpack(parameter, i < num ? state->m : state->v, values);
-        list->tensors[i].data = values;
-        values += lyrnn_parameter_count(parameter);
-    }
+    for (int i = 0; i < 2 * num; i++)
+        list->tensors[i].data = lyrnn_parameter_values(&list->parameters.items[i % num],
+                                                       i < num ? state->m : state->v, &room);
 }
 
 lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
@@ -140,16 +146,17 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
     };
     tensor_list list;
     list_tensors(&list, config, state->B);
-    float *values = (float *)malloc(2 * lyrnn_parameters_total(&list.parameters) * sizeof *values);
-    if (values == NULL)
+    float *room =
+        (float *)malloc(2 * lyrnn_parameters_num_transposed(&list.parameters) * sizeof *room);
+    if (room == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory to write it", path);
-    unpack_moments(&list, state, values);
+    point_to_moments(&list, state, room);
     list.tensors[2 * list.parameters.num].data = state->h;
     if (state->c != NULL)
         list.tensors[2 * list.parameters.num + 1].data = state->c;
     lyrnn_status status = lyrnn_safetensors_write(
         path, metadata, sizeof metadata / sizeof metadata[0], list.tensors, (size_t)list.num);
-    free(values);
+    free(room);
     return status;
 }
 

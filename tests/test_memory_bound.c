@@ -1,5 +1,7 @@
 /* Loading takes memory by what a file has, not by what it claims. Each file here is read under a limit that
- * its claims exceed many times over: claimed before it is checked, memory would fail instead of the check. */
+ * its claims exceed many times over: claimed before it is checked, memory would fail instead of the check.
+ * And saving takes what it is said to take. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +11,7 @@
 
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/safetensors.h"
+#include "lyrnn/trainer_state.h"
 #include "memory_limit.h"
 #include "temp_dir.h"
 
@@ -108,6 +111,40 @@ static void a_text_of_nothing_but_brackets_is_not_made_a_tree(void **state)
     free(text);
 }
 
+/* Makes a state and writes it where nothing can be written, so that no error but memory's costs time. */
+static lyrnn_status make_and_write(const lyrnn_rnn_config *config, int B, size_t num_bytes)
+{
+    lyrnn_trainer_state training;
+    malloc_trim(0); /* what was freed before is not to serve again */
+    struct rlimit old = memory_limit_set(num_bytes);
+    lyrnn_status status = lyrnn_trainer_state_init(&training, config, B);
+    if (status == LYRNN_OK) {
+        status = lyrnn_trainer_state_write("no/such/directory", config, &training);
+        lyrnn_trainer_state_free(&training);
+    }
+    memory_limit_lift(&old);
+    return status;
+}
+
+static void saving_a_trainers_state_takes_the_memory_that_is_counted(void **state)
+{
+    (void)state;
+    const lyrnn_rnn_config configs[] = {
+        {.cell = LYRNN_RNN_TANH, .input_size = 16384, .hidden_size = 256, .num_layers = 1},
+        {.cell = LYRNN_GRU, .input_size = 16, .hidden_size = 1024, .num_layers = 1},
+        {.cell = LYRNN_LSTM, .input_size = 16, .hidden_size = 256, .num_layers = 1},
+    };
+    const int B[] = {2, 2, 16384};
+    for (int i = 0; i < 3; i++) {
+        size_t num_bytes = lyrnn_trainer_state_bytes(&configs[i], B[i]);
+        assert_true(num_bytes > 4 * (size_t)SMALL);
+        assert_int_equal(make_and_write(&configs[i], B[i], num_bytes + SMALL), LYRNN_ERR_IO);
+        if (MEMORY_HAS_LIMIT)
+            assert_int_equal(make_and_write(&configs[i], B[i], num_bytes - SMALL),
+                             LYRNN_ERR_MEMORY);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +152,7 @@ int main(void)
         cmocka_unit_test(a_shape_larger_than_its_data_takes_no_memory),
         cmocka_unit_test(a_network_larger_than_its_tensors_takes_no_memory),
         cmocka_unit_test(a_text_of_nothing_but_brackets_is_not_made_a_tree),
+        cmocka_unit_test(saving_a_trainers_state_takes_the_memory_that_is_counted),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
 }

@@ -12,6 +12,7 @@
 #ifndef LYRNN_TRAINER_STATE_H
 #define LYRNN_TRAINER_STATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lyrnn/backend.h"
@@ -41,6 +42,8 @@ typedef struct {
 /* The state before the first step of a training of B streams: all zero. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_state_init(lyrnn_trainer_state *state, const lyrnn_rnn_config *config,
                                       int B);
+/* Bytes of host memory that it takes, in itself and while it is written. */
+size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B);
 /* A zeroed state is fine. */
 void lyrnn_trainer_state_free(lyrnn_trainer_state *state);
 

@@ -122,9 +122,24 @@ for setting in OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true; do
         --num-epochs 1 --out "$setting" >"$out" 2>"$err" || fail "$setting must not hang or fail"
 done
 
-# More memory than there is (a training of this size takes 86 GB): refused by the total, at once.
+# The memory line: its total is the sum of its parts; a checkpoint's copies are the weights, Adam's moments, and
+# of both moments what is turned round for the file.
+succeeds train corpus.txt "${tiny[@]}" --hidden-size 512 --num-epochs 0 --out counted
+memory=$(sed -n 's/^memory: //p' "$err")
+read -r total parameters checkpoints sum < <(awk 'BEGIN { RS = "[:,]" }
+    { part[$1] = $NF; if (NR > 1) sum += $NF }
+    NR == 1 { total = $1 }
+    END { print total, part["parameters"], part["checkpoints"], sum }' <<<"$memory")
+awk -v t="$total" -v s="$sum" 'BEGIN { exit !(s > 5 && t - s < 0.5 && s - t < 0.5) }' ||
+    fail "the total must be the sum of the parts: $memory"
+awk -v p="$parameters" -v c="$checkpoints" 'BEGIN { exit !(c > 3 * p - 0.3 && c < 4 * p) }' ||
+    fail "checkpoints must be counted: $memory"
+
+# More memory than there is (a training of this size takes 137 GB): refused by the total, at once.
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
     run train corpus.txt "${tiny[@]}" --hidden-size 65536 --out huge
     expect_error 1 'memory: [0-9]+ bytes asked, [0-9]+ available .*in all; lower --hidden-size'
     [[ ! -e huge ]] || fail "a run that cannot start leaves nothing"
+    asked=$(sed -nE 's/^lyrnn: memory: ([0-9]+) bytes.*/\1/p' "$err")
+    ((asked > 7 * 4 * 65536 * 65536)) || fail "a checkpoint's copies must be asked for: $asked"
 fi
