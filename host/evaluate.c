@@ -92,29 +92,10 @@ void lyrnn_evaluator_free(lyrnn_evaluator *evaluator)
 static void queue_batch(void *context)
 {
     lyrnn_evaluator *evaluator = (lyrnn_evaluator *)context;
-    const lyrnn_model *model = evaluator->model;
-    lyrnn_backend *backend = model->backend;
     lyrnn_activations *a = &evaluator->activations;
-    lyrnn_batch_gather_args gather = {
-        .T = a->T,
-        .B = a->B,
-        .ids = evaluator->ids,
-        .starts = evaluator->starts,
-        .counters = evaluator->counters,
-        .inputs = a->inputs,
-        .targets = a->targets,
-    };
-    lyrnn_softmax_cross_entropy_args loss = {
-        .M = a->T * a->B,
-        .V = model->config.input_size,
-        .targets = a->targets,
-        .logits = a->logits,
-        .losses = a->losses,
-        .counters = evaluator->counters,
-    };
-    backend->batch_gather(backend, &gather);
-    lyrnn_model_forward(model, a);
-    backend->softmax_cross_entropy(backend, &loss);
+    lyrnn_activations_gather(a, evaluator->ids, evaluator->starts, evaluator->counters);
+    lyrnn_model_forward(evaluator->model, a);
+    lyrnn_model_loss(evaluator->model, a, evaluator->counters);
     lyrnn_activations_carry_state(a);
 }
 

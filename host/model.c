@@ -185,12 +185,40 @@ static lyrnn_output_layer output_layer(const lyrnn_model *model, const lyrnn_act
     };
 }
 
+void lyrnn_activations_gather(lyrnn_activations *a, const int32_t *ids, const int64_t *starts,
+                              lyrnn_counters *counters)
+{
+    const lyrnn_batch_gather_args args = {
+        .T = a->T,
+        .B = a->B,
+        .ids = ids,
+        .starts = starts,
+        .counters = counters,
+        .inputs = a->inputs,
+        .targets = a->targets,
+    };
+    a->backend->batch_gather(a->backend, &args);
+}
+
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
 {
     const lyrnn_output_layer output = output_layer(model, a, NULL);
     a->stack->batch_invariant = model->is_packed;
     lyrnn_stack_forward(a->stack, &model->parameters, model->params,
                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, &output);
+}
+
+void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_counters *counters)
+{
+    const lyrnn_softmax_cross_entropy_args args = {
+        .M = a->T * a->B,
+        .V = model->config.input_size,
+        .targets = a->targets,
+        .logits = a->logits,
+        .losses = a->losses,
+        .counters = counters,
+    };
+    model->backend->softmax_cross_entropy(model->backend, &args);
 }
 
 void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float *grads)

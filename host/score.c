@@ -135,7 +135,6 @@ static void add_losses(scorer *scorer, lyrnn_scored_text *const *group, size_t f
 /* The longest text comes first. */
 static lyrnn_status score_group(scorer *scorer, lyrnn_scored_text *const *group, int B)
 {
-    lyrnn_backend *backend = scorer->model->backend;
     lyrnn_activations *a = &scorer->activations;
     size_t num_steps = group[0]->N - 1, max_T = (size_t)scorer->T;
     for (size_t first = 0; first < num_steps; first += max_T) {
@@ -144,15 +143,7 @@ static lyrnn_status score_group(scorer *scorer, lyrnn_scored_text *const *group,
         LYRNN_TRY(begin_chunk(scorer, T, B, first == 0));
         upload_chunk(scorer, group, first);
         lyrnn_model_forward(scorer->model, a);
-        lyrnn_softmax_cross_entropy_args loss = {
-            .M = T * B,
-            .V = scorer->model->config.input_size,
-            .targets = a->targets,
-            .logits = a->logits,
-            .losses = a->losses,
-            .counters = scorer->counters,
-        };
-        backend->softmax_cross_entropy(backend, &loss);
+        lyrnn_model_loss(scorer->model, a, scorer->counters);
         add_losses(scorer, group, first);
     }
     return LYRNN_OK;

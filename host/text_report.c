@@ -47,16 +47,8 @@ static void measure_chunk(lyrnn_reporter *reporter, const int32_t *ids, size_t n
     size_t num_bytes = (size_t)a->T * sizeof *ids;
     backend->upload(backend, a->inputs, padded[0], num_bytes);
     backend->upload(backend, a->targets, padded[1], num_bytes);
-    lyrnn_softmax_cross_entropy_args loss = {
-        .M = a->T,
-        .V = reporter->model->config.input_size,
-        .targets = a->targets,
-        .logits = a->logits,
-        .losses = a->losses,
-        .counters = reporter->counters,
-    };
     lyrnn_model_forward(reporter->model, a);
-    backend->softmax_cross_entropy(backend, &loss);
+    lyrnn_model_loss(reporter->model, a, reporter->counters);
     lyrnn_activations_carry_state(a);
     backend->download(backend, losses, a->losses, num * sizeof *losses);
 }

@@ -152,23 +152,6 @@ static void queue_step(void *context)
     lyrnn_activations *a = &trainer->activations;
     bool carried = trainer->batches.sampling == LYRNN_SAMPLING_CONSECUTIVE;
 
-    lyrnn_batch_gather_args gather = {
-        .T = a->T,
-        .B = a->B,
-        .ids = trainer->ids,
-        .starts = trainer->starts,
-        .counters = trainer->counters,
-        .inputs = a->inputs,
-        .targets = a->targets,
-    };
-    lyrnn_softmax_cross_entropy_args loss = {
-        .M = a->T * a->B,
-        .V = model->config.input_size,
-        .targets = a->targets,
-        .logits = a->logits,
-        .losses = a->losses,
-        .counters = trainer->counters,
-    };
     lyrnn_clip_and_adam_args update = {
         .count = model->parameters.count,
         .params = model->params,
@@ -182,11 +165,11 @@ static void queue_step(void *context)
         .epsilon = 1e-8,
         .counters = trainer->counters,
     };
-    backend->batch_gather(backend, &gather);
+    lyrnn_activations_gather(a, trainer->ids, trainer->starts, trainer->counters);
     if (!carried)
         lyrnn_activations_reset_state(a);
     lyrnn_model_forward(model, a);
-    backend->softmax_cross_entropy(backend, &loss);
+    lyrnn_model_loss(model, a, trainer->counters);
     lyrnn_model_backward(model, a, trainer->grads);
     backend->clip_and_adam(backend, &update);
     if (carried)

@@ -81,8 +81,18 @@ void lyrnn_activations_free(lyrnn_activations *activations);
     "says "                                                                                        \
     "nothing, and its texts are poor"
 
+/* Takes the batch that the counters' cursor points to into inputs and targets, and moves it on: see batch_gather
+ * in backend.h. ids (N), starts (K,B) and counters are the device's. */
+void lyrnn_activations_gather(lyrnn_activations *activations, const int32_t *ids,
+                              const int64_t *starts, lyrnn_counters *counters);
+
 /* inputs, state -> logits, the state after the batch. */
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *activations);
+
+/* logits, targets -> losses, the gradient of their mean over the logits; their sum is added to the counters (the
+ * device's). */
+void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *activations,
+                      lyrnn_counters *counters);
 
 /* Where logits hold their gradient: -> grads, a flat device buffer (parameters.count). */
 void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *activations, float *grads);
