@@ -7,6 +7,7 @@
 #include "cuda.cuh"
 
 #include "cell_math.cuh"
+#include "lyrnn/gate_parts.h"
 #include "lyrnn/parameters.h"
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
@@ -131,24 +132,6 @@ template <int G> __global__ void cell_backward_kernel(backward_step step)
     unit_backward<G>(args, step.t, (int)(i / (unsigned)args.H), (int)(i % (unsigned)args.H), 0.0f);
 }
 
-/* Where the losses by h' of the gates [first, first + num) are kept, rows stride floats apart: with those
- * by the input projection, but for gru's n, which has them apart. */
-typedef struct {
-    int first, num;
-    const float *rows; /* (T,B,num) */
-    int stride;
-} gate_part;
-
-static int gate_parts(lyrnn_cell cell, int H, const float *gates, const float *saved,
-                      gate_part parts[2])
-{
-    int G = lyrnn_num_gates(cell);
-    int with_input = cell == LYRNN_GRU ? 2 * H : G * H;
-    parts[0] = gate_part{0, with_input, gates, G * H};
-    parts[1] = gate_part{2 * H, H, saved, H};
-    return cell == LYRNN_GRU ? 2 : 1;
-}
-
 static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
     int B = args->B, H = args->H, G = lyrnn_num_gates(args->cell);
@@ -156,13 +139,13 @@ static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backwa
                                     : G == 3 ? cell_backward_kernel<3>
                                              : cell_backward_kernel<1>;
     dim3 grid(lyrnn_cuda_blocks((size_t)B * (size_t)H, CELL_THREADS));
-    gate_part parts[2];
-    int num_parts = gate_parts(args->cell, H, args->gates, args->saved, parts);
+    lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
+    int num_parts = lyrnn_gate_parts(args->cell, H, args->gates, args->saved, parts);
     for (int i = 0; i < args->T; i++) {
         int t = args->reverse ? i : args->T - 1 - i;
         lyrnn_cuda_launch(self, kernel, grid, CELL_THREADS, 0, backward_step{*args, t});
         for (int part = 0; part < num_parts; part++) {
-            const gate_part &p = parts[part];
+            const lyrnn_gate_part &p = parts[part];
             const float *rows = p.rows + (size_t)t * (size_t)B * (size_t)p.stride;
             lyrnn_cuda_gemm(self, false, false, B, H, p.num, rows, p.stride,
                             args->w_hh + (size_t)p.first * (size_t)H, H, 1.0f, args->dh, H);
@@ -193,10 +176,11 @@ lyrnn_cuda_recurrence_backward_weights(lyrnn_backend *self,
     int H = args->H, M = args->T * args->B;
     const float *h_before =
         args->h + (size_t)slot_before(args->reverse, 0) * (size_t)args->B * (size_t)args->h_stride;
-    gate_part parts[2];
-    int num_parts = gate_parts(args->cell, H, args->dgates, args->dsaved, parts);
+    lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
+    int num_parts =
+        lyrnn_gate_parts(args->cell, H, (float *)args->dgates, (float *)args->dsaved, parts);
     for (int part = 0; part < num_parts; part++) {
-        const gate_part &p = parts[part];
+        const lyrnn_gate_part &p = parts[part];
         lyrnn_cuda_gemm(self, true, false, p.num, H, M, p.rows, p.stride, h_before, args->h_stride,
                         args->add ? 1.0f : 0.0f, args->dw_hh + (size_t)p.first * (size_t)H, H);
         lyrnn_cuda_column_sums(self, p.rows, M, p.num, p.stride, args->add, args->db_hh + p.first);

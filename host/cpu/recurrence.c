@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cells.h"
+#include "lyrnn/gate_parts.h"
 #include "packed_gemm.h"
 
 /* Where time step t reads and writes its state: slots of h and c, (T+1,B,H). */
@@ -18,29 +19,6 @@ static int slot_before(bool reverse, int t)
 static int slot_after(bool reverse, int t)
 {
     return reverse ? t : t + 1;
-}
-
-/* Where the h' of the gates [first, first + num) is kept, rows stride floats apart: beside the input
- * projection, to which it is added, but for gru's n, which needs it apart. */
-typedef struct {
-    int first, num;
-    float *rows; /* (T,B,num) */
-    int stride;
-} gate_part;
-
-enum { MAX_PARTS = 2 };
-
-static int gate_parts(lyrnn_cell cell, int H, float *gates, float *saved,
-                      gate_part parts[MAX_PARTS])
-{
-    if (cell == LYRNN_GRU) {
-        parts[0] = (gate_part){0, 2 * H, gates, 3 * H};
-        parts[1] = (gate_part){2 * H, H, saved, H};
-        return 2;
-    }
-    int num = cell == LYRNN_LSTM ? 4 * H : H;
-    parts[0] = (gate_part){0, num, gates, num};
-    return 1;
 }
 
 /* One thread is best for a single stream, and where the work is over before another wakes up. */
@@ -57,7 +35,7 @@ static bool packs_weights(const lyrnn_recurrence_forward_args *args)
 }
 
 /* Adds h_{t-1} w_hh^T of the streams [first, end). */
-static void add_product(const lyrnn_recurrence_forward_args *args, const gate_part *part,
+static void add_product(const lyrnn_recurrence_forward_args *args, const lyrnn_gate_part *part,
                         const float *h_before, int t, int first, int end)
 {
     int H = args->H, stride = args->h_stride;
@@ -74,7 +52,7 @@ static void add_product(const lyrnn_recurrence_forward_args *args, const gate_pa
                        1.0f, rows, part->stride);
 }
 
-static void step_forward(const lyrnn_recurrence_forward_args *args, const gate_part *parts,
+static void step_forward(const lyrnn_recurrence_forward_args *args, const lyrnn_gate_part *parts,
                          int num_parts, int t, int first, int end)
 {
     size_t B = (size_t)args->B, H = (size_t)args->H, stride = (size_t)args->h_stride;
@@ -109,8 +87,8 @@ static void step_forward(const lyrnn_recurrence_forward_args *args, const gate_p
 static void forward_streams(const void *forward_args, int first, int end)
 {
     const lyrnn_recurrence_forward_args *args = (const lyrnn_recurrence_forward_args *)forward_args;
-    gate_part parts[MAX_PARTS];
-    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
+    lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
+    int num_parts = lyrnn_gate_parts(args->cell, args->H, args->gates, args->saved, parts);
     for (int i = 0; i < num_parts && packs_weights(args); i++) {
         size_t at = (size_t)parts[i].first * (size_t)args->H;
         pack_panels(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
@@ -125,7 +103,7 @@ void lyrnn_cpu_recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_fo
     lyrnn_cpu_share(args, args->B, is_large(args->T, args->B, args->H), forward_streams);
 }
 
-static void step_backward(const lyrnn_recurrence_backward_args *args, const gate_part *parts,
+static void step_backward(const lyrnn_recurrence_backward_args *args, const lyrnn_gate_part *parts,
                           int num_parts, int t, int first, int end)
 {
     size_t B = (size_t)args->B, H = (size_t)args->H, stride = (size_t)args->h_stride;
@@ -152,7 +130,7 @@ static void step_backward(const lyrnn_recurrence_backward_args *args, const gate
         cell_backward(args->cell, &row);
     }
     for (int i = 0; i < num_parts; i++) {
-        const gate_part *part = &parts[i];
+        const lyrnn_gate_part *part = &parts[i];
         packed_gemm(end - first, args->H, part->num,
                     part->rows + (now + (size_t)first) * (size_t)part->stride, (size_t)part->stride,
                     args->scratch + (size_t)part->first * H, args->dh + (size_t)first * H, H);
@@ -163,8 +141,8 @@ static void backward_streams(const void *backward_args, int first, int end)
 {
     const lyrnn_recurrence_backward_args *args =
         (const lyrnn_recurrence_backward_args *)backward_args;
-    gate_part parts[MAX_PARTS];
-    int num_parts = gate_parts(args->cell, args->H, args->gates, args->saved, parts);
+    lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
+    int num_parts = lyrnn_gate_parts(args->cell, args->H, args->gates, args->saved, parts);
     for (int i = 0; i < num_parts; i++) {
         size_t at = (size_t)parts[i].first * (size_t)args->H;
         pack_panels(args->w_hh + at, false, args->H, parts[i].num, args->scratch + at);
@@ -186,10 +164,11 @@ void lyrnn_cpu_recurrence_backward_weights(lyrnn_backend *self,
     int H = args->H, M = args->T * args->B, stride = args->h_stride;
     const float *h_before =
         args->h + (size_t)slot_before(args->reverse, 0) * (size_t)args->B * (size_t)stride;
-    gate_part parts[MAX_PARTS];
-    int num_parts = gate_parts(args->cell, H, (float *)args->dgates, (float *)args->dsaved, parts);
+    lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
+    int num_parts =
+        lyrnn_gate_parts(args->cell, H, (float *)args->dgates, (float *)args->dsaved, parts);
     for (int i = 0; i < num_parts; i++) {
-        const gate_part *part = &parts[i];
+        const lyrnn_gate_part *part = &parts[i];
         lyrnn_cpu_gemm(true, false, part->num, H, M, part->rows, part->stride, h_before, stride,
                        args->add ? 1.0f : 0.0f, args->dw_hh + (size_t)part->first * (size_t)H, H);
         lyrnn_cpu_column_sums(part->rows, M, part->num, part->stride, args->add,
