@@ -1,95 +1,10 @@
-/* A run's directory: what is refused, what an overwrite removes and what it must not, and that a
- * checkpoint is there whole or not at all. */
+/* Making a run's directory: what is refused, what an overwrite removes and what it must not, and metrics. */
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/resource.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "lyrnn/checkpoint.h"
-#include "lyrnn/run_dir.h"
-#include "temp_dir.h"
-
-enum { V = 2, H = 2, MAX_PARAMS = 1024 };
-
-static const lyrnn_rnn_config config = {
-    .cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = H, .num_layers = 1};
-
-/* Saves a model all of whose weights are value, after so many epochs and batches of the next. */
-static lyrnn_status save_at(lyrnn_run_dir *run, int epoch, int64_t batch, float value)
-{
-    static const uint32_t chars[V] = {'a', 'b'};
-    float params[MAX_PARAMS] = {0};
-    lyrnn_parameters parameters;
-    lyrnn_vocab vocab;
-    lyrnn_parameters_of_model(&parameters, &config);
-    assert_true(parameters.count <= MAX_PARAMS);
-    for (int i = 0; i < parameters.num; i++)
-        for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++)
-            params[parameters.items[i].offset + k] = value;
-    assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, V), LYRNN_OK);
-    lyrnn_trainer_state training;
-    assert_int_equal(lyrnn_trainer_state_init(&training, &config, 1), LYRNN_OK);
-    training.epoch = epoch;
-    training.counters.batch = batch;
-    snprintf(training.corpus_xxh128, sizeof training.corpus_xxh128, "%032d", 7);
-    lyrnn_status status = lyrnn_run_dir_save(run, &config, &vocab, params, &training);
-    lyrnn_trainer_state_free(&training);
-    lyrnn_vocab_free(&vocab);
-    return status;
-}
-
-static lyrnn_status save(lyrnn_run_dir *run, int epoch, float value)
-{
-    return save_at(run, epoch, 0, value);
-}
-
-/* Says that path leads to a model saved with value. */
-static void assert_model(const char *path, float value)
-{
-    char model[PATH_MAX];
-    lyrnn_checkpoint checkpoint;
-    if (lyrnn_run_dir_find_model(path, model, sizeof model) != LYRNN_OK ||
-        lyrnn_checkpoint_read(&checkpoint, model) != LYRNN_OK)
-        fail_msg("%s", lyrnn_error_text());
-    assert_true(checkpoint.params[0] == value);
-    lyrnn_checkpoint_free(&checkpoint);
-    /* The other file is there beside it, and whole. */
-    lyrnn_trainer_state training;
-    strcpy(strrchr(model, '/') + 1, "trainer.safetensors");
-    if (lyrnn_trainer_state_read(&training, model, &config, 1) != LYRNN_OK)
-        fail_msg("%s", lyrnn_error_text());
-    lyrnn_trainer_state_free(&training);
-}
-
-static void assert_content(const char *path, const char *content)
-{
-    size_t num_bytes;
-    unsigned char *bytes = read_file(path, &num_bytes);
-    assert_non_null(bytes);
-    assert_int_equal(num_bytes, strlen(content));
-    assert_memory_equal(bytes, content, num_bytes);
-    free(bytes);
-}
-
-static void assert_link(const char *path, const char *target)
-{
-    char text[PATH_MAX] = {0};
-    assert_true(readlink(path, text, sizeof text - 1) > 0);
-    assert_string_equal(text, target);
-}
-
-static void assert_error(lyrnn_status status, const char *text)
-{
-    assert_int_equal(status, LYRNN_ERR_IO);
-    if (strncmp(lyrnn_error_text(), text, strlen(text)) != 0)
-        fail_msg("'%s' does not begin with '%s'", lyrnn_error_text(), text);
-}
+#include "run_dir_check.h"
 
 static void make(const char *path, bool overwrite)
 {
@@ -222,8 +137,8 @@ static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
     lyrnn_run_dir run;
     assert_int_equal(lyrnn_run_dir_create(&run, "again", false, "{\"old\":1}"), LYRNN_OK);
     assert_int_equal(lyrnn_run_dir_append_metrics(&run, "{}"), LYRNN_OK);
-    assert_int_equal(save(&run, 1, 1), LYRNN_OK);
-    assert_int_equal(save(&run, 2, 2), LYRNN_OK);
+    assert_int_equal(save_model(&run, 1, 0, 1), LYRNN_OK);
+    assert_int_equal(save_model(&run, 2, 0, 2), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     assert_int_equal(mkdir("again/checkpoints/epoch-000003-batch-000017", 0777), 0);
     assert_int_equal(symlink("checkpoints/epoch-000001", "again/best"), 0);
@@ -254,7 +169,7 @@ static void overwrite_leaves_no_empty_checkpoints_behind(void **state)
     (void)state;
     lyrnn_run_dir run;
     assert_int_equal(lyrnn_run_dir_create(&run, "clean", false, "{}"), LYRNN_OK);
-    assert_int_equal(save(&run, 1, 1), LYRNN_OK);
+    assert_int_equal(save_model(&run, 1, 0, 1), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     make("clean", true);
     assert_false(exists("clean/checkpoints"));
@@ -347,83 +262,6 @@ static void a_name_that_is_too_long_is_refused(void **state)
     assert_int_equal(lyrnn_run_dir_create(&run, name, false, "{}"), LYRNN_ERR_IO);
 }
 
-static void save_writes_a_checkpoint_and_points_latest_there(void **state)
-{
-    (void)state;
-    lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "saves", false, "{}"), LYRNN_OK);
-    assert_int_equal(save(&run, 0, 1), LYRNN_OK);
-    assert_link("saves/latest", "checkpoints/epoch-000000");
-    assert_int_equal(save(&run, 50, 2), LYRNN_OK);
-    assert_link("saves/latest", "checkpoints/epoch-000050");
-    assert_int_equal(save(&run, 1234567, 3), LYRNN_OK);
-    assert_link("saves/latest", "checkpoints/epoch-1234567");
-    lyrnn_run_dir_close(&run);
-    assert_model("saves/checkpoints/epoch-000000", 1);
-    assert_model("saves/checkpoints/epoch-000050", 2);
-    assert_model("saves", 3);
-    assert_false(exists("saves/.latest"));
-    assert_false(exists("saves/checkpoints/.epoch-000050.tmp"));
-}
-
-static void saving_an_epoch_again_replaces_it(void **state)
-{
-    (void)state;
-    lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "twice", false, "{}"), LYRNN_OK);
-    assert_int_equal(save(&run, 7, 1), LYRNN_OK);
-    assert_int_equal(save(&run, 7, 2), LYRNN_OK);
-    lyrnn_run_dir_close(&run);
-    assert_model("twice", 2);
-    assert_false(exists("twice/checkpoints/.epoch-000007.tmp"));
-}
-
-static void leftovers_of_an_interrupted_save_do_no_harm(void **state)
-{
-    (void)state;
-    lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "interrupted", false, "{}"), LYRNN_OK);
-    assert_int_equal(mkdir("interrupted/checkpoints", 0777), 0);
-    assert_int_equal(mkdir("interrupted/checkpoints/.epoch-000001.tmp", 0777), 0);
-    assert_true(
-        write_file("interrupted/checkpoints/.epoch-000001.tmp/model.safetensors", "half", 4));
-    assert_int_equal(symlink("nowhere", "interrupted/.latest"), 0);
-    assert_int_equal(save(&run, 1, 1), LYRNN_OK);
-    lyrnn_run_dir_close(&run);
-    assert_model("interrupted", 1);
-    assert_false(exists("interrupted/checkpoints/.epoch-000001.tmp"));
-}
-
-static void a_failed_save_keeps_what_was_there(void **state)
-{
-    (void)state;
-    lyrnn_run_dir run;
-    struct rlimit old, tiny;
-    assert_int_equal(lyrnn_run_dir_create(&run, "failing", false, "{}"), LYRNN_OK);
-    assert_int_equal(save(&run, 1, 1), LYRNN_OK);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    tiny = old;
-    tiny.rlim_cur = 600;
-    signal(SIGXFSZ, SIG_IGN);
-    /* A new epoch, then the one that is there. */
-    for (int epoch = 2; epoch >= 1; epoch--) {
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
-        lyrnn_status status = save(&run, epoch, 2);
-        setrlimit(RLIMIT_FSIZE, &old);
-        assert_error(status, "failing/checkpoints/.epoch-00000");
-        assert_non_null(strstr(lyrnn_error_text(), "File too large"));
-        assert_link("failing/latest", "checkpoints/epoch-000001");
-        assert_model("failing", 1);
-    }
-    signal(SIGXFSZ, SIG_DFL);
-    assert_false(exists("failing/checkpoints/epoch-000002"));
-    assert_false(exists("failing/checkpoints/.epoch-000002.tmp"));
-    assert_false(exists("failing/checkpoints/.epoch-000001.tmp"));
-    assert_int_equal(save(&run, 2, 2), LYRNN_OK);
-    lyrnn_run_dir_close(&run);
-    assert_model("failing", 2);
-}
-
 static void a_create_that_fails_leaves_no_directory(void **state)
 {
     (void)state;
@@ -440,65 +278,6 @@ static void a_create_that_fails_leaves_no_directory(void **state)
     assert_error(status, "stillborn: cannot write config.json: File too large");
     assert_false(exists("stillborn"));
     make("stillborn", false);
-}
-
-static void a_save_into_a_run_that_is_gone_is_an_error(void **state)
-{
-    (void)state;
-    lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "gone", false, "{}"), LYRNN_OK);
-    assert_int_equal(rename("gone", "elsewhere"), 0);
-    assert_error(save(&run, 1, 1), "gone/checkpoints: cannot make the directory: No such file");
-    lyrnn_run_dir_close(&run);
-}
-
-static void find_model_takes_a_file_as_it_is(void **state)
-{
-    (void)state;
-    char model[PATH_MAX];
-    assert_true(write_file("some.safetensors", "x", 1));
-    assert_int_equal(lyrnn_run_dir_find_model("some.safetensors", model, sizeof model), LYRNN_OK);
-    assert_string_equal(model, "some.safetensors");
-}
-
-static void find_model_takes_a_runs_latest(void **state)
-{
-    (void)state;
-    char model[PATH_MAX];
-    lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "found", false, "{}"), LYRNN_OK);
-    assert_int_equal(save(&run, 3, 1), LYRNN_OK);
-    lyrnn_run_dir_close(&run);
-    assert_int_equal(lyrnn_run_dir_find_model("found", model, sizeof model), LYRNN_OK);
-    assert_string_equal(model, "found/latest/model.safetensors");
-    const char *checkpoint = "found/checkpoints/epoch-000003";
-    assert_int_equal(lyrnn_run_dir_find_model(checkpoint, model, sizeof model), LYRNN_OK);
-    assert_string_equal(model, "found/checkpoints/epoch-000003/model.safetensors");
-}
-
-static void find_model_names_what_has_none(void **state)
-{
-    (void)state;
-    char model[PATH_MAX];
-    make("young", false);
-    assert_int_equal(mkdir("hollow", 0777), 0);
-    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: no checkpoint");
-    assert_error(lyrnn_run_dir_find_model("hollow", model, sizeof model), "hollow: no checkpoint");
-    assert_error(lyrnn_run_dir_find_model("none", model, sizeof model), "none: No such file");
-    /* A latest whose checkpoint was deleted. */
-    assert_int_equal(symlink("checkpoints/epoch-000001", "young/latest"), 0);
-    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: no checkpoint");
-}
-
-static void find_model_writes_within_its_buffer(void **state)
-{
-    (void)state;
-    assert_true(write_file("12345678", "x", 1));
-    char exact[9], small[8];
-    assert_int_equal(lyrnn_run_dir_find_model("12345678", exact, sizeof exact), LYRNN_OK);
-    assert_string_equal(exact, "12345678");
-    assert_error(lyrnn_run_dir_find_model("12345678", small, sizeof small),
-                 "12345678: the path is too long");
 }
 
 int main(void)
@@ -520,16 +299,7 @@ int main(void)
         cmocka_unit_test(default_names_that_exist_get_a_number),
         cmocka_unit_test(a_parent_without_write_permission_is_refused),
         cmocka_unit_test(a_name_that_is_too_long_is_refused),
-        cmocka_unit_test(save_writes_a_checkpoint_and_points_latest_there),
-        cmocka_unit_test(saving_an_epoch_again_replaces_it),
-        cmocka_unit_test(leftovers_of_an_interrupted_save_do_no_harm),
-        cmocka_unit_test(a_failed_save_keeps_what_was_there),
         cmocka_unit_test(a_create_that_fails_leaves_no_directory),
-        cmocka_unit_test(a_save_into_a_run_that_is_gone_is_an_error),
-        cmocka_unit_test(find_model_takes_a_file_as_it_is),
-        cmocka_unit_test(find_model_takes_a_runs_latest),
-        cmocka_unit_test(find_model_names_what_has_none),
-        cmocka_unit_test(find_model_writes_within_its_buffer),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
 }

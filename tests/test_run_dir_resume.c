@@ -1,58 +1,12 @@
 /* Going on in a run that is there: its lock, its metrics, and which of its checkpoints stay. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/wait.h>
 
-#include <cmocka.h>
-
-#include "lyrnn/run_dir.h"
-#include "temp_dir.h"
-
-enum { V = 2, MAX_PARAMS = 1024 };
-
-static const lyrnn_rnn_config config = {
-    .cell = LYRNN_LSTM, .input_size = V, .hidden_size = 2, .num_layers = 1};
-
-static void assert_ok(lyrnn_status status)
-{
-    if (status != LYRNN_OK)
-        fail_msg("%s", lyrnn_error_text());
-}
-
-static void assert_error(lyrnn_status status, const char *text)
-{
-    assert_int_equal(status, LYRNN_ERR_IO);
-    if (strncmp(lyrnn_error_text(), text, strlen(text)) != 0)
-        fail_msg("'%s' does not begin with '%s'", lyrnn_error_text(), text);
-}
-
-static void assert_content(const char *path, const char *content)
-{
-    size_t num_bytes;
-    unsigned char *bytes = read_file(path, &num_bytes);
-    assert_non_null(bytes);
-    if (num_bytes != strlen(content) || memcmp(bytes, content, num_bytes) != 0)
-        fail_msg("%s holds '%.*s', not '%s'", path, (int)num_bytes, (const char *)bytes, content);
-    free(bytes);
-}
+#include "run_dir_check.h"
 
 static void save(lyrnn_run_dir *run, int epoch, int64_t batch)
 {
-    static const uint32_t chars[V] = {'a', 'b'};
-    static const float params[MAX_PARAMS];
-    lyrnn_vocab vocab;
-    lyrnn_trainer_state training;
-    assert_ok(lyrnn_vocab_from_chars(&vocab, chars, V));
-    assert_ok(lyrnn_trainer_state_init(&training, &config, 1));
-    training.epoch = epoch;
-    training.counters.batch = batch;
-    snprintf(training.corpus_xxh128, sizeof training.corpus_xxh128, "%032d", 7);
-    assert_ok(lyrnn_run_dir_save(run, &config, &vocab, params, &training));
-    lyrnn_trainer_state_free(&training);
-    lyrnn_vocab_free(&vocab);
+    assert_ok(save_model(run, epoch, batch, 0));
 }
 
 static void make(const char *path)
