@@ -1,6 +1,7 @@
 /* lyrnn, the program: finds the command, then turns its outcome into one line on standard error and an
  * exit status: 0 done, 1 failed, 2 wrong usage, 128 and a signal's number: stopped by it, and saved. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,8 +78,21 @@ static void spin_briefly(char **argv)
         execv("/proc/self/exe", argv);
 }
 
+/* A standard stream that is closed would lend its number to the next file that is opened, and what is said would
+ * be written into that. Open for reading alone, it refuses. */
+static void hold_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
+    hold_standard_streams();
     spin_briefly(argv);
     /* A reader that leaves (| head) is a failed write, so that no training dies half-way into a save. */
     signal(SIGPIPE, SIG_IGN);

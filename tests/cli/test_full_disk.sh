@@ -33,6 +33,27 @@ expect_error 1 'standard output: .*, then go on: lyrnn train --resume unheard'
 succeeds train --resume unheard
 [[ $(wc -l <unheard/metrics.jsonl) == 9 ]] || fail "and gone on from"
 
+# Streams that are closed lend their numbers to no file: what is said goes nowhere, least of all into the run.
+command='lyrnn train >&- 2>&- <&-'
+status=0
+"$lyrnn" "${train[@]}" --out mute <&- >&- 2>&- || status=$?
+[[ $status == 1 ]] || fail "samples that cannot be written are a failure"
+command='lyrnn train 2>&- <&-'
+status=0
+"$lyrnn" "${train[@]}" --out deaf >"$out" <&- 2>&- || status=$?
+[[ $status == 0 ]] || fail "a log that nobody reads is none"
+for name in mute deaf; do
+    ! grep -v '^{"epoch": [12], .*}$' $name/metrics.jsonl || fail "only metrics stand there"
+    [[ $(cat $name/lock) =~ ^[0-9]+\ [^\ ]*$ ]] || fail "and in the lock its holder: $(cat $name/lock)"
+    grep -q '^{' $name/config.json || fail "and the options"
+    succeeds train --resume $name --num-epochs 3
+done
+same_runs mute deaf
+command='lyrnn generate >&-'
+status=0
+"$lyrnn" generate run --prefix 分开 2>"$err" >&- || status=$?
+expect_error 1 'standard output: cannot be written: Bad file descriptor; '
+
 # A reader that leaves is a failed write too, not a signal in the midst of a save.
 command='lyrnn generate | true'
 set +e
