@@ -119,6 +119,8 @@ static lyrnn_status append_stream(lyrnn_corpus *corpus, FILE *stream, const char
 static lyrnn_status append_file(lyrnn_corpus *corpus, const char *path, lyrnn_newlines newlines,
                                 bool is_last)
 {
+    if (path[0] == '\0')
+        return lyrnn_fail(LYRNN_ERR_IO, "text: its name is empty; name a text file");
     FILE *stream = fopen(path, "rb");
     if (!stream)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s; name a text file", path,

@@ -348,6 +348,9 @@ lyrnn_status lyrnn_run_dir_find_model(const char *path, char *model_path, size_t
     /* A run, or one checkpoint of it. */
     static const char *const names[] = {"/latest/model.safetensors", "/model.safetensors"};
     struct stat info;
+    if (path[0] == '\0')
+        return lyrnn_fail(LYRNN_ERR_IO,
+                          "model: its name is empty; give a model.safetensors or a run directory");
     if (stat(path, &info) != 0)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; give a model.safetensors or a run directory", path,
                           strerror(errno));

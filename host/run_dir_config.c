@@ -54,6 +54,8 @@ lyrnn_status lyrnn_run_dir_read_config(const char *run_path, char **text)
     path_text path;
     size_t num_bytes = 0;
     *text = NULL;
+    if (run_path[0] == '\0')
+        return lyrnn_fail(LYRNN_ERR_IO, "run: its name is empty; give the directory of a run");
     LYRNN_TRY(run_dir_format(path, "%s/config.json", run_path));
     /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -1,10 +1,12 @@
 /* The error text: what was said last, on one line. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lyrnn/status.h"
@@ -31,14 +33,40 @@ static void the_text_is_one_plain_line(void **state)
     assert_string_equal(lyrnn_error_text(), "a?b?[1m?分: cannot open");
 }
 
-static void a_long_text_is_cut(void **state)
+static void two_paths_of_any_length_are_told_whole(void **state)
 {
     (void)state;
-    char name[5000];
-    memset(name, 'x', sizeof name - 1);
-    name[sizeof name - 1] = '\0';
-    lyrnn_fail(LYRNN_ERR_IO, "%s", name);
-    assert_in_range(strlen(lyrnn_error_text()), 500, sizeof name - 2);
+    char path[PATH_MAX], expected[2 * PATH_MAX + 100];
+    memset(path, 'x', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    lyrnn_fail(LYRNN_ERR_IO, "%s: is empty; give --out %s --overwrite", path, path);
+    snprintf(expected, sizeof expected, "%s: is empty; give --out %s --overwrite", path, path);
+    assert_string_equal(lyrnn_error_text(), expected);
+}
+
+/* With characters of each length that UTF-8 has, so that the cuts fall at every place within one. */
+static void of_a_longer_text_the_middle_is_cut(void **state)
+{
+    (void)state;
+    static const char *const characters[] = {"x", "é", "分", "😀"};
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t shift = 0; shift < 4; shift++) {
+            size_t length = strlen(characters[i]);
+            char name[50000] = "abc";
+            for (size_t at = shift; at + length < sizeof name; at += length)
+                memcpy(name + at, characters[i], length);
+            lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened; look", name);
+            const char *text = lyrnn_error_text(), *dots = strstr(text, "...");
+            assert_non_null(dots);
+            assert_memory_equal(text, name, (size_t)(dots - text));
+            assert_int_equal((size_t)(dots - text - (long)shift) % length, 0);
+            const char *end = strstr(dots, ": cannot be opened; look");
+            assert_non_null(end);
+            assert_int_equal(strlen(end), strlen(": cannot be opened; look"));
+            assert_int_equal((size_t)(end - dots - 3) % length, 0);
+            assert_true(end - dots > 100);
+        }
+    }
 }
 
 int main(void)
@@ -47,7 +75,8 @@ int main(void)
         cmocka_unit_test(a_failure_is_its_status_and_its_text),
         cmocka_unit_test(a_caller_can_add_to_the_text),
         cmocka_unit_test(the_text_is_one_plain_line),
-        cmocka_unit_test(a_long_text_is_cut),
+        cmocka_unit_test(two_paths_of_any_length_are_told_whole),
+        cmocka_unit_test(of_a_longer_text_the_middle_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "options_table.h"
 
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdint.h>
@@ -83,7 +84,7 @@ static lyrnn_status set_float(const option_spec *spec, const char *text, void *f
 {
     char *end;
     double value = strtod(text, &end);
-    if (end == text || *end != '\0')
+    if (end == text || *end != '\0' || isspace((unsigned char)text[0]))
         return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be a number from %s to %s", spec->name,
                           text, spec->min, spec->max);
     /* So written that NaN is refused. */

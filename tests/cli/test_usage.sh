@@ -11,6 +11,7 @@ refuses 2 '--hidden-size 1000000000: must be from 1 to 65536$' train --hidden-si
 refuses 2 '--hidden-size 99999999999999999999999: ' train --hidden-size 99999999999999999999999
 refuses 2 '--hidden-size : ' train --hidden-size ''
 refuses 2 '--hidden-size  8: ' train --hidden-size ' 8'
+refuses 2 '--lr  1: must be a number' train --lr ' 1'
 refuses 2 '--lr nan: must be from 0 to' train --lr nan
 refuses 2 '--lr inf: must be from 0 to' train --lr inf
 refuses 2 '--lr -1: must be from 0 to' train --lr -1
@@ -105,9 +106,28 @@ while read -r example; do
     [[ $status == 0 && -s $out ]] || fail "an example must work"
 done <examples
 
+# A name that is empty, as of a variable that is not set.
+write_corpus
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out named
+refuses 1 'text: its name is empty; name a text file$' train '' --out new
+refuses 1 'text: its name is empty; name a text file$' eval named ''
+refuses 1 'text: its name is empty; name a text file$' generate named --prefix-file ''
+for name in generate info eval 'train --init'; do
+    # shellcheck disable=SC2086 # words of a command line
+    refuses 1 'model: its name is empty; give a model.safetensors or a run directory$' \
+        $name '' $([[ $name != eval ]] || echo corpus.txt) $([[ $name != generate ]] || echo --prefix 分)
+done
+refuses 1 'run: its name is empty; give the directory of a run$' train --resume ''
+rm -r named
+
+# One that is too long to be any: what is wrong must still be read.
+long=$(printf 'x%.0s' {1..20000})
+refuses 1 'x{1000,}.*\.\.\..*x{100,}: cannot be opened: File name too long; name a text file$' \
+    train "$long" --out new
+refuses 2 '--cell x{1000,}.*\.\.\..*x{100,}: must be one of rnn_tanh\|rnn_relu\|lstm\|gru$' train --cell "$long"
+
 # The last of two counts, for good or bad.
 refuses 2 '--lr 7e9: ' train --lr 1 --lr 7e9
-write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run --hidden-size 8 --hidden-size 24
 grep -q '"hidden_size": 24' run/config.json || fail "the last --hidden-size must win"
 
