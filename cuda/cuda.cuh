@@ -23,6 +23,10 @@ enum { LYRNN_CUDA_LANES = 5, LYRNN_CUDA_NORM_PARTS = 256 };
     type *name = reinterpret_cast<type *>(lyrnn_dynamic_shared)
 #endif
 
+/* About the clock of the devices that the recurrence's cost estimates are for; which path is the fastest hangs
+ * on it but little. */
+#define LYRNN_CUDA_CYCLES_PER_NS 1.7
+
 /* Which path the recurrence takes; tests force one by the environment variable LYRNN_DEBUG_RECURRENCE. */
 typedef enum {
     LYRNN_RECURRENCE_BY_COST,
@@ -89,6 +93,11 @@ LYRNN_COMPUTE_OPERATIONS(LYRNN_CUDA_DECLARE)
 static inline lyrnn_cuda_state *lyrnn_cuda_state_of(lyrnn_backend *self)
 {
     return (lyrnn_cuda_state *)self->state;
+}
+
+static inline int lyrnn_cuda_ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
 }
 
 /* Blocks of `threads` that cover count items. */

@@ -18,10 +18,11 @@ enum { CELL_THREADS = 256 };
  * FMAs at the share of the device's rate that cuBLAS reaches with so few rows. */
 static double by_steps_ns(const lyrnn_cuda_state *state, lyrnn_cell cell, int T, int B, int H)
 {
-    const double kernels_ns = 6000.0, fmas_a_cycle = 128.0, cycles_per_ns = 1.7, share = 0.6;
+    const double kernels_ns = 6000.0, fmas_a_cycle = 128.0, share = 0.6;
     const double tensor_cores = state->precision == LYRNN_FP32 ? 1.0 : 4.0;
     double fmas = (double)B * lyrnn_num_gates(cell) * (double)H * (double)H;
-    double a_ns = state->properties.multiProcessorCount * fmas_a_cycle * cycles_per_ns * share;
+    double a_ns =
+        state->properties.multiProcessorCount * fmas_a_cycle * LYRNN_CUDA_CYCLES_PER_NS * share;
     return T * (kernels_ns + fmas / (a_ns * tensor_cores));
 }
 

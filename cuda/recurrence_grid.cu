@@ -165,11 +165,6 @@ __global__ void __launch_bounds__(THREADS, 1) grid_backward_kernel(grid_backward
     team.sync();
 }
 
-static int ceil_div(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 /* What a plan is made for. */
 typedef struct {
     int B, H;
@@ -190,14 +185,14 @@ static size_t shared_bytes(const grid_plan &plan)
 static bool plan_tiles(const grid_problem &p, int cluster, int clusters, int streams_log,
                        size_t max_shared_bytes, grid_plan *plan)
 {
-    int slices = ceil_div(p.B, 1 << streams_log);
+    int slices = lyrnn_cuda_ceil_div(p.B, 1 << streams_log);
     if (slices > clusters)
         return false;
     plan->cluster = cluster;
-    plan->units = ceil_div(p.H, clusters / slices);
-    plan->tiles = ceil_div(p.H, plan->units);
-    plan->columns = SIDE * ceil_div(p.columns_per_unit * plan->units, SIDE);
-    plan->depth = 8 * ceil_div(p.K, 8 * cluster);
+    plan->units = lyrnn_cuda_ceil_div(p.H, clusters / slices);
+    plan->tiles = lyrnn_cuda_ceil_div(p.H, plan->units);
+    plan->columns = SIDE * lyrnn_cuda_ceil_div(p.columns_per_unit * plan->units, SIDE);
+    plan->depth = 8 * lyrnn_cuda_ceil_div(p.K, 8 * cluster);
     plan->streams_log = streams_log;
     plan->groups = THREADS / (((1 << streams_log) / SIDE) * (plan->columns / SIDE));
     /* Less than eight values of k are not worth their sum's way through shared memory. */
@@ -205,7 +200,7 @@ static bool plan_tiles(const grid_problem &p, int cluster, int clusters, int str
     return plan->groups > 0 && shared_bytes(*plan) <= max_shared_bytes;
 }
 
-/* What a step takes, in cycles of 1.7 to a nanosecond. For each float of the vectors a block does as many FMAs
+/* What a step takes, in cycles. For each float of the vectors a block does as many FMAs
  * as its tile has columns: from 20 columns on a block needs less than L2 gives, and the FMAs, at the share of
  * the peak that loads from shared memory leave them, are what takes the time. Fetching overlaps with them; sums,
  * cell and barriers follow one another. The figures are from published throughputs and latencies, to be
@@ -233,9 +228,9 @@ static double step_cycles(const grid_plan &plan)
 /* A kernel's launch, and W_hh's way into shared memory, once a sequence. */
 static double expected_ns(const grid_plan &plan, int T)
 {
-    const double cycles_per_ns = 1.7, launch_ns = 8000, load_bytes = 16;
+    const double launch_ns = 8000, load_bytes = 16;
     double load = 4.0 * plan.depth * plan.columns / load_bytes;
-    return launch_ns + (load + T * step_cycles(plan)) / cycles_per_ns;
+    return launch_ns + (load + T * step_cycles(plan)) / LYRNN_CUDA_CYCLES_PER_NS;
 }
 
 /* Clusters that are on the device at once when a block has all of a multiprocessor's shared memory; without
@@ -273,7 +268,7 @@ static bool find_plan(const lyrnn_cuda_state *state, void (*kernel)(Args), const
                                           (int)max_shared_bytes));
     for (int cluster = 1; cluster <= max_cluster; cluster *= 2) {
         int clusters = max_clusters(state, kernel, cluster);
-        for (int log = 3; log == 3 || 1 << (log - 1) < p.B; log++) {
+        for (int log = 3; log <= MAX_STREAMS_LOG && (log == 3 || 1 << (log - 1) < p.B); log++) {
             grid_plan plan;
             if (!plan_tiles(p, cluster, clusters, log, max_shared_bytes, &plan))
                 continue;
@@ -340,7 +335,7 @@ static void launch(lyrnn_backend *self, void (*kernel)(Args), const Args &args)
     attributes[0].id = cudaLaunchAttributeCooperative;
     attributes[0].val.cooperative = 1;
     attributes[1] = cluster_attribute(plan.cluster);
-    int slices = ceil_div(args.recurrence.B, 1 << plan.streams_log);
+    int slices = lyrnn_cuda_ceil_div(args.recurrence.B, 1 << plan.streams_log);
     cudaLaunchConfig_t config = {};
     config.gridDim = dim3((unsigned)(slices * plan.tiles * plan.cluster));
     config.blockDim = dim3(THREADS);

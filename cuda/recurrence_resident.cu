@@ -262,11 +262,6 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, 1)
     }
 }
 
-static int ceil_div(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 /* The most weights of a gate that any kernel holds in a thread: the registers are shared by the gates. */
 static int max_weights(int G)
 {
@@ -276,13 +271,13 @@ static int max_weights(int G)
 /* The plan for a cluster size; false when a thread would have to hold more weights than any kernel does. */
 static bool plan_cluster(int G, int H, int cluster, resident_plan *plan)
 {
-    int units = ceil_div(H, cluster);
+    int units = lyrnn_cuda_ceil_div(H, cluster);
     if (units > RESIDENT_THREADS)
         return false;
     int slices = 1;
     while (slices < 32 && 2 * slices * units <= RESIDENT_THREADS)
         slices *= 2;
-    int needed = 4 * ceil_div(H, 4 * slices), weights = 4;
+    int needed = 4 * lyrnn_cuda_ceil_div(H, 4 * slices), weights = 4;
     while (weights < needed)
         weights *= 2;
     if (weights > max_weights(G))
@@ -312,7 +307,7 @@ static bool make_plan(const lyrnn_cuda_state *state, int G, int B, int H, reside
     if (!found)
         return false;
     int at_once = state->properties.multiProcessorCount / plan->cluster;
-    while (2 * plan->streams <= plan->slices && ceil_div(B, plan->streams) > at_once &&
+    while (2 * plan->streams <= plan->slices && lyrnn_cuda_ceil_div(B, plan->streams) > at_once &&
            2 * shared_bytes(*plan, G) <= max_shared_bytes)
         plan->streams *= 2;
     return true;
@@ -320,17 +315,17 @@ static bool make_plan(const lyrnn_cuda_state *state, int G, int B, int H, reside
 
 double lyrnn_cuda_resident_ns(lyrnn_backend *self, lyrnn_cell cell, int T, int B, int H)
 {
-    const double barrier_cycles = 600.0, cycles_per_ns = 1.7;
+    const double barrier_cycles = 600.0;
     const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     int G = lyrnn_num_gates(cell);
     resident_plan plan;
     if (!make_plan(state, G, B, H, &plan))
         return INFINITY;
-    double clusters = (double)ceil_div(B, plan.streams);
+    double clusters = (double)lyrnn_cuda_ceil_div(B, plan.streams);
     double at_once = (double)(state->properties.multiProcessorCount / plan.cluster);
     double waves = clusters > at_once ? clusters / at_once : 1.0;
     double cycles = barrier_cycles + 2.5 * plan.streams * G * plan.weights;
-    return T * waves * cycles / cycles_per_ns;
+    return T * waves * cycles / LYRNN_CUDA_CYCLES_PER_NS;
 }
 
 template <typename Args>
@@ -339,7 +334,7 @@ static void launch_clusters(lyrnn_backend *self, void (*kernel)(Args), const res
 {
     cudaLaunchAttribute attribute = cluster_attribute(plan.cluster);
     cudaLaunchConfig_t config = {};
-    config.gridDim = dim3((unsigned)(ceil_div(B, plan.streams) * plan.cluster));
+    config.gridDim = dim3((unsigned)(lyrnn_cuda_ceil_div(B, plan.streams) * plan.cluster));
     config.blockDim = dim3(RESIDENT_THREADS);
     config.dynamicSmemBytes = num_shared_bytes;
     config.stream = lyrnn_cuda_state_of(self)->stream;

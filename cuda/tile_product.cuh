@@ -8,9 +8,12 @@
 #include "cluster.cuh"
 #include "cuda.cuh"
 
-/* SIDE: of a thread's square of sums. A chunk is CHUNK floats, FETCH a thread. PADDING keeps the four rows and
- * eight columns that a warp transposes in different banks, and rows aligned to float4. */
+/* SIDE: of a thread's square of sums. A chunk is CHUNK floats, FETCH a thread, in squares of 4 streams by 8 values
+ * of k, so that a tile can have no more streams than give it 8. PADDING keeps the four rows and eight columns that
+ * a warp transposes in different banks, and rows aligned to float4. */
 enum { THREADS = 256, SIDE = 8, FETCH = 16, CHUNK = THREADS * FETCH, PADDING = 4 };
+enum { MAX_STREAMS_LOG = 9 };
+static_assert(CHUNK >> MAX_STREAMS_LOG == 8, "whole squares");
 
 /* How a recurrence is laid out on the device. */
 typedef struct {
@@ -19,7 +22,7 @@ typedef struct {
     int tiles;   /* side by side: ceil(H / units) */
     int columns; /* of a tile, those of its units one gate after the other, then up to SIDE - 1 zeros */
     int depth;       /* values of k a block, a multiple of 8 */
-    int streams_log; /* log2 of the streams of a tile, at least 3 */
+    int streams_log; /* log2 of the streams of a tile, 3 to MAX_STREAMS_LOG */
     int groups;      /* of threads that share k */
 } grid_plan;
 
