@@ -312,7 +312,8 @@ typedef struct {
  *     copy_rows     rows of num_bytes each within the device, their starts a stride of bytes apart.
  *     zero          bytes within the device.
  *     lane_use      what is queued from now on goes to this lane, 0 to num_lanes - 1. Lanes may run side
- *                   by side; between calls of lane_wait nothing is promised about their order. Lane 0
+ *                   by side; between calls of lane_wait nothing is promised about their order, but the
+ *                   lower number goes first where there is not room for both. Lane 0
  *                   is in use at first, and must be, with the others waited for, when a step's body ends
  *                   and when the host uploads, downloads, waits or frees.
  *     lane_wait     what is queued from now on in the lane in use runs after all that has been queued in

@@ -49,7 +49,7 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
     grep -q '^device: not CUDA: .*asked' "$err" || fail "auto must fall back to the CPU, and say why"
 )
 (
-    export LYRNN_SIM_MEMORY=190000000
+    export LYRNN_SIM_MEMORY=100000000
     run train corpus.txt --hidden-size 2000 --batch-size 2 --num-steps 5 --device cuda --out none
     expect_error 1 'device memory: [0-9]+ bytes asked, [0-9]+ free .*in all; lower --hidden-size'
     [[ ! -e none ]] || fail "a run that cannot start leaves nothing"
