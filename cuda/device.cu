@@ -144,6 +144,10 @@ static lyrnn_cuda_step *find_step(lyrnn_cuda_state *state, void (*body)(void *),
 static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    if (self->debug_sync) {
+        body(context);
+        return;
+    }
     lyrnn_cuda_step *step = find_step(state, body, context);
     step->runs++;
     if (step->runs == 1) {
@@ -154,6 +158,27 @@ static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
         step->graph = record(state, body, context);
     LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
 }
+
+/* An operation, and with debug_sync what became of it. */
+template <typename Args>
+static void run_operation(lyrnn_backend *self, const char *name,
+                          void (*operation)(lyrnn_backend *, const Args *), const Args *args)
+{
+    operation(self, args);
+    if (!self->debug_sync)
+        return;
+    cudaError_t error = cudaStreamSynchronize(lyrnn_cuda_state_of(self)->stream);
+    if (error != cudaSuccess)
+        lyrnn_cuda_fault(name, cudaGetErrorString(error), __FILE__, __LINE__);
+}
+
+#define LYRNN_MEMBER(name)                                                                         \
+    static void run_##name(lyrnn_backend *self, const lyrnn_##name##_args *args)                   \
+    {                                                                                              \
+        run_operation(self, #name, lyrnn_cuda_##name, args);                                       \
+    }
+LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
 
 static void describe(lyrnn_backend *self, char *text, size_t size)
 {
@@ -314,7 +339,7 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     backend->name = "cuda";
     backend->state = state;
     backend->num_lanes = LYRNN_CUDA_LANES;
-#define LYRNN_MEMBER(name) backend->name = lyrnn_cuda_##name;
+#define LYRNN_MEMBER(name) backend->name = run_##name;
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
     backend->memory_alloc = memory_alloc;

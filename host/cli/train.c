@@ -155,9 +155,10 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
 
 /* What does not decide the steps to come, and where: options that may differ from those that a run began
  * with. */
-static const char *const may_change[] = {
-    "resume", "num-epochs",       "lr",   "clip-norm", "patience",  "pred-period", "pred-len",
-    "prefix", "checkpoint-every", "keep", "device",    "precision", "threads",     NULL};
+static const char *const may_change[] = {"resume",           "num-epochs",  "lr",       "clip-norm",
+                                         "patience",         "pred-period", "pred-len", "prefix",
+                                         "checkpoint-every", "keep",        "device",   "precision",
+                                         "threads",          "debug-sync",  NULL};
 
 /* Of the run that --resume names: run takes its options, and from asked those that were given. */
 static lyrnn_status take_run(train_fields *asked, const option_result *result, json_t *config,

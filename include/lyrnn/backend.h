@@ -344,6 +344,8 @@ struct lyrnn_backend {
     void *state;      /* the backend's own: stream, library handles; NULL where it needs none */
     int num_threads;  /* of the CPU backend; CUDA: 0 */
     int num_lanes; /* how many queues may run side by side, 1 or at least 3; 1: all runs in order */
+    bool debug_sync; /* set by who opened it: CUDA then waits for each operation, so that a fault */
+                     /* names the one that made it, and records no step; else false */
     size_t own_bytes;       /* of the device's memory, for the libraries' use; CPU: 0 */
     char why_not_cuda[256]; /* where "auto" came down to the CPU: the reason, else "" */
 #define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);

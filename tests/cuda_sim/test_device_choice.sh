@@ -15,6 +15,9 @@ grep -qE '^memory: .*, samples [0-9.]+; on the host: checkpoints [0-9.]+$' "$err
 succeeds info
 grep -q '^device *cuda: .*capability 9\.0' "$out" || fail "info must name the device"
 
+succeeds train corpus.txt "${tiny[@]}" --device cuda --debug-sync --out waited
+cmp "$(model_of waited)" "$(model_of cuda)" || fail "waiting for each operation changes nothing"
+
 succeeds train corpus.txt "${tiny[@]}" --device cpu --out cpu
 for model in cpu cuda; do
     succeeds generate "$model" --device cpu --prefix 分开 --length 20

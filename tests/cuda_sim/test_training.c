@@ -311,6 +311,25 @@ static void a_step_is_one_graph_launch(void **state)
         check_graph_launches(&stacks[i]);
 }
 
+/* Every operation is waited for, so that there are at least as many synchronisations as a step has operations. */
+static void with_debug_sync_nothing_is_recorded(void **state)
+{
+    enum { OPERATIONS = 11 };
+    (void)state;
+    run r;
+    run_open(&r, "cuda", &simplest);
+    r.backend.debug_sync = true;
+    assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, 1), LYRNN_OK);
+    lyrnn_sim_reset_counters();
+    for (int step = 0; step < K; step++)
+        lyrnn_trainer_step(&r.trainer);
+    lyrnn_sim_counters counters = lyrnn_sim_read_counters();
+    assert_int_equal(counters.graph_launches, 0);
+    assert_int_equal(counters.captures, 0);
+    assert_true(counters.host_synchronisations >= K * OPERATIONS);
+    run_close(&r);
+}
+
 /* Between two looks at the texts, of 20 characters each, the host does nothing but launch; a text takes the same
  * number of synchronisations whatever its number of samples. */
 static void a_character_is_one_graph_launch(void **state)
@@ -413,6 +432,7 @@ int main(void)
         cmocka_unit_test(every_run_gives_the_same_bits),
         cmocka_unit_test(lower_precision_stays_near),
         cmocka_unit_test(a_step_is_one_graph_launch),
+        cmocka_unit_test(with_debug_sync_nothing_is_recorded),
         cmocka_unit_test(a_character_is_one_graph_launch),
         cmocka_unit_test(one_record_serves_all_batches_and_prompts),
         cmocka_unit_test(freed_memory_takes_the_recorded_step_with_it),
