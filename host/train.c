@@ -263,16 +263,18 @@ static void log_memory(const train_job *job)
     const double mib = 1024.0 * 1024.0;
     job_memory memory = count_memory(job);
     const lyrnn_training_memory *training = &memory.training;
-    bool is_one = device_is_host(job);
+    size_t total = memory.device_total + job->backend->own_bytes;
     fprintf(job->log,
             "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
-            "corpus %.1f, validation %.1f, samples %.1f%s checkpoints %.1f\n",
-            (double)(memory.device_total + (is_one ? memory.checkpoints : 0)) / mib,
+            "corpus %.1f, validation %.1f, samples %.1f, ",
+            (double)(total + (device_is_host(job) ? memory.checkpoints : 0)) / mib,
             (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
             (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
             (double)training->corpus_bytes / mib, (double)memory.validation / mib,
-            (double)memory.samples / mib,
-            is_one ? "," : "; on the host:", (double)memory.checkpoints / mib);
+            (double)memory.samples / mib);
+    if (!device_is_host(job))
+        fprintf(job->log, "libraries %.1f; on the host: ", (double)job->backend->own_bytes / mib);
+    fprintf(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
 }
 
 static void log_plan(const train_job *job)

@@ -5,6 +5,7 @@
 # Into OUT:
 #   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
 #   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json   what each check printed
+#   cublaslt.txt  the products that cuBLASLt took, of one training step and more
 #   speed.jsonl   lyrnn beside PyTorch, a line a shape; scripts/bench_table.py takes it
 # The status is 1 when anything failed. All together takes SECONDS [900] at most; what would begin
 # after that is not run.
@@ -46,7 +47,7 @@ build=$PWD/build/gpu
 deadline=$((SECONDS + limit))
 results=() failed=0
 mkdir -p "$out"
-rm -f "$out"/{summary,ctest,kernels,sanitizer,bench}.txt "$out"/{summary,bench}.json "$out/speed.jsonl"
+rm -f "$out"/{summary,ctest,kernels,sanitizer,bench,cublaslt}.txt "$out"/{summary,bench}.json "$out/speed.jsonl"
 
 say() {
     printf '%s\n' "$*" | tee -a "$out/summary.txt"
@@ -176,6 +177,9 @@ train_twice() {
 }
 
 measure() {
+    check 'products that cuBLASLt takes' 60 bench.txt env CUBLASLT_LOG_LEVEL=2 \
+        CUBLASLT_LOG_FILE="$out/cublaslt.txt" "$build/lyrnn" bench --device cuda --steps 1 \
+        --repetitions 1 || true
     if "$build/lyrnn" bench --help >/dev/null 2>&1; then
         check 'lyrnn bench, table' 120 bench.txt "$build/lyrnn" bench --device cuda \
             --format table || true
