@@ -1,9 +1,8 @@
 /* Linux keeps the high-water mark of a process's resident memory; 5 in clear_refs brings it down to what is
- * resident now (proc(5)). */
+ * resident now (proc(5)). getrusage has another, that of the program which this process was before exec too. */
 #include "process_memory.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 
 void lyrnn_peak_memory_reset(void)
 {
@@ -16,6 +15,14 @@ void lyrnn_peak_memory_reset(void)
 
 size_t lyrnn_peak_memory_bytes(void)
 {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (size_t)usage.ru_maxrss * 1024 : 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    if (file == NULL)
+        return 0;
+    size_t kib = 0;
+    char line[128];
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "VmHWM: %zu kB", &kib) == 1)
+            break;
+    fclose(file);
+    return kib * 1024;
 }

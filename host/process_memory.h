@@ -7,6 +7,7 @@
 /* Forgets what was so far, where the system lets it. */
 void lyrnn_peak_memory_reset(void);
 
+/* 0 where the system does not say. */
 size_t lyrnn_peak_memory_bytes(void);
 
 #endif

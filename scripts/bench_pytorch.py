@@ -19,7 +19,6 @@ import json
 import math
 import os
 import platform
-import resource
 import statistics
 import sys
 import time
@@ -120,7 +119,9 @@ def peak_bytes(device):
     """Of this process: all of it on a CPU, what PyTorch allocated on a GPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not getrusage's, which is also that of the program that this process was before exec.
+    with open("/proc/self/status", encoding="utf-8") as file:
+        return 1024 * next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
 
 
 def gemm_gflops(args):

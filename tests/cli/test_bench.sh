@@ -85,6 +85,21 @@ for text in '^cpu: .*1 thread' '^row article: rnn_tanh, V 9, H 4, L 1, B 2, 1 ch
     grep -qE "$text" "$out" || fail "table must hold: $text"
 done
 
+# What a process held before it became bench is not bench's; to Linux's getrusage it is.
+command='bench from a Python that held 300 MiB'
+python3 - "$lyrnn" bench "${small[@]}" "${tiny_shape[@]}" --device cpu --format json <<'EOF' ||
+import json, subprocess, sys
+
+def peak_bytes(*begin):
+    run = subprocess.run([*begin, *sys.argv[1:]], check=True, capture_output=True)
+    return json.loads(run.stdout)["peak_bytes"]
+
+held = 300 << 20
+large = "import os, sys; held = b'1' * int(sys.argv[1]); os.execv(sys.argv[2], sys.argv[2:])"
+assert peak_bytes(sys.executable, "-c", large, str(held)) < peak_bytes() + held / 2
+EOF
+    fail "the peak must be bench's own"
+
 # A shape that does not fit is named, with its bytes and what to do; the others are measured.
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
     run bench "${small[@]}" --vocab-size 9 --num-steps 3 --hidden-size 4,65536,8 --batch-size 2 --format json
