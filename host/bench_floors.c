@@ -29,9 +29,9 @@ static double time_call(lyrnn_backend *backend, call *run, const void *args)
     return lyrnn_percentile(seconds, REPETITIONS, 0.5);
 }
 
-static void call_linear(lyrnn_backend *backend, const void *args)
+static void call_product(lyrnn_backend *backend, const void *args)
 {
-    backend->linear_forward(backend, (const lyrnn_linear_forward_args *)args);
+    backend->linear_backward(backend, (const lyrnn_linear_backward_args *)args);
 }
 
 /* Numbers as weights are: zeros, or any bits that memory happens to hold, may take another time. */
@@ -50,25 +50,25 @@ static lyrnn_status allocate(lyrnn_backend *backend, size_t bytes, void **memory
     return LYRNN_OK;
 }
 
+/* By linear_backward: a product and nothing else, where linear_forward has a bias to add. */
 static lyrnn_status measure_gemm(lyrnn_backend *backend, lyrnn_bench_floors *floors)
 {
-    enum { SMALLEST = 256, GREATEST = 4096 };
+    enum { SMALLEST = 256, GREATEST = 8192 };
     for (int n = SMALLEST; n <= GREATEST; n *= 2) {
         size_t square = (size_t)n * (size_t)n;
         void *memory;
-        lyrnn_status status = allocate(backend, (3 * square + (size_t)n) * sizeof(float), &memory);
+        lyrnn_status status = allocate(backend, 3 * square * sizeof(float), &memory);
         if (status != LYRNN_OK)
             return n == SMALLEST ? status : LYRNN_OK;
         float *values = (float *)memory;
-        fill(backend, values, 2 * square + (size_t)n);
-        const lyrnn_linear_forward_args linear = {.M = n,
-                                                  .in = n,
-                                                  .out = n,
-                                                  .x = values,
-                                                  .weight = values + square,
-                                                  .bias = values + 2 * square,
-                                                  .y = values + 2 * square + n};
-        double seconds = time_call(backend, call_linear, &linear);
+        fill(backend, values, 2 * square);
+        const lyrnn_linear_backward_args product = {.M = n,
+                                                    .in = n,
+                                                    .out = n,
+                                                    .weight = values,
+                                                    .dy = values + square,
+                                                    .dx = values + 2 * square};
+        double seconds = time_call(backend, call_product, &product);
         backend->memory_free(backend, memory);
         floors->flop_per_second = 2.0 * n * n * n / seconds;
         if (seconds >= long_enough_seconds)

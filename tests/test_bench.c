@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_floors.h"
 #include "lyrnn/bench.h"
 #include "lyrnn/trainer.h"
 #include "memory_limit.h"
@@ -240,6 +241,26 @@ static void writing_is_broken_down_too(void **state)
     lyrnn_backend_close(&backend);
 }
 
+/* Each is called six times; the n^3 multiply-adds that the rate is of are all that it does. */
+static void the_gemm_rate_is_that_of_products_alone(void **state)
+{
+    (void)state;
+    lyrnn_backend backend;
+    lyrnn_watched_backend watched;
+    lyrnn_bench_floors floors;
+    open_test_backend(&backend, 1);
+    lyrnn_watch(&watched, &backend, true);
+    assert_int_equal(lyrnn_bench_measure_floors(&watched.backend, LYRNN_RNN_TANH, &floors),
+                     LYRNN_OK);
+    const lyrnn_op_tally *products = &watched.tallies[LYRNN_OP_linear_backward];
+    double flop = 0;
+    for (double n = 256; flop < products->cost.flop; n *= 2)
+        flop += 6 * 2 * n * n * n;
+    assert_true(flop > 0 && flop == products->cost.flop);
+    assert_true(watched.tallies[LYRNN_OP_linear_forward].calls == 0);
+    lyrnn_backend_close(&backend);
+}
+
 static size_t resident_bytes(void)
 {
     unsigned long pages = 0;
@@ -348,6 +369,7 @@ int main(void)
         cmocka_unit_test(costs_of_recurrences_are_those_counted_by_hand),
         cmocka_unit_test(every_operation_of_a_step_is_seen),
         cmocka_unit_test(writing_is_broken_down_too),
+        cmocka_unit_test(the_gemm_rate_is_that_of_products_alone),
         cmocka_unit_test(the_peak_is_the_shapes_own),
         cmocka_unit_test(training_under_watch_gives_the_same_bits),
     };
