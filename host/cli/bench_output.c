@@ -47,6 +47,7 @@ static int set_operation(json_t *row, const char *name_key, const lyrnn_bench_op
            set(row, "gbytes_per_second", json_real(ratio(1e-6 * op->bytes, ms))) |
            set(row, "intensity", json_real(ratio(op->flop, op->bytes))) |
            set(row, "time_steps", json_real(op->time_steps)) |
+           set(row, "floor_ms", json_real(op->floor_ms)) |
            set(row, "predicted_ms", json_real(op->predicted_ms)) |
            set(row, "times_predicted", json_real(ratio(ms, op->predicted_ms)));
 }

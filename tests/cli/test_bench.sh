@@ -31,10 +31,13 @@ for row in rows:
     operations = {operation["name"]: operation for operation in row["operations"]}
     assert len(operations) == len(row["operations"]) and "linear_forward_output" in operations
     assert abs(sum(operation["share"] for operation in row["operations"]) - 1) < 1e-6
-    assert abs(sum(operation["gflop"] for operation in row["operations"]) - row["gflop_per_step"]) < 1e-9
+    for of_operation, of_step in (("gflop", "gflop_per_step"), ("gbytes", "gbytes_per_step"), ("floor_ms", "floor_ms")):
+        assert abs(sum(operation[of_operation] for operation in row["operations"]) / row[of_step] - 1) < 1e-6
     for operation in row["operations"]:
-        for key in ("calls", "ms", "gbytes", "predicted_ms", "times_predicted"):
+        for key in ("calls", "ms", "gbytes", "floor_ms", "predicted_ms", "times_predicted"):
             assert operation[key] > 0, key
+        calls_ms = operation["calls"] * row["bare_call_us"] / 1e3
+        assert abs((operation["floor_ms"] + calls_ms) / operation["predicted_ms"] - 1) < 1e-6
         assert abs(operation["times_predicted"] * operation["predicted_ms"] / operation["ms"] - 1) < 1e-6
     product = operations["linear_forward_output"]
     assert abs(product["gflop"] * 1e9 - 2 * 3 * row["batch_size"] * 4 * row["vocab_size"]) < 1e-3
@@ -74,7 +77,8 @@ with open(sys.argv[1], encoding="utf-8", newline="") as file:
 names = [row["operation"] for row in rows]
 assert len(set(names)) == len(names) and {"recurrence_forward", "clip_and_adam", "zero"} <= set(names)
 assert all(None not in row and None not in row.values() for row in rows)
-assert all(row["cell"] == "gru" and float(row["ms"]) > 0 and float(row["predicted_ms"]) > 0 for row in rows)
+assert all(row["cell"] == "gru" for row in rows)
+assert all(float(row["ms"]) > 0 and 0 < float(row["floor_ms"]) < float(row["predicted_ms"]) for row in rows)
 assert abs(sum(float(row["share"]) for row in rows) - 1) < 1e-6
 EOF
 
@@ -84,6 +88,15 @@ for text in '^cpu: .*1 thread' '^row article: rnn_tanh, V 9, H 4, L 1, B 2, 1 ch
     '^  linear_forward_output +1 ' '^  sample_token +2 '; do
     grep -qE "$text" "$out" || fail "table must hold: $text"
 done
+
+# An operation's line ends with its time beside floor and prediction, and all of the lines fit 100 columns.
+succeeds bench "${small[@]}" "${tiny_shape[@]}" --task operations --cell lstm
+sed -n '/^  operations, one by one /,$p' "$out" >operations
+for text in '^  operations, .* ms .* floor +predicted +times$' \
+    '^  linear_backward_weights_output +1 .*%( +[0-9.e-]+){4} +[0-9]+\.[0-9]{2}$'; do
+    grep -qE "$text" operations || fail "table must hold: $text"
+done
+[[ $(wc -L <operations) -le 100 ]] || fail "operations' lines must fit 100 columns"
 
 # What a process held before it became bench is not bench's; to Linux's getrusage it is.
 command='bench from a Python that held 300 MiB'
