@@ -18,7 +18,8 @@
 /* What is timed; a zeroed member has not been opened. */
 typedef struct {
     const lyrnn_bench_config *config;
-    int num_steps; /* of a repetition */
+    int num_steps;  /* of a repetition */
+    uint64_t epoch; /* of training: repetitions so far */
     lyrnn_watched_backend watched;
     lyrnn_model model;
     lyrnn_trainer trainer;
@@ -94,9 +95,9 @@ static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config,
     return config->task == LYRNN_BENCH_GENERATE ? open_writing(w) : open_training(w);
 }
 
-static lyrnn_status train(workload *w, int repetition, double *seconds)
+static lyrnn_status train(workload *w, double *seconds)
 {
-    LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->trainer, (uint64_t)(repetition + 1)));
+    LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->trainer, ++w->epoch));
     lyrnn_watched_reset(&w->watched);
     double start = lyrnn_seconds();
     for (int step = 0; step < w->num_steps; step++)
@@ -118,11 +119,20 @@ static lyrnn_status write_texts(workload *w, double *seconds)
     return LYRNN_OK;
 }
 
-/* Repetition 0 is the one that is not counted. */
-static lyrnn_status repeat(workload *w, int repetition, double *seconds)
+static lyrnn_status repeat(workload *w, double *seconds)
 {
-    return w->config->task == LYRNN_BENCH_GENERATE ? write_texts(w, seconds)
-                                                   : train(w, repetition, seconds);
+    return w->config->task == LYRNN_BENCH_GENERATE ? write_texts(w, seconds) : train(w, seconds);
+}
+
+/* A repetition, or as many as it takes for two steps: a device may run the first in a way of its own and record
+ * the second (run_step). */
+static lyrnn_status warm_up(workload *w)
+{
+    enum { MIN_STEPS = 2 };
+    double seconds;
+    for (int steps = 0; steps < MIN_STEPS; steps += w->num_steps)
+        LYRNN_TRY(repeat(w, &seconds));
+    return LYRNN_OK;
 }
 
 static lyrnn_bench_time summarise(double *ms, int num)
@@ -136,11 +146,11 @@ static lyrnn_bench_time summarise(double *ms, int num)
 
 static lyrnn_status time_steps(workload *w, double *step_ms)
 {
-    for (int i = 0; i <= w->config->num_repetitions; i++) {
+    LYRNN_TRY(warm_up(w));
+    for (int i = 0; i < w->config->num_repetitions; i++) {
         double seconds;
-        LYRNN_TRY(repeat(w, i, &seconds));
-        if (i > 0)
-            step_ms[i - 1] = 1e3 * seconds / w->num_steps;
+        LYRNN_TRY(repeat(w, &seconds));
+        step_ms[i] = 1e3 * seconds / w->num_steps;
     }
     return LYRNN_OK;
 }
@@ -166,11 +176,12 @@ static lyrnn_status measure_steps(const lyrnn_bench_config *config, lyrnn_backen
 static lyrnn_status time_operations(workload *w, double *op_ms)
 {
     int num = w->config->num_repetitions;
-    for (int i = 0; i <= num; i++) {
+    LYRNN_TRY(warm_up(w));
+    for (int i = 0; i < num; i++) {
         double seconds;
-        LYRNN_TRY(repeat(w, i, &seconds));
-        for (int op = 0; op < LYRNN_NUM_OPERATIONS && i > 0; op++)
-            op_ms[(size_t)op * (size_t)num + (size_t)i - 1] =
+        LYRNN_TRY(repeat(w, &seconds));
+        for (int op = 0; op < LYRNN_NUM_OPERATIONS; op++)
+            op_ms[(size_t)op * (size_t)num + (size_t)i] =
                 1e3 * w->watched.tallies[op].seconds / w->num_steps;
     }
     return LYRNN_OK;

@@ -241,6 +241,38 @@ static void writing_is_broken_down_too(void **state)
     lyrnn_backend_close(&backend);
 }
 
+static int num_runs;
+
+static void count_run(lyrnn_backend *backend, void (*body)(void *), void *context)
+{
+    (void)backend;
+    num_runs++;
+    body(context);
+}
+
+/* A device may record the second run of a step: neither that nor the first is to be counted. */
+static void what_is_counted_begins_with_the_third_step(void **state)
+{
+    (void)state;
+    static const struct {
+        int num_steps, num_repetitions, num_runs;
+    } benches[] = {{1, 3, 2 + 3}, {2, 3, 2 + 6}, {3, 1, 3 + 3}};
+    lyrnn_backend backend;
+    lyrnn_bench_result result;
+    lyrnn_bench_config config = stack;
+    open_test_backend(&backend, 1);
+    backend.run_step = count_run;
+    for (config.task = LYRNN_BENCH_TRAIN; config.task <= LYRNN_BENCH_GENERATE; config.task++)
+        for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
+            num_runs = 0;
+            config.num_steps = benches[i].num_steps;
+            config.num_repetitions = benches[i].num_repetitions;
+            assert_int_equal(lyrnn_bench_run(&config, &backend, &result), LYRNN_OK);
+            assert_int_equal(num_runs, benches[i].num_runs);
+        }
+    lyrnn_backend_close(&backend);
+}
+
 /* Each is called six times; the n^3 multiply-adds that the rate is of are all that it does. */
 static void the_gemm_rate_is_that_of_products_alone(void **state)
 {
@@ -369,6 +401,7 @@ int main(void)
         cmocka_unit_test(costs_of_recurrences_are_those_counted_by_hand),
         cmocka_unit_test(every_operation_of_a_step_is_seen),
         cmocka_unit_test(writing_is_broken_down_too),
+        cmocka_unit_test(what_is_counted_begins_with_the_third_step),
         cmocka_unit_test(the_gemm_rate_is_that_of_products_alone),
         cmocka_unit_test(the_peak_is_the_shapes_own),
         cmocka_unit_test(training_under_watch_gives_the_same_bits),

@@ -53,8 +53,9 @@ static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Measurement:"},
     {OPTION_INT, "steps", "N", "optimiser steps, or characters of a text, a repetition",
      FIELD(bench.num_steps), .fallback = "50", .min = "1", .max = "1000000"},
-    {OPTION_INT, "repetitions", "N", "repetitions, after one that is not counted",
-     FIELD(bench.num_repetitions), .fallback = "5", .min = "1", .max = "10000"},
+    {OPTION_INT, "repetitions", "N",
+     "repetitions, after one that is not counted (of one step: two)", FIELD(bench.num_repetitions),
+     .fallback = "5", .min = "1", .max = "10000"},
     {OPTION_CHOICE, "format", "table|json|csv", "how to print it; JSON is an object a line",
      FIELD(format), .fallback = "table"},
 

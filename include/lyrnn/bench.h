@@ -25,7 +25,7 @@ typedef struct {
     lyrnn_rnn_config model; /* input_size is V */
     int T, B;               /* of a batch; writing takes T as 1 */
     int num_steps;          /* of a repetition, timed as one; of writing: characters of a text */
-    int num_repetitions;    /* after one that is not counted */
+    int num_repetitions;    /* after one that is not counted; two of one step */
     lyrnn_sampler sampler;  /* of writing */
 } lyrnn_bench_config;
 
