@@ -3,6 +3,7 @@
  * that, from steps of its own: the two never disturb each other, nor hold memory at the same time. */
 #include "lyrnn/bench.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,14 @@ static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches
     return LYRNN_OK;
 }
 
+/* Log-uniform: id k comes about as often as 1 / (k + 1), as characters of a text do (Zipf), of which few are most
+ * of it. scripts/bench_shapes.py draws the same. */
+static int32_t draw_id(int V, uint64_t place)
+{
+    double u = 0x1p-32 * lyrnn_philox_bits(1, LYRNN_PURPOSE_BENCH, place); /* [0, 1) */
+    return (int32_t)pow(V + 1.0, u) - 1;
+}
+
 static lyrnn_status open_training(workload *w)
 {
     const lyrnn_optimiser_config optimiser = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
@@ -57,8 +66,7 @@ static lyrnn_status open_training(workload *w)
     if (ids == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: %zu characters do not fit; lower --steps", N);
     for (size_t i = 0; i < N; i++)
-        ids[i] = (int32_t)(lyrnn_philox_bits(1, LYRNN_PURPOSE_BENCH, i) %
-                           (uint32_t)config->model.input_size);
+        ids[i] = draw_id(config->model.input_size, i);
     lyrnn_status status = lyrnn_trainer_init(&w->trainer, &w->model, &batches, ids, &optimiser);
     w->watched.logits = w->trainer.activations.logits;
     free(ids);

@@ -124,12 +124,16 @@ def text_length(shape, num_batches):
 
 
 def random_ids(shape, length, seed=1):
-    """Every id, as far as length allows, and then such as a text has: a few often, most seldom."""
+    """Log-uniform, as `lyrnn bench` draws them: id k comes about as often as 1 / (k + 1), as in a text."""
     rng = random.Random(seed)
-    weights = [1 / (rank + 3) for rank in range(shape.vocab_size)]
+    return [int((shape.vocab_size + 1) ** rng.random()) - 1 for _ in range(length)]
+
+
+def text_ids(shape, length, seed=1):
+    """Every id, as far as length allows, and the others drawn."""
     ids = list(range(min(shape.vocab_size, length)))
-    ids += rng.choices(range(shape.vocab_size), weights, k=length - len(ids))
-    rng.shuffle(ids)
+    ids += random_ids(shape, length - len(ids), seed)
+    random.Random(seed).shuffle(ids)
     return ids
 
 

@@ -19,7 +19,7 @@ import tempfile
 
 from bench_shapes import (add_machine_options, add_shape_options, characters,
                           check_machine_options, chosen_shapes, fail, note, now, positive,
-                          random_ids, spread, steps_for, text_length, thread_counts)
+                          spread, steps_for, text_ids, text_length, thread_counts)
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 CHECK_STEPS, CHECK_EPOCHS = 10, 2
@@ -157,7 +157,7 @@ def check_losses(sides, shape, precision):
             steps *= 2
         corpus = os.path.join(directory, "corpus.txt")
         with open(corpus, "w", encoding="utf-8") as file:
-            file.write(characters(random_ids(shape, text_length(shape, steps))))
+            file.write(characters(text_ids(shape, text_length(shape, steps))))
         lyrnn.train(shape, corpus, os.path.join(directory, "untrained"), "--num-epochs", "0")
         weights = os.path.join(directory, "untrained", "latest", "model.safetensors")
         losses = {side.name: side.losses(shape, corpus, weights) for side in sides}

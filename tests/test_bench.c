@@ -250,6 +250,46 @@ static void count_run(lyrnn_backend *backend, void (*body)(void *), void *contex
     body(context);
 }
 
+enum { FEW_IDS = 3, MAX_M = 512 };
+static void (*look_up)(lyrnn_backend *backend, const lyrnn_embedding_forward_args *args);
+static int num_ids, counts[FEW_IDS];
+
+static void count_ids(lyrnn_backend *backend, const lyrnn_embedding_forward_args *args)
+{
+    int32_t ids[MAX_M];
+    assert_in_range(args->M, 1, MAX_M);
+    backend->download(backend, ids, args->ids, (size_t)args->M * sizeof *ids);
+    for (int i = 0; i < args->M; i++) {
+        assert_in_range(ids[i], 0, FEW_IDS - 1);
+        counts[ids[i]]++;
+        num_ids++;
+    }
+    look_up(backend, args);
+}
+
+/* Log-uniform; the standard deviation of a share is at most 0.008. */
+static void few_characters_come_often(void **state)
+{
+    (void)state;
+    lyrnn_backend backend;
+    lyrnn_bench_result result;
+    const lyrnn_bench_config config = {.model = {LYRNN_RNN_TANH, FEW_IDS, 4, 1, false, 0},
+                                       .T = 64,
+                                       .B = MAX_M / 64,
+                                       .num_steps = 8,
+                                       .num_repetitions = 1};
+    open_test_backend(&backend, 1);
+    look_up = backend.embedding_forward;
+    backend.embedding_forward = count_ids;
+    backend.run_step = count_run;
+    assert_int_equal(lyrnn_bench_run(&config, &backend, &result), LYRNN_OK);
+    for (int id = 0; id < FEW_IDS; id++) {
+        double share = log((id + 2.0) / (id + 1.0)) / log(FEW_IDS + 1.0);
+        assert_true(fabs((double)counts[id] / num_ids - share) < 0.03);
+    }
+    lyrnn_backend_close(&backend);
+}
+
 /* A device may record the second run of a step: neither that nor the first is to be counted. */
 static void what_is_counted_begins_with_the_third_step(void **state)
 {
@@ -402,6 +442,7 @@ int main(void)
         cmocka_unit_test(every_operation_of_a_step_is_seen),
         cmocka_unit_test(writing_is_broken_down_too),
         cmocka_unit_test(what_is_counted_begins_with_the_third_step),
+        cmocka_unit_test(few_characters_come_often),
         cmocka_unit_test(the_gemm_rate_is_that_of_products_alone),
         cmocka_unit_test(the_peak_is_the_shapes_own),
         cmocka_unit_test(training_under_watch_gives_the_same_bits),

@@ -5,6 +5,7 @@ Nothing here is timed. PyTorch's sides are held to each other where there is PyT
 
 import contextlib
 import io
+import math
 import os
 import sys
 import tempfile
@@ -76,8 +77,17 @@ class Shapes(unittest.TestCase):
         self.assertIsNone(SMALL.preset)
 
     def test_a_text_has_every_character_and_whole_batches(self):
-        ids = bench_shapes.random_ids(SMALL, bench_shapes.text_length(SMALL, 3))
+        ids = bench_shapes.text_ids(SMALL, bench_shapes.text_length(SMALL, 3))
         self.assertEqual((len(ids), set(ids)), (2 * (3 * 4 + 1), set(range(5))))
+        self.assertNotEqual(ids, sorted(ids))
+
+    def test_few_characters_come_often(self):
+        # As tests/test_bench.c has it of lyrnn bench.
+        shape, length = Shape("rnn_tanh", vocab_size=3, hidden_size=4, batch_size=8, num_steps=64), 4096
+        ids = bench_shapes.random_ids(shape, length)
+        self.assertEqual((len(ids), set(ids)), (length, {0, 1, 2}))
+        for i in range(3):
+            self.assertAlmostEqual(ids.count(i) / length, math.log((i + 2) / (i + 1)) / math.log(4), delta=0.03)
 
     def test_spread(self):
         self.assertEqual(bench_shapes.spread([3, 1, 2, 9]),
@@ -159,7 +169,7 @@ class PyTorchSides(unittest.TestCase):
     def test_every_way_learns_what_the_articles_script_does(self):
         for cell in bench_shapes.CELLS:
             shape = Shape(cell, vocab_size=50, hidden_size=24, batch_size=4, num_steps=9, num_layers=2)
-            ids = torch.tensor(bench_shapes.random_ids(shape, bench_shapes.text_length(shape, 10)))
+            ids = torch.tensor(bench_shapes.text_ids(shape, bench_shapes.text_length(shape, 10)))
             trainers = {"article": pytorch_sides.article_trainer, **pytorch_sides.ways("cpu", cell)}
             losses = {}
             for name, trainer in trainers.items():
