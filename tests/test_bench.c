@@ -241,6 +241,7 @@ static void writing_is_broken_down_too(void **state)
     lyrnn_backend_close(&backend);
 }
 
+/* What the host does by itself: the CPU stands for every device. */
 static int num_runs;
 
 static void count_run(lyrnn_backend *backend, void (*body)(void *), void *context)
@@ -278,7 +279,7 @@ static void few_characters_come_often(void **state)
                                        .B = MAX_M / 64,
                                        .num_steps = 8,
                                        .num_repetitions = 1};
-    open_test_backend(&backend, 1);
+    assert_int_equal(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &backend), LYRNN_OK);
     look_up = backend.embedding_forward;
     backend.embedding_forward = count_ids;
     backend.run_step = count_run;
@@ -300,7 +301,7 @@ static void what_is_counted_begins_with_the_third_step(void **state)
     lyrnn_backend backend;
     lyrnn_bench_result result;
     lyrnn_bench_config config = stack;
-    open_test_backend(&backend, 1);
+    assert_int_equal(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &backend), LYRNN_OK);
     backend.run_step = count_run;
     for (config.task = LYRNN_BENCH_TRAIN; config.task <= LYRNN_BENCH_GENERATE; config.task++)
         for (size_t i = 0; i < sizeof benches / sizeof *benches; i++) {
