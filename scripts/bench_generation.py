@@ -2,108 +2,119 @@
 """How fast texts are written: lyrnn beside the article's predict loop in PyTorch, on the same CPU, in one run.
 
 The article writes one text: each character becomes a one-hot vector, goes through nn.RNN and a Linear
-layer, and the likeliest comes next. lyrnn writes the same greedy text (B = 1), then many texts drawn side
-by side. Each side takes the number of threads that suits it best; then they take turns, and medians of
-characters per second are compared. Both sides have random weights of one shape: speed does not depend
-on what has been learnt.
+layer, and the likeliest comes next. lyrnn writes the same greedy text (B = 1), then many texts side by
+side, greedy and drawn. Each side takes the number of threads that suits it best; then they take turns,
+and medians of characters per second are compared. Both sides have random weights of one shape: speed
+does not depend on what has been learnt.
 """
 
 import argparse
 import json
-import statistics
-import subprocess
 import sys
 import time
 
+from bench_shapes import (CELLS, Shape, add_record, fail, origin, positive, run_process, spread,
+                          thread_counts, with_range)
+
 try:
     import torch
-    from torch import nn
 except ImportError:
-    sys.exit(f"bench_generation.py: {sys.executable} has no PyTorch; on Debian and Ubuntu install "
-             "python3-torch and use /usr/bin/python3")
+    fail(f"{sys.executable} has no PyTorch; on Debian and Ubuntu install python3-torch and use "
+         "/usr/bin/python3")
 
-from pytorch_sides import ArticleModel
+from pytorch_sides import ArticleModel, initial_model
 
-CELLS = {
-    "rnn_tanh": lambda V, H: nn.RNN(V, H, nonlinearity="tanh"),
-    "rnn_relu": lambda V, H: nn.RNN(V, H, nonlinearity="relu"),
-    "lstm": nn.LSTM,
-    "gru": nn.GRU,
-}
+SIDES = {"article": "the article's predict loop", "one": "lyrnn, one text, greedy",
+         "many": "lyrnn, {} texts, greedy", "drawn": "lyrnn, {} texts, temperature 1, top-p 0.9"}
+DRAWN = ("--temperature", "1", "--top-p", "0.9")
 
 
-def article_chars_per_second(model, num_chars):
+def measure_article(model, num_chars, threads):
     """The article's loop: the prefix's character, then each prediction fed back."""
+    torch.set_num_threads(threads)
     output, state = [0], None
     start = time.perf_counter()
     with torch.no_grad():
         for _ in range(num_chars):
             logits, state = model(torch.tensor([[output[-1]]]), state)
             output.append(int(logits.argmax(dim=1).item()))
-    return num_chars / (time.perf_counter() - start)
+    return {"chars_per_second": num_chars / (time.perf_counter() - start)}
 
 
-def lyrnn_chars_per_second(args, batch_size, threads, *options):
+def measure_lyrnn(args, batch_size, threads, *options):
     command = [args.lyrnn, "bench", "--task", "generate", "--device", "cpu", "--cell", args.cell,
                "--vocab-size", args.vocab_size, "--hidden-size", args.hidden_size,
                "--batch-size", batch_size, "--steps", args.num_chars, "--repetitions", 3,
                "--threads", threads, "--format", "json", *options]
-    run = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if run.returncode != 0:
-        sys.exit(f"bench_generation.py: {run.stderr.strip()}")
-    return json.loads(run.stdout)["chars_per_second"]
+    return json.loads(run_process([str(word) for word in command]))
+
+
+def fastest_threads(side):
+    """After a turn that is not counted."""
+    side(1)
+    return max(thread_counts("cpu"), key=lambda threads: side(threads)["chars_per_second"])
+
+
+def compare(args):
+    """Products of a character are a third of those that training makes of it: forward alone."""
+    shape = Shape(args.cell, args.vocab_size, args.hidden_size, args.batch_size, num_steps=1)
+    model = ArticleModel(*initial_model(shape))
+    sides = {"article": lambda threads: measure_article(model, args.num_chars, threads),
+             "one": lambda threads: measure_lyrnn(args, 1, threads),
+             "many": lambda threads: measure_lyrnn(args, args.batch_size, threads),
+             "drawn": lambda threads: measure_lyrnn(args, args.batch_size, threads, *DRAWN)}
+    threads = {name: fastest_threads(side) for name, side in sides.items()}
+    rounds = [{name: side(threads[name]) for name, side in sides.items()}
+              for _ in range(args.rounds)]
+    speeds = {name: [results[name]["chars_per_second"] for results in rounds] for name in sides}
+    gemm_gflops = [max(results[name]["gemm_gflops"] for name in ("one", "many", "drawn"))
+                   for results in rounds]
+    gflop = shape.gflop_per_step() / 3 / args.batch_size
+
+    def ratio(above, below):
+        return spread([a / b for a, b in zip(speeds[above], speeds[below])])
+
+    return {**origin(rounds[-1]["many"]), **vars(shape), "num_chars": args.num_chars,
+            "torch": torch.__version__, "rounds": args.rounds, "gflop_per_char": gflop,
+            "gemm_gflops": spread(gemm_gflops),
+            "sides": {name: {"threads": threads[name], "chars_per_second": spread(speeds[name])}
+                      for name in sides},
+            "ratios": {"one / article": ratio("one", "article"), "many / one": ratio("many", "one")},
+            "share_of_floor": spread([gflop * speed / rate
+                                      for speed, rate in zip(speeds["many"], gemm_gflops)])}
+
+
+def print_text(record):
+    batch_size = record["batch_size"]
+    print(f"{record['cell']}, V {record['vocab_size']}, H {record['hidden_size']}, "
+          f"{record['num_chars']} characters, PyTorch {record['torch']}, {record['rounds']} rounds")
+    for name, side in record["sides"].items():
+        print(f"{SIDES[name].format(batch_size):44}"
+              f"{with_range(side['chars_per_second'], ',.0f'):>36} characters/s, "
+              f"{side['threads']} threads")
+    for name, ratio in record["ratios"].items():
+        print(f"{name}: {with_range(ratio, '.2f')}")
+    print(f"many, of the GEMM rate: {with_range(record['share_of_floor'], '.0%')}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lyrnn", default="build/lyrnn", help="the program [build/lyrnn]")
-    parser.add_argument("--cell", choices=CELLS, default="rnn_tanh")
-    parser.add_argument("--vocab-size", type=int, default=1027)
-    parser.add_argument("--hidden-size", type=int, default=256)
-    parser.add_argument("--num-chars", type=int, default=1000, help="of a text [1000]")
-    parser.add_argument("--batch-size", type=int, default=64, help="texts side by side [64]")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--max-threads", type=int, default=torch.get_num_threads())
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH", help="[build/lyrnn]")
+    parser.add_argument("--cell", choices=CELLS, default="rnn_tanh", help="[rnn_tanh]")
+    parser.add_argument("--vocab-size", type=positive, default=1027, metavar="V", help="[1027]")
+    parser.add_argument("--hidden-size", type=positive, default=256, metavar="H", help="[256]")
+    parser.add_argument("--num-chars", type=positive, default=1000, metavar="N",
+                        help="of a text [1000]")
+    parser.add_argument("--batch-size", type=positive, default=64, metavar="B",
+                        help="texts side by side [64]")
+    parser.add_argument("--rounds", type=positive, default=5, metavar="N", help="[5]")
+    parser.add_argument("--json", metavar="FILE", help="add the result to this file, a line of JSON")
     args = parser.parse_args()
-
-    model = ArticleModel(CELLS[args.cell](args.vocab_size, args.hidden_size),
-                         nn.Linear(args.hidden_size, args.vocab_size))
-    sampled = ("--temperature", 1, "--top-p", 0.9)
-
-    def article(threads):
-        torch.set_num_threads(threads)
-        return article_chars_per_second(model, args.num_chars)
-
-    sides = {
-        "article": article,
-        "one": lambda threads: lyrnn_chars_per_second(args, 1, threads),
-        "many": lambda threads: lyrnn_chars_per_second(args, args.batch_size, threads),
-        "drawn": lambda threads: lyrnn_chars_per_second(args, args.batch_size, threads, *sampled),
-    }
-    threads = {}
-    for name, side in sides.items():
-        side(1)
-        threads[name] = max(range(1, args.max_threads + 1), key=side)
-    rounds = [{name: side(threads[name]) for name, side in sides.items()}
-              for _ in range(args.rounds)]
-
-    def report(label, name):
-        speeds = [speeds[name] for speeds in rounds]
-        print(f"{label:44} {statistics.median(speeds):12,.0f} characters/s "
-              f"({min(speeds):,.0f} to {max(speeds):,.0f}), {threads[name]} threads")
-
-    def ratio(above, below):
-        ratios = [speeds[above] / speeds[below] for speeds in rounds]
-        return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-
-    print(f"{args.cell}, V {args.vocab_size}, H {args.hidden_size}, {args.num_chars} characters, "
-          f"PyTorch {torch.__version__}, {args.rounds} rounds")
-    report("the article's predict loop", "article")
-    report("lyrnn, one text, greedy", "one")
-    report(f"lyrnn, {args.batch_size} texts, greedy", "many")
-    report(f"lyrnn, {args.batch_size} texts, temperature 1, top-p 0.9", "drawn")
-    print(f"lyrnn, one text / article: {ratio('one', 'article')}")
-    print(f"lyrnn, {args.batch_size} texts / one: {ratio('many', 'one')}")
+    record = compare(args)
+    print_text(record)
+    if args.json:
+        add_record(args.json, record)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ import datetime
 import json
 import os
 import random
+import re
+import shlex
 import statistics
+import subprocess
 import sys
 
 CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
@@ -162,6 +165,10 @@ def spread(values):
             "rounds": list(values)}
 
 
+def with_range(values, form):
+    return f"{values['median']:{form}} ({values['min']:{form}} to {values['max']:{form}})"
+
+
 def now():
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -170,18 +177,54 @@ def note(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def read_records(paths):
-    """compare.py's JSON of all files, the oldest first."""
+def run_process(command, environment=None):
+    """Gives what it printed."""
+    try:
+        process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                 env={**os.environ, **(environment or {})})
+    except OSError as error:
+        fail(f"{command[0]}: {error.strerror}")
+    if process.returncode != 0:
+        lines = process.stderr.strip().splitlines() or ["failed"]
+        fail(f"{shlex.join(command)}: {lines[-1]}")
+    return process.stdout
+
+
+# ---- records: a line of JSON each, that tables and pictures are made of ----------------------------
+
+
+def hardware(device_name):
+    """lyrnn's words, but the machine's cores in place of the threads that it took."""
+    cores = len(os.sched_getaffinity(0))
+    return re.sub(r"\b\d+ threads?\b", f"{cores} core{'s' if cores > 1 else ''}", device_name)
+
+
+def origin(row):
+    """What a record begins with: when, where and how, by a row of lyrnn bench and this command."""
+    return {"date": now(), "hardware": hardware(row["device_name"]), "commit": row["commit"],
+            "command": shlex.join([f"scripts/{os.path.basename(sys.argv[0])}", *sys.argv[1:]])}
+
+
+def add_record(path, record):
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+
+
+def read_records(paths, script="scripts/compare.py", sides=("article", "best", "lyrnn")):
+    """The records of all files, the oldest first; of another script than compare.py, its sides."""
     records = []
     for path in paths:
         try:
             with open(path, encoding="utf-8") as file:
                 for number, line in enumerate(file, 1):
                     record = json.loads(line)
-                    shape_of(record), record["date"], record["sides"]["lyrnn"]
+                    shape_of(record), record["date"], [record["sides"][side] for side in sides]
                     records.append(record)
         except OSError as error:
-            fail(f"{path}: {error.strerror}; scripts/compare.py --json {path} makes it")
+            fail(f"{path}: {error.strerror}; {script} --json {path} makes it")
         except (ValueError, TypeError, KeyError):
-            fail(f"{path}:{number}: not a line that scripts/compare.py --json wrote")
+            fail(f"{path}:{number}: not a line that {script} --json wrote")
     return sorted(records, key=lambda record: record["date"])

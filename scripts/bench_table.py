@@ -1,100 +1,152 @@
 #!/usr/bin/env python3
-"""Writes the README's table of speeds, between its two marker lines, from what compare.py measured.
+"""Writes the README's tables of speed, each between its two marker lines, from what was measured:
 
-    /usr/bin/python3 scripts/compare.py --json scripts/results/speed.jsonl && scripts/bench_table.py
+    /usr/bin/python3 scripts/compare.py --json scripts/results/speed.jsonl
+    /usr/bin/python3 scripts/bench_generation.py --json scripts/results/generation.jsonl
+    scripts/bench_table.py
 
-Of several measurements of one shape on one machine the last counts. Rows of the ladder (A to F) that
-have not been measured on a GPU say so.
+Of several measurements of one shape on one machine the last counts. In the table of training, rows of
+the ladder (A to F) that have not been measured on a GPU say so.
 """
 
 import argparse
 import os
 
-from bench_shapes import PRESETS, fail, read_records, shape_of
+from bench_shapes import PRESETS, fail, read_records, shape_of, with_range
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
-RESULTS = os.path.join(SCRIPTS, "results", "speed.jsonl")
 README = os.path.join(SCRIPTS, "..", "README.md")
-BEGIN = "<!-- Speeds: scripts/bench_table.py writes what follows. -->"
-END = "<!-- End of the speeds. -->"
-COLUMNS = ("shape", "hardware", "article, characters/s", "best PyTorch", "lyrnn", "lyrnn / article",
-           "lyrnn / best", "of the GEMM floor", "MiB: article, best, lyrnn", "date", "commit", "command")
+ORIGIN = ("date", "commit", "command")
 
 
-def with_range(values, form):
-    return f"{values['median']:{form}} ({values['min']:{form}} to {values['max']:{form}})"
+def origin_of(record):
+    return record["date"][:10], record["commit"], f"`{record['command']}`"
+
+
+def speed_of(side):
+    return f"{side['chars_per_second']['median']:,.0f}"
+
+
+def latest(records, *fields):
+    """The last record of each shape, machine and value of the fields."""
+    return {(shape_of(record), record["hardware"], *(record[field] for field in fields)): record
+            for record in records}.values()
+
+
+# ---- training ------------------------------------------------------------------------------------
+
+TRAINING_SIDES = ("article", "best", "lyrnn")
+TRAINING_COLUMNS = ("shape", "hardware", "article, characters/s", "best PyTorch", "lyrnn",
+                    "lyrnn / article", "lyrnn / best", "of the GEMM floor",
+                    "MiB: article, best, lyrnn", *ORIGIN)
 
 
 def name_of(shape):
     return f"{shape.preset}: {shape.label()}" if shape.preset else shape.label()
 
 
-def measured_row(record):
+def training_row(record):
     sides, ratios = record["sides"], record["ratios"]
     precision = "" if record["precision"] == "fp32" else f" {record['precision']}"
     return (name_of(shape_of(record)) + precision, record["hardware"],
-            *(f"{sides[name]['chars_per_second']['median']:,.0f}"
-              for name in ("article", "best", "lyrnn")),
+            *(speed_of(sides[name]) for name in TRAINING_SIDES),
             with_range(ratios["article"], ".2f"), with_range(ratios["best"], ".2f"),
             f"{sides['lyrnn']['share_of_floor']['median']:.0%}",
-            ", ".join(f"{sides[name]['peak_bytes'] / 2**20:,.0f}"
-                      for name in ("article", "best", "lyrnn")),
-            record["date"][:10], record["commit"], f"`{record['command']}`")
+            ", ".join(f"{sides[name]['peak_bytes'] / 2**20:,.0f}" for name in TRAINING_SIDES),
+            *origin_of(record))
 
 
-def rows(records):
+def training_rows(records):
     """The ladder's first, each GPU's before the CPUs'; then shapes of other sizes."""
-    latest = {(shape_of(record), record["device"], record["hardware"], record["precision"]): record
-              for record in records}
+    records = latest(records, "device", "precision")
 
     def measured(shape, device):
-        return [measured_row(record) for key, record in latest.items() if key[:2] == (shape, device)]
+        return [training_row(record) for record in records
+                if (shape_of(record), record["device"]) == (shape, device)]
 
-    others = dict.fromkeys(shape for shape, *_ in latest if not shape.preset)
+    others = dict.fromkeys(shape for shape in map(shape_of, records) if not shape.preset)
     table = []
     for shape in [*PRESETS.values(), *others]:
         on_gpu = measured(shape, "cuda")
         if shape.preset and not on_gpu:
-            on_gpu = [(name_of(shape), "not run on a GPU") + ("",) * (len(COLUMNS) - 2)]
+            on_gpu = [(name_of(shape), "not run on a GPU") + ("",) * (len(TRAINING_COLUMNS) - 2)]
         table += on_gpu + measured(shape, "cpu")
     return table
 
 
-def table_text(records):
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *rows(records)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
-                     for line in lines)
+# ---- writing -------------------------------------------------------------------------------------
+
+WRITING_SIDES = ("article", "one", "many", "drawn")
+WRITING_COLUMNS = ("shape", "texts", "hardware", "article, characters/s", "lyrnn, one text",
+                   "side by side", "drawn", "one / article", "side by side / one",
+                   "side by side, of the GEMM floor", *ORIGIN)
 
 
-def with_table(readme, table):
-    """The README's text with the table between the markers; None where these are not."""
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}" if begin and end else None
+def writing_row(record):
+    sides, ratios = record["sides"], record["ratios"]
+    return (f"{record['cell']} V{record['vocab_size']} H{record['hidden_size']}",
+            f"{record['batch_size']} of {record['num_chars']:,} characters", record["hardware"],
+            *(speed_of(sides[name]) for name in WRITING_SIDES),
+            with_range(ratios["one / article"], ".2f"), with_range(ratios["many / one"], ".2f"),
+            f"{record['share_of_floor']['median']:.0%}", *origin_of(record))
+
+
+def writing_rows(records):
+    return [writing_row(record) for record in latest(records, "num_chars")]
+
+
+# ---- the README ----------------------------------------------------------------------------------
+
+
+class Table:
+    """name: of the file of results, and in the marker lines."""
+
+    def __init__(self, name, script, sides, columns, rows):
+        self.results = os.path.join(SCRIPTS, "results", f"{name}.jsonl")
+        self.script, self.sides, self.columns, self.rows = script, sides, columns, rows
+        self.begin = f"<!-- From {name}.jsonl: scripts/bench_table.py writes what follows. -->"
+        self.end = f"<!-- End of {name}.jsonl. -->"
+
+    def text(self):
+        rows = self.rows(read_records([self.results], self.script, self.sides))
+        lines = [self.columns, ("---",) * len(self.columns), *rows]
+        return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
+                         for line in lines)
+
+    def write_into(self, readme):
+        """The README's text with the table between the markers; None where these are not."""
+        before, begin, rest = readme.partition(self.begin)
+        _, end, after = rest.partition(self.end)
+        return f"{before}{begin}\n\n{self.text()}\n\n{end}{after}" if begin and end else None
+
+
+TABLES = (Table("speed", "scripts/compare.py", TRAINING_SIDES, TRAINING_COLUMNS, training_rows),
+          Table("generation", "scripts/bench_generation.py", WRITING_SIDES, WRITING_COLUMNS,
+                writing_rows))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", nargs="*", default=[RESULTS], metavar="RESULTS",
-                        help="files of compare.py --json [scripts/results/speed.jsonl]")
     parser.add_argument("--readme", default=README, metavar="FILE", help="[README.md]")
     parser.add_argument("--check", action="store_true",
-                        help="write nothing; fail where the table is not what the results give")
+                        help="write nothing; fail where a table is not what its results give")
     args = parser.parse_args()
     try:
         with open(args.readme, encoding="utf-8") as file:
             readme = file.read()
     except OSError as error:
         fail(f"{args.readme}: {error.strerror}")
-    written = with_table(readme, table_text(read_records(args.results)))
-    if written is None:
-        fail(f"{args.readme}: has no line {BEGIN} with {END} after it")
+    written = readme
+    for table in TABLES:
+        before, written = written, table.write_into(written)
+        if written is None:
+            fail(f"{args.readme}: has no line {table.begin} with {table.end} after it")
+        if args.check and written != before:
+            fail(f"{args.readme}: its table is not what {table.results} gives; run "
+                 "scripts/bench_table.py")
     if written == readme:
         return
-    if args.check:
-        fail(f"{args.readme}: its table of speeds is not what {' '.join(args.results)} gives; "
-             "run scripts/bench_table.py")
     with open(args.readme, "w", encoding="utf-8") as file:
         file.write(written)
 

@@ -11,15 +11,14 @@ whatever else the machine does hits all of them. Needs a Python that has PyTorch
 import argparse
 import json
 import os
-import re
-import shlex
 import subprocess
 import sys
 import tempfile
 
-from bench_shapes import (add_machine_options, add_shape_options, characters,
-                          check_machine_options, chosen_shapes, fail, note, now, positive,
-                          spread, steps_for, text_ids, text_length, thread_counts)
+from bench_shapes import (add_machine_options, add_record, add_shape_options, characters,
+                          check_machine_options, chosen_shapes, fail, note, origin, positive,
+                          run_process, spread, steps_for, text_ids, text_length, thread_counts,
+                          with_range)
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 CHECK_STEPS, CHECK_EPOCHS = 10, 2
@@ -31,19 +30,6 @@ SECONDS_A_TURN = 2
 
 
 # ---- processes -----------------------------------------------------------------------------------
-
-
-def run_process(command, environment=None):
-    """Gives what it printed."""
-    try:
-        process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                 env={**os.environ, **(environment or {})})
-    except OSError as error:
-        fail(f"{command[0]}: {error.strerror}")
-    if process.returncode != 0:
-        lines = process.stderr.strip().splitlines() or ["failed"]
-        fail(f"{shlex.join(command)}: {lines[-1]}")
-    return process.stdout
 
 
 def openblas_folder(program):
@@ -214,10 +200,7 @@ def compare(shape, args):
     ratios = {other: spread([ours / theirs for ours, theirs in zip(
         summaries["lyrnn"]["chars_per_second"]["rounds"],
         summaries[other]["chars_per_second"]["rounds"])]) for other in ("article", "best")}
-    return {"date": now(),
-            "hardware": hardware(results["lyrnn"][-1]["device_name"]),
-            "commit": results["lyrnn"][-1]["commit"],
-            "command": shlex.join(["scripts/compare.py", *sys.argv[1:]]),
+    return {**origin(results["lyrnn"][-1]),
             "preset": shape.preset, **vars(shape), "device": args.device,
             "precision": args.precision, "torch": results["best"][-1]["torch"],
             "rounds": args.rounds, "gflop_per_step": gflop, "gemm_gflops": spread(gemm_gflops),
@@ -225,19 +208,10 @@ def compare(shape, args):
             "sides": summaries, "ratios": ratios, "loss_check": check}
 
 
-def hardware(device_name):
-    """lyrnn's words, but the machine's cores in place of the threads that it took."""
-    cores = len(os.sched_getaffinity(0))
-    return re.sub(r"\b\d+ threads?\b", f"{cores} core{'s' if cores > 1 else ''}", device_name)
-
-
 # ---- output --------------------------------------------------------------------------------------
 
 
 def print_text(record, shape):
-    def with_range(values, form):
-        return (f"{values['median']:{form}} ({values['min']:{form}} to {values['max']:{form}})")
-
     print(f"{shape.label()}, {record['precision']}; {record['hardware']}; "
           f"PyTorch {record['torch']}; {record['rounds']} rounds")
     for name, side in record["sides"].items():
@@ -279,8 +253,7 @@ def main():
         record = compare(shape, args)
         print_text(record, shape)
         if args.json:
-            with open(args.json, "a", encoding="utf-8") as file:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            add_record(args.json, record)
 
 
 if __name__ == "__main__":

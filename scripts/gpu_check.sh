@@ -6,7 +6,7 @@
 #   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
 #   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json   what each check printed
 #   cublaslt.txt  the products that cuBLASLt took, of one training step and more
-#   speed.jsonl   lyrnn beside PyTorch, a line a shape; scripts/bench_table.py takes it
+#   speed.jsonl   lyrnn beside PyTorch, a line a shape, to be added to scripts/results/speed.jsonl
 # The status is 1 when anything failed. All together takes SECONDS [900] at most; what would begin
 # after that is not run.
 set -euo pipefail

@@ -1,15 +1,17 @@
-"""What the scripts that measure speed do with numbers: costs, turns, the refusal to compare, the table.
+"""What the scripts that measure speed do with numbers: costs, turns, the refusal to compare, the tables.
 
 Nothing here is timed. PyTorch's sides are held to each other where there is PyTorch.
 """
 
 import contextlib
 import io
+import json
 import math
 import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
 
@@ -126,16 +128,16 @@ class Comparing(unittest.TestCase):
 
     def test_the_machines_cores_stand_for_threads(self):
         cores = len(os.sched_getaffinity(0))
-        self.assertRegex(compare.hardware("AMD, 1 thread, X"), f"^AMD, {cores} cores?, X$")
+        self.assertRegex(bench_shapes.hardware("AMD, 1 thread, X"), f"^AMD, {cores} cores?, X$")
 
 
 class Table(unittest.TestCase):
     def test_ladder_says_what_has_not_been_run_on_a_gpu(self):
-        rows = bench_table.rows([record(PRESETS["A"])])
+        rows = bench_table.training_rows([record(PRESETS["A"])])
         self.assertEqual([row[1] for row in rows], ["not run on a GPU", "a CPU"] + 5 * ["not run on a GPU"])
 
     def test_a_gpu_takes_the_rows_place(self):
-        rows = bench_table.rows([record(PRESETS["B"], device="cuda", hardware="a GPU")])
+        rows = bench_table.training_rows([record(PRESETS["B"], device="cuda", hardware="a GPU")])
         self.assertEqual([row[1] for row in rows][:3], ["not run on a GPU", "a GPU", "not run on a GPU"])
 
     def test_the_last_measurement_counts(self):
@@ -143,8 +145,8 @@ class Table(unittest.TestCase):
             path = os.path.join(folder, "speed.jsonl")
             with open(path, "w", encoding="utf-8") as file:
                 for date in ("2030-02-02T00:00:00Z", "2030-01-01T00:00:00Z"):
-                    file.write(compare.json.dumps(record(SMALL, date)) + "\n")
-            rows = bench_table.rows(bench_shapes.read_records([path]))
+                    file.write(json.dumps(record(SMALL, date)) + "\n")
+            rows = bench_table.training_rows(bench_shapes.read_records([path]))
             with open(path, "a", encoding="utf-8") as file:
                 file.write('{"date": "2030"}\n')
             message = quietly(bench_shapes.read_records, [path])
@@ -152,16 +154,46 @@ class Table(unittest.TestCase):
         self.assertIn("speed.jsonl:3: not a line", str(message))
 
     def test_a_row(self):
-        row = bench_table.measured_row(record(SMALL, precision="tf32"))
+        row = bench_table.training_row(record(SMALL, precision="tf32"))
         self.assertEqual(row, ("lstm V5 H3 B2 T4 L2 tf32", "a CPU", "2,000", "2,000", "2,000",
                                "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "1, 1, 1",
                                "2030-01-01", "abc", "`scripts/compare.py`"))
 
-    def test_readme_keeps_what_is_around_the_table(self):
-        begin, end = bench_table.BEGIN, bench_table.END
-        self.assertEqual(bench_table.with_table(f"a {begin} old {end} b", "new"),
-                         f"a {begin}\n\nnew\n\n{end} b")
-        self.assertIsNone(bench_table.with_table(f"a {end} {begin}", "new"))
+    def test_a_row_of_writing(self):
+        side, ratio = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000])}, bench_shapes.spread([2, 1, 4])
+        fields = {"num_chars": 1000, "share_of_floor": bench_shapes.spread([0.5]),
+                  "sides": dict.fromkeys(("article", "one", "many", "drawn"), side),
+                  "ratios": dict.fromkeys(("one / article", "many / one"), ratio)}
+        old, new, other = (record(SMALL, date, **{**fields, "num_chars": num_chars})
+                           for date, num_chars in (("2030-01-01", 1000), ("2030-02-02", 1000), ("2030-03-03", 9)))
+        rows = bench_table.writing_rows([old, new, other])
+        self.assertEqual(rows[0], ("lstm V5 H3", "2 of 1,000 characters", "a CPU", "2,000", "2,000", "2,000", "2,000",
+                                   "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "2030-02-02", "abc",
+                                   "`scripts/compare.py`"))
+        self.assertEqual([row[1] for row in rows[1:]], ["2 of 9 characters"])
+
+    def test_readme_keeps_what_is_around_the_tables(self):
+        for table in bench_table.TABLES:
+            begin, end, text = table.begin, table.end, table.text()
+            self.assertEqual(table.write_into(f"a {begin} old {end} b"), f"a {begin}\n\n{text}\n\n{end} b")
+            self.assertIsNone(table.write_into(f"a {end} {begin}"))
+            self.assertTrue(all(line.count("|") == len(table.columns) + 1 for line in text.splitlines()))
+
+    def test_a_check_fails_on_any_table_that_is_not_what_was_measured(self):
+        with open(bench_table.README, encoding="utf-8") as file:
+            readme = file.read()
+        for table in bench_table.TABLES:
+            with tempfile.TemporaryDirectory() as folder:
+                path = os.path.join(folder, "README.md")
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(readme.replace(f"{table.begin}\n", f"{table.begin}\n9"))
+                arguments = ["bench_table.py", "--readme", path]
+                with unittest.mock.patch.object(sys, "argv", [*arguments, "--check"]):
+                    self.assertIn("is not what", str(quietly(bench_table.main)))
+                with unittest.mock.patch.object(sys, "argv", arguments):
+                    self.assertIsNone(quietly(bench_table.main))
+                with open(path, encoding="utf-8") as file:
+                    self.assertEqual(file.read(), readme)
 
 
 @unittest.skipUnless(torch, "no PyTorch")
