@@ -119,7 +119,12 @@ static void a_preset_has_its_shapes(void **state)
     size_t num;
     assert_int_equal(bench_shapes_list(BENCH_PRESET_ARTICLE, &nothing, &shapes, &num), LYRNN_OK);
     assert_int_equal(num, 1);
-    assert_shape(&shapes[0], "article", LYRNN_RNN_TANH, 1027, 256, 1, 32, 35);
+    assert_shape(&shapes[0], "A", LYRNN_RNN_TANH, 1027, 256, 1, 32, 35);
+    free(shapes);
+    assert_string_equal(bench_presets, "none|article|ladder|A|B|C|D|E|F");
+    assert_int_equal(bench_shapes_list(BENCH_PRESET_ROW + 5, &nothing, &shapes, &num), LYRNN_OK);
+    assert_int_equal(num, 1);
+    assert_shape(&shapes[0], "F", LYRNN_LSTM, 6000, 2048, 1, 256, 256);
     free(shapes);
     assert_int_equal(bench_shapes_list(BENCH_PRESET_LADDER, &nothing, &shapes, &num), LYRNN_OK);
     assert_int_equal(num, 6);

@@ -32,8 +32,9 @@ static const option_spec specs[] = {
      FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
     {OPTION_HEADING, .help = "Shape:"},
-    {OPTION_CHOICE, "preset", "none|article|ladder",
-     "shapes with names; what else is given replaces theirs", FIELD(preset), .fallback = "none"},
+    {OPTION_CHOICE, "preset", bench_presets,
+     "the article's shape, a ladder of six, or one of them; what else is given replaces theirs",
+     FIELD(preset), .fallback = "none"},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(choice.cell),
      .fallback = "rnn_tanh"},
     {OPTION_INTS, "vocab-size", "LIST", "distinct characters",

@@ -3,24 +3,32 @@
 
 #include <stdlib.h>
 
-static const bench_shape article[] = {
-    {"article", LYRNN_RNN_TANH, {1027, 256, 1, 32, 35}},
-};
-static const bench_shape ladder[] = {
-    {"A", LYRNN_RNN_TANH, {1027, 256, 1, 32, 35}},    {"B", LYRNN_LSTM, {4096, 512, 1, 64, 128}},
-    {"C", LYRNN_GRU, {4096, 512, 1, 64, 128}},        {"D", LYRNN_LSTM, {4096, 1024, 2, 128, 128}},
-    {"E", LYRNN_RNN_TANH, {4096, 2048, 1, 128, 128}}, {"F", LYRNN_LSTM, {6000, 2048, 1, 256, 256}},
-};
+/* Name, cell, V, H, L, B, T; A is the article's. scripts/bench_shapes.py has the same. */
+#define BENCH_LADDER(X)                                                                            \
+    X(A, RNN_TANH, 1027, 256, 1, 32, 35)                                                           \
+    X(B, LSTM, 4096, 512, 1, 64, 128)                                                              \
+    X(C, GRU, 4096, 512, 1, 64, 128)                                                               \
+    X(D, LSTM, 4096, 1024, 2, 128, 128)                                                            \
+    X(E, RNN_TANH, 4096, 2048, 1, 128, 128)                                                        \
+    X(F, LSTM, 6000, 2048, 1, 256, 256)
+
+#define ROW(name, cell, ...) {#name, LYRNN_##cell, {__VA_ARGS__}},
+static const bench_shape ladder[] = {BENCH_LADDER(ROW)};
+#undef ROW
 static const bench_shape outside[] = {{.row = ""}};
 
-static const struct {
-    const bench_shape *rows;
-    size_t num;
-} presets[] = {
-    [BENCH_PRESET_NONE] = {outside, sizeof outside / sizeof *outside},
-    [BENCH_PRESET_ARTICLE] = {article, sizeof article / sizeof *article},
-    [BENCH_PRESET_LADDER] = {ladder, sizeof ladder / sizeof *ladder},
-};
+#define NAME(name, ...) "|" #name
+const char bench_presets[] = "none|article|ladder" BENCH_LADDER(NAME);
+#undef NAME
+
+/* The preset's rows, and how many. */
+static const bench_shape *rows_of(bench_preset preset, size_t *num)
+{
+    *num = preset == BENCH_PRESET_LADDER ? sizeof ladder / sizeof *ladder : 1;
+    if (preset == BENCH_PRESET_NONE)
+        return outside;
+    return preset < BENCH_PRESET_ROW ? ladder : &ladder[preset - BENCH_PRESET_ROW];
+}
 
 static bench_shape shape_of(const bench_shape *row, const bench_choice *choice, size_t number)
 {
@@ -40,7 +48,8 @@ static bench_shape shape_of(const bench_shape *row, const bench_choice *choice, 
 lyrnn_status bench_shapes_list(bench_preset preset, const bench_choice *choice,
                                bench_shape **shapes, size_t *num)
 {
-    size_t per_row = 1, num_rows = presets[preset].num;
+    size_t per_row = 1, num_rows;
+    const bench_shape *rows = rows_of(preset, &num_rows);
     *shapes = NULL;
     for (int i = 0; i < BENCH_NUM_SIZES; i++)
         if (choice->sizes_count[i] && per_row <= BENCH_MAX_SHAPES)
@@ -54,6 +63,6 @@ lyrnn_status bench_shapes_list(bench_preset preset, const bench_choice *choice,
     if (*shapes == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: no memory; give shorter lists");
     for (size_t i = 0; i < *num; i++)
-        (*shapes)[i] = shape_of(&presets[preset].rows[i / per_row], choice, i % per_row);
+        (*shapes)[i] = shape_of(&rows[i / per_row], choice, i % per_row);
     return LYRNN_OK;
 }

@@ -23,8 +23,16 @@ typedef struct {
     int sizes[BENCH_NUM_SIZES];
 } bench_shape;
 
-/* As --preset has them. */
-typedef enum { BENCH_PRESET_NONE, BENCH_PRESET_ARTICLE, BENCH_PRESET_LADDER } bench_preset;
+/* As --preset has them: from BENCH_PRESET_ROW on a row of the ladder each. */
+typedef enum {
+    BENCH_PRESET_NONE,
+    BENCH_PRESET_ARTICLE,
+    BENCH_PRESET_LADDER,
+    BENCH_PRESET_ROW
+} bench_preset;
+
+/* Their names, "none|article|...". */
+extern const char bench_presets[];
 
 /* What takes the place of a preset's: all that the user gave, without a preset everything. */
 typedef struct {

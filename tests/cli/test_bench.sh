@@ -66,6 +66,9 @@ for row in rows:
     assert "operations" not in row and "thread" in row["device_name"]
 EOF
 
+succeeds bench "${small[@]}" "${tiny_shape[@]}" --preset D
+grep -qE '^row D: lstm, V 9, H 4, L 2, B 2, T 3$' "$out" || fail "the ladder's row D must be measured, cut to fit"
+
 # A row an operation.
 succeeds bench "${small[@]}" "${tiny_shape[@]}" --task operations --cell gru --format csv
 command='a CSV parser'
@@ -83,7 +86,7 @@ assert abs(sum(float(row["share"]) for row in rows) - 1) < 1e-6
 EOF
 
 succeeds bench "${small[@]}" "${tiny_shape[@]}" --preset article --task generate
-for text in '^cpu: .*1 thread' '^row article: rnn_tanh, V 9, H 4, L 1, B 2, 1 characters$' \
+for text in '^cpu: .*1 thread' '^row A: rnn_tanh, V 9, H 4, L 1, B 2, 1 characters$' \
     ' ms a character of every text .* characters/s' '^  floor .* times that$' '^  GEMM .* bare time step ' \
     '^  linear_forward_output +1 ' '^  sample_token +2 '; do
     grep -qE "$text" "$out" || fail "table must hold: $text"
@@ -134,7 +137,7 @@ refuses 2 '--batch-size 32\.\.8\*2: a range must end above its beginning; number
 refuses 2 '--batch-size 8\.\.32\*1: a range must grow: ' bench --batch-size '8..32*1'
 refuses 2 '--num-steps 1\.\.400\+1: too many numbers' bench --num-steps 1..400+1
 refuses 2 'bench: more than 10000 shapes; ' bench --hidden-size 1..200+1 --batch-size 1..200+1
-refuses 2 '--preset big: must be one of none' bench --preset big
+refuses 2 '--preset big: must be one of none\|article\|ladder\|A\|B\|C\|D\|E\|F$' bench --preset big
 refuses 2 '--task all: must be one of train' bench --task all
 refuses 2 '--format xml: must be one of table' bench --format xml
 refuses 2 '--steps 0: must be from 1 ' bench --steps 0

@@ -8,12 +8,14 @@ import io
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 import unittest
 import unittest.mock
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts"))
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
 
 import bench_shapes
 import bench_table
@@ -77,6 +79,13 @@ class Shapes(unittest.TestCase):
     def test_presets_know_their_names(self):
         self.assertEqual([shape.preset for shape in PRESETS.values()], list("ABCDEF"))
         self.assertIsNone(SMALL.preset)
+
+    def test_lyrnn_bench_has_the_same_presets(self):
+        with open(os.path.join(ROOT, "host", "cli", "bench_shapes.c"), encoding="utf-8") as file:
+            rows = re.findall(r"X\((\w), (\w+), (\d+), (\d+), (\d+), (\d+), (\d+)\)", file.read())
+        shapes = {name: Shape(cell.lower(), vocab_size=int(V), hidden_size=int(H), num_layers=int(L),
+                              batch_size=int(B), num_steps=int(T)) for name, cell, V, H, L, B, T in rows}
+        self.assertEqual(shapes, PRESETS)
 
     def test_a_text_has_every_character_and_whole_batches(self):
         ids = bench_shapes.text_ids(SMALL, bench_shapes.text_length(SMALL, 3))
