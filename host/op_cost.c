@@ -227,7 +227,8 @@ static formula *const formulas[LYRNN_NUM_OPERATIONS] = {
 
 lyrnn_op_cost lyrnn_op_cost_of(lyrnn_operation operation, const void *args)
 {
-    return formulas[operation] != NULL ? formulas[operation](args) : (lyrnn_op_cost){0};
+    LYRNN_CHECK(formulas[operation] != NULL);
+    return formulas[operation](args);
 }
 
 const char *lyrnn_operation_name(lyrnn_operation operation)

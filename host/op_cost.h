@@ -28,7 +28,7 @@ typedef struct {
 /* "linear_forward" */
 const char *lyrnn_operation_name(lyrnn_operation operation);
 
-/* args is the operation's struct of arguments, of copy_rows and zero the number of bytes, a size_t. Zero for an operation that has no formula. */
+/* args is the operation's struct of arguments, of copy_rows and zero the number of bytes, a size_t. */
 lyrnn_op_cost lyrnn_op_cost_of(lyrnn_operation operation, const void *args);
 
 #endif
