@@ -2,6 +2,7 @@
  * for each that there is, so that all rows have the same. */
 #include "bench_output.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -27,29 +28,36 @@ static int set(json_t *row, const char *key, json_t *value)
     return json_object_set_new(row, key, value);
 }
 
+/* JSON has no infinity and no NaN, nor has a bench: what it divides by are times of whole steps and of calls long
+ * enough for the clock, or goes through ratio. */
+static int set_real(json_t *row, const char *key, double value)
+{
+    LYRNN_CHECK(isfinite(value));
+    return set(row, key, json_real(value));
+}
+
 static int set_time(json_t *row, const char *key, const lyrnn_bench_time *time)
 {
     char p10[32], p90[32];
     snprintf(p10, sizeof p10, "%s_p10", key);
     snprintf(p90, sizeof p90, "%s_p90", key);
-    return set(row, key, json_real(time->median_ms)) | set(row, p10, json_real(time->p10_ms)) |
-           set(row, p90, json_real(time->p90_ms));
+    return set_real(row, key, time->median_ms) | set_real(row, p10, time->p10_ms) |
+           set_real(row, p90, time->p90_ms);
 }
 
 static int set_operation(json_t *row, const char *name_key, const lyrnn_bench_operation *op)
 {
     double ms = op->time.median_ms;
-    return set(row, name_key, json_string(op->name)) | set(row, "calls", json_real(op->calls)) |
-           set_time(row, "ms", &op->time) | set(row, "share", json_real(op->share)) |
-           set(row, "gflop", json_real(1e-9 * op->flop)) |
-           set(row, "gflops", json_real(ratio(1e-6 * op->flop, ms))) |
-           set(row, "gbytes", json_real(1e-9 * op->bytes)) |
-           set(row, "gbytes_per_second", json_real(ratio(1e-6 * op->bytes, ms))) |
-           set(row, "intensity", json_real(ratio(op->flop, op->bytes))) |
-           set(row, "time_steps", json_real(op->time_steps)) |
-           set(row, "floor_ms", json_real(op->floor_ms)) |
-           set(row, "predicted_ms", json_real(op->predicted_ms)) |
-           set(row, "times_predicted", json_real(ratio(ms, op->predicted_ms)));
+    return set(row, name_key, json_string(op->name)) | set_real(row, "calls", op->calls) |
+           set_time(row, "ms", &op->time) | set_real(row, "share", op->share) |
+           set_real(row, "gflop", 1e-9 * op->flop) |
+           set_real(row, "gflops", ratio(1e-6 * op->flop, ms)) |
+           set_real(row, "gbytes", 1e-9 * op->bytes) |
+           set_real(row, "gbytes_per_second", ratio(1e-6 * op->bytes, ms)) |
+           set_real(row, "intensity", ratio(op->flop, op->bytes)) |
+           set_real(row, "time_steps", op->time_steps) | set_real(row, "floor_ms", op->floor_ms) |
+           set_real(row, "predicted_ms", op->predicted_ms) |
+           set_real(row, "times_predicted", ratio(ms, op->predicted_ms));
 }
 
 static int set_shape(json_t *row, const bench_shape *shape)
@@ -85,10 +93,10 @@ static int set_machine(json_t *row, lyrnn_backend *backend)
 static int set_floors(json_t *row, const lyrnn_bench_result *result)
 {
     const lyrnn_bench_floors *floors = &result->floors;
-    return set(row, "gemm_gflops", json_real(1e-9 * floors->flop_per_second)) |
-           set(row, "copy_gbytes_per_second", json_real(1e-9 * floors->bytes_per_second)) |
-           set(row, "bare_step_us", json_real(1e6 * floors->step_seconds)) |
-           set(row, "bare_call_us", json_real(1e6 * floors->call_seconds)) |
+    return set_real(row, "gemm_gflops", 1e-9 * floors->flop_per_second) |
+           set_real(row, "copy_gbytes_per_second", 1e-9 * floors->bytes_per_second) |
+           set_real(row, "bare_step_us", 1e6 * floors->step_seconds) |
+           set_real(row, "bare_call_us", 1e6 * floors->call_seconds) |
            set(row, "device_bytes", json_integer((json_int_t)result->device_bytes)) |
            set(row, "peak_bytes", json_integer((json_int_t)result->peak_bytes));
 }
@@ -97,13 +105,13 @@ static int set_step(json_t *row, const lyrnn_bench_result *result)
 {
     double ms = result->step.median_ms;
     return set_time(row, "ms_per_step", &result->step) |
-           set(row, "chars_per_second", json_real(result->chars_per_second)) |
-           set(row, "gflop_per_step", json_real(1e-9 * result->flop)) |
-           set(row, "gflops", json_real(ratio(1e-6 * result->flop, ms))) |
-           set(row, "gbytes_per_step", json_real(1e-9 * result->bytes)) |
-           set(row, "gbytes_per_second", json_real(ratio(1e-6 * result->bytes, ms))) |
-           set(row, "floor_ms", json_real(result->floor_ms)) |
-           set(row, "times_floor", json_real(ratio(ms, result->floor_ms)));
+           set_real(row, "chars_per_second", result->chars_per_second) |
+           set_real(row, "gflop_per_step", 1e-9 * result->flop) |
+           set_real(row, "gflops", ratio(1e-6 * result->flop, ms)) |
+           set_real(row, "gbytes_per_step", 1e-9 * result->bytes) |
+           set_real(row, "gbytes_per_second", ratio(1e-6 * result->bytes, ms)) |
+           set_real(row, "floor_ms", result->floor_ms) |
+           set_real(row, "times_floor", ratio(ms, result->floor_ms));
 }
 
 static int set_operations(json_t *row, const lyrnn_bench_result *result)
