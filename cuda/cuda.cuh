@@ -23,8 +23,8 @@ enum { LYRNN_CUDA_LANES = 5, LYRNN_CUDA_NORM_PARTS = 256 };
     type *name = reinterpret_cast<type *>(lyrnn_dynamic_shared)
 #endif
 
-/* About the clock of the devices that the recurrence's cost estimates are for; which path is the fastest hangs
- * on it but little. */
+/* About the clock of the devices that the recurrence's cost estimates are for; which path is chosen depends
+ * little on it. */
 #define LYRNN_CUDA_CYCLES_PER_NS 1.7
 
 /* Which path the recurrence takes; tests force one by the environment variable LYRNN_DEBUG_RECURRENCE. */
