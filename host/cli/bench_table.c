@@ -27,10 +27,9 @@ static void print_step(const lyrnn_bench_config *config, const lyrnn_bench_resul
 static void print_operation(const lyrnn_bench_operation *op)
 {
     double ms = op->time.median_ms;
-    printf("  %-30s%5.3g %8.3g %4.1f%% %7.3g %7.3g %6.3g %8.3g %9.3g %5.2f\n", op->name, op->calls,
-           ms, 100 * op->share, ms > 0 ? 1e-6 * op->flop / ms : 0,
-           ms > 0 ? 1e-6 * op->bytes / ms : 0, op->flop / op->bytes, op->floor_ms, op->predicted_ms,
-           ms / op->predicted_ms);
+    printf("  %-30s %5.3g %8.3g %5.1f%% %8.3g %8.3g %8.3g %9.3g %6.2f\n", op->name, op->calls, ms,
+           100 * op->share, ms > 0 ? 1e-6 * op->flop / ms : 0, ms > 0 ? 1e-6 * op->bytes / ms : 0,
+           op->floor_ms, op->predicted_ms, ms / op->predicted_ms);
 }
 
 void bench_table_shape(const char *label, const lyrnn_bench_config *config,
@@ -46,8 +45,8 @@ void bench_table_shape(const char *label, const lyrnn_bench_config *config,
            1e6 * floors->step_seconds, 1e6 * floors->call_seconds);
     printf("  %.1f MiB of the device, at most %.1f MiB\n", (double)result->device_bytes / mib,
            (double)result->peak_bytes / mib);
-    printf("  %-30s%5s %8s %5s %7s %7s %6s %8s %9s %5s\n", "operations, one by one", "calls", "ms",
-           "share", "GFLOP/s", "GB/s", "FLOP/B", "floor", "predicted", "times");
+    printf("  %-30s %5s %8s %6s %8s %8s %8s %9s %6s\n", "operations, one by one", "calls", "ms",
+           "share", "GFLOP/s", "GB/s", "floor", "predicted", "times");
     for (int i = 0; i < result->num_operations; i++)
         print_operation(&result->operations[i]);
 }
