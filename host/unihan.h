@@ -1,4 +1,4 @@
-/* What lyrnn knows of Unihan: tables that scripts/unihan_table.c writes at build time, empty where the build did
+/* What lyrnn knows of Unihan: tables that scripts/build/unihan_table.c writes at build time, empty where the build did
  * not find the data. */
 #ifndef LYRNN_UNIHAN_H
 #define LYRNN_UNIHAN_H

@@ -26,10 +26,10 @@ list(JOIN lyrnn_link_flags " " pc_libs)
 string(APPEND pc_libs " -lm -ldl")
 set(pkgconfig_directory ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pc_prefix /prefix/${pkgconfig_directory} /prefix)
-configure_file(scripts/lyrnn.pc.in lyrnn.pc @ONLY)
+configure_file(scripts/build/lyrnn.pc.in lyrnn.pc @ONLY)
 
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/lyrnn)
-configure_package_config_file(scripts/lyrnnConfig.cmake.in lyrnnConfig.cmake
+configure_package_config_file(scripts/build/lyrnnConfig.cmake.in lyrnnConfig.cmake
                               INSTALL_DESTINATION ${package_directory})
 write_basic_package_version_file(lyrnnConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
