@@ -44,7 +44,7 @@ static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches
 }
 
 /* Log-uniform: id k comes about as often as 1 / (k + 1), as characters of a text do (Zipf), of which few are most
- * of it. scripts/bench_shapes.py draws the same. */
+ * of it. scripts/bench/bench_shapes.py draws the same. */
 static int32_t draw_id(int V, uint64_t place)
 {
     double u = 0x1p-32 * lyrnn_philox_bits(1, LYRNN_PURPOSE_BENCH, place); /* [0, 1) */

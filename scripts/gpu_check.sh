@@ -6,7 +6,7 @@
 #   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
 #   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json   what each check printed
 #   cublaslt.txt  the products that cuBLASLt took, of one training step and more
-#   speed.jsonl   lyrnn beside PyTorch, a line a shape, to be added to scripts/results/speed.jsonl
+#   speed.jsonl   lyrnn beside PyTorch, a line a shape, to be added to scripts/bench/results/speed.jsonl
 # The status is 1 when anything failed. All together takes SECONDS [900] at most; what would begin
 # after that is not run.
 set -euo pipefail
@@ -201,7 +201,7 @@ compare_with_pytorch() {
             record "PyTorch beside lyrnn, shape $preset" 'not run' 0 \
                 'no python3 with a PyTorch that sees the GPU'
         else
-            check "PyTorch beside lyrnn, shape $preset" 200 bench.txt "$python" scripts/compare.py \
+            check "PyTorch beside lyrnn, shape $preset" 200 bench.txt "$python" scripts/bench/compare.py \
                 --device cuda --lyrnn "$build/lyrnn" --preset "$preset" --rounds 3 \
                 --json "$out/speed.jsonl" || true
         fi

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Name, cell, V, H, L, B, T; A is the article's. scripts/bench_shapes.py has the same. */
+/* Name, cell, V, H, L, B, T; A is the article's. scripts/bench/bench_shapes.py has the same. */
 #define BENCH_LADDER(X)                                                                            \
     X(A, RNN_TANH, 1027, 256, 1, 32, 35)                                                           \
     X(B, LSTM, 4096, 512, 1, 64, 128)                                                              \

@@ -15,7 +15,7 @@ import unittest
 import unittest.mock
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-sys.path.insert(0, os.path.join(ROOT, "scripts"))
+sys.path.insert(0, os.path.join(ROOT, "scripts", "bench"))
 
 import bench_shapes
 import bench_table
@@ -56,7 +56,7 @@ def record(shape, date="2030-01-01T00:00:00Z", **fields):
     side = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000]), "peak_bytes": 2**20,
             "share_of_floor": bench_shapes.spread([0.5])}
     return {**vars(shape), "date": date, "hardware": "a CPU", "device": "cpu", "precision": "fp32",
-            "commit": "abc", "command": "scripts/compare.py",
+            "commit": "abc", "command": "scripts/bench/compare.py",
             "sides": {name: side for name in ("article", "best", "lyrnn")},
             "ratios": {name: bench_shapes.spread([2, 1, 4]) for name in ("article", "best")},
             **fields}
@@ -166,7 +166,7 @@ class Table(unittest.TestCase):
         row = bench_table.training_row(record(SMALL, precision="tf32"))
         self.assertEqual(row, ("lstm V5 H3 B2 T4 L2 tf32", "a CPU", "2,000", "2,000", "2,000",
                                "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "1, 1, 1",
-                               "2030-01-01", "abc", "`scripts/compare.py`"))
+                               "2030-01-01", "abc", "`scripts/bench/compare.py`"))
 
     def test_a_row_of_writing(self):
         side, ratio = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000])}, bench_shapes.spread([2, 1, 4])
@@ -178,7 +178,7 @@ class Table(unittest.TestCase):
         rows = bench_table.writing_rows([old, new, other])
         self.assertEqual(rows[0], ("lstm V5 H3", "2 of 1,000 characters", "a CPU", "2,000", "2,000", "2,000", "2,000",
                                    "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "2030-02-02", "abc",
-                                   "`scripts/compare.py`"))
+                                   "`scripts/bench/compare.py`"))
         self.assertEqual([row[1] for row in rows[1:]], ["2 of 9 characters"])
 
     def test_readme_keeps_what_is_around_the_tables(self):

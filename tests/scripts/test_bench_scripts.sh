@@ -17,4 +17,4 @@ if [[ $python == none ]]; then
     }
 fi
 "$python" tests/scripts/test_bench_scripts.py
-"$python" scripts/bench_table.py --check
+"$python" scripts/bench/bench_table.py --check

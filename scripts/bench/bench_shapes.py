@@ -202,7 +202,7 @@ def hardware(device_name):
 def origin(row):
     """What a record begins with: when, where and how, by a row of lyrnn bench and this command."""
     return {"date": now(), "hardware": hardware(row["device_name"]), "commit": row["commit"],
-            "command": shlex.join([f"scripts/{os.path.basename(sys.argv[0])}", *sys.argv[1:]])}
+            "command": shlex.join([f"scripts/bench/{os.path.basename(sys.argv[0])}", *sys.argv[1:]])}
 
 
 def add_record(path, record):
@@ -213,7 +213,7 @@ def add_record(path, record):
         fail(f"{path}: {error.strerror}")
 
 
-def read_records(paths, script="scripts/compare.py", sides=("article", "best", "lyrnn")):
+def read_records(paths, script="scripts/bench/compare.py", sides=("article", "best", "lyrnn")):
     """The records of all files, the oldest first; of another script than compare.py, its sides."""
     records = []
     for path in paths:

@@ -3,9 +3,9 @@
 
 From compare.py's JSON of a sweep over each, for instance of the article's shape:
 
-    /usr/bin/python3 scripts/compare.py --batch-size 8,16,32,64,128 --json sweep.jsonl
-    /usr/bin/python3 scripts/compare.py --hidden-size 64,128,256,512,1024 --json sweep.jsonl
-    /usr/bin/python3 scripts/plot_bench.py sweep.jsonl
+    /usr/bin/python3 scripts/bench/compare.py --batch-size 8,16,32,64,128 --json sweep.jsonl
+    /usr/bin/python3 scripts/bench/compare.py --hidden-size 64,128,256,512,1024 --json sweep.jsonl
+    /usr/bin/python3 scripts/bench/plot_bench.py sweep.jsonl
 
 A panel shows the shapes that differ in its size alone, of several such series the longest. Lines are
 medians, their bands the slowest and the fastest round.

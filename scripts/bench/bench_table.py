@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the README's tables of speed, each between its two marker lines, from what was measured:
 
-    /usr/bin/python3 scripts/compare.py --json scripts/results/speed.jsonl
-    /usr/bin/python3 scripts/bench_generation.py --json scripts/results/generation.jsonl
-    scripts/bench_table.py
+    /usr/bin/python3 scripts/bench/compare.py --json scripts/bench/results/speed.jsonl
+    /usr/bin/python3 scripts/bench/bench_generation.py --json scripts/bench/results/generation.jsonl
+    scripts/bench/bench_table.py
 
 Of several measurements of one shape on one machine the last counts. In the table of training, rows of
 the ladder (A to F) that have not been measured on a GPU say so.
@@ -15,7 +15,7 @@ import os
 from bench_shapes import PRESETS, fail, read_records, shape_of, with_range
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
-README = os.path.join(SCRIPTS, "..", "README.md")
+README = os.path.join(SCRIPTS, "..", "..", "README.md")
 ORIGIN = ("date", "commit", "command")
 
 
@@ -104,7 +104,7 @@ class Table:
     def __init__(self, name, script, sides, columns, rows):
         self.results = os.path.join(SCRIPTS, "results", f"{name}.jsonl")
         self.script, self.sides, self.columns, self.rows = script, sides, columns, rows
-        self.begin = f"<!-- From {name}.jsonl: scripts/bench_table.py writes what follows. -->"
+        self.begin = f"<!-- From {name}.jsonl: scripts/bench/bench_table.py writes what follows. -->"
         self.end = f"<!-- End of {name}.jsonl. -->"
 
     def text(self):
@@ -120,8 +120,8 @@ class Table:
         return f"{before}{begin}\n\n{self.text()}\n\n{end}{after}" if begin and end else None
 
 
-TABLES = (Table("speed", "scripts/compare.py", TRAINING_SIDES, TRAINING_COLUMNS, training_rows),
-          Table("generation", "scripts/bench_generation.py", WRITING_SIDES, WRITING_COLUMNS,
+TABLES = (Table("speed", "scripts/bench/compare.py", TRAINING_SIDES, TRAINING_COLUMNS, training_rows),
+          Table("generation", "scripts/bench/bench_generation.py", WRITING_SIDES, WRITING_COLUMNS,
                 writing_rows))
 
 
@@ -144,7 +144,7 @@ def main():
             fail(f"{args.readme}: has no line {table.begin} with {table.end} after it")
         if args.check and written != before:
             fail(f"{args.readme}: its table is not what {table.results} gives; run "
-                 "scripts/bench_table.py")
+                 "scripts/bench/bench_table.py")
     if written == readme:
         return
     with open(args.readme, "w", encoding="utf-8") as file:
