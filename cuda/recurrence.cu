@@ -6,8 +6,8 @@
 
 #include "cuda.cuh"
 
+#include "base/gate_parts.h"
 #include "cell_math.cuh"
-#include "lyrnn/gate_parts.h"
 #include "lyrnn/parameters.h"
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"

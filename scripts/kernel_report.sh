@@ -21,7 +21,7 @@ nvcc=$(find_nvcc) || fail 'nvcc: not found'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-flags=(-std=c++17 -O3 -DNDEBUG -Iinclude -Xptxas -v -fatbin -Werror all-warnings
+flags=(-std=c++17 -O3 -DNDEBUG -Iinclude -Ihost -Xptxas -v -fatbin -Werror all-warnings
     -Xcompiler=-Wall -Xcompiler=-Wextra)
 for arch in "${archs[@]}"; do
     flags+=(-gencode "arch=compute_$arch,code=sm_$arch")

@@ -1,15 +1,15 @@
 /* lyrnn bench: how fast this machine trains shapes, or writes with them, and what each operation has to do
  * with it. */
-#include "commands.h"
+#include "cli/commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench_output.h"
-#include "bench_shapes.h"
-#include "lyrnn/bench.h"
-#include "machine.h"
-#include "options.h"
+#include "bench/bench_run.h"
+#include "cli/bench_output.h"
+#include "cli/bench_shapes.h"
+#include "cli/machine.h"
+#include "cli/options/options.h"
 
 typedef struct {
     lyrnn_bench_config bench; /* but for the shape */

@@ -1,15 +1,15 @@
 /* JSON and CSV are the same row, made once: CSV has its scalars, and in place of the list of operations a column
  * for each that there is, so that all rows have the same. */
-#include "bench_output.h"
+#include "cli/bench_output.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "bench_table.h"
-#include "build_info.h"
-#include "op_cost.h"
+#include "bench/op_cost.h"
+#include "cli/bench_table.h"
+#include "cli/build_info.h"
 
 static double ratio(double above, double below)
 {

@@ -6,8 +6,8 @@
 
 #include <jansson.h>
 
-#include "bench_shapes.h"
-#include "lyrnn/bench.h"
+#include "bench/bench_run.h"
+#include "cli/bench_shapes.h"
 
 typedef enum { BENCH_TABLE, BENCH_JSON, BENCH_CSV } bench_format;
 

@@ -1,5 +1,5 @@
 /* A shape's number, taken apart as one digit for each list, says which item of each it has. */
-#include "bench_shapes.h"
+#include "cli/bench_shapes.h"
 
 #include <stdlib.h>
 

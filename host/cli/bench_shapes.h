@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "int_list.h"
+#include "cli/options/int_list.h"
 #include "lyrnn/backend.h"
 
 typedef enum {

@@ -1,10 +1,10 @@
 /* Lines for a shape's whole steps and for the floors, then a line an operation, which leaves to JSON what does
  * not fit into 100 columns. */
-#include "bench_table.h"
+#include "cli/bench_table.h"
 
 #include <stdio.h>
 
-#include "build_info.h"
+#include "cli/build_info.h"
 
 void bench_table_head(lyrnn_backend *backend)
 {

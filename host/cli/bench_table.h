@@ -2,7 +2,7 @@
 #ifndef LYRNN_CLI_BENCH_TABLE_H
 #define LYRNN_CLI_BENCH_TABLE_H
 
-#include "lyrnn/bench.h"
+#include "bench/bench_run.h"
 
 void bench_table_head(lyrnn_backend *backend);
 void bench_table_shape(const char *label, const lyrnn_bench_config *config,

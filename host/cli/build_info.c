@@ -1,5 +1,5 @@
 /* A file of its own, so that a new commit compiles nothing else again. */
-#include "build_info.h"
+#include "cli/build_info.h"
 
 #include "lyrnn_commit.h"
 

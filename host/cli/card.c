@@ -1,6 +1,6 @@
 /* Gathers what is known of a model: from model.safetensors, and in a run from config.json, metrics.jsonl and
  * the folder itself, each on its own, so that damage to one hides none of the others. */
-#include "card.h"
+#include "cli/card.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "build_info.h"
+#include "cli/build_info.h"
+#include "cli/resume.h"
+#include "files/remedy.h"
 #include "lyrnn/backend.h"
 #include "lyrnn/checkpoint.h"
-#include "lyrnn/run_dir.h"
-#include "remedy.h"
-#include "resume.h"
+#include "run/run_dir.h"
 
 typedef char path_text[4096];
 

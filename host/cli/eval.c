@@ -1,6 +1,6 @@
 /* lyrnn eval: how well a model predicts texts, as a table of files, or line by line. A piece is what is
  * scored on its own, a file or a line; characters that the model does not know are left out of it. */
-#include "commands.h"
+#include "cli/commands.h"
 
 #include <limits.h>
 #include <math.h>
@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/machine.h"
+#include "cli/options/options.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/corpus.h"
-#include "lyrnn/run_dir.h"
 #include "lyrnn/score.h"
-#include "machine.h"
-#include "options.h"
+#include "run/run_dir.h"
 
 typedef struct {
     bool per_line, json;

@@ -1,23 +1,23 @@
 /* lyrnn generate: the options, what they ask of a model and a corpus, and the texts of each prompt. All that
  * can be refused is refused before a text begins. */
-#include "commands.h"
+#include "cli/commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "generate_output.h"
+#include "cli/generate_output.h"
+#include "cli/machine.h"
+#include "cli/options/options.h"
 #include "lyrnn/beam.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/copies.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/line_rules.h"
 #include "lyrnn/prompt.h"
-#include "lyrnn/run_dir.h"
 #include "lyrnn/text_report.h"
-#include "machine.h"
-#include "options.h"
+#include "run/run_dir.h"
 
 typedef struct {
     option_texts prefixes;

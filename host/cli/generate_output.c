@@ -1,6 +1,6 @@
 /* The listener that prints. Text goes out a character at a time, flushed where somebody watches; JSON when a
  * sample is whole, so that what a reader gets is an object or a line of its own, and no text is kept. */
-#include "generate_output.h"
+#include "cli/generate_output.h"
 
 #include <errno.h>
 #include <math.h>

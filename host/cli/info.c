@@ -1,13 +1,13 @@
 /* lyrnn info: a model's card, or what this program is and what it can compute on; as lines to read or as
  * JSON. */
-#include "commands.h"
+#include "cli/commands.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "card.h"
-#include "options.h"
+#include "cli/card.h"
+#include "cli/options/options.h"
 
 typedef struct {
     bool json;

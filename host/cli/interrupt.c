@@ -1,5 +1,5 @@
 /* The one thing in the program that changes by itself: a handler has nowhere else to put its news. */
-#include "interrupt.h"
+#include "cli/interrupt.h"
 
 #include <stddef.h>
 

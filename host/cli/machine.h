@@ -2,8 +2,8 @@
 #ifndef LYRNN_CLI_MACHINE_H
 #define LYRNN_CLI_MACHINE_H
 
+#include "cli/options/options.h"
 #include "lyrnn/backend.h"
-#include "options.h"
 
 typedef struct {
     const char *device;

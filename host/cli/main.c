@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "interrupt.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
 
 static const struct {
     const char *name, *full_name, *summary;

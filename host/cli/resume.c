@@ -1,10 +1,10 @@
 /* A run's config.json read back, by the same table of options that wrote it. */
-#include "resume.h"
+#include "cli/resume.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lyrnn/run_dir.h"
+#include "run/run_dir.h"
 
 lyrnn_status resume_read_config(const char *run_path, json_t **config)
 {

@@ -2,7 +2,7 @@
 #ifndef LYRNN_CLI_RESUME_H
 #define LYRNN_CLI_RESUME_H
 
-#include "options.h"
+#include "cli/options/options.h"
 
 /* lyrnn_run_dir_read_config, parsed: to be released by json_decref. */
 lyrnn_status resume_read_config(const char *run_path, json_t **config);

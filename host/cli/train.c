@@ -1,18 +1,18 @@
 /* lyrnn train: the options; with --init the shape that the file gives, with --resume all that the run has. */
-#include "commands.h"
+#include "cli/commands.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "interrupt.h"
+#include "cli/interrupt.h"
+#include "cli/machine.h"
+#include "cli/options/options.h"
+#include "cli/resume.h"
 #include "lyrnn/checkpoint.h"
-#include "lyrnn/run_dir.h"
 #include "lyrnn/train.h"
-#include "machine.h"
-#include "options.h"
-#include "resume.h"
+#include "run/run_dir.h"
 
 typedef struct {
     lyrnn_train_options train;

@@ -6,8 +6,8 @@
 #ifndef LYRNN_CPU_CELLS_H
 #define LYRNN_CPU_CELLS_H
 
+#include "cpu/vector_math.h"
 #include "lyrnn/backend.h"
-#include "vector_math.h"
 
 /* One stream's row at one step; pointers that the cell does not have are not read. */
 typedef struct {

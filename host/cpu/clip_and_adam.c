@@ -1,6 +1,6 @@
 /* Global-norm clipping and Adam (Kingma and Ba 2015, Algorithm 1) as torch.optim.Adam computes it, over the
  * flat parameter buffer: one pass for the norm, one for the update. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* The CPU as a device: its memory is malloc's, nothing is queued, and a step is simply run. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <limits.h>
 #include <omp.h>

@@ -1,6 +1,6 @@
 /* Inverted dropout: y = keep x / (1 - p), keep drawn anew from Philox on the way there and on the way
  * back. Numbers come in blocks of four, of which a range may begin and end in the middle. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 #include "lyrnn/philox.h"
 
 void lyrnn_cpu_dropout(lyrnn_backend *self, const lyrnn_dropout_args *args)

@@ -1,6 +1,6 @@
 /* The one-hot lookup. A one-hot row times W_ih is a row of W_ih^T, so forward is a gather and backward a
  * scatter that adds; no one-hot vector is ever made. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* GEMM by OpenBLAS, and the sums over rows that bias gradients are. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
                     int lda, const float *b, int ldb, float beta, float *c, int ldc)

@@ -1,5 +1,5 @@
 /* Initial weights from U(-bound, bound): each number depends on its position alone. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 #include "lyrnn/philox.h"
 
 void lyrnn_cpu_init_uniform(lyrnn_backend *self, const lyrnn_init_uniform_args *args)

@@ -1,5 +1,5 @@
 /* torch.nn.Linear: y = x W^T + b; dx = dy W, dW = dy^T x, db = column sums of dy. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* Weights in panels, packed once for many products, and the product of a few rows with them. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <string.h>
 
-#include "packed_gemm.h"
+#include "cpu/packed_gemm.h"
 
 void lyrnn_cpu_pack_weights(lyrnn_backend *self, const lyrnn_pack_weights_args *args)
 {

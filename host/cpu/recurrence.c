@@ -3,13 +3,13 @@
  *     backward  the cell, then dh_{t-1} += dh' W_hh;  dW_hh = sum of dh'_t^T h_{t-1}
  * Streams do not see one another, so each thread takes some of them through the whole sequence and no
  * step waits for another thread. The weight gradient is GEMMs over all T*B rows. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <string.h>
 
-#include "cells.h"
-#include "lyrnn/gate_parts.h"
-#include "packed_gemm.h"
+#include "base/gate_parts.h"
+#include "cpu/cells.h"
+#include "cpu/packed_gemm.h"
 
 /* Where time step t reads and writes its state: slots of h and c, (T+1,B,H). */
 static int slot_before(bool reverse, int t)

@@ -1,12 +1,12 @@
 /* The next character of each text: the prefix's own, or one that the line rules and the guard against copies
  * allow, chosen by the samplers. Texts do not see one another. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <math.h>
 #include <stdbool.h>
 
+#include "cpu/sampler.h"
 #include "lyrnn/philox.h"
-#include "sampler.h"
 
 static void forbid_all_but(int32_t id, int V, float *logits)
 {

@@ -6,14 +6,14 @@
  * choice; another device's exponential differs by a part at most.
  * top-k and top-p find the last one they keep by a histogram of the logits, refined until a bucket holds a
  * single value: no sort, and no memory beside the row. */
-#include "sampler.h"
+#include "cpu/sampler.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "vector_math.h"
+#include "cpu/vector_math.h"
 
 /* Logits that are looked at together. */
 enum { CHUNK = 16 };

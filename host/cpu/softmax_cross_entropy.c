@@ -1,11 +1,11 @@
 /* Softmax and cross-entropy in one visit of each row, torch.nn.functional.cross_entropy:
  *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
  * The gradient takes the logits' place. */
-#include "cpu.h"
+#include "cpu/cpu.h"
 
 #include <math.h>
 
-#include "vector_math.h"
+#include "cpu/vector_math.h"
 
 /* The largest of a row, in lanes that compilers turn into vectors: a plain maximum they may not reorder. */
 static float row_max(const float *x, int V)

@@ -18,7 +18,7 @@ extern "C" {
 typedef enum {
     LYRNN_UNKNOWN_ERROR, /* the prompt is refused */
     LYRNN_UNKNOWN_SKIP,  /* it is left out */
-    LYRNN_UNKNOWN_NEAREST /* its nearest relative in the vocabulary takes its place, see lyrnn/nearest.h */
+    LYRNN_UNKNOWN_NEAREST /* its nearest relative in the vocabulary takes its place, see host/text/nearest.h */
 } lyrnn_on_unknown;
 
 typedef struct {

@@ -1,5 +1,5 @@
 /* Turns Unihan_Variants.txt and Unihan_Readings.txt, one after the other on standard input, into the C source
- * of host/unihan.h's tables. Runs once, at build time; no input makes empty tables. */
+ * of host/text/unihan.h's tables. Runs once, at build time; no input makes empty tables. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include <utf8proc.h>
 
-#include "unihan.h"
+#include "text/unihan.h"
 
 enum { MAX_ENTRIES = 1 << 18 };
 
@@ -106,7 +106,7 @@ int main(void)
                 add_variant(&variants, c, word);
         }
     }
-    puts("#include \"unihan.h\"");
+    puts("#include \"text/unihan.h\"");
     print("variants", &variants);
     print("readings", &readings);
     return 0;

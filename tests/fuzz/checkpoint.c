@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "files/safetensors_format.h"
 #include "fuzz.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/safetensors.h"
 #include "recipe.h"
-#include "safetensors_format.h"
 
 /* Every tensor of a model may stand up to 255 bytes further than the one before it ends. */
 enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 256 * LYRNN_MAX_PARAMETERS + 4096 };

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "card.h"
+#include "cli/card.h"
+#include "cli/options/options.h"
+#include "cli/resume.h"
 #include "fuzz.h"
 #include "lyrnn/status.h"
-#include "options.h"
-#include "resume.h"
 
 enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 8192 };
 

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "files/safetensors_format.h"
 #include "fuzz.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn/safetensors.h"
-#include "safetensors_format.h"
 
 /* Those of a trainer's state, and some too many. */
 enum { MAX_TENSORS = 2 * LYRNN_MAX_PARAMETERS + 4, MAX_DATA_BYTES = 1 << 16 };

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "files/safetensors_format.h"
 #include "fuzz.h"
 #include "lyrnn/trainer_state.h"
 #include "recipe.h"
-#include "safetensors_format.h"
 
 /* Every tensor may stand up to 255 bytes further than the one before it ends. */
 enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 2 * 256 * LYRNN_MAX_PARAMETERS + 4096 };

@@ -1,0 +1,288 @@
+/* Times training steps, and texts being written. A repetition is an epoch, its steps queued one after another,
+ * or the whole of the texts; the clock stops when the device has answered for the last. The breakdown comes after
+ * that, from steps of its own: the two never disturb each other, nor hold memory at the same time. */
+#include "bench/bench_run.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/bench_floors.h"
+#include "bench/percentile.h"
+#include "bench/process_memory.h"
+#include "bench/watched_backend.h"
+#include "lyrnn/generate.h"
+#include "lyrnn/philox.h"
+#include "lyrnn/trainer.h"
+#include "train/progress.h"
+
+/* What is timed; a zeroed member has not been opened. */
+typedef struct {
+    const lyrnn_bench_config *config;
+    int num_steps;  /* of a repetition */
+    uint64_t epoch; /* of training: repetitions so far */
+    lyrnn_watched_backend watched;
+    lyrnn_model model;
+    lyrnn_trainer trainer;
+    lyrnn_generator generator;
+} workload;
+
+/* Asks for all of the memory at once, and gives it back: what cannot fit is refused before any of it is made. */
+static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches)
+{
+    lyrnn_backend *backend = w->watched.inner;
+    lyrnn_training_memory memory =
+        lyrnn_training_memory_of(&w->config->model, batches, w->watched.backend.num_lanes);
+    void *all;
+    if (backend->memory_alloc(backend, memory.total_bytes, &all) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "%s for this training in all; lower --hidden-size, --batch-size or "
+                          "--num-steps",
+                          lyrnn_error_text());
+    backend->memory_free(backend, all);
+    return LYRNN_OK;
+}
+
+/* Log-uniform: id k comes about as often as 1 / (k + 1), as characters of a text do (Zipf), of which few are most
+ * of it. scripts/bench/bench_shapes.py draws the same. */
+static int32_t draw_id(int V, uint64_t place)
+{
+    double u = 0x1p-32 * lyrnn_philox_bits(1, LYRNN_PURPOSE_BENCH, place); /* [0, 1) */
+    return (int32_t)pow(V + 1.0, u) - 1;
+}
+
+static lyrnn_status open_training(workload *w)
+{
+    const lyrnn_optimiser_config optimiser = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
+    const lyrnn_bench_config *config = w->config;
+    size_t N = (size_t)config->B * ((size_t)config->T * (size_t)w->num_steps + 1);
+    lyrnn_batches batches;
+    LYRNN_TRY(lyrnn_rnn_config_check(&config->model));
+    LYRNN_TRY(lyrnn_batches_init(&batches, N, config->B, config->T, LYRNN_SAMPLING_CONSECUTIVE, 1));
+    LYRNN_TRY(check_memory(w, &batches));
+    LYRNN_TRY(lyrnn_model_init(&w->model, &config->model, &w->watched.backend));
+    lyrnn_model_randomise(&w->model, 1);
+    int32_t *ids = (int32_t *)malloc(N * sizeof *ids);
+    if (ids == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: %zu characters do not fit; lower --steps", N);
+    for (size_t i = 0; i < N; i++)
+        ids[i] = draw_id(config->model.input_size, i);
+    lyrnn_status status = lyrnn_trainer_init(&w->trainer, &w->model, &batches, ids, &optimiser);
+    w->watched.logits = w->trainer.activations.logits;
+    free(ids);
+    return status;
+}
+
+static lyrnn_status open_writing(workload *w)
+{
+    lyrnn_generate_options options = lyrnn_greedy_options();
+    options.sampler = w->config->sampler;
+    options.num_samples = (size_t)w->config->B;
+    LYRNN_TRY(lyrnn_model_init(&w->model, &w->config->model, &w->watched.backend));
+    lyrnn_model_randomise(&w->model, 1);
+    LYRNN_TRY(lyrnn_generator_init(&w->generator, &w->model, &options, 1 + (size_t)w->num_steps));
+    w->watched.logits = w->generator.activations.logits;
+    return LYRNN_OK;
+}
+
+static void close_workload(workload *w)
+{
+    lyrnn_trainer_free(&w->trainer);
+    lyrnn_generator_free(&w->generator);
+    lyrnn_model_free(&w->model);
+}
+
+/* To be closed on failure too. */
+static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config, int num_steps,
+                                  lyrnn_backend *backend, bool time_operations)
+{
+    memset(w, 0, sizeof *w);
+    w->config = config;
+    w->num_steps = num_steps;
+    lyrnn_watch(&w->watched, backend, time_operations);
+    return config->task == LYRNN_BENCH_GENERATE ? open_writing(w) : open_training(w);
+}
+
+static lyrnn_status train(workload *w, double *seconds)
+{
+    LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->trainer, ++w->epoch));
+    lyrnn_watched_reset(&w->watched);
+    double start = lyrnn_seconds();
+    for (int step = 0; step < w->num_steps; step++)
+        lyrnn_trainer_step(&w->trainer);
+    (void)lyrnn_trainer_counters(&w->trainer);
+    *seconds = lyrnn_seconds() - start;
+    return LYRNN_OK;
+}
+
+static lyrnn_status write_texts(workload *w, double *seconds)
+{
+    int32_t id = 0;
+    const lyrnn_prompt prompt = {.ids = &id, .length = 1};
+    const lyrnn_listener nobody = {0};
+    lyrnn_watched_reset(&w->watched);
+    double start = lyrnn_seconds();
+    LYRNN_TRY(lyrnn_generate(&w->generator, &prompt, (size_t)w->num_steps, &nobody));
+    *seconds = lyrnn_seconds() - start;
+    return LYRNN_OK;
+}
+
+static lyrnn_status repeat(workload *w, double *seconds)
+{
+    return w->config->task == LYRNN_BENCH_GENERATE ? write_texts(w, seconds) : train(w, seconds);
+}
+
+/* A repetition, or as many as it takes for two steps: a device may run the first in a way of its own and record
+ * the second (run_step). */
+static lyrnn_status warm_up(workload *w)
+{
+    enum { MIN_STEPS = 2 };
+    double seconds;
+    for (int steps = 0; steps < MIN_STEPS; steps += w->num_steps)
+        LYRNN_TRY(repeat(w, &seconds));
+    return LYRNN_OK;
+}
+
+static lyrnn_bench_time summarise(double *ms, int num)
+{
+    return (lyrnn_bench_time){
+        .median_ms = lyrnn_percentile(ms, (size_t)num, 0.5),
+        .p10_ms = lyrnn_percentile(ms, (size_t)num, 0.1),
+        .p90_ms = lyrnn_percentile(ms, (size_t)num, 0.9),
+    };
+}
+
+static lyrnn_status time_steps(workload *w, double *step_ms)
+{
+    LYRNN_TRY(warm_up(w));
+    for (int i = 0; i < w->config->num_repetitions; i++) {
+        double seconds;
+        LYRNN_TRY(repeat(w, &seconds));
+        step_ms[i] = 1e3 * seconds / w->num_steps;
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status measure_steps(const lyrnn_bench_config *config, lyrnn_backend *backend,
+                                  double *step_ms, lyrnn_bench_result *result)
+{
+    workload w;
+    lyrnn_status status = open_workload(&w, config, config->num_steps, backend, false);
+    if (status == LYRNN_OK)
+        status = time_steps(&w, step_ms);
+    result->device_bytes = w.watched.num_bytes;
+    close_workload(&w);
+    if (status != LYRNN_OK)
+        return status;
+    double rows = (config->task == LYRNN_BENCH_GENERATE ? 1.0 : config->T) * config->B;
+    result->step = summarise(step_ms, config->num_repetitions);
+    result->chars_per_second = rows / (1e-3 * result->step.median_ms);
+    return LYRNN_OK;
+}
+
+/* op_ms is (LYRNN_NUM_OPERATIONS, num_repetitions); the last repetition's tallies stay. */
+static lyrnn_status time_operations(workload *w, double *op_ms)
+{
+    int num = w->config->num_repetitions;
+    LYRNN_TRY(warm_up(w));
+    for (int i = 0; i < num; i++) {
+        double seconds;
+        LYRNN_TRY(repeat(w, &seconds));
+        for (int op = 0; op < LYRNN_NUM_OPERATIONS; op++)
+            op_ms[(size_t)op * (size_t)num + (size_t)i] =
+                1e3 * w->watched.tallies[op].seconds / w->num_steps;
+    }
+    return LYRNN_OK;
+}
+
+static void add_operation(const workload *w, lyrnn_operation op, double *op_ms,
+                          lyrnn_bench_result *result)
+{
+    const lyrnn_op_tally *tally = &w->watched.tallies[op];
+    double steps = w->num_steps;
+    if (tally->calls == 0)
+        return;
+    LYRNN_CHECK(result->num_operations < LYRNN_BENCH_MAX_OPERATIONS);
+    result->operations[result->num_operations++] = (lyrnn_bench_operation){
+        .name = lyrnn_operation_name(op),
+        .calls = tally->calls / steps,
+        .time = summarise(op_ms, w->config->num_repetitions),
+        .flop = tally->cost.flop / steps,
+        .bytes = tally->cost.bytes / steps,
+        .time_steps = tally->cost.steps / steps,
+    };
+}
+
+/* Of long trainings fewer steps than a repetition above has: waiting for each operation leaves less to chance. A
+ * text has as many, since it begins with work for all of them. */
+static lyrnn_status break_down(const lyrnn_bench_config *config, lyrnn_backend *backend,
+                               double *op_ms, lyrnn_bench_result *result)
+{
+    enum { MAX_STEPS = 20 };
+    bool is_all = config->task != LYRNN_BENCH_TRAIN || config->num_steps < MAX_STEPS;
+    workload w;
+    lyrnn_status status =
+        open_workload(&w, config, is_all ? config->num_steps : MAX_STEPS, backend, true);
+    if (status == LYRNN_OK)
+        status = time_operations(&w, op_ms);
+    for (int op = 0; op < LYRNN_NUM_OPERATIONS && status == LYRNN_OK; op++)
+        add_operation(&w, (lyrnn_operation)op, op_ms + (size_t)op * (size_t)config->num_repetitions,
+                      result);
+    if (config->task == LYRNN_BENCH_OPERATIONS)
+        result->device_bytes = w.watched.num_bytes;
+    close_workload(&w);
+    return status;
+}
+
+/* From what was counted and the device's rates. */
+static void predict(lyrnn_bench_result *result)
+{
+    const lyrnn_bench_floors *floors = &result->floors;
+    double all_ms = 0;
+    for (int i = 0; i < result->num_operations; i++)
+        all_ms += result->operations[i].time.median_ms;
+    for (int i = 0; i < result->num_operations; i++) {
+        lyrnn_bench_operation *op = &result->operations[i];
+        double compute = op->flop / floors->flop_per_second;
+        double move = op->bytes / floors->bytes_per_second;
+        op->share = op->time.median_ms / all_ms;
+        op->floor_ms =
+            1e3 * ((compute > move ? compute : move) + op->time_steps * floors->step_seconds);
+        op->predicted_ms = op->floor_ms + 1e3 * op->calls * floors->call_seconds;
+        result->flop += op->flop;
+        result->bytes += op->bytes;
+        result->floor_ms += op->floor_ms;
+    }
+}
+
+static lyrnn_status measure(const lyrnn_bench_config *config, lyrnn_backend *backend, double *ms,
+                            lyrnn_bench_result *result)
+{
+    if (config->task != LYRNN_BENCH_OPERATIONS)
+        LYRNN_TRY(measure_steps(config, backend, ms, result));
+    /* Before anything else of the bench's own takes memory. */
+    result->peak_bytes = lyrnn_peak_memory_bytes();
+    LYRNN_TRY(break_down(config, backend, ms, result));
+    if (config->task == LYRNN_BENCH_OPERATIONS)
+        result->peak_bytes = lyrnn_peak_memory_bytes();
+    if (strcmp(backend->name, "cpu") != 0)
+        result->peak_bytes = result->device_bytes + backend->own_bytes;
+    LYRNN_TRY(lyrnn_bench_measure_floors(backend, config->model.cell, &result->floors));
+    predict(result);
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *backend,
+                             lyrnn_bench_result *result)
+{
+    LYRNN_CHECK(config->num_steps > 0 && config->num_repetitions > 0 && config->B > 0);
+    *result = (lyrnn_bench_result){0};
+    lyrnn_peak_memory_reset();
+    double *ms =
+        (double *)malloc((size_t)config->num_repetitions * LYRNN_NUM_OPERATIONS * sizeof *ms);
+    if (ms == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: no memory; lower --repetitions");
+    lyrnn_status status = measure(config, backend, ms, result);
+    free(ms);
+    return status;
+}

@@ -1,0 +1,240 @@
+/* The formulas. Letters and shapes are backend.h's; what does not grow with the shape (counters, the learning
+ * rate) is left out. A product that starts from a bias or from what is there already has no addition
+ * besides: 2 FLOP for each of its multiplications. */
+#include "bench/op_cost.h"
+
+#include "lyrnn/parameters.h"
+
+static const double item_bytes = sizeof(float); /* of an id too */
+
+/* ids: each stream reads T + 1, the last as target alone; one start a stream; inputs, targets. */
+static lyrnn_op_cost batch_gather(const void *args)
+{
+    const lyrnn_batch_gather_args *a = (const lyrnn_batch_gather_args *)args;
+    double T = a->T, B = a->B;
+    return (lyrnn_op_cost){.bytes = item_bytes * (B * (T + 1) + 2 * T * B) +
+                                    (double)sizeof(int64_t) * B};
+}
+
+/* Rows that a batch cannot share: at most one a character of the vocabulary. */
+static double distinct_rows(double M, double V)
+{
+    return M < V ? M : V;
+}
+
+/* ids, rows of table, bias, out; an addition a number. */
+static lyrnn_op_cost embedding_forward(const void *args)
+{
+    const lyrnn_embedding_forward_args *a = (const lyrnn_embedding_forward_args *)args;
+    double M = a->M, V = a->V, F = a->F;
+    return (lyrnn_op_cost){.flop = M * F,
+                           .bytes = item_bytes * (M + distinct_rows(M, V) * F + F + M * F)};
+}
+
+/* How often an array of sums is moved: also read where they are added to what it holds. */
+static double moves_of_sums(bool add)
+{
+    return add ? 2 : 1;
+}
+
+/* ids, dout, dtable (with add, the rows that there are), dbias; every dout is added to a row and to dbias. */
+static lyrnn_op_cost embedding_backward(const void *args)
+{
+    const lyrnn_embedding_backward_args *a = (const lyrnn_embedding_backward_args *)args;
+    double M = a->M, V = a->V, F = a->F;
+    double rows = a->add ? distinct_rows(M, V) : V;
+    return (lyrnn_op_cost){.flop = 2 * M * F,
+                           .bytes =
+                               item_bytes * (M + M * F + moves_of_sums(a->add) * (rows * F + F))};
+}
+
+/* x, weight, bias, y. */
+static lyrnn_op_cost linear_forward(const void *args)
+{
+    const lyrnn_linear_forward_args *a = (const lyrnn_linear_forward_args *)args;
+    double M = a->M, in = a->in, out = a->out;
+    return (lyrnn_op_cost){.flop = 2 * M * in * out,
+                           .bytes = item_bytes * (M * in + out * in + out + M * out)};
+}
+
+/* dy, weight, dx. */
+static lyrnn_op_cost linear_backward(const void *args)
+{
+    const lyrnn_linear_backward_args *a = (const lyrnn_linear_backward_args *)args;
+    double M = a->M, in = a->in, out = a->out;
+    return (lyrnn_op_cost){.flop = 2 * M * in * out,
+                           .bytes =
+                               item_bytes * (M * out + out * in + moves_of_sums(a->add) * M * in)};
+}
+
+/* x, dy, dweight, dbias; every dy is added to dbias. */
+static lyrnn_op_cost linear_backward_weights(const void *args)
+{
+    const lyrnn_linear_backward_weights_args *a = (const lyrnn_linear_backward_weights_args *)args;
+    double M = a->M, in = a->in, out = a->out;
+    return (lyrnn_op_cost){.flop = 2 * M * in * out + M * out,
+                           .bytes = item_bytes *
+                                    (M * in + M * out + moves_of_sums(a->add) * (out * in + out))};
+}
+
+/* A hidden unit's FLOP at a step, the product aside. Forward, from the equations in backend.h:
+ *     rnn   a sum, phi
+ *     lstm  4 sums, 4 functions, f c + i g, tanh, its product with o
+ *     gru   2 sums, 3 functions, n's product and sum, (1 - z) n + z h
+ * Backward, where a derivative is of the function's value y (1 - y^2, y (1 - y), or for relu a comparison and
+ * then nothing):
+ *     rnn   dh + doutput; 2 for the derivative, 1 for its product
+ *     lstm  dh + doutput; tanh; o 4; dc 5; i, f and g 4 each; f dc
+ *     gru   dh + doutput; z 5; n 4; r 4; n r; z dh */
+static double unit_flop(lyrnn_cell cell, bool backward)
+{
+    switch (cell) {
+    case LYRNN_LSTM:
+        return backward ? 24 : 13;
+    case LYRNN_GRU:
+        return backward ? 16 : 11;
+    case LYRNN_RNN_TANH:
+        return backward ? 4 : 2;
+    case LYRNN_RNN_RELU:
+        break;
+    }
+    return 2;
+}
+
+/* w_hh and b_hh once, as on a device that keeps them on chip; gates in and, but for rnn, out; of h and of
+ * lstm's c the first slot in, the others out; gru's saved. */
+static lyrnn_op_cost recurrence_forward(const void *args)
+{
+    const lyrnn_recurrence_forward_args *a = (const lyrnn_recurrence_forward_args *)args;
+    double T = a->T, B = a->B, H = a->H, G = lyrnn_num_gates(a->cell), M = T * B;
+    double states = a->cell == LYRNN_LSTM ? 2 : 1, saved = a->cell == LYRNN_GRU ? 1 : 0;
+    double gate_passes = G > 1 ? 2 : 1;
+    return (lyrnn_op_cost){
+        .flop = M * (2 * G * H * H + unit_flop(a->cell, false) * H),
+        .bytes = item_bytes * (G * H * H + G * H + gate_passes * M * G * H + states * (M + B) * H +
+                               saved * M * H),
+        .steps = T,
+    };
+}
+
+/* w_hh once; doutput; gates out and, but for rnn, in. Then the cell's own: of rnn the outputs; of lstm all slots
+ * of c; of gru the states before each step, saved in and out. dh, and lstm's dc, in and out. */
+static lyrnn_op_cost recurrence_backward(const void *args)
+{
+    const lyrnn_recurrence_backward_args *a = (const lyrnn_recurrence_backward_args *)args;
+    double T = a->T, B = a->B, H = a->H, G = lyrnn_num_gates(a->cell), M = T * B;
+    double gate_passes = G > 1 ? 2 : 1, losses = a->cell == LYRNN_LSTM ? 2 : 1;
+    double slots = a->cell == LYRNN_LSTM ? M + B : M, saved = a->cell == LYRNN_GRU ? 2 : 0;
+    return (lyrnn_op_cost){
+        .flop = M * (2 * G * H * H + unit_flop(a->cell, true) * H),
+        .bytes = item_bytes * (G * H * H + M * H + gate_passes * M * G * H + slots * H +
+                               saved * M * H + 2 * losses * B * H),
+        .steps = T,
+    };
+}
+
+/* h, dh' (of gru in part from dsaved), dw_hh, db_hh; every dh' is added to db_hh. */
+static lyrnn_op_cost recurrence_backward_weights(const void *args)
+{
+    const lyrnn_recurrence_backward_weights_args *a =
+        (const lyrnn_recurrence_backward_weights_args *)args;
+    double M = (double)a->T * a->B, H = a->H, rows = lyrnn_num_gates(a->cell) * H;
+    return (lyrnn_op_cost){.flop = 2 * M * rows * H + M * rows,
+                           .bytes = item_bytes *
+                                    (M * H + M * rows + moves_of_sums(a->add) * (rows * H + rows))};
+}
+
+/* x, y; a comparison and a product. Drawing the numbers is integer work, not counted. */
+static lyrnn_op_cost dropout(const void *args)
+{
+    double count = (double)((const lyrnn_dropout_args *)args)->count;
+    return (lyrnn_op_cost){.flop = 2 * count, .bytes = item_bytes * 2 * count};
+}
+
+/* targets, logits in and out, losses; a logit is compared, shifted, raised, added and scaled. */
+static lyrnn_op_cost softmax_cross_entropy(const void *args)
+{
+    const lyrnn_softmax_cross_entropy_args *a = (const lyrnn_softmax_cross_entropy_args *)args;
+    double M = a->M, V = a->V;
+    return (lyrnn_op_cost){.flop = 5 * M * V, .bytes = item_bytes * (M + 2 * M * V + M)};
+}
+
+/* params, m and v in and out, grads in; norm 2, clip 1, m 3, v 4, params 6. */
+static lyrnn_op_cost clip_and_adam(const void *args)
+{
+    double count = (double)((const lyrnn_clip_and_adam_args *)args)->count;
+    return (lyrnn_op_cost){.flop = 16 * count, .bytes = item_bytes * 7 * count};
+}
+
+/* logits in, of which the greatest is looked for: what greedy sampling takes. States in and out, and the
+ * character to two places. */
+static lyrnn_op_cost sample_token(const void *args)
+{
+    const lyrnn_sample_token_args *a = (const lyrnn_sample_token_args *)args;
+    double B = a->B, V = a->V;
+    return (lyrnn_op_cost){.flop = B * V,
+                           .bytes = item_bytes * (B * V + 2 * B) +
+                                    2 * (double)sizeof(lyrnn_text_state) * B};
+}
+
+/* weight, packed. */
+static lyrnn_op_cost pack_weights(const void *args)
+{
+    const lyrnn_pack_weights_args *a = (const lyrnn_pack_weights_args *)args;
+    return (lyrnn_op_cost){.bytes = item_bytes * 2 * (double)a->num * a->N * a->K};
+}
+
+static lyrnn_op_cost init_uniform(const void *args)
+{
+    double count = (double)((const lyrnn_init_uniform_args *)args)->count;
+    return (lyrnn_op_cost){.flop = 2 * count, .bytes = item_bytes * count};
+}
+
+static lyrnn_op_cost copy_rows(const void *args)
+{
+    return (lyrnn_op_cost){.bytes = 2 * (double)*(const size_t *)args};
+}
+
+static lyrnn_op_cost zero(const void *args)
+{
+    return (lyrnn_op_cost){.bytes = (double)*(const size_t *)args};
+}
+
+typedef lyrnn_op_cost formula(const void *args);
+
+static formula *const formulas[LYRNN_NUM_OPERATIONS] = {
+    [LYRNN_OP_batch_gather] = batch_gather,
+    [LYRNN_OP_embedding_forward] = embedding_forward,
+    [LYRNN_OP_embedding_backward] = embedding_backward,
+    [LYRNN_OP_linear_forward] = linear_forward,
+    [LYRNN_OP_linear_backward] = linear_backward,
+    [LYRNN_OP_linear_backward_weights] = linear_backward_weights,
+    [LYRNN_OP_recurrence_forward] = recurrence_forward,
+    [LYRNN_OP_recurrence_backward] = recurrence_backward,
+    [LYRNN_OP_recurrence_backward_weights] = recurrence_backward_weights,
+    [LYRNN_OP_dropout] = dropout,
+    [LYRNN_OP_softmax_cross_entropy] = softmax_cross_entropy,
+    [LYRNN_OP_clip_and_adam] = clip_and_adam,
+    [LYRNN_OP_sample_token] = sample_token,
+    [LYRNN_OP_init_uniform] = init_uniform,
+    [LYRNN_OP_pack_weights] = pack_weights,
+    [LYRNN_OP_linear_forward_output] = linear_forward,
+    [LYRNN_OP_linear_backward_output] = linear_backward,
+    [LYRNN_OP_linear_backward_weights_output] = linear_backward_weights,
+    [LYRNN_OP_copy_rows] = copy_rows,
+    [LYRNN_OP_zero] = zero,
+};
+
+lyrnn_op_cost lyrnn_op_cost_of(lyrnn_operation operation, const void *args)
+{
+    LYRNN_CHECK(formulas[operation] != NULL);
+    return formulas[operation](args);
+}
+
+const char *lyrnn_operation_name(lyrnn_operation operation)
+{
+#define LYRNN_MEMBER(name) [LYRNN_OP_##name] = #name,
+    static const char *const names[] = {LYRNN_COSTED_OPERATIONS(LYRNN_MEMBER)};
+#undef LYRNN_MEMBER
+    return names[operation];
+}

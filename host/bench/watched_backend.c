@@ -1,0 +1,125 @@
+/* The table of the inner backend, copied, with operations of our own in their places; they find this struct by
+ * their first argument. What is not replaced works on the copy, whose state is the inner one's. */
+#include "bench/watched_backend.h"
+
+#include <string.h>
+
+#include "train/progress.h"
+
+static lyrnn_watched_backend *watched_of(lyrnn_backend *self)
+{
+    return (lyrnn_watched_backend *)self;
+}
+
+static double begin(lyrnn_watched_backend *watched)
+{
+    watched->inner->synchronise(watched->inner);
+    return lyrnn_seconds();
+}
+
+static void end(lyrnn_watched_backend *watched, lyrnn_operation operation, const void *args,
+                double start)
+{
+    watched->inner->synchronise(watched->inner);
+    lyrnn_op_tally *tally = &watched->tallies[operation];
+    lyrnn_op_cost cost = lyrnn_op_cost_of(operation, args);
+    tally->seconds += lyrnn_seconds() - start;
+    tally->calls += 1;
+    tally->cost.flop += cost.flop;
+    tally->cost.bytes += cost.bytes;
+    tally->cost.steps += cost.steps;
+}
+
+/* The operation, or the output layer's use of it. */
+static lyrnn_operation use_of(const lyrnn_watched_backend *watched, lyrnn_operation operation,
+                              const void *args)
+{
+    const float *rows = NULL;
+    lyrnn_operation of_output = operation;
+    if (operation == LYRNN_OP_linear_forward) {
+        rows = ((const lyrnn_linear_forward_args *)args)->y;
+        of_output = LYRNN_OP_linear_forward_output;
+    } else if (operation == LYRNN_OP_linear_backward) {
+        rows = ((const lyrnn_linear_backward_args *)args)->dy;
+        of_output = LYRNN_OP_linear_backward_output;
+    } else if (operation == LYRNN_OP_linear_backward_weights) {
+        rows = ((const lyrnn_linear_backward_weights_args *)args)->dy;
+        of_output = LYRNN_OP_linear_backward_weights_output;
+    }
+    return rows != NULL && rows == watched->logits ? of_output : operation;
+}
+
+#define LYRNN_MEMBER(name)                                                                         \
+    static void timed_##name(lyrnn_backend *self, const lyrnn_##name##_args *args)                 \
+    {                                                                                              \
+        lyrnn_watched_backend *watched = watched_of(self);                                         \
+        double start = begin(watched);                                                             \
+        watched->inner->name(watched->inner, args);                                                \
+        end(watched, use_of(watched, LYRNN_OP_##name, args), args, start);                         \
+    }
+LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+
+static void timed_copy_rows(lyrnn_backend *self, void *to, size_t to_stride, const void *from,
+                            size_t from_stride, size_t num_bytes, size_t num_rows)
+{
+    lyrnn_watched_backend *watched = watched_of(self);
+    size_t all_bytes = num_bytes * num_rows;
+    double start = begin(watched);
+    watched->inner->copy_rows(watched->inner, to, to_stride, from, from_stride, num_bytes,
+                              num_rows);
+    end(watched, LYRNN_OP_copy_rows, &all_bytes, start);
+}
+
+static void timed_zero(lyrnn_backend *self, void *memory, size_t bytes)
+{
+    lyrnn_watched_backend *watched = watched_of(self);
+    double start = begin(watched);
+    watched->inner->zero(watched->inner, memory, bytes);
+    end(watched, LYRNN_OP_zero, &bytes, start);
+}
+
+static void the_one_lane(lyrnn_backend *self, int lane)
+{
+    (void)self;
+    LYRNN_CHECK(lane == 0);
+}
+
+/* Not recorded: a replay would show the operations to nobody. */
+static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
+{
+    (void)self;
+    body(context);
+}
+
+static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
+{
+    lyrnn_watched_backend *watched = watched_of(self);
+    LYRNN_TRY(watched->inner->memory_alloc(watched->inner, bytes, memory));
+    watched->num_bytes += bytes;
+    return LYRNN_OK;
+}
+
+void lyrnn_watch(lyrnn_watched_backend *watched, lyrnn_backend *inner, bool time_operations)
+{
+    memset(watched, 0, sizeof *watched);
+    watched->inner = inner;
+    watched->backend = *inner;
+    watched->backend.memory_alloc = memory_alloc;
+    if (!time_operations)
+        return;
+    watched->backend.num_lanes = 1;
+    watched->backend.lane_use = the_one_lane;
+    watched->backend.lane_wait = the_one_lane;
+    watched->backend.run_step = run_step;
+    watched->backend.copy_rows = timed_copy_rows;
+    watched->backend.zero = timed_zero;
+#define LYRNN_MEMBER(name) watched->backend.name = timed_##name;
+    LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+#undef LYRNN_MEMBER
+}
+
+void lyrnn_watched_reset(lyrnn_watched_backend *watched)
+{
+    memset(watched->tallies, 0, sizeof watched->tallies);
+}

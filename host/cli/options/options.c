@@ -1,0 +1,341 @@
+/* Options by glibc argp, which parses and lays out --help; the table is turned into argp's at each call.
+ * argp's own messages take two lines and know neither range nor remedy, so they are silenced and every
+ * mistake becomes one line here. */
+#include "cli/options/options_table.h"
+
+#include <argp.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* argp's keys below 256 are short options. */
+enum { KEY_FIRST = 256, KEY_HELP = 'h' };
+
+typedef struct {
+    const option_table *table;
+    void *fields;
+    option_result *result;
+    lyrnn_status status;
+} parsing;
+
+static lyrnn_status no_memory(void)
+{
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them; give fewer");
+}
+
+static lyrnn_status out_of_range(const option_spec *spec, const char *text)
+{
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be from %s to %s%s%s", spec->name, text,
+                      spec->min, spec->max, spec->remedy != NULL ? "; " : "",
+                      spec->remedy != NULL ? spec->remedy : "");
+}
+
+/* Digits alone, perhaps signed: strtoull would let white space pass and wrap -1 around. */
+static bool parse_whole(const char *text, bool *negative, uint64_t *value)
+{
+    *negative = text[0] == '-';
+    const char *digits = text + (text[0] == '-' || text[0] == '+');
+    if (digits[0] == '\0' || digits[strspn(digits, "0123456789")] != '\0')
+        return false;
+    errno = 0;
+    *value = strtoull(digits, NULL, 10);
+    if (errno == ERANGE)
+        *value = UINT64_MAX;
+    return true;
+}
+
+static lyrnn_status set_whole(const option_spec *spec, const char *text, void *field)
+{
+    bool negative, ignored;
+    uint64_t value, min, max;
+    LYRNN_CHECK(parse_whole(spec->min, &ignored, &min) && parse_whole(spec->max, &ignored, &max));
+    if (!parse_whole(text, &negative, &value))
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--%s %s: must be a whole number in digits, from %s to %s", spec->name,
+                          text, spec->min, spec->max);
+    if ((negative && value != 0) || value < min || value > max)
+        return out_of_range(spec, text);
+    if (spec->kind == OPTION_INT)
+        *(int *)field = (int)value;
+    else if (spec->kind == OPTION_SIZE)
+        *(size_t *)field = (size_t)value;
+    else
+        *(uint64_t *)field = value;
+    return LYRNN_OK;
+}
+
+static lyrnn_status set_ints(const option_spec *spec, const char *text, int_list *list)
+{
+    enum { DECIMAL = 10 };
+    list->num = 0;
+    const char *problem = int_list_parse(list, text, (int)strtol(spec->min, NULL, DECIMAL),
+                                         (int)strtol(spec->max, NULL, DECIMAL));
+    if (problem == NULL)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: %s; numbers from %s to %s", spec->name, text,
+                      problem, spec->min, spec->max);
+}
+
+static lyrnn_status set_float(const option_spec *spec, const char *text, void *field)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || isspace((unsigned char)text[0]))
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be a number from %s to %s", spec->name,
+                          text, spec->min, spec->max);
+    /* So written that NaN is refused. */
+    if (!(value >= strtod(spec->min, NULL) && value <= strtod(spec->max, NULL)))
+        return out_of_range(spec, text);
+    *(float *)field = (float)value;
+    return LYRNN_OK;
+}
+
+static lyrnn_status set_choice(const option_spec *spec, const char *text, void *field)
+{
+    int index = 0;
+    for (const char *word = spec->metavar; *word != '\0'; index++) {
+        size_t length = strcspn(word, "|");
+        if (strlen(text) == length && strncmp(text, word, length) == 0) {
+            memcpy(field, &index, sizeof index);
+            return LYRNN_OK;
+        }
+        word += length + (word[length] == '|');
+    }
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be one of %s", spec->name, text,
+                      spec->metavar);
+}
+
+lyrnn_status options_add_text(option_texts *texts, const char *text)
+{
+    const char **items = realloc(texts->items, (texts->num + 1) * sizeof *items);
+    if (items == NULL)
+        return no_memory();
+    items[texts->num] = text;
+    texts->items = items;
+    texts->num++;
+    return LYRNN_OK;
+}
+
+static lyrnn_status set_default_texts(const option_spec *spec, option_texts *texts)
+{
+    texts->text = strdup(spec->fallback);
+    if (texts->text == NULL)
+        return no_memory();
+    for (char *part = texts->text, *comma; part != NULL; part = comma) {
+        comma = strstr(part, ", ");
+        if (comma != NULL) {
+            *comma = '\0';
+            comma += 2;
+        }
+        LYRNN_TRY(options_add_text(texts, part));
+    }
+    return LYRNN_OK;
+}
+
+lyrnn_status options_set_value(const option_spec *spec, const char *text, void *fields)
+{
+    void *field = option_field(spec, fields);
+    switch (spec->kind) {
+    case OPTION_INT:
+    case OPTION_SIZE:
+    case OPTION_UINT64:
+        return set_whole(spec, text, field);
+    case OPTION_INTS:
+        return set_ints(spec, text, field);
+    case OPTION_FLOAT:
+        return set_float(spec, text, field);
+    case OPTION_CHOICE:
+        return set_choice(spec, text, field);
+    case OPTION_FLAG:
+        *(bool *)field = true;
+        return LYRNN_OK;
+    case OPTION_TEXT:
+        *(const char **)field = text;
+        return LYRNN_OK;
+    case OPTION_TEXTS:
+        return options_add_text(field, text);
+    case OPTION_HEADING:
+        break;
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status set_defaults(const option_table *table, void *fields)
+{
+    for (size_t i = 0; i < table->num_specs; i++) {
+        const option_spec *spec = &table->specs[i];
+        if (spec->fallback == NULL)
+            continue;
+        if (spec->kind == OPTION_TEXTS)
+            LYRNN_TRY(set_default_texts(spec, option_field(spec, fields)));
+        else
+            LYRNN_TRY(options_set_value(spec, spec->fallback, fields));
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status take_option(parsing *parsing, size_t index, const char *text)
+{
+    const option_spec *spec = &parsing->table->specs[index];
+    bool first = !parsing->result->given[index];
+    parsing->result->given[index] = true;
+    if (spec->kind == OPTION_TEXTS && first)
+        ((option_texts *)option_field(spec, parsing->fields))->num = 0;
+    return options_set_value(spec, text, parsing->fields);
+}
+
+/* getopt has refused an argument but does not say why: the table knows. */
+static lyrnn_status explain_refusal(const option_table *table, const char *argument)
+{
+    const char *name = argument + strspn(argument, "-");
+    int length = (int)strcspn(name, "=");
+    int dashes = (int)(name - argument);
+    int num_matches = 0;
+    const option_spec *match = NULL;
+    for (size_t i = 0; i < table->num_specs && dashes <= 2 && length > 0; i++) {
+        const option_spec *spec = &table->specs[i];
+        if (spec->kind == OPTION_HEADING || strncmp(spec->name, name, (size_t)length) != 0)
+            continue;
+        bool whole = spec->name[length] == '\0';
+        num_matches = whole ? 1 : num_matches + 1;
+        match = spec;
+        if (whole)
+            break;
+    }
+    if (num_matches > 1)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--%.*s: short for several options; see %s --help",
+                          length, name, table->name);
+    if (match == NULL)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "%.*s: unknown option; see %s --help", dashes + length,
+                          argument, table->name);
+    if (match->kind == OPTION_FLAG)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: takes no value; leave out %s", match->name,
+                          name + length);
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: needs a value: --%s %s", match->name, match->name,
+                      match->metavar);
+}
+
+static error_t parse_key(int key, char *text, struct argp_state *state)
+{
+    parsing *parsing = state->input;
+    if (key >= KEY_FIRST && key < KEY_FIRST + OPTIONS_MAX) {
+        parsing->status = take_option(parsing, (size_t)(key - KEY_FIRST), text);
+        return parsing->status == LYRNN_OK ? 0 : EINVAL;
+    }
+    switch (key) {
+    case KEY_HELP:
+        /* With its errors silenced argp would not print this either. */
+        state->flags &= ~(unsigned)ARGP_NO_ERRS;
+        argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
+        parsing->result->help = true;
+        return ECANCELED;
+    case ARGP_KEY_ARGS:
+        parsing->result->arguments = state->argv + state->next;
+        parsing->result->num_arguments = state->argc - state->next;
+        return 0;
+    case ARGP_KEY_ERROR:
+        if (parsing->status == LYRNN_OK && !parsing->result->help)
+            parsing->status = explain_refusal(parsing->table, state->argv[state->next - 1]);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Adds the default to an option's line of help; argp frees what is not text itself. */
+static char *finish_help(int key, const char *text, void *input)
+{
+    const parsing *parsing = input;
+    if (parsing == NULL || key < KEY_FIRST || key >= KEY_FIRST + OPTIONS_MAX)
+        return (char *)text;
+    const char *fallback = parsing->table->specs[key - KEY_FIRST].fallback;
+    char *finished;
+    if (fallback == NULL || asprintf(&finished, "%s [%s]", text, fallback) < 0)
+        return (char *)text;
+    return finished;
+}
+
+/* One group for each heading, in the table's order; argp sorts within a group by name. */
+static void fill_argp_options(const option_table *table, struct argp_option *options)
+{
+    LYRNN_CHECK(table->num_specs <= OPTIONS_MAX);
+    int group = 1;
+    for (size_t i = 0; i < table->num_specs; i++) {
+        const option_spec *spec = &table->specs[i];
+        options[i] = (struct argp_option){.doc = spec->help};
+        if (spec->kind == OPTION_HEADING) {
+            group++;
+        } else {
+            options[i].name = spec->name;
+            options[i].key = KEY_FIRST + (int)i;
+            options[i].arg = spec->metavar;
+        }
+        options[i].group = group;
+    }
+    options[table->num_specs] = (struct argp_option){
+        .name = "help", .key = KEY_HELP, .doc = "print this list", .group = group + 1};
+}
+
+static lyrnn_status check_arguments(const option_table *table, const option_result *result)
+{
+    if (result->num_arguments < table->min_arguments)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "%s is missing; see %s --help", table->arguments,
+                          table->name);
+    if (result->num_arguments > table->max_arguments)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "%s: one argument too many; see %s --help",
+                          result->arguments[table->max_arguments], table->name);
+    return LYRNN_OK;
+}
+
+lyrnn_status options_parse(const option_table *table, int argc, char **argv, void *fields,
+                           option_result *result)
+{
+    *result = (option_result){0};
+    struct argp_option options[OPTIONS_MAX + 2] = {0};
+    fill_argp_options(table, options);
+    const struct argp argp = {.options = options,
+                              .parser = parse_key,
+                              .args_doc = table->arguments,
+                              .doc = table->doc,
+                              .help_filter = finish_help};
+    parsing parsing = {.table = table, .fields = fields, .result = result};
+    LYRNN_TRY(set_defaults(table, fields));
+    /* Long names alone, after one dash or two: a refused argument is then always the last one read, never
+     * a letter within a cluster of short options. */
+    unsigned flags = ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP | ARGP_LONG_ONLY;
+    error_t error = argp_parse(&argp, argc, argv, flags, NULL, &parsing);
+    if (parsing.status != LYRNN_OK || result->help)
+        return parsing.status;
+    if (error != 0)
+        return no_memory();
+    return check_arguments(table, result);
+}
+
+void options_free(const option_table *table, void *fields)
+{
+    for (size_t i = 0; i < table->num_specs; i++) {
+        void *field = option_field(&table->specs[i], fields);
+        if (table->specs[i].kind == OPTION_TEXTS) {
+            option_texts *texts = field;
+            free(texts->items);
+            free(texts->text);
+            *texts = (option_texts){0};
+        } else if (table->specs[i].kind == OPTION_INTS) {
+            int_list *list = field;
+            free(list->items);
+            *list = (int_list){0};
+        }
+    }
+}
+
+bool options_given(const option_table *table, const option_result *result, const char *name)
+{
+    for (size_t i = 0; i < table->num_specs; i++)
+        if (table->specs[i].kind != OPTION_HEADING && strcmp(table->specs[i].name, name) == 0)
+            return result->given[i];
+    lyrnn_check_failed("the table has this option", __FILE__, __LINE__);
+}

@@ -1,0 +1,231 @@
+/* A command's options as JSON and back, by the command's table: what config.json holds of them. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options/options_table.h"
+
+/* The shortest decimal that is this float: 0.001, not 0.0010000000474974513. */
+static json_t *float_to_json(float value)
+{
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if ((float)strtod(text, NULL) == value)
+            break;
+    }
+    return json_real(strtod(text, NULL));
+}
+
+static json_t *choice_to_json(const option_spec *spec, const void *field)
+{
+    int index;
+    memcpy(&index, field, sizeof index);
+    const char *word = spec->metavar;
+    for (; index > 0; index--)
+        word = strchr(word, '|') + 1;
+    return json_stringn(word, strcspn(word, "|"));
+}
+
+/* A path need not be UTF-8, JSON must. */
+static json_t *text_to_json(const char *text)
+{
+    json_t *string = text == NULL ? NULL : json_string(text);
+    return string == NULL ? json_null() : string;
+}
+
+static json_t *texts_to_json(const option_texts *texts)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < texts->num; i++)
+        json_array_append_new(array, text_to_json(texts->items[i]));
+    return array;
+}
+
+static json_t *ints_to_json(const int_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->num; i++)
+        json_array_append_new(array, json_integer(list->items[i]));
+    return array;
+}
+
+json_t *options_value_to_json(const option_spec *spec, const void *fields)
+{
+    const void *field = (const char *)fields + spec->offset;
+    switch (spec->kind) {
+    case OPTION_INT:
+        return json_integer(*(const int *)field);
+    case OPTION_INTS:
+        return ints_to_json(field);
+    case OPTION_SIZE:
+        return json_integer((json_int_t) * (const size_t *)field);
+    case OPTION_UINT64:
+        return json_integer((json_int_t) * (const uint64_t *)field);
+    case OPTION_FLOAT:
+        return float_to_json(*(const float *)field);
+    case OPTION_CHOICE:
+        return choice_to_json(spec, field);
+    case OPTION_FLAG:
+        return json_boolean(*(const bool *)field);
+    case OPTION_TEXT:
+        return text_to_json(*(const char *const *)field);
+    case OPTION_TEXTS:
+        return texts_to_json(field);
+    case OPTION_HEADING:
+        break;
+    }
+    return NULL;
+}
+
+/* "hidden_size" */
+typedef char option_key[64];
+
+static void set_key(const option_spec *spec, option_key key)
+{
+    snprintf(key, sizeof(option_key), "%s", spec->name);
+    for (char *dash = key; (dash = strchr(dash, '-')) != NULL;)
+        *dash = '_';
+}
+
+json_t *options_to_json(const option_table *table, const void *fields)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < table->num_specs && object != NULL; i++) {
+        const option_spec *spec = &table->specs[i];
+        if (spec->kind == OPTION_HEADING)
+            continue;
+        option_key key;
+        set_key(spec, key);
+        json_object_set_new(object, key, options_value_to_json(spec, fields));
+    }
+    return object;
+}
+
+static lyrnn_status wrong_type(const option_spec *spec, const char *what)
+{
+    option_key key;
+    set_key(spec, key);
+    return lyrnn_fail(LYRNN_ERR_USAGE, "\"%s\" must be %s", key, what);
+}
+
+static lyrnn_status texts_from_json(const option_spec *spec, const json_t *value,
+                                    option_texts *texts)
+{
+    if (!json_is_array(value))
+        return wrong_type(spec, "an array of texts");
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const char *text = json_string_value(json_array_get(value, i));
+        if (text == NULL)
+            return wrong_type(spec, "an array of texts");
+        LYRNN_TRY(options_add_text(texts, text));
+    }
+    return LYRNN_OK;
+}
+
+/* Each number by the rules that hold for a list of one. */
+static lyrnn_status ints_from_json(const option_spec *spec, const json_t *value, void *fields)
+{
+    int_list *list = option_field(spec, fields), all = {0};
+    lyrnn_status status = LYRNN_OK;
+    if (!json_is_array(value) || json_array_size(value) == 0)
+        return wrong_type(spec, "an array of whole numbers");
+    for (size_t i = 0; i < json_array_size(value) && status == LYRNN_OK; i++) {
+        char text[32];
+        const json_t *item = json_array_get(value, i);
+        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(item));
+        status = json_is_integer(item) ? options_set_value(spec, text, fields)
+                                       : wrong_type(spec, "an array of whole numbers");
+        if (status == LYRNN_OK && !int_list_add(&all, list->items[0]))
+            status = lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them; give fewer");
+    }
+    free(list->items);
+    *list = all;
+    return status;
+}
+
+/* Numbers become text, so that one set of rules holds for both ways in. */
+static lyrnn_status value_from_json(const option_spec *spec, const json_t *value, void *fields)
+{
+    char text[64];
+    switch (spec->kind) {
+    case OPTION_INT:
+    case OPTION_SIZE:
+    case OPTION_UINT64:
+        if (!json_is_integer(value))
+            return wrong_type(spec, "a whole number");
+        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        return options_set_value(spec, text, fields);
+    case OPTION_INTS:
+        return ints_from_json(spec, value, fields);
+    case OPTION_FLOAT:
+        if (!json_is_number(value))
+            return wrong_type(spec, "a number");
+        snprintf(text, sizeof text, "%.17g", json_number_value(value));
+        return options_set_value(spec, text, fields);
+    case OPTION_CHOICE:
+        if (!json_is_string(value))
+            return wrong_type(spec, "a text");
+        return options_set_value(spec, json_string_value(value), fields);
+    case OPTION_FLAG:
+        if (!json_is_boolean(value))
+            return wrong_type(spec, "true or false");
+        *(bool *)option_field(spec, fields) = json_is_true(value);
+        return LYRNN_OK;
+    case OPTION_TEXT:
+        if (!json_is_string(value))
+            return wrong_type(spec, "a text");
+        return options_set_value(spec, json_string_value(value), fields);
+    case OPTION_TEXTS:
+        return texts_from_json(spec, value, option_field(spec, fields));
+    case OPTION_HEADING:
+        break;
+    }
+    return LYRNN_OK;
+}
+
+lyrnn_status options_from_json(const option_table *table, const json_t *object, void *fields)
+{
+    for (size_t i = 0; i < table->num_specs; i++) {
+        const option_spec *spec = &table->specs[i];
+        if (spec->kind == OPTION_HEADING)
+            continue;
+        option_key key;
+        set_key(spec, key);
+        const json_t *value = json_object_get(object, key);
+        if (value != NULL && !(json_is_null(value) && spec->fallback == NULL))
+            LYRNN_TRY(value_from_json(spec, value, fields));
+        else if (spec->fallback != NULL)
+            return lyrnn_fail(LYRNN_ERR_USAGE, "\"%s\" is missing", key);
+    }
+    return LYRNN_OK;
+}
+
+static size_t size_of(option_kind kind)
+{
+    static const size_t sizes[] = {
+        [OPTION_HEADING] = 0,
+        [OPTION_INT] = sizeof(int),
+        [OPTION_INTS] = sizeof(int_list),
+        [OPTION_SIZE] = sizeof(size_t),
+        [OPTION_UINT64] = sizeof(uint64_t),
+        [OPTION_FLOAT] = sizeof(float),
+        [OPTION_CHOICE] = sizeof(int),
+        [OPTION_FLAG] = sizeof(bool),
+        [OPTION_TEXT] = sizeof(const char *),
+        [OPTION_TEXTS] = sizeof(option_texts),
+    };
+    return sizes[kind];
+}
+
+void options_swap(const option_spec *spec, void *fields, void *others)
+{
+    unsigned char held[sizeof(option_texts)];
+    size_t size = size_of(spec->kind);
+    void *field = option_field(spec, fields), *other = option_field(spec, others);
+    LYRNN_CHECK(size <= sizeof held);
+    memcpy(held, field, size);
+    memcpy(field, other, size);
+    memcpy(other, held, size);
+}

@@ -1,0 +1,42 @@
+/* The CUDA backend from the module's side: the one name that liblyrnn_cuda.so exports, and status.h's functions
+ * for the code of cuda/, which are the program's. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "device/module.h"
+
+/* Every open sets it, to the same: a process has one program. */
+static const lyrnn_cuda_program *program;
+
+lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return program->fail(status, "%s", text);
+}
+
+const char *lyrnn_error_text(void)
+{
+    return program->error_text();
+}
+
+void lyrnn_check_failed(const char *condition, const char *file, int line)
+{
+    program->check_failed(condition, file, line);
+}
+
+static lyrnn_status open_backend(const lyrnn_cuda_program *opener, int device,
+                                 lyrnn_precision precision, lyrnn_backend *backend)
+{
+    program = opener;
+    return lyrnn_cuda_backend_open(device, precision, backend);
+}
+
+extern const lyrnn_cuda_entry lyrnn_cuda_module;
+__attribute__((visibility("default"))) const lyrnn_cuda_entry lyrnn_cuda_module = {
+    .seam = LYRNN_SEAM,
+    .open = open_backend,
+};

@@ -1,0 +1,69 @@
+/* torch.nn.RNN, LSTM and GRU keep weight_hh as (G*H,H), and the number of gates G tells them apart; tanh and
+ * relu alone look alike. */
+#include "files/infer_config.h"
+
+#include <stdio.h>
+
+#define REMEDY "give the state_dict of an RNNModel: rnn (nn.RNN, LSTM or GRU) and dense (nn.Linear)"
+
+/* The tensor of layer 0 that is called name, a matrix without an empty side. */
+static lyrnn_status find_matrix(const lyrnn_safetensors *file, const char *path, const char *name,
+                                const lyrnn_tensor **tensor)
+{
+    *tensor = lyrnn_safetensors_tensor(file, name);
+    if (*tensor == NULL)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: it has no tensor %s; " REMEDY, path, name);
+    if ((*tensor)->num_dims != 2 || (*tensor)->shape[0] == 0 || (*tensor)->shape[1] == 0)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: tensor %s is not a matrix; " REMEDY, path,
+                          name);
+    return LYRNN_OK;
+}
+
+static bool find_cell(size_t rows, size_t H, lyrnn_cell *cell)
+{
+    static const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_GRU, LYRNN_LSTM};
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++) {
+        *cell = cells[i];
+        if (rows % H == 0 && rows / H == (size_t)lyrnn_num_gates(*cell))
+            return true;
+    }
+    return false;
+}
+
+static int count_layers(const lyrnn_safetensors *file)
+{
+    int layer = 0;
+    char name[32];
+    do {
+        layer++;
+        snprintf(name, sizeof name, "rnn.weight_hh_l%d", layer);
+    } while (layer <= LYRNN_MAX_LAYERS && lyrnn_safetensors_tensor(file, name) != NULL);
+    return layer;
+}
+
+lyrnn_status lyrnn_infer_config(const lyrnn_safetensors *file, const char *path,
+                                lyrnn_rnn_config *config)
+{
+    const lyrnn_tensor *weight_ih, *weight_hh;
+    LYRNN_TRY(find_matrix(file, path, "rnn.weight_ih_l0", &weight_ih));
+    LYRNN_TRY(find_matrix(file, path, "rnn.weight_hh_l0", &weight_hh));
+    size_t V = weight_ih->shape[1], rows = weight_hh->shape[0], H = weight_hh->shape[1];
+    lyrnn_cell cell;
+    if (!find_cell(rows, H, &cell))
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: tensor rnn.weight_hh_l0 is (%zu, %zu), and no cell has so many rows "
+                          "for its columns; " REMEDY,
+                          path, rows, H);
+    if (V > LYRNN_MAX_INPUT_SIZE || H > LYRNN_MAX_HIDDEN_SIZE)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: %zu inputs and %zu hidden units are out of range; use up to %d and "
+                          "%d",
+                          path, V, H, LYRNN_MAX_INPUT_SIZE, LYRNN_MAX_HIDDEN_SIZE);
+    *config = (lyrnn_rnn_config){
+        .cell = cell,
+        .input_size = (int)V,
+        .hidden_size = (int)H,
+        .num_layers = count_layers(file),
+        .bidirectional = lyrnn_safetensors_tensor(file, "rnn.weight_hh_l0_reverse") != NULL};
+    return LYRNN_OK;
+}

@@ -1,0 +1,352 @@
+/* Reads safetensors files: u64 N, N bytes of JSON, data.
+ *
+ * Holds the file once and its header as jansson's tree, checks every rule before it believes a number,
+ * and points into the one buffer. */
+#include "lyrnn/safetensors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "files/safetensors_format.h"
+#include "files/untrusted_json.h"
+
+enum { LENGTH_BYTES = 8 };
+
+size_t safetensors_dtype_bytes(const char *dtype)
+{
+    static const struct {
+        const char *name;
+        size_t bytes;
+    } dtypes[] = {
+        {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"F8_E8M0", 1},
+        {"U16", 2},  {"I16", 2}, {"F16", 2}, {"BF16", 2},    {"U32", 4},     {"I32", 4},
+        {"F32", 4},  {"U64", 8}, {"I64", 8}, {"F64", 8},     {"C64", 8},
+    };
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
+        if (strcmp(dtype, dtypes[i].name) == 0)
+            return dtypes[i].bytes;
+    return 0;
+}
+
+bool safetensors_tensor_bytes(const size_t *shape, int num_dims, size_t element_bytes,
+                              size_t *num_bytes)
+{
+    size_t product = 1;
+    for (int i = 0; i < num_dims; i++)
+        if (__builtin_mul_overflow(product, shape[i], &product))
+            return false;
+    return !__builtin_mul_overflow(product, element_bytes, num_bytes);
+}
+
+typedef struct {
+    char text[64];
+} shown_name;
+
+/* A file's string cut to what fits into a one-line message. */
+static shown_name shown(const char *name)
+{
+    shown_name result = {{0}};
+    size_t length = strnlen(name, sizeof result.text - 1);
+    while (length > 0 && ((unsigned char)name[length] & 0xC0) == 0x80)
+        length--;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)name[i];
+        result.text[i] = c < 0x20 || c == 0x7F ? '?' : (char)c;
+    }
+    return result;
+}
+
+/* Fails with "OBJECT: tensor 'NAME' PROBLEM". */
+static lyrnn_status bad_tensor(const char *object, const char *name, const char *problem)
+{
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                      "%s: tensor '%s' %s; the file is damaged or not safetensors", object,
+                      shown(name).text, problem);
+}
+
+static bool read_size(const json_t *value, size_t *size)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *size = (size_t)json_integer_value(value);
+    return true;
+}
+
+static lyrnn_status read_shape(const char *object, const json_t *shape, lyrnn_tensor *tensor)
+{
+    if (!json_is_array(shape))
+        return bad_tensor(object, tensor->name, "has no shape");
+    size_t num_dims = json_array_size(shape);
+    if (num_dims > LYRNN_TENSOR_MAX_DIMS)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: tensor '%s' has %zu dimensions; lyrnn reads up to %d", object,
+                          shown(tensor->name).text, num_dims, LYRNN_TENSOR_MAX_DIMS);
+    tensor->num_dims = (int)num_dims;
+    for (size_t i = 0; i < num_dims; i++)
+        if (!read_size(json_array_get(shape, i), &tensor->shape[i]))
+            return bad_tensor(object, tensor->name, "has a shape that is not whole numbers");
+    return LYRNN_OK;
+}
+
+/* One entry of the header. The data section is num_data_bytes long and starts at byte data_start of the
+ * file, at data in memory. */
+static lyrnn_status read_tensor(const char *object, const json_t *entry, const unsigned char *data,
+                                size_t data_start, size_t num_data_bytes, lyrnn_tensor *tensor)
+{
+    const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    size_t begin, end, num_bytes;
+
+    if (dtype == NULL)
+        return bad_tensor(object, tensor->name, "has no dtype");
+    size_t element_bytes = safetensors_dtype_bytes(dtype);
+    if (element_bytes == 0)
+        return bad_tensor(object, tensor->name, "has an unknown dtype");
+    tensor->dtype = dtype;
+    LYRNN_TRY(read_shape(object, json_object_get(entry, "shape"), tensor));
+    if (json_array_size(offsets) != 2 || !read_size(json_array_get(offsets, 0), &begin) ||
+        !read_size(json_array_get(offsets, 1), &end))
+        return bad_tensor(object, tensor->name, "has data_offsets that are not two whole numbers");
+    if (end < begin)
+        return bad_tensor(object, tensor->name, "ends before it begins");
+    if (end > num_data_bytes)
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: tensor '%s' ends at byte %zu but the file has %zu; the file is truncated, copy "
+            "it again",
+            object, shown(tensor->name).text, data_start + end, data_start + num_data_bytes);
+    if (!safetensors_tensor_bytes(tensor->shape, tensor->num_dims, element_bytes, &num_bytes))
+        return bad_tensor(object, tensor->name, "has a shape whose size overflows");
+    if (num_bytes != end - begin)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: tensor '%s' has %zu bytes where its shape takes %zu; the file is "
+                          "damaged",
+                          object, shown(tensor->name).text, end - begin, num_bytes);
+    tensor->data = data + begin;
+    tensor->num_bytes = num_bytes;
+    return LYRNN_OK;
+}
+
+/* By place; empty tensors stand before the one that begins where they do. */
+static int compare_tensors(const void *left, const void *right)
+{
+    const lyrnn_tensor *a = left, *b = right;
+    uintptr_t a_begin = (uintptr_t)a->data, b_begin = (uintptr_t)b->data;
+    if (a_begin != b_begin)
+        return a_begin < b_begin ? -1 : 1;
+    if (a->num_bytes != b->num_bytes)
+        return a->num_bytes < b->num_bytes ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
+/* Sorts the tensors and checks that together they cover the data, each byte once. */
+static lyrnn_status check_contiguous(const char *object, lyrnn_safetensors *file,
+                                     size_t num_data_bytes)
+{
+    const unsigned char *expected = file->bytes, *data_end = expected + num_data_bytes;
+    if (file->num_tensors > 0)
+        qsort(file->tensors, file->num_tensors, sizeof *file->tensors, compare_tensors);
+    for (size_t i = 0; i < file->num_tensors; i++) {
+        const lyrnn_tensor *tensor = &file->tensors[i];
+        if (tensor->data != expected)
+            return bad_tensor(object, tensor->name,
+                              "does not begin where the tensor before it ends");
+        expected += tensor->num_bytes;
+    }
+    if (expected != data_end)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: the last tensor is followed by %zu bytes that belong to none; the "
+                          "file is damaged, copy it again",
+                          object, (size_t)(data_end - expected));
+    return LYRNN_OK;
+}
+
+static lyrnn_status read_tensors(const char *object, lyrnn_safetensors *file, size_t data_start,
+                                 size_t num_data_bytes)
+{
+    json_t *header = file->header, *entry;
+    const char *name;
+    file->tensors = calloc(json_object_size(header) + 1, sizeof *file->tensors);
+    if (file->tensors == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its header", object);
+    json_object_foreach(header, name, entry)
+    {
+        if (strcmp(name, SAFETENSORS_METADATA_KEY) == 0)
+            continue;
+        lyrnn_tensor *tensor = &file->tensors[file->num_tensors++];
+        tensor->name = name;
+        LYRNN_TRY(read_tensor(object, entry, file->bytes, data_start, num_data_bytes, tensor));
+    }
+    return check_contiguous(object, file, num_data_bytes);
+}
+
+static lyrnn_status read_metadata(const char *object, lyrnn_safetensors *file)
+{
+    json_t *metadata = json_object_get(file->header, SAFETENSORS_METADATA_KEY), *value;
+    const char *key;
+    if (metadata == NULL)
+        return LYRNN_OK;
+    if (!json_is_object(metadata))
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: __metadata__ is not an object; the file is not safetensors", object);
+    file->metadata = calloc(json_object_size(metadata) + 1, sizeof *file->metadata);
+    if (file->metadata == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its metadata", object);
+    json_object_foreach(metadata, key, value)
+    {
+        if (!json_is_string(value))
+            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                              "%s: __metadata__ '%s' is not a string; the file is not safetensors",
+                              object, shown(key).text);
+        file->metadata[file->num_metadata++] = (lyrnn_metadata){key, json_string_value(value)};
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status parse_json(const char *object, lyrnn_safetensors *file, const char *json,
+                               size_t num_bytes)
+{
+    untrusted_json_error error;
+    file->header = untrusted_json_parse(json, num_bytes, &error);
+    if (file->header != NULL)
+        return LYRNN_OK;
+    if (error.problem == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its header", object);
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                      "%s: the header %s (byte %d); the file is damaged or not safetensors", object,
+                      error.problem, LENGTH_BYTES + error.byte);
+}
+
+/* Parses the num_bytes of content that file->bytes holds; the data section moves to the start of that
+ * buffer, so that its alignment does not hang on the header's length. */
+static lyrnn_status parse(lyrnn_safetensors *file, const char *object, size_t num_bytes)
+{
+    unsigned char *bytes = file->bytes;
+    uint64_t N;
+    if (num_bytes < LENGTH_BYTES)
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: the file has %zu bytes where the header's length alone takes %d; the "
+            "file is truncated, copy it again",
+            object, num_bytes, LENGTH_BYTES);
+    memcpy(&N, bytes, LENGTH_BYTES);
+    if (N > SAFETENSORS_MAX_HEADER_BYTES)
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: the header claims %llu bytes where the format allows %d; the file is "
+            "not safetensors",
+            object, (unsigned long long)N, SAFETENSORS_MAX_HEADER_BYTES);
+    if (N > num_bytes - LENGTH_BYTES)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: the header ends at byte %zu but the file has %zu; the file is "
+                          "truncated, copy it again",
+                          object, (size_t)N + LENGTH_BYTES, num_bytes);
+    if (N == 0 || bytes[LENGTH_BYTES] != '{')
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: the header does not begin with '{'; the file is not safetensors",
+                          object);
+    LYRNN_TRY(parse_json(object, file, (const char *)bytes + LENGTH_BYTES, (size_t)N));
+
+    size_t data_start = LENGTH_BYTES + (size_t)N, num_data_bytes = num_bytes - data_start;
+    memmove(bytes, bytes + data_start, num_data_bytes);
+    LYRNN_TRY(read_metadata(object, file));
+    return read_tensors(object, file, data_start, num_data_bytes);
+}
+
+static lyrnn_status read_all(const char *path, int fd, void *bytes, size_t num_bytes)
+{
+    for (size_t done = 0; done < num_bytes;) {
+        ssize_t n = read(fd, (unsigned char *)bytes + done, num_bytes - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+        if (n == 0)
+            return lyrnn_fail(LYRNN_ERR_IO, "%s: it shrank while it was read; try again", path);
+        done += (size_t)n;
+    }
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_safetensors_open(lyrnn_safetensors *file, const char *path)
+{
+    lyrnn_status status;
+    struct stat info;
+    memset(file, 0, sizeof *file);
+
+    /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(fd, &info) != 0) {
+        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+        goto done;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        status = lyrnn_fail(LYRNN_ERR_IO, "%s: not a regular file; give a .safetensors file", path);
+        goto done;
+    }
+    size_t num_bytes = (size_t)info.st_size;
+    file->bytes = malloc(num_bytes + 1);
+    if (file->bytes == NULL) {
+        status = lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its %zu bytes", path,
+                            num_bytes);
+        goto done;
+    }
+    status = read_all(path, fd, file->bytes, num_bytes);
+    if (status == LYRNN_OK)
+        status = parse(file, path, num_bytes);
+done:
+    close(fd);
+    if (status != LYRNN_OK)
+        lyrnn_safetensors_close(file);
+    return status;
+}
+
+lyrnn_status lyrnn_safetensors_parse(lyrnn_safetensors *file, const char *object, const void *bytes,
+                                     size_t num_bytes)
+{
+    memset(file, 0, sizeof *file);
+    file->bytes = malloc(num_bytes + 1);
+    if (file->bytes == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its %zu bytes", object,
+                          num_bytes);
+    if (num_bytes > 0)
+        memcpy(file->bytes, bytes, num_bytes);
+    lyrnn_status status = parse(file, object, num_bytes);
+    if (status != LYRNN_OK)
+        lyrnn_safetensors_close(file);
+    return status;
+}
+
+void lyrnn_safetensors_close(lyrnn_safetensors *file)
+{
+    free(file->tensors);
+    free(file->metadata);
+    json_decref(file->header);
+    free(file->bytes);
+    memset(file, 0, sizeof *file);
+}
+
+const lyrnn_tensor *lyrnn_safetensors_tensor(const lyrnn_safetensors *file, const char *name)
+{
+    for (size_t i = 0; i < file->num_tensors; i++)
+        if (strcmp(file->tensors[i].name, name) == 0)
+            return &file->tensors[i];
+    return NULL;
+}
+
+const char *lyrnn_safetensors_metadata(const lyrnn_safetensors *file, const char *key)
+{
+    for (size_t i = 0; i < file->num_metadata; i++)
+        if (strcmp(file->metadata[i].key, key) == 0)
+            return file->metadata[i].value;
+    return NULL;
+}

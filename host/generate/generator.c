@@ -1,0 +1,338 @@
+/* The generation loop. A step on the device takes one character of each text to the next: the model reads it,
+ * sample_token writes the one that follows, be it the prefix's or a new one, where the model reads again. The
+ * host queues steps and, every so many, fetches what they wrote. */
+#include "lyrnn/generate.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+enum { BATCH_MAX = 256 };
+
+lyrnn_generate_options lyrnn_greedy_options(void)
+{
+    return (lyrnn_generate_options){
+        .sampler = {.repeat_penalty = 1.0f, .top_p = 1.0f},
+        .lines = {.newline = -1},
+        .num_samples = 1,
+        .look_every = 32,
+    };
+}
+
+const char *lyrnn_sample_end_name(lyrnn_sample_end end)
+{
+    static const char *const names[] = {"length", "lines", "stop", "stuck"};
+    return names[end];
+}
+
+static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
+{
+    size_t B = (size_t)g->B, N = g->options.copies.length > 0 ? g->options.copies.N : 0;
+    g->cursor = (lyrnn_text_cursor *)lyrnn_arena_take(arena, 1, sizeof *g->cursor);
+    g->states = (lyrnn_text_state *)lyrnn_arena_take(arena, B, sizeof *g->states);
+    g->texts = (int32_t *)lyrnn_arena_take(arena, B * g->max_length, sizeof *g->texts);
+    g->news =
+        (int32_t *)lyrnn_arena_take(arena, B * (size_t)g->options.look_every, sizeof *g->news);
+    g->acrostic = (int32_t *)lyrnn_arena_take(arena, (size_t)g->options.lines.num_acrostic,
+                                              sizeof *g->acrostic);
+    g->corpus = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->corpus);
+    g->suffixes = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->suffixes);
+}
+
+/* Samples in a batch: as few batches as can be, of one size. */
+static int batch_size(size_t num_samples)
+{
+    size_t num_batches = (num_samples + BATCH_MAX - 1) / BATCH_MAX;
+    return (int)((num_samples + num_batches - 1) / num_batches);
+}
+
+size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
+                             const lyrnn_generate_options *options, size_t max_length)
+{
+    lyrnn_generator g = {
+        .options = *options, .B = batch_size(options->num_samples), .max_length = max_length};
+    lyrnn_arena arena = {NULL, 0};
+    lyrnn_parameters parameters;
+    lay_out(&g, &arena);
+    lyrnn_parameters_of_model(&parameters, config);
+    return arena.num_bytes + lyrnn_activations_bytes(config, num_lanes, 1, g.B, false) +
+           parameters.count * sizeof(float);
+}
+
+static lyrnn_status allocate(lyrnn_generator *g)
+{
+    lyrnn_backend *backend = g->model->backend;
+    lyrnn_arena arena = {NULL, 0};
+    size_t B = (size_t)g->B;
+    lay_out(g, &arena);
+    size_t num_bytes = arena.num_bytes;
+    if (backend->memory_alloc(backend, num_bytes, &g->memory) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "%s for %d texts of %zu characters side by side; lower --num-samples or "
+                          "--length",
+                          lyrnn_error_text(), g->B, g->max_length);
+    arena = (lyrnn_arena){(char *)g->memory, 0};
+    lay_out(g, &arena);
+    g->states_host = (lyrnn_text_state *)malloc(B * sizeof *g->states_host);
+    g->texts_host = (int32_t *)malloc(B * g->max_length * sizeof *g->texts_host);
+    g->news_host = (int32_t *)malloc(B * (size_t)g->options.look_every * sizeof *g->news_host);
+    if (g->states_host == NULL || g->texts_host == NULL || g->news_host == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: %zu bytes asked for %d texts of %zu characters; lower "
+                          "--num-samples or --length",
+                          num_bytes, g->B, g->max_length);
+    return LYRNN_OK;
+}
+
+static void upload_rules(lyrnn_generator *g)
+{
+    lyrnn_backend *backend = g->model->backend;
+    const lyrnn_line_rules *lines = &g->options.lines;
+    const lyrnn_copy_guard *copies = &g->options.copies;
+    if (lines->num_acrostic > 0)
+        backend->upload(backend, g->acrostic, lines->acrostic,
+                        (size_t)lines->num_acrostic * sizeof(int32_t));
+    if (copies->length > 0 && copies->N > 0) {
+        backend->upload(backend, g->corpus, copies->ids, copies->N * sizeof(int32_t));
+        backend->upload(backend, g->suffixes, copies->suffixes, copies->N * sizeof(int32_t));
+    }
+    g->options.lines.acrostic = g->acrostic;
+    g->options.copies.ids = g->corpus;
+    g->options.copies.suffixes = g->suffixes;
+}
+
+lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
+                                  const lyrnn_generate_options *options, size_t max_length)
+{
+    LYRNN_CHECK(options->num_samples >= 1 && options->look_every >= 1);
+    memset(generator, 0, sizeof *generator);
+    if (max_length > INT_MAX)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--length: a text of %zu characters, prefix included, is too long; at "
+                          "most %d",
+                          max_length, INT_MAX);
+    generator->options = *options;
+    generator->B = batch_size(options->num_samples);
+    generator->max_length = max_length;
+    LYRNN_TRY(lyrnn_activations_init(&generator->activations, model, 1, generator->B, false));
+    generator->model = model;
+    lyrnn_status status = lyrnn_model_init_packed(&generator->packed, model);
+    if (status == LYRNN_OK)
+        status = allocate(generator);
+    if (status == LYRNN_OK)
+        upload_rules(generator);
+    else
+        lyrnn_generator_free(generator);
+    return status;
+}
+
+void lyrnn_generator_free(lyrnn_generator *generator)
+{
+    if (generator->model != NULL)
+        generator->model->backend->memory_free(generator->model->backend, generator->memory);
+    lyrnn_activations_free(&generator->activations);
+    lyrnn_model_free(&generator->packed);
+    free(generator->states_host);
+    free(generator->texts_host);
+    free(generator->news_host);
+    memset(generator, 0, sizeof *generator);
+}
+
+static void queue_sampling(lyrnn_generator *g)
+{
+    const lyrnn_sample_token_args args = {
+        .B = g->B,
+        .V = g->model->config.input_size,
+        .max_length = (int)g->max_length,
+        .sampler = g->options.sampler,
+        .lines = g->options.lines,
+        .copies = g->options.copies,
+        .cursor = g->cursor,
+        .logits = g->activations.logits,
+        .texts = g->texts,
+        .states = g->states,
+        .tokens = g->activations.inputs,
+    };
+    g->model->backend->sample_token(g->model->backend, &args);
+}
+
+/* The same for all batches and prompts: recorded once. */
+static void queue_character(void *context)
+{
+    lyrnn_generator *g = (lyrnn_generator *)context;
+    lyrnn_model_forward(&g->packed, &g->activations);
+    queue_sampling(g);
+    lyrnn_activations_carry_state(&g->activations);
+}
+
+/* What the host knows of a text. */
+typedef struct {
+    size_t length;  /* characters, once is_over for good */
+    size_t certain; /* of them, those that no stop can take away */
+    bool is_over;
+    lyrnn_sample_end end;
+} text_view;
+
+/* One batch on its way. */
+typedef struct {
+    lyrnn_generator *generator;
+    const lyrnn_prompt *prompt;
+    const lyrnn_listener *listener;
+    uint64_t first_sample;
+    size_t num;      /* samples asked for; streams beyond them are not listened to */
+    size_t total;    /* characters of a text that nothing else ends */
+    size_t position; /* characters that the device has written of such a text */
+    size_t telling;  /* the sample that the listener is being told of */
+    size_t told;     /* and how many of its characters */
+    text_view views[BATCH_MAX];
+} batch;
+
+static int32_t *text_of(const batch *t, size_t b)
+{
+    return t->generator->texts_host + b * t->generator->max_length;
+}
+
+/* Sets the first characters of all texts, and all else to its beginning. */
+static void begin(batch *t)
+{
+    lyrnn_generator *g = t->generator;
+    lyrnn_backend *backend = g->model->backend;
+    size_t num_bytes = t->prompt->length * sizeof(int32_t);
+    const lyrnn_text_cursor cursor = {.prefix_length = (int64_t)t->prompt->length,
+                                      .first_sample = t->first_sample};
+    backend->upload(backend, g->cursor, &cursor, sizeof cursor);
+    backend->upload(backend, g->texts, t->prompt->ids, num_bytes);
+    for (size_t b = 0; b < (size_t)g->B; b++) {
+        if (b > 0)
+            backend->copy_rows(backend, g->texts + b * g->max_length, num_bytes, g->texts,
+                               num_bytes, num_bytes, 1);
+        memcpy(text_of(t, b), t->prompt->ids, num_bytes);
+        t->views[b] = (text_view){.length = t->prompt->length, .certain = t->prompt->length};
+    }
+    backend->zero(backend, g->states, (size_t)g->B * sizeof *g->states);
+    lyrnn_activations_reset_state(&g->activations);
+    /* The prefix's first character; the logits are not looked at. */
+    queue_sampling(g);
+    t->position = 1;
+}
+
+/* Queues the steps to a place of the texts, and fetches what they wrote from place `from` on. */
+static void write_to(batch *t, size_t place, size_t from)
+{
+    lyrnn_generator *g = t->generator;
+    lyrnn_backend *backend = g->model->backend;
+    size_t B = (size_t)g->B, num = place - from, row_bytes = num * sizeof(int32_t);
+    for (; t->position < place; t->position++)
+        backend->run_step(backend, queue_character, g);
+    if (num == 0)
+        return;
+    backend->copy_rows(backend, g->news, row_bytes, g->texts + from,
+                       g->max_length * sizeof(int32_t), row_bytes, B);
+    backend->download(backend, g->news_host, g->news, B * row_bytes);
+    backend->download(backend, g->states_host, g->states, B * sizeof *g->states);
+    for (size_t b = 0; b < B; b++)
+        memcpy(text_of(t, b) + from, g->news_host + b * num, row_bytes);
+}
+
+/* Where the text wrote the stop, looking from place `from` on; length where it did not. */
+static size_t find_stop(const lyrnn_generate_options *options, const int32_t *text, size_t length,
+                        size_t from)
+{
+    size_t num = options->num_stop;
+    for (size_t i = from; num > 0 && i + num <= length; i++)
+        if (memcmp(text + i, options->stop, num * sizeof *text) == 0)
+            return i;
+    return length;
+}
+
+static void view_text(batch *t, size_t b)
+{
+    const lyrnn_generate_options *options = &t->generator->options;
+    const lyrnn_text_state *state = &t->generator->states_host[b];
+    text_view *view = &t->views[b];
+    size_t length = (size_t)state->length, prefix = t->prompt->length, num_stop = options->num_stop;
+    size_t stop = find_stop(options, text_of(t, b), length, view->certain);
+    view->length = stop;
+    view->is_over = true;
+    if (stop < length)
+        view->end = LYRNN_END_STOP;
+    else if (state->end == LYRNN_TEXT_ENDED)
+        view->end = LYRNN_END_LINES;
+    else if (state->end == LYRNN_TEXT_STUCK)
+        view->end = LYRNN_END_STUCK;
+    else if (length == t->total)
+        view->end = LYRNN_END_LENGTH;
+    else
+        view->is_over = false;
+    view->certain = stop;
+    /* The last characters may be the beginning of a stop. */
+    if (!view->is_over && num_stop > 1)
+        view->certain = length >= prefix + num_stop - 1 ? length - (num_stop - 1) : prefix;
+}
+
+static lyrnn_status tell(batch *t)
+{
+    const lyrnn_listener *listener = t->listener;
+    uint64_t first = t->first_sample;
+    for (; t->telling < t->num; t->telling++, t->told = 0) {
+        const text_view *view = &t->views[t->telling];
+        const int32_t *text = text_of(t, t->telling);
+        for (; t->told < view->certain; t->told++)
+            if (listener->character != NULL)
+                LYRNN_TRY(
+                    listener->character(listener->context, first + t->telling, text[t->told]));
+        if (!view->is_over)
+            break;
+        const lyrnn_sample sample = {.number = first + t->telling,
+                                     .ids = text,
+                                     .length = view->length,
+                                     .prefix_length = t->prompt->length,
+                                     .end = view->end};
+        if (listener->sample != NULL)
+            LYRNN_TRY(listener->sample(listener->context, &sample));
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status run(batch *t)
+{
+    size_t look_every = (size_t)t->generator->options.look_every, prefix = t->prompt->length;
+    begin(t);
+    write_to(t, prefix, prefix);
+    for (size_t b = 0; b < t->num; b++) {
+        t->views[b].is_over = t->total == prefix;
+        t->views[b].end = LYRNN_END_LENGTH;
+    }
+    LYRNN_TRY(tell(t));
+    while (t->telling < t->num) {
+        size_t from = t->position, left = t->total - from;
+        write_to(t, from + (left < look_every ? left : look_every), from);
+        for (size_t b = 0; b < t->num; b++)
+            if (!t->views[b].is_over)
+                view_text(t, b);
+        LYRNN_TRY(tell(t));
+    }
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prompt, size_t length,
+                            const lyrnn_listener *listener)
+{
+    size_t B = (size_t)generator->B, num_samples = generator->options.num_samples;
+    LYRNN_CHECK(prompt->length >= 1 && prompt->length + length <= generator->max_length);
+    lyrnn_model_pack(&generator->packed, generator->model);
+    for (size_t done = 0; done < num_samples; done += B) {
+        batch t = {
+            .generator = generator,
+            .prompt = prompt,
+            .listener = listener,
+            .first_sample = generator->options.first_sample + done,
+            .num = num_samples - done < B ? num_samples - done : B,
+            .total = prompt->length + length,
+        };
+        LYRNN_TRY(run(&t));
+    }
+    return LYRNN_OK;
+}

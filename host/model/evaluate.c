@@ -1,0 +1,112 @@
+/* A pass over a text without a step of learning: gather, forward, loss, and the state carried on. */
+#include "lyrnn/evaluate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+static int num_streams(size_t N, int B, int T)
+{
+    size_t most = N / ((size_t)T + 1);
+    return most < (size_t)B ? (int)most : B;
+}
+
+static void lay_out(lyrnn_evaluator *evaluator, lyrnn_arena *arena)
+{
+    const lyrnn_batches *batches = &evaluator->batches;
+    size_t num_starts = batches->K * (size_t)batches->B;
+    evaluator->counters = (lyrnn_counters *)lyrnn_arena_take(arena, 1, sizeof(lyrnn_counters));
+    evaluator->starts = (int64_t *)lyrnn_arena_take(arena, num_starts, sizeof(int64_t));
+    evaluator->ids = (int32_t *)lyrnn_arena_take(arena, batches->N, sizeof(int32_t));
+}
+
+static lyrnn_status make_batches(lyrnn_batches *batches, size_t N, int B, int T)
+{
+    int streams = num_streams(N, B, T);
+    return lyrnn_batches_init(batches, N, streams > 0 ? streams : 1, T, LYRNN_SAMPLING_CONSECUTIVE,
+                              0);
+}
+
+size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes, size_t N, int B, int T)
+{
+    lyrnn_evaluator evaluator = {0};
+    lyrnn_arena arena = {NULL, 0};
+    if (make_batches(&evaluator.batches, N, B, T) != LYRNN_OK)
+        return 0;
+    lay_out(&evaluator, &arena);
+    return arena.num_bytes +
+           lyrnn_activations_bytes(config, num_lanes, T, evaluator.batches.B, false);
+}
+
+static lyrnn_status upload_starts(lyrnn_evaluator *evaluator)
+{
+    lyrnn_backend *backend = evaluator->model->backend;
+    const lyrnn_batches *batches = &evaluator->batches;
+    size_t num_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
+    int64_t *starts = (int64_t *)malloc(num_bytes);
+    if (starts == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: %zu bytes asked for the batch table; bring less text",
+                          num_bytes);
+    lyrnn_status status = lyrnn_batches_starts(batches, 1, starts);
+    if (status == LYRNN_OK)
+        backend->upload(backend, evaluator->starts, starts, num_bytes);
+    free(starts);
+    return status;
+}
+
+lyrnn_status lyrnn_evaluator_init(lyrnn_evaluator *evaluator, const lyrnn_model *model,
+                                  const int32_t *ids, size_t N, int B, int T)
+{
+    lyrnn_backend *backend = model->backend;
+    memset(evaluator, 0, sizeof *evaluator);
+    LYRNN_TRY(make_batches(&evaluator->batches, N, B, T));
+    LYRNN_TRY(
+        lyrnn_activations_init(&evaluator->activations, model, T, evaluator->batches.B, false));
+    evaluator->model = model;
+    lyrnn_arena arena = {NULL, 0};
+    lay_out(evaluator, &arena);
+    if (backend->memory_alloc(backend, arena.num_bytes, &evaluator->data) != LYRNN_OK) {
+        lyrnn_evaluator_free(evaluator);
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for the text to evaluate; give less of it",
+                          lyrnn_error_text());
+    }
+    arena = (lyrnn_arena){(char *)evaluator->data, 0};
+    lay_out(evaluator, &arena);
+    backend->upload(backend, evaluator->ids, ids, N * sizeof *ids);
+    lyrnn_status status = upload_starts(evaluator);
+    if (status != LYRNN_OK)
+        lyrnn_evaluator_free(evaluator);
+    return status;
+}
+
+void lyrnn_evaluator_free(lyrnn_evaluator *evaluator)
+{
+    if (evaluator->model != NULL)
+        evaluator->model->backend->memory_free(evaluator->model->backend, evaluator->data);
+    lyrnn_activations_free(&evaluator->activations);
+    memset(evaluator, 0, sizeof *evaluator);
+}
+
+static void queue_batch(void *context)
+{
+    lyrnn_evaluator *evaluator = (lyrnn_evaluator *)context;
+    lyrnn_activations *a = &evaluator->activations;
+    lyrnn_activations_gather(a, evaluator->ids, evaluator->starts, evaluator->counters);
+    lyrnn_model_forward(evaluator->model, a);
+    lyrnn_model_loss(evaluator->model, a, evaluator->counters);
+    lyrnn_activations_carry_state(a);
+}
+
+double lyrnn_evaluate(lyrnn_evaluator *evaluator)
+{
+    lyrnn_backend *backend = evaluator->model->backend;
+    lyrnn_counters counters = {0};
+    backend->upload(backend, evaluator->counters, &counters, sizeof counters);
+    lyrnn_activations_reset_state(&evaluator->activations);
+    for (size_t k = 0; k < evaluator->batches.K; k++)
+        backend->run_step(backend, queue_batch, evaluator);
+    backend->download(backend, &counters, evaluator->counters, sizeof counters);
+    return counters.loss_sum / (double)counters.loss_count;
+}

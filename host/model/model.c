@@ -1,0 +1,263 @@
+/* The article's RNNModel as a sequence of device operations: the recurrent stack and an output layer, and
+ * backward the same two in the other order. */
+#include "lyrnn/model.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/stack.h"
+
+/* The output layer's tensors are the table's last two. */
+static const lyrnn_parameter *dense_weight(const lyrnn_model *model)
+{
+    return &model->parameters.items[model->parameters.num - 2];
+}
+
+static const lyrnn_parameter *dense_bias(const lyrnn_model *model)
+{
+    return &model->parameters.items[model->parameters.num - 1];
+}
+
+lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config,
+                              lyrnn_backend *backend)
+{
+    memset(model, 0, sizeof *model);
+    LYRNN_TRY(lyrnn_rnn_config_check(config));
+    lyrnn_parameters_of_model(&model->parameters, config);
+    model->config = *config;
+    model->backend = backend;
+    size_t num_bytes = model->parameters.count * sizeof(float);
+    void *memory;
+    if (backend->memory_alloc(backend, num_bytes, &memory) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for the parameters; lower --hidden-size",
+                          lyrnn_error_text());
+    model->params = (float *)memory;
+    backend->zero(backend, model->params, num_bytes);
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_model_init_packed(lyrnn_model *packed, const lyrnn_model *model)
+{
+    LYRNN_TRY(lyrnn_model_init(packed, &model->config, model->backend));
+    packed->is_packed = true;
+    lyrnn_model_pack(packed, model);
+    return LYRNN_OK;
+}
+
+static void pack(lyrnn_model *packed, const lyrnn_model *model, const lyrnn_parameter *parameter,
+                 int num)
+{
+    const lyrnn_pack_weights_args args = {
+        .num = num,
+        .N = parameter->rows / num,
+        .K = parameter->cols,
+        .weight = model->params + parameter->offset,
+        .packed = packed->params + parameter->offset,
+    };
+    model->backend->pack_weights(model->backend, &args);
+}
+
+void lyrnn_model_pack(lyrnn_model *packed, const lyrnn_model *model)
+{
+    const lyrnn_rnn_config *config = &model->config;
+    const lyrnn_parameters *table = &model->parameters;
+    lyrnn_backend *backend = model->backend;
+    size_t num_bytes = table->count * sizeof(float);
+    LYRNN_CHECK(packed->is_packed && !model->is_packed);
+    backend->copy_rows(backend, packed->params, num_bytes, model->params, num_bytes, num_bytes, 1);
+    for (int layer = 0; layer < config->num_layers; layer++)
+        for (int direction = 0; direction < lyrnn_num_directions(config); direction++) {
+            /* Layer 0 multiplies with nothing: its input is a gather. */
+            if (layer > 0)
+                pack(packed, model,
+                     lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_IH),
+                     1);
+            pack(packed, model,
+                 lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_HH),
+                 lyrnn_num_gates(config->cell));
+        }
+    pack(packed, model, dense_weight(model), 1);
+}
+
+void lyrnn_model_free(lyrnn_model *model)
+{
+    if (model->backend != NULL)
+        model->backend->memory_free(model->backend, model->params);
+    memset(model, 0, sizeof *model);
+}
+
+void lyrnn_model_randomise(lyrnn_model *model, uint64_t seed)
+{
+    lyrnn_parameters_randomise(&model->parameters, model->backend, seed, model->params);
+}
+
+void lyrnn_model_upload(lyrnn_model *model, const float *flat)
+{
+    model->backend->upload(model->backend, model->params, flat,
+                           model->parameters.count * sizeof(float));
+}
+
+void lyrnn_model_download(const lyrnn_model *model, float *flat)
+{
+    model->backend->download(model->backend, flat, model->params,
+                             model->parameters.count * sizeof(float));
+}
+
+static void lay_out(lyrnn_activations *a, lyrnn_arena *arena, bool training)
+{
+    size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)a->stack->config.input_size;
+    a->inputs = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
+    a->targets = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
+    lyrnn_stack_lay_out(a->stack, arena, training);
+    a->logits = (float *)lyrnn_arena_take(arena, M * V, sizeof(float));
+    a->losses = (float *)lyrnn_arena_take(arena, M, sizeof(float));
+    if (training)
+        a->scratch = (int32_t *)lyrnn_arena_take(arena, 2 * M + V + 1, sizeof(int32_t));
+}
+
+size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
+                               bool training)
+{
+    lyrnn_stack stack = {.config = *config, .num_lanes = num_lanes, .T = T, .B = B};
+    lyrnn_activations activations = {.T = T, .B = B, .stack = &stack};
+    lyrnn_arena arena = {NULL, 0};
+    lay_out(&activations, &arena, training);
+    return arena.num_bytes;
+}
+
+lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_model *model, int T,
+                                    int B, bool training)
+{
+    memset(activations, 0, sizeof *activations);
+    if (T < 1 || B < 1 || T > INT_MAX / 4 / B)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--batch-size %d, --num-steps %d: each must be at least 1, and their "
+                          "product at most %d",
+                          B, T, INT_MAX / 4);
+    lyrnn_backend *backend = model->backend;
+    lyrnn_stack *stack = (lyrnn_stack *)calloc(1, sizeof *stack);
+    if (stack == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for the activations");
+    *stack = (lyrnn_stack){.config = model->config,
+                           .backend = backend,
+                           .num_lanes = backend->num_lanes,
+                           .T = T,
+                           .B = B};
+    *activations = (lyrnn_activations){.T = T, .B = B, .backend = backend, .stack = stack};
+    size_t num_bytes = lyrnn_activations_bytes(&model->config, backend->num_lanes, T, B, training);
+    if (backend->memory_alloc(backend, num_bytes, &activations->memory) != LYRNN_OK) {
+        lyrnn_activations_free(activations);
+        return lyrnn_fail(
+            LYRNN_ERR_MEMORY,
+            "%s for the activations; lower --batch-size, --num-steps or --hidden-size",
+            lyrnn_error_text());
+    }
+    lyrnn_arena arena = {(char *)activations->memory, 0};
+    lay_out(activations, &arena, training);
+    lyrnn_activations_reset_state(activations);
+    return LYRNN_OK;
+}
+
+void lyrnn_activations_free(lyrnn_activations *activations)
+{
+    if (activations->backend != NULL)
+        activations->backend->memory_free(activations->backend, activations->memory);
+    free(activations->stack);
+    memset(activations, 0, sizeof *activations);
+}
+
+/* grads NULL: forward. */
+static lyrnn_output_layer output_layer(const lyrnn_model *model, const lyrnn_activations *a,
+                                       float *grads)
+{
+    size_t weight = dense_weight(model)->offset, bias = dense_bias(model)->offset;
+    return (lyrnn_output_layer){
+        .B = a->B,
+        .in = lyrnn_num_directions(&model->config) * model->config.hidden_size,
+        .out = model->config.input_size,
+        .batch_invariant = model->is_packed,
+        .weight = model->params + weight,
+        .bias = model->params + bias,
+        .logits = a->logits,
+        .dweight = grads == NULL ? NULL : grads + weight,
+        .dbias = grads == NULL ? NULL : grads + bias,
+    };
+}
+
+void lyrnn_activations_gather(lyrnn_activations *a, const int32_t *ids, const int64_t *starts,
+                              lyrnn_counters *counters)
+{
+    const lyrnn_batch_gather_args args = {
+        .T = a->T,
+        .B = a->B,
+        .ids = ids,
+        .starts = starts,
+        .counters = counters,
+        .inputs = a->inputs,
+        .targets = a->targets,
+    };
+    a->backend->batch_gather(a->backend, &args);
+}
+
+void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
+{
+    const lyrnn_output_layer output = output_layer(model, a, NULL);
+    a->stack->batch_invariant = model->is_packed;
+    lyrnn_stack_forward(a->stack, &model->parameters, model->params,
+                        (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, &output);
+}
+
+void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_counters *counters)
+{
+    const lyrnn_softmax_cross_entropy_args args = {
+        .M = a->T * a->B,
+        .V = model->config.input_size,
+        .targets = a->targets,
+        .logits = a->logits,
+        .losses = a->losses,
+        .counters = counters,
+    };
+    model->backend->softmax_cross_entropy(model->backend, &args);
+}
+
+void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float *grads)
+{
+    lyrnn_backend *backend = model->backend;
+    lyrnn_stack *stack = a->stack;
+    LYRNN_CHECK(stack->doutput != NULL && !model->is_packed);
+    /* The loss does not see the state beyond the batch: its history is truncated here. */
+    size_t state_bytes = lyrnn_stack_state_count(stack) * sizeof(float);
+    backend->zero(backend, stack->dh, state_bytes);
+    if (stack->dc != NULL)
+        backend->zero(backend, stack->dc, state_bytes);
+    const lyrnn_output_layer output = output_layer(model, a, grads);
+    lyrnn_stack_backward(stack, &model->parameters, model->params,
+                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, &output, grads, NULL,
+                         a->scratch);
+}
+
+void lyrnn_activations_carry_state(lyrnn_activations *a)
+{
+    lyrnn_stack_carry_state(a->stack);
+}
+
+void lyrnn_activations_reset_state(lyrnn_activations *a)
+{
+    lyrnn_stack_reset_state(a->stack);
+}
+
+void lyrnn_activations_set_state(lyrnn_activations *a, const float *h_0, const float *c_0)
+{
+    lyrnn_stack_set_state(a->stack, h_0, c_0);
+}
+
+void lyrnn_activations_get_state(const lyrnn_activations *a, float *h_n, float *c_n)
+{
+    lyrnn_stack_get_state(a->stack, h_n, c_n);
+}
+
+void lyrnn_activations_get_carried_state(const lyrnn_activations *a, float *h_0, float *c_0)
+{
+    lyrnn_stack_get_carried_state(a->stack, h_0, c_0);
+}

@@ -1,0 +1,479 @@
+/* The recurrent stack as calls through the seam. A layer is, for each direction, one input projection over
+ * all its rows and one recurrence.
+ *
+ * Layers of one direction run as a wavefront where the device has lanes to run them side by side: the
+ * sequence is cut into chunks, and while layer l + 1 works on a chunk, layer l is at the next. The output
+ * layer comes last in it: forward it reads the chunks that the last layer has finished, backward it is
+ * ahead of it. The weights' gradients of a chunk follow when its recurrence has ended, and nobody waits for them
+ * before the pass does. Two directions are a lane each. On a device with one lane there is one chunk, and it
+ * is the plain loop. */
+#include "model/stack.h"
+
+static size_t gates_width(const lyrnn_stack *stack)
+{
+    return (size_t)lyrnn_num_gates(stack->config.cell) * lyrnn_stack_hidden(stack);
+}
+
+static float *take_floats(lyrnn_arena *arena, size_t count)
+{
+    return (float *)lyrnn_arena_take(arena, count, sizeof(float));
+}
+
+/* The last two lanes are not the layers'. */
+static int output_lane(const lyrnn_stack *stack)
+{
+    return stack->num_lanes == 1 ? 0 : stack->num_lanes - 2;
+}
+
+static int weights_lane(const lyrnn_stack *stack)
+{
+    return stack->num_lanes - 1;
+}
+
+/* How many lanes the layers use: one for each, or for each direction, as far as there are any. */
+static int layer_lanes(const lyrnn_stack *stack)
+{
+    int wanted = stack->config.bidirectional ? 2 : stack->config.num_layers;
+    int most = stack->num_lanes == 1 ? 1 : stack->num_lanes - 2;
+    return wanted < most ? wanted : most;
+}
+
+static int lane_of(const lyrnn_stack *stack, int layer, int direction)
+{
+    return (stack->config.bidirectional ? direction : layer) % layer_lanes(stack);
+}
+
+static void lay_out_layer(lyrnn_stack *stack, lyrnn_arena *arena, int layer, bool dropped)
+{
+    lyrnn_stack_layer *buffers = &stack->layers[layer];
+    size_t T = (size_t)stack->T, M = T * (size_t)stack->B, D = lyrnn_stack_directions(stack);
+    buffers->h = take_floats(arena, (T + D) * lyrnn_stack_slot_count(stack));
+    if (stack->config.cell == LYRNN_LSTM)
+        buffers->c = take_floats(arena, (T + D) * lyrnn_stack_slot_count(stack));
+    if (dropped)
+        buffers->dropped = take_floats(arena, T * lyrnn_stack_slot_count(stack));
+    for (size_t d = 0; d < D; d++) {
+        buffers->gates[d] = take_floats(arena, M * gates_width(stack));
+        if (stack->config.cell == LYRNN_GRU)
+            buffers->saved[d] = take_floats(arena, M * lyrnn_stack_hidden(stack));
+    }
+}
+
+void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training)
+{
+    const lyrnn_rnn_config *config = &stack->config;
+    size_t T = (size_t)stack->T, B = (size_t)stack->B, H = lyrnn_stack_hidden(stack);
+    int last = config->num_layers - 1;
+    for (int layer = 0; layer <= last; layer++)
+        lay_out_layer(stack, arena, layer, training && config->dropout > 0.0f && layer < last);
+    stack->scratch =
+        take_floats(arena, (size_t)layer_lanes(stack) * gates_width(stack) * (B > H ? B : H));
+    stack->state_h = take_floats(arena, lyrnn_stack_state_count(stack));
+    if (config->cell == LYRNN_LSTM)
+        stack->state_c = take_floats(arena, lyrnn_stack_state_count(stack));
+    if (!training)
+        return;
+    stack->doutput = take_floats(arena, T * lyrnn_stack_slot_count(stack));
+    if (last > 0)
+        stack->doutput_odd = take_floats(arena, T * lyrnn_stack_slot_count(stack));
+    stack->dh = take_floats(arena, lyrnn_stack_state_count(stack));
+    if (config->cell == LYRNN_LSTM)
+        stack->dc = take_floats(arena, lyrnn_stack_state_count(stack));
+}
+
+static float *output_of(const lyrnn_stack *stack, int layer)
+{
+    return stack->layers[layer].h + lyrnn_stack_slot_count(stack);
+}
+
+float *lyrnn_stack_output(const lyrnn_stack *stack)
+{
+    return output_of(stack, stack->config.num_layers - 1);
+}
+
+static bool drops_out(const lyrnn_stack *stack, const lyrnn_dropout *dropout, int layer)
+{
+    return dropout->counters != NULL && stack->layers[layer].dropped != NULL;
+}
+
+/* Loss by a layer's output; neighbours never share a buffer. */
+static float *doutput_of(const lyrnn_stack *stack, int layer)
+{
+    return (stack->config.num_layers - 1 - layer) % 2 == 0 ? stack->doutput : stack->doutput_odd;
+}
+
+static float *tensor(const lyrnn_stack *stack, const lyrnn_parameters *parameters,
+                     const float *flat, int layer, int direction, lyrnn_parameter_kind kind)
+{
+    const lyrnn_parameter *parameter =
+        lyrnn_parameters_of_layer(parameters, &stack->config, layer, direction, kind);
+    return (float *)flat + parameter->offset;
+}
+
+/* Time steps [first, end) of the sequence. */
+typedef struct {
+    int first, end;
+} chunk;
+
+static int count_chunks(const lyrnn_stack *stack)
+{
+    /* Of fewer steps, a chunk's launches would cost what the overlap saves: an estimate, not measured. */
+    enum { MIN_STEPS = 16, MAX_CHUNKS = 4 };
+    if (stack->num_lanes == 1 || stack->config.bidirectional || stack->T < 2 * MIN_STEPS)
+        return 1;
+    int num = stack->T / MIN_STEPS;
+    return num < MAX_CHUNKS ? num : MAX_CHUNKS;
+}
+
+static chunk chunk_of(const lyrnn_stack *stack, int index, int num)
+{
+    return (chunk){(int)((int64_t)stack->T * index / num),
+                   (int)((int64_t)stack->T * (index + 1) / num)};
+}
+
+/* What every function below works on. */
+typedef struct {
+    lyrnn_stack *stack;
+    const lyrnn_parameters *parameters;
+    const float *params;
+    lyrnn_stack_input input;
+    const lyrnn_dropout *dropout;
+    const lyrnn_output_layer *above; /* NULL: there is none */
+    float *grads, *dx;               /* backward alone, as is scratch */
+    int32_t *scratch;
+} pass;
+
+/* Rows of floats that a layer reads, from time step first on. */
+static const float *input_rows(const pass *p, int layer, int first)
+{
+    const lyrnn_stack *stack = p->stack;
+    if (layer == 0)
+        return p->input.x + (size_t)first * (size_t)stack->B * (size_t)stack->config.input_size;
+    const float *rows = drops_out(stack, p->dropout, layer - 1) ? stack->layers[layer - 1].dropped
+                                                                : output_of(stack, layer - 1);
+    return rows + (size_t)first * lyrnn_stack_slot_count(stack);
+}
+
+static int input_width(const lyrnn_stack *stack, int layer)
+{
+    return layer == 0 ? stack->config.input_size
+                      : (int)(lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack));
+}
+
+static float *gates_of(const lyrnn_stack *stack, int layer, int direction, int first)
+{
+    return stack->layers[layer].gates[direction] +
+           (size_t)first * (size_t)stack->B * gates_width(stack);
+}
+
+static float *saved_of(const lyrnn_stack *stack, int layer, int direction, int first)
+{
+    float *saved = stack->layers[layer].saved[direction];
+    return saved == NULL ? NULL
+                         : saved + (size_t)first * (size_t)stack->B * lyrnn_stack_hidden(stack);
+}
+
+static float *scratch_of(const lyrnn_stack *stack, int lane)
+{
+    size_t B = (size_t)stack->B, H = lyrnn_stack_hidden(stack);
+    return stack->scratch + (size_t)lane * gates_width(stack) * (B > H ? B : H);
+}
+
+/* gates = input W_ih^T + b_ih. */
+static void project(const pass *p, int layer, int direction, chunk steps)
+{
+    lyrnn_stack *stack = p->stack;
+    lyrnn_backend *backend = stack->backend;
+    int M = (steps.end - steps.first) * stack->B;
+    const float *weight =
+        tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_IH);
+    const float *bias = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_BIAS_IH);
+    float *gates = gates_of(stack, layer, direction, steps.first);
+    if (layer == 0 && p->input.ids != NULL) {
+        lyrnn_embedding_forward_args lookup = {
+            .M = M,
+            .V = stack->config.input_size,
+            .F = (int)gates_width(stack),
+            .ids = p->input.ids + (size_t)steps.first * (size_t)stack->B,
+            .table = weight,
+            .bias = bias,
+            .out = gates,
+        };
+        backend->embedding_forward(backend, &lookup);
+        return;
+    }
+    lyrnn_linear_forward_args linear = {
+        .M = M,
+        .in = input_width(stack, layer),
+        .out = (int)gates_width(stack),
+        .batch_invariant = stack->batch_invariant,
+        .x = input_rows(p, layer, steps.first),
+        .weight = weight,
+        .bias = bias,
+        .y = gates,
+    };
+    backend->linear_forward(backend, &linear);
+}
+
+static void recur(const pass *p, int layer, int direction, chunk steps)
+{
+    lyrnn_stack *stack = p->stack;
+    const lyrnn_stack_layer *buffers = &stack->layers[layer];
+    size_t begin = (size_t)steps.first * lyrnn_stack_slot_count(stack);
+    lyrnn_recurrence_forward_args args = {
+        .T = steps.end - steps.first,
+        .B = stack->B,
+        .H = stack->config.hidden_size,
+        .h_stride = (int)(lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack)),
+        .cell = stack->config.cell,
+        .reverse = direction == 1,
+        .batch_invariant = stack->batch_invariant,
+        .w_hh = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_HH),
+        .b_hh = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_BIAS_HH),
+        .gates = gates_of(stack, layer, direction, steps.first),
+        .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
+        .c =
+            buffers->c == NULL ? NULL : lyrnn_stack_own_slots(stack, buffers->c, direction) + begin,
+        .saved = saved_of(stack, layer, direction, steps.first),
+        .scratch = scratch_of(stack, lane_of(stack, layer, direction)),
+    };
+    stack->backend->recurrence_forward(stack->backend, &args);
+}
+
+/* Rows of a layer's output, or of the loss by it, through the mask of this step. */
+static void drop_out(const pass *p, int layer, chunk steps, const float *x, float *y)
+{
+    const lyrnn_stack *stack = p->stack;
+    size_t slot = lyrnn_stack_slot_count(stack), begin = (size_t)steps.first * slot;
+    size_t per_layer = (size_t)stack->T * slot;
+    lyrnn_dropout_args args = {
+        .count = (size_t)(steps.end - steps.first) * slot,
+        .p = stack->config.dropout,
+        .seed = p->dropout->seed,
+        .per_step = (size_t)(stack->config.num_layers - 1) * per_layer,
+        .position = (size_t)layer * per_layer + begin,
+        .counters = p->dropout->counters,
+        .x = x + begin,
+        .y = y + begin,
+    };
+    stack->backend->dropout(stack->backend, &args);
+}
+
+static void forward_chunk(const pass *p, int layer, chunk steps)
+{
+    lyrnn_stack *stack = p->stack;
+    lyrnn_backend *backend = stack->backend;
+    int below = layer == 0 ? 0 : lane_of(stack, layer - 1, 0);
+    for (int direction = (int)lyrnn_stack_directions(stack) - 1; direction >= 0; direction--) {
+        backend->lane_use(backend, lane_of(stack, layer, direction));
+        backend->lane_wait(backend, below);
+        project(p, layer, direction, steps);
+        recur(p, layer, direction, steps);
+    }
+    backend->lane_wait(backend, lane_of(stack, layer, (int)lyrnn_stack_directions(stack) - 1));
+    if (drops_out(stack, p->dropout, layer))
+        drop_out(p, layer, steps, output_of(stack, layer), stack->layers[layer].dropped);
+    if (layer == stack->config.num_layers - 1 && p->above != NULL) {
+        backend->lane_use(backend, output_lane(stack));
+        backend->lane_wait(backend, lane_of(stack, layer, 0));
+        lyrnn_output_layer_forward(p->above, backend, steps.first, steps.end,
+                                   output_of(stack, layer));
+    }
+}
+
+void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
+                         const float *params, lyrnn_stack_input input, const lyrnn_dropout *dropout,
+                         const lyrnn_output_layer *above)
+{
+    const pass p = {.stack = stack,
+                    .parameters = parameters,
+                    .params = params,
+                    .input = input,
+                    .dropout = dropout,
+                    .above = above};
+    int L = stack->config.num_layers;
+    /* One layer by itself has nothing to run beside. */
+    int num_chunks = L == 1 && above == NULL ? 1 : count_chunks(stack);
+    /* From the last layer to the first: when a layer waits for the one below, that has queued the chunk that
+     * it waits for and not yet the next. */
+    for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
+        for (int layer = L - 1; layer >= 0; layer--) {
+            int index = diagonal - layer;
+            if (index >= 0 && index < num_chunks)
+                forward_chunk(&p, layer, chunk_of(stack, index, num_chunks));
+        }
+    }
+    stack->backend->lane_use(stack->backend, 0);
+    stack->backend->lane_wait(stack->backend, lane_of(stack, L - 1, 0));
+    stack->backend->lane_wait(stack->backend, output_lane(stack));
+}
+
+static void recur_backward(const pass *p, int layer, int direction, chunk steps)
+{
+    lyrnn_stack *stack = p->stack;
+    const lyrnn_stack_layer *buffers = &stack->layers[layer];
+    size_t H = lyrnn_stack_hidden(stack),
+           begin = (size_t)steps.first * lyrnn_stack_slot_count(stack);
+    size_t state =
+        ((size_t)layer * lyrnn_stack_directions(stack) + (size_t)direction) * (size_t)stack->B * H;
+    lyrnn_recurrence_backward_args args = {
+        .T = steps.end - steps.first,
+        .B = stack->B,
+        .H = stack->config.hidden_size,
+        .h_stride = (int)(lyrnn_stack_directions(stack) * H),
+        .cell = stack->config.cell,
+        .reverse = direction == 1,
+        .w_hh = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_HH),
+        .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
+        .c =
+            buffers->c == NULL ? NULL : lyrnn_stack_own_slots(stack, buffers->c, direction) + begin,
+        .doutput = doutput_of(stack, layer) + begin + (size_t)direction * H,
+        .dh = stack->dh + state,
+        .dc = stack->dc == NULL ? NULL : stack->dc + state,
+        .gates = gates_of(stack, layer, direction, steps.first),
+        .saved = saved_of(stack, layer, direction, steps.first),
+        .scratch = scratch_of(stack, lane_of(stack, layer, direction)),
+    };
+    stack->backend->recurrence_backward(stack->backend, &args);
+}
+
+/* Where gates hold their gradient: that of W_hh and b_hh, of W_ih and b_ih. The sequence's last chunk comes first. */
+static void backward_weights(const pass *p, int layer, int direction, chunk steps)
+{
+    lyrnn_stack *stack = p->stack;
+    lyrnn_backend *backend = stack->backend;
+    int M = (steps.end - steps.first) * stack->B, width = (int)gates_width(stack);
+    bool add = steps.end < stack->T;
+    const float *dgates = gates_of(stack, layer, direction, steps.first);
+    float *dweight = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_WEIGHT_IH);
+    float *dbias = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_BIAS_IH);
+    lyrnn_recurrence_backward_weights_args recurrence = {
+        .T = steps.end - steps.first,
+        .B = stack->B,
+        .H = stack->config.hidden_size,
+        .h_stride = (int)(lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack)),
+        .cell = stack->config.cell,
+        .reverse = direction == 1,
+        .h = lyrnn_stack_own_slots(stack, stack->layers[layer].h, direction) +
+             (size_t)steps.first * lyrnn_stack_slot_count(stack),
+        .dgates = dgates,
+        .dsaved = saved_of(stack, layer, direction, steps.first),
+        .add = add,
+        .dw_hh = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_WEIGHT_HH),
+        .db_hh = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_BIAS_HH),
+    };
+    backend->recurrence_backward_weights(backend, &recurrence);
+    if (layer == 0 && p->input.ids != NULL) {
+        lyrnn_embedding_backward_args lookup = {
+            .M = M,
+            .V = stack->config.input_size,
+            .F = width,
+            .ids = p->input.ids + (size_t)steps.first * (size_t)stack->B,
+            .dout = dgates,
+            .add = add,
+            .dtable = dweight,
+            .dbias = dbias,
+            .scratch = p->scratch,
+        };
+        backend->embedding_backward(backend, &lookup);
+        return;
+    }
+    lyrnn_linear_backward_weights_args linear = {
+        .M = M,
+        .in = input_width(stack, layer),
+        .out = width,
+        .x = input_rows(p, layer, steps.first),
+        .dy = dgates,
+        .add = add,
+        .dweight = dweight,
+        .dbias = dbias,
+    };
+    backend->linear_backward_weights(backend, &linear);
+}
+
+/* Loss by what the layer read, summed over its directions. */
+static void backward_input(const pass *p, int layer, chunk steps)
+{
+    const lyrnn_stack *stack = p->stack;
+    int in = input_width(stack, layer);
+    float *dx = layer == 0 ? p->dx : doutput_of(stack, layer - 1);
+    if (dx == NULL)
+        return;
+    for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++) {
+        lyrnn_linear_backward_args args = {
+            .M = (steps.end - steps.first) * stack->B,
+            .in = in,
+            .out = (int)gates_width(stack),
+            .weight = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_IH),
+            .dy = gates_of(stack, layer, direction, steps.first),
+            .add = direction > 0,
+            .dx = dx + (size_t)steps.first * (size_t)stack->B * (size_t)in,
+        };
+        stack->backend->linear_backward(stack->backend, &args);
+    }
+    if (layer > 0 && drops_out(stack, p->dropout, layer - 1))
+        drop_out(p, layer - 1, steps, dx, dx);
+}
+
+static void backward_chunk(const pass *p, int layer, chunk steps)
+{
+    lyrnn_stack *stack = p->stack;
+    lyrnn_backend *backend = stack->backend;
+    int D = (int)lyrnn_stack_directions(stack), lane = lane_of(stack, layer, 0);
+    bool is_last = layer == stack->config.num_layers - 1;
+    int above = is_last ? output_lane(stack) : lane_of(stack, layer + 1, 0);
+    if (is_last && p->above != NULL) {
+        backend->lane_use(backend, above);
+        lyrnn_output_layer_backward(p->above, backend, steps.first, steps.end, stack->doutput);
+    }
+    for (int direction = D - 1; direction >= 0; direction--) {
+        backend->lane_use(backend, lane_of(stack, layer, direction));
+        backend->lane_wait(backend, above);
+        recur_backward(p, layer, direction, steps);
+    }
+    backend->lane_wait(backend, lane_of(stack, layer, D - 1));
+    backend->lane_use(backend, weights_lane(stack));
+    backend->lane_wait(backend, lane);
+    for (int direction = 0; direction < D; direction++)
+        backward_weights(p, layer, direction, steps);
+    backend->lane_use(backend, lane);
+    backward_input(p, layer, steps);
+}
+
+void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
+                          const float *params, lyrnn_stack_input input,
+                          const lyrnn_dropout *dropout, const lyrnn_output_layer *above,
+                          float *grads, float *dx, int32_t *scratch)
+{
+    const pass p = {.stack = stack,
+                    .parameters = parameters,
+                    .params = params,
+                    .input = input,
+                    .dropout = dropout,
+                    .above = above,
+                    .grads = grads,
+                    .dx = dx,
+                    .scratch = scratch};
+    lyrnn_backend *backend = stack->backend;
+    int L = stack->config.num_layers, num_chunks = count_chunks(stack);
+    /* The loss by logits or outputs and by the last state comes from lane 0. The last layer waits for it by way of
+     * the output layer's lane: were it to wait for lane 0 at each chunk, it would wait for layer 0 too. */
+    backend->lane_use(backend, output_lane(stack));
+    backend->lane_wait(backend, 0);
+    /* From the first layer to the last, for the reason that forward gives. */
+    for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
+        for (int layer = 0; layer < L; layer++) {
+            int index = diagonal - (L - 1 - layer);
+            if (index >= 0 && index < num_chunks)
+                backward_chunk(&p, layer, chunk_of(stack, num_chunks - 1 - index, num_chunks));
+        }
+    }
+    if (above != NULL) {
+        backend->lane_use(backend, output_lane(stack));
+        lyrnn_output_layer_backward_weights(above, backend, stack->T, lyrnn_stack_output(stack));
+    }
+    /* Layer 0 came last, on lane 0. */
+    backend->lane_use(backend, 0);
+    backend->lane_wait(backend, output_lane(stack));
+    backend->lane_wait(backend, weights_lane(stack));
+}

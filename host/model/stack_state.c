@@ -1,0 +1,110 @@
+/* The state of the recurrent stack: what it was before the first step, what it is after the last. */
+#include "model/stack.h"
+
+/* A direction's (B,H) of h or c before the first step, and after the last. */
+static float *first_state(const lyrnn_stack *stack, float *slots, int direction)
+{
+    int slot = direction == 0 ? 0 : stack->T;
+    return lyrnn_stack_own_slots(stack, slots, direction) +
+           (size_t)slot * lyrnn_stack_slot_count(stack);
+}
+
+static float *last_state(const lyrnn_stack *stack, float *slots, int direction)
+{
+    int slot = direction == 0 ? stack->T : 0;
+    return lyrnn_stack_own_slots(stack, slots, direction) +
+           (size_t)slot * lyrnn_stack_slot_count(stack);
+}
+
+/* B rows of H floats between places whose rows stand so many floats apart. */
+static void copy_state(const lyrnn_stack *stack, float *to, size_t to_stride, const float *from,
+                       size_t from_stride)
+{
+    stack->backend->copy_rows(stack->backend, to, to_stride * sizeof *to, from,
+                              from_stride * sizeof *from, lyrnn_stack_hidden(stack) * sizeof *to,
+                              (size_t)stack->B);
+}
+
+void lyrnn_stack_carry_state(lyrnn_stack *stack)
+{
+    size_t stride = lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack);
+    for (int layer = 0; layer < stack->config.num_layers; layer++) {
+        float *const both[] = {stack->layers[layer].h, stack->layers[layer].c};
+        for (int i = 0; i < 2 && both[i] != NULL; i++)
+            for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++)
+                copy_state(stack, first_state(stack, both[i], direction), stride,
+                           last_state(stack, both[i], direction), stride);
+    }
+}
+
+void lyrnn_stack_reset_state(lyrnn_stack *stack)
+{
+    size_t slot = lyrnn_stack_slot_count(stack), D = lyrnn_stack_directions(stack);
+    for (int layer = 0; layer < stack->config.num_layers; layer++) {
+        float *const both[] = {stack->layers[layer].h, stack->layers[layer].c};
+        for (int i = 0; i < 2 && both[i] != NULL; i++)
+            for (size_t d = 0; d < D; d++)
+                stack->backend->zero(stack->backend, both[i] + d * ((size_t)stack->T + 1) * slot,
+                                     slot * sizeof(float));
+    }
+}
+
+typedef float *state_place(const lyrnn_stack *stack, float *slots, int direction);
+
+/* Copies h or c of every layer and direction between the slots and a packed state (L*D,B,H). */
+static void pack_state(const lyrnn_stack *stack, state_place *place, float *packed, bool is_c,
+                       bool into_slots)
+{
+    size_t H = lyrnn_stack_hidden(stack), D = lyrnn_stack_directions(stack), stride = D * H;
+    for (size_t i = 0; i < (size_t)stack->config.num_layers * D; i++) {
+        const lyrnn_stack_layer *layer = &stack->layers[i / D];
+        float *slots = place(stack, is_c ? layer->c : layer->h, (int)(i % D));
+        float *own = packed + i * (size_t)stack->B * H;
+        if (into_slots)
+            copy_state(stack, slots, stride, own, H);
+        else
+            copy_state(stack, own, H, slots, stride);
+    }
+}
+
+static void set_state(lyrnn_stack *stack, float *packed, const float *host, bool is_c)
+{
+    lyrnn_backend *backend = stack->backend;
+    size_t num_bytes = lyrnn_stack_state_count(stack) * sizeof *packed;
+    if (packed == NULL)
+        return;
+    if (host != NULL)
+        backend->upload(backend, packed, host, num_bytes);
+    else
+        backend->zero(backend, packed, num_bytes);
+    pack_state(stack, first_state, packed, is_c, true);
+}
+
+void lyrnn_stack_set_state(lyrnn_stack *stack, const float *h_0, const float *c_0)
+{
+    set_state(stack, stack->state_h, h_0, false);
+    set_state(stack, stack->state_c, c_0, true);
+}
+
+static void get_state(const lyrnn_stack *stack, state_place *place, float *packed, float *host,
+                      bool is_c)
+{
+    if (host == NULL)
+        return;
+    LYRNN_CHECK(packed != NULL);
+    pack_state(stack, place, packed, is_c, false);
+    stack->backend->download(stack->backend, host, packed,
+                             lyrnn_stack_state_count(stack) * sizeof *packed);
+}
+
+void lyrnn_stack_get_state(const lyrnn_stack *stack, float *h_n, float *c_n)
+{
+    get_state(stack, last_state, stack->state_h, h_n, false);
+    get_state(stack, last_state, stack->state_c, c_n, true);
+}
+
+void lyrnn_stack_get_carried_state(const lyrnn_stack *stack, float *h_0, float *c_0)
+{
+    get_state(stack, first_state, stack->state_h, h_0, false);
+    get_state(stack, first_state, stack->state_c, c_0, true);
+}

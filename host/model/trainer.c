@@ -1,0 +1,215 @@
+/* One optimiser step as one queue of device operations, and the device memory that it works on. Nothing
+ * in a step asks the device for an answer, so the queue can be recorded and replayed. */
+#include "lyrnn/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+/* The corpus, the batch table and the counters: what stays on the device from epoch to epoch. */
+static void lay_out_data(lyrnn_trainer *trainer, lyrnn_arena *arena)
+{
+    const lyrnn_batches *batches = &trainer->batches;
+    trainer->counters = (lyrnn_counters *)lyrnn_arena_take(arena, 1, sizeof(lyrnn_counters));
+    trainer->learning_rate = (float *)lyrnn_arena_take(arena, 1, sizeof(float));
+    trainer->starts =
+        (int64_t *)lyrnn_arena_take(arena, batches->K * (size_t)batches->B, sizeof(int64_t));
+    trainer->ids = (int32_t *)lyrnn_arena_take(arena, batches->N, sizeof(int32_t));
+}
+
+lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
+                                               const lyrnn_batches *batches, int num_lanes)
+{
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, config);
+    size_t flat_bytes = parameters.count * sizeof(float);
+    lyrnn_trainer trainer = {.batches = *batches};
+    lyrnn_arena arena = {NULL, 0};
+    lay_out_data(&trainer, &arena);
+    lyrnn_training_memory memory = {
+        .parameters_bytes = flat_bytes,
+        .gradients_bytes = flat_bytes,
+        .moments_bytes = 2 * flat_bytes,
+        .activations_bytes =
+            lyrnn_activations_bytes(config, num_lanes, batches->T, batches->B, true),
+        .corpus_bytes = arena.num_bytes,
+    };
+    memory.total_bytes = 4 * flat_bytes + memory.activations_bytes + memory.corpus_bytes;
+    return memory;
+}
+
+/* Adds what asked for the memory, and what drives it, to the backend's refusal. */
+static lyrnn_status allocate(lyrnn_backend *backend, size_t bytes, const char *what_and_remedy,
+                             void **memory)
+{
+    if (backend->memory_alloc(backend, bytes, memory) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for %s", lyrnn_error_text(), what_and_remedy);
+    return LYRNN_OK;
+}
+
+static lyrnn_status allocate_optimiser(lyrnn_trainer *trainer)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t count = trainer->model->parameters.count, bytes = count * sizeof(float);
+    void *memory;
+    LYRNN_TRY(allocate(backend, bytes, "the gradients; lower --hidden-size", &memory));
+    trainer->grads = (float *)memory;
+    backend->zero(backend, trainer->grads, bytes);
+    LYRNN_TRY(allocate(backend, 2 * bytes, "Adam's moments; lower --hidden-size", &memory));
+    trainer->m = (float *)memory;
+    trainer->v = trainer->m + count;
+    backend->zero(backend, trainer->m, 2 * bytes);
+    return LYRNN_OK;
+}
+
+static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    const lyrnn_batches *batches = &trainer->batches;
+    lyrnn_arena arena = {NULL, 0};
+    lay_out_data(trainer, &arena);
+    LYRNN_TRY(allocate(backend, arena.num_bytes, "the corpus; lower --max-chars", &trainer->data));
+    arena = (lyrnn_arena){(char *)trainer->data, 0};
+    lay_out_data(trainer, &arena);
+    backend->zero(backend, trainer->counters, sizeof(lyrnn_counters));
+    trainer->activations.dropout = (lyrnn_dropout){batches->seed, trainer->counters};
+    backend->upload(backend, trainer->learning_rate, &trainer->optimiser.learning_rate,
+                    sizeof(float));
+    backend->upload(backend, trainer->ids, ids, batches->N * sizeof(int32_t));
+    size_t starts_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
+    trainer->starts_host = (int64_t *)malloc(starts_bytes);
+    if (trainer->starts_host == NULL)
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: %zu bytes asked for the batch table; bring less text",
+                          starts_bytes);
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
+                                const lyrnn_batches *batches, const int32_t *ids,
+                                const lyrnn_optimiser_config *optimiser)
+{
+    memset(trainer, 0, sizeof *trainer);
+    trainer->model = model;
+    trainer->batches = *batches;
+    trainer->optimiser = *optimiser;
+    lyrnn_status status =
+        lyrnn_activations_init(&trainer->activations, model, batches->T, batches->B, true);
+    if (status == LYRNN_OK)
+        status = allocate_optimiser(trainer);
+    if (status == LYRNN_OK)
+        status = allocate_data(trainer, ids);
+    if (status != LYRNN_OK)
+        lyrnn_trainer_free(trainer);
+    return status;
+}
+
+void lyrnn_trainer_free(lyrnn_trainer *trainer)
+{
+    if (trainer->model != NULL) {
+        lyrnn_backend *backend = trainer->model->backend;
+        backend->memory_free(backend, trainer->data);
+        backend->memory_free(backend, trainer->grads);
+        backend->memory_free(backend, trainer->m);
+    }
+    lyrnn_activations_free(&trainer->activations);
+    free(trainer->starts_host);
+    memset(trainer, 0, sizeof *trainer);
+}
+
+static lyrnn_status upload_starts(lyrnn_trainer *trainer, uint64_t epoch)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    const lyrnn_batches *batches = &trainer->batches;
+    if (trainer->has_starts && !lyrnn_batches_vary(batches))
+        return LYRNN_OK;
+    LYRNN_TRY(lyrnn_batches_starts(batches, epoch, trainer->starts_host));
+    backend->upload(backend, trainer->starts, trainer->starts_host,
+                    batches->K * (size_t)batches->B * sizeof(int64_t));
+    trainer->has_starts = true;
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    LYRNN_TRY(upload_starts(trainer, epoch));
+    lyrnn_counters counters = lyrnn_trainer_counters(trainer);
+    counters.batch = 0;
+    counters.loss_sum = 0.0;
+    counters.loss_count = 0;
+    backend->upload(backend, trainer->counters, &counters, sizeof counters);
+    lyrnn_activations_reset_state(&trainer->activations);
+    return LYRNN_OK;
+}
+
+static void queue_step(void *context)
+{
+    lyrnn_trainer *trainer = (lyrnn_trainer *)context;
+    lyrnn_model *model = trainer->model;
+    lyrnn_backend *backend = model->backend;
+    lyrnn_activations *a = &trainer->activations;
+    bool carried = trainer->batches.sampling == LYRNN_SAMPLING_CONSECUTIVE;
+
+    lyrnn_clip_and_adam_args update = {
+        .count = model->parameters.count,
+        .params = model->params,
+        .grads = trainer->grads,
+        .m = trainer->m,
+        .v = trainer->v,
+        .learning_rate = trainer->learning_rate,
+        .clip_norm = trainer->optimiser.clip_norm,
+        .beta1 = 0.9,
+        .beta2 = 0.999,
+        .epsilon = 1e-8,
+        .counters = trainer->counters,
+    };
+    lyrnn_activations_gather(a, trainer->ids, trainer->starts, trainer->counters);
+    if (!carried)
+        lyrnn_activations_reset_state(a);
+    lyrnn_model_forward(model, a);
+    lyrnn_model_loss(model, a, trainer->counters);
+    lyrnn_model_backward(model, a, trainer->grads);
+    backend->clip_and_adam(backend, &update);
+    if (carried)
+        lyrnn_activations_carry_state(a);
+}
+
+void lyrnn_trainer_step(lyrnn_trainer *trainer)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    backend->run_step(backend, queue_step, trainer);
+}
+
+lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    lyrnn_counters counters;
+    backend->download(backend, &counters, trainer->counters, sizeof counters);
+    return counters;
+}
+
+void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_state *state)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes = trainer->model->parameters.count * sizeof(float);
+    backend->download(backend, state->m, trainer->m, num_bytes);
+    backend->download(backend, state->v, trainer->v, num_bytes);
+    lyrnn_activations_get_carried_state(&trainer->activations, state->h, state->c);
+    state->counters = lyrnn_trainer_counters(trainer);
+}
+
+lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_state *state)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes = trainer->model->parameters.count * sizeof(float);
+    LYRNN_CHECK(state->counters.batch >= 0 &&
+                (uint64_t)state->counters.batch <= trainer->batches.K);
+    LYRNN_TRY(upload_starts(trainer, (uint64_t)state->epoch + 1));
+    backend->upload(backend, trainer->m, state->m, num_bytes);
+    backend->upload(backend, trainer->v, state->v, num_bytes);
+    lyrnn_activations_set_state(&trainer->activations, state->h, state->c);
+    backend->upload(backend, trainer->counters, &state->counters, sizeof state->counters);
+    return LYRNN_OK;
+}

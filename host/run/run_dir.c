@@ -1,0 +1,280 @@
+/* A run's directory on disk.
+ *
+ * What must be whole or absent is made under a name that begins with '.', flushed, renamed into place,
+ * and the directory flushed after it. Removing an earlier run goes by descriptors and O_NOFOLLOW: a
+ * symbolic link inside the directory is removed, never followed. */
+#include "run/run_dir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "run/run_dir_files.h"
+
+static bool is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Cuts the last component off; "" where there is no slash before it. */
+static void cut_last_component(char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    path[length] = '\0';
+}
+
+/* Whether a new entry can be made at path, whose nearest existing ancestor decides. */
+static lyrnn_status check_parent(const char *path)
+{
+    path_text parent;
+    LYRNN_TRY(run_dir_format(parent, "%s", path));
+    do {
+        cut_last_component(parent);
+    } while (parent[0] != '\0' && access(parent, F_OK) != 0 && errno == ENOENT);
+    const char *existing = parent[0] == '\0' ? "." : parent;
+    if (access(existing, F_OK) == 0 && !is_directory(existing))
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: not a directory; choose another --out", existing);
+    return access(existing, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", existing);
+}
+
+/* mkdir, and the new name outlives a power cut: but where the directory above may not be read, it may not. */
+static int make_lasting(const char *path)
+{
+    char above[PATH_MAX];
+    if ((size_t)snprintf(above, sizeof above, "%s", path) >= sizeof above || mkdir(path, 0777) != 0)
+        return -1;
+    cut_last_component(above);
+    int fd = open(above[0] == '\0' ? "." : above, OPEN_DIR);
+    if (fd < 0 && errno == EACCES)
+        return 0;
+    int result = fd < 0 ? -1 : fsync(fd), reason = errno;
+    if (fd >= 0)
+        close(fd);
+    if (result != 0)
+        rmdir(path);
+    errno = reason;
+    return result;
+}
+
+static lyrnn_status make_parents(const char *path)
+{
+    path_text parent;
+    LYRNN_TRY(run_dir_format(parent, "%s", path));
+    cut_last_component(parent);
+    for (char *c = parent; *c != '\0'; c++) {
+        if (c[0] != '/' && (c[1] == '/' || c[1] == '\0')) {
+            char next = c[1];
+            c[1] = '\0';
+            if (make_lasting(parent) != 0 && !is_directory(parent))
+                return run_dir_cannot("make the directory", parent);
+            c[1] = next;
+        }
+    }
+    return LYRNN_OK;
+}
+
+/* Removes what an earlier run left, but config.json: until the new one replaces it, it is what marks the
+ * directory as a run. */
+static void remove_run(int run_fd)
+{
+    static const char *const names[] = {"latest",       "best",    "metrics.jsonl",
+                                        ".config.json", ".latest", ".best"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlinkat(run_fd, names[i], 0);
+    run_dir_remove_checkpoints(run_fd);
+}
+
+bool run_dir_is_empty(const char *path)
+{
+    static const char *const no_matter[] = {".", "..", "lock", ".config.json"};
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return false;
+    bool empty = true;
+    for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;) {
+        empty = false;
+        for (size_t i = 0; i < sizeof no_matter / sizeof no_matter[0] && !empty; i++)
+            empty = strcmp(entry->d_name, no_matter[i]) == 0;
+    }
+    closedir(directory);
+    return empty;
+}
+
+/* A config.json marks a run. Where its checkpoints are a link, or no directory, it is not as lyrnn made
+ * it, and what a new run saved would land elsewhere. */
+static bool is_run(const char *path)
+{
+    path_text name;
+    struct stat info;
+    if (run_dir_format(name, "%s/config.json", path) != LYRNN_OK || lstat(name, &info) != 0 ||
+        !S_ISREG(info.st_mode))
+        return false;
+    return run_dir_format(name, "%s/checkpoints", path) == LYRNN_OK &&
+           (lstat(name, &info) == 0 ? S_ISDIR(info.st_mode) : errno == ENOENT);
+}
+
+lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
+{
+    struct stat info;
+    if (path == NULL)
+        return check_parent("runs/new");
+    if (path[0] == '\0')
+        return lyrnn_fail(LYRNN_ERR_IO, "--out: the name is empty; give a directory");
+    if (lstat(path, &info) != 0)
+        return errno == ENOENT ? check_parent(path) : run_dir_cannot("use it", path);
+    if (!is_directory(path))
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: exists and is not a directory; choose another --out",
+                          path);
+    if (!overwrite)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: exists; choose another --out, or give --overwrite",
+                          path);
+    if (!run_dir_is_empty(path) && !is_run(path))
+        return lyrnn_fail(LYRNN_ERR_IO,
+                          "%s: neither empty nor a run (config.json and checkpoints), so "
+                          "nothing in it is overwritten; choose another --out",
+                          path);
+    LYRNN_TRY(run_dir_check_lock(path));
+    return access(path, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", path);
+}
+
+/* Makes runs/<date-time>, or the first of its -2, -3, ... that is free. */
+static lyrnn_status make_default(char *path)
+{
+    char date_time[sizeof "20000101-000000"];
+    time_t now = time(NULL);
+    struct tm local;
+    if (localtime_r(&now, &local) == NULL ||
+        strftime(date_time, sizeof date_time, "%Y%m%d-%H%M%S", &local) == 0)
+        return lyrnn_fail(LYRNN_ERR_IO, "clock: the date cannot be told; give --out");
+    LYRNN_TRY(run_dir_format(path, "runs/%s", date_time));
+    LYRNN_TRY(make_parents(path));
+    for (int i = 2; make_lasting(path) != 0; i++) {
+        if (errno != EEXIST || i == INT_MAX)
+            return run_dir_cannot("make the directory", path);
+        LYRNN_TRY(run_dir_format(path, "runs/%s-%d", date_time, i));
+    }
+    return LYRNN_OK;
+}
+
+/* Makes the directory, or takes over an existing one; is_new says which. */
+static lyrnn_status make_directory(const char *path, bool overwrite, bool *is_new)
+{
+    LYRNN_TRY(lyrnn_run_dir_check(path, overwrite));
+    LYRNN_TRY(make_parents(path));
+    *is_new = make_lasting(path) == 0;
+    if (!*is_new && !(overwrite && errno == EEXIST))
+        return run_dir_cannot("make the directory", path);
+    return LYRNN_OK;
+}
+
+static lyrnn_status write_config(int fd, const char *path, const char *config_json)
+{
+    return run_dir_replace_file(fd, path, ".config.json", "config.json", config_json);
+}
+
+/* Opens the directory and takes its lock. */
+static lyrnn_status take(lyrnn_run_dir *run, const char *path, int *fd)
+{
+    *fd = open(path, OPEN_DIR);
+    run->path = strdup(path);
+    if (*fd < 0 || run->path == NULL)
+        return run_dir_cannot("open", path);
+    return run_dir_lock(*fd, path, &run->lock);
+}
+
+static lyrnn_status fill(lyrnn_run_dir *run, int fd, const char *config_json)
+{
+    remove_run(fd);
+    LYRNN_TRY(write_config(fd, run->path, config_json));
+    LYRNN_TRY(run_dir_create_metrics(fd, run->path, &run->metrics));
+    return fsync(fd) == 0 ? LYRNN_OK : run_dir_cannot("flush", run->path);
+}
+
+lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
+                                  const char *config_json)
+{
+    path_text default_path;
+    bool is_new = true;
+    int fd;
+    memset(run, 0, sizeof *run);
+    if (path == NULL) {
+        LYRNN_TRY(make_default(default_path));
+        path = default_path;
+    } else {
+        LYRNN_TRY(make_directory(path, overwrite, &is_new));
+    }
+    lyrnn_status status = take(run, path, &fd);
+    if (status == LYRNN_OK) {
+        status = fill(run, fd, config_json);
+        if (status != LYRNN_OK && is_new) {
+            remove_run(fd);
+            unlinkat(fd, "config.json", 0);
+            unlinkat(fd, "lock", 0);
+        }
+    }
+    if (status != LYRNN_OK) {
+        lyrnn_run_dir_close(run);
+        if (is_new)
+            rmdir(path);
+    }
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
+{
+    struct stat info;
+    int fd;
+    memset(run, 0, sizeof *run);
+    if (stat(path, &info) != 0)
+        return run_dir_cannot("open", path);
+    if (run_dir_is_empty(path))
+        return run_dir_nothing_saved(path);
+    if (!is_run(path))
+        return lyrnn_fail(LYRNN_ERR_IO,
+                          "%s: not a run (config.json and checkpoints); give the directory that "
+                          "lyrnn train made",
+                          path);
+    lyrnn_status status = take(run, path, &fd);
+    if (fd >= 0)
+        close(fd);
+    if (status == LYRNN_OK)
+        status = run_dir_restore_latest(path);
+    if (status != LYRNN_OK)
+        lyrnn_run_dir_close(run);
+    return status;
+}
+
+lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const char *config_json)
+{
+    int fd = open(run->path, OPEN_DIR);
+    if (fd < 0)
+        return run_dir_cannot("open", run->path);
+    lyrnn_status status = run_dir_resume_metrics(fd, run->path, epoch, &run->metrics);
+    if (status == LYRNN_OK)
+        status = write_config(fd, run->path, config_json);
+    close(fd);
+    return status;
+}
+
+void lyrnn_run_dir_close(lyrnn_run_dir *run)
+{
+    if (run->metrics != NULL)
+        fclose(run->metrics);
+    free(run->path);
+    if (run->lock != NULL)
+        fclose(run->lock);
+    memset(run, 0, sizeof *run);
+}

@@ -1,0 +1,69 @@
+/* Paths and whole files within a run's directory. */
+#include "run/run_dir_files.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "files/remedy.h"
+
+lyrnn_status run_dir_cannot(const char *verb, const char *path)
+{
+    int error = errno;
+    return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot %s: %s; %s", path, verb, strerror(error),
+                      remedy_of(error));
+}
+
+lyrnn_status run_dir_nothing_saved(const char *path)
+{
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "%s: nothing has been saved in it yet; begin anew by --out %s --overwrite",
+                      path, path);
+}
+
+lyrnn_status run_dir_format(char *path, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(path, PATH_MAX, format, arguments);
+    va_end(arguments);
+    if (length < 0 || length >= PATH_MAX)
+        return lyrnn_fail(LYRNN_ERR_IO, "%.40s...: the path is too long; choose a shorter one",
+                          path);
+    return LYRNN_OK;
+}
+
+lyrnn_status run_dir_sync(const char *path)
+{
+    int fd = open(path, OPEN_DIR);
+    if (fd < 0)
+        return run_dir_cannot("open", path);
+    lyrnn_status status = fsync(fd) == 0 ? LYRNN_OK : run_dir_cannot("flush", path);
+    close(fd);
+    return status;
+}
+
+lyrnn_status run_dir_replace_file(int fd, const char *path, const char *temporary, const char *name,
+                                  const char *text)
+{
+    char verb[64];
+    snprintf(verb, sizeof verb, "write %s", name);
+    unlinkat(fd, temporary, 0); /* a killed process may have left one */
+    int file = openat(fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    FILE *stream = file < 0 ? NULL : fdopen(file, "w");
+    if (stream == NULL) {
+        lyrnn_status status = run_dir_cannot(verb, path);
+        if (file >= 0)
+            close(file);
+        return status;
+    }
+    bool written = fputs(text, stream) >= 0 && fflush(stream) == 0 && fsync(file) == 0;
+    written = fclose(stream) == 0 && written;
+    if (written && renameat(fd, temporary, fd, name) == 0 && fsync(fd) == 0)
+        return LYRNN_OK;
+    lyrnn_status status = run_dir_cannot(verb, path);
+    unlinkat(fd, temporary, 0);
+    return status;
+}

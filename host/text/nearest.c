@@ -1,0 +1,92 @@
+/* Looks a character up in Unihan's tables, and its relatives up in the vocabulary. */
+#include "text/nearest.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "text/unihan.h"
+
+/* The entries of c, from *first on; returns their number. */
+static size_t find(const lyrnn_unihan_entry *entries, size_t num, uint32_t c,
+                   const lyrnn_unihan_entry **first)
+{
+    size_t low = 0, high = num, end;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (entries[middle].c < c)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (end = low; end < num && entries[end].c == c;)
+        end++;
+    *first = entries + low;
+    return end - low;
+}
+
+/* Variants come in ascending order. */
+static int32_t find_variant(const lyrnn_vocab *vocab, uint32_t c)
+{
+    const lyrnn_unihan_entry *variants;
+    size_t num = find(lyrnn_unihan_variants, lyrnn_unihan_num_variants, c, &variants);
+    for (size_t i = 0; i < num; i++) {
+        int32_t id = lyrnn_vocab_id(vocab, variants[i].value);
+        if (id >= 0)
+            return id;
+    }
+    return -1;
+}
+
+static bool same_reading(uint32_t a, uint32_t b, bool with_tone)
+{
+    enum { TONES = 8 };
+    return with_tone ? a == b : a / TONES == b / TONES;
+}
+
+static int32_t find_reading(const lyrnn_vocab *vocab, uint32_t c, bool with_tone)
+{
+    const lyrnn_unihan_entry *own, *other;
+    size_t num_own = find(lyrnn_unihan_readings, lyrnn_unihan_num_readings, c, &own);
+    for (int i = 0; i < vocab->V && num_own > 0; i++) {
+        int32_t id = vocab->by_char[i];
+        size_t num =
+            find(lyrnn_unihan_readings, lyrnn_unihan_num_readings, vocab->chars[id], &other);
+        for (size_t j = 0; j < num * num_own; j++)
+            if (same_reading(own[j % num_own].value, other[j / num_own].value, with_tone))
+                return id;
+    }
+    return -1;
+}
+
+int32_t lyrnn_nearest_id(const lyrnn_vocab *vocab, uint32_t c, lyrnn_relation *relation)
+{
+    int32_t id = find_variant(vocab, c);
+    *relation = LYRNN_RELATION_VARIANT;
+    if (id < 0) {
+        id = find_reading(vocab, c, true);
+        *relation = LYRNN_RELATION_READING;
+    }
+    if (id < 0) {
+        id = find_reading(vocab, c, false);
+        *relation = LYRNN_RELATION_SYLLABLE;
+    }
+    if (id < 0)
+        *relation = LYRNN_RELATION_NONE;
+    return id;
+}
+
+const char *lyrnn_relation_text(lyrnn_relation relation)
+{
+    static const char *const texts[] = {"a variant form", "which is read the same",
+                                        "which is read the same but for the tone", "unrelated"};
+    return texts[relation];
+}
+
+lyrnn_status lyrnn_nearest_check(void)
+{
+    if (lyrnn_unihan_num_readings > 0)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                      "--on-unknown nearest: lyrnn was built without Unihan; install unicode-data "
+                      "and build again, or use --on-unknown skip");
+}

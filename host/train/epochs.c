@@ -1,0 +1,283 @@
+/* The training itself: epochs of steps, and after each what there is to say and to save. A process that ends
+ * at any moment loses at most the steps since the last checkpoint; one that is asked to stop loses none. */
+#include "train/job.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "run/metrics.h"
+
+bool train_is_stopped(const train_job *job)
+{
+    return job->stop != NULL && *job->stop != 0;
+}
+
+static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)
+{
+    const char *advice = job->options->optimiser.clip_norm > 0.0f
+                             ? "lower --lr or --clip-norm"
+                             : "lower --lr, or clip gradients with --clip-norm 0.01";
+    bool has_checkpoint = lyrnn_run_dir_has_checkpoint(&job->run);
+    return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s%s", what,
+                      (long long)step, epoch, advice,
+                      has_checkpoint ? "; to go on from the last checkpoint: --resume " : "",
+                      has_checkpoint ? job->run.path : "");
+}
+
+static lyrnn_status interrupted(const train_job *job)
+{
+    const lyrnn_trainer_state *state = &job->state;
+    char batch[64] = "";
+    if (state->counters.batch > 0)
+        snprintf(batch, sizeof batch, " and %lld of %zu batches", (long long)state->counters.batch,
+                 job->batches.K);
+    return lyrnn_fail(
+        LYRNN_INTERRUPTED,
+        "%s: interrupted after epoch %d%s, and saved; to go on: lyrnn train --resume %s",
+        job->run.path, state->epoch, batch, job->run.path);
+}
+
+/* Saving */
+
+/* The epoch's sums are reported; the next one's begin at zero. */
+static void close_epoch(train_job *job, int epoch)
+{
+    lyrnn_counters *counters = &job->state.counters;
+    job->state.epoch = epoch;
+    counters->batch = 0;
+    counters->loss_sum = 0.0;
+    counters->loss_count = 0;
+}
+
+/* Takes all that a checkpoint holds to the host. The last update can break the weights before any loss has
+ * seen them. */
+static lyrnn_status download(train_job *job)
+{
+    lyrnn_model_download(&job->model, job->params);
+    lyrnn_trainer_download(&job->trainer, &job->state);
+    const lyrnn_counters *counters = &job->state.counters;
+    if (counters->bad_step != 0)
+        return diverged(job, "the loss became NaN or infinite", counters->bad_step,
+                        job->state.epoch + 1);
+    for (size_t i = 0; i < job->model.parameters.count; i++)
+        if (!isfinite(job->params[i]))
+            return diverged(job, "a weight became NaN or infinite", counters->step,
+                            job->state.epoch + 1);
+    return LYRNN_OK;
+}
+
+/* Saves what was downloaded. */
+static lyrnn_status save(train_job *job)
+{
+    LYRNN_TRY(lyrnn_run_dir_save(&job->run, &job->config, &job->vocab, job->params, &job->state));
+    job->is_saved = true;
+    return LYRNN_OK;
+}
+
+/* Saves an epoch that is the best so far. The best before it goes, unless it was due itself: latest has moved
+ * on. */
+static lyrnn_status save_best(train_job *job, int before)
+{
+    LYRNN_TRY(save(job));
+    if (before != 0 && before % job->options->checkpoint_every != 0)
+        lyrnn_run_dir_remove(&job->run, before);
+    return LYRNN_OK;
+}
+
+static lyrnn_status stop_within_epoch(train_job *job)
+{
+    LYRNN_TRY(download(job));
+    LYRNN_TRY(save(job));
+    lyrnn_run_dir_prune(&job->run, job->options->keep);
+    return interrupted(job);
+}
+
+/* Saves an epoch that was not due. The weights are still those of its end. */
+static lyrnn_status save_after_epoch(train_job *job)
+{
+    int epoch = job->state.epoch;
+    if (job->is_saved)
+        return LYRNN_OK;
+    LYRNN_TRY(download(job));
+    close_epoch(job, epoch);
+    LYRNN_TRY(save(job));
+    lyrnn_run_dir_prune(&job->run, job->options->keep);
+    return LYRNN_OK;
+}
+
+static lyrnn_status stop_after_epoch(train_job *job)
+{
+    LYRNN_TRY(save_after_epoch(job));
+    return interrupted(job);
+}
+
+/* Reporting */
+
+static lyrnn_status write_sample(void *context, const lyrnn_sample *sample)
+{
+    const train_job *job = (const train_job *)context;
+    fputs(" - ", job->samples);
+    for (size_t i = 0; i < sample->length; i++) {
+        uint32_t c = job->vocab.chars[sample->ids[i]];
+        char utf8[LYRNN_UTF8_MAX];
+        fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), job->samples);
+    }
+    fputc('\n', job->samples);
+    return LYRNN_OK;
+}
+
+static bool has_lost_patience(const train_job *job, int epoch)
+{
+    int patience = job->options->patience;
+    return patience > 0 && epoch - job->state.best_epoch >= patience;
+}
+
+static bool is_last(const train_job *job, int epoch)
+{
+    return epoch == job->options->num_epochs || has_lost_patience(job, epoch);
+}
+
+/* Whether the epoch is one to save whatever the validation says. */
+static bool is_due(const train_job *job, int epoch)
+{
+    return epoch % job->options->checkpoint_every == 0 || is_last(job, epoch);
+}
+
+static lyrnn_status append_metrics(train_job *job, const lyrnn_metrics *metrics)
+{
+    char *json_line;
+    LYRNN_TRY(lyrnn_metrics_to_json(metrics, &json_line));
+    lyrnn_status status = lyrnn_run_dir_append_metrics(&job->run, json_line);
+    free(json_line);
+    return status;
+}
+
+static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
+{
+    if (metrics->epoch % job->options->pred_period != 0 && !is_last(job, metrics->epoch))
+        return LYRNN_OK;
+    lyrnn_progress_clear(&job->progress);
+    fprintf(job->samples, "epoch %d, perplexity %f, ", metrics->epoch, metrics->perplexity);
+    if (metrics->is_validated)
+        fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
+    fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
+    const lyrnn_listener listener = {.sample = write_sample, .context = job};
+    for (size_t i = 0; i < job->num_prompts; i++)
+        LYRNN_TRY(lyrnn_generate(&job->generator, &job->prompts[i], (size_t)job->options->pred_len,
+                                 &listener));
+    if (fflush(job->samples) != 0)
+        return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
+                                        "or send them elsewhere");
+    return LYRNN_OK;
+}
+
+/* What has been learnt must not be lost with those who no longer read of it. */
+static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
+{
+    lyrnn_status status = write_report(job, metrics);
+    if (status == LYRNN_OK)
+        return LYRNN_OK;
+    char text[1024];
+    snprintf(text, sizeof text, "%s", lyrnn_error_text());
+    LYRNN_TRY(save_after_epoch(job));
+    return lyrnn_fail(status, "%s", text);
+}
+
+/* An epoch that is due or the best so far is saved. The order is what makes a killed run whole again: a
+ * checkpoint never lacks the line of its epoch, a line without its checkpoint is cut off on resuming; and
+ * that nobody can read the samples any more comes after both. */
+static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
+{
+    int epoch = metrics->epoch, before = job->state.best_epoch;
+    double nats = metrics->validation_nats_per_char;
+    bool is_best = metrics->is_validated && isfinite(nats) &&
+                   (before == 0 || nats < job->state.best_nats_per_char);
+    if (is_best) {
+        job->state.best_epoch = epoch;
+        job->state.best_nats_per_char = nats;
+    }
+    bool is_to_be_saved = is_best || is_due(job, epoch);
+    if (is_to_be_saved)
+        LYRNN_TRY(download(job));
+    close_epoch(job, epoch);
+    LYRNN_TRY(append_metrics(job, metrics));
+    if (is_to_be_saved) {
+        LYRNN_TRY(is_best ? save_best(job, before) : save(job));
+        lyrnn_run_dir_prune(&job->run, job->options->keep);
+    }
+    return report(job, metrics);
+}
+
+/* All steps of an epoch, or those left where the run was resumed within it: the loss is the whole epoch's,
+ * time and speed are this process's. */
+static lyrnn_status train_epoch(train_job *job, int epoch)
+{
+    size_t K = job->batches.K, first = (size_t)job->state.counters.batch;
+    int64_t loss_count = job->state.counters.loss_count;
+    double start = lyrnn_seconds();
+    if (first == 0)
+        LYRNN_TRY(lyrnn_trainer_begin_epoch(&job->trainer, (uint64_t)epoch));
+    for (size_t k = first; k < K; k++) {
+        lyrnn_trainer_step(&job->trainer);
+        job->is_saved = false;
+        lyrnn_progress_update(&job->progress, epoch, (int64_t)K * (epoch - 1) + (int64_t)k + 1);
+        if (train_is_stopped(job))
+            return stop_within_epoch(job);
+    }
+    lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
+    double seconds = lyrnn_seconds() - start;
+    if (counters.bad_step != 0)
+        return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
+    double nats_per_char = counters.loss_sum / (double)counters.loss_count;
+    lyrnn_metrics metrics = {
+        .epoch = epoch,
+        .step = counters.step,
+        .nats_per_char = nats_per_char,
+        .perplexity = exp(nats_per_char),
+        .chars_per_second = (double)(counters.loss_count - loss_count) / seconds,
+        .seconds = seconds,
+    };
+    if (job->num_validation > 0) {
+        metrics.is_validated = true;
+        metrics.validation_nats_per_char = lyrnn_evaluate(&job->evaluator);
+        metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
+    }
+    return finish_epoch(job, &metrics);
+}
+
+static lyrnn_status save_untrained(train_job *job)
+{
+    LYRNN_TRY(download(job));
+    return save(job);
+}
+
+lyrnn_status train_epochs(train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    const lyrnn_trainer_state *state = &job->state;
+    if (options->num_epochs == 0)
+        return save_untrained(job);
+    int64_t K = (int64_t)job->batches.K;
+    lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
+                        K * state->epoch + state->counters.batch, K * options->num_epochs,
+                        job->batches.B * job->batches.T);
+    for (int epoch = state->epoch + 1; epoch <= options->num_epochs; epoch++) {
+        LYRNN_TRY(train_epoch(job, epoch));
+        if (has_lost_patience(job, epoch)) {
+            lyrnn_progress_clear(&job->progress);
+            fprintf(job->log, "stopped: no better validation perplexity for %d epoch%s\n",
+                    options->patience, options->patience == 1 ? "" : "s");
+            break;
+        }
+        if (epoch == options->num_epochs)
+            break;
+        if (train_is_stopped(job))
+            return stop_after_epoch(job);
+    }
+    if (state->best_epoch != 0) {
+        lyrnn_progress_clear(&job->progress);
+        fprintf(job->log, "best: validation perplexity %f at epoch %d, in %s/best\n",
+                exp(state->best_nats_per_char), state->best_epoch, job->run.path);
+    }
+    return LYRNN_OK;
+}

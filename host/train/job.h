@@ -1,0 +1,58 @@
+/* A training job and its parts: train.c prepares and ends it, train_resume.c reads where an earlier process
+ * stood, train_epochs.c does the work and saves it. */
+#ifndef LYRNN_TRAIN_JOB_H
+#define LYRNN_TRAIN_JOB_H
+
+#include "lyrnn/checkpoint.h"
+#include "lyrnn/evaluate.h"
+#include "lyrnn/generate.h"
+#include "lyrnn/train.h"
+#include "run/run_dir.h"
+#include "train/progress.h"
+
+/* All that a training run owns. */
+typedef struct {
+    const lyrnn_train_options *options;
+    lyrnn_backend *backend;
+    FILE *samples, *log;
+    lyrnn_corpus corpus;
+    char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE];
+    lyrnn_checkpoint init; /* of --init, or of the run to resume; else zeroed */
+    lyrnn_vocab vocab;
+    int32_t *ids;          /* (N) */
+    lyrnn_prompt *prompts; /* (num_prompts) */
+    size_t num_prompts;
+    lyrnn_rnn_config config;
+    size_t num_validation; /* characters at the corpus's end */
+    lyrnn_batches batches;
+    lyrnn_model model;
+    lyrnn_trainer trainer;
+    lyrnn_evaluator evaluator; /* where num_validation > 0 */
+    lyrnn_generator generator;
+    float *params; /* (parameters.count) host copy for checkpoints */
+    lyrnn_trainer_state
+        state;     /* its numbers are as of the last epoch's end, or where the run was */
+                   /* resumed; its arrays as of the last save */
+    bool is_saved; /* the training as it stands is on the disk */
+    lyrnn_run_dir run;
+    const volatile sig_atomic_t *stop; /* nonzero: someone asked to; NULL: nobody can */
+    lyrnn_progress progress;
+} train_job;
+
+/* Reads the state of the run to resume; the corpus is loaded, the model read. Refuses another corpus and
+ * another shape. */
+lyrnn_status train_read_state(train_job *job);
+
+/* Refuses a state that the run's options cannot have led to, and one with nothing left to do. */
+lyrnn_status train_check_state(const train_job *job);
+
+/* Makes the run's files ready to go on from the state. */
+lyrnn_status train_resume_run(train_job *job, const char *config_json);
+
+/* All epochs that are left, with reports and checkpoints. */
+lyrnn_status train_epochs(train_job *job);
+
+/* Whether someone asked to stop. */
+bool train_is_stopped(const train_job *job);
+
+#endif

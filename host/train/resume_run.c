@@ -1,0 +1,112 @@
+/* Going on with a run as if it had never stopped. What decides the steps to come is the checkpoint; what the
+ * options say is held against it, so that a run whose text or options were changed is refused. */
+#include "train/job.h"
+
+#include <limits.h>
+#include <string.h>
+
+static lyrnn_status other_network(const train_job *job, const char *key, int asked, int found)
+{
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                      "%s: %s is %d where its latest model has %d; put config.json right",
+                      job->run.path, key, asked, found);
+}
+
+static lyrnn_status check_network(const train_job *job)
+{
+    const lyrnn_rnn_config *asked = &job->options->model, *found = &job->config;
+    if (asked->cell != found->cell)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: cell is %s where its latest model has %s; put config.json right",
+                          job->run.path, lyrnn_cell_name(asked->cell),
+                          lyrnn_cell_name(found->cell));
+    if (asked->hidden_size != found->hidden_size)
+        return other_network(job, "hidden_size", asked->hidden_size, found->hidden_size);
+    if (asked->num_layers != found->num_layers)
+        return other_network(job, "num_layers", asked->num_layers, found->num_layers);
+    if (asked->bidirectional != found->bidirectional)
+        return other_network(job, "bidirectional", asked->bidirectional, found->bidirectional);
+    return LYRNN_OK;
+}
+
+static lyrnn_status check_corpus(const train_job *job)
+{
+    if (strcmp(job->state.corpus_xxh128, job->corpus_xxh128) == 0)
+        return LYRNN_OK;
+    lyrnn_vocab vocab;
+    LYRNN_TRY(lyrnn_vocab_from_corpus(&vocab, &job->corpus));
+    int V = vocab.V;
+    lyrnn_vocab_free(&vocab);
+    return lyrnn_fail(
+        LYRNN_ERR_CORPUS,
+        "corpus: not the text that %s learns: %zu characters, %d distinct, XXH128 %s, "
+        "where the run has %lld, %d distinct, XXH128 %s; give that text",
+        job->run.path, job->corpus.N, V, job->corpus_xxh128, (long long)job->state.corpus_chars,
+        job->vocab.V, job->state.corpus_xxh128);
+}
+
+lyrnn_status train_read_state(train_job *job)
+{
+    char path[PATH_MAX];
+    LYRNN_TRY(check_network(job));
+    if ((size_t)snprintf(path, sizeof path, "%s/latest/trainer.safetensors", job->run.path) >=
+        sizeof path)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; use a shorter one",
+                          job->run.path);
+    if (lyrnn_trainer_state_read(&job->state, path, &job->config, job->options->batch_size) !=
+        LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s (to begin anew from the run's weights: --init %s)",
+                          lyrnn_error_text(), job->run.path);
+    return check_corpus(job);
+}
+
+lyrnn_status train_check_state(const train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    const lyrnn_trainer_state *state = &job->state;
+    const lyrnn_counters *counters = &state->counters;
+    const char *path = job->run.path;
+    int64_t K = (int64_t)job->batches.K, M = (int64_t)job->batches.B * job->batches.T;
+    if (state->seed != options->seed)
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: seed is %llu where its latest checkpoint has %llu; put config.json right", path,
+            (unsigned long long)options->seed, (unsigned long long)state->seed);
+    int64_t before = counters->step - counters->batch;
+    if (counters->batch > K || before % K != 0 || before / K != state->epoch ||
+        counters->loss_count != M * counters->batch)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: its latest checkpoint, at step %lld, does not fit epochs of %lld "
+                          "batches; put config.json right",
+                          path, (long long)counters->step, (long long)K);
+    if (options->num_epochs <= state->epoch)
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "--num-epochs %d: %s has %d epochs behind it; raise --num-epochs to go on",
+            options->num_epochs, path, state->epoch);
+    if (options->patience > 0 && counters->batch == 0 &&
+        state->epoch - state->best_epoch >= options->patience)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--patience %d: %s has ended, %d epochs after its best validation; raise "
+                          "--patience to go on",
+                          options->patience, path, state->epoch - state->best_epoch);
+    return LYRNN_OK;
+}
+
+lyrnn_status train_resume_run(train_job *job, const char *config_json)
+{
+    const lyrnn_trainer_state *state = &job->state;
+    LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->epoch, config_json));
+    /* A process that was killed may have named a best that its latest checkpoint knows nothing of. */
+    if (state->best_epoch > 0)
+        LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, state->best_epoch));
+    lyrnn_run_dir_prune(&job->run, job->options->keep);
+    job->is_saved = true;
+    fprintf(job->log, "resuming: after epoch %d", state->epoch);
+    if (state->counters.batch > 0)
+        fprintf(job->log, " and %lld of %zu batches", (long long)state->counters.batch,
+                job->batches.K);
+    fputc('\n', job->log);
+    return LYRNN_OK;
+}

@@ -1,0 +1,375 @@
+/* Options as JSON and back: what config.json holds gives the same fields, one that was changed by hand is
+ * held to the same rules as the command line, and --resume merges the two. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/options/options.h"
+#include "cli/resume.h"
+#include "temp_dir.h"
+
+typedef struct {
+    int whole;
+    int_list several;
+    size_t size;
+    uint64_t seed;
+    float rate;
+    int choice;
+    bool flag;
+    const char *text, *device;
+    option_texts texts;
+} fields;
+
+#define FIELD(member) .offset = offsetof(fields, member)
+static const option_spec specs[] = {
+    {OPTION_HEADING, .help = "All kinds:"},
+    {OPTION_INT, "hidden-size", "N", "", FIELD(whole), .fallback = "256", .min = "1",
+     .max = "65536"},
+    {OPTION_INTS, "batch-size", "LIST", "", FIELD(several), .fallback = "32,64", .min = "1",
+     .max = "65536"},
+    {OPTION_SIZE, "max-chars", "N", "", FIELD(size), .fallback = "0", .min = "0",
+     .max = "1000000000000"},
+    {OPTION_UINT64, "seed", "N", "", FIELD(seed), .fallback = "1", .min = "0",
+     .max = "9223372036854775807"},
+    {OPTION_FLOAT, "lr", "RATE", "", FIELD(rate), .fallback = "1e-3", .min = "0", .max = "1e6"},
+    {OPTION_CHOICE, "cell", "rnn_tanh|lstm|gru", "", FIELD(choice), .fallback = "rnn_tanh"},
+    {OPTION_FLAG, "both", NULL, "", FIELD(flag)},
+    {OPTION_TEXT, "init", "FILE", "", FIELD(text)},
+    {OPTION_TEXT, "device", "NAME", "", FIELD(device), .fallback = "auto"},
+    {OPTION_TEXTS, "prefix", "TEXT", "", FIELD(texts), .fallback = "分开, 不分开"},
+};
+#undef FIELD
+
+static const option_table table = {
+    .name = "test", .specs = specs, .num_specs = sizeof specs / sizeof specs[0]};
+
+static void parse(fields *f, option_result *result, int argc, const char *const *words)
+{
+    char *argv[32] = {(char *)"test"};
+    for (int i = 0; i < argc; i++)
+        argv[i + 1] = (char *)words[i];
+    *f = (fields){0};
+    if (options_parse(&table, argc + 1, argv, f, result) != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+}
+#define PARSE(f, result, ...)                                                                      \
+    parse(f, result, (int)(sizeof(const char *[]){__VA_ARGS__} / sizeof(char *)),                  \
+          (const char *[]){__VA_ARGS__})
+
+static json_t *parse_json(const char *text)
+{
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(json);
+    return json;
+}
+
+static void every_kind_comes_back(void **state)
+{
+    (void)state;
+    fields given, back = {0};
+    option_result result;
+    PARSE(&given, &result, "--hidden-size", "33", "--batch-size=7", "--batch-size", "8..32*2,5",
+          "--max-chars", "999999999999", "--seed", "9223372036854775807", "--lr", "0.1", "--cell",
+          "gru", "--both", "--init", "a \"b\"\n", "--prefix", "月光", "--prefix=");
+    json_t *json = options_to_json(&table, &given);
+    /* Through text, as on the disk. */
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(json);
+    json = parse_json(text);
+    free(text);
+    if (options_from_json(&table, json, &back) != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+    assert_int_equal(back.whole, 33);
+    assert_int_equal(back.several.num, 4);
+    assert_memory_equal(back.several.items, ((const int[]){8, 16, 32, 5}), 4 * sizeof(int));
+    assert_true(back.size == 999999999999);
+    assert_true(back.seed == 9223372036854775807u);
+    assert_true(back.rate == 0.1f);
+    assert_int_equal(back.choice, 2);
+    assert_true(back.flag);
+    assert_string_equal(back.text, "a \"b\"\n");
+    assert_string_equal(back.device, "auto");
+    assert_int_equal(back.texts.num, 2);
+    assert_string_equal(back.texts.items[0], "月光");
+    assert_string_equal(back.texts.items[1], "");
+    options_free(&table, &given);
+    options_free(&table, &back);
+    json_decref(json);
+}
+
+/* Written as the shortest decimal, a float must be itself again. */
+static void floats_come_back_exactly(void **state)
+{
+    (void)state;
+    uint32_t bits = 1;
+    for (int i = 0; i < 20000; i++) {
+        bits = bits * 1664525u + 1013904223u;
+        int one = 1;
+        fields given = {.several = {&one, 1}}, back = {0};
+        uint32_t positive = bits >> 1;
+        memcpy(&given.rate, &positive, sizeof given.rate);
+        if (!(given.rate >= 0.0f && given.rate <= 1e6f))
+            continue;
+        given.whole = 1;
+        given.device = "cpu";
+        json_t *json = options_to_json(&table, &given);
+        char *text = json_dumps(json, JSON_REAL_PRECISION(9));
+        json_decref(json);
+        json = parse_json(text);
+        free(text);
+        assert_int_equal(options_from_json(&table, json, &back), LYRNN_OK);
+        assert_memory_equal(&back.rate, &given.rate, sizeof back.rate);
+        options_free(&table, &back);
+        json_decref(json);
+    }
+}
+
+static void absent_is_what_has_no_default_alone(void **state)
+{
+    (void)state;
+    fields back = {0};
+    json_t *json =
+        parse_json("{\"hidden_size\":1, \"batch_size\":[3], \"max_chars\":0, \"seed\":0, \"lr\":1, "
+                   "\"cell\":\"lstm\", \"device\":\"cpu\", \"prefix\":[], \"other\":7}");
+    assert_int_equal(options_from_json(&table, json, &back), LYRNN_OK);
+    assert_false(back.flag);
+    assert_null(back.text);
+    assert_int_equal(back.texts.num, 0);
+    assert_true(back.rate == 1.0f);
+    options_free(&table, &back);
+    static const char *const needed[] = {"hidden_size", "max_chars", "seed",  "lr",
+                                         "cell",        "device",    "prefix"};
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        json_t *less = json_copy(json);
+        char problem[64];
+        snprintf(problem, sizeof problem, "\"%s\" is missing", needed[i]);
+        json_object_del(less, needed[i]);
+        back = (fields){0};
+        assert_int_equal(options_from_json(&table, less, &back), LYRNN_ERR_USAGE);
+        assert_string_equal(lyrnn_error_text(), problem);
+        options_free(&table, &back);
+        json_decref(less);
+    }
+    json_decref(json);
+}
+
+static void values_are_held_to_the_tables_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key, *value, *problem;
+    } cases[] = {
+        {"hidden_size", "0", "--hidden-size 0: must be from 1 to 65536"},
+        {"hidden_size", "-5", "--hidden-size -5: must be from 1 to 65536"},
+        {"hidden_size", "65537", "--hidden-size 65537: must be from 1 to 65536"},
+        {"hidden_size", "4294967297", "--hidden-size 4294967297: must be from 1 to 65536"},
+        {"hidden_size", "1.0", "\"hidden_size\" must be a whole number"},
+        {"hidden_size", "\"1\"", "\"hidden_size\" must be a whole number"},
+        {"hidden_size", "null", "\"hidden_size\" must be a whole number"},
+        {"batch_size", "[1, 0]", "--batch-size 0: out of range; numbers from 1 to 65536"},
+        {"batch_size", "[65537]", "--batch-size 65537: out of range"},
+        {"batch_size", "[]", "\"batch_size\" must be an array of whole numbers"},
+        {"batch_size", "[1.5]", "\"batch_size\" must be an array of whole numbers"},
+        {"batch_size", "[\"1\"]", "\"batch_size\" must be an array of whole numbers"},
+        {"batch_size", "7", "\"batch_size\" must be an array of whole numbers"},
+        {"max_chars", "-1", "--max-chars -1: must be from 0"},
+        {"seed", "true", "\"seed\" must be a whole number"},
+        {"lr", "-0.5", "--lr -0.5: must be from 0 to 1e6"},
+        {"lr", "1e7", "--lr 10000000: must be from 0 to 1e6"},
+        {"lr", "\"1\"", "\"lr\" must be a number"},
+        {"cell", "\"lstmm\"", "--cell lstmm: must be one of rnn_tanh"},
+        {"cell", "\"\"", "--cell : must be one of rnn_tanh"},
+        {"cell", "1", "\"cell\" must be a text"},
+        {"both", "1", "\"both\" must be true or false"},
+        {"init", "[]", "\"init\" must be a text"},
+        {"device", "null", "\"device\" must be a text"},
+        {"device", "0", "\"device\" must be a text"},
+        {"prefix", "\"a\"", "\"prefix\" must be an array of texts"},
+        {"prefix", "[\"a\", 1]", "\"prefix\" must be an array of texts"},
+        {"prefix", "[null]", "\"prefix\" must be an array of texts"},
+    };
+    fields given;
+    option_result result;
+    PARSE(&given, &result, "--seed", "3");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fields back = {0};
+        json_t *json = options_to_json(&table, &given);
+        json_t *value = json_loads(cases[i].value, JSON_DECODE_ANY, NULL);
+        assert_int_equal(json_object_set_new(json, cases[i].key, value), 0);
+        assert_int_equal(options_from_json(&table, json, &back), LYRNN_ERR_USAGE);
+        if (strncmp(lyrnn_error_text(), cases[i].problem, strlen(cases[i].problem)) != 0)
+            fail_msg("'%s' is not '%s'", lyrnn_error_text(), cases[i].problem);
+        options_free(&table, &back);
+        json_decref(json);
+    }
+    options_free(&table, &given);
+}
+
+static const char *const may_change[] = {"lr", "prefix", "device", NULL};
+
+/* A run that has --hidden-size 33 --lr 0.5 --prefix 月 --prefix 光. */
+static json_t *make_run(void)
+{
+    fields run;
+    option_result result;
+    PARSE(&run, &result, "--hidden-size", "33", "--lr", "0.5", "--prefix", "月", "--prefix", "光");
+    json_t *json = options_to_json(&table, &run);
+    char *text = json_dumps(json, 0);
+    json_decref(json);
+    json = parse_json(text);
+    free(text);
+    options_free(&table, &run);
+    return json;
+}
+
+static void given_options_replace_the_runs_where_they_may(void **state)
+{
+    (void)state;
+    fields given, run = {0};
+    option_result result;
+    json_t *json = make_run();
+    PARSE(&given, &result, "--lr", "0.25", "--prefix", "风", "--hidden-size", "33");
+    if (resume_options(&table, &result, "runs/x", json, may_change, &given, &run) != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+    assert_int_equal(run.whole, 33);
+    assert_true(run.rate == 0.25f);
+    assert_int_equal(run.texts.num, 1);
+    assert_string_equal(run.texts.items[0], "风");
+    assert_string_equal(run.device, "auto");
+    options_free(&table, &given);
+    options_free(&table, &run);
+
+    /* Nothing given: all the run's, not the defaults. */
+    run = (fields){0};
+    parse(&given, &result, 0, NULL);
+    assert_int_equal(resume_options(&table, &result, "runs/x", json, may_change, &given, &run),
+                     LYRNN_OK);
+    assert_int_equal(run.whole, 33);
+    assert_true(run.rate == 0.5f);
+    assert_int_equal(run.texts.num, 2);
+    options_free(&table, &given);
+    options_free(&table, &run);
+    json_decref(json);
+}
+
+static void assert_refused(json_t *json, const char *option, const char *value, const char *problem)
+{
+    fields given, run = {0};
+    option_result result;
+    const char *words[] = {option, value};
+    parse(&given, &result, value == NULL ? 1 : 2, words);
+    assert_int_equal(resume_options(&table, &result, "runs/x", json, may_change, &given, &run),
+                     LYRNN_ERR_USAGE);
+    assert_string_equal(lyrnn_error_text(), problem);
+    options_free(&table, &given);
+    options_free(&table, &run);
+}
+
+static void given_options_that_differ_are_refused_elsewhere(void **state)
+{
+    (void)state;
+    json_t *json = make_run();
+    assert_refused(json, "--hidden-size", "32",
+                   "--hidden-size 32: the run in runs/x has 33; leave the option out");
+    assert_refused(json, "--cell", "gru",
+                   "--cell gru: the run in runs/x has rnn_tanh; leave the option out");
+    assert_refused(json, "--seed", "2", "--seed 2: the run in runs/x has 1; leave the option out");
+    assert_refused(json, "--both", NULL, "--both: the run in runs/x is without it; leave it out");
+    assert_refused(json, "--init", "a",
+                   "--init a: the run in runs/x has none; leave the option out");
+    json_decref(json);
+}
+
+static void a_config_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *problem;
+    } bad[] = {
+        {"", "is not JSON"},
+        {"{", "is not JSON"},
+        {"[]", "is not a JSON object"},
+        {"1", "is not JSON"},
+        {"{\"a\":1,\"a\":2}", "has a key twice"},
+        {"{}x", "is not JSON"},
+        {"\xFF", "is not UTF-8"},
+        {"{\"a\":[{},{},{},{},{},{},{},{},{},{}]}", "has more brackets than a model's"},
+    };
+    char expected[128];
+    json_t *config;
+    assert_int_equal(resume_read_config("nothing", &config), LYRNN_ERR_IO);
+    assert_null(config);
+    assert_int_equal(mkdir("run", 0777), 0);
+    assert_int_equal(mkdir("run/config.json", 0777), 0);
+    assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
+    assert_int_equal(rmdir("run/config.json"), 0);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_true(write_file("run/config.json", bad[i].text, strlen(bad[i].text)));
+        assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
+        snprintf(expected, sizeof expected, "run/config.json: %s; put it right", bad[i].problem);
+        assert_string_equal(lyrnn_error_text(), expected);
+        assert_null(config);
+    }
+    /* jansson passes over a NUL that follows a number. */
+    assert_true(write_file("run/config.json", "{\"a\":3\0}", 8));
+    assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
+    assert_string_equal(lyrnn_error_text(), "run/config.json: is not JSON; put it right");
+    /* An object it is, but no run's. */
+    fields given, run = {0};
+    option_result result;
+    assert_true(write_file("run/config.json", "{}\n", 3));
+    assert_int_equal(resume_read_config("run", &config), LYRNN_OK);
+    parse(&given, &result, 0, NULL);
+    assert_int_equal(resume_options(&table, &result, "run", config, may_change, &given, &run),
+                     LYRNN_ERR_MODEL_FILE);
+    assert_string_equal(lyrnn_error_text(),
+                        "run/config.json: \"hidden_size\" is missing; put it right");
+    options_free(&table, &given);
+    options_free(&table, &run);
+    json_decref(config);
+}
+
+static void the_corpus_is_named_or_refused(void **state)
+{
+    (void)state;
+    const char **paths;
+    size_t num;
+    json_t *config = parse_json("{\"corpus\": [\"/a\", \"/b\"]}");
+    assert_int_equal(resume_corpus("run", config, &paths, &num), LYRNN_OK);
+    assert_int_equal(num, 2);
+    assert_string_equal(paths[1], "/b");
+    free(paths);
+    json_decref(config);
+    config = parse_json("{\"corpus\": []}");
+    assert_int_equal(resume_corpus("run", config, &paths, &num), LYRNN_OK);
+    assert_int_equal(num, 0);
+    free(paths);
+    json_decref(config);
+    static const char *const bad[] = {"{}", "{\"corpus\": \"a\"}", "{\"corpus\": [\"a\", null]}",
+                                      "{\"corpus\": {\"a\": \"b\"}}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        config = parse_json(bad[i]);
+        assert_int_equal(resume_corpus("run", config, &paths, &num), LYRNN_ERR_USAGE);
+        free(paths);
+        json_decref(config);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_comes_back),
+        cmocka_unit_test(floats_come_back_exactly),
+        cmocka_unit_test(absent_is_what_has_no_default_alone),
+        cmocka_unit_test(values_are_held_to_the_tables_rules),
+        cmocka_unit_test(given_options_replace_the_runs_where_they_may),
+        cmocka_unit_test(given_options_that_differ_are_refused_elsewhere),
+        cmocka_unit_test(a_config_that_is_none_is_refused),
+        cmocka_unit_test(the_corpus_is_named_or_refused),
+    };
+    return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
+}

@@ -1,0 +1,271 @@
+/* The generation loop: a sample is the same whatever is written beside it and however often the host looks, the
+ * listener hears everything once and in order, and a stop takes nothing back. LYRNN_TEST_DEVICE names the
+ * device. */
+#include "lyrnn/generate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/watched_backend.h"
+#include "compare.h"
+#include "model_check.h"
+#include "sample_check.h"
+
+enum { V = 11, LENGTH = 90, PREFIX = 3, TOTAL = PREFIX + LENGTH, MAX_SAMPLES = 301 };
+
+/* What the listener has heard. */
+typedef struct {
+    uint64_t first;
+    size_t num;
+    int32_t texts[MAX_SAMPLES][TOTAL];
+    size_t lengths[MAX_SAMPLES];
+    lyrnn_sample_end ends[MAX_SAMPLES];
+    size_t num_told; /* characters of sample number num */
+    int32_t told[TOTAL];
+    size_t fail_at; /* refuses to hear this sample; 0: hears all */
+} heard;
+
+static lyrnn_status hear_character(void *context, uint64_t sample, int32_t id)
+{
+    heard *h = context;
+    assert_int_equal(sample, h->first + h->num);
+    assert_true(h->num_told < TOTAL);
+    h->told[h->num_told++] = id;
+    return LYRNN_OK;
+}
+
+static lyrnn_status hear_sample(void *context, const lyrnn_sample *sample)
+{
+    heard *h = context;
+    if (h->fail_at != 0 && h->num == h->fail_at)
+        return lyrnn_fail(LYRNN_ERR_IO, "nobody listens");
+    assert_true(h->num < MAX_SAMPLES);
+    assert_int_equal(sample->number, h->first + h->num);
+    assert_int_equal(sample->prefix_length, PREFIX);
+    assert_int_equal(sample->length, h->num_told);
+    assert_memory_equal(sample->ids, h->told, sample->length * sizeof *h->told);
+    memcpy(h->texts[h->num], sample->ids, sample->length * sizeof *sample->ids);
+    h->lengths[h->num] = sample->length;
+    h->ends[h->num++] = sample->end;
+    h->num_told = 0;
+    return LYRNN_OK;
+}
+
+static lyrnn_generate_options chance(size_t num_samples)
+{
+    lyrnn_generate_options options = lyrnn_greedy_options();
+    options.sampler.temperature = 3.0f;
+    options.sampler.seed = 5;
+    options.num_samples = num_samples;
+    return options;
+}
+
+static lyrnn_status write_samples(const model_check *check, const lyrnn_generate_options *options,
+                                  heard *h)
+{
+    const int32_t prefix[PREFIX] = {4, 0, 9};
+    const lyrnn_listener listener = {hear_character, hear_sample, h};
+    lyrnn_generator generator;
+    lyrnn_prompt prompt;
+    size_t fail_at = h->fail_at;
+    memset(h, 0, sizeof *h);
+    h->first = options->first_sample;
+    h->fail_at = fail_at;
+    assert_int_equal(lyrnn_generator_init(&generator, &check->model, options, TOTAL), LYRNN_OK);
+    assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, PREFIX), LYRNN_OK);
+    lyrnn_status status = lyrnn_generate(&generator, &prompt, LENGTH, &listener);
+    lyrnn_prompt_free(&prompt);
+    lyrnn_generator_free(&generator);
+    return status;
+}
+
+/* Weights so large that a difference in the last bit grows with every character. */
+static void draw_weights(model_check *check, uint64_t seed)
+{
+    double *params = test_memory((size_t)check->count, sizeof *params);
+    for (int i = 0; i < check->count; i++)
+        params[i] = random_number(seed, (uint64_t)i, 1.5);
+    model_check_upload(check, params);
+    free(params);
+}
+
+static void open_random(model_check *check, lyrnn_cell cell, int num_layers)
+{
+    const lyrnn_rnn_config config = {
+        .cell = cell, .input_size = V, .hidden_size = 40, .num_layers = num_layers};
+    model_check_open_config(check, &config, 0);
+    draw_weights(check, 2);
+}
+
+/* Every batch size, two batches among them, against each sample asked for alone. */
+static void a_sample_is_the_same_alone_and_among_others(void **state)
+{
+    static heard many, alone;
+    const size_t sizes[] = {2, 3, 7, 64, MAX_SAMPLES};
+    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_LSTM, LYRNN_GRU};
+    (void)state;
+    for (int c = 0; c < 3; c++) {
+        model_check check;
+        open_random(&check, cells[c], 1 + c % 2);
+        for (int i = 0; i < (c == 0 && !is_simulated() ? 5 : 3); i++) {
+            lyrnn_generate_options options = chance(sizes[i]);
+            assert_int_equal(write_samples(&check, &options, &many), LYRNN_OK);
+            assert_int_equal(many.num, sizes[i]);
+            for (size_t sample = sizes[i] - 1; sample > 0; sample /= 2) {
+                options.num_samples = 1;
+                options.first_sample = sample;
+                assert_int_equal(write_samples(&check, &options, &alone), LYRNN_OK);
+                assert_memory_equal(alone.texts[0], many.texts[sample], sizeof alone.texts[0]);
+            }
+        }
+        assert_memory_not_equal(many.texts[0], many.texts[1], sizeof many.texts[0]);
+        model_check_close(&check);
+    }
+}
+
+static void looking_more_often_changes_nothing(void **state)
+{
+    static heard often, seldom;
+    const int looks[] = {1, 5, LENGTH, 1000};
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_LSTM, 1);
+    lyrnn_generate_options options = chance(3);
+    assert_int_equal(write_samples(&check, &options, &seldom), LYRNN_OK);
+    for (int i = 0; i < 4; i++) {
+        options.look_every = looks[i];
+        assert_int_equal(write_samples(&check, &options, &often), LYRNN_OK);
+        assert_memory_equal(&often, &seldom, sizeof often);
+    }
+    model_check_close(&check);
+}
+
+/* Where text wrote stop after the prefix, or its end. */
+static size_t find(const int32_t *text, const int32_t *stop, size_t num_stop)
+{
+    for (size_t i = PREFIX; i + num_stop <= TOTAL; i++)
+        if (memcmp(text + i, stop, num_stop * sizeof *stop) == 0)
+            return i;
+    return TOTAL;
+}
+
+static void a_stop_ends_a_text_before_it(void **state)
+{
+    static heard whole, stopped;
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_GRU, 1);
+    lyrnn_generate_options options = chance(is_simulated() ? 9 : 40);
+    assert_int_equal(write_samples(&check, &options, &whole), LYRNN_OK);
+    for (size_t num_stop = 1; num_stop <= 3; num_stop++) {
+        int num_stopped = 0;
+        /* One that certainly comes, and across two looks. */
+        options.stop = whole.texts[7] + PREFIX + 6;
+        options.num_stop = num_stop;
+        options.look_every = 7;
+        assert_int_equal(write_samples(&check, &options, &stopped), LYRNN_OK);
+        for (size_t i = 0; i < stopped.num; i++) {
+            size_t length = find(whole.texts[i], options.stop, num_stop);
+            assert_int_equal(stopped.lengths[i], length);
+            assert_int_equal(stopped.ends[i], length < TOTAL ? LYRNN_END_STOP : LYRNN_END_LENGTH);
+            assert_memory_equal(stopped.texts[i], whole.texts[i], length * sizeof(int32_t));
+            num_stopped += length < TOTAL;
+        }
+        assert_true(num_stopped > 0);
+    }
+    model_check_close(&check);
+}
+
+static void a_listener_that_fails_ends_the_generation(void **state)
+{
+    static heard h;
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_RNN_TANH, 1);
+    const lyrnn_generate_options options = chance(5);
+    h.fail_at = 2;
+    assert_int_equal(write_samples(&check, &options, &h), LYRNN_ERR_IO);
+    assert_int_equal(h.num, 2);
+    assert_string_equal(lyrnn_error_text(), "nobody listens");
+    h.fail_at = 0;
+    model_check_close(&check);
+}
+
+/* As training does: the prompts take turns, and the weights may have changed meanwhile. */
+static void one_generator_serves_prompts_again_and_again(void **state)
+{
+    static heard first, again;
+    const int32_t prefix[PREFIX] = {4, 0, 9};
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_LSTM, 2);
+    const lyrnn_generate_options options = chance(2);
+    assert_int_equal(write_samples(&check, &options, &first), LYRNN_OK);
+    lyrnn_generator generator;
+    lyrnn_prompt prompts[2];
+    assert_int_equal(lyrnn_generator_init(&generator, &check.model, &options, TOTAL), LYRNN_OK);
+    assert_int_equal(lyrnn_prompt_from_ids(&prompts[0], prefix, 1), LYRNN_OK);
+    assert_int_equal(lyrnn_prompt_from_ids(&prompts[1], prefix, PREFIX), LYRNN_OK);
+    for (int round = 0; round < 4; round++) {
+        const lyrnn_listener nobody = {0}, listener = {hear_character, hear_sample, &again};
+        assert_int_equal(lyrnn_generate(&generator, &prompts[0], LENGTH, &nobody), LYRNN_OK);
+        draw_weights(&check, round % 2 == 0 ? 2 : 3);
+        memset(&again, 0, sizeof again);
+        assert_int_equal(lyrnn_generate(&generator, &prompts[1], LENGTH, &listener), LYRNN_OK);
+        if (round % 2 == 0)
+            assert_memory_equal(&again, &first, sizeof again);
+        else
+            assert_memory_not_equal(again.texts, first.texts, sizeof again.texts);
+    }
+    lyrnn_prompt_free(&prompts[0]);
+    lyrnn_prompt_free(&prompts[1]);
+    lyrnn_generator_free(&generator);
+    model_check_close(&check);
+}
+
+static void a_length_of_zero_is_the_prefix(void **state)
+{
+    const int32_t prefix[PREFIX] = {4, 0, 9};
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_RNN_TANH, 1);
+    int32_t text[PREFIX] = {4, 0, 9};
+    greedy_text(&check.model, text, PREFIX, 0);
+    assert_memory_equal(text, prefix, sizeof text);
+    model_check_close(&check);
+}
+
+static void the_memory_is_known_beforehand(void **state)
+{
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_LSTM, 2);
+    lyrnn_backend *inner = check.model.backend;
+    for (size_t num_samples = 1; num_samples <= 300; num_samples += 299) {
+        const lyrnn_generate_options options = chance(num_samples);
+        lyrnn_watched_backend watched;
+        lyrnn_watch(&watched, inner, false);
+        lyrnn_model model = check.model;
+        model.backend = &watched.backend;
+        lyrnn_generator generator;
+        assert_int_equal(lyrnn_generator_init(&generator, &model, &options, TOTAL), LYRNN_OK);
+        assert_int_equal(watched.num_bytes,
+                         lyrnn_generator_bytes(&model.config, inner->num_lanes, &options, TOTAL));
+        lyrnn_generator_free(&generator);
+    }
+    model_check_close(&check);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sample_is_the_same_alone_and_among_others),
+        cmocka_unit_test(looking_more_often_changes_nothing),
+        cmocka_unit_test(a_stop_ends_a_text_before_it),
+        cmocka_unit_test(a_listener_that_fails_ends_the_generation),
+        cmocka_unit_test(one_generator_serves_prompts_again_and_again),
+        cmocka_unit_test(a_length_of_zero_is_the_prefix),
+        cmocka_unit_test(the_memory_is_known_beforehand),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* What tests of run_dir.h share: a small model to save, and what they say of its files. */
+#ifndef RUN_DIR_CHECK_H
+#define RUN_DIR_CHECK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "run/run_dir.h"
+#include "temp_dir.h"
+
+enum { V = 2, MAX_PARAMS = 1024 };
+
+static const lyrnn_rnn_config config = {
+    .cell = LYRNN_LSTM, .input_size = V, .hidden_size = 2, .num_layers = 1};
+
+/* Saves a model all of whose weights are value, after so many epochs and batches of the next. */
+static inline lyrnn_status save_model(lyrnn_run_dir *run, int epoch, int64_t batch, float value)
+{
+    static const uint32_t chars[V] = {'a', 'b'};
+    float params[MAX_PARAMS] = {0};
+    lyrnn_parameters parameters;
+    lyrnn_vocab vocab;
+    lyrnn_parameters_of_model(&parameters, &config);
+    assert_true(parameters.count <= MAX_PARAMS);
+    for (int i = 0; i < parameters.num; i++)
+        for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++)
+            params[parameters.items[i].offset + k] = value;
+    assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, V), LYRNN_OK);
+    lyrnn_trainer_state training;
+    assert_int_equal(lyrnn_trainer_state_init(&training, &config, 1), LYRNN_OK);
+    training.epoch = epoch;
+    training.counters.batch = batch;
+    snprintf(training.corpus_xxh128, sizeof training.corpus_xxh128, "%032d", 7);
+    lyrnn_status status = lyrnn_run_dir_save(run, &config, &vocab, params, &training);
+    lyrnn_trainer_state_free(&training);
+    lyrnn_vocab_free(&vocab);
+    return status;
+}
+
+static inline void assert_ok(lyrnn_status status)
+{
+    if (status != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+}
+
+static inline void assert_error(lyrnn_status status, const char *text)
+{
+    assert_int_equal(status, LYRNN_ERR_IO);
+    if (strncmp(lyrnn_error_text(), text, strlen(text)) != 0)
+        fail_msg("'%s' does not begin with '%s'", lyrnn_error_text(), text);
+}
+
+static inline void assert_content(const char *path, const char *content)
+{
+    size_t num_bytes;
+    unsigned char *bytes = read_file(path, &num_bytes);
+    assert_non_null(bytes);
+    if (num_bytes != strlen(content) || memcmp(bytes, content, num_bytes) != 0)
+        fail_msg("%s holds '%.*s', not '%s'", path, (int)num_bytes, (const char *)bytes, content);
+    free(bytes);
+}
+
+static inline void assert_link(const char *path, const char *target)
+{
+    char text[PATH_MAX] = {0};
+    assert_true(readlink(path, text, sizeof text - 1) > 0);
+    assert_string_equal(text, target);
+}
+
+#endif
