@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "bench/percentile.h"
+#include "model/device_memory.h"
 #include "train/progress.h"
 
 static const double long_enough_seconds = 5e-3;
@@ -43,11 +44,8 @@ static void fill(lyrnn_backend *backend, float *values, size_t count)
 
 static lyrnn_status allocate(lyrnn_backend *backend, size_t bytes, void **memory)
 {
-    if (backend->memory_alloc(backend, bytes, memory) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "%s for the device's own rates; end other programs that hold memory",
-                          lyrnn_error_text());
-    return LYRNN_OK;
+    return lyrnn_device_alloc(backend, bytes, "the device's own rates",
+                              "end other programs that hold memory", memory);
 }
 
 /* By linear_backward: a product and nothing else, where linear_forward has a bias to add. */

@@ -14,6 +14,7 @@
 #include "lyrnn/generate.h"
 #include "lyrnn/philox.h"
 #include "lyrnn/trainer.h"
+#include "model/device_memory.h"
 #include "train/progress.h"
 
 /* What is timed; a zeroed member has not been opened. */
@@ -34,11 +35,8 @@ static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches
     lyrnn_training_memory memory =
         lyrnn_training_memory_of(&w->config->model, batches, w->watched.backend.num_lanes);
     void *all;
-    if (backend->memory_alloc(backend, memory.total_bytes, &all) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "%s for this training in all; lower --hidden-size, --batch-size or "
-                          "--num-steps",
-                          lyrnn_error_text());
+    LYRNN_TRY(lyrnn_device_alloc(backend, memory.total_bytes, "this training in all",
+                                 "lower --hidden-size, --batch-size or --num-steps", &all));
     backend->memory_free(backend, all);
     return LYRNN_OK;
 }

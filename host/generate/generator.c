@@ -4,10 +4,12 @@
 #include "lyrnn/generate.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/device_memory.h"
 
 enum { BATCH_MAX = 256 };
 
@@ -68,11 +70,11 @@ static lyrnn_status allocate(lyrnn_generator *g)
     size_t B = (size_t)g->B;
     lay_out(g, &arena);
     size_t num_bytes = arena.num_bytes;
-    if (backend->memory_alloc(backend, num_bytes, &g->memory) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "%s for %d texts of %zu characters side by side; lower --num-samples or "
-                          "--length",
-                          lyrnn_error_text(), g->B, g->max_length);
+    char purpose[80];
+    snprintf(purpose, sizeof purpose, "%d texts of %zu characters side by side", g->B,
+             g->max_length);
+    LYRNN_TRY(lyrnn_device_alloc(backend, num_bytes, purpose, "lower --num-samples or --length",
+                                 &g->memory));
     arena = (lyrnn_arena){(char *)g->memory, 0};
     lay_out(g, &arena);
     g->states_host = (lyrnn_text_state *)malloc(B * sizeof *g->states_host);

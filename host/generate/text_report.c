@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/device_memory.h"
+
 enum { CHUNK = 64 };
 
 lyrnn_status lyrnn_reporter_init(lyrnn_reporter *reporter, const lyrnn_model *model,
@@ -19,9 +21,11 @@ lyrnn_status lyrnn_reporter_init(lyrnn_reporter *reporter, const lyrnn_model *mo
     reporter->model = model;
     reporter->copies = copies;
     void *memory;
-    if (backend->memory_alloc(backend, sizeof *reporter->counters, &memory) != LYRNN_OK) {
+    lyrnn_status status = lyrnn_device_alloc(backend, sizeof *reporter->counters, "--report",
+                                             "leave it out", &memory);
+    if (status != LYRNN_OK) {
         lyrnn_reporter_free(reporter);
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for --report; leave it out", lyrnn_error_text());
+        return status;
     }
     reporter->counters = (lyrnn_counters *)memory;
     backend->zero(backend, reporter->counters, sizeof *reporter->counters);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/device_memory.h"
 
 static int num_streams(size_t N, int B, int T)
 {
@@ -67,15 +68,16 @@ lyrnn_status lyrnn_evaluator_init(lyrnn_evaluator *evaluator, const lyrnn_model 
     evaluator->model = model;
     lyrnn_arena arena = {NULL, 0};
     lay_out(evaluator, &arena);
-    if (backend->memory_alloc(backend, arena.num_bytes, &evaluator->data) != LYRNN_OK) {
+    lyrnn_status status = lyrnn_device_alloc(backend, arena.num_bytes, "the text to evaluate",
+                                             "give less of it", &evaluator->data);
+    if (status != LYRNN_OK) {
         lyrnn_evaluator_free(evaluator);
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for the text to evaluate; give less of it",
-                          lyrnn_error_text());
+        return status;
     }
     arena = (lyrnn_arena){(char *)evaluator->data, 0};
     lay_out(evaluator, &arena);
     backend->upload(backend, evaluator->ids, ids, N * sizeof *ids);
-    lyrnn_status status = upload_starts(evaluator);
+    status = upload_starts(evaluator);
     if (status != LYRNN_OK)
         lyrnn_evaluator_free(evaluator);
     return status;

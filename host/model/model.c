@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/device_memory.h"
 #include "model/stack.h"
 
 /* The output layer's tensors are the table's last two. */
@@ -29,9 +30,8 @@ lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config
     model->backend = backend;
     size_t num_bytes = model->parameters.count * sizeof(float);
     void *memory;
-    if (backend->memory_alloc(backend, num_bytes, &memory) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for the parameters; lower --hidden-size",
-                          lyrnn_error_text());
+    LYRNN_TRY(
+        lyrnn_device_alloc(backend, num_bytes, "the parameters", "lower --hidden-size", &memory));
     model->params = (float *)memory;
     backend->zero(backend, model->params, num_bytes);
     return LYRNN_OK;
@@ -146,12 +146,12 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
                            .B = B};
     *activations = (lyrnn_activations){.T = T, .B = B, .backend = backend, .stack = stack};
     size_t num_bytes = lyrnn_activations_bytes(&model->config, backend->num_lanes, T, B, training);
-    if (backend->memory_alloc(backend, num_bytes, &activations->memory) != LYRNN_OK) {
+    lyrnn_status status = lyrnn_device_alloc(backend, num_bytes, "the activations",
+                                             "lower --batch-size, --num-steps or --hidden-size",
+                                             &activations->memory);
+    if (status != LYRNN_OK) {
         lyrnn_activations_free(activations);
-        return lyrnn_fail(
-            LYRNN_ERR_MEMORY,
-            "%s for the activations; lower --batch-size, --num-steps or --hidden-size",
-            lyrnn_error_text());
+        return status;
     }
     lyrnn_arena arena = {(char *)activations->memory, 0};
     lay_out(activations, &arena, training);

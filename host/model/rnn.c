@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/device_memory.h"
 #include "model/stack.h"
 
 struct lyrnn_rnn {
@@ -47,13 +48,14 @@ lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, boo
     size_t num_bytes = 2 * opened->parameters.count * sizeof(float);
     void *memory = NULL;
     opened->params_host = (float *)calloc(opened->parameters.count, sizeof(float));
-    if (opened->params_host == NULL ||
-        backend->memory_alloc(backend, num_bytes, &memory) != LYRNN_OK) {
+    lyrnn_status status =
+        opened->params_host == NULL
+            ? lyrnn_fail(LYRNN_ERR_MEMORY, "rnn: out of memory")
+            : lyrnn_device_alloc(backend, num_bytes, "the network's parameters and gradients",
+                                 "lower hidden_size or input_size", &memory);
+    if (status != LYRNN_OK) {
         lyrnn_rnn_close(opened);
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "rnn: %zu bytes asked for parameters and gradients; lower "
-                          "hidden_size or input_size",
-                          num_bytes);
+        return status;
     }
     opened->params = (float *)memory;
     opened->grads = opened->params + opened->parameters.count;
@@ -165,11 +167,13 @@ static lyrnn_status reshape(lyrnn_rnn *rnn, int T, int B)
     size_t input = (size_t)rnn->config.input_size, output = output_width(rnn);
     size_t widest = input > output ? input : output;
     rnn->rows = (float *)malloc((size_t)T * (size_t)B * widest * sizeof(float));
-    if (rnn->rows == NULL ||
-        backend->memory_alloc(backend, arena.num_bytes, &rnn->memory) != LYRNN_OK) {
+    lyrnn_status status = rnn->rows == NULL ? lyrnn_fail(LYRNN_ERR_MEMORY, "rnn: out of memory")
+                                            : lyrnn_device_alloc(backend, arena.num_bytes,
+                                                                 "the network's activations",
+                                                                 "lower T or B", &rnn->memory);
+    if (status != LYRNN_OK) {
         rnn->stack.T = rnn->stack.B = 0;
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "rnn: %zu bytes asked for T %d, B %d; lower either",
-                          arena.num_bytes, T, B);
+        return status;
     }
     arena = (lyrnn_arena){(char *)rnn->memory, 0};
     lay_out(rnn, &arena);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/device_memory.h"
+
 enum { MAX_ACTIVATION_BYTES = 128 << 20 };
 
 typedef struct {
@@ -56,9 +58,8 @@ static lyrnn_status scorer_init(scorer *scorer, const lyrnn_model *model, int T,
         return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left to score with; close other "
                                             "programs");
     void *counters;
-    if (backend->memory_alloc(backend, sizeof *scorer->counters, &counters) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s to score with; close other programs",
-                          lyrnn_error_text());
+    LYRNN_TRY(lyrnn_device_alloc(backend, sizeof *scorer->counters, "the scores",
+                                 "close other programs", &counters));
     scorer->counters = (lyrnn_counters *)counters;
     backend->zero(backend, counters, sizeof *scorer->counters);
     return LYRNN_OK;

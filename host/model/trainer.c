@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "model/device_memory.h"
 
 /* The corpus, the batch table and the counters: what stays on the device from epoch to epoch. */
 static void lay_out_data(lyrnn_trainer *trainer, lyrnn_arena *arena)
@@ -39,24 +40,16 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
     return memory;
 }
 
-/* Adds what asked for the memory, and what drives it, to the backend's refusal. */
-static lyrnn_status allocate(lyrnn_backend *backend, size_t bytes, const char *what_and_remedy,
-                             void **memory)
-{
-    if (backend->memory_alloc(backend, bytes, memory) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s for %s", lyrnn_error_text(), what_and_remedy);
-    return LYRNN_OK;
-}
-
 static lyrnn_status allocate_optimiser(lyrnn_trainer *trainer)
 {
     lyrnn_backend *backend = trainer->model->backend;
     size_t count = trainer->model->parameters.count, bytes = count * sizeof(float);
     void *memory;
-    LYRNN_TRY(allocate(backend, bytes, "the gradients; lower --hidden-size", &memory));
+    LYRNN_TRY(lyrnn_device_alloc(backend, bytes, "the gradients", "lower --hidden-size", &memory));
     trainer->grads = (float *)memory;
     backend->zero(backend, trainer->grads, bytes);
-    LYRNN_TRY(allocate(backend, 2 * bytes, "Adam's moments; lower --hidden-size", &memory));
+    LYRNN_TRY(
+        lyrnn_device_alloc(backend, 2 * bytes, "Adam's moments", "lower --hidden-size", &memory));
     trainer->m = (float *)memory;
     trainer->v = trainer->m + count;
     backend->zero(backend, trainer->m, 2 * bytes);
@@ -69,7 +62,8 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     const lyrnn_batches *batches = &trainer->batches;
     lyrnn_arena arena = {NULL, 0};
     lay_out_data(trainer, &arena);
-    LYRNN_TRY(allocate(backend, arena.num_bytes, "the corpus; lower --max-chars", &trainer->data));
+    LYRNN_TRY(lyrnn_device_alloc(backend, arena.num_bytes, "the corpus", "lower --max-chars",
+                                 &trainer->data));
     arena = (lyrnn_arena){(char *)trainer->data, 0};
     lay_out_data(trainer, &arena);
     backend->zero(backend, trainer->counters, sizeof(lyrnn_counters));

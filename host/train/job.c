@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/device_memory.h"
 #include "run/run_dir_files.h"
 #include "train/job.h"
 
@@ -321,11 +322,8 @@ static lyrnn_status check_memory(const train_job *job)
     bool needs_checkpoints = device_is_host(job) && job->options->resume_path == NULL;
     size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);
     void *memory;
-    if (backend->memory_alloc(backend, total, &memory) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "%s for this training in all; lower --hidden-size, --batch-size or "
-                          "--num-steps",
-                          lyrnn_error_text());
+    LYRNN_TRY(lyrnn_device_alloc(backend, total, "this training in all",
+                                 "lower --hidden-size, --batch-size or --num-steps", &memory));
     backend->memory_free(backend, memory);
     return LYRNN_OK;
 }
