@@ -34,6 +34,7 @@ static void leave_out_middle(char *text, size_t size, const char *format, va_lis
     free(whole);
 }
 
+#undef lyrnn_fail /* a macro for Clang's analyzer only */
 lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
 {
     /* Built aside: an argument may be the previous text, as when a caller adds to it. */

@@ -362,7 +362,7 @@ static lyrnn_status print_json_lines(const evaluation *evaluation, const eval_fi
         add_piece(&score, evaluation, file->first_piece + i);
         json_t *object = json_object();
         int failed = json_object_set_new(object, "file", name_to_json(file->name));
-        failed |= json_object_set_new(object, "line", json_integer((json_int_t)(i + 1)));
+        failed |= json_object_set_new(object, "line", json_integer((json_int_t)i + 1));
         failed |= set_score(object, &score);
         failed |= json_object_set_new(object, "text",
                                       chars_to_json(&evaluation->pieces[file->first_piece + i]));

@@ -30,7 +30,7 @@ static void multiply_panels(const void *args, int first, int end)
     size_t ldx = (size_t)p->ldx, ldy = (size_t)p->ldy;
     for (int i = first; i < end; i++) {
         int start = i % p->panels * PANEL_COLUMNS, width = panel_width(p->N, start);
-        size_t column = (size_t)(i / p->panels * p->N + start);
+        size_t column = (size_t)(i / p->panels) * (size_t)p->N + (size_t)start;
         float *y = p->y + column;
         for (size_t m = 0; p->bias != NULL && m < (size_t)p->M; m++)
             memcpy(y + m * ldy, p->bias + column, (size_t)width * sizeof *y);

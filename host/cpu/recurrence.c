@@ -100,6 +100,8 @@ static void forward_streams(const void *forward_args, int first, int end)
 void lyrnn_cpu_recurrence_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args)
 {
     (void)self;
+    LYRNN_CHECK(args->cell != LYRNN_LSTM || args->c != NULL);
+    LYRNN_CHECK(args->cell != LYRNN_GRU || args->saved != NULL);
     lyrnn_cpu_share(args, args->B, is_large(args->T, args->B, args->H), forward_streams);
 }
 
@@ -154,6 +156,8 @@ static void backward_streams(const void *backward_args, int first, int end)
 void lyrnn_cpu_recurrence_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)
 {
     (void)self;
+    LYRNN_CHECK(args->cell != LYRNN_LSTM || args->c != NULL);
+    LYRNN_CHECK(args->cell != LYRNN_GRU || args->saved != NULL);
     lyrnn_cpu_share(args, args->B, is_large(args->T, args->B, args->H), backward_streams);
 }
 

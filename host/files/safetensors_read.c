@@ -58,7 +58,7 @@ static shown_name shown(const char *name)
         length--;
     for (size_t i = 0; i < length; i++) {
         unsigned char c = (unsigned char)name[i];
-        result.text[i] = c < 0x20 || c == 0x7F ? '?' : (char)c;
+        result.text[i] = (char)(c < 0x20 || c == 0x7F ? '?' : c);
     }
     return result;
 }

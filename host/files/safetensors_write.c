@@ -36,7 +36,7 @@ static json_t *tensor_entry(const lyrnn_tensor *tensor, size_t begin)
         }
     }
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", tensor->dtype, "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)(begin + num_bytes));
+                     (json_int_t)begin, (json_int_t)begin + (json_int_t)num_bytes);
 }
 
 /* The header as a string to free, or NULL where memory does not suffice. */

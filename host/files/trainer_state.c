@@ -151,9 +151,10 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
     if (room == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory to write it", path);
     point_to_moments(&list, state, room);
-    list.tensors[2 * list.parameters.num].data = state->h;
+    int h_at = 2 * list.parameters.num;
+    list.tensors[h_at].data = state->h;
     if (state->c != NULL)
-        list.tensors[2 * list.parameters.num + 1].data = state->c;
+        list.tensors[h_at + 1].data = state->c;
     lyrnn_status status = lyrnn_safetensors_write(
         path, metadata, sizeof metadata / sizeof metadata[0], list.tensors, (size_t)list.num);
     free(room);
@@ -276,13 +277,14 @@ static lyrnn_status read_tensors(const lyrnn_safetensors *file, const char *path
     LYRNN_TRY(find_tensors(file, path, &list, found));
     LYRNN_TRY(lyrnn_trainer_state_init(state, config, B));
     /* Aligned: the data section is, and all that stands in it are these F32 tensors. */
-    int num = list.parameters.num;
-    for (int i = 0; i < 2 * num; i++)
-        lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
-                             i < num ? state->m : state->v);
-    memcpy(state->h, found[2 * num]->data, found[2 * num]->num_bytes);
-    if (state->c != NULL)
-        memcpy(state->c, found[2 * num + 1]->data, found[2 * num + 1]->num_bytes);
+    int num = list.parameters.num, h_at = 2 * num;
+    for (int i = 0; i < list.num; i++) {
+        if (i < h_at)
+            lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
+                                 i < num ? state->m : state->v);
+        else
+            memcpy(i == h_at ? state->h : state->c, found[i]->data, found[i]->num_bytes);
+    }
     return LYRNN_OK;
 }
 

@@ -241,7 +241,7 @@ static void run(search *s)
     lyrnn_backend *backend = s->model->backend;
     size_t logits_bytes =
         (size_t)s->num_beams * (size_t)s->model->config.input_size * sizeof *s->logits;
-    int parents[LYRNN_MAX_BEAMS];
+    int parents[LYRNN_MAX_BEAMS] = {0};
     size_t before = 0;
     begin(s);
     while (s->length < s->total && s->num_ended < s->num_beams && s->length != before) {

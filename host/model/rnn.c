@@ -144,7 +144,7 @@ static void lay_out(lyrnn_rnn *rnn, lyrnn_arena *arena)
 
 static size_t output_width(const lyrnn_rnn *rnn)
 {
-    return (size_t)(lyrnn_num_directions(&rnn->config) * rnn->config.hidden_size);
+    return (size_t)lyrnn_num_directions(&rnn->config) * (size_t)rnn->config.hidden_size;
 }
 
 /* Makes the buffers fit T steps of B streams. */

@@ -292,6 +292,7 @@ void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
                     .dropout = dropout,
                     .above = above};
     int L = stack->config.num_layers;
+    LYRNN_CHECK(L > 0);
     /* One layer by itself has nothing to run beside. */
     int num_chunks = L == 1 && above == NULL ? 1 : count_chunks(stack);
     /* From the last layer to the first: when a layer waits for the one below, that has queued the chunk that

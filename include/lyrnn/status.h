@@ -36,6 +36,10 @@ typedef enum {
  *     return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
  * The text is one line, "OBJECT: what is wrong; what to do", without the program's name. */
 lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...) LYRNN_PRINTF(2, 3);
+#if defined(__clang_analyzer__)
+/* Clang's analyzer does not see the function's body. This shows it that a failure is never LYRNN_OK. */
+#define lyrnn_fail(status, ...) (lyrnn_fail(status, __VA_ARGS__), (status))
+#endif
 
 /* The text of the calling thread's last failure; "" before any. Valid until its next lyrnn_fail. */
 const char *lyrnn_error_text(void);
