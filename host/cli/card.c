@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/remedy.h"
 #include "cli/build_info.h"
 #include "cli/resume.h"
-#include "files/remedy.h"
 #include "lyrnn/backend.h"
 #include "lyrnn/checkpoint.h"
 #include "run/run_dir.h"

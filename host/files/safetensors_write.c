@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "files/remedy.h"
+#include "base/remedy.h"
 #include "files/safetensors_format.h"
 
 /* Appends a new reference under a key that must be new. */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "files/remedy.h"
+#include "base/remedy.h"
 #include "lyrnn/checkpoint.h"
 #include "run/run_dir.h"
 #include "run/run_dir_files.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "files/remedy.h"
+#include "base/remedy.h"
 
 lyrnn_status run_dir_cannot(const char *verb, const char *path)
 {
