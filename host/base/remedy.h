@@ -1,27 +1,27 @@
-/* The last part of an error about a file: what can be done about errno's reason. */
+/* The last part of an error about a file: what the user can do about errno's reason. */
 #ifndef LYRNN_REMEDY_H
 #define LYRNN_REMEDY_H
 
 #include <errno.h>
 
-static inline const char *remedy_of(int error)
+static inline const char *lyrnn_remedy(int error)
 {
     switch (error) {
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-        return "make room there";
+        return "free some space there";
     case EIO:
-        return "see to the disk";
+        return "check the disk";
     case EACCES:
     case EPERM:
     case EROFS:
-        return "allow it, or choose another place";
+        return "change the permissions, or choose another place";
     case ENOENT:
     case ENOTDIR:
-        return "see whether it is there";
+        return "check the path";
     default:
-        return "put that right";
+        return "fix the cause";
     }
 }
 

@@ -179,7 +179,7 @@ static lyrnn_status open_metrics(const char *path, FILE **file)
     if (!is_file)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: is not a file; move it away", path);
     return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s; %s", path, strerror(error),
-                      remedy_of(error));
+                      lyrnn_remedy(error));
 }
 
 /* Reads all lines that can be read; the first that cannot is the failure. */
@@ -208,7 +208,7 @@ static lyrnn_status add_metrics(json_t *card, const char *path)
     }
     if (ferror(file) && status == LYRNN_OK)
         status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be read: %s; %s", path, strerror(errno),
-                            remedy_of(errno));
+                            lyrnn_remedy(errno));
     if (last == NULL && status == LYRNN_OK)
         status = lyrnn_fail(LYRNN_ERR_IO, "%s: has no epoch yet", path);
     if (last != NULL) {

@@ -104,7 +104,7 @@ lyrnn_status lyrnn_safetensors_write(const char *path, const lyrnn_metadata *met
     if (fd < 0) {
         int error = errno;
         status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot create: %s; %s", path, strerror(error),
-                            remedy_of(error));
+                            lyrnn_remedy(error));
         goto done;
     }
     bool written = write_file(fd, header, tensors, num_tensors);
@@ -116,7 +116,7 @@ lyrnn_status lyrnn_safetensors_write(const char *path, const lyrnn_metadata *met
     if (!written) {
         unlink(path);
         status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot write: %s; %s", path, strerror(reason),
-                            remedy_of(reason));
+                            lyrnn_remedy(reason));
     }
 done:
     free(header);

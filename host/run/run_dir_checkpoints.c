@@ -133,7 +133,7 @@ static lyrnn_status move_into_place(int checkpoints_fd, const char *temporary, c
     }
     int error = errno;
     return lyrnn_fail(LYRNN_ERR_IO, "%s/checkpoints/%s: cannot rename: %s; %s", run_path, name,
-                      strerror(error), remedy_of(error));
+                      strerror(error), lyrnn_remedy(error));
 }
 
 static lyrnn_status save_checkpoint(const char *run_path, const char *name,

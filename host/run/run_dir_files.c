@@ -13,7 +13,7 @@ lyrnn_status run_dir_cannot(const char *verb, const char *path)
 {
     int error = errno;
     return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot %s: %s; %s", path, verb, strerror(error),
-                      remedy_of(error));
+                      lyrnn_remedy(error));
 }
 
 lyrnn_status run_dir_nothing_saved(const char *path)

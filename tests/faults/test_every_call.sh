@@ -57,14 +57,14 @@ is_harmless() {
 
 # expect_end KIND CALL: how the program must have ended.
 expect_end() {
-    local reason='Input/output error; see to the disk|No space left on device; make room there' then=''
+    local reason='Input/output error; check the disk|No space left on device; free some space there' then=''
     case $1 in
     kill*) [[ $status == 137 ]] || fail "it must have been killed" ;;
     short) [[ $status == 0 ]] || fail "the rest must have been written" ;;
     *)
         if is_harmless "$2"; then
             [[ $status != 0 ]] || return 0
-            reason+='|File exists; put that right'
+            reason+='|File exists; fix the cause'
         fi
         [[ ! -d run ]] || then='(, then begin anew by --out run --overwrite: nothing was saved)?'
         ! has_checkpoint || then='(, then go on: lyrnn train --resume run)'
