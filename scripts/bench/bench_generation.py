@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""How fast texts are written: lyrnn beside the article's predict loop in PyTorch, on the same CPU, in one run.
+"""Compares lyrnn's speed of generation with the tutorial's predict loop in PyTorch, on one CPU.
 
-The article writes one text: each character becomes a one-hot vector, goes through nn.RNN and a Linear
-layer, and the likeliest comes next. lyrnn writes the same greedy text (B = 1), then many texts side by
-side, greedy and drawn. Each side takes the number of threads that suits it best; then they take turns,
-and medians of characters per second are compared. Both sides have random weights of one shape: speed
-does not depend on what has been learnt.
+The tutorial generates one text. Each character becomes a one-hot vector and goes through nn.RNN and
+a Linear layer, and the most likely character comes next. lyrnn generates one text in the same way,
+then many texts in parallel, first greedily and then sampled. Each side uses its fastest number of
+threads. The sides take turns, and the script compares the medians of their characters per second.
+All sides have random weights of one shape, because the speed does not depend on what a model has
+learned.
 """
 
 import argparse
@@ -19,18 +20,18 @@ from bench_shapes import (CELLS, Shape, add_record, fail, origin, positive, run_
 try:
     import torch
 except ImportError:
-    fail(f"{sys.executable} has no PyTorch; on Debian and Ubuntu install python3-torch and use "
+    fail(f"{sys.executable}: has no PyTorch; on Debian and Ubuntu install python3-torch and use "
          "/usr/bin/python3")
 
-from pytorch_sides import ArticleModel, initial_model
+from pytorch_sides import TutorialModel, initial_model
 
-SIDES = {"article": "the article's predict loop", "one": "lyrnn, one text, greedy",
+SIDES = {"article": "the tutorial's predict loop", "one": "lyrnn, one text, greedy",
          "many": "lyrnn, {} texts, greedy", "drawn": "lyrnn, {} texts, temperature 1, top-p 0.9"}
-DRAWN = ("--temperature", "1", "--top-p", "0.9")
+SAMPLED = ("--temperature", "1", "--top-p", "0.9")
 
 
-def measure_article(model, num_chars, threads):
-    """The article's loop: the prefix's character, then each prediction fed back."""
+def measure_tutorial(model, num_chars, threads):
+    """The tutorial's loop: starts with one character and feeds each prediction back."""
     torch.set_num_threads(threads)
     output, state = [0], None
     start = time.perf_counter()
@@ -50,25 +51,25 @@ def measure_lyrnn(args, batch_size, threads, *options):
 
 
 def fastest_threads(side):
-    """After a turn that is not counted."""
+    """The number of threads with which the side is fastest, after one run that does not count."""
     side(1)
     return max(thread_counts("cpu"), key=lambda threads: side(threads)["chars_per_second"])
 
 
 def compare(args):
-    """Products of a character are a third of those that training makes of it: forward alone."""
     shape = Shape(args.cell, args.vocab_size, args.hidden_size, args.batch_size, num_steps=1)
-    model = ArticleModel(*initial_model(shape))
-    sides = {"article": lambda threads: measure_article(model, args.num_chars, threads),
+    model = TutorialModel(*initial_model(shape))
+    sides = {"article": lambda threads: measure_tutorial(model, args.num_chars, threads),
              "one": lambda threads: measure_lyrnn(args, 1, threads),
              "many": lambda threads: measure_lyrnn(args, args.batch_size, threads),
-             "drawn": lambda threads: measure_lyrnn(args, args.batch_size, threads, *DRAWN)}
+             "drawn": lambda threads: measure_lyrnn(args, args.batch_size, threads, *SAMPLED)}
     threads = {name: fastest_threads(side) for name, side in sides.items()}
     rounds = [{name: side(threads[name]) for name, side in sides.items()}
               for _ in range(args.rounds)]
     speeds = {name: [results[name]["chars_per_second"] for results in rounds] for name in sides}
     gemm_gflops = [max(results[name]["gemm_gflops"] for name in ("one", "many", "drawn"))
                    for results in rounds]
+    # Generation only needs the forward pass, which has a third of a training step's products.
     gflop = shape.gflop_per_step() / 3 / args.batch_size
 
     def ratio(above, below):
@@ -79,7 +80,8 @@ def compare(args):
             "gemm_gflops": spread(gemm_gflops),
             "sides": {name: {"threads": threads[name], "chars_per_second": spread(speeds[name])}
                       for name in sides},
-            "ratios": {"one / article": ratio("one", "article"), "many / one": ratio("many", "one")},
+            "ratios": {"one / article": ratio("one", "article"),
+                       "many / one": ratio("many", "one")},
             "share_of_floor": spread([gflop * speed / rate
                                       for speed, rate in zip(speeds["many"], gemm_gflops)])}
 
@@ -94,22 +96,28 @@ def print_text(record):
               f"{side['threads']} threads")
     for name, ratio in record["ratios"].items():
         print(f"{name}: {with_range(ratio, '.2f')}")
-    print(f"many, of the GEMM rate: {with_range(record['share_of_floor'], '.0%')}")
+    print(f"many, share of the GEMM rate: {with_range(record['share_of_floor'], '.0%')}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH", help="[build/lyrnn]")
-    parser.add_argument("--cell", choices=CELLS, default="rnn_tanh", help="[rnn_tanh]")
-    parser.add_argument("--vocab-size", type=positive, default=1027, metavar="V", help="[1027]")
-    parser.add_argument("--hidden-size", type=positive, default=256, metavar="H", help="[256]")
+    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH",
+                        help="the lyrnn program [build/lyrnn]")
+    parser.add_argument("--cell", choices=CELLS, default="rnn_tanh",
+                        help="recurrent cell [rnn_tanh]")
+    parser.add_argument("--vocab-size", type=positive, default=1027, metavar="V",
+                        help="distinct characters [1027]")
+    parser.add_argument("--hidden-size", type=positive, default=256, metavar="H",
+                        help="hidden units [256]")
     parser.add_argument("--num-chars", type=positive, default=1000, metavar="N",
-                        help="of a text [1000]")
+                        help="characters per text [1000]")
     parser.add_argument("--batch-size", type=positive, default=64, metavar="B",
-                        help="texts side by side [64]")
-    parser.add_argument("--rounds", type=positive, default=5, metavar="N", help="[5]")
-    parser.add_argument("--json", metavar="FILE", help="add the result to this file, a line of JSON")
+                        help="texts in parallel [64]")
+    parser.add_argument("--rounds", type=positive, default=5, metavar="N",
+                        help="rounds in which the sides take turns [5]")
+    parser.add_argument("--json", metavar="FILE",
+                        help="append the result to this file as one line of JSON")
     args = parser.parse_args()
     record = compare(args)
     print_text(record)

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""PyTorch's training speed at a shape: the other side of `lyrnn bench`, and its field names.
+"""Measures PyTorch's training speed, with the field names of `lyrnn bench`.
 
 Two sides do the same work as lyrnn:
-  article   the article's script as it stands: one-hot vectors made step by step, nn.RNN, a Linear
-            layer, clipping by hand, Adam
-  best      the fastest of several ways to write the same model in PyTorch, found by trying them
-Each takes the number of CPU threads that suits it. One line of JSON for each side and shape goes to
-standard output. With --device cuda the article's script keeps its tensors on the GPU, and "best" is
-chosen among ways that replay the whole step as one CUDA graph. Of OpenMP's settings neither
-OMP_WAIT_POLICY nor OMP_PROC_BIND made PyTorch faster here; glibc's malloc keeping what is freed did,
-so "best" has it. Peak memory is the process's, trials included; --threads and --steps, and of best
---way, leave those out. The CUDA side was written on a machine without a GPU and has not been run.
+  article   the tutorial's script, unchanged: a one-hot vector per step, nn.RNN, a Linear layer,
+            gradient clipping by hand, Adam
+  best      the fastest of several ways to write the same model in PyTorch; the script tries them
+Each side uses its fastest number of CPU threads. The script prints one line of JSON per side and
+shape. On a GPU (--device cuda), the tutorial's script keeps its tensors there, and most ways of
+"best" replay the whole step as one CUDA graph. "best" also makes glibc's malloc keep freed memory,
+which speeds up PyTorch; OMP_WAIT_POLICY and OMP_PROC_BIND do not. Peak memory is the process's,
+including the trials. Give --threads, --steps and, for best, --way to skip the trials. The CUDA side
+was written on a machine without a GPU and has never run.
 """
 
 import argparse
@@ -30,10 +30,10 @@ from bench_shapes import (add_machine_options, add_shape_options, check_machine_
 try:
     import torch
 except ImportError:
-    sys.exit(f"bench_pytorch.py: {sys.executable} has no PyTorch; on Debian and Ubuntu install "
-             "python3-torch and use /usr/bin/python3")
+    fail(f"{sys.executable}: has no PyTorch; on Debian and Ubuntu install python3-torch and use "
+         "/usr/bin/python3")
 
-from pytorch_sides import article_trainer, initial_model, numeric_precision, ways
+from pytorch_sides import initial_model, numeric_precision, tutorial_trainer, ways
 
 SEED = 1
 TRIAL_SECONDS, SECONDS = 0.5, 1
@@ -41,7 +41,9 @@ TRIAL_LOSS_TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 5e-2}
 
 
 def keep_freed_memory():
-    """Else glibc gives each large tensor back to the system, and a step begins with page faults."""
+    """Makes glibc keep freed memory. Otherwise it returns each large tensor to the system, and
+    every step starts with page faults.
+    """
     m_trim_threshold, m_mmap_max = -1, -4
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -62,7 +64,7 @@ def make_trainer(trainer, shape, args, ids, weights=None):
 
 
 def time_epochs(trainer, shape, args, steps, repetitions):
-    """Gives the loss of a first epoch, not timed, and the ms a step of each that follows."""
+    """Returns the loss of an untimed first epoch, and the ms per step of each later epoch."""
     ids = torch.tensor(random_ids(shape, text_length(shape, steps)))
     epoch = make_trainer(trainer, shape, args, ids)
     loss, ms = epoch(), []
@@ -74,7 +76,7 @@ def time_epochs(trainer, shape, args, steps, repetitions):
 
 
 def try_out(trainer, shape, args, threads):
-    """Gives the loss after two steps, and the fewest ms a step: a trial must not lose to the noise."""
+    """Returns the loss after two steps and the minimum ms per step, which has little noise."""
     torch.set_num_threads(threads)
     loss, probe = time_epochs(trainer, shape, args, steps=2, repetitions=1)
     if 2e-3 * probe[0] > TRIAL_SECONDS:
@@ -85,12 +87,14 @@ def try_out(trainer, shape, args, threads):
 
 def candidates(side, shape, args):
     if side == "article":
-        return {"as written": article_trainer}
+        return {"as written": tutorial_trainer}
     return ways(args.device, shape.cell)
 
 
 def choose(side, shape, args):
-    """Tries each way with each number of threads; all must learn the same. Gives way, threads, ms."""
+    """Tries each way with each number of threads. Returns the fastest way, its threads and its ms
+    per step. Stops this script if the losses of the ways differ.
+    """
     results, first_loss = {}, None
     for way, trainer in candidates(side, shape, args).items():
         if args.way not in (None, way):
@@ -98,34 +102,35 @@ def choose(side, shape, args):
         for threads in [args.threads] if args.threads else thread_counts(args.device):
             try:
                 loss, ms = try_out(trainer, shape, args, threads)
-            except RuntimeError as error:  # not every PyTorch has, or can capture, every way
-                note(f"  {way}: left out: {str(error).splitlines()[0]}")
+            except RuntimeError as error:  # some versions of PyTorch cannot run or capture a way
+                note(f"  {way}: skipped: {str(error).splitlines()[0]}")
                 break
-            note(f"  {side}: {way}, {threads} threads: {ms:.3g} ms a step")
+            note(f"  {side}: {way}, {threads} threads: {ms:.3g} ms per step")
             first_loss = loss if first_loss is None else first_loss
             if not abs(loss - first_loss) <= TRIAL_LOSS_TOLERANCE[args.precision] * first_loss:
-                fail(f"{way}: its loss after two steps is {loss:.6f}, the others' {first_loss:.6f}")
+                fail(f"{way}: its loss after two steps is {loss:.6f}, but the first way's is "
+                     f"{first_loss:.6f}; correct the way in pytorch_sides.py")
             results[way, threads] = ms
     if not results:
-        fail(f"{side}: PyTorch ran none of the ways to write it")
+        fail(f"{side}: this PyTorch runs none of its ways; use another version of PyTorch")
     way, threads = min(results, key=results.get)
     return way, threads, results[way, threads]
 
 
-# ---- what is said of it --------------------------------------------------------------------------
+# ---- the result ----------------------------------------------------------------------------------
 
 
 def peak_bytes(device):
-    """Of this process: all of it on a CPU, what PyTorch allocated on a GPU."""
+    """This process's peak memory: resident memory on a CPU, PyTorch's allocations on a GPU."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    # Not getrusage's, which is also that of the program that this process was before exec.
+    # The peak of getrusage would also count the program that this process was before exec.
     with open("/proc/self/status", encoding="utf-8") as file:
         return 1024 * next(int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
 
 
 def gemm_gflops(args):
-    """Rate of big square products at the best number of threads: the machine's practical peak."""
+    """The rate of large square products with the fastest number of threads: the practical peak."""
     size = 2048 if args.device == "cpu" else 8192
     dtype = torch.bfloat16 if args.precision == "bf16" else torch.float32
     a, b = (torch.rand(size, size, device=args.device, dtype=dtype) for _ in range(2))
@@ -143,7 +148,7 @@ def gemm_gflops(args):
 
 
 def blas_library():
-    """The file of the BLAS that this process has loaded, or what PyTorch says it was built with."""
+    """The BLAS library that this process has loaded, or the one that PyTorch was built with."""
     try:
         with open("/proc/self/maps", encoding="utf-8") as maps:
             files = sorted({line.split()[-1] for line in maps if "openblas" in line})
@@ -184,7 +189,7 @@ def measure(side, shape, args):
     loss, ms = time_epochs(candidates(side, shape, args)[way], shape, args, steps,
                            args.repetitions)
     if not math.isfinite(loss):
-        fail(f"{way}: its loss is {loss}")
+        fail(f"{way}: its loss is {loss}; correct the way in pytorch_sides.py")
     result = describe(side, shape, args, way, threads)
     median = statistics.median(ms)
     gflop, peak = shape.gflop_per_step(), peak_bytes(args.device)
@@ -198,11 +203,11 @@ def measure(side, shape, args):
     return result
 
 
-# ---- losses of a given start ---------------------------------------------------------------------
+# ---- losses from given weights -------------------------------------------------------------------
 
 
 def read_safetensors(path):
-    """Tensors by name; float32 alone, as lyrnn writes them."""
+    """Reads a file that lyrnn wrote: tensors by name, all of them float32."""
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
         data = bytearray(file.read())
@@ -213,12 +218,13 @@ def read_safetensors(path):
 
 
 def losses(side, shape, args):
-    """Mean loss of each epoch on --corpus, beginning with the weights of --init."""
+    """The mean loss of each epoch on --corpus, starting from the weights of --init."""
     with open(args.corpus, encoding="utf-8") as file:
         text = file.read()
     id_of = {char: i for i, char in enumerate(sorted(set(text)))}
     if len(id_of) != shape.vocab_size:
-        fail(f"{args.corpus}: has {len(id_of)} distinct characters, not {shape.vocab_size}")
+        fail(f"{args.corpus}: has {len(id_of)} distinct characters, not {shape.vocab_size}; change "
+             "--vocab-size")
     way = args.way or next(iter(candidates(side, shape, args)))
     threads = args.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
@@ -236,25 +242,28 @@ def parse_arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add_shape_options(parser)
     add_machine_options(parser)
-    parser.add_argument("--side", choices=["article", "best", "both"], default="both", help="[both]")
-    parser.add_argument("--way", metavar="NAME", help="of best, as printed in an earlier run [fastest]")
-    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads [fastest]")
+    parser.add_argument("--side", choices=["article", "best", "both"], default="both",
+                        help="the sides to measure [both]")
+    parser.add_argument("--way", metavar="NAME",
+                        help="measure this way of --side best, by the name in an earlier result "
+                        "[the fastest]")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads [the fastest]")
     parser.add_argument("--steps", type=positive, metavar="N",
-                        help="optimiser steps a repetition [as many as take a second]")
+                        help="optimizer steps per repetition [as many as take one second]")
     parser.add_argument("--repetitions", type=positive, default=5, metavar="N",
                         help="repetitions, after one that is not counted [5]")
-    check = parser.add_argument_group("losses instead of times")
+    check = parser.add_argument_group("print losses instead of times")
     check.add_argument("--corpus", metavar="FILE", help="train on this text")
-    check.add_argument("--init", metavar="FILE", help="from this model.safetensors")
-    check.add_argument("--num-epochs", type=positive, default=2, metavar="N", help="[2]")
+    check.add_argument("--init", metavar="FILE", help="start from this model.safetensors")
+    check.add_argument("--num-epochs", type=positive, default=2, metavar="N", help="epochs [2]")
     args = parser.parse_args()
     check_machine_options(parser, args)
     if (args.corpus is None) != (args.init is None):
-        parser.error("--corpus and --init go together")
+        parser.error("--corpus and --init: one needs the other; give both")
     if args.way and args.side != "best":
-        parser.error("--way: only with --side best")
+        parser.error("--way: belongs to one side only; add --side best")
     if args.device == "cuda" and not torch.cuda.is_available():
-        fail(f"--device cuda: PyTorch {torch.__version__} sees no GPU")
+        fail(f"--device cuda: PyTorch {torch.__version__} finds no GPU; use --device cpu")
     return args
 
 
@@ -262,7 +271,8 @@ def main():
     args = parse_arguments()
     for shape in chosen_shapes(args):
         if args.way and args.way not in candidates("best", shape, args):
-            fail(f"--way {args.way}: not one of: {'; '.join(candidates('best', shape, args))}")
+            fail(f"--way {args.way}: unknown; choose one of: "
+                 f"{'; '.join(candidates('best', shape, args))}")
         for side in ["article", "best"] if args.side == "both" else [args.side]:
             if side == "best" and args.device == "cpu":
                 keep_freed_memory()

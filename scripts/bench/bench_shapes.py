@@ -1,5 +1,7 @@
-"""The shapes that speed is measured at, under `lyrnn bench`'s option names, and what the scripts that
-measure share: options, texts, threads to try, statistics, JSON. Needs Python alone.
+"""The shapes at which speed is measured, and what all benchmark scripts share.
+
+Shapes use the option names of `lyrnn bench`. The shared parts are the options, the texts, the
+thread counts to try, the statistics and the JSON records. This module needs only Python.
 """
 
 import argparse
@@ -29,7 +31,7 @@ class Shape:
 
     @property
     def preset(self):
-        """The name of the row of PRESETS that this is, or None."""
+        """This shape's name in PRESETS, or None."""
         return next((name for name, shape in PRESETS.items() if shape == self), None)
 
     def label(self):
@@ -41,13 +43,15 @@ class Shape:
         return self.batch_size * self.num_steps
 
     def gflop_per_step(self):
-        """Products alone: forward, and twice that backward. Looking up layer 1's input costs none."""
+        """Counts matrix products only. Backward takes twice as many FLOPs as forward. Layer 1's
+        input is a lookup and takes no product.
+        """
         H, gates = self.hidden_size, GATES[self.cell] * self.hidden_size
         products = H * self.vocab_size + (2 * self.num_layers - 1) * gates * H
         return 3 * 2 * self.chars_per_step() * products / 1e9
 
     def options(self):
-        """As `lyrnn bench` and bench_pytorch.py take them."""
+        """This shape as command-line options of `lyrnn bench` and bench_pytorch.py."""
         return [word for field in dataclasses.fields(self)
                 for word in ("--" + field.name.replace("_", "-"), str(getattr(self, field.name)))]
 
@@ -65,7 +69,7 @@ PRESET_GROUPS = {"article": ["A"], "ladder": list(PRESETS)}
 
 
 def shape_of(record):
-    """The shape that a JSON object of lyrnn bench, bench_pytorch.py or compare.py was measured at."""
+    """The shape in a JSON object written by lyrnn bench, bench_pytorch.py or compare.py."""
     return Shape(**{field.name: record[field.name] for field in dataclasses.fields(Shape)})
 
 
@@ -88,15 +92,17 @@ def positives(text):
 
 def add_shape_options(parser):
     parser.add_argument("--preset", default="article", choices=[*PRESET_GROUPS, *PRESETS],
-                        help="the article's shape (A), the whole ladder, or one of its rows [article]")
-    parser.add_argument("--cell", choices=CELLS, help="in place of the preset's, as all that follow")
+                        help="the tutorial's shape (article, which is A), all six shapes (ladder), "
+                        "or one of them [article]")
+    parser.add_argument("--cell", choices=CELLS, help="use this cell instead of the preset's")
     for name, letter in (("vocab-size", "V"), ("hidden-size", "H"), ("num-layers", "L"),
                          ("batch-size", "B"), ("num-steps", "T")):
-        parser.add_argument("--" + name, type=positives, metavar=f"{letter}[,{letter}...]")
+        parser.add_argument("--" + name, type=positives, metavar=f"{letter}[,{letter}...]",
+                            help="use these sizes instead of the preset's")
 
 
 def chosen_shapes(args):
-    """Each preset, or its variations; several numbers of an option are as many shapes."""
+    """The chosen presets. An option with several sizes makes one shape per size."""
     shapes = [PRESETS[name] for name in PRESET_GROUPS.get(args.preset, [args.preset])]
     for field in dataclasses.fields(Shape):
         values = getattr(args, field.name)
@@ -110,30 +116,33 @@ def chosen_shapes(args):
 def add_machine_options(parser):
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="[cpu]")
     parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="fp32",
-                        help="what products round operands to, on every side (CUDA) [fp32]")
+                        help="round the operands of matrix products to this format, on every "
+                        "side; tf32 and bf16 need --device cuda [fp32]")
 
 
 def check_machine_options(parser, args):
     if args.precision != "fp32" and args.device == "cpu":
-        parser.error("--precision: only with --device cuda")
+        parser.error(f"--precision {args.precision}: works only on a GPU; add --device cuda")
 
 
 # ---- texts ---------------------------------------------------------------------------------------
 
 
 def text_length(shape, num_batches):
-    """Of a text that makes so many batches an epoch."""
+    """The length of a text that gives num_batches batches per epoch."""
     return shape.batch_size * (num_batches * shape.num_steps + 1)
 
 
 def random_ids(shape, length, seed=1):
-    """Log-uniform, as `lyrnn bench` draws them: id k comes about as often as 1 / (k + 1), as in a text."""
+    """Samples ids like `lyrnn bench`: log-uniform, with a frequency of about 1 / (k + 1) for id k.
+    Character frequencies in real texts are similar.
+    """
     rng = random.Random(seed)
     return [int((shape.vocab_size + 1) ** rng.random()) - 1 for _ in range(length)]
 
 
 def text_ids(shape, length, seed=1):
-    """Every id, as far as length allows, and the others drawn."""
+    """Contains every id once if length allows; the other ids are sampled."""
     ids = list(range(min(shape.vocab_size, length)))
     ids += random_ids(shape, length - len(ids), seed)
     random.Random(seed).shuffle(ids)
@@ -141,7 +150,7 @@ def text_ids(shape, length, seed=1):
 
 
 def characters(ids):
-    """In id order, so that a vocabulary in code-point order gives back the same ids."""
+    """Maps ids to ascending code points. A vocabulary in code-point order maps them back."""
     return "".join(chr(0x4E00 + i) for i in ids)
 
 
@@ -149,7 +158,7 @@ def characters(ids):
 
 
 def thread_counts(device):
-    """To try: the powers of two that fit, and all cores."""
+    """The thread counts to try: the powers of two up to the number of cores, and all cores."""
     if device != "cpu":
         return [1]
     cores = len(os.sched_getaffinity(0))
@@ -178,31 +187,32 @@ def note(text):
 
 
 def run_process(command, environment=None):
-    """Gives what it printed."""
+    """Runs the command and returns its standard output. Stops this script if the command fails."""
     try:
         process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                  env={**os.environ, **(environment or {})})
     except OSError as error:
         fail(f"{command[0]}: {error.strerror}")
     if process.returncode != 0:
-        lines = process.stderr.strip().splitlines() or ["failed"]
+        lines = process.stderr.strip().splitlines() or [f"exit status {process.returncode}"]
         fail(f"{shlex.join(command)}: {lines[-1]}")
     return process.stdout
 
 
-# ---- records: a line of JSON each, that tables and pictures are made of ----------------------------
+# ---- records: one line of JSON per measurement, the source of tables and pictures ----------------
 
 
 def hardware(device_name):
-    """lyrnn's words, but the machine's cores in place of the threads that it took."""
+    """lyrnn's device name, with the machine's cores instead of the threads that the run used."""
     cores = len(os.sched_getaffinity(0))
     return re.sub(r"\b\d+ threads?\b", f"{cores} core{'s' if cores > 1 else ''}", device_name)
 
 
 def origin(row):
-    """What a record begins with: when, where and how, by a row of lyrnn bench and this command."""
+    """A record's first fields: date, hardware, commit, command. row comes from lyrnn bench."""
+    script = f"scripts/bench/{os.path.basename(sys.argv[0])}"
     return {"date": now(), "hardware": hardware(row["device_name"]), "commit": row["commit"],
-            "command": shlex.join([f"scripts/bench/{os.path.basename(sys.argv[0])}", *sys.argv[1:]])}
+            "command": shlex.join([script, *sys.argv[1:]])}
 
 
 def add_record(path, record):
@@ -214,7 +224,7 @@ def add_record(path, record):
 
 
 def read_records(paths, script="scripts/bench/compare.py", sides=("article", "best", "lyrnn")):
-    """The records of all files, the oldest first; of another script than compare.py, its sides."""
+    """The records of all files, oldest first. script wrote them; each must have all sides."""
     records = []
     for path in paths:
         try:
@@ -224,7 +234,7 @@ def read_records(paths, script="scripts/bench/compare.py", sides=("article", "be
                     shape_of(record), record["date"], [record["sides"][side] for side in sides]
                     records.append(record)
         except OSError as error:
-            fail(f"{path}: {error.strerror}; {script} --json {path} makes it")
+            fail(f"{path}: {error.strerror}; create it with {script} --json {path}")
         except (ValueError, TypeError, KeyError):
-            fail(f"{path}:{number}: not a line that {script} --json wrote")
+            fail(f"{path}:{number}: not a record of {script} --json; remove this line")
     return sorted(records, key=lambda record: record["date"])

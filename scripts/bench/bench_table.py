@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the README's tables of speed, each between its two marker lines, from what was measured:
+"""Writes the tables of measured speeds into README.md and scripts/bench/README.md.
 
     /usr/bin/python3 scripts/bench/compare.py --json scripts/bench/results/speed.jsonl
     /usr/bin/python3 scripts/bench/bench_generation.py --json scripts/bench/results/generation.jsonl
     scripts/bench/bench_table.py
 
-Of several measurements of one shape on one machine the last counts. In the table of training, rows of
-the ladder (A to F) that have not been measured on a GPU say so.
+A table replaces everything between its two marker lines. If a shape was measured more than once on
+one machine, the last measurement counts. The full table of training speed has a row for every
+preset (A to F): a preset that has not been measured on a GPU says so.
 """
 
 import argparse
@@ -14,8 +15,9 @@ import os
 
 from bench_shapes import PRESETS, fail, read_records, shape_of, with_range
 
-SCRIPTS = os.path.dirname(os.path.abspath(__file__))
-README = os.path.join(SCRIPTS, "..", "..", "README.md")
+BENCH = os.path.dirname(os.path.abspath(__file__))
+PAGES = [os.path.normpath(os.path.join(BENCH, "..", "..", "README.md")),
+         os.path.join(BENCH, "README.md")]
 ORIGIN = ("date", "commit", "command")
 
 
@@ -28,7 +30,7 @@ def speed_of(side):
 
 
 def latest(records, *fields):
-    """The last record of each shape, machine and value of the fields."""
+    """The last record for each combination of shape, hardware and the given fields."""
     return {(shape_of(record), record["hardware"], *(record[field] for field in fields)): record
             for record in records}.values()
 
@@ -36,19 +38,37 @@ def latest(records, *fields):
 # ---- training ------------------------------------------------------------------------------------
 
 TRAINING_SIDES = ("article", "best", "lyrnn")
-TRAINING_COLUMNS = ("shape", "hardware", "article, characters/s", "best PyTorch", "lyrnn",
-                    "lyrnn / article", "lyrnn / best", "of the GEMM floor",
-                    "MiB: article, best, lyrnn", *ORIGIN)
+TRAINING_COLUMNS = ("shape", "hardware", "tutorial, characters/s", "best PyTorch", "lyrnn",
+                    "lyrnn / tutorial", "lyrnn / best", "share of the GEMM floor",
+                    "MiB: tutorial, best, lyrnn", *ORIGIN)
+HEADLINE_COLUMNS = ("training shape", "tutorial's script, characters/s", "best PyTorch",
+                    "lyrnn (times the tutorial, times the best)")
 
 
 def name_of(shape):
     return f"{shape.preset}: {shape.label()}" if shape.preset else shape.label()
 
 
+def name_of_record(record):
+    precision = "" if record["precision"] == "fp32" else f" {record['precision']}"
+    return name_of(shape_of(record)) + precision
+
+
+def by_shape(records):
+    """Yields each shape with its records on GPUs and its records on CPUs. The presets come first,
+    even without a record.
+    """
+    records = latest(records, "device", "precision")
+    others = dict.fromkeys(shape for shape in map(shape_of, records) if not shape.preset)
+    for shape in [*PRESETS.values(), *others]:
+        yield shape, *([record for record in records
+                        if (shape_of(record), record["device"]) == (shape, device)]
+                       for device in ("cuda", "cpu"))
+
+
 def training_row(record):
     sides, ratios = record["sides"], record["ratios"]
-    precision = "" if record["precision"] == "fp32" else f" {record['precision']}"
-    return (name_of(shape_of(record)) + precision, record["hardware"],
+    return (name_of_record(record), record["hardware"],
             *(speed_of(sides[name]) for name in TRAINING_SIDES),
             with_range(ratios["article"], ".2f"), with_range(ratios["best"], ".2f"),
             f"{sides['lyrnn']['share_of_floor']['median']:.0%}",
@@ -57,98 +77,115 @@ def training_row(record):
 
 
 def training_rows(records):
-    """The ladder's first, each GPU's before the CPUs'; then shapes of other sizes."""
-    records = latest(records, "device", "precision")
-
-    def measured(shape, device):
-        return [training_row(record) for record in records
-                if (shape_of(record), record["device"]) == (shape, device)]
-
-    others = dict.fromkeys(shape for shape in map(shape_of, records) if not shape.preset)
-    table = []
-    for shape in [*PRESETS.values(), *others]:
-        on_gpu = measured(shape, "cuda")
+    rows = []
+    for shape, on_gpu, on_cpu in by_shape(records):
         if shape.preset and not on_gpu:
-            on_gpu = [(name_of(shape), "not run on a GPU") + ("",) * (len(TRAINING_COLUMNS) - 2)]
-        table += on_gpu + measured(shape, "cpu")
-    return table
+            rows.append((name_of(shape), "not measured on a GPU")
+                        + ("",) * (len(TRAINING_COLUMNS) - 2))
+        rows += map(training_row, on_gpu + on_cpu)
+    return rows
 
 
-# ---- writing -------------------------------------------------------------------------------------
+def headline_row(record):
+    sides, ratios = record["sides"], record["ratios"]
+    machine = record["hardware"].partition(", OpenBLAS")[0]
+    return (f"{name_of_record(record)}, {machine}", speed_of(sides["article"]),
+            speed_of(sides["best"]),
+            f"{speed_of(sides['lyrnn'])} ({ratios['article']['median']:.2f}×, "
+            f"{ratios['best']['median']:.2f}×)")
 
-WRITING_SIDES = ("article", "one", "many", "drawn")
-WRITING_COLUMNS = ("shape", "texts", "hardware", "article, characters/s", "lyrnn, one text",
-                   "side by side", "drawn", "one / article", "side by side / one",
-                   "side by side, of the GEMM floor", *ORIGIN)
+
+def headline_rows(records):
+    """Only shapes that have been measured."""
+    return [headline_row(record) for _, on_gpu, on_cpu in by_shape(records)
+            for record in on_gpu + on_cpu]
 
 
-def writing_row(record):
+# ---- generation ----------------------------------------------------------------------------------
+
+GENERATION_SIDES = ("article", "one", "many", "drawn")
+GENERATION_COLUMNS = ("shape", "texts", "hardware", "tutorial, characters/s", "lyrnn, one text",
+                      "many texts", "many texts, sampled", "one text / tutorial",
+                      "many texts / one text", "many texts, share of the GEMM rate", *ORIGIN)
+
+
+def generation_row(record):
     sides, ratios = record["sides"], record["ratios"]
     return (f"{record['cell']} V{record['vocab_size']} H{record['hidden_size']}",
             f"{record['batch_size']} of {record['num_chars']:,} characters", record["hardware"],
-            *(speed_of(sides[name]) for name in WRITING_SIDES),
+            *(speed_of(sides[name]) for name in GENERATION_SIDES),
             with_range(ratios["one / article"], ".2f"), with_range(ratios["many / one"], ".2f"),
             f"{record['share_of_floor']['median']:.0%}", *origin_of(record))
 
 
-def writing_rows(records):
-    return [writing_row(record) for record in latest(records, "num_chars")]
+def generation_rows(records):
+    return [generation_row(record) for record in latest(records, "num_chars")]
 
 
-# ---- the README ----------------------------------------------------------------------------------
+# ---- pages ---------------------------------------------------------------------------------------
 
 
 class Table:
-    """name: of the file of results, and in the marker lines."""
+    """A table between two marker lines. The script source wrote the records in its results file."""
 
-    def __init__(self, name, script, sides, columns, rows):
-        self.results = os.path.join(SCRIPTS, "results", f"{name}.jsonl")
-        self.script, self.sides, self.columns, self.rows = script, sides, columns, rows
-        self.begin = f"<!-- From {name}.jsonl: scripts/bench/bench_table.py writes what follows. -->"
-        self.end = f"<!-- End of {name}.jsonl. -->"
+    def __init__(self, name, results, source, sides, columns, rows):
+        self.results = os.path.join(BENCH, "results", f"{results}.jsonl")
+        self.source, self.sides, self.columns, self.rows = source, sides, columns, rows
+        script = "scripts/bench/bench_table.py"
+        self.begin = f"<!-- {name}: written by {script} from {results}.jsonl -->"
+        self.end = f"<!-- end of {name} -->"
 
     def text(self):
-        rows = self.rows(read_records([self.results], self.script, self.sides))
+        rows = self.rows(read_records([self.results], self.source, self.sides))
         lines = [self.columns, ("---",) * len(self.columns), *rows]
         return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
                          for line in lines)
 
-    def write_into(self, readme):
-        """The README's text with the table between the markers; None where these are not."""
-        before, begin, rest = readme.partition(self.begin)
+    def write_into(self, page):
+        """Returns the page with the table between the markers, or None if a marker is missing."""
+        before, begin, rest = page.partition(self.begin)
         _, end, after = rest.partition(self.end)
         return f"{before}{begin}\n\n{self.text()}\n\n{end}{after}" if begin and end else None
 
 
-TABLES = (Table("speed", "scripts/bench/compare.py", TRAINING_SIDES, TRAINING_COLUMNS, training_rows),
-          Table("generation", "scripts/bench/bench_generation.py", WRITING_SIDES, WRITING_COLUMNS,
-                writing_rows))
+COMPARE, GENERATION = "scripts/bench/compare.py", "scripts/bench/bench_generation.py"
+TABLES = (Table("headline", "speed", COMPARE, TRAINING_SIDES, HEADLINE_COLUMNS, headline_rows),
+          Table("training", "speed", COMPARE, TRAINING_SIDES, TRAINING_COLUMNS, training_rows),
+          Table("generation", "generation", GENERATION, GENERATION_SIDES, GENERATION_COLUMNS,
+                generation_rows))
+
+
+def read_page(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--readme", default=README, metavar="FILE", help="[README.md]")
+    parser.add_argument("--readme", nargs="+", default=PAGES, metavar="FILE",
+                        help="the pages that have the marker lines [README.md "
+                        "scripts/bench/README.md]")
     parser.add_argument("--check", action="store_true",
-                        help="write nothing; fail where a table is not what its results give")
+                        help="write nothing; fail if a table differs from its results")
     args = parser.parse_args()
-    try:
-        with open(args.readme, encoding="utf-8") as file:
-            readme = file.read()
-    except OSError as error:
-        fail(f"{args.readme}: {error.strerror}")
-    written = readme
+    pages = {path: read_page(path) for path in args.readme}
+    written = dict(pages)
     for table in TABLES:
-        before, written = written, table.write_into(written)
-        if written is None:
-            fail(f"{args.readme}: has no line {table.begin} with {table.end} after it")
-        if args.check and written != before:
-            fail(f"{args.readme}: its table is not what {table.results} gives; run "
-                 "scripts/bench/bench_table.py")
-    if written == readme:
-        return
-    with open(args.readme, "w", encoding="utf-8") as file:
-        file.write(written)
+        path = next((path for path in pages if table.begin in pages[path]), args.readme[0])
+        text = table.write_into(written[path])
+        if text is None:
+            fail(f"{path}: no line '{table.begin}' followed by '{table.end}'; add both")
+        if args.check and text != written[path]:
+            fail(f"{path}: a table differs from {table.results}; run scripts/bench/bench_table.py")
+        written[path] = text
+    for path, text in written.items():
+        if text != pages[path]:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
 
 
 if __name__ == "__main__":

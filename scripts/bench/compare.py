@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""lyrnn's training speed beside PyTorch's, on the same CPU cores or the same GPU, in one run.
+"""Compares lyrnn's training speed with PyTorch's, on the same CPU cores or the same GPU.
 
-The sides are those of bench_pytorch.py, the article's script and PyTorch at its best, and `lyrnn
-bench`; each takes the number of CPU threads that suits it, and PyTorch the OpenBLAS that lyrnn uses.
-First they train from the same weights on the same text: where their losses differ, nothing is
-compared. Then they take turns, each time as a process of its own and in another order, so that
-whatever else the machine does hits all of them. Needs a Python that has PyTorch.
+The sides are `lyrnn bench` and the two of bench_pytorch.py: the tutorial's script and the best
+PyTorch. Each side uses its fastest number of CPU threads, and PyTorch uses lyrnn's OpenBLAS. First
+all sides train from the same weights on the same text. The script stops if their losses differ.
+Then the sides take turns. Each turn is a new process, and every round has another order, so that
+other programs on the machine slow down all sides. This script needs a Python that has PyTorch.
 """
 
 import argparse
@@ -22,18 +22,21 @@ from bench_shapes import (add_machine_options, add_record, add_shape_options, ch
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 CHECK_STEPS, CHECK_EPOCHS = 10, 2
-# Largest difference of an epoch's mean losses, as a share. Sides that differ in nothing but the order
-# of their sums stay within 2e-7 in fp32, seen on CPUs; a step size 1 % off, no clipping, a state or
-# a bias left out make 2e-4 and more. What the others need is a guess: they have not been run.
+# The maximum relative difference of an epoch's mean losses. On CPUs in fp32, sides that differ only
+# in the order of their sums stay within 2e-7. A learning rate that is 1 % off, missing clipping, a
+# missing state or a missing bias causes at least 2e-4. The tolerances of tf32 and bf16 are guesses,
+# because those have never run.
 LOSS_TOLERANCE = {"fp32": 2e-6, "tf32": 2e-4, "bf16": 5e-3}
-SECONDS_A_TURN = 2
+SECONDS_PER_TURN = 2
 
 
 # ---- processes -----------------------------------------------------------------------------------
 
 
 def openblas_folder(program):
-    """Where the program's OpenBLAS lies, if a PyTorch on the distribution's BLAS can use it too."""
+    """The folder of the program's OpenBLAS, if a PyTorch that uses the distribution's BLAS can load
+    it too. None otherwise.
+    """
     try:
         libraries = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
     except OSError:
@@ -60,14 +63,14 @@ class LyrnnSide:
         return json.loads(run_process(command))
 
     def choose(self, shape):
-        """Gives the ms a step with the best number of threads."""
+        """Chooses the fastest number of threads and returns its ms per step."""
         fastest = {}
         for threads in [self.threads] if self.threads else thread_counts(self.machine[1]):
             self.threads = threads
             probe = self.measure(shape, 2, 1)["ms_per_step"]
-            steps = steps_for(SECONDS_A_TURN / 4, probe)
+            steps = steps_for(SECONDS_PER_TURN / 4, probe)
             fastest[threads] = self.measure(shape, steps, 3)["ms_per_step_p10"]
-            note(f"  lyrnn: {threads} threads: {fastest[threads]:.3g} ms a step")
+            note(f"  lyrnn: {threads} threads: {fastest[threads]:.3g} ms per step")
         self.threads = min(fastest, key=fastest.get)
         return fastest[self.threads]
 
@@ -108,7 +111,7 @@ class TorchSide:
         result = self.run(shape, "--repetitions", "1")
         self.way, self.threads = result["way"], result["threads"]
         note(f"  {self.name}: {self.way}, {self.threads} threads: "
-             f"{result['ms_per_step']:.3g} ms a step")
+             f"{result['ms_per_step']:.3g} ms per step")
         return result["ms_per_step"]
 
     def losses(self, shape, corpus, weights):
@@ -117,17 +120,17 @@ class TorchSide:
 
 
 def shape_without_vocabulary(shape):
-    """For commands that count the characters of a text themselves."""
+    """The shape as options of a command that takes its vocabulary from a text."""
     options = shape.options()
     at = options.index("--vocab-size")
     return options[:at] + options[at + 2 :]
 
 
-# ---- the same work? ------------------------------------------------------------------------------
+# ---- the check that all sides do the same work ---------------------------------------------------
 
 
 def difference_of(losses, reference):
-    """The largest difference as a share; NaN and missing epochs count as infinite."""
+    """The largest relative difference; infinite if an epoch is missing or a loss is NaN."""
     if len(losses) != len(reference):
         return float("inf")
     differences = [abs(loss - other) / abs(other) for loss, other in zip(losses, reference)]
@@ -135,7 +138,7 @@ def difference_of(losses, reference):
 
 
 def check_losses(sides, shape, precision):
-    """Trains every side from lyrnn's untrained model on one text; stops where losses differ."""
+    """Trains all sides from lyrnn's untrained model on one text. Stops if their losses differ."""
     lyrnn = next(side for side in sides if side.name == "lyrnn")
     with tempfile.TemporaryDirectory() as directory:
         steps = CHECK_STEPS
@@ -150,10 +153,11 @@ def check_losses(sides, shape, precision):
     tolerance = LOSS_TOLERANCE[precision]
     for name, values in losses.items():
         if not difference_of(values, losses["lyrnn"]) <= tolerance:
-            fail(f"{shape.label()}: {name} does not do lyrnn's work: mean losses of "
-                 f"{CHECK_EPOCHS} epochs of {steps} steps from the same weights are {values}, "
-                 f"lyrnn's {losses['lyrnn']} (tolerance {tolerance:g}); nothing compared")
-    note("  same losses: " + ", ".join(f"{name} {values[-1]:.6f}" for name, values in losses.items()))
+            fail(f"{shape.label()}: {name} computes something else than lyrnn: the mean losses of "
+                 f"{CHECK_EPOCHS} epochs of {steps} steps from the same weights are {values} and "
+                 f"{losses['lyrnn']} (tolerance {tolerance:g}); correct one of them first")
+    note("  same losses: "
+         + ", ".join(f"{name} {values[-1]:.6f}" for name, values in losses.items()))
     return {"steps": steps, "epochs": CHECK_EPOCHS, "tolerance": tolerance, "losses": losses,
             "difference": max(difference_of(v, losses["lyrnn"]) for v in losses.values())}
 
@@ -162,7 +166,7 @@ def check_losses(sides, shape, precision):
 
 
 def take_turns(sides, shape, steps, rounds):
-    """Gives each side's results, one a round, and the highest GEMM rate seen in each round."""
+    """Returns each side's result per round, and the highest GEMM rate of each round."""
     results, gemm_gflops = {side.name: [] for side in sides}, []
     for number in range(rounds):
         first = number % len(sides)
@@ -176,7 +180,7 @@ def take_turns(sides, shape, steps, rounds):
     return results, gemm_gflops
 
 
-def summarise(side, results, steps, gflop, gemm_gflops):
+def summarize(side, results, steps, gflop, gemm_gflops):
     speeds = [result["chars_per_second"] for result in results]
     ms = [result["ms_per_step"] for result in results]
     return {"way": side.way, "threads": side.threads, "steps": steps,
@@ -190,13 +194,13 @@ def summarise(side, results, steps, gflop, gemm_gflops):
 def compare(shape, args):
     note(shape.label() + ":")
     sides = [TorchSide("article", args), TorchSide("best", args), LyrnnSide(args)]
-    steps = {side.name: steps_for(SECONDS_A_TURN, side.choose(shape)) for side in sides}
+    steps = {side.name: steps_for(SECONDS_PER_TURN, side.choose(shape)) for side in sides}
     check = check_losses(sides, shape, args.precision)
     results, gemm_gflops = take_turns(sides, shape, steps, args.rounds)
     gflop = shape.gflop_per_step()
-    summaries = {side.name: summarise(side, results[side.name], steps[side.name], gflop,
+    summaries = {side.name: summarize(side, results[side.name], steps[side.name], gflop,
                                       gemm_gflops) for side in sides}
-    # Round by round, so that a slow minute of the machine weighs on both.
+    # A ratio within each round: if the machine is slow for a minute, both speeds are.
     ratios = {other: spread([ours / theirs for ours, theirs in zip(
         summaries["lyrnn"]["chars_per_second"]["rounds"],
         summaries[other]["chars_per_second"]["rounds"])]) for other in ("article", "best")}
@@ -216,30 +220,33 @@ def print_text(record, shape):
           f"PyTorch {record['torch']}; {record['rounds']} rounds")
     for name, side in record["sides"].items():
         print(f"  {name:8}{with_range(side['chars_per_second'], ',.0f'):>36} characters/s,"
-              f"{side['ms_per_step']['median']:>9.3g} ms a step, {side['threads']} threads, "
-              f"{side['peak_bytes'] / 2**20:,.0f} MiB, of the floor "
+              f"{side['ms_per_step']['median']:>9.3g} ms per step, {side['threads']} threads, "
+              f"{side['peak_bytes'] / 2**20:,.0f} MiB, share of the floor "
               f"{with_range(side['share_of_floor'], '.0%')}" +
               (f"; {side['way']}" if side["way"] else ""))
     for other, ratio in record["ratios"].items():
         print(f"  lyrnn / {other}: {with_range(ratio, '.2f')}")
-    print(f"  floor: {record['gflop_per_step']:.2f} GFLOP a step at "
+    print(f"  floor: {record['gflop_per_step']:.2f} GFLOP per step at "
           f"{record['gemm_gflops']['median']:,.0f} GFLOP/s: "
           f"{record['floor_ms']['median']:.3g} ms")
     print(f"  losses after {record['loss_check']['epochs'] * record['loss_check']['steps']} steps "
           f"from the same weights differ by {record['loss_check']['difference']:.1g} "
-          f"(allowed: {record['loss_check']['tolerance']:g})", flush=True)
+          f"(tolerance: {record['loss_check']['tolerance']:g})", flush=True)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH", help="[build/lyrnn]")
-    parser.add_argument("--lyrnn-threads", type=positive, metavar="N", help="its --threads [fastest]")
+    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH",
+                        help="the lyrnn program [build/lyrnn]")
+    parser.add_argument("--lyrnn-threads", type=positive, metavar="N",
+                        help="lyrnn's --threads [the fastest]")
     add_shape_options(parser)
     add_machine_options(parser)
-    parser.add_argument("--rounds", type=positive, default=5, metavar="N", help="[5]")
+    parser.add_argument("--rounds", type=positive, default=5, metavar="N",
+                        help="rounds in which the sides take turns [5]")
     parser.add_argument("--json", metavar="FILE",
-                        help="add each comparison to this file, a line of JSON")
+                        help="append each comparison to this file as one line of JSON")
     args = parser.parse_args()
     check_machine_options(parser, args)
     if not os.access(args.lyrnn, os.X_OK):

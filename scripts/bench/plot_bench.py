@@ -1,29 +1,32 @@
 #!/usr/bin/env python3
-"""Draws characters per second against the batch size and against the hidden size, lyrnn's and PyTorch's.
+"""Draws the training speed of lyrnn and PyTorch over the batch size and over the hidden size.
 
-From compare.py's JSON of a sweep over each, for instance of the article's shape:
+The input is the JSON of compare.py for several sizes. For example, at the tutorial's shape:
 
     /usr/bin/python3 scripts/bench/compare.py --batch-size 8,16,32,64,128 --json sweep.jsonl
     /usr/bin/python3 scripts/bench/compare.py --hidden-size 64,128,256,512,1024 --json sweep.jsonl
     /usr/bin/python3 scripts/bench/plot_bench.py sweep.jsonl
 
-A panel shows the shapes that differ in its size alone, of several such series the longest. Lines are
-medians, their bands the slowest and the fastest round.
+A panel shows shapes that differ only in the panel's size. If there are several such series, it
+shows the longest. A line is the median over the rounds, and its band goes from the slowest to the
+fastest round.
 """
 
 import argparse
 import dataclasses
 
 from bench_shapes import fail, read_records, shape_of
-from figures import plt, save_figure, style_axes
+from figures import COLORS, plt, save_figure, style_axes
 from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
-SIDES = {"lyrnn": "lyrnn", "best": "PyTorch at its best", "article": "the article's script"}
+SIDES = {"lyrnn": "lyrnn", "best": "best PyTorch", "article": "the tutorial's script"}
 PANELS = {"batch_size": "batch size B", "hidden_size": "hidden size H"}
 
 
 def longest_series(records, field):
-    """The records that differ in one field of the shape alone, sorted by it; the last of each shape."""
+    """The records that differ only in the given field of the shape, sorted by it. If a shape has
+    several records, the last one counts.
+    """
     series = {}
     for record in records:
         shape = shape_of(record)
@@ -42,10 +45,10 @@ def draw_panel(axes, records, field):
     sizes = [record[field] for record in records]
     for side, label in SIDES.items():
         rates = [record["sides"][side]["chars_per_second"] for record in records]
-        line, = axes.plot(sizes, [rate["median"] for rate in rates], marker="o", markersize=4,
-                          linewidth=1.8, label=label)
+        axes.plot(sizes, [rate["median"] for rate in rates], marker="o", markersize=4,
+                  linewidth=1.8, color=COLORS[side], label=label)
         axes.fill_between(sizes, [rate["min"] for rate in rates], [rate["max"] for rate in rates],
-                          color=line.get_color(), alpha=0.15, linewidth=0)
+                          color=COLORS[side], alpha=0.15, linewidth=0)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_locator(FixedLocator(sizes))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -70,12 +73,13 @@ def draw(records, output):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", nargs="+", metavar="RESULTS", help="files of compare.py --json")
+    parser.add_argument("results", nargs="+", metavar="RESULTS",
+                        help="files that compare.py --json wrote")
     parser.add_argument("--output", default="speed.png", metavar="FILE", help="[speed.png]")
     args = parser.parse_args()
     records = read_records(args.results)
     if not records:
-        fail(f"{' '.join(args.results)}: holds no comparison")
+        fail(f"{' '.join(args.results)}: no records; add some with compare.py --json")
     draw(records, args.output)
 
 

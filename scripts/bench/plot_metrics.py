@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Draws perplexity over epochs, on a logarithmic scale, for one or more training runs.
+"""Draws the perplexity of one or more training runs over their epochs, on a logarithmic scale.
 
-The legend notes each run's last perplexity and its median characters per second.
+The legend has each run's last perplexity and its median number of characters per second.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 
 def read_metrics(run):
-    """Gives the epochs of a run directory or of a metrics.jsonl file."""
+    """Reads a run's folder or its metrics.jsonl. Returns the epochs, perplexities and speeds."""
     path = os.path.join(run, "metrics.jsonl") if os.path.isdir(run) else run
     epochs = []
     try:
@@ -27,11 +27,11 @@ def read_metrics(run):
     except OSError as error:
         fail(f"{path}: {error.strerror}")
     except KeyError as error:
-        fail(f"{path}:{number}: no {error}")
+        fail(f"{path}:{number}: lacks {error}; name a metrics.jsonl that lyrnn train wrote")
     except (ValueError, TypeError):
-        fail(f"{path}:{number}: not an epoch's metrics")
+        fail(f"{path}:{number}: is not the JSON of an epoch; remove this line")
     if not epochs:
-        fail(f"{path}: holds no epoch")
+        fail(f"{path}: has no epoch; train for at least one")
     return zip(*epochs)
 
 
@@ -61,9 +61,11 @@ def draw(runs, title, output):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="run directory or metrics.jsonl")
+    parser.add_argument("runs", nargs="+", metavar="RUN",
+                        help="a run's folder or its metrics.jsonl")
     parser.add_argument("--output", default="metrics.png", metavar="FILE", help="[metrics.png]")
-    parser.add_argument("--title", default="Training perplexity", metavar="TEXT")
+    parser.add_argument("--title", default="Training perplexity", metavar="TEXT",
+                        help="[Training perplexity]")
     args = parser.parse_args()
     draw(args.runs, args.title, args.output)
 

@@ -1,8 +1,9 @@
-"""Recurrences as autograd functions of our own, the fastest way to write them in PyTorch on a CPU.
+"""Recurrences as hand-written autograd functions, PyTorch's fastest way to run them on a CPU.
 
-Each takes the input's share of the gates for the whole sequence and leaves only h W_hh to the time
-steps; backward makes dW_hh in one product over all of them, which autograd's own way adds up step by
-step. What a step's derivatives need is made for the whole sequence at once. Gate order is PyTorch's.
+Each function takes the input's part of the gates for the whole sequence, so that a time step only
+adds h W_hh. The backward pass computes dW_hh in one product over all time steps, where autograd
+would add it up step by step. It also prepares the derivatives of all gates for the whole sequence
+at once. The order of the gates is PyTorch's.
 """
 
 import torch
@@ -15,7 +16,7 @@ def recurrent_weight_gradient(dgates, h):
 
 
 class PlainRecurrence(Function):
-    """rnn_tanh and rnn_relu; gates (T,B,H) hold both biases, h0 (B,H) is a constant."""
+    """rnn_tanh and rnn_relu. gates (T,B,H) include both biases. h0 (B,H) gets no gradient."""
 
     @staticmethod
     def forward(ctx, gates, w_hh, h0, is_relu):
@@ -42,7 +43,9 @@ class PlainRecurrence(Function):
 
 
 class LstmRecurrence(Function):
-    """gates (T,B,4*H) hold both biases, h0 and c0 (B,H) are constants; returns outputs and c of T."""
+    """gates (T,B,4*H) include both biases. h0 and c0 (B,H) get no gradient. Returns the outputs and
+    the last c.
+    """
 
     @staticmethod
     def forward(ctx, gates, w_hh, h0, c0):
@@ -70,7 +73,7 @@ class LstmRecurrence(Function):
         h, c, tanh_c, gates_out, w_hh = ctx.saved_tensors
         T, B, H = doutputs.shape
         i, f, g, o = gates_out.view(T, B, 4, H).unbind(2)
-        # dgates begin as what dc (i, f and g) and dh (o) are multiplied by.
+        # First dgates holds the factors of dc (for i, f and g) and of dh (for o).
         dgates = torch.empty_like(gates_out)
         d_i, d_f, d_g, d_o = dgates.view(T, B, 4, H).unbind(2)
         torch.mul(g, i - i * i, out=d_i)
@@ -91,7 +94,7 @@ class LstmRecurrence(Function):
 
 
 class GruRecurrence(Function):
-    """gates (T,B,3*H) hold b_ih alone, since r multiplies b_hh's share of n; h0 is a constant."""
+    """gates (T,B,3*H) include b_ih only, because r multiplies b_hh in n. h0 gets no gradient."""
 
     @staticmethod
     def forward(ctx, gates, w_hh, b_hh, h0):
@@ -115,7 +118,7 @@ class GruRecurrence(Function):
         h, gates_out, from_h, w_hh = ctx.saved_tensors
         T, B, H = doutputs.shape
         r, z, n = gates_out.view(T, B, 3, H).unbind(2)
-        # Both begin as what dh is multiplied by; n's share of the second has r besides.
+        # First dgates and dproducts hold the factors of dh. Those of n in dproducts include r.
         dgates = torch.empty_like(gates_out)
         d_r, d_z, d_n = dgates.view(T, B, 3, H).unbind(2)
         torch.mul(1 - z, 1 - n * n, out=d_n)

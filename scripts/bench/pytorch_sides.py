@@ -1,9 +1,9 @@
-"""The two PyTorch sides of the benchmark: the article's script, and the ways to do the same faster.
+"""The two PyTorch sides of the benchmark: the tutorial's script, and faster ways to do the same.
 
-Each trainer makes its model of one pair of nn.RNN (nn.LSTM, nn.GRU) and nn.Linear, so that all begin
-with the same weights, and returns a function that trains for one epoch and gives its mean loss. The
-model's parameters, the batches, clipping and Adam are the article's throughout. The CUDA ways were
-written on a machine without a GPU and have not been run.
+Each trainer builds its model from the same nn.RNN (or nn.LSTM, nn.GRU) and nn.Linear, so that all
+models start with the same weights. It returns a function that trains for one epoch and returns the
+mean loss. All trainers use the tutorial's parameters, batches, gradient clipping and Adam. The CUDA
+ways were written on a machine without a GPU and have never run.
 """
 
 import contextlib
@@ -25,7 +25,9 @@ def recurrent_module(cell, input_size, hidden_size, num_layers=1):
 
 
 def initial_model(shape, weights=None):
-    """The recurrent layers and the output layer, with weights of lyrnn's names or PyTorch's own."""
+    """The recurrent layers and the output layer. weights use lyrnn's names; None keeps PyTorch's
+    random weights.
+    """
     rnn = recurrent_module(shape.cell, shape.vocab_size, shape.hidden_size, shape.num_layers)
     model = nn.ModuleDict({"rnn": rnn, "dense": nn.Linear(shape.hidden_size, shape.vocab_size)})
     if weights is not None:
@@ -34,7 +36,7 @@ def initial_model(shape, weights=None):
 
 
 def streams_in_batches(ids, shape):
-    """(B,T) inputs and targets, one batch after the other (consecutive sampling)."""
+    """Yields the (B,T) inputs and targets of each batch in order (consecutive sampling)."""
     B, T = shape.batch_size, shape.num_steps
     streams = ids[: len(ids) // B * B].view(B, -1)
     for start in range(0, (streams.shape[1] - 1) // T * T, T):
@@ -42,7 +44,7 @@ def streams_in_batches(ids, shape):
 
 
 def numeric_precision(precision):
-    """Where to run forward and loss; what lyrnn's --precision says."""
+    """The context in which to run the forward pass and the loss, for lyrnn's --precision."""
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     if precision == "bf16":
@@ -50,7 +52,7 @@ def numeric_precision(precision):
     return contextlib.nullcontext
 
 
-# ---- the article's script ------------------------------------------------------------------------
+# ---- the tutorial's script -----------------------------------------------------------------------
 
 
 def one_hot(ids, vocab_size):
@@ -58,13 +60,13 @@ def one_hot(ids, vocab_size):
     return vectors.scatter_(1, ids.view(-1, 1), 1)
 
 
-class ArticleModel(nn.Module):
+class TutorialModel(nn.Module):
     def __init__(self, rnn, dense):
         super().__init__()
         self.rnn, self.dense = rnn, dense
 
     def forward(self, inputs, state):
-        """inputs (B,T)"""
+        """inputs (B,T). Returns logits (T*B,V) and the next state."""
         steps = [one_hot(inputs[:, t], self.rnn.input_size) for t in range(inputs.shape[1])]
         outputs, state = self.rnn(torch.stack(steps), state)
         return self.dense(outputs.view(-1, outputs.shape[-1])), state
@@ -80,8 +82,8 @@ def clip_by_hand(parameters):
             parameter.grad *= CLIP_NORM / norm
 
 
-def article_trainer(rnn, dense, ids, shape, precision):
-    model = ArticleModel(rnn, dense)
+def tutorial_trainer(rnn, dense, ids, shape, precision):
+    model = TutorialModel(rnn, dense)
     parameters = list(model.parameters())
     optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE)
     cross_entropy = nn.CrossEntropyLoss()
@@ -108,14 +110,15 @@ def article_trainer(rnn, dense, ids, shape, precision):
     return epoch
 
 
-# ---- PyTorch at its best: the model --------------------------------------------------------------
+# ---- the best PyTorch: the model -----------------------------------------------------------------
 #
-# How characters meet layer 1's W_ih and who runs the recurrence differs. forward takes inputs (T,B)
-# and a state of (L,B,H) tensors, h or h and c; it returns logits (T*B,V) and the next state.
+# The ways differ in how they apply layer 1's W_ih to the characters, and in what runs the
+# recurrence. forward takes inputs (T,B) and a state of (L,B,H) tensors: h, or h and c. It returns
+# logits (T*B,V) and the next state.
 
 
 class OneHotAtOnce(nn.Module):
-    """PyTorch's own module fed by one scatter over the whole sequence."""
+    """PyTorch's own module. One scatter makes the one-hot vectors of the whole sequence."""
 
     def __init__(self, rnn, dense, cell):
         super().__init__()
@@ -133,7 +136,9 @@ class OneHotAtOnce(nn.Module):
 
 
 class GatherIntoModule(OneHotAtOnce):
-    """PyTorch's own module over gathered rows of W_ih, its own input weights fixed to the identity."""
+    """PyTorch's own module, whose input is rows of W_ih. Its own input weights are the identity and
+    are not trained.
+    """
 
     def __init__(self, rnn, dense, cell):
         rows = rnn.weight_ih_l0.detach()
@@ -149,7 +154,7 @@ class GatherIntoModule(OneHotAtOnce):
 
 
 class Gather(nn.Module):
-    """W_ih looked up by character, no product at all; the time steps are ours (run_layer)."""
+    """Looks up W_ih by character, without a product. Subclasses run the time steps (run_layer)."""
 
     def __init__(self, rnn, dense, cell):
         super().__init__()
@@ -173,7 +178,7 @@ class Gather(nn.Module):
 
 
 class GatherOwnFunction(Gather):
-    """The recurrence as an autograd function of our own."""
+    """The recurrence is a hand-written autograd function."""
 
     def run_layer(self, gates, w_hh, b_ih, b_hh, state):
         if self.cell == "lstm":
@@ -188,7 +193,9 @@ class GatherOwnFunction(Gather):
 
 
 class GatherFusedCell(Gather):
-    """A product and one fused kernel a step, those behind nn.LSTMCell and nn.GRUCell; CUDA only."""
+    """One product and one fused kernel per time step: the kernels of nn.LSTMCell and nn.GRUCell.
+    Works only on CUDA.
+    """
 
     def run_layer(self, gates, w_hh, b_ih, b_hh, state):
         cell = {"lstm": torch.ops.aten._thnn_fused_lstm_cell,
@@ -200,11 +207,11 @@ class GatherFusedCell(Gather):
         return torch.stack(outputs), *state
 
 
-# ---- PyTorch at its best: the step ---------------------------------------------------------------
+# ---- the best PyTorch: the training step ---------------------------------------------------------
 
 
 def adam(parameters, **options):
-    """Fused where this PyTorch has it for the device, else all parameters in one call."""
+    """Adam in one fused kernel if this PyTorch has it for the device; otherwise foreach."""
     try:
         optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=True, **options)
     except RuntimeError:
@@ -249,17 +256,19 @@ def best_trainer(way):
 
 
 def capture(step, optimizer, parameters):
-    """The step as a CUDA graph, as PyTorch's notes ask: first some steps on a stream aside, and no
-    gradients before the capture, so that backward makes them in the graph's own memory. What those
-    steps trained is put back, in place."""
+    """Captures the step as a CUDA graph in the way that PyTorch's CUDA notes describe. A few steps
+    run on a side stream first. Then the gradients are dropped, so that the captured backward pass
+    creates them in the graph's memory. Finally the parameters and Adam's moments get their initial
+    values back, in place.
+    """
     initial = [p.detach().clone() for p in parameters]
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
+    side_stream = torch.cuda.Stream()
+    side_stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side_stream):
         for _ in range(3):
             optimizer.zero_grad(set_to_none=True)
             step()
-    torch.cuda.current_stream().wait_stream(aside)
+    torch.cuda.current_stream().wait_stream(side_stream)
     optimizer.zero_grad(set_to_none=True)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
@@ -274,7 +283,9 @@ def capture(step, optimizer, parameters):
 
 
 def graph_trainer(way):
-    """CUDA only: the whole step captured once, then replayed on batches copied to its inputs."""
+    """Captures the whole step once and replays it for each batch, after copying the batch to the
+    graph's inputs. Works only on CUDA.
+    """
 
     def trainer(rnn, dense, ids, shape, precision):
         model = way(rnn, dense, shape.cell)
@@ -312,7 +323,7 @@ def graph_trainer(way):
 
 
 def ways(device, cell):
-    """Ways to write the same training, by name."""
+    """The trainers of "best" for this device and cell, by name."""
     models = {"gather, own autograd function": GatherOwnFunction,
               "gather, PyTorch's module": GatherIntoModule,
               "one-hot in one call, PyTorch's module": OneHotAtOnce}

@@ -1,6 +1,7 @@
-"""What the scripts that measure speed do with numbers: costs, turns, the refusal to compare, the tables.
+"""Tests of the benchmark scripts: costs, turns, the check of the losses, the tables and the bar
+chart.
 
-Nothing here is timed. PyTorch's sides are held to each other where there is PyTorch.
+Nothing here measures time. If this Python has PyTorch, its sides are compared with each other.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ SMALL = Shape("lstm", vocab_size=5, hidden_size=3, batch_size=2, num_steps=4, nu
 
 
 class FakeSide:
-    """A side that gives the losses and speeds that a test wants."""
+    """A side that returns the losses and the speeds of a test."""
 
     def __init__(self, name, losses=(2.0, 1.5), order=None):
         self.name, self.of_epochs, self.order, self.way, self.threads = name, losses, order, None, 1
@@ -46,13 +47,14 @@ class FakeSide:
 
     def measure(self, *_):
         self.order.append(self.name)
-        speed = {"lyrnn": 300, "best": 200, "article": 100}[self.name] * len(self.order)
-        return {"chars_per_second": speed, "ms_per_step": 1e3 / speed, "peak_bytes": len(self.order),
-                "gemm_gflops": len(self.order)}
+        turn = len(self.order)
+        speed = {"lyrnn": 300, "best": 200, "article": 100}[self.name] * turn
+        return {"chars_per_second": speed, "ms_per_step": 1e3 / speed, "peak_bytes": turn,
+                "gemm_gflops": turn}
 
 
 def record(shape, date="2030-01-01T00:00:00Z", **fields):
-    """A line of compare.py, as far as the table needs it."""
+    """A record of compare.py with the fields that the tables need."""
     side = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000]), "peak_bytes": 2**20,
             "share_of_floor": bench_shapes.spread([0.5])}
     return {**vars(shape), "date": date, "hardware": "a CPU", "device": "cpu", "precision": "fp32",
@@ -63,7 +65,7 @@ def record(shape, date="2030-01-01T00:00:00Z", **fields):
 
 
 def quietly(function, *arguments):
-    """Gives what the function returns, or the message that it stops the program with."""
+    """Returns the function's result, or the SystemExit with which it stops the program."""
     with contextlib.redirect_stderr(io.StringIO()):
         try:
             return function(*arguments)
@@ -72,8 +74,9 @@ def quietly(function, *arguments):
 
 
 class Shapes(unittest.TestCase):
-    def test_a_steps_products(self):
-        # Two layers of 4 gates: 12*3 and 12*6 weights, and 3*5 of the output; two FLOPs and three passes each.
+    def test_flop_of_a_step(self):
+        # Two layers with 4 gates have 12*3 and 12*6 weights, and the output layer has 3*5. Each
+        # weight takes 2 FLOPs in each of three products.
         self.assertAlmostEqual(SMALL.gflop_per_step(), 8 * 6 * (36 + 72 + 15) / 1e9)
 
     def test_presets_know_their_names(self):
@@ -83,8 +86,9 @@ class Shapes(unittest.TestCase):
     def test_lyrnn_bench_has_the_same_presets(self):
         with open(os.path.join(ROOT, "host", "cli", "bench_shapes.c"), encoding="utf-8") as file:
             rows = re.findall(r"X\((\w), (\w+), (\d+), (\d+), (\d+), (\d+), (\d+)\)", file.read())
-        shapes = {name: Shape(cell.lower(), vocab_size=int(V), hidden_size=int(H), num_layers=int(L),
-                              batch_size=int(B), num_steps=int(T)) for name, cell, V, H, L, B, T in rows}
+        shapes = {name: Shape(cell.lower(), vocab_size=int(V), hidden_size=int(H),
+                              num_layers=int(L), batch_size=int(B), num_steps=int(T))
+                  for name, cell, V, H, L, B, T in rows}
         self.assertEqual(shapes, PRESETS)
 
     def test_a_text_has_every_character_and_whole_batches(self):
@@ -92,13 +96,15 @@ class Shapes(unittest.TestCase):
         self.assertEqual((len(ids), set(ids)), (2 * (3 * 4 + 1), set(range(5))))
         self.assertNotEqual(ids, sorted(ids))
 
-    def test_few_characters_come_often(self):
-        # As tests/test_bench.c has it of lyrnn bench.
-        shape, length = Shape("rnn_tanh", vocab_size=3, hidden_size=4, batch_size=8, num_steps=64), 4096
+    def test_random_ids_are_log_uniform(self):
+        # test_bench.c checks the same of lyrnn bench.
+        shape = Shape("rnn_tanh", vocab_size=3, hidden_size=4, batch_size=8, num_steps=64)
+        length = 4096
         ids = bench_shapes.random_ids(shape, length)
         self.assertEqual((len(ids), set(ids)), (length, {0, 1, 2}))
         for i in range(3):
-            self.assertAlmostEqual(ids.count(i) / length, math.log((i + 2) / (i + 1)) / math.log(4), delta=0.03)
+            expected = math.log((i + 2) / (i + 1)) / math.log(4)
+            self.assertAlmostEqual(ids.count(i) / length, expected, delta=0.03)
 
     def test_spread(self):
         self.assertEqual(bench_shapes.spread([3, 1, 2, 9]),
@@ -118,7 +124,7 @@ class Comparing(unittest.TestCase):
                        (2.0,), ()):
             message = self.check(losses)
             self.assertIsInstance(message, SystemExit, losses)
-            self.assertRegex(message.code, "^[^\n]*best does not do lyrnn's work[^\n]*$")
+            self.assertRegex(message.code, "^[^\n]*best computes something else than lyrnn[^\n]*$")
 
     def test_sides_take_turns_in_another_order_each_round(self):
         order = []
@@ -129,25 +135,35 @@ class Comparing(unittest.TestCase):
                          [["article", "best", "lyrnn"], ["best", "lyrnn", "article"],
                           ["lyrnn", "article", "best"]])
         self.assertEqual(gemm, [3, 6, 9])
-        summary = compare.summarise(sides[2], results["lyrnn"], 1, gflop=1, gemm_gflops=gemm)
+        summary = compare.summarize(sides[2], results["lyrnn"], 1, gflop=1, gemm_gflops=gemm)
         self.assertEqual(summary["chars_per_second"]["rounds"], [900, 1500, 2100])
         self.assertEqual(summary["peak_bytes"], 7)
-        # At 3 GFLOP/s a step of 1 GFLOP takes 1/3 s at least, and took 1/900 s.
+        # A step of 1 GFLOP takes at least 1/3 s at 3 GFLOP/s. This one took 1/900 s.
         self.assertAlmostEqual(summary["share_of_floor"]["rounds"][0], 300)
 
-    def test_the_machines_cores_stand_for_threads(self):
+    def test_hardware_names_cores_instead_of_threads(self):
         cores = len(os.sched_getaffinity(0))
         self.assertRegex(bench_shapes.hardware("AMD, 1 thread, X"), f"^AMD, {cores} cores?, X$")
 
 
 class Table(unittest.TestCase):
-    def test_ladder_says_what_has_not_been_run_on_a_gpu(self):
+    def test_presets_without_a_gpu_record_say_so(self):
         rows = bench_table.training_rows([record(PRESETS["A"])])
-        self.assertEqual([row[1] for row in rows], ["not run on a GPU", "a CPU"] + 5 * ["not run on a GPU"])
+        self.assertEqual([row[1] for row in rows],
+                         ["not measured on a GPU", "a CPU"] + 5 * ["not measured on a GPU"])
 
-    def test_a_gpu_takes_the_rows_place(self):
+    def test_a_gpu_record_replaces_that_row(self):
         rows = bench_table.training_rows([record(PRESETS["B"], device="cuda", hardware="a GPU")])
-        self.assertEqual([row[1] for row in rows][:3], ["not run on a GPU", "a GPU", "not run on a GPU"])
+        self.assertEqual([row[1] for row in rows][:3],
+                         ["not measured on a GPU", "a GPU", "not measured on a GPU"])
+
+    def test_the_headline_has_measured_shapes_only(self):
+        records = [record(SMALL, hardware="a CPU, 2 cores, OpenBLAS for X"), record(PRESETS["B"]),
+                   record(PRESETS["B"], device="cuda", hardware="a GPU")]
+        self.assertEqual(bench_table.headline_rows(records), [
+            ("B: lstm V4096 H512 B64 T128, a GPU", "2,000", "2,000", "2,000 (2.00×, 2.00×)"),
+            ("B: lstm V4096 H512 B64 T128, a CPU", "2,000", "2,000", "2,000 (2.00×, 2.00×)"),
+            ("lstm V5 H3 B2 T4 L2, a CPU, 2 cores", "2,000", "2,000", "2,000 (2.00×, 2.00×)")])
 
     def test_the_last_measurement_counts(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -160,7 +176,7 @@ class Table(unittest.TestCase):
                 file.write('{"date": "2030"}\n')
             message = quietly(bench_shapes.read_records, [path])
         self.assertEqual([row[9] for row in rows if row[1] == "a CPU"], ["2030-02-02"])
-        self.assertIn("speed.jsonl:3: not a line", str(message))
+        self.assertIn("speed.jsonl:3: not a record", str(message))
 
     def test_a_row(self):
         row = bench_table.training_row(record(SMALL, precision="tf32"))
@@ -168,54 +184,70 @@ class Table(unittest.TestCase):
                                "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "1, 1, 1",
                                "2030-01-01", "abc", "`scripts/bench/compare.py`"))
 
-    def test_a_row_of_writing(self):
-        side, ratio = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000])}, bench_shapes.spread([2, 1, 4])
+    def test_a_row_of_generation(self):
+        side = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000])}
+        ratio = bench_shapes.spread([2, 1, 4])
         fields = {"num_chars": 1000, "share_of_floor": bench_shapes.spread([0.5]),
                   "sides": dict.fromkeys(("article", "one", "many", "drawn"), side),
                   "ratios": dict.fromkeys(("one / article", "many / one"), ratio)}
         old, new, other = (record(SMALL, date, **{**fields, "num_chars": num_chars})
-                           for date, num_chars in (("2030-01-01", 1000), ("2030-02-02", 1000), ("2030-03-03", 9)))
-        rows = bench_table.writing_rows([old, new, other])
-        self.assertEqual(rows[0], ("lstm V5 H3", "2 of 1,000 characters", "a CPU", "2,000", "2,000", "2,000", "2,000",
-                                   "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "2030-02-02", "abc",
-                                   "`scripts/bench/compare.py`"))
+                           for date, num_chars in (("2030-01-01", 1000), ("2030-02-02", 1000),
+                                                   ("2030-03-03", 9)))
+        rows = bench_table.generation_rows([old, new, other])
+        self.assertEqual(rows[0], ("lstm V5 H3", "2 of 1,000 characters", "a CPU",
+                                   "2,000", "2,000", "2,000", "2,000",
+                                   "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%",
+                                   "2030-02-02", "abc", "`scripts/bench/compare.py`"))
         self.assertEqual([row[1] for row in rows[1:]], ["2 of 9 characters"])
 
-    def test_readme_keeps_what_is_around_the_tables(self):
+    def test_pages_keep_the_text_around_the_tables(self):
         for table in bench_table.TABLES:
             begin, end, text = table.begin, table.end, table.text()
-            self.assertEqual(table.write_into(f"a {begin} old {end} b"), f"a {begin}\n\n{text}\n\n{end} b")
+            self.assertEqual(table.write_into(f"a {begin} old {end} b"),
+                             f"a {begin}\n\n{text}\n\n{end} b")
             self.assertIsNone(table.write_into(f"a {end} {begin}"))
-            self.assertTrue(all(line.count("|") == len(table.columns) + 1 for line in text.splitlines()))
+            self.assertTrue(all(line.count("|") == len(table.columns) + 1
+                                for line in text.splitlines()))
 
-    def test_a_check_fails_on_any_table_that_is_not_what_was_measured(self):
-        with open(bench_table.README, encoding="utf-8") as file:
-            readme = file.read()
+    def test_check_fails_if_a_table_differs_from_its_results(self):
+        texts = [bench_table.read_page(page) for page in bench_table.PAGES]
         for table in bench_table.TABLES:
             with tempfile.TemporaryDirectory() as folder:
-                path = os.path.join(folder, "README.md")
-                with open(path, "w", encoding="utf-8") as file:
-                    file.write(readme.replace(f"{table.begin}\n", f"{table.begin}\n9"))
-                arguments = ["bench_table.py", "--readme", path]
+                pages = [os.path.join(folder, name) for name in ("README.md", "bench.md")]
+                for page, text in zip(pages, texts):
+                    with open(page, "w", encoding="utf-8") as file:
+                        file.write(text.replace(f"{table.begin}\n", f"{table.begin}\n9"))
+                arguments = ["bench_table.py", "--readme", *pages]
                 with unittest.mock.patch.object(sys, "argv", [*arguments, "--check"]):
-                    self.assertIn("is not what", str(quietly(bench_table.main)))
+                    self.assertIn("a table differs from", str(quietly(bench_table.main)))
                 with unittest.mock.patch.object(sys, "argv", arguments):
                     self.assertIsNone(quietly(bench_table.main))
-                with open(path, encoding="utf-8") as file:
-                    self.assertEqual(file.read(), readme)
+                self.assertEqual([bench_table.read_page(page) for page in pages], texts)
+
+    def test_a_page_without_markers_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = os.path.join(folder, "README.md")
+            with open(page, "w", encoding="utf-8") as file:
+                file.write("text")
+            with unittest.mock.patch.object(sys, "argv", ["bench_table.py", "--readme", page]):
+                self.assertIn("no line '<!-- headline", str(quietly(bench_table.main)))
+            self.assertEqual(bench_table.read_page(page), "text")
 
 
-@unittest.skipUnless(torch, "no PyTorch")
+@unittest.skipUnless(torch, "this Python has no PyTorch")
 class PyTorchSides(unittest.TestCase):
-    def test_every_way_learns_what_the_articles_script_does(self):
+    def test_every_way_trains_like_the_tutorials_script(self):
         for cell in bench_shapes.CELLS:
-            shape = Shape(cell, vocab_size=50, hidden_size=24, batch_size=4, num_steps=9, num_layers=2)
+            shape = Shape(cell, vocab_size=50, hidden_size=24, batch_size=4, num_steps=9,
+                          num_layers=2)
             ids = torch.tensor(bench_shapes.text_ids(shape, bench_shapes.text_length(shape, 10)))
-            trainers = {"article": pytorch_sides.article_trainer, **pytorch_sides.ways("cpu", cell)}
+            trainers = {"article": pytorch_sides.tutorial_trainer,
+                        **pytorch_sides.ways("cpu", cell)}
             losses = {}
             for name, trainer in trainers.items():
                 torch.manual_seed(1)
-                epoch = trainer(*pytorch_sides.initial_model(shape), ids, shape, contextlib.nullcontext)
+                epoch = trainer(*pytorch_sides.initial_model(shape), ids, shape,
+                                contextlib.nullcontext)
                 losses[name] = [epoch() for _ in range(3)]
                 with self.subTest(cell=cell, way=name):
                     self.assertLess(compare.difference_of(losses[name], losses["article"]), 5e-7)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests of the scripts that measure speed, and whether the README's table is what their results give. With a
-# Python that has PyTorch, if there is one.
+# Tests the scripts of scripts/bench, and that the tables in the pages match the recorded results.
+# Uses a Python that has PyTorch, if there is one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export PYTHONDONTWRITEBYTECODE=1
@@ -12,7 +12,7 @@ done
 if [[ $python == none ]]; then
     python=python3
     command -v python3 >/dev/null || {
-        echo 'skipped: no python3 here'
+        echo 'skipped: this machine has no python3'
         exit 77
     }
 fi
