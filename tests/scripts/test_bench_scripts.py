@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import struct
 import sys
 import tempfile
 import unittest
@@ -21,6 +22,7 @@ sys.path.insert(0, os.path.join(ROOT, "scripts", "bench"))
 import bench_shapes
 import bench_table
 import compare
+import plot_bars
 from bench_shapes import PRESETS, Shape
 
 try:
@@ -232,6 +234,28 @@ class Table(unittest.TestCase):
             with unittest.mock.patch.object(sys, "argv", ["bench_table.py", "--readme", page]):
                 self.assertIn("no line '<!-- headline", str(quietly(bench_table.main)))
             self.assertEqual(bench_table.read_page(page), "text")
+
+
+def description_in_png(path):
+    """The text that matplotlib wrote into the tEXt chunk with the keyword Description."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at = 8
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        keyword, _, text = data[at + 8 : at + 8 + length].partition(b"\0")
+        if kind == b"tEXt" and keyword == b"Description":
+            return text.decode("latin-1")
+        at += 12 + length
+    return None
+
+
+class BarChart(unittest.TestCase):
+    def test_the_picture_shows_the_recorded_results(self):
+        training, generation = plot_bars.last_records()
+        expected = plot_bars.description_of(plot_bars.title_of(training),
+                                            plot_bars.groups_of(training, generation))
+        self.assertEqual(description_in_png(plot_bars.PICTURE), expected)
 
 
 @unittest.skipUnless(torch, "this Python has no PyTorch")
