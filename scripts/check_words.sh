@@ -13,8 +13,8 @@ read_by_people() {
     while IFS= read -r -d '' name; do
         case $name in
         *golden/* | *seeds/* | *host/data/*) ;;
-        *.[ch] | *.cu | *.cuh | *.cpp | *.sh | *.py | *.pl | *.cmake | *.md | *CMakeLists.txt | \
-            *.ci/run | *scripts/hooks/*) printf '%s\0' "$name" ;;
+        *.[ch] | *.cu | *.cuh | *.cpp | *.cmake | *CMakeLists.txt) printf '%s\0' "$name" ;;
+        *.sh | *.py | *.pl | *.awk | *.md | *.ci/run | *scripts/hooks/*) printf '%s\0' "$name" ;;
         esac
     done
 }
