@@ -263,7 +263,7 @@ static lyrnn_status measure(const lyrnn_bench_config *config, lyrnn_backend *bac
     LYRNN_TRY(break_down(config, backend, ms, result));
     if (config->task == LYRNN_BENCH_OPERATIONS)
         result->peak_bytes = lyrnn_peak_memory_bytes();
-    if (strcmp(backend->name, "cpu") != 0)
+    if (!backend->shares_host_memory)
         result->peak_bytes = result->device_bytes + backend->own_bytes;
     LYRNN_TRY(lyrnn_bench_measure_floors(backend, config->model.cell, &result->floors));
     predict(result);

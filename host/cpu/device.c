@@ -143,6 +143,7 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
     openblas_set_num_threads(threads);
     *backend = (lyrnn_backend){
         .name = "cpu",
+        .shares_host_memory = true,
         .num_threads = threads,
         .num_lanes = 1,
 #define LYRNN_MEMBER(name) .name = lyrnn_cpu_##name,

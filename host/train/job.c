@@ -223,11 +223,6 @@ typedef struct {
     size_t checkpoints;
 } job_memory;
 
-static bool device_is_host(const train_job *job)
-{
-    return strcmp(job->backend->name, "cpu") == 0;
-}
-
 static job_memory count_memory(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -268,12 +263,12 @@ static void log_memory(const train_job *job)
     fprintf(job->log,
             "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
             "corpus %.1f, validation %.1f, samples %.1f, ",
-            (double)(total + (device_is_host(job) ? memory.checkpoints : 0)) / mib,
+            (double)(total + (job->backend->shares_host_memory ? memory.checkpoints : 0)) / mib,
             (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
             (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
             (double)training->corpus_bytes / mib, (double)memory.validation / mib,
             (double)memory.samples / mib);
-    if (!device_is_host(job))
+    if (!job->backend->shares_host_memory)
         fprintf(job->log, "libraries %.1f; on the host: ", (double)job->backend->own_bytes / mib);
     fprintf(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
 }
@@ -319,7 +314,7 @@ static lyrnn_status check_memory(const train_job *job)
     lyrnn_backend *backend = job->backend;
     job_memory bytes = count_memory(job);
     /* A resumed run's checkpoint is in memory already. */
-    bool needs_checkpoints = device_is_host(job) && job->options->resume_path == NULL;
+    bool needs_checkpoints = job->backend->shares_host_memory && job->options->resume_path == NULL;
     size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);
     void *memory;
     LYRNN_TRY(lyrnn_device_alloc(backend, total, "this training in all",

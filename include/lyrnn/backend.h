@@ -342,7 +342,8 @@ typedef struct lyrnn_backend lyrnn_backend;
 struct lyrnn_backend {
     const char *name; /* "cpu", "cuda" */
     void *state;      /* the backend's own: stream, library handles; NULL where it needs none */
-    int num_threads;  /* of the CPU backend; CUDA: 0 */
+    bool shares_host_memory; /* device memory is host memory: both count against one total */
+    int num_threads;         /* of the CPU backend; CUDA: 0 */
     int num_lanes; /* how many queues may run side by side, 1 or at least 3; 1: all runs in order */
     bool debug_sync; /* set by who opened it: CUDA then waits for each operation, so that a fault */
                      /* names the one that made it, and records no step; else false */
