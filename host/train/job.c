@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/device_memory.h"
 #include "run/run_dir_files.h"
 #include "train/job.h"
 
@@ -41,89 +40,6 @@ static lyrnn_status load_corpus(train_job *job)
         return lyrnn_corpus_load_sample(&job->corpus, options->newlines, options->max_chars);
     return lyrnn_corpus_load(&job->corpus, options->corpus_paths, options->num_corpus_paths,
                              options->newlines, options->max_chars);
-}
-
-/* A bare state_dict's rows have no characters yet: they get the corpus's, in code-point order. */
-static lyrnn_status lend_vocab(train_job *job, const char *path)
-{
-    int V = job->init.config.input_size;
-    if (job->vocab.V != V)
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: it has no vocabulary and %d inputs, and the corpus has %d distinct "
-                          "characters; give the text that it was trained on (--max-chars, "
-                          "--newlines), or save it with its \"vocab\"",
-                          path, V, job->vocab.V);
-    fprintf(job->log,
-            "warning: %s has no \"vocab\": its inputs are taken to be the corpus's characters in "
-            "code-point order\n",
-            path);
-    return lyrnn_vocab_from_chars(&job->init.vocab, job->vocab.chars, (size_t)V);
-}
-
-enum { LIST_BYTES = 160 };
-
-/* Counts the characters of vocab that `known` lacks, and names as many as list (LIST_BYTES) holds. */
-static lyrnn_status list_new(const lyrnn_vocab *vocab, const lyrnn_vocab *known, char *list,
-                             size_t *num)
-{
-    return lyrnn_vocab_list_unknown(known, vocab->chars, (size_t)vocab->V, list, LIST_BYTES, num);
-}
-
-/* The corpus's characters, be they few: a model that is fine-tuned should write as that text does. Where
- * the initial model has the very same, its order of them stays, and with it all of its weights. */
-static lyrnn_status match_vocab(train_job *job, const char *path)
-{
-    lyrnn_vocab *vocab = &job->vocab;
-    const lyrnn_vocab *known = &job->init.vocab;
-    if (known->V == 0)
-        LYRNN_TRY(lend_vocab(job, path));
-    char list[LIST_BYTES];
-    size_t num_new;
-    LYRNN_TRY(list_new(vocab, known, list, &num_new));
-    if (num_new == (size_t)vocab->V)
-        return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "corpus: it has no character that the model in %s knows; leave out "
-                          "--init, or give lyrics in the model's script",
-                          path);
-    if (num_new > 0 || vocab->V != known->V)
-        return LYRNN_OK;
-    lyrnn_vocab_free(vocab);
-    return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
-}
-
-/* Of --init, or of the run to resume. */
-static lyrnn_status read_initial_model(train_job *job, char *path, size_t path_size)
-{
-    const lyrnn_train_options *options = job->options;
-    bool resumes = options->resume_path != NULL;
-    LYRNN_TRY(lyrnn_run_dir_find_model(resumes ? options->resume_path : options->init_path, path,
-                                       path_size));
-    if (resumes)
-        return lyrnn_checkpoint_read(&job->init, path);
-    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&job->init, path));
-    lyrnn_checkpoint_choose_rnn(&job->init, options->model.cell);
-    return LYRNN_OK;
-}
-
-/* The vocabulary, and with it the network's shape. A resumed run's vocabulary is its own. */
-static lyrnn_status make_vocab(train_job *job)
-{
-    const lyrnn_train_options *options = job->options;
-    const lyrnn_vocab *known = &job->init.vocab;
-    char path[4096];
-    job->config = options->model;
-    if (options->resume_path != NULL || options->init_path != NULL) {
-        LYRNN_TRY(read_initial_model(job, path, sizeof path));
-        job->config = job->init.config;
-        job->config.dropout = options->model.dropout;
-    }
-    if (options->resume_path != NULL)
-        return lyrnn_vocab_from_chars(&job->vocab, known->chars, (size_t)known->V);
-    LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
-    if (options->init_path != NULL)
-        LYRNN_TRY(match_vocab(job, path));
-    job->config.input_size = job->vocab.V;
-    return LYRNN_OK;
 }
 
 static lyrnn_status encode_corpus(train_job *job)
@@ -195,7 +111,7 @@ static lyrnn_status prepare_text(train_job *job)
     const lyrnn_train_options *options = job->options;
     LYRNN_TRY(load_corpus(job));
     lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
-    LYRNN_TRY(make_vocab(job));
+    LYRNN_TRY(train_make_vocab(job));
     if (options->resume_path != NULL)
         LYRNN_TRY(train_read_state(job));
     LYRNN_TRY(encode_corpus(job));
@@ -206,152 +122,6 @@ static lyrnn_status prepare_text(train_job *job)
                               options->seed);
 }
 
-/* Characters of the longest sample, prefix included. */
-static size_t sample_length(const train_job *job)
-{
-    size_t longest = 1;
-    for (size_t i = 0; i < job->num_prompts; i++)
-        if (job->prompts[i].length > longest)
-            longest = job->prompts[i].length;
-    return longest + (size_t)job->options->pred_len;
-}
-
-/* Memory of the whole job, in bytes: of the device, and of the host what checkpoints are copied to. */
-typedef struct {
-    lyrnn_training_memory training;
-    size_t validation, samples, device_total;
-    size_t checkpoints;
-} job_memory;
-
-static job_memory count_memory(const train_job *job)
-{
-    const lyrnn_train_options *options = job->options;
-    const lyrnn_generate_options greedy = lyrnn_greedy_options();
-    int num_lanes = job->backend->num_lanes;
-    job_memory memory = {
-        .training = lyrnn_training_memory_of(&job->config, &job->batches, num_lanes),
-        .samples = lyrnn_generator_bytes(&job->config, num_lanes, &greedy, sample_length(job)),
-    };
-    memory.checkpoints =
-        memory.training.parameters_bytes + lyrnn_trainer_state_bytes(&job->config, job->batches.B);
-    if (job->num_validation > 0)
-        memory.validation = lyrnn_evaluator_bytes(&job->config, num_lanes, job->num_validation,
-                                                  options->batch_size, options->num_steps);
-    memory.device_total = memory.training.total_bytes + memory.validation + memory.samples;
-    return memory;
-}
-
-/* What became of the characters that the initial model knows. */
-static lyrnn_status log_vocab(const train_job *job)
-{
-    char new[LIST_BYTES], dropped[LIST_BYTES];
-    size_t num_new, num_dropped;
-    LYRNN_TRY(list_new(&job->vocab, &job->init.vocab, new, &num_new));
-    LYRNN_TRY(list_new(&job->init.vocab, &job->vocab, dropped, &num_dropped));
-    fprintf(job->log, "init: %zu characters kept; %zu new%s%s; %zu dropped%s%s\n",
-            (size_t)job->vocab.V - num_new, num_new, num_new > 0 ? ": " : "", new, num_dropped,
-            num_dropped > 0 ? ": " : "", dropped);
-    return LYRNN_OK;
-}
-
-static void log_memory(const train_job *job)
-{
-    const double mib = 1024.0 * 1024.0;
-    job_memory memory = count_memory(job);
-    const lyrnn_training_memory *training = &memory.training;
-    size_t total = memory.device_total + job->backend->own_bytes;
-    fprintf(job->log,
-            "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
-            "corpus %.1f, validation %.1f, samples %.1f, ",
-            (double)(total + (job->backend->shares_host_memory ? memory.checkpoints : 0)) / mib,
-            (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
-            (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
-            (double)training->corpus_bytes / mib, (double)memory.validation / mib,
-            (double)memory.samples / mib);
-    if (!job->backend->shares_host_memory)
-        fprintf(job->log, "libraries %.1f; on the host: ", (double)job->backend->own_bytes / mib);
-    fprintf(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
-}
-
-static void log_plan(const train_job *job)
-{
-    const lyrnn_train_options *options = job->options;
-    const char *init_path =
-        options->resume_path != NULL ? options->resume_path : options->init_path;
-    lyrnn_parameters parameters;
-    lyrnn_parameters_of_model(&parameters, &job->config);
-    char device[256];
-    job->backend->describe(job->backend, device, sizeof device);
-    fprintf(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
-            options->num_corpus_paths == 0   ? "the sample lyrics that come with lyrnn"
-            : options->num_corpus_paths == 1 ? options->corpus_paths[0]
-                                             : "several files",
-            job->corpus.N, job->vocab.V);
-    fprintf(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
-            lyrnn_cell_name(job->config.cell), job->config.num_layers,
-            job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
-            job->config.bidirectional ? " in both directions" : "",
-            lyrnn_parameters_total(&parameters), init_path == NULL ? "" : " from ",
-            init_path == NULL ? "" : init_path);
-    if (job->config.bidirectional)
-        fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
-    if (job->config.dropout > 0.0f && job->config.num_layers == 1)
-        fprintf(job->log, "warning: --dropout acts between layers, and there is one\n");
-    fprintf(job->log, "batches: %zu an epoch of %d streams by %d steps\n", job->batches.K,
-            job->batches.B, job->batches.T);
-    if (job->num_validation > 0)
-        fprintf(job->log, "validation: on the last %zu characters\n", job->num_validation);
-    fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
-    if (job->backend->why_not_cuda[0] != '\0')
-        fprintf(job->log, "device: not CUDA: %s\n", job->backend->why_not_cuda);
-    log_memory(job);
-}
-
-/* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the total,
- * before the parts that do fit take time to fill. */
-static lyrnn_status check_memory(const train_job *job)
-{
-    lyrnn_backend *backend = job->backend;
-    job_memory bytes = count_memory(job);
-    /* A resumed run's checkpoint is in memory already. */
-    bool needs_checkpoints = job->backend->shares_host_memory && job->options->resume_path == NULL;
-    size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);
-    void *memory;
-    LYRNN_TRY(lyrnn_device_alloc(backend, total, "this training in all",
-                                 "lower --hidden-size, --batch-size or --num-steps", &memory));
-    backend->memory_free(backend, memory);
-    return LYRNN_OK;
-}
-
-/* That of the resumed run goes to the trainer; a new one is there to be filled. */
-static lyrnn_status prepare_state(train_job *job)
-{
-    if (job->options->resume_path != NULL)
-        return lyrnn_trainer_upload(&job->trainer, &job->state);
-    LYRNN_TRY(lyrnn_trainer_state_init(&job->state, &job->config, job->batches.B));
-    job->state.seed = job->options->seed;
-    job->state.corpus_chars = (int64_t)job->corpus.N;
-    memcpy(job->state.corpus_xxh128, job->corpus_xxh128, sizeof job->corpus_xxh128);
-    return LYRNN_OK;
-}
-
-/* A new model, or the one to go on from: as it is, or with new characters as a new model has them. What was read
- * is then let go of. */
-static void set_weights(train_job *job)
-{
-    if (job->options->resume_path != NULL) {
-        lyrnn_model_upload(&job->model, job->init.params);
-    } else {
-        lyrnn_model_randomise(&job->model, job->options->seed);
-        if (job->init.params == NULL)
-            return;
-        lyrnn_model_download(&job->model, job->params);
-        lyrnn_checkpoint_remap(&job->init, &job->vocab, job->params);
-        lyrnn_model_upload(&job->model, job->params);
-    }
-    lyrnn_checkpoint_free(&job->init);
-}
-
 static lyrnn_status prepare_model(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -360,16 +130,16 @@ static lyrnn_status prepare_model(train_job *job)
     job->params = (float *)malloc(bytes);
     if (job->params == NULL)
         return out_of_memory(bytes, "a checkpoint", "lower --hidden-size, or close other programs");
-    set_weights(job);
+    train_set_weights(job);
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimiser));
-    LYRNN_TRY(prepare_state(job));
+    LYRNN_TRY(train_prepare_state(job));
     if (job->num_validation > 0)
         LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, job->ids + job->batches.N,
                                        job->num_validation, options->batch_size,
                                        options->num_steps));
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
-    return lyrnn_generator_init(&job->generator, &job->model, &greedy, sample_length(job));
+    return lyrnn_generator_init(&job->generator, &job->model, &greedy, train_sample_length(job));
 }
 
 /* What the caller says of the training, and which text it was. */
@@ -437,10 +207,10 @@ static lyrnn_status run_job(train_job *job)
         LYRNN_TRY(lyrnn_run_dir_check(options->out_path, options->overwrite));
     if (options->resume_path != NULL)
         LYRNN_TRY(train_check_state(job));
-    log_plan(job);
+    train_log_plan(job);
     if (options->init_path != NULL && options->resume_path == NULL)
-        LYRNN_TRY(log_vocab(job));
-    LYRNN_TRY(check_memory(job));
+        LYRNN_TRY(train_log_vocab(job));
+    LYRNN_TRY(train_check_memory(job));
     LYRNN_TRY(prepare_model(job));
     lyrnn_status status = begin_run(job);
     if (status == LYRNN_OK)

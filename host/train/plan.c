@@ -1,0 +1,105 @@
+/* What a training will need and do, said before anything runs: its memory, and the lines of the plan. */
+#include "model/device_memory.h"
+#include "train/job.h"
+
+size_t train_sample_length(const train_job *job)
+{
+    size_t longest = 1;
+    for (size_t i = 0; i < job->num_prompts; i++)
+        if (job->prompts[i].length > longest)
+            longest = job->prompts[i].length;
+    return longest + (size_t)job->options->pred_len;
+}
+
+/* Memory of the whole job, in bytes: of the device, and of the host what checkpoints are copied to. */
+typedef struct {
+    lyrnn_training_memory training;
+    size_t validation, samples, device_total;
+    size_t checkpoints;
+} job_memory;
+
+static job_memory count_memory(const train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    const lyrnn_generate_options greedy = lyrnn_greedy_options();
+    int num_lanes = job->backend->num_lanes;
+    job_memory memory = {
+        .training = lyrnn_training_memory_of(&job->config, &job->batches, num_lanes),
+        .samples =
+            lyrnn_generator_bytes(&job->config, num_lanes, &greedy, train_sample_length(job)),
+    };
+    memory.checkpoints =
+        memory.training.parameters_bytes + lyrnn_trainer_state_bytes(&job->config, job->batches.B);
+    if (job->num_validation > 0)
+        memory.validation = lyrnn_evaluator_bytes(&job->config, num_lanes, job->num_validation,
+                                                  options->batch_size, options->num_steps);
+    memory.device_total = memory.training.total_bytes + memory.validation + memory.samples;
+    return memory;
+}
+
+static void log_memory(const train_job *job)
+{
+    const double mib = 1024.0 * 1024.0;
+    job_memory memory = count_memory(job);
+    const lyrnn_training_memory *training = &memory.training;
+    size_t total = memory.device_total + job->backend->own_bytes;
+    fprintf(job->log,
+            "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
+            "corpus %.1f, validation %.1f, samples %.1f, ",
+            (double)(total + (job->backend->shares_host_memory ? memory.checkpoints : 0)) / mib,
+            (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
+            (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
+            (double)training->corpus_bytes / mib, (double)memory.validation / mib,
+            (double)memory.samples / mib);
+    if (!job->backend->shares_host_memory)
+        fprintf(job->log, "libraries %.1f; on the host: ", (double)job->backend->own_bytes / mib);
+    fprintf(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
+}
+
+void train_log_plan(const train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    const char *init_path =
+        options->resume_path != NULL ? options->resume_path : options->init_path;
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, &job->config);
+    char device[256];
+    job->backend->describe(job->backend, device, sizeof device);
+    fprintf(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
+            options->num_corpus_paths == 0   ? "the sample lyrics that come with lyrnn"
+            : options->num_corpus_paths == 1 ? options->corpus_paths[0]
+                                             : "several files",
+            job->corpus.N, job->vocab.V);
+    fprintf(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
+            lyrnn_cell_name(job->config.cell), job->config.num_layers,
+            job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
+            job->config.bidirectional ? " in both directions" : "",
+            lyrnn_parameters_total(&parameters), init_path == NULL ? "" : " from ",
+            init_path == NULL ? "" : init_path);
+    if (job->config.bidirectional)
+        fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
+    if (job->config.dropout > 0.0f && job->config.num_layers == 1)
+        fprintf(job->log, "warning: --dropout acts between layers, and there is one\n");
+    fprintf(job->log, "batches: %zu an epoch of %d streams by %d steps\n", job->batches.K,
+            job->batches.B, job->batches.T);
+    if (job->num_validation > 0)
+        fprintf(job->log, "validation: on the last %zu characters\n", job->num_validation);
+    fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
+    if (job->backend->why_not_cuda[0] != '\0')
+        fprintf(job->log, "device: not CUDA: %s\n", job->backend->why_not_cuda);
+    log_memory(job);
+}
+
+lyrnn_status train_check_memory(const train_job *job)
+{
+    lyrnn_backend *backend = job->backend;
+    job_memory bytes = count_memory(job);
+    /* A resumed run's checkpoint is in memory already. */
+    bool needs_checkpoints = job->backend->shares_host_memory && job->options->resume_path == NULL;
+    size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);
+    void *memory;
+    LYRNN_TRY(lyrnn_device_alloc(backend, total, "this training in all",
+                                 "lower --hidden-size, --batch-size or --num-steps", &memory));
+    backend->memory_free(backend, memory);
+    return LYRNN_OK;
+}
