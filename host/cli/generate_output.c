@@ -24,7 +24,7 @@ static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
     if (output->has_several && output->num_printed > 0 && sample != output->sample)
         fputc('\n', stdout);
     output->sample = sample;
-    fwrite(utf8, 1, lyrnn_utf8_encode(output->vocab->chars[id], utf8), stdout);
+    fwrite(utf8, 1, lyrnn_vocab_decode(output->vocab, &id, 1, utf8), stdout);
     if (output->is_terminal)
         fflush(stdout);
     return check_output();
@@ -34,10 +34,8 @@ static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
 static json_t *text_to_json(const lyrnn_vocab *vocab, const int32_t *ids, size_t num)
 {
     char *utf8 = malloc(num * LYRNN_UTF8_MAX + 1);
-    size_t length = 0;
-    for (size_t i = 0; i < num && utf8 != NULL; i++)
-        length += lyrnn_utf8_encode(vocab->chars[ids[i]], utf8 + length);
-    json_t *text = utf8 == NULL ? NULL : json_stringn(utf8, length);
+    json_t *text =
+        utf8 == NULL ? NULL : json_stringn(utf8, lyrnn_vocab_decode(vocab, ids, num, utf8));
     free(utf8);
     return text;
 }
@@ -65,16 +63,6 @@ static void print_number(const char *name, double value)
         fprintf(stderr, ", %s none", name);
 }
 
-/* To standard error, newlines as spaces. */
-static void print_in_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num)
-{
-    for (size_t i = 0; i < num; i++) {
-        uint32_t c = vocab->chars[ids[i]];
-        char utf8[LYRNN_UTF8_MAX];
-        fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), stderr);
-    }
-}
-
 /* Which text it is: "sample 3", among several prompts "sample 3 of 月光"; a long one is cut. */
 static void print_name(const generate_output *output, const lyrnn_sample *sample)
 {
@@ -84,7 +72,7 @@ static void print_name(const generate_output *output, const lyrnn_sample *sample
         return;
     fputs(" of ", stderr);
     size_t length = sample->prefix_length < LONGEST ? sample->prefix_length : LONGEST;
-    print_in_line(output->vocab, sample->ids, length);
+    lyrnn_vocab_print_line(output->vocab, sample->ids, length, stderr);
     fputs(length < sample->prefix_length ? "..." : "", stderr);
 }
 
@@ -95,7 +83,8 @@ static void print_report(const generate_output *output, const lyrnn_sample *samp
     fprintf(stderr, ": longest copied run %zu", report->longest_copy);
     if (report->longest_copy > 0) {
         fputs(" (", stderr);
-        print_in_line(output->vocab, sample->ids + report->copy_start, report->longest_copy);
+        lyrnn_vocab_print_line(output->vocab, sample->ids + report->copy_start,
+                               report->longest_copy, stderr);
         fputs(")", stderr);
     }
     print_number("distinct-2", report->distinct_2);

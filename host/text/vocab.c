@@ -195,6 +195,25 @@ size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX])
     return (size_t)utf8proc_encode_char((utf8proc_int32_t)c, (utf8proc_uint8_t *)utf8);
 }
 
+size_t lyrnn_vocab_decode(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, char *utf8)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < num; i++)
+        length += lyrnn_utf8_encode(vocab->chars[ids[i]], utf8 + length);
+    return length;
+}
+
+void lyrnn_vocab_print_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, FILE *file)
+{
+    for (size_t i = 0; i < num; i++) {
+        char utf8[LYRNN_UTF8_MAX];
+        size_t length = lyrnn_vocab_decode(vocab, &ids[i], 1, utf8);
+        if (utf8[0] == '\n')
+            utf8[0] = ' ';
+        fwrite(utf8, 1, length, file);
+    }
+}
+
 void lyrnn_vocab_free(lyrnn_vocab *vocab)
 {
     free(vocab->chars);

@@ -117,11 +117,7 @@ static lyrnn_status write_sample(void *context, const lyrnn_sample *sample)
 {
     const train_job *job = (const train_job *)context;
     fputs(" - ", job->samples);
-    for (size_t i = 0; i < sample->length; i++) {
-        uint32_t c = job->vocab.chars[sample->ids[i]];
-        char utf8[LYRNN_UTF8_MAX];
-        fwrite(utf8, 1, lyrnn_utf8_encode(c == '\n' ? ' ' : c, utf8), job->samples);
-    }
+    lyrnn_vocab_print_line(&job->vocab, sample->ids, sample->length, job->samples);
     fputc('\n', job->samples);
     return LYRNN_OK;
 }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lyrnn/corpus.h"
 #include "lyrnn/status.h"
@@ -46,6 +47,13 @@ lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, co
  * ids has room for N. */
 size_t lyrnn_vocab_encode_known(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
                                 int32_t *ids);
+
+/* Writes the UTF-8 form of num ids, unterminated, and returns its length in bytes. utf8 has room for
+ * num * LYRNN_UTF8_MAX bytes. */
+size_t lyrnn_vocab_decode(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, char *utf8);
+
+/* Prints num ids to a file as UTF-8 on one line: each newline becomes a space. */
+void lyrnn_vocab_print_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, FILE *file);
 
 /* Names every distinct one of N characters that has no id, with its code point: "猫 (U+732B), U+000A and 3
  * more", as many as size bytes (100 or more) hold; num_distinct is their number. LYRNN_ERR_MEMORY. */
