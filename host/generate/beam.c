@@ -57,11 +57,9 @@ static size_t num_bytes_of(const search *s)
 static lyrnn_status search_init(search *s)
 {
     size_t B = (size_t)s->num_beams, V = (size_t)s->model->config.input_size;
-    const lyrnn_rnn_config *config = &s->model->config;
     LYRNN_TRY(lyrnn_activations_init(&s->activations, s->model, 1, s->num_beams, false));
     LYRNN_TRY(lyrnn_model_init_packed(&s->packed, s->model));
-    s->state_count = (size_t)config->num_layers * (size_t)lyrnn_num_directions(config) * B *
-                     (size_t)config->hidden_size;
+    s->state_count = lyrnn_state_count(&s->model->config, s->num_beams);
     s->logits = (float *)malloc(B * V * sizeof *s->logits);
     s->state = (float *)malloc(2 * s->state_count * sizeof *s->state);
     s->sorted = (float *)malloc(2 * s->state_count * sizeof *s->sorted);

@@ -162,6 +162,12 @@ size_t lyrnn_parameters_total(const lyrnn_parameters *parameters)
     return total;
 }
 
+size_t lyrnn_state_count(const lyrnn_rnn_config *config, int B)
+{
+    return (size_t)config->num_layers * (size_t)lyrnn_num_directions(config) * (size_t)B *
+           (size_t)config->hidden_size;
+}
+
 /* from (rows, cols) -> to (cols, rows). */
 static void transpose(const float *from, size_t rows, size_t cols, float *to)
 {

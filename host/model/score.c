@@ -35,12 +35,6 @@ static void lower_shape(scorer *scorer)
     }
 }
 
-static size_t state_count(const lyrnn_rnn_config *config, int B)
-{
-    return (size_t)config->num_layers * (size_t)lyrnn_num_directions(config) * (size_t)B *
-           (size_t)config->hidden_size;
-}
-
 static lyrnn_status scorer_init(scorer *scorer, const lyrnn_model *model, int T, int B)
 {
     lyrnn_backend *backend = model->backend;
@@ -53,7 +47,7 @@ static lyrnn_status scorer_init(scorer *scorer, const lyrnn_model *model, int T,
     scorer->ids = (int32_t *)malloc(2 * rows * sizeof *scorer->ids);
     scorer->losses = (float *)malloc(rows * sizeof *scorer->losses);
     scorer->state =
-        (float *)malloc(2 * state_count(&model->config, scorer->B) * sizeof *scorer->state);
+        (float *)malloc(2 * lyrnn_state_count(&model->config, scorer->B) * sizeof *scorer->state);
     if (scorer->ids == NULL || scorer->losses == NULL || scorer->state == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left to score with; close other "
                                             "programs");
@@ -87,7 +81,7 @@ static lyrnn_status begin_chunk(scorer *scorer, int T, int B, bool from_zero)
     if (same_shape)
         return LYRNN_OK;
     float *h = scorer->state;
-    float *c = config->cell == LYRNN_LSTM ? h + state_count(config, scorer->B) : NULL;
+    float *c = config->cell == LYRNN_LSTM ? h + lyrnn_state_count(config, scorer->B) : NULL;
     if (!from_zero)
         lyrnn_activations_get_state(a, h, c);
     lyrnn_activations_free(a);

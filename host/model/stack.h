@@ -54,7 +54,7 @@ static inline size_t lyrnn_stack_slot_count(const lyrnn_stack *stack)
 }
 static inline size_t lyrnn_stack_state_count(const lyrnn_stack *stack)
 {
-    return (size_t)stack->config.num_layers * lyrnn_stack_slot_count(stack);
+    return lyrnn_state_count(&stack->config, stack->B);
 }
 
 /* The slots of h or c as a direction counts them: 0 to T, with its own H columns. The reverse direction's

@@ -33,6 +33,9 @@ int lyrnn_num_gates(lyrnn_cell cell);
 /* D: 2 where the network is bidirectional, else 1. */
 int lyrnn_num_directions(const lyrnn_rnn_config *config);
 
+/* Floats of a state h, or c of an lstm, in PyTorch's order: (L*D,B,H). */
+size_t lyrnn_state_count(const lyrnn_rnn_config *config, int B);
+
 /* LYRNN_ERR_USAGE for a size out of range; the text names the field by its option ("--hidden-size 0: ..."). */
 lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config);
 
