@@ -8,7 +8,6 @@
 
 #include "base/gate_parts.h"
 #include "cell_math.cuh"
-#include "lyrnn/parameters.h"
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
 

@@ -16,7 +16,6 @@
 #include <math.h>
 
 #include "cell_math.cuh"
-#include "lyrnn/parameters.h"
 #include "tile_product.cuh"
 
 typedef struct {

@@ -12,7 +12,6 @@
 
 #include "cell_math.cuh"
 #include "cluster.cuh"
-#include "lyrnn/parameters.h"
 
 /* The kernels ask for one block a multiprocessor: registers for the weights matter, occupancy does not. */
 enum { RESIDENT_THREADS = 256 };

@@ -3,7 +3,7 @@
 #ifndef LYRNN_GATE_PARTS_H
 #define LYRNN_GATE_PARTS_H
 
-#include "lyrnn/parameters.h"
+#include "lyrnn/cell.h"
 
 enum { LYRNN_MAX_GATE_PARTS = 2 };
 

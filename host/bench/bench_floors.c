@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 
+#include "base/clock.h"
 #include "bench/percentile.h"
 #include "model/device_memory.h"
-#include "train/progress.h"
 
 static const double long_enough_seconds = 5e-3;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "bench/bench_floors.h"
 #include "bench/percentile.h"
 #include "bench/process_memory.h"
@@ -15,7 +16,6 @@
 #include "lyrnn/philox.h"
 #include "lyrnn/trainer.h"
 #include "model/device_memory.h"
-#include "train/progress.h"
 
 /* What is timed; a zeroed member has not been opened. */
 typedef struct {

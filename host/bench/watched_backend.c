@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "train/progress.h"
+#include "base/clock.h"
 
 static lyrnn_watched_backend *watched_of(lyrnn_backend *self)
 {

@@ -10,6 +10,7 @@
 #include "bench/op_cost.h"
 #include "cli/bench_table.h"
 #include "cli/build_info.h"
+#include "lyrnn/version.h"
 
 static double ratio(double above, double below)
 {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/build_info.h"
+#include "lyrnn/version.h"
 
 void bench_table_head(lyrnn_backend *backend)
 {

@@ -15,8 +15,9 @@
 #include "base/remedy.h"
 #include "cli/build_info.h"
 #include "cli/resume.h"
-#include "lyrnn/backend.h"
 #include "lyrnn/checkpoint.h"
+#include "lyrnn/device.h"
+#include "lyrnn/version.h"
 #include "run/run_dir.h"
 
 typedef char path_text[4096];

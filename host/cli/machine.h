@@ -3,7 +3,7 @@
 #define LYRNN_CLI_MACHINE_H
 
 #include "cli/options/options.h"
-#include "lyrnn/backend.h"
+#include "lyrnn/device.h"
 
 typedef struct {
     const char *device;

@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "lyrnn/version.h"
 
 static const struct {
     const char *name, *full_name, *summary;

@@ -12,6 +12,7 @@
 #include "cli/resume.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/train.h"
+#include "lyrnn/version.h"
 #include "run/run_dir.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
 /* Which backend a device's name stands for, and the check that its table is whole. */
-#include "lyrnn/backend.h"
+#include "lyrnn/device.h"
 
 #include <limits.h>
 #include <stdbool.h>

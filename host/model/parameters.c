@@ -11,53 +11,14 @@
 
 enum { OFFSET_ALIGNMENT = 64 };
 
-static const struct {
-    const char *name;
-    int num_gates;
-} cells[] = {
-    [LYRNN_RNN_TANH] = {"rnn_tanh", 1},
-    [LYRNN_RNN_RELU] = {"rnn_relu", 1},
-    [LYRNN_LSTM] = {"lstm", 4},
-    [LYRNN_GRU] = {"gru", 3},
-};
-enum { NUM_CELLS = sizeof cells / sizeof cells[0] };
-
-#define CELL_NAMES "rnn_tanh, rnn_relu, lstm or gru"
-
-const char *lyrnn_cell_name(lyrnn_cell cell)
-{
-    LYRNN_CHECK((size_t)cell < NUM_CELLS);
-    return cells[cell].name;
-}
-
-int lyrnn_num_gates(lyrnn_cell cell)
-{
-    LYRNN_CHECK((size_t)cell < NUM_CELLS);
-    return cells[cell].num_gates;
-}
-
 int lyrnn_num_directions(const lyrnn_rnn_config *config)
 {
     return config->bidirectional ? 2 : 1;
 }
 
-lyrnn_status lyrnn_cell_parse(const char *name, lyrnn_cell *cell)
-{
-    for (size_t i = 0; i < NUM_CELLS; i++) {
-        if (strcmp(name, cells[i].name) == 0) {
-            *cell = (lyrnn_cell)i;
-            return LYRNN_OK;
-        }
-    }
-    /* Not repeated: it may come from a model file, and be any text. */
-    return lyrnn_fail(LYRNN_ERR_USAGE, "--cell: there is no cell of that name; use " CELL_NAMES);
-}
-
 lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config)
 {
-    if ((size_t)config->cell >= NUM_CELLS)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--cell: no cell has number %d; use " CELL_NAMES,
-                          (int)config->cell);
+    LYRNN_TRY(lyrnn_cell_check(config->cell));
     if (config->input_size < 1 || config->input_size > LYRNN_MAX_INPUT_SIZE)
         return lyrnn_fail(LYRNN_ERR_USAGE, "input size %d: out of range; it must be from 1 to %d",
                           config->input_size, LYRNN_MAX_INPUT_SIZE);

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "run/metrics.h"
 
 bool train_is_stopped(const train_job *job)

@@ -1,15 +1,9 @@
 /* The progress bar: epoch, bar, characters a second and time left. */
 #include "train/progress.h"
 
-#include <time.h>
 #include <unistd.h>
 
-double lyrnn_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
+#include "base/clock.h"
 
 void lyrnn_progress_init(lyrnn_progress *progress, FILE *log, int num_epochs, int64_t first_step,
                          int64_t total_steps, int chars_per_step)

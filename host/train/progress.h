@@ -25,7 +25,4 @@ void lyrnn_progress_update(lyrnn_progress *progress, int epoch, int64_t step);
 /* Wipes the bar, so that a line can be printed. */
 void lyrnn_progress_clear(lyrnn_progress *progress);
 
-/* Seconds on a clock that never goes back. */
-double lyrnn_seconds(void);
-
 #endif

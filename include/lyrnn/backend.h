@@ -15,13 +15,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lyrnn/cell.h"
 #include "lyrnn/status.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef enum { LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU } lyrnn_cell;
 
 /* What GEMM operands are rounded to on the device. Everything is stored and summed in fp32 either way. */
 typedef enum { LYRNN_FP32, LYRNN_TF32, LYRNN_BF16 } lyrnn_precision;
@@ -357,17 +356,8 @@ struct lyrnn_backend {
 #undef LYRNN_MEMBER
 };
 
-/* Opens the backend that device names and checks that its table is whole.
- *     device       "auto" (the fastest usable one), "cpu", "cuda" or "cuda:N"
- *     num_threads  host threads for the CPU backend; 0: OMP_NUM_THREADS, or one per core
- *     precision    other than LYRNN_FP32: CUDA alone
- * LYRNN_ERR_USAGE for another name, LYRNN_ERR_UNSUPPORTED when that device cannot be had. */
-lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
-                                lyrnn_backend *backend);
-/* A zeroed backend is fine. */
-void lyrnn_backend_close(lyrnn_backend *backend);
-
-/* The CPU backend; num_threads as above. Its threads and GEMMs are the process's, so one at a time. */
+/* The CPU backend; num_threads as in lyrnn_backend_open (device.h). Its threads and GEMMs are the process's, so
+ * open one at a time. */
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend);
 
 /* The CUDA backend on device number `device`. LYRNN_ERR_UNSUPPORTED says why when it cannot be had: no

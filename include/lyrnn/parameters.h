@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "lyrnn/backend.h"
+#include "lyrnn/cell.h"
 #include "lyrnn/status.h"
 
 #ifdef __cplusplus
@@ -28,8 +29,6 @@ typedef struct {
 /* Sizes that keep every row count and byte total far from overflow. */
 enum { LYRNN_MAX_HIDDEN_SIZE = 65536, LYRNN_MAX_INPUT_SIZE = 1114112, LYRNN_MAX_LAYERS = 16 };
 
-/* G: gates of the cell, and with it rows of weight_ih and weight_hh for each hidden unit. */
-int lyrnn_num_gates(lyrnn_cell cell);
 /* D: 2 where the network is bidirectional, else 1. */
 int lyrnn_num_directions(const lyrnn_rnn_config *config);
 
@@ -38,10 +37,6 @@ size_t lyrnn_state_count(const lyrnn_rnn_config *config, int B);
 
 /* LYRNN_ERR_USAGE for a size out of range; the text names the field by its option ("--hidden-size 0: ..."). */
 lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config);
-
-/* "rnn_tanh" and so on, and back; LYRNN_ERR_USAGE for another name. */
-const char *lyrnn_cell_name(lyrnn_cell cell);
-lyrnn_status lyrnn_cell_parse(const char *name, lyrnn_cell *cell);
 
 typedef struct {
     char name[32];   /* "rnn.weight_ih_l0" */

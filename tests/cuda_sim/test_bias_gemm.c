@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lyrnn/backend.h"
+#include "lyrnn/device.h"
 #include "lyrnn_sim.h"
 
 enum { M = 7, IN = 9, OUT = 5, ROOM = 64 /* floats, of the largest array */ };

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "lyrnn/backend.h"
+#include "lyrnn/device.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn_sim.h"
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lyrnn/device.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/philox.h"
 #include "lyrnn/trainer.h"

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "lyrnn/checkpoint.h"
+#include "lyrnn/device.h"
 #include "lyrnn/model.h"
 #include "model_check.h"
 #include "op_check.h"

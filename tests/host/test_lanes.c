@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "lyrnn/device.h"
 #include "lyrnn/model.h"
 #include "lyrnn/rnn.h"
 

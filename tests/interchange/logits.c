@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lyrnn/checkpoint.h"
+#include "lyrnn/device.h"
 #include "lyrnn/model.h"
 
 static void must(lyrnn_status status)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <lyrnn/device.h>
 #include <lyrnn/rnn.h>
 
 enum { T = 6, B = 2, IN = 3, H = 4, L = 2, NUM_GATES = 4 };

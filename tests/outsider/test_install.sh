@@ -74,7 +74,12 @@ check ./lstm_pkg_config_static
 cmake_build "$here" from_c
 check from_c/lstm
 
-# From C++, every header; CMake must not need a C compiler for it.
+# From C++, every header, also by the one that includes them all; CMake must not need a C compiler for it.
+for header in "$prefix"/include/lyrnn/*.h; do
+    name=lyrnn/${header##*/}
+    [[ $name == lyrnn/lyrnn.h ]] || grep -qxF "#include \"$name\"" "$prefix/include/lyrnn/lyrnn.h" ||
+        fail "lyrnn/lyrnn.h must include $name"
+done
 mkdir cpp
 (cd "$prefix/include" && printf '#include <%s>\n' lyrnn/*.h) >cpp/headers.cpp
 cat >>cpp/headers.cpp <<'END'

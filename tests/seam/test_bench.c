@@ -15,6 +15,7 @@
 #include "bench/op_cost.h"
 #include "bench/percentile.h"
 #include "bench/watched_backend.h"
+#include "lyrnn/device.h"
 #include "lyrnn/trainer.h"
 #include "memory_limit.h"
 #include "op_check.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "lyrnn/device.h"
 #include "oracle.h"
 #include "sample_check.h"
 

@@ -6,6 +6,7 @@
 
 #include "compare.h"
 #include "lyrnn/batches.h"
+#include "lyrnn/device.h"
 #include "lyrnn/generate.h"
 #include "op_check.h"
 

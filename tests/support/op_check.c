@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "lyrnn/device.h"
 
 enum { GUARD_BYTES = 256, CTEST_SKIPPED = 77 };
 
