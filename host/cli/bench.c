@@ -72,11 +72,10 @@ static const option_table table = {
         "repetitions; then each operation by itself, beside what it should take by this machine's "
         "own rates of GEMM and copy, measured in the same run. A LIST has numbers and ranges, "
         "256,512 "
-        "or 32..256*2 (doubled) or 10..50+10; every combination is measured."
-        "\vExamples:\n"
-        "  lyrnn bench --preset article --steps 2\n"
-        "  lyrnn bench --hidden-size 32..64*2 --steps 2 --format csv\n"
-        "  lyrnn bench --task operations --cell gru --steps 2\n",
+        "or 32..256*2 (doubled) or 10..50+10; every combination is measured.",
+    .examples = "lyrnn bench --preset article --steps 2\n"
+                "lyrnn bench --hidden-size 32..64*2 --steps 2 --format csv\n"
+                "lyrnn bench --task operations --cell gru --steps 2",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = 0,

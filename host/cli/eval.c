@@ -41,9 +41,9 @@ static const option_table table = {
         "standard input) and of all. A file, or with --per-line a line, is read from the zero "
         "state, and each character of it but the first is predicted from all those before it. "
         "Characters that the model does not know are skipped as if they were not there, and "
-        "counted. Where the model knows spaces but no newline, newlines are read as spaces.\v"
-        "  lyrnn eval runs/mine other_lyrics.txt\n"
-        "  lyrnn eval runs/mine --per-line lines.txt | sort -g | grep -v ^nan | head",
+        "counted. Where the model knows spaces but no newline, newlines are read as spaces.",
+    .examples = "lyrnn eval runs/mine other_lyrics.txt\n"
+                "lyrnn eval runs/mine --per-line lines.txt | sort -g | grep -v ^nan | head",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,

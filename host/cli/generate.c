@@ -126,10 +126,10 @@ static const option_table table = {
     .name = "lyrnn generate",
     .arguments = "MODEL|RUN_DIR",
     .doc = "Writes lyrics with a trained model: a model.safetensors, or a run, whose latest model "
-           "it takes.\v"
-           "  lyrnn generate runs/mine --prefix 月光 --length 100\n"
-           "  lyrnn generate runs/mine --prefix 月光 --temperature 0.8 --num-samples 5\n"
-           "  lyrnn generate runs/mine --acrostic 春夏秋冬 --max-copy 6 --report",
+           "it takes.",
+    .examples = "lyrnn generate runs/mine --prefix 月光 --length 100\n"
+                "lyrnn generate runs/mine --prefix 月光 --temperature 0.8 --num-samples 5\n"
+                "lyrnn generate runs/mine --acrostic 春夏秋冬 --max-copy 6 --report",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,

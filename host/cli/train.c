@@ -98,11 +98,12 @@ static const option_spec specs[] = {
 static const option_table table = {
     .name = "lyrnn train",
     .arguments = "[CORPUS...]",
-    .doc = "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
-           "lyrics that come with lyrnn.\v"
-           "Perplexity and sample texts go to standard output, all else to standard error.\n"
-           "  lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
-           "  lyrnn generate runs/mine --prefix 月光",
+    .doc =
+        "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
+        "lyrics that come with lyrnn. Perplexity and sample texts go to standard output, all else "
+        "to standard error.",
+    .examples = "lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
+                "lyrnn generate runs/mine --prefix 月光",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = INT_MAX,

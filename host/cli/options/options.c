@@ -1,26 +1,19 @@
-/* Options by glibc argp, which parses and lays out --help; the table is turned into argp's at each call.
- * argp's own messages take two lines and know neither range nor remedy, so they are silenced and every
- * mistake becomes one line here. */
+/* The command line, read by glibc's getopt from a table that is turned into getopt's at each call, and the
+ * rules by which a text becomes an option's value. getopt's own messages know neither range nor remedy, so
+ * they are silenced, and every mistake becomes one line here. Read next: options_help.c. */
 #include "cli/options/options_table.h"
 
-#include <argp.h>
 #include <ctype.h>
 #include <errno.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* argp's keys below 256 are short options. */
+/* getopt's keys below 256 are short options. */
 enum { KEY_FIRST = 256, KEY_HELP = 'h' };
-
-typedef struct {
-    const option_table *table;
-    void *fields;
-    option_result *result;
-    lyrnn_status status;
-} parsing;
 
 static lyrnn_status no_memory(void)
 {
@@ -178,14 +171,15 @@ static lyrnn_status set_defaults(const option_table *table, void *fields)
     return LYRNN_OK;
 }
 
-static lyrnn_status take_option(parsing *parsing, size_t index, const char *text)
+static lyrnn_status take_option(const option_table *table, size_t index, const char *text,
+                                void *fields, option_result *result)
 {
-    const option_spec *spec = &parsing->table->specs[index];
-    bool first = !parsing->result->given[index];
-    parsing->result->given[index] = true;
+    const option_spec *spec = &table->specs[index];
+    bool first = !result->given[index];
+    result->given[index] = true;
     if (spec->kind == OPTION_TEXTS && first)
-        ((option_texts *)option_field(spec, parsing->fields))->num = 0;
-    return options_set_value(spec, text, parsing->fields);
+        ((option_texts *)option_field(spec, fields))->num = 0;
+    return options_set_value(spec, text, fields);
 }
 
 /* getopt has refused an argument but does not say why: the table knows. */
@@ -219,65 +213,38 @@ static lyrnn_status explain_refusal(const option_table *table, const char *argum
                       match->metavar);
 }
 
-static error_t parse_key(int key, char *text, struct argp_state *state)
+static lyrnn_status read_options(const option_table *table, int argc, char **argv, void *fields,
+                                 option_result *result)
 {
-    parsing *parsing = state->input;
-    if (key >= KEY_FIRST && key < KEY_FIRST + OPTIONS_MAX) {
-        parsing->status = take_option(parsing, (size_t)(key - KEY_FIRST), text);
-        return parsing->status == LYRNN_OK ? 0 : EINVAL;
-    }
-    switch (key) {
-    case KEY_HELP:
-        /* With its errors silenced argp would not print this either. */
-        state->flags &= ~(unsigned)ARGP_NO_ERRS;
-        argp_state_help(state, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC);
-        parsing->result->help = true;
-        return ECANCELED;
-    case ARGP_KEY_ARGS:
-        parsing->result->arguments = state->argv + state->next;
-        parsing->result->num_arguments = state->argc - state->next;
-        return 0;
-    case ARGP_KEY_ERROR:
-        if (parsing->status == LYRNN_OK && !parsing->result->help)
-            parsing->status = explain_refusal(parsing->table, state->argv[state->next - 1]);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-/* Adds the default to an option's line of help; argp frees what is not text itself. */
-static char *finish_help(int key, const char *text, void *input)
-{
-    const parsing *parsing = input;
-    if (parsing == NULL || key < KEY_FIRST || key >= KEY_FIRST + OPTIONS_MAX)
-        return (char *)text;
-    const char *fallback = parsing->table->specs[key - KEY_FIRST].fallback;
-    char *finished;
-    if (fallback == NULL || asprintf(&finished, "%s [%s]", text, fallback) < 0)
-        return (char *)text;
-    return finished;
-}
-
-/* One group for each heading, in the table's order; argp sorts within a group by name. */
-static void fill_argp_options(const option_table *table, struct argp_option *options)
-{
-    LYRNN_CHECK(table->num_specs <= OPTIONS_MAX);
-    int group = 1;
+    struct option options[OPTIONS_MAX + 2] = {0};
+    size_t num = 0;
     for (size_t i = 0; i < table->num_specs; i++) {
         const option_spec *spec = &table->specs[i];
-        options[i] = (struct argp_option){.doc = spec->help};
-        if (spec->kind == OPTION_HEADING) {
-            group++;
-        } else {
-            options[i].name = spec->name;
-            options[i].key = KEY_FIRST + (int)i;
-            options[i].arg = spec->metavar;
-        }
-        options[i].group = group;
+        if (spec->kind != OPTION_HEADING)
+            options[num++] = (struct option){
+                .name = spec->name,
+                .has_arg = spec->kind == OPTION_FLAG ? no_argument : required_argument,
+                .val = KEY_FIRST + (int)i,
+            };
     }
-    options[table->num_specs] = (struct argp_option){
-        .name = "help", .key = KEY_HELP, .doc = "print this list", .group = group + 1};
+    options[num] = (struct option){.name = "help", .val = KEY_HELP};
+    opterr = 0;
+    optind = 0;
+    /* Options have long names only, after one dash or two. A refused argument is then always the last one
+     * read, never a letter within a cluster of short options. */
+    for (int key; (key = getopt_long_only(argc, argv, "h", options, NULL)) != -1;) {
+        if (key == KEY_HELP) {
+            options_print_help(table, stdout);
+            result->help = true;
+            return LYRNN_OK;
+        }
+        if (key < KEY_FIRST)
+            return explain_refusal(table, argv[optind - 1]);
+        LYRNN_TRY(take_option(table, (size_t)(key - KEY_FIRST), optarg, fields, result));
+    }
+    result->arguments = argv + optind;
+    result->num_arguments = argc - optind;
+    return LYRNN_OK;
 }
 
 static lyrnn_status check_arguments(const option_table *table, const option_result *result)
@@ -295,24 +262,10 @@ lyrnn_status options_parse(const option_table *table, int argc, char **argv, voi
                            option_result *result)
 {
     *result = (option_result){0};
-    struct argp_option options[OPTIONS_MAX + 2] = {0};
-    fill_argp_options(table, options);
-    const struct argp argp = {.options = options,
-                              .parser = parse_key,
-                              .args_doc = table->arguments,
-                              .doc = table->doc,
-                              .help_filter = finish_help};
-    parsing parsing = {.table = table, .fields = fields, .result = result};
+    LYRNN_CHECK(table->num_specs <= OPTIONS_MAX);
     LYRNN_TRY(set_defaults(table, fields));
-    /* Long names alone, after one dash or two: a refused argument is then always the last one read, never
-     * a letter within a cluster of short options. */
-    unsigned flags = ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP | ARGP_LONG_ONLY;
-    error_t error = argp_parse(&argp, argc, argv, flags, NULL, &parsing);
-    if (parsing.status != LYRNN_OK || result->help)
-        return parsing.status;
-    if (error != 0)
-        return no_memory();
-    return check_arguments(table, result);
+    LYRNN_TRY(read_options(table, argc, argv, fields, result));
+    return result->help ? LYRNN_OK : check_arguments(table, result);
 }
 
 void options_free(const option_table *table, void *fields)

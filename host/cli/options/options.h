@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -41,7 +42,8 @@ enum { OPTIONS_MAX = 40 };
 typedef struct {
     const char *name;      /* "lyrnn train" */
     const char *arguments; /* "[CORPUS...]"; NULL: none */
-    const char *doc;       /* what --help says before the options */
+    const char *doc;       /* what the command does, a paragraph */
+    const char *examples;  /* a command per line, or NULL */
     const option_spec *specs;
     size_t num_specs;
     int min_arguments, max_arguments;
@@ -66,6 +68,9 @@ typedef struct {
 lyrnn_status options_parse(const option_table *table, int argc, char **argv, void *fields,
                            option_result *result);
 void options_free(const option_table *table, void *fields);
+
+/* What --help prints. */
+void options_print_help(const option_table *table, FILE *stream);
 
 /* Whether the user gave the option --name. */
 bool options_given(const option_table *table, const option_result *result, const char *name);
