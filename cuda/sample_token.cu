@@ -12,7 +12,7 @@ typedef struct {
     bool is_last_line;      /* a newline would end the text */
 } line_verdict;
 
-__device__ __forceinline__ line_verdict judge_line(const lyrnn_line_rules &rules,
+__device__ __forceinline__ line_verdict judge_line(const lyrnn_device_line_rules &rules,
                                                    const lyrnn_text_state &state)
 {
     line_verdict verdict = {false, -1, -1, false};
@@ -35,7 +35,7 @@ __device__ __forceinline__ bool allows(const line_verdict &verdict, int32_t newl
 }
 
 /* Whether the suffix at `from` comes before the pattern, or begins with it where equals_too. */
-__device__ __forceinline__ bool is_before(const lyrnn_copy_guard &guard, size_t from,
+__device__ __forceinline__ bool is_before(const lyrnn_device_copy_guard &guard, size_t from,
                                           const int32_t *pattern, bool equals_too)
 {
     for (int i = 0; i < guard.length; i++) {
@@ -49,7 +49,7 @@ __device__ __forceinline__ bool is_before(const lyrnn_copy_guard &guard, size_t 
 }
 
 /* How many suffixes are before the pattern: a search in which each lane of a warp tries one place. */
-__device__ __forceinline__ size_t count_before(const lyrnn_copy_guard &guard,
+__device__ __forceinline__ size_t count_before(const lyrnn_device_copy_guard &guard,
                                                const int32_t *pattern, bool equals_too)
 {
     size_t lane = threadIdx.x % LYRNN_WARP, low = 0, high = guard.N;
@@ -66,9 +66,9 @@ __device__ __forceinline__ size_t count_before(const lyrnn_copy_guard &guard,
 }
 
 /* Forbids what follows the text's last characters anywhere in the corpus, but for `spared`. */
-__device__ __forceinline__ void apply_copy_guard(const lyrnn_copy_guard &guard, const int32_t *text,
-                                                 int length, int32_t spared, float *logits,
-                                                 sample_memory *memory)
+__device__ __forceinline__ void apply_copy_guard(const lyrnn_device_copy_guard &guard,
+                                                 const int32_t *text, int length, int32_t spared,
+                                                 float *logits, sample_memory *memory)
 {
     if (guard.length == 0 || length < guard.length)
         return;

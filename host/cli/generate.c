@@ -328,10 +328,7 @@ static void resolve_options(job *job, bool is_watched)
     job->options = lyrnn_greedy_options();
     job->options.sampler = fields->sampler;
     job->options.lines = fields->lines;
-    job->options.copies = (lyrnn_copy_guard){.length = fields->max_copy,
-                                             .N = job->copies.N,
-                                             .ids = job->copies.ids,
-                                             .suffixes = job->copies.suffixes};
+    job->options.copies = (lyrnn_copy_guard){fields->max_copy, &job->copies};
     job->options.stop = job->stop.ids;
     job->options.num_stop = job->stop.length;
     job->options.first_sample = fields->first_sample;

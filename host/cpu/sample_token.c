@@ -16,8 +16,8 @@ static void forbid_all_but(int32_t id, int V, float *logits)
     logits[id] = kept;
 }
 
-static void apply_line_rules(const lyrnn_line_rules *rules, const lyrnn_text_state *state, int V,
-                             float *logits)
+static void apply_line_rules(const lyrnn_device_line_rules *rules, const lyrnn_text_state *state,
+                             int V, float *logits)
 {
     if (rules->newline < 0)
         return;
@@ -30,13 +30,13 @@ static void apply_line_rules(const lyrnn_line_rules *rules, const lyrnn_text_sta
 }
 
 /* Whether a newline now would end the text. */
-static bool is_last_line(const lyrnn_line_rules *rules, const lyrnn_text_state *state)
+static bool is_last_line(const lyrnn_device_line_rules *rules, const lyrnn_text_state *state)
 {
     return rules->newline >= 0 && rules->num_lines > 0 && state->line + 1 >= rules->num_lines;
 }
 
 /* Below, at or above 0 as the suffix at `from` comes before, begins with or comes after the pattern. */
-static int compare_suffix(const lyrnn_copy_guard *guard, size_t from, const int32_t *pattern)
+static int compare_suffix(const lyrnn_device_copy_guard *guard, size_t from, const int32_t *pattern)
 {
     for (size_t i = 0; i < (size_t)guard->length; i++) {
         if (from + i == guard->N || guard->ids[from + i] < pattern[i])
@@ -48,7 +48,8 @@ static int compare_suffix(const lyrnn_copy_guard *guard, size_t from, const int3
 }
 
 /* How many suffixes come before the pattern, or begin with it too. */
-static size_t count_before(const lyrnn_copy_guard *guard, const int32_t *pattern, bool equals_too)
+static size_t count_before(const lyrnn_device_copy_guard *guard, const int32_t *pattern,
+                           bool equals_too)
 {
     size_t low = 0, high = guard->N;
     while (low < high) {
@@ -63,7 +64,7 @@ static size_t count_before(const lyrnn_copy_guard *guard, const int32_t *pattern
 }
 
 /* Forbids what follows the text's last characters anywhere in the corpus, but for `spared`. */
-static void apply_copy_guard(const lyrnn_copy_guard *guard, const int32_t *text, int length,
+static void apply_copy_guard(const lyrnn_device_copy_guard *guard, const int32_t *text, int length,
                              int32_t spared, float *logits)
 {
     if (guard->length == 0 || length < guard->length)

@@ -139,11 +139,10 @@ static bool is_copied(const search *s, beam *b, int32_t id)
 {
     const lyrnn_copy_guard *guard = &s->options->copies;
     size_t num = (size_t)guard->length;
-    const lyrnn_copies corpus = {(int32_t *)guard->ids, (int32_t *)guard->suffixes, guard->N};
     if (num == 0 || s->length < num || lyrnn_line_rules_end(&s->options->lines, &b->state, id))
         return false;
     b->ids[s->length] = id;
-    return lyrnn_copies_has(&corpus, b->ids + s->length - num, num + 1);
+    return lyrnn_copies_has(guard->corpus, b->ids + s->length - num, num + 1);
 }
 
 /* Puts a candidate where it belongs; among equals the one that came first. */

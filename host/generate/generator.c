@@ -29,9 +29,15 @@ const char *lyrnn_sample_end_name(lyrnn_sample_end end)
     return names[end];
 }
 
+/* Characters of the corpus that the device holds for the copy guard. */
+static size_t num_guarded(const lyrnn_copy_guard *copies)
+{
+    return copies->length > 0 ? copies->corpus->N : 0;
+}
+
 static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
 {
-    size_t B = (size_t)g->B, N = g->options.copies.length > 0 ? g->options.copies.N : 0;
+    size_t B = (size_t)g->B, N = num_guarded(&g->options.copies);
     g->cursor = (lyrnn_text_cursor *)lyrnn_arena_take(arena, 1, sizeof *g->cursor);
     g->states = (lyrnn_text_state *)lyrnn_arena_take(arena, B, sizeof *g->states);
     g->texts = (int32_t *)lyrnn_arena_take(arena, B * g->max_length, sizeof *g->texts);
@@ -91,18 +97,32 @@ static lyrnn_status allocate(lyrnn_generator *g)
 static void upload_rules(lyrnn_generator *g)
 {
     lyrnn_backend *backend = g->model->backend;
-    const lyrnn_line_rules *lines = &g->options.lines;
-    const lyrnn_copy_guard *copies = &g->options.copies;
+    lyrnn_line_rules *lines = &g->options.lines;
+    lyrnn_copy_guard *copies = &g->options.copies;
+    size_t N = num_guarded(copies);
     if (lines->num_acrostic > 0)
         backend->upload(backend, g->acrostic, lines->acrostic,
                         (size_t)lines->num_acrostic * sizeof(int32_t));
-    if (copies->length > 0 && copies->N > 0) {
-        backend->upload(backend, g->corpus, copies->ids, copies->N * sizeof(int32_t));
-        backend->upload(backend, g->suffixes, copies->suffixes, copies->N * sizeof(int32_t));
+    if (N > 0) {
+        backend->upload(backend, g->corpus, copies->corpus->ids, N * sizeof(int32_t));
+        backend->upload(backend, g->suffixes, copies->corpus->suffixes, N * sizeof(int32_t));
     }
-    g->options.lines.acrostic = g->acrostic;
-    g->options.copies.ids = g->corpus;
-    g->options.copies.suffixes = g->suffixes;
+    g->lines = (lyrnn_device_line_rules){
+        .newline = lines->newline,
+        .min_line = lines->min_line,
+        .max_line = lines->max_line,
+        .num_lines = lines->num_lines,
+        .num_acrostic = lines->num_acrostic,
+        .acrostic = g->acrostic,
+    };
+    g->copies = (lyrnn_device_copy_guard){
+        .length = copies->length,
+        .N = N,
+        .ids = g->corpus,
+        .suffixes = g->suffixes,
+    };
+    lines->acrostic = NULL;
+    copies->corpus = NULL;
 }
 
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
@@ -149,8 +169,8 @@ static void queue_sampling(lyrnn_generator *g)
         .V = g->model->config.input_size,
         .max_length = (int)g->max_length,
         .sampler = g->options.sampler,
-        .lines = g->options.lines,
-        .copies = g->options.copies,
+        .lines = g->lines,
+        .copies = g->copies,
         .cursor = g->cursor,
         .logits = g->activations.logits,
         .texts = g->texts,

@@ -215,25 +215,26 @@ typedef struct {
     uint64_t seed;
 } lyrnn_sampler;
 
-/* What lines must look like. Lines are parted by a character of the vocabulary; all counts are from the
- * text's start, prefix included. */
+/* What lines must look like: the device's view of a lyrnn_line_rules (lyrnn/line_rules.h). Lines are
+ * separated by a character of the vocabulary; all counts are from the text's start, prefix included. */
 typedef struct {
     int32_t newline;        /* its id; -1: there are no lines, and none of these rules */
     int min_line, max_line; /* characters of a line, without the newline; max_line 0: any */
     int num_lines;    /* a text ends in place of the newline that would begin another; 0: never */
     int num_acrostic; /* the first so many lines begin with */
     const int32_t *acrostic; /* in (num_acrostic)  these; else NULL */
-} lyrnn_line_rules;
+} lyrnn_device_line_rules;
 
-/* Forbids each character that would continue the text's last `length` characters as the corpus does, so
- * that no run of length + 1 characters is the corpus's. */
+/* The device's view of a lyrnn_copy_guard (lyrnn/generate.h): forbids each character that would continue
+ * the text's last `length` characters as the corpus does, so that no run of length + 1 characters is the
+ * corpus's. */
 typedef struct {
     int length;         /* 0: no guard, as before so many characters */
     size_t N;           /* ids of the corpus */
     const int32_t *ids; /* in (N)  of the text's vocabulary; -1 where it has no such character */
     const int32_t *suffixes; /* in (N)  the corpus's suffix array: where its suffixes begin, in */
                              /*         lexicographic order of ids, -1 the least */
-} lyrnn_copy_guard;
+} lyrnn_device_copy_guard;
 
 /* Where a text stands. */
 typedef enum {
@@ -266,8 +267,8 @@ typedef struct {
 typedef struct {
     int B, V, max_length;
     lyrnn_sampler sampler;
-    lyrnn_line_rules lines;
-    lyrnn_copy_guard copies;
+    lyrnn_device_line_rules lines;
+    lyrnn_device_copy_guard copies;
     lyrnn_text_cursor *cursor; /* i/o */
     float *logits;             /* i/o  (B,V)  nothing to rely on afterwards */
     int32_t *texts;            /* i/o  (B,max_length)  the character goes to [b][position] */

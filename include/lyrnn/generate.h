@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lyrnn/copies.h"
+#include "lyrnn/line_rules.h"
 #include "lyrnn/model.h"
 #include "lyrnn/prompt.h"
 #include "lyrnn/status.h"
@@ -23,10 +25,17 @@
 extern "C" {
 #endif
 
+/* Forbids each character that would extend the text's last `length` characters as the corpus does, so that the
+ * text has no run of length + 1 characters in common with the corpus. */
+typedef struct {
+    int length;                 /* 0: no guard; text that is shorter is not guarded either */
+    const lyrnn_copies *corpus; /* borrowed; NULL where length is 0 */
+} lyrnn_copy_guard;
+
 typedef struct {
     lyrnn_sampler sampler;
-    lyrnn_line_rules lines;  /* see lyrnn/line_rules.h for what they can ask of a prompt */
-    lyrnn_copy_guard copies; /* ids and suffixes as lyrnn/copies.h makes them */
+    lyrnn_line_rules lines;
+    lyrnn_copy_guard copies;
     const int32_t *stop; /* (num_stop)  a text ends before the first place where it wrote these */
     size_t num_stop;
     uint64_t first_sample; /* number of the first sample */
@@ -64,7 +73,8 @@ typedef struct {
 typedef struct {
     const lyrnn_model *model; /* borrowed */
     lyrnn_model packed;       /* the same, as it was when the texts began */
-    lyrnn_generate_options options;
+    lyrnn_generate_options
+        options; /* after lyrnn_generator_init, lines and copies point to nothing */
     int B;
     size_t max_length;
     lyrnn_activations activations; /* T = 1 */
@@ -73,8 +83,10 @@ typedef struct {
     lyrnn_text_state *states;      /* (B) */
     int32_t *texts;                /* (B,max_length) */
     int32_t *news;                 /* (B,look_every)  what the host has not seen */
-    int32_t *acrostic;
-    int32_t *corpus, *suffixes;
+    int32_t *acrostic;             /* (num_acrostic) */
+    int32_t *corpus, *suffixes;    /* (N) each, the copy guard's */
+    lyrnn_device_line_rules lines; /* options.lines and options.copies on the device */
+    lyrnn_device_copy_guard copies;
     lyrnn_text_state *states_host; /* (B)             host, owned, as are the following */
     int32_t *texts_host;           /* (B,max_length) */
     int32_t *news_host;            /* (B,look_every) */

@@ -16,6 +16,17 @@
 extern "C" {
 #endif
 
+/* The rules. Lines are separated by a character of the vocabulary; all counts start at the text's first
+ * character, prefix included. */
+typedef struct {
+    int32_t newline; /* id of the character that separates lines; -1: no lines and no rules */
+    int min_line, max_line; /* characters per line, without the newline; max_line 0: no maximum */
+    int num_lines; /* the text ends in place of the newline that would begin another line; 0: never */
+    int num_acrostic; /* how many first lines begin with a given character */
+    const int32_t
+        *acrostic; /* (num_acrostic)  these characters, borrowed, host memory; else NULL */
+} lyrnn_line_rules;
+
 /* LYRNN_ERR_USAGE, by the names of lyrnn generate's options, when the rules contradict one another or the
  * vocabulary, the prompt breaks them, or length characters after it are too few for their lines. */
 lyrnn_status lyrnn_line_rules_check(const lyrnn_line_rules *rules);

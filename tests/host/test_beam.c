@@ -188,14 +188,15 @@ static void rules_and_guard_hold(void **state)
         assert_int_not_equal(f.text[PREFIX + 2], 2);
         assert_int_equal(f.text[PREFIX + 3], 2);
         options.lines = (lyrnn_line_rules){.newline = -1};
-        options.copies = (lyrnn_copy_guard){1, 6, ids, suffixes};
         const lyrnn_copies copies = {(int32_t *)ids, (int32_t *)suffixes, 6};
+        options.copies = (lyrnn_copy_guard){1, &copies};
         f = search(&check, &options, 3);
         for (size_t i = PREFIX; i < f.length; i++)
             assert_false(lyrnn_copies_has(&copies, f.text + i - 1, 2));
         /* All that may follow is copied. */
         const int32_t one[] = {3, 0, 3, 1, 3, 2, 3, 3}, ordered[] = {1, 3, 5, 7, 0, 2, 4, 6};
-        options.copies = (lyrnn_copy_guard){1, 8, one, ordered};
+        const lyrnn_copies all_copied = {(int32_t *)one, (int32_t *)ordered, 8};
+        options.copies = (lyrnn_copy_guard){1, &all_copied};
         f = search(&check, &options, 3);
         assert_int_equal(f.end, LYRNN_END_STUCK);
         assert_int_equal(f.length, PREFIX);

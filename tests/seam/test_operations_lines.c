@@ -39,7 +39,7 @@ static bool comes_before(const int32_t *ids, int i, int j)
 }
 
 /* Some of the corpus's characters are not in the vocabulary. */
-static lyrnn_copy_guard new_guard(op_check *check, int length)
+static lyrnn_device_copy_guard new_guard(op_check *check, int length)
 {
     int32_t *ids = op_check_ids(check, CORPUS, V + 1, 21);
     int32_t *suffixes = op_check_ids(check, CORPUS, 1, 1);
@@ -54,7 +54,7 @@ static lyrnn_copy_guard new_guard(op_check *check, int length)
             rank += j != i && comes_before(ids, j, i);
         suffixes[rank] = i;
     }
-    return (lyrnn_copy_guard){length, CORPUS, ids, suffixes};
+    return (lyrnn_device_copy_guard){length, CORPUS, ids, suffixes};
 }
 
 static lyrnn_text_state state_of(const int32_t *text, int length, int32_t newline)
@@ -69,7 +69,7 @@ static lyrnn_text_state state_of(const int32_t *text, int length, int32_t newlin
 }
 
 /* Whether the corpus holds the text's last `length` characters followed by id. */
-static bool is_copy(const lyrnn_copy_guard *guard, const int32_t *text, int place, int id)
+static bool is_copy(const lyrnn_device_copy_guard *guard, const int32_t *text, int place, int id)
 {
     if (guard->length == 0 || place < guard->length)
         return false;
@@ -83,7 +83,7 @@ static bool is_copy(const lyrnn_copy_guard *guard, const int32_t *text, int plac
     return false;
 }
 
-static bool is_end(const lyrnn_line_rules *rules, const lyrnn_text_state *state, int id)
+static bool is_end(const lyrnn_device_line_rules *rules, const lyrnn_text_state *state, int id)
 {
     return rules->newline >= 0 && id == rules->newline && rules->num_lines > 0 &&
            state->line + 1 >= rules->num_lines;
@@ -91,7 +91,7 @@ static bool is_end(const lyrnn_line_rules *rules, const lyrnn_text_state *state,
 
 static bool is_allowed(const lyrnn_sample_token_args *args, const int32_t *text, int place, int id)
 {
-    const lyrnn_line_rules *rules = &args->lines;
+    const lyrnn_device_line_rules *rules = &args->lines;
     lyrnn_text_state state = state_of(text, place, rules->newline);
     if (!is_end(rules, &state, id) && is_copy(&args->copies, text, place, id))
         return false;
