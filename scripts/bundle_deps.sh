@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# bundle_deps.sh DIR: copies what a build needs besides a compiler, CMake and the CUDA toolkit into
-# DIR, for machines without a package registry; there quickstart.sh, test.sh and gpu_check.sh take
-# --deps DIR. The folder may be moved before a build: its .pc files find it from where they lie.
+# bundle_deps.sh DIR: copies the libraries that a build needs into DIR, for machines that cannot
+# install packages. On such a machine, give --deps DIR to quickstart.sh, test.sh or gpu_check.sh.
+# The machine itself must have a compiler, CMake and, for a GPU, the CUDA toolkit. DIR can be moved
+# before a build, because its .pc files use paths relative to themselves.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -13,28 +14,30 @@ if (($# != 1)) || [[ $1 == -* ]]; then
     exit 2
 fi
 dir=$(cd "$OLDPWD" && realpath -m -- "$1")
-[[ ! -e $dir || -z $(ls -A "$dir") ]] || fail "$dir: is there already and not empty"
+[[ ! -e $dir || -z $(ls -A "$dir") ]] || fail "$dir: is not empty; name a new folder"
 
-# add_licence FILE: that of the package that FILE belongs to, and the common texts that it names.
-add_licence() {
+# add_license FILE: adds the license of FILE's package and the common license texts that it names.
+add_license() {
     local package text texts
-    package=$(dpkg-query -S "$(realpath "$1")" | sed 's/[:,].*//;q') || fail "$1: of no package"
-    cp -L "/usr/share/doc/$package/copyright" "$dir/licences/$package"
+    package=$(dpkg-query -S "$(realpath "$1")" | sed 's/[:,].*//;q') ||
+        fail "$1: belongs to no Debian package; install it with apt-get"
+    cp -L "/usr/share/doc/$package/copyright" "$dir/licenses/$package"
     texts=$(grep -oE '/usr/share/common-licenses/[A-Za-z]+(-[0-9.]*[0-9])?' \
-        "$dir/licences/$package" || true)
+        "$dir/licenses/$package" || true)
     for text in $texts; do
-        [[ ! -f $text ]] || cp -L "$text" "$dir/licences/"
+        [[ ! -f $text ]] || cp -L "$text" "$dir/licenses/"
     done
 }
 
-# add_library FILE: under its soname, the name that the loader asks for.
+# add_library FILE: adds a library under its soname, the name that the loader looks for.
 add_library() {
     soname=$(objdump -p "$1" | awk '$1 == "SONAME" {print $2}')
     cp -L "$1" "$dir/lib/$soname"
-    add_licence "$1"
+    add_license "$1"
 }
 
-# add_module MODULE LIBRARY HEADER...: as pkg-config finds it, with a .pc file of its own.
+# add_module MODULE LIBRARY HEADER...: adds a library and its headers from the paths that pkg-config
+# prints for MODULE, and writes a new .pc file for them.
 add_module() {
     local module=$1 library=$2 soname header directory flags
     shift 2
@@ -50,7 +53,7 @@ add_module() {
         fi
     done
     for header in "include/$1" "lib/lib$library.so"; do
-        [[ -f $dir/$header ]] || fail "$module: no $header found"
+        [[ -f $dir/$header ]] || fail "$module: $header is missing; install its -dev package"
     done
     cat >"$dir/lib/pkgconfig/$module.pc" <<END
 prefix=\${pcfiledir}/../..
@@ -62,8 +65,8 @@ Libs: -L\${prefix}/lib -l$library
 END
 }
 
-# What OpenBLAS needs in turn. libgomp and libgcc stay out: the machine that builds has those of its
-# own gcc, and an older copy before them could lack what that gcc asks for.
+# Adds the libraries that OpenBLAS loads, except libgomp and libgcc. The machine that builds has its
+# own gcc's copies of these, and an older copy could lack functions that its programs need.
 add_what_openblas_needs() {
     local name file
     while read -r name _ file _; do
@@ -74,7 +77,7 @@ add_what_openblas_needs() {
     done < <(ldd "$dir/lib/libopenblas.so")
 }
 
-# For a machine that has no pkg-config.
+# Adds pkgconf for machines that have no pkg-config.
 add_pkg_config() {
     local library
     library=$(ldd "$(command -v pkgconf)" | awk '/libpkgconf/ {print $3}')
@@ -90,7 +93,7 @@ END
 
 install_packages "${build_packages[@]}" libcmocka-dev
 prefer_openmp_openblas
-mkdir -p "$dir"/{bin,include,lib/pkgconfig,licences,share/unicode}
+mkdir -p "$dir"/{bin,include,lib/pkgconfig,licenses,share/unicode}
 
 add_module openblas openblas cblas.h openblas_config.h f77blas.h
 add_module libutf8proc utf8proc utf8proc.h
@@ -99,18 +102,20 @@ add_module libdivsufsort divsufsort divsufsort.h
 add_module cmocka cmocka cmocka.h cmocka_pbc.h
 add_what_openblas_needs
 cp -rL /usr/include/Random123 "$dir/include/"
-add_licence /usr/include/Random123/philox.h
+add_license /usr/include/Random123/philox.h
 cp -L /usr/include/xxhash.h "$dir/include/"
-add_licence /usr/include/xxhash.h
+add_license /usr/include/xxhash.h
 for table in Readings Variants; do
     bzip2 -dc "/usr/share/unicode/Unihan_$table.txt.bz2" >"$dir/share/unicode/Unihan_$table.txt"
 done
-add_licence /usr/share/unicode/Unihan_Readings.txt.bz2
+add_license /usr/share/unicode/Unihan_Readings.txt.bz2
 ! command -v pkgconf >/dev/null || add_pkg_config
 
-grep -q openblas_get_parallel < <(nm -D "$dir/lib/libopenblas.so") || fail 'OpenBLAS: not found'
-grep -q libgomp < <(objdump -p "$dir/lib/libopenblas.so") || fail 'OpenBLAS: not the OpenMP flavour'
+grep -q openblas_get_parallel < <(nm -D "$dir/lib/libopenblas.so") ||
+    fail "$dir: its libopenblas.so is another BLAS; install libopenblas-openmp-dev"
+grep -q libgomp < <(objdump -p "$dir/lib/libopenblas.so") ||
+    fail "$dir: its OpenBLAS does not use OpenMP; install libopenblas-openmp-dev"
 bytes=$(du -sb "$dir" | cut -f1)
 printf '%s: %d.%d MiB of at most %d\n' "$dir" $((bytes >> 20)) $(((bytes & 0xfffff) * 10 >> 20)) \
     $((most_bytes >> 20))
-((bytes <= most_bytes)) || fail "$dir: too large"
+((bytes <= most_bytes)) || fail "$dir: too large; copy less or raise most_bytes"

@@ -1,5 +1,5 @@
-# What the scripts that build share: bringing the packages, and saying what a build will hold.
-# Sourced from the repository root by scripts that run under set -euo pipefail.
+# Functions that the scripts of this folder share: installing packages, building, counting tests.
+# A script sources this file in the root of the repository, after set -euo pipefail.
 # shellcheck shell=bash disable=SC2034
 
 build_packages=(cmake ninja-build gcc g++ pkg-config
@@ -7,38 +7,40 @@ build_packages=(cmake ninja-build gcc g++ pkg-config
     libxxhash-dev unicode-data bzip2)
 test_packages=(clang clang-format libclang-rt-dev libomp-dev libcmocka-dev)
 
-# Where the packages come from: a folder by bundle_deps.sh; empty: this machine.
+# The folder that bundle_deps.sh made, or empty to use this machine's packages.
 deps=
 
-# fail MESSAGE...: stops the script with one line.
+# fail MESSAGE...: prints MESSAGE as one line and stops the script.
 fail() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2
     exit 1
 }
 
-# parse_options ARGUMENT...: [--deps DIR], the only option; DIR as seen from the caller's folder.
+# parse_options ARGUMENT...: accepts the option --deps DIR. DIR is relative to the caller's folder.
 parse_options() {
     if (($# == 2)) && [[ $1 == --deps ]]; then
         deps=$(cd "$OLDPWD" && realpath -m -- "$2")
     elif (($# > 0)); then
-        echo "usage: ${0##*/} [--deps DIR], DIR being a folder made by scripts/bundle_deps.sh" >&2
+        echo "usage: ${0##*/} [--deps DIR]; scripts/bundle_deps.sh makes the folder DIR" >&2
         exit 2
     fi
 }
 
-# A tool counts wherever it comes from: a cmake newer than the distribution's must not be doubled.
+# is_installed PACKAGE: also succeeds if the package's tool comes from elsewhere, for example if a
+# newer cmake is on PATH.
 is_installed() {
     command -v "${1%-build}" >/dev/null ||
         dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -x installed >/dev/null
 }
 
-# install_packages PACKAGE...: installs those that are missing, or says what to install and stops.
+# install_packages PACKAGE...: installs the missing packages, or names them and stops.
 install_packages() {
     local package missing=() as_root=()
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-        echo 'packages: this is no Debian or Ubuntu, so none are installed; lyrnn needs' \
-            'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS (OpenMP flavour), utf8proc,' \
-            'jansson, libdivsufsort, Random123, xxHash, Unihan (bzip2), and for the tests clang, clang-format, libomp, compiler-rt, cmocka'
+        echo 'packages: cannot install any, because this is not Debian or Ubuntu; lyrnn needs' \
+            'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS built with OpenMP, utf8proc,' \
+            'jansson, libdivsufsort, Random123, xxHash and Unihan (bzip2); its tests need clang,' \
+            'clang-format, libomp, compiler-rt and cmocka'
         return
     fi
     for package; do
@@ -49,10 +51,10 @@ install_packages() {
         return
     fi
     if ((EUID != 0)); then
-        # Without a terminal sudo works only where it asks for no password.
+        # Without a terminal, sudo works only if it needs no password.
         if ! command -v sudo >/dev/null || ! { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
             echo "packages missing: ${missing[*]}"
-            fail 'neither root nor sudo here; as root, run:' \
+            fail 'packages: need root or sudo to install; as root, run:' \
                 "apt-get update && apt-get install ${missing[*]}"
         fi
         as_root=(sudo)
@@ -65,15 +67,16 @@ install_packages() {
 
 check_cmake() {
     local version
-    read -r _ _ version < <(cmake --version) || fail 'cmake: not found; install CMake 3.24 or newer'
+    read -r _ _ version < <(cmake --version) ||
+        fail 'cmake: not found; install version 3.24 or newer'
     printf '%s\n' 3.24 "$version" | sort -CV ||
-        fail "CMake $version is too old: lyrnn needs 3.24, as Debian 12 and Ubuntu 24.04 have it;" \
-            'put a newer cmake first on PATH'
+        fail "cmake: version $version is too old; install 3.24 or newer (Debian 12 and Ubuntu" \
+            '24.04 have one) and put it first on PATH'
 }
 
-# Where both flavours of OpenBLAS are installed, Debian's alternatives prefer pthread. Asking
-# pkg-config for the OpenMP one settles the linker and, through the run path that CMake writes, the
-# loader, and leaves the machine's own choice alone.
+# Debian has OpenBLAS with OpenMP and with pthreads. If both are installed, it prefers pthreads.
+# This makes pkg-config find the one with OpenMP, for the linker and, by the run path that CMake
+# writes, for the loader. The machine's default stays as it is.
 prefer_openmp_openblas() {
     local directory
     for directory in /usr/lib/*/openblas-openmp/pkgconfig; do
@@ -81,21 +84,21 @@ prefer_openmp_openblas() {
     done
 }
 
-# Everything from the bundle, and nothing else from this machine.
+# Takes all libraries from the bundle and none from this machine.
 use_deps() {
     [[ -f $deps/lib/pkgconfig/openblas.pc ]] ||
-        fail "--deps $deps: no such bundle; make one with scripts/bundle_deps.sh"
+        fail "--deps $deps: not a bundle; make one with scripts/bundle_deps.sh"
     unset PKG_CONFIG_PATH
     export PKG_CONFIG_LIBDIR=$deps/lib/pkgconfig
     command -v pkg-config >/dev/null || export PKG_CONFIG=$deps/bin/pkg-config
-    # OpenBLAS needs libraries of the bundle too, and for those the loader follows a program's RPATH
-    # only, not the newer RUNPATH.
+    # OpenBLAS needs other libraries of the bundle. For these the loader only follows a program's
+    # RPATH, not the newer RUNPATH.
     export LDFLAGS="-Wl,--disable-new-dtags${LDFLAGS:+ $LDFLAGS}"
     export LYRNN_UNIHAN_DIR=$deps/share/unicode
-    # Random123 and xxHash are used as headers alone and need no .pc file.
+    # Random123 and xxHash are used as headers only and need no .pc file.
     export CFLAGS="-isystem $deps/include${CFLAGS:+ $CFLAGS}"
     export CXXFLAGS="-isystem $deps/include${CXXFLAGS:+ $CXXFLAGS}"
-    echo "packages: none installed, all from $deps"
+    echo "packages: using the bundle $deps"
 }
 
 find_nvcc() {
@@ -106,15 +109,15 @@ say_backends() {
     local nvcc
     nvcc=$(find_nvcc || true)
     if [[ -z $nvcc ]]; then
-        echo 'CUDA compiler: not found, building the CPU backend alone'
+        echo 'CUDA compiler: not found, building the CPU backend only'
     elif compgen -G 'cuda/*.cu' >/dev/null; then
         echo "CUDA compiler: $nvcc, building the CPU and the CUDA backend"
     else
-        echo "CUDA compiler: $nvcc, but this version has the CPU backend alone"
+        echo "CUDA compiler: $nvcc, but this version has only the CPU backend"
     fi
 }
 
-# set_up PACKAGE...: everything that comes before cmake.
+# set_up PACKAGE...: prepares the machine for cmake: packages, OpenBLAS, generator.
 set_up() {
     local generator=Ninja
     if [[ -n $deps ]]; then
@@ -126,16 +129,16 @@ set_up() {
     check_cmake
     say_backends
     command -v ninja >/dev/null || generator='Unix Makefiles'
-    # Names the generator of new build directories; existing ones keep theirs.
+    # A new build folder uses this generator; an existing one keeps its own.
     export CMAKE_GENERATOR=${CMAKE_GENERATOR:-$generator}
 }
 
-# build DIRECTORY CMAKE_ARGUMENT...: configures and builds, and shows the end of a failing log.
+# build DIRECTORY CMAKE_ARGUMENT...: configures and builds. Prints the end of the log of a failure.
 build() {
     local directory=$1 log=$1/build.log
     shift
     mkdir -p "$directory"
-    # CMake's cache would go on naming the packages of the build before.
+    # CMake's cache keeps the paths of packages, so a change of --deps needs a fresh configuration.
     touch "$directory/packages_from"
     [[ $(<"$directory/packages_from") == "$deps" ]] || set -- --fresh "$@"
     echo "$deps" >"$directory/packages_from"
@@ -146,23 +149,23 @@ build() {
     fi
 }
 
-# A build of the fuzzers: with clang, and without what no parser needs.
+# The CMake arguments of the fuzzers' build. It needs clang, but not CUDA.
 fuzz_configuration=(-DLYRNN_FUZZ=ON -DLYRNN_CUDA=OFF -DCMAKE_BUILD_TYPE=RelWithDebInfo
     -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 
-# Whether clang is here with libFuzzer, which is a package of its own.
+# Succeeds if clang and libFuzzer are installed. libFuzzer is a separate package.
 can_fuzz() {
     echo 'int LLVMFuzzerTestOneInput(const char *b, unsigned long n) { return !b && n; }' |
         clang -fsanitize=fuzzer,address,undefined -x c - -o /dev/null 2>/dev/null
 }
 
-# count PATTERN FILE: the lines that match.
+# count PATTERN FILE: prints the number of lines that match.
 count() {
     grep -cE "$1" "$2" || true
 }
 
-# count_tests JUNIT: sets tests_total, tests_ok and tests_not_run. The report's own totals call a
-# test skipped whose program is missing; here it has failed.
+# count_tests JUNIT: sets tests_total, tests_ok and tests_not_run. In the report's own totals a test
+# without a program is skipped; here it is failed.
 count_tests() {
     tests_total=$(count '^\s*<testcase ' "$1")
     tests_ok=$(count '^\s*<testcase .*status="run"' "$1")

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# fuzz.sh [--seconds N] [TARGET...]: fuzzes the parsers, by default all of tests/fuzz for 60 s each, as many
-# side by side as there are cores. What it finds is kept in build/fuzz/tests/fuzz/findings; the status is 1
-# when there is any, and 77 where clang or its libFuzzer is missing.
+# fuzz.sh [--seconds N] [TARGET...]: fuzzes the file parsers, by default all targets of tests/fuzz
+# for 60 s each. It runs as many targets in parallel as there are cores. Inputs that break a parser
+# go to build/fuzz/tests/fuzz/findings. Exit status: 1 if there are any, 77 if clang or libFuzzer is
+# missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -26,17 +27,17 @@ for target; do
 done
 targets=$(IFS='|' && echo "$*")
 
-# No parser runs on a GPU.
+# Replaces the function of common.sh: parsers do not need a GPU.
 say_backends() {
-    echo 'building the fuzzers, with the CPU backend alone'
+    echo 'building the fuzzers with the CPU backend only'
 }
 
 set_up "${build_packages[@]}" "${test_packages[@]}"
 can_fuzz || {
-    echo 'skipped: no clang with libFuzzer here; on Debian they are clang and libclang-rt-dev'
+    echo 'skipped: no clang with libFuzzer here; on Debian, install clang and libclang-rt-dev'
     exit 77
 }
-build build/fuzz "${fuzz_configuration[@]}" || fail 'the build failed, see build/fuzz/build.log'
+build build/fuzz "${fuzz_configuration[@]}" || fail 'build/fuzz: failed; see build/fuzz/build.log'
 UBSAN_OPTIONS=print_stacktrace=1 ctest --test-dir build/fuzz --verbose --no-tests=error \
     --parallel "$(nproc)" --timeout $((LYRNN_FUZZ_SECONDS + 300)) -R "^fuzz_(${targets:-.*})\$" ||
     exit 1

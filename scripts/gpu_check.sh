@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# gpu_check.sh OUT [--deps DIR] [--time SECONDS] [--arch ARCH]: everything that needs a GPU, on this
-# machine's: builds for it, runs the tests labelled gpu on each path of the recurrence, trains
-# twice, measures, and runs the operation tests under compute-sanitizer. No failure stops the rest.
-# Into OUT:
+# gpu_check.sh OUT [--deps DIR] [--time SECONDS] [--arch ARCH]: runs every check that needs a GPU.
+# It builds for this machine's GPU, runs the tests labeled gpu on each path of the recurrence,
+# trains twice, measures, and runs the operation tests under compute-sanitizer. A failure does not
+# stop the other checks. It writes into the folder OUT:
 #   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
-#   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json   what each check printed
-#   cublaslt.txt  the products that cuBLASLt took, of one training step and more
-#   speed.jsonl   lyrnn beside PyTorch, a line a shape, to be added to scripts/bench/results/speed.jsonl
-# The status is 1 when anything failed. All together takes SECONDS [900] at most; what would begin
-# after that is not run.
+#   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json   the output of each check
+#   cublaslt.txt  the matrix products that ran through cuBLASLt, in at least one training step
+#   speed.jsonl   lyrnn and PyTorch, one record per shape; append it to the file of the same name in
+#                 scripts/bench/results
+# The exit status is 1 if a check failed. All checks together take at most SECONDS [900]; a check
+# that would start later is not run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -37,30 +38,32 @@ while (($# > 0)); do
 done
 [[ -n $out && $limit =~ ^[1-9][0-9]*$ ]] || usage
 
-command -v nvidia-smi >/dev/null || fail 'no GPU here: there is no nvidia-smi'
+command -v nvidia-smi >/dev/null ||
+    fail 'nvidia-smi: not found; run this script on a machine with an NVIDIA driver'
 query=(nvidia-smi "--format=csv,noheader")
 gpu=$("${query[@]}" --query-gpu=name,driver_version,compute_cap,memory.total 2>&1 | paste -sd' ') ||
-    fail "no GPU here: $gpu"
-nvcc=$(find_nvcc) || fail 'nvcc: not found; lyrnn needs the CUDA toolkit to build for a GPU'
+    fail "nvidia-smi: $gpu; run this script on a machine with a GPU"
+nvcc=$(find_nvcc) || fail 'nvcc: not found; install the CUDA toolkit'
 
 build=$PWD/build/gpu
 deadline=$((SECONDS + limit))
 results=() failed=0
 mkdir -p "$out"
-rm -f "$out"/{summary,ctest,kernels,sanitizer,bench,cublaslt}.txt "$out"/{summary,bench}.json "$out/speed.jsonl"
+rm -f "$out"/{summary,ctest,kernels,sanitizer,bench,cublaslt}.txt "$out"/{summary,bench}.json \
+    "$out/speed.jsonl"
 
 say() {
     printf '%s\n' "$*" | tee -a "$out/summary.txt"
 }
 
-# json_text TEXT: as a JSON string.
+# json_text TEXT: prints TEXT as a JSON string.
 json_text() {
     local text=${1//\\/\\\\}
     text=${text//\"/\\\"}
     printf '"%s"' "${text//[[:cntrl:]]/ }"
 }
 
-# record NAME passed|failed|'not run' SECONDS [WHY]
+# record NAME passed|failed|'not run' SECONDS [WHY]: adds the result of a check to the summary.
 record() {
     local why=${4-}
     say "$2: $1 ($3 s)${why:+: $why}"
@@ -69,14 +72,15 @@ record() {
     [[ $2 != failed ]] || failed=$((failed + 1))
 }
 
-# attempt SECONDS LOG COMMAND...: runs within the time that is left; its output goes to LOG, standard
-# output to the file $stdout instead where that is set. Sets status, why and took.
+# attempt SECONDS LOG COMMAND...: runs COMMAND for at most SECONDS and within the time that is left.
+# LOG gets its output, but the file $stdout gets its standard output if that variable is set. Sets
+# status, why and took.
 attempt() {
     local most=$1 log=$out/$2 left=$((deadline - SECONDS)) start=$SECONDS
     shift 2
     status=0 why='' took=0
     if ((left < 1)); then
-        status=-1 why="the $limit s were used up"
+        status=-1 why="no time was left of the $limit s; set a longer --time"
         return
     fi
     ((most < left)) || most=$left
@@ -86,13 +90,13 @@ attempt() {
     case $status in
     0) ;;
     124 | 137) why="stopped after $most s" ;;
-    99) why="compute-sanitizer found errors, see ${log##*/}" ;;
-    77) why='skipped itself, so it found no usable GPU' ;;
-    *) why="exit status $status, see ${log##*/}" ;;
+    99) why="compute-sanitizer found errors; see ${log##*/}" ;;
+    77) why='it skipped itself, because it found no usable GPU' ;;
+    *) why="exit status $status; see ${log##*/}" ;;
     esac
 }
 
-# record_attempt NAME: by its exit status.
+# record_attempt NAME: records the last attempt by its exit status.
 record_attempt() {
     local result=failed
     ((status != 0)) || result=passed
@@ -101,7 +105,7 @@ record_attempt() {
     ((status == 0))
 }
 
-# check NAME SECONDS LOG COMMAND...
+# check NAME SECONDS LOG COMMAND...: attempts COMMAND and records the result.
 check() {
     local name=$1
     shift
@@ -132,7 +136,7 @@ write_json() {
     } >"$out/summary.json"
 }
 
-# Only what runs here: the simulator's programs would take longer to build than all the rest.
+# Builds only the programs that this script runs: the simulator's take longer than all others.
 build_for_gpu() {
     check configure 120 ctest.txt cmake --fresh -S . -B "$build" -DCMAKE_BUILD_TYPE=Release \
         -DLYRNN_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$arch" ||
@@ -142,7 +146,7 @@ build_for_gpu() {
         --target lyrnn_program "${tests[@]}"
 }
 
-# A test that skips itself where there is a GPU has failed.
+# This machine has a GPU, so a test that skips itself counts as failed.
 run_tests() {
     local path junit=$build/junit.xml
     for path in cost steps resident grid; do
@@ -153,13 +157,13 @@ run_tests() {
             count_tests "$junit"
             ((tests_ok == tests_total)) || status=1
             ((status == 0)) ||
-                why="$tests_ok of $tests_total passed, $tests_not_run skipped, see ctest.txt"
+                why="only $tests_ok of $tests_total passed, $tests_not_run skipped; see ctest.txt"
         fi
-        record_attempt "ctest -L gpu, recurrence by $path" || true
+        record_attempt "ctest -L gpu, recurrence path $path" || true
     done
 }
 
-# Same command, same bytes.
+# The same command must write the same bytes.
 train_twice() {
     local run runs
     runs=$(mktemp -d)
@@ -168,16 +172,16 @@ train_twice() {
             --num-epochs 50 --out "$runs/$run" || true
     done
     if [[ -d $runs/first/latest && -d $runs/second/latest ]]; then
-        check 'the same model both times' 10 ctest.txt \
+        check 'both trainings write the same model' 10 ctest.txt \
             cmp "$runs"/{first,second}/latest/model.safetensors || true
     else
-        record 'the same model both times' 'not run' 0 'no two models'
+        record 'both trainings write the same model' 'not run' 0 'a training wrote no model'
     fi
     rm -rf "$runs"
 }
 
 measure() {
-    check 'products that cuBLASLt takes' 60 bench.txt env CUBLASLT_LOG_LEVEL=2 \
+    check 'matrix products through cuBLASLt' 60 bench.txt env CUBLASLT_LOG_LEVEL=2 \
         CUBLASLT_LOG_FILE="$out/cublaslt.txt" "$build/lyrnn" bench --device cuda --steps 1 \
         --repetitions 1 || true
     if "$build/lyrnn" bench --help >/dev/null 2>&1; then
@@ -186,11 +190,12 @@ measure() {
         stdout=$out/bench.json check 'lyrnn bench, JSON' 120 bench.txt "$build/lyrnn" bench \
             --device cuda --format json || true
     else
-        record 'lyrnn bench' 'not run' 0 'this lyrnn has no such command'
+        record 'lyrnn bench' 'not run' 0 'this version of lyrnn has no bench command'
     fi
 }
 
-# compare_with_pytorch PRESET...: a check each, so that the time limit leaves those that came before.
+# compare_with_pytorch PRESET...: runs one check per preset. If the time runs out, the results of
+# the earlier presets remain.
 compare_with_pytorch() {
     local python preset
     for python in python3 /usr/bin/python3 ''; do
@@ -198,12 +203,12 @@ compare_with_pytorch() {
     done
     for preset; do
         if [[ -z $python ]]; then
-            record "PyTorch beside lyrnn, shape $preset" 'not run' 0 \
-                'no python3 with a PyTorch that sees the GPU'
+            record "lyrnn and PyTorch, shape $preset" 'not run' 0 \
+                'no python3 here has a PyTorch that finds the GPU'
         else
-            check "PyTorch beside lyrnn, shape $preset" 200 bench.txt "$python" scripts/bench/compare.py \
-                --device cuda --lyrnn "$build/lyrnn" --preset "$preset" --rounds 3 \
-                --json "$out/speed.jsonl" || true
+            check "lyrnn and PyTorch, shape $preset" 200 bench.txt "$python" \
+                scripts/bench/compare.py --device cuda --lyrnn "$build/lyrnn" \
+                --preset "$preset" --rounds 3 --json "$out/speed.jsonl" || true
         fi
     done
 }
@@ -211,14 +216,15 @@ compare_with_pytorch() {
 report_kernels() {
     local capability
     capability=$("${query[@]}" --query-gpu=compute_cap | head -n 1)
-    check "kernels of sm_${capability/./}" 120 kernels.txt scripts/kernel_report.sh "${capability/./}" ||
-        true
+    check "kernels of sm_${capability/./}" 120 kernels.txt scripts/kernel_report.sh \
+        "${capability/./}" || true
 }
 
-# The operation tests alone: they launch every kernel, on small shapes.
+# Runs only the operation tests: they launch every kernel, on small shapes.
 sanitize() {
     local sanitizer tool test
-    sanitizer=$(command -v compute-sanitizer || command -v "$(dirname "$nvcc")/compute-sanitizer") || {
+    sanitizer=$(command -v compute-sanitizer ||
+        command -v "$(dirname "$nvcc")/compute-sanitizer") || {
         record compute-sanitizer 'not run' 0 'not installed'
         return
     }
@@ -232,7 +238,7 @@ sanitize() {
 }
 
 say_environment
-# Not with test.sh's packages: clang and its tools are not needed here.
+# test.sh's other packages (clang and its tools) are not needed here.
 set_up "${build_packages[@]}" libcmocka-dev
 if build_for_gpu; then
     run_tests
@@ -241,11 +247,11 @@ if build_for_gpu; then
     compare_with_pytorch A
     report_kernels
     sanitize
-    # Last, since the larger shapes would leave the rest no time.
+    # The larger shapes come last, because they can use up the time.
     compare_with_pytorch B C D E F
 else
     for name in tests training benchmarks PyTorch kernels sanitizer; do
-        record "$name" 'not run' 0 'the build failed, see ctest.txt'
+        record "$name" 'not run' 0 'the build failed; see ctest.txt'
     done
 fi
 write_json

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# kernel_report.sh [--all | ARCH...]: compiles cuda/*.cu for each architecture (80 and 90 where none is
-# named) with warnings as errors and prints what ptxas says of every kernel. Fails when one spills.
+# kernel_report.sh [--all | ARCH...]: compiles cuda/*.cu for each architecture (default: 80 and 90)
+# with warnings as errors. It prints the registers, shared memory and spills that ptxas reports for
+# each kernel, and fails if a kernel spills.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -17,7 +18,7 @@ for arch in "${archs[@]}"; do
     }
 done
 
-nvcc=$(find_nvcc) || fail 'nvcc: not found'
+nvcc=$(find_nvcc) || fail 'nvcc: not found; install the CUDA toolkit'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -26,7 +27,7 @@ flags=(-std=c++17 -O3 -DNDEBUG -Iinclude -Ihost -Xptxas -v -fatbin -Werror all-w
 for arch in "${archs[@]}"; do
     flags+=(-gencode "arch=compute_$arch,code=sm_$arch")
 done
-# shellcheck disable=SC2016 # expanded by the inner shell
+# shellcheck disable=SC2016 # the inner shell expands these variables
 printf '%s\0' cuda/*.cu | xargs -0 -P "$(nproc)" -I{} sh -c '
     name=$1 work=$2; shift 2
     "$@" -o "$work/out.$$" "$name" >"$work/${name##*/}.log" 2>&1 ||
@@ -35,11 +36,11 @@ if [[ -s $work/failed ]]; then
     while read -r name; do
         grep -v '^ptxas info' "$work/${name##*/}.log" || true
     done <"$work/failed"
-    fail "does not compile: $(tr '\n' ' ' <"$work/failed")"
+    fail "$(paste -sd' ' "$work/failed"): does not compile; correct the errors above"
 fi
 
-# A row: mangled name, architecture, registers, then bytes: shared, stack, spill stores, spill loads.
-# Functions that were not inlined are counted to the kernel that they were compiled with.
+# One row per kernel: mangled name, architecture and registers, then bytes of shared memory, stack,
+# spill stores and spill loads. A function that was not inlined counts toward the kernel before it.
 cat "$work"/*.log | awk -F"'" '
     function row() {
         if (kernel != "") print kernel, arch, registers, shared, stack, stores, loads
@@ -56,10 +57,10 @@ cat "$work"/*.log | awk -F"'" '
     }
     /: Used [0-9]+ registers/ { registers = before("registers"); shared = before("bytes smem") }
     END { row() }' >"$work/rows"
-[[ -s $work/rows ]] || fail 'ptxas reported no kernel'
+[[ -s $work/rows ]] || fail 'ptxas: reported no kernel; check the log of nvcc'
 
 format='%-34s %-7s %9s %13s %6s %12s %11s\n'
-# shellcheck disable=SC2059 # one format for all rows
+# shellcheck disable=SC2059 # all rows share one format
 printf "$format" kernel arch registers 'static shared' stack 'spill stores' 'spill loads'
 # shellcheck disable=SC2059
 c++filt <"$work/rows" |
@@ -67,7 +68,7 @@ c++filt <"$work/rows" |
     sort -t'<' -k1,1 -k2,2n | sed 's/, /,/g' |
     while read -r -a row; do printf "$format" "${row[@]}"; done
 
-# The rule: no kernel spills. All of them run in every step.
+# No kernel may spill, because every kernel runs in every training step.
 spilling=$(awk '$6 + $7 > 0' "$work/rows" | wc -l)
 echo "$(wc -l <"$work/rows") kernels, $spilling with spills"
 ((spilling == 0))

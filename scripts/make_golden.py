@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the golden files that tests/test_golden.c holds lyrnn and the tests' oracle to.
+"""Writes the files in tests/golden, with which test_golden.c compares lyrnn and the tests' oracle.
 
-The article's RNNModel (one-hot input, torch.nn.RNN, LSTM or GRU, torch.nn.Linear) in PyTorch, on the CPU, in
-float32: for every cell, one to three layers and one or two directions, one batch with its gradients,
-then consecutive-sampling training with the article's gradient clipping, and the text that the article's
-prediction loop writes. Numbers are printed with nine significant digits, which names a float32 exactly.
+PyTorch computes the numbers on the CPU in float32, with the tutorial's RNNModel: one-hot input,
+torch.nn.RNN, LSTM or GRU, and torch.nn.Linear. There is one file for each cell, one to three
+layers, and one or two directions. It has one batch with its gradients, a training with consecutive
+sampling and the tutorial's gradient clipping, and the text of the tutorial's prediction loop.
+Numbers have nine significant digits, which identify a float32 exactly.
 
     python3 scripts/make_golden.py --date 2026-11-24
 """
@@ -23,22 +24,26 @@ LAYERS = {
     "lstm": nn.LSTM,
     "gru": nn.GRU,
 }
-# Small shapes keep the files small; none is a power of two except where a model's size usually is.
+# Small shapes keep the files small. Only the hidden size of LARGE is a power of two, which is usual
+# for a model.
 SMALL = {"V": 11, "H": 5, "B": 3, "T": 5, "epochs": 2, "batches": 5}
 LARGE = {"V": 61, "H": 32, "B": 4, "T": 9, "epochs": 2, "batches": 25}
 GATED = {"V": 19, "H": 17, "B": 4, "T": 9, "epochs": 2, "batches": 25}
 ONE_LAYER = {"rnn_tanh": LARGE, "rnn_relu": LARGE, "lstm": GATED, "gru": GATED}
 LEARNING_RATE = 1e-2
 SNAPSHOT_STEP = 10
-# Of the text that the snapshot's weights write, made larger: as they are they have learnt to say little.
+# The text comes from the weights after SNAPSHOT_STEP steps, multiplied by WEIGHT_SCALE. Without the
+# factor, they have learned too little and repeat themselves. SURE_MARGIN is the smallest allowed
+# difference between the two largest logits.
 PREFIX_LENGTH, TEXT_LENGTH, WEIGHT_SCALE, SURE_MARGIN = 3, 20, 8, 1e-3
-# How far float32 may be from float64, normalised as the tests do. A run beyond (relu at a kink, or Adam at a
-# gradient that is nearly nothing) would judge nobody, and gives way to the next seed.
+# The largest allowed difference between float32 and float64, relative to the largest value as in
+# the tests. A run with a larger difference cannot serve as a reference, so the next seed replaces
+# it. Such runs have a relu near its kink, or a gradient near zero in Adam.
 FORWARD_ERROR, GRADIENT_ERROR, TRAINING_ERROR = 2e-6, 5e-6, 2e-6
 
 
 class RNNModel(nn.Module):
-    """The article's model; forward returns logits of (T*B) rows and the last state, h or (h, c)."""
+    """The tutorial's model. forward returns logits (T*B,V) and the last state, h or (h, c)."""
 
     def __init__(self, rnn_layer, vocab_size):
         super().__init__()
@@ -54,14 +59,14 @@ class RNNModel(nn.Module):
 
 
 def detached(state):
-    """The article's: the values go on, their history does not."""
+    """The same state without its history for autograd, as in the tutorial."""
     if isinstance(state, tuple):
         return (state[0].detach(), state[1].detach())
     return state.detach() if state is not None else None
 
 
 def grad_clipping(params, theta):
-    """The article's: returns the norm before clipping."""
+    """The tutorial's gradient clipping. Returns the norm before clipping."""
     norm = torch.zeros(1, dtype=params[0].dtype)
     for param in params:
         norm += (param.grad.data ** 2).sum()
@@ -73,7 +78,7 @@ def grad_clipping(params, theta):
 
 
 def corpus(length, vocab_size):
-    """Ids that a recurrent model can learn: every id has two followers, the position picks one."""
+    """Ids that a recurrent model can learn: each has two successors; the position selects one."""
     ids = [0]
     for i in range(1, length):
         ids.append((ids[-1] * 7 + (3 if i % 5 < 3 else 11)) % vocab_size)
@@ -81,7 +86,7 @@ def corpus(length, vocab_size):
 
 
 def consecutive(ids, streams, steps):
-    """The article's data_iter_consecutive, as (T,B) inputs and targets."""
+    """Yields the batches of the tutorial's data_iter_consecutive as (T,B) inputs and targets."""
     columns = len(ids) // streams
     chunks = ids[: streams * columns].view(streams, columns)
     for k in range((columns - 1) // steps):
@@ -94,7 +99,7 @@ def named(model, of):
 
 
 def one_batch(model, inputs, targets, state):
-    """Forward and backward from a state that is not zero."""
+    """Runs forward and backward from a nonzero state. Returns logits, loss, states, gradients."""
     logits, last = model(inputs, state)
     loss = nn.CrossEntropyLoss()(logits, targets.reshape(-1))
     model.zero_grad()
@@ -131,7 +136,9 @@ def train(model, ids, shape, clip_norm):
 
 
 def predict(model, prefix, num_chars):
-    """The article's loop: the prefix, then each likeliest id fed back. Also how sure the closest choice was."""
+    """The tutorial's loop: reads the prefix, then feeds back the most likely id each time. Returns
+    the ids and the smallest difference between the two largest logits.
+    """
     ids, state, margin = list(prefix), None, float("inf")
     with torch.no_grad():
         for i in range(len(prefix) + num_chars - 1):
@@ -143,8 +150,8 @@ def predict(model, prefix, num_chars):
     return ids, margin
 
 
-def written_text(model, corpus_ids):
-    """A text in which no choice hangs on rounding."""
+def generated_text(model, corpus_ids):
+    """A generated text in which rounding cannot change any character."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter *= WEIGHT_SCALE
@@ -156,7 +163,7 @@ def written_text(model, corpus_ids):
 
 
 def error(actual, expected):
-    """The largest difference over the largest expected value, of tensors that may be named."""
+    """The largest difference divided by the largest expected value, of tensors or dicts of them."""
     if isinstance(expected, dict):
         return max(error(actual[name], expected[name]) for name in expected)
     largest = expected.abs().max()
@@ -164,7 +171,9 @@ def error(actual, expected):
 
 
 class Run:
-    """All that is computed from one seed, in float32 or, from the same weights and states, in float64."""
+    """Everything that one seed determines. It can compute in float32 and in float64, from the same
+    weights and states.
+    """
 
     def __init__(self, cell, num_layers, bidirectional, shape, seed):
         torch.manual_seed(seed)
@@ -178,7 +187,7 @@ class Run:
         rows = num_layers * (2 if bidirectional else 1)
         self.h_0 = torch.rand(rows, shape["B"], shape["H"]) - 0.5
         self.c_0 = torch.rand(rows, shape["B"], shape["H"]) - 0.5 if cell == "lstm" else None
-        # What is left over shows that consecutive sampling drops it.
+        # The ids after the last batch show that consecutive sampling drops them.
         length = shape["B"] * (shape["batches"] * shape["T"] + 1) + shape["B"] - 1
         self.corpus = corpus(length, shape["V"])
 
@@ -198,12 +207,12 @@ class Run:
         return train(self.model(dtype, self.weights), self.corpus, self.shape, clip_norm)
 
     def clip_norm(self):
-        """In the middle of the first norms, so that some steps are clipped and others are not."""
+        """The median of the first norms, so that only some of the steps are clipped."""
         norms = self.training(torch.float32, float("inf"))["norms"][:SNAPSHOT_STEP]
         return float(f"{statistics.median(norms.tolist()):.3g}")
 
 
-def is_fit_to_judge(batch, precise_batch, training, precise_training, clip_norm):
+def is_good_reference(batch, precise_batch, training, precise_training, clip_norm):
     forward = [name for name in ("logits", "h_n", "c_n", "loss") if name in batch]
     norms = training["norms"]
     clipped = (norms[:SNAPSHOT_STEP] > clip_norm).sum().item()
@@ -216,10 +225,10 @@ def is_fit_to_judge(batch, precise_batch, training, precise_training, clip_norm)
     )
 
 
-def written(value):
-    """As JSON has it: tensors become lists of numbers of nine digits."""
+def as_json(value):
+    """Tensors as lists of numbers with nine digits, for json.dumps."""
     if isinstance(value, dict):
-        return {name: written(item) for name, item in value.items()}
+        return {name: as_json(item) for name, item in value.items()}
     if value.dim() == 0:
         return float(f"{value.item():.9g}")
     if value.dtype == torch.int64:
@@ -235,7 +244,7 @@ def make(cell, num_layers, bidirectional, date):
         clip_norm = run.clip_norm()
         batch, training = run.batch(torch.float32), run.training(torch.float32, clip_norm)
         precise = run.batch(torch.float64), run.training(torch.float64, clip_norm)
-        if is_fit_to_judge(batch, precise[0], training, precise[1], clip_norm):
+        if is_good_reference(batch, precise[0], training, precise[1], clip_norm):
             break
     start = {"inputs": run.inputs, "targets": run.targets, "h_0": run.h_0}
     if run.c_0 is not None:
@@ -254,11 +263,11 @@ def make(cell, num_layers, bidirectional, date):
         **{name: shape[name] for name in ("V", "H", "B", "T", "epochs")},
         "learning_rate": LEARNING_RATE,
         "clip_norm": clip_norm,
-        "weights": written(run.weights),
-        "batch": written({**start, **batch}),
-        "corpus": written(run.corpus),
-        "training": written(training),
-        "text": written_text(
+        "weights": as_json(run.weights),
+        "batch": as_json({**start, **batch}),
+        "corpus": as_json(run.corpus),
+        "training": as_json(training),
+        "text": generated_text(
             run.model(torch.float32, training["weights_after_10_steps"]), run.corpus
         ),
     }
@@ -266,9 +275,12 @@ def make(cell, num_layers, bidirectional, date):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--date", required=True, help="written into the files, YYYY-MM-DD")
+    parser.add_argument("--date", required=True, help="the date to record in the files, YYYY-MM-DD")
     parser.add_argument(
-        "--out", default=pathlib.Path(__file__).parent.parent / "tests" / "golden", type=pathlib.Path
+        "--out",
+        default=pathlib.Path(__file__).parent.parent / "tests" / "golden",
+        type=pathlib.Path,
+        help="the folder to write into [tests/golden]",
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From a bare Debian or Ubuntu machine to lyrics: installs what is missing (or takes it from a bundle:
-# --deps DIR), builds, trains on the sample lyrics with the article's hyperparameters, which are lyrnn's
-# defaults, and writes from the checkpoint.
+# quickstart.sh [--deps DIR]: goes from a bare Debian or Ubuntu machine to new lyrics. It installs
+# the missing packages (or uses the bundle DIR, see bundle_deps.sh), builds lyrnn, trains on the
+# sample lyrics with the default options, and generates three texts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -12,7 +12,8 @@ parse_options "$@"
 set_up "${build_packages[@]}"
 
 echo 'building in build/'
-build build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF || fail 'the build failed, see above'
+build build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF ||
+    fail 'build/: cannot be built; correct the errors above'
 
 echo "training on the sample lyrics, 250 epochs, into $run/"
 build/lyrnn train --out "$run" --overwrite

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Every test that this machine can run, on a bare Debian or Ubuntu machine too: installs what is
-# missing (or takes it from a bundle: --deps DIR), checks the formatting and the kernels, runs the suite
-# as built by gcc, by clang, and with gcc's ASan and UBSan, and fuzzes the parsers. The last line is
-# "N passed, N failed, N skipped"; the status is 1 when anything failed.
+# test.sh [--deps DIR]: runs every test that this machine can run. It works on a bare Debian or
+# Ubuntu machine: it installs the missing packages (or uses the bundle DIR, see bundle_deps.sh). It
+# checks the format and the kernels, runs the test suite in a gcc build, a clang build and a gcc
+# build with ASan and UBSan, and fuzzes the parsers. The last line is "N passed, N failed, N
+# skipped". The exit status is 1 if anything failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 
-# The version whose verdict counts: others lay the same style out a little differently.
+# Only this version decides, because other versions format the same style slightly differently.
 clang_format_version=14
 
 passed=0 failed=0 skipped=0
@@ -37,7 +38,7 @@ check_format() {
     if "$program" --dry-run -Werror "${files[@]}" 2>build/format.log; then
         report passed "clang-format $version"
     elif ((version != clang_format_version)); then
-        report skipped "clang-format $version finds differences; only $clang_format_version's count"
+        report skipped "clang-format $version: finds differences; install $clang_format_version"
     else
         head -n 20 build/format.log
         report failed "clang-format $version"
@@ -49,23 +50,23 @@ check_kernels() {
     if ! find_nvcc >/dev/null; then
         report skipped 'kernels: no nvcc'
     elif scripts/kernel_report.sh; then
-        report passed 'kernels: no warning, no spill'
+        report passed 'kernels: no warnings and no spills'
     else
-        report failed 'kernels: a warning or a spill, see above'
+        report failed 'kernels: a warning or a spill; see above'
     fi
 }
 
-# suite NAME DIRECTORY CTEST_ARGUMENTS CMAKE_ARGUMENT...: builds, runs and counts.
+# suite NAME DIRECTORY CTEST_ARGUMENTS CMAKE_ARGUMENT...: builds, runs the tests and counts them.
 suite() {
     local name=$1 directory=$2 ctest_arguments=$3 start=$SECONDS junit=$PWD/$2/junit.xml
     shift 3
     echo "== $name"
     build "$directory" "$@" || {
-        report failed "$name: the build, see $directory/build.log"
+        report failed "$name: the build failed; see $directory/build.log"
         return
     }
     rm -f "$junit"
-    # shellcheck disable=SC2086 # words on purpose
+    # shellcheck disable=SC2086 # several words, split on purpose
     ctest --test-dir "$directory" --parallel "$(nproc)" --output-on-failure --no-tests=error \
         --output-junit "$junit" $ctest_arguments || true
     [[ -s $junit ]] || {
@@ -93,9 +94,10 @@ check_kernels
 
 export UBSAN_OPTIONS=print_stacktrace=1
 
-# Tests labelled gpu skip themselves where there is no GPU, and are counted so. They, and nvcc, belong to the first
-# build. Slow tests run once, in the fastest build: they look at the numbers, not at the compiler. The simulator runs
-# as gcc builds it, with its hooks and under ASan; clang builds it all the same.
+# A test labeled gpu skips itself if there is no GPU, and counts as skipped. Only the first build
+# has these tests and uses nvcc. Slow tests check the numbers and not the compiler, so they only run
+# in the fastest build. The simulator's tests run in both gcc builds: one has the simulator's hooks,
+# the other ASan. clang only builds them.
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
@@ -108,7 +110,7 @@ fi
 suite 'gcc, ASan and UBSan' build/test-asan '-LE slow' -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DLYRNN_SANITIZE=address,undefined -DLYRNN_CUDA=OFF "${gcc[@]}"
 if can_fuzz; then
-    # All at once: a turn is a minute by the clock.
+    # All fuzzers run in parallel, because each takes one minute by the clock.
     suite fuzzers build/fuzz '--parallel 5' "${fuzz_configuration[@]}"
 else
     report skipped 'fuzzers: no clang with libFuzzer'

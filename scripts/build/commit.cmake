@@ -1,5 +1,6 @@
-# cmake -DSOURCE=DIR -DOUTPUT=FILE.h -P commit.cmake: the commit that DIR is at, as a C macro. An unchanged file is
-# left as it is, so that nothing is built again.
+# cmake -DSOURCE=DIR -DOUTPUT=FILE.h -P commit.cmake: writes the current commit of DIR into FILE.h
+# as the C macro LYRNN_COMMIT. If the commit has not changed, FILE.h keeps its time stamp, so that
+# nothing is rebuilt.
 set(commit unknown)
 if(EXISTS ${SOURCE}/.git)
   execute_process(COMMAND git -C ${SOURCE} describe --always --dirty --tags

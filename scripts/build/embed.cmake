@@ -1,4 +1,5 @@
-# Writes the bytes of INPUT as a C array: NAME[] and NAME_size, into OUTPUT.
+# cmake -DINPUT=FILE -DOUTPUT=FILE.c -DNAME=name -P embed.cmake: writes the bytes of INPUT into
+# OUTPUT as the C array NAME[] with its size NAME_size.
 file(READ ${INPUT} hex HEX)
 string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
 string(LENGTH "${hex}" digits)

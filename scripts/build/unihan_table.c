@@ -1,5 +1,6 @@
-/* Turns Unihan_Variants.txt and Unihan_Readings.txt, one after the other on standard input, into the C source
- * of host/text/unihan.h's tables. Runs once, at build time; no input makes empty tables. */
+/* Writes the C source of the tables that unihan.h declares. Standard input is Unihan_Variants.txt
+ * and Unihan_Readings.txt, one after the other. Runs once, at build time. Empty input makes empty
+ * tables. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ typedef struct {
 static void add(table *t, uint32_t c, uint32_t value)
 {
     if (t->num == MAX_ENTRIES) {
-        fputs("unihan_table: more entries than expected; raise MAX_ENTRIES\n", stderr);
+        fputs("unihan_table: Unihan has too many entries; raise MAX_ENTRIES\n", stderr);
         exit(1);
     }
     t->entries[t->num++] = (lyrnn_unihan_entry){c, value};
@@ -33,7 +34,8 @@ static int compare(const void *a, const void *b)
     return (x->value > y->value) - (x->value < y->value);
 }
 
-/* "U+5B8C<kFenn": the code point alone counts. Related characters are so both ways. */
+/* Adds the relation in both directions. text is, for example, "U+5B8C<kFenn"; only its code point
+ * counts. */
 static void add_variant(table *variants, uint32_t c, const char *text)
 {
     unsigned variant;
@@ -43,7 +45,8 @@ static void add_variant(table *variants, uint32_t c, const char *text)
     }
 }
 
-/* "yún": its letters in base 27, ü as v, and the tone from the mark that stands on one of them. */
+/* text is a pinyin syllable such as "yún". The value has its letters in base 27, with v for ü, and
+ * its tone, which is the accent on one of the letters. */
 static void add_reading(table *readings, uint32_t c, const char *text)
 {
     utf8proc_uint8_t *decomposed = utf8proc_NFD((const utf8proc_uint8_t *)text);

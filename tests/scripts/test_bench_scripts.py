@@ -1,5 +1,4 @@
-"""Tests of the benchmark scripts: costs, turns, the check of the losses, the tables and the bar
-chart.
+"""Tests of the benchmark scripts: costs, turns, the check of the losses, tables and bar chart.
 
 Nothing here measures time. If this Python has PyTorch, its sides are compared with each other.
 """
