@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "lyrnn/philox.h"
 
 lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, size_t N, int B, int T,
@@ -49,10 +50,8 @@ static lyrnn_status random_starts(const lyrnn_batches *batches, uint64_t epoch, 
     LYRNN_CHECK(num_chunks <= UINT32_MAX);
     int64_t *chunks = malloc(num_chunks * sizeof *chunks);
     if (!chunks)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "corpus: no memory left to shuffle its %zu chunks; raise --num-steps, or "
-                          "use --sampling consecutive",
-                          num_chunks);
+        return lyrnn_out_of_memory("shuffled chunks", num_chunks * sizeof *chunks,
+                                   "raise --num-steps, or use --sampling consecutive");
     for (size_t i = 0; i < num_chunks; i++)
         chunks[i] = (int64_t)(i * T);
     /* Fisher and Yates from the front, so that the swaps end where the table does. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/memory.h"
 #include "model/device_memory.h"
 
 static int num_streams(size_t N, int B, int T)
@@ -47,9 +48,7 @@ static lyrnn_status upload_starts(lyrnn_evaluator *evaluator)
     size_t num_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
     int64_t *starts = (int64_t *)malloc(num_bytes);
     if (starts == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: %zu bytes asked for the batch table; bring less text",
-                          num_bytes);
+        return lyrnn_out_of_memory("batch table", num_bytes, "give less text");
     lyrnn_status status = lyrnn_batches_starts(batches, 1, starts);
     if (status == LYRNN_OK)
         backend->upload(backend, evaluator->starts, starts, num_bytes);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "model/device_memory.h"
 #include "model/stack.h"
 
@@ -138,7 +139,7 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
     lyrnn_backend *backend = model->backend;
     lyrnn_stack *stack = (lyrnn_stack *)calloc(1, sizeof *stack);
     if (stack == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for the activations");
+        return lyrnn_out_of_memory("activations", sizeof *stack, "close other programs");
     *stack = (lyrnn_stack){.config = model->config,
                            .backend = backend,
                            .num_lanes = backend->num_lanes,

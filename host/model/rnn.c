@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "model/device_memory.h"
 #include "model/stack.h"
 
@@ -38,7 +39,7 @@ lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, boo
     LYRNN_TRY(lyrnn_rnn_config_check(config));
     lyrnn_rnn *opened = (lyrnn_rnn *)calloc(1, sizeof *opened);
     if (opened == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "rnn: out of memory");
+        return lyrnn_out_of_memory("rnn", sizeof *opened, "close other programs");
     opened->config = *config;
     opened->batch_first = batch_first;
     opened->training = true;
@@ -50,7 +51,8 @@ lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, boo
     opened->params_host = (float *)calloc(opened->parameters.count, sizeof(float));
     lyrnn_status status =
         opened->params_host == NULL
-            ? lyrnn_fail(LYRNN_ERR_MEMORY, "rnn: out of memory")
+            ? lyrnn_out_of_memory("rnn", opened->parameters.count * sizeof(float),
+                                  "lower hidden_size or input_size")
             : lyrnn_device_alloc(backend, num_bytes, "the network's parameters and gradients",
                                  "lower hidden_size or input_size", &memory);
     if (status != LYRNN_OK) {
@@ -167,10 +169,12 @@ static lyrnn_status reshape(lyrnn_rnn *rnn, int T, int B)
     size_t input = (size_t)rnn->config.input_size, output = output_width(rnn);
     size_t widest = input > output ? input : output;
     rnn->rows = (float *)malloc((size_t)T * (size_t)B * widest * sizeof(float));
-    lyrnn_status status = rnn->rows == NULL ? lyrnn_fail(LYRNN_ERR_MEMORY, "rnn: out of memory")
-                                            : lyrnn_device_alloc(backend, arena.num_bytes,
-                                                                 "the network's activations",
-                                                                 "lower T or B", &rnn->memory);
+    lyrnn_status status =
+        rnn->rows == NULL
+            ? lyrnn_out_of_memory("rnn", (size_t)T * (size_t)B * widest * sizeof(float),
+                                  "lower T or B")
+            : lyrnn_device_alloc(backend, arena.num_bytes, "the network's activations",
+                                 "lower T or B", &rnn->memory);
     if (status != LYRNN_OK) {
         rnn->stack.T = rnn->stack.B = 0;
         return status;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "model/device_memory.h"
 
 enum { MAX_ACTIVATION_BYTES = 128 << 20 };
@@ -49,8 +50,7 @@ static lyrnn_status scorer_init(scorer *scorer, const lyrnn_model *model, int T,
     scorer->state =
         (float *)malloc(2 * lyrnn_state_count(&model->config, scorer->B) * sizeof *scorer->state);
     if (scorer->ids == NULL || scorer->losses == NULL || scorer->state == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left to score with; close other "
-                                            "programs");
+        return lyrnn_out_of_memory("scores", 0, "close other programs");
     void *counters;
     LYRNN_TRY(lyrnn_device_alloc(backend, sizeof *scorer->counters, "the scores",
                                  "close other programs", &counters));
@@ -172,7 +172,7 @@ lyrnn_status lyrnn_score(const lyrnn_model *model, int T, int B, lyrnn_scored_te
     lyrnn_scored_text **sorted = (lyrnn_scored_text **)calloc(num + 1, sizeof *sorted);
     lyrnn_status status = scorer_init(&scorer, model, T, B);
     if (status == LYRNN_OK && sorted == NULL)
-        status = lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for %zu texts; give fewer", num);
+        status = lyrnn_out_of_memory("scores", (num + 1) * sizeof *sorted, "give fewer texts");
     size_t num_sorted = 0;
     for (size_t i = 0; i < num && status == LYRNN_OK; i++) {
         texts[i].nats = 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/memory.h"
 #include "model/device_memory.h"
 
 /* The corpus, the batch table and the counters: what stays on the device from epoch to epoch. */
@@ -74,9 +75,7 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     size_t starts_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
     trainer->starts_host = (int64_t *)malloc(starts_bytes);
     if (trainer->starts_host == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: %zu bytes asked for the batch table; bring less text",
-                          starts_bytes);
+        return lyrnn_out_of_memory("batch table", starts_bytes, "give less text");
     return LYRNN_OK;
 }
 
