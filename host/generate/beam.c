@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "lyrnn/copies.h"
 #include "lyrnn/line_rules.h"
 
@@ -69,9 +70,7 @@ static lyrnn_status search_init(search *s)
     s->candidates = (candidate *)malloc(3 * B * sizeof *s->candidates);
     if (s->logits == NULL || s->state == NULL || s->sorted == NULL || s->ids == NULL ||
         s->inputs == NULL || s->beams == NULL || s->candidates == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: %zu bytes asked for %d beams; lower --beam or --length",
-                          num_bytes_of(s), s->num_beams);
+        return lyrnn_out_of_memory("beam search", num_bytes_of(s), "lower --beam or --length");
     s->live = s->beams;
     s->next = s->beams + B;
     for (size_t i = 0; i < 2 * B; i++)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/memory.h"
 #include "model/device_memory.h"
 
 enum { BATCH_MAX = 256 };
@@ -87,10 +88,7 @@ static lyrnn_status allocate(lyrnn_generator *g)
     g->texts_host = (int32_t *)malloc(B * g->max_length * sizeof *g->texts_host);
     g->news_host = (int32_t *)malloc(B * (size_t)g->options.look_every * sizeof *g->news_host);
     if (g->states_host == NULL || g->texts_host == NULL || g->news_host == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: %zu bytes asked for %d texts of %zu characters; lower "
-                          "--num-samples or --length",
-                          num_bytes, g->B, g->max_length);
+        return lyrnn_out_of_memory("generated texts", num_bytes, "lower --num-samples or --length");
     return LYRNN_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "model/device_memory.h"
 
 enum { CHUNK = 64 };
@@ -106,8 +107,7 @@ lyrnn_status lyrnn_report_text(lyrnn_reporter *reporter, const lyrnn_sample *sam
         return LYRNN_OK;
     uint64_t *runs = (uint64_t *)malloc(num * sizeof *runs);
     if (runs == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for --report; leave it out",
-                          num * sizeof *runs);
+        return lyrnn_out_of_memory("--report", num * sizeof *runs, "leave it out");
     report->distinct_2 = distinct(written, num, 2, runs);
     report->distinct_3 = distinct(written, num, 3, runs);
     free(runs);
