@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "bench/bench_floors.h"
 #include "bench/percentile.h"
 #include "bench/process_memory.h"
@@ -62,7 +63,7 @@ static lyrnn_status open_training(workload *w)
     lyrnn_model_randomise(&w->model, 1);
     int32_t *ids = (int32_t *)malloc(N * sizeof *ids);
     if (ids == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: %zu characters do not fit; lower --steps", N);
+        return lyrnn_out_of_memory("bench", N * sizeof *ids, "lower --steps");
     for (size_t i = 0; i < N; i++)
         ids[i] = draw_id(config->model.input_size, i);
     lyrnn_status status = lyrnn_trainer_init(&w->trainer, &w->model, &batches, ids, &optimiser);
@@ -279,7 +280,7 @@ lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *ba
     double *ms =
         (double *)malloc((size_t)config->num_repetitions * LYRNN_NUM_OPERATIONS * sizeof *ms);
     if (ms == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: no memory; lower --repetitions");
+        return lyrnn_out_of_memory("bench", 0, "lower --repetitions");
     lyrnn_status status = measure(config, backend, ms, result);
     free(ms);
     return status;
