@@ -9,6 +9,8 @@
 
 #include <jansson.h>
 
+#include "base/memory.h"
+
 /* run/checkpoints/epoch-000050/model.safetensors -> run. The model may be named through latest. */
 static lyrnn_status find_run(const char *model_path, char run[PATH_MAX])
 {
@@ -35,7 +37,7 @@ static lyrnn_status load(const json_t *config, const json_t *paths, lyrnn_corpus
         return lyrnn_corpus_load_sample(corpus, newlines, most);
     const char **names = calloc(num, sizeof *names);
     if (names == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for the corpus");
+        return lyrnn_out_of_memory("corpus", num * sizeof *names, "close other programs");
     bool are_named = true;
     for (size_t i = 0; i < num; i++) {
         names[i] = json_string_value(json_array_get(paths, i));

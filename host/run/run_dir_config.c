@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+#include "base/open_file.h"
 #include "files/untrusted_json.h"
 #include "run/run_dir.h"
 #include "run/run_dir_files.h"
@@ -21,13 +23,10 @@ static lyrnn_status read_text(int fd, const char *path, char **text, size_t *num
     struct stat info;
     if (fstat(fd, &info) != 0)
         return run_dir_cannot("read", path);
-    if (!S_ISREG(info.st_mode))
-        return bad_config(path, "is not a file");
     *num_bytes = (size_t)info.st_size;
     *text = malloc(*num_bytes + 1);
     if (*text == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its %zu bytes", path,
-                          *num_bytes);
+        return lyrnn_out_of_memory(path, *num_bytes, "check that it is the config.json of a run");
     ssize_t length = pread(fd, *text, *num_bytes, 0);
     if (length < 0)
         return run_dir_cannot("read", path);
@@ -45,7 +44,7 @@ static lyrnn_status check_text(const char *path, const char *text, size_t num_by
     if (is_object)
         return LYRNN_OK;
     if (!is_parsed && error.problem == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for it", path);
+        return lyrnn_out_of_memory(path, 0, "close other programs");
     return bad_config(path, is_parsed ? "is not a JSON object" : error.problem);
 }
 
@@ -57,15 +56,12 @@ lyrnn_status lyrnn_run_dir_read_config(const char *run_path, char **text)
     if (run_path[0] == '\0')
         return lyrnn_fail(LYRNN_ERR_IO, "run: its name is empty; give the directory of a run");
     LYRNN_TRY(run_dir_format(path, "%s/config.json", run_path));
-    /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int reason = errno;
-    if (fd < 0 && reason == ENOENT && run_dir_is_empty(run_path))
+    int fd;
+    lyrnn_status status = lyrnn_open_file(path, &fd);
+    if (status != LYRNN_OK && errno == ENOENT && run_dir_is_empty(run_path))
         return run_dir_nothing_saved(run_path);
-    if (fd < 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s; give the directory of a run",
-                          path, strerror(reason));
-    lyrnn_status status = read_text(fd, path, text, &num_bytes);
+    LYRNN_TRY(status);
+    status = read_text(fd, path, text, &num_bytes);
     if (status == LYRNN_OK)
         status = check_text(path, *text, num_bytes);
     if (status != LYRNN_OK) {

@@ -8,25 +8,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+#include "base/open_file.h"
 #include "run/run_dir.h"
 #include "run/run_dir_files.h"
 
 static lyrnn_status open_metrics(int run_fd, const char *path, int flags, FILE **metrics)
 {
-    /* O_NONBLOCK: a pipe of that name must not make the program wait. */
-    flags |= O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-    struct stat info;
-    int file = openat(run_fd, "metrics.jsonl", flags, 0666);
-    bool is_file = file < 0 || fstat(file, &info) != 0 || S_ISREG(info.st_mode);
-    *metrics = file < 0 || !is_file ? NULL : fdopen(file, "a+");
+    path_text name;
+    int fd;
+    *metrics = NULL;
+    LYRNN_TRY(run_dir_format(name, "%s/metrics.jsonl", path));
+    LYRNN_TRY(lyrnn_open_file_at(run_fd, "metrics.jsonl",
+                                 flags | O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, name, &fd));
+    *metrics = fdopen(fd, "a+");
     if (*metrics != NULL)
         return LYRNN_OK;
-    lyrnn_status status =
-        is_file ? run_dir_cannot("write metrics.jsonl", path)
-                : lyrnn_fail(LYRNN_ERR_IO, "%s/metrics.jsonl: is not a file; move it away", path);
-    if (file >= 0)
-        close(file);
-    return status;
+    close(fd);
+    return lyrnn_out_of_memory(name, 0, "close other programs");
 }
 
 lyrnn_status run_dir_create_metrics(int run_fd, const char *path, FILE **metrics)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "run/run_dir_files.h"
 #include "train/job.h"
 
@@ -28,11 +29,6 @@ static void job_free(train_job *job)
     free(job->params);
 }
 
-static lyrnn_status out_of_memory(size_t bytes, const char *what, const char *remedy)
-{
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked for %s; %s", bytes, what, remedy);
-}
-
 static lyrnn_status load_corpus(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -47,7 +43,7 @@ static lyrnn_status encode_corpus(train_job *job)
     size_t bytes = job->corpus.N * sizeof(int32_t);
     job->ids = (int32_t *)malloc(bytes);
     if (job->ids == NULL)
-        return out_of_memory(bytes, "the corpus", "read less of it by --max-chars");
+        return lyrnn_out_of_memory("corpus", bytes, "read less of it with --max-chars");
     return lyrnn_vocab_encode(&job->vocab, "corpus", job->corpus.chars, job->corpus.N, job->ids);
 }
 
@@ -70,8 +66,8 @@ static lyrnn_status encode_prefixes(train_job *job)
     const lyrnn_train_options *options = job->options;
     job->prompts = (lyrnn_prompt *)calloc(options->num_prefixes + 1, sizeof(lyrnn_prompt));
     if (job->prompts == NULL)
-        return out_of_memory(options->num_prefixes * sizeof(lyrnn_prompt), "the prefixes",
-                             "give fewer");
+        return lyrnn_out_of_memory("--prefix", options->num_prefixes * sizeof(lyrnn_prompt),
+                                   "give fewer");
     for (size_t i = 0; i < options->num_prefixes; i++) {
         lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &job->vocab,
                                                      "--prefix", options->prefixes[i],
@@ -129,7 +125,8 @@ static lyrnn_status prepare_model(train_job *job)
     size_t bytes = job->model.parameters.count * sizeof(float);
     job->params = (float *)malloc(bytes);
     if (job->params == NULL)
-        return out_of_memory(bytes, "a checkpoint", "lower --hidden-size, or close other programs");
+        return lyrnn_out_of_memory("checkpoint", bytes,
+                                   "lower --hidden-size, or close other programs");
     train_set_weights(job);
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimiser));

@@ -69,7 +69,7 @@ tells '^problem +hurt/config\.json: is not JSON; put it right$' "${metrics_facts
 omits '^seed'
 rm hurt/config.json
 succeeds info hurt
-tells '^problem +hurt/config\.json: cannot be opened: ' "${metrics_facts[@]}"
+tells '^problem +hurt/config\.json: cannot open: ' "${metrics_facts[@]}"
 truncate -s -9 hurt/metrics.jsonl
 succeeds info hurt
 tells '^problem +hurt/metrics\.jsonl: line 3 is not' '^epochs +2$'
@@ -94,11 +94,11 @@ command='lyrnn info piped'
 status=0
 timeout 20 "$lyrnn" info piped >"$out" 2>"$err" </dev/null || status=$?
 [[ $status == 0 ]] || fail "a pipe must be named"
-tells '^problem +piped/metrics\.jsonl: is not a file; ' "${config_facts[@]}"
+tells '^problem +piped/metrics\.jsonl: is not a regular file; ' "${config_facts[@]}"
 command='lyrnn train --resume piped'
 status=0
 timeout 20 "$lyrnn" train --resume piped --num-epochs 4 >"$out" 2>"$err" </dev/null || status=$?
-expect_error 1 'piped/metrics\.jsonl: is not a file; '
+expect_error 1 'piped/metrics\.jsonl: is not a regular file; '
 
 mkdir folder
 refuses 1 'folder: no checkpoint in it; ' info folder

@@ -305,7 +305,7 @@ static void a_config_that_is_none_is_refused(void **state)
     assert_null(config);
     assert_int_equal(mkdir("run", 0777), 0);
     assert_int_equal(mkdir("run/config.json", 0777), 0);
-    assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
+    assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_IO);
     assert_int_equal(rmdir("run/config.json"), 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_true(write_file("run/config.json", bad[i].text, strlen(bad[i].text)));

@@ -141,7 +141,7 @@ static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
     assert_true(write_file("unmade/notes.txt", "n", 1));
     assert_error(lyrnn_run_dir_open(&run, "unmade"), "unmade: not a run");
     assert_error(lyrnn_run_dir_read_config("unmade", &config_json),
-                 "unmade/config.json: cannot be opened: No such file");
+                 "unmade/config.json: cannot open: No such file");
 }
 
 /* Metrics and config.json */
