@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "bench/op_cost.h"
 #include "cli/bench_table.h"
 #include "cli/build_info.h"
@@ -199,7 +200,7 @@ static lyrnn_status print_row(bench_output *output, const bench_shape *shape,
                  set_floors(row, result) | (op != NULL ? 0 : set_operations(row, result));
     if (failed) {
         json_decref(row);
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: no memory for a row; close other programs");
+        return lyrnn_out_of_memory("bench", 0, "close other programs");
     }
     if (output->format == BENCH_CSV) {
         if (!output->has_begun)

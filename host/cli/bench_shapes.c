@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 /* Name, cell, V, H, L, B, T; A is the article's. scripts/bench/bench_shapes.py has the same. */
 #define BENCH_LADDER(X)                                                                            \
     X(A, RNN_TANH, 1027, 256, 1, 32, 35)                                                           \
@@ -61,7 +63,7 @@ lyrnn_status bench_shapes_list(bench_preset preset, const bench_choice *choice,
                           BENCH_MAX_SHAPES);
     *shapes = malloc(*num * sizeof **shapes);
     if (*shapes == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "bench: no memory; give shorter lists");
+        return lyrnn_out_of_memory("bench", *num * sizeof **shapes, "give shorter lists");
     for (size_t i = 0; i < *num; i++)
         (*shapes)[i] = shape_of(&rows[i / per_row], choice, i % per_row);
     return LYRNN_OK;

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+#include "base/open_file.h"
 #include "base/remedy.h"
 #include "cli/build_info.h"
 #include "cli/resume.h"
@@ -24,7 +26,7 @@ typedef char path_text[4096];
 
 static lyrnn_status no_memory(void)
 {
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "info: no memory left for it; close other programs");
+    return lyrnn_out_of_memory("info", 0, "close other programs");
 }
 
 /* A path need not be UTF-8, JSON must. */
@@ -165,22 +167,13 @@ static bool is_metrics(const json_t *line)
 
 static lyrnn_status open_metrics(const char *path, FILE **file)
 {
-    struct stat info;
-    *file = NULL;
-    /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    bool is_file = fd < 0 || fstat(fd, &info) != 0 || S_ISREG(info.st_mode);
-    if (fd >= 0 && is_file)
-        *file = fdopen(fd, "r");
+    int fd;
+    LYRNN_TRY(lyrnn_open_file(path, &fd));
+    *file = fdopen(fd, "r");
     if (*file != NULL)
         return LYRNN_OK;
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    if (!is_file)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: is not a file; move it away", path);
-    return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be opened: %s; %s", path, strerror(error),
-                      lyrnn_remedy(error));
+    close(fd);
+    return lyrnn_out_of_memory(path, 0, "close other programs");
 }
 
 /* Reads all lines that can be read; the first that cannot is the failure. */

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
+#include "files/json_values.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/corpus.h"
 #include "lyrnn/score.h"
@@ -125,7 +127,7 @@ static lyrnn_status read_files(evaluation *evaluation, char *const *paths, size_
 {
     evaluation->files = calloc(num, sizeof *evaluation->files);
     if (evaluation->files == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left for %zu files; give fewer", num);
+        return lyrnn_out_of_memory("files", num * sizeof *evaluation->files, "give fewer files");
     evaluation->num_files = num;
     for (size_t i = 0; i < num; i++) {
         eval_file *file = &evaluation->files[i];
@@ -167,8 +169,8 @@ static lyrnn_status cut_files(evaluation *evaluation, const lyrnn_vocab *vocab, 
     evaluation->texts = calloc(evaluation->num_pieces, sizeof *evaluation->texts);
     evaluation->ids = calloc(num_chars, sizeof *evaluation->ids);
     if (evaluation->pieces == NULL || evaluation->texts == NULL || evaluation->ids == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: none left for %zu characters; give fewer at a time", num_chars);
+        return lyrnn_out_of_memory("text to score", num_chars * sizeof *evaluation->ids,
+                                   "give less text");
     int32_t *ids = evaluation->ids;
     for (size_t i = 0; i < evaluation->num_files; i++)
         ids = cut_file(evaluation, &evaluation->files[i], vocab, per_line, ids);
@@ -208,7 +210,8 @@ static lyrnn_status report_unknown(const evaluation *evaluation, const eval_file
         return LYRNN_OK;
     uint32_t *unknown = malloc(score.num_unknown * sizeof *unknown);
     if (unknown == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: no memory left; give less text", file->name);
+        return lyrnn_out_of_memory(file->name, score.num_unknown * sizeof *unknown,
+                                   "give less text");
     size_t num = 0;
     for (size_t i = 0; i < file->num_pieces; i++) {
         const eval_piece *piece = &evaluation->pieces[file->first_piece + i];
@@ -308,12 +311,6 @@ static void print_lines(const evaluation *evaluation)
     }
 }
 
-/* JSON has neither NaN nor infinity. */
-static json_t *real_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 /* A path need not be UTF-8, JSON must. */
 static json_t *name_to_json(const char *name)
 {
@@ -327,9 +324,9 @@ static int set_score(json_t *object, const eval_score *score)
     failed |= json_object_set_new(object, "chars", json_integer((json_int_t)score->num_chars));
     failed |= json_object_set_new(object, "unknown", json_integer((json_int_t)score->num_unknown));
     failed |= json_object_set_new(object, "scored", json_integer((json_int_t)score->num_scored));
-    failed |= json_object_set_new(object, "nats_per_char", real_or_null(nats_per_char(score)));
-    failed |= json_object_set_new(object, "bits_per_char", real_or_null(bits_per_char(score)));
-    failed |= json_object_set_new(object, "perplexity", real_or_null(perplexity(score)));
+    failed |= json_object_set_new(object, "nats_per_char", json_real_or_null(nats_per_char(score)));
+    failed |= json_object_set_new(object, "bits_per_char", json_real_or_null(bits_per_char(score)));
+    failed |= json_object_set_new(object, "perplexity", json_real_or_null(perplexity(score)));
     return failed;
 }
 

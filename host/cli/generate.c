@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "cli/generate_output.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
@@ -298,7 +299,8 @@ static lyrnn_status make_prompts(job *job)
     const option_texts *prefixes = &job->fields->prefixes;
     job->prompts = calloc(prefixes->num + 1, sizeof *job->prompts);
     if (job->prompts == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "--prefix: no memory left; give fewer");
+        return lyrnn_out_of_memory("--prefix", (prefixes->num + 1) * sizeof *job->prompts,
+                                   "give fewer");
     for (size_t i = 0; i < prefixes->num; i++)
         LYRNN_TRY(add_prompt(job, prefixes->items[i]));
     if (job->fields->prefix_file != NULL || prefixes->num == 0)

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+#include "files/json_values.h"
+
 static lyrnn_status check_output(void)
 {
     if (!ferror(stdout))
@@ -40,19 +43,14 @@ static json_t *text_to_json(const lyrnn_vocab *vocab, const int32_t *ids, size_t
     return text;
 }
 
-static json_t *number_to_json(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *report_to_json(const lyrnn_vocab *vocab, const lyrnn_sample *sample,
                               const lyrnn_text_report *report)
 {
     return json_pack(
         "{s:I, s:o, s:o, s:o, s:o}", "longest_copy", (json_int_t)report->longest_copy, "copy",
         text_to_json(vocab, sample->ids + report->copy_start, report->longest_copy), "distinct_2",
-        number_to_json(report->distinct_2), "distinct_3", number_to_json(report->distinct_3),
-        "perplexity", number_to_json(report->perplexity));
+        json_real_or_null(report->distinct_2), "distinct_3", json_real_or_null(report->distinct_3),
+        "perplexity", json_real_or_null(report->perplexity));
 }
 
 static void print_number(const char *name, double value)
@@ -108,10 +106,7 @@ static lyrnn_status print_json(generate_output *output, const lyrnn_sample *samp
     char *line = object == NULL ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
     json_decref(object);
     if (line == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: none left to print a text of %zu characters; "
-                          "use --format text",
-                          sample->length);
+        return lyrnn_out_of_memory("generated text", 0, "use --format text");
     if (output->format == FORMAT_JSON)
         printf("%s\n%s", output->num_printed > 0 ? "," : "", line);
     else
@@ -167,8 +162,7 @@ lyrnn_status generate_output_begin(const generate_output *output, const json_t *
         return LYRNN_OK;
     char *text = header == NULL ? NULL : json_dumps(header, JSON_REAL_PRECISION(9));
     if (text == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: none left to print the options; use --format "
-                                            "text");
+        return lyrnn_out_of_memory("options", 0, "use --format text");
     printf("%.*s, \"samples\": [", (int)strlen(text) - 1, text);
     free(text);
     return LYRNN_OK;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "run/run_dir.h"
 
 lyrnn_status resume_read_config(const char *run_path, json_t **config)
@@ -14,8 +15,7 @@ lyrnn_status resume_read_config(const char *run_path, json_t **config)
     *config = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     if (*config == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "%s/config.json: no memory left for it; close other programs", run_path);
+        return lyrnn_out_of_memory(run_path, 0, "close other programs");
     return LYRNN_OK;
 }
 
@@ -90,7 +90,7 @@ lyrnn_status resume_corpus(const char *run_path, const json_t *config, const cha
     *num = json_array_size(corpus);
     *paths = calloc(*num + 1, sizeof **paths);
     if (*paths == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "corpus: no memory left for its names");
+        return lyrnn_out_of_memory("corpus", (*num + 1) * sizeof **paths, "close other programs");
     bool is_named = json_is_array(corpus);
     for (size_t i = 0; i < *num; i++) {
         (*paths)[i] = json_string_value(json_array_get(corpus, i));

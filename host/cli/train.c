@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/interrupt.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
@@ -203,9 +204,7 @@ static lyrnn_status print_config(const train_fields *fields, lyrnn_backend *back
         *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(options);
     json_decref(config);
-    return *text != NULL ? LYRNN_OK
-                         : lyrnn_fail(LYRNN_ERR_MEMORY,
-                                      "config.json: no memory for it; close other programs");
+    return *text != NULL ? LYRNN_OK : lyrnn_out_of_memory("config.json", 0, "close other programs");
 }
 
 /* With the corpus named already, and the shape or the run's options taken. */

@@ -12,12 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 /* getopt's keys below 256 are short options. */
 enum { KEY_FIRST = 256, KEY_HELP = 'h' };
 
 static lyrnn_status no_memory(void)
 {
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them; give fewer");
+    return lyrnn_out_of_memory("options", 0, "give fewer");
 }
 
 static lyrnn_status out_of_range(const option_spec *spec, const char *text)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 #include "cli/options/options_table.h"
 
 /* The shortest decimal that is this float: 0.001, not 0.0010000000474974513. */
@@ -138,7 +140,7 @@ static lyrnn_status ints_from_json(const option_spec *spec, const json_t *value,
         status = json_is_integer(item) ? options_set_value(spec, text, fields)
                                        : wrong_type(spec, "an array of whole numbers");
         if (status == LYRNN_OK && !int_list_add(&all, list->items[0]))
-            status = lyrnn_fail(LYRNN_ERR_MEMORY, "options: no memory left for them; give fewer");
+            status = lyrnn_out_of_memory("options", 0, "give fewer");
     }
     free(list->items);
     *list = all;
