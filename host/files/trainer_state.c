@@ -1,6 +1,6 @@
 /* trainer.safetensors: what stands in trainer_state.h, written and read. The reader takes nothing for
  * granted; what the numbers mean for a run (how many batches an epoch has) is for its caller to check. */
-#include "lyrnn/trainer_state.h"
+#include "files/trainer_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,12 +24,6 @@ typedef struct {
     lyrnn_parameters parameters;
 } tensor_list;
 
-static size_t state_count(const lyrnn_rnn_config *config, int B)
-{
-    return (size_t)config->num_layers * (size_t)lyrnn_num_directions(config) * (size_t)B *
-           (size_t)config->hidden_size;
-}
-
 static void list_moments(tensor_list *list, const char *prefix)
 {
     for (int i = 0; i < list->parameters.num; i++) {
@@ -50,7 +44,7 @@ static void list_state(tensor_list *list, const char *name, const lyrnn_rnn_conf
         .dtype = "F32",
         .num_dims = 3,
         .shape = {(size_t)rows, (size_t)B, (size_t)config->hidden_size},
-        .num_bytes = state_count(config, B) * sizeof(float),
+        .num_bytes = lyrnn_state_count(config, B) * sizeof(float),
     };
 }
 
@@ -65,44 +59,13 @@ static void list_tensors(tensor_list *list, const lyrnn_rnn_config *config, int 
         list_state(list, "c", config, B);
 }
 
-lyrnn_status lyrnn_trainer_state_init(lyrnn_trainer_state *state, const lyrnn_rnn_config *config,
-                                      int B)
-{
-    lyrnn_parameters parameters;
-    lyrnn_parameters_of_model(&parameters, config);
-    bool has_c = config->cell == LYRNN_LSTM;
-    *state = (lyrnn_trainer_state){
-        .B = B,
-        .m = (float *)calloc(parameters.count, sizeof(float)),
-        .v = (float *)calloc(parameters.count, sizeof(float)),
-        .h = (float *)calloc(state_count(config, B), sizeof(float)),
-        .c = has_c ? (float *)calloc(state_count(config, B), sizeof(float)) : NULL,
-    };
-    if (state->m != NULL && state->v != NULL && state->h != NULL && (state->c != NULL || !has_c))
-        return LYRNN_OK;
-    lyrnn_trainer_state_free(state);
-    return lyrnn_fail(
-        LYRNN_ERR_MEMORY,
-        "memory: %zu bytes asked for a checkpoint; lower --hidden-size, or close other programs",
-        2 * (parameters.count + state_count(config, B)) * sizeof(float));
-}
-
 size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B)
 {
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     size_t num_moments = parameters.count + lyrnn_parameters_num_transposed(&parameters);
     size_t num_states = config->cell == LYRNN_LSTM ? 2 : 1;
-    return (2 * num_moments + num_states * state_count(config, B)) * sizeof(float);
-}
-
-void lyrnn_trainer_state_free(lyrnn_trainer_state *state)
-{
-    free(state->m);
-    free(state->v);
-    free(state->h);
-    free(state->c);
-    memset(state, 0, sizeof *state);
+    return (2 * num_moments + num_states * lyrnn_state_count(config, B)) * sizeof(float);
 }
 
 /* Writing */
@@ -112,8 +75,9 @@ static void point_to_moments(tensor_list *list, const lyrnn_trainer_state *state
 {
     int num = list->parameters.num;
     for (int i = 0; i < 2 * num; i++)
-        list->tensors[i].data = lyrnn_parameter_values(&list->parameters.items[i % num],
-                                                       i < num ? state->m : state->v, &room);
+        list->tensors[i].data =
+            lyrnn_parameter_values(&list->parameters.items[i % num],
+                                   i < num ? state->snapshot.m : state->snapshot.v, &room);
 }
 
 lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
@@ -121,8 +85,8 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
 {
     char epoch[16], batch[24], step[24], loss_sum[32], loss_count[24];
     char best_epoch[16], best_nats_per_char[32], seed[24], corpus_chars[24];
-    const lyrnn_counters *counters = &state->counters;
-    snprintf(epoch, sizeof epoch, "%d", state->epoch);
+    const lyrnn_counters *counters = &state->snapshot.counters;
+    snprintf(epoch, sizeof epoch, "%d", state->snapshot.epoch);
     snprintf(batch, sizeof batch, "%" PRId64, counters->batch);
     snprintf(step, sizeof step, "%" PRId64, counters->step);
     snprintf(loss_sum, sizeof loss_sum, "%a", counters->loss_sum);
@@ -145,16 +109,16 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         {"corpus_xxh128", state->corpus_xxh128},
     };
     tensor_list list;
-    list_tensors(&list, config, state->B);
+    list_tensors(&list, config, state->snapshot.B);
     float *room =
         (float *)malloc(2 * lyrnn_parameters_num_transposed(&list.parameters) * sizeof *room);
     if (room == NULL)
         return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory to write it", path);
     point_to_moments(&list, state, room);
     int h_at = 2 * list.parameters.num;
-    list.tensors[h_at].data = state->h;
-    if (state->c != NULL)
-        list.tensors[h_at + 1].data = state->c;
+    list.tensors[h_at].data = state->snapshot.h;
+    if (state->snapshot.c != NULL)
+        list.tensors[h_at + 1].data = state->snapshot.c;
     lyrnn_status status = lyrnn_safetensors_write(
         path, metadata, sizeof metadata / sizeof metadata[0], list.tensors, (size_t)list.num);
     free(room);
@@ -225,13 +189,13 @@ static lyrnn_status read_hash(const lyrnn_safetensors *file, const char *path,
 static lyrnn_status read_metadata(const lyrnn_safetensors *file, const char *path,
                                   lyrnn_trainer_state *state)
 {
-    lyrnn_counters *counters = &state->counters;
-    LYRNN_TRY(read_epoch(file, path, "epoch", INT_MAX - 1, &state->epoch));
+    lyrnn_counters *counters = &state->snapshot.counters;
+    LYRNN_TRY(read_epoch(file, path, "epoch", INT_MAX - 1, &state->snapshot.epoch));
     LYRNN_TRY(read_count(file, path, "batch", &counters->batch));
     LYRNN_TRY(read_count(file, path, "step", &counters->step));
     LYRNN_TRY(read_nats(file, path, "loss_sum", &counters->loss_sum));
     LYRNN_TRY(read_count(file, path, "loss_count", &counters->loss_count));
-    LYRNN_TRY(read_epoch(file, path, "best_epoch", state->epoch, &state->best_epoch));
+    LYRNN_TRY(read_epoch(file, path, "best_epoch", state->snapshot.epoch, &state->best_epoch));
     LYRNN_TRY(read_nats(file, path, "best_nats_per_char", &state->best_nats_per_char));
     LYRNN_TRY(read_whole(file, path, "seed", UINT64_MAX, &state->seed));
     LYRNN_TRY(read_count(file, path, "corpus_chars", &state->corpus_chars));
@@ -275,15 +239,16 @@ static lyrnn_status read_tensors(const lyrnn_safetensors *file, const char *path
     const lyrnn_tensor *found[MAX_TENSORS];
     list_tensors(&list, config, B);
     LYRNN_TRY(find_tensors(file, path, &list, found));
-    LYRNN_TRY(lyrnn_trainer_state_init(state, config, B));
+    LYRNN_TRY(lyrnn_trainer_snapshot_init(&state->snapshot, config, B));
     /* Aligned: the data section is, and all that stands in it are these F32 tensors. */
     int num = list.parameters.num, h_at = 2 * num;
     for (int i = 0; i < list.num; i++) {
         if (i < h_at)
             lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
-                                 i < num ? state->m : state->v);
+                                 i < num ? state->snapshot.m : state->snapshot.v);
         else
-            memcpy(i == h_at ? state->h : state->c, found[i]->data, found[i]->num_bytes);
+            memcpy(i == h_at ? state->snapshot.h : state->snapshot.c, found[i]->data,
+                   found[i]->num_bytes);
     }
     return LYRNN_OK;
 }
@@ -298,7 +263,7 @@ lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *pa
     if (status == LYRNN_OK)
         status = read_metadata(&file, path, state);
     if (status != LYRNN_OK)
-        lyrnn_trainer_state_free(state);
+        lyrnn_trainer_snapshot_free(&state->snapshot);
     lyrnn_safetensors_close(&file);
     return status;
 }

@@ -183,26 +183,26 @@ lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer)
     return counters;
 }
 
-void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_state *state)
+void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot)
 {
     lyrnn_backend *backend = trainer->model->backend;
     size_t num_bytes = trainer->model->parameters.count * sizeof(float);
-    backend->download(backend, state->m, trainer->m, num_bytes);
-    backend->download(backend, state->v, trainer->v, num_bytes);
-    lyrnn_activations_get_carried_state(&trainer->activations, state->h, state->c);
-    state->counters = lyrnn_trainer_counters(trainer);
+    backend->download(backend, snapshot->m, trainer->m, num_bytes);
+    backend->download(backend, snapshot->v, trainer->v, num_bytes);
+    lyrnn_activations_get_carried_state(&trainer->activations, snapshot->h, snapshot->c);
+    snapshot->counters = lyrnn_trainer_counters(trainer);
 }
 
-lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_state *state)
+lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_snapshot *snapshot)
 {
     lyrnn_backend *backend = trainer->model->backend;
     size_t num_bytes = trainer->model->parameters.count * sizeof(float);
-    LYRNN_CHECK(state->counters.batch >= 0 &&
-                (uint64_t)state->counters.batch <= trainer->batches.K);
-    LYRNN_TRY(upload_starts(trainer, (uint64_t)state->epoch + 1));
-    backend->upload(backend, trainer->m, state->m, num_bytes);
-    backend->upload(backend, trainer->v, state->v, num_bytes);
-    lyrnn_activations_set_state(&trainer->activations, state->h, state->c);
-    backend->upload(backend, trainer->counters, &state->counters, sizeof state->counters);
+    LYRNN_CHECK(snapshot->counters.batch >= 0 &&
+                (uint64_t)snapshot->counters.batch <= trainer->batches.K);
+    LYRNN_TRY(upload_starts(trainer, (uint64_t)snapshot->epoch + 1));
+    backend->upload(backend, trainer->m, snapshot->m, num_bytes);
+    backend->upload(backend, trainer->v, snapshot->v, num_bytes);
+    lyrnn_activations_set_state(&trainer->activations, snapshot->h, snapshot->c);
+    backend->upload(backend, trainer->counters, &snapshot->counters, sizeof snapshot->counters);
     return LYRNN_OK;
 }

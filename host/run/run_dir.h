@@ -15,10 +15,10 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "files/trainer_state.h"
 #include "lyrnn/corpus.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn/status.h"
-#include "lyrnn/trainer_state.h"
 #include "lyrnn/vocab.h"
 
 #ifdef __cplusplus

@@ -26,11 +26,12 @@ static void name_epoch(int epoch, checkpoint_name name)
 
 static void name_checkpoint(const lyrnn_trainer_state *state, checkpoint_name name)
 {
-    long long batch = state->counters.batch;
+    long long batch = state->snapshot.counters.batch;
     if (batch == 0)
-        name_epoch(state->epoch, name);
+        name_epoch(state->snapshot.epoch, name);
     else
-        snprintf(name, sizeof(checkpoint_name), "epoch-%06d-batch-%06lld", state->epoch + 1, batch);
+        snprintf(name, sizeof(checkpoint_name), "epoch-%06d-batch-%06lld",
+                 state->snapshot.epoch + 1, batch);
 }
 
 static bool take_text(const char **name, const char *text)
@@ -191,7 +192,8 @@ lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *conf
     if (run->metrics != NULL && fsync(fileno(run->metrics)) != 0)
         return run_dir_cannot("flush metrics.jsonl", run->path);
     LYRNN_TRY(save_checkpoint(run->path, name, config, vocab, params, state));
-    if (state->counters.batch == 0 && state->epoch > 0 && state->epoch == state->best_epoch)
+    if (state->snapshot.counters.batch == 0 && state->snapshot.epoch > 0 &&
+        state->snapshot.epoch == state->best_epoch)
         LYRNN_TRY(point(run->path, "best", name));
     return point(run->path, "latest", name);
 }

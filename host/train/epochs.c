@@ -29,13 +29,13 @@ static lyrnn_status interrupted(const train_job *job)
 {
     const lyrnn_trainer_state *state = &job->state;
     char batch[64] = "";
-    if (state->counters.batch > 0)
-        snprintf(batch, sizeof batch, " and %lld of %zu batches", (long long)state->counters.batch,
-                 job->batches.K);
+    if (state->snapshot.counters.batch > 0)
+        snprintf(batch, sizeof batch, " and %lld of %zu batches",
+                 (long long)state->snapshot.counters.batch, job->batches.K);
     return lyrnn_fail(
         LYRNN_INTERRUPTED,
         "%s: interrupted after epoch %d%s, and saved; to go on: lyrnn train --resume %s",
-        job->run.path, state->epoch, batch, job->run.path);
+        job->run.path, state->snapshot.epoch, batch, job->run.path);
 }
 
 /* Saving */
@@ -43,8 +43,8 @@ static lyrnn_status interrupted(const train_job *job)
 /* The epoch's sums are reported; the next one's begin at zero. */
 static void close_epoch(train_job *job, int epoch)
 {
-    lyrnn_counters *counters = &job->state.counters;
-    job->state.epoch = epoch;
+    lyrnn_counters *counters = &job->state.snapshot.counters;
+    job->state.snapshot.epoch = epoch;
     counters->batch = 0;
     counters->loss_sum = 0.0;
     counters->loss_count = 0;
@@ -55,15 +55,15 @@ static void close_epoch(train_job *job, int epoch)
 static lyrnn_status download(train_job *job)
 {
     lyrnn_model_download(&job->model, job->params);
-    lyrnn_trainer_download(&job->trainer, &job->state);
-    const lyrnn_counters *counters = &job->state.counters;
+    lyrnn_trainer_download(&job->trainer, &job->state.snapshot);
+    const lyrnn_counters *counters = &job->state.snapshot.counters;
     if (counters->bad_step != 0)
         return diverged(job, "the loss became NaN or infinite", counters->bad_step,
-                        job->state.epoch + 1);
+                        job->state.snapshot.epoch + 1);
     for (size_t i = 0; i < job->model.parameters.count; i++)
         if (!isfinite(job->params[i]))
             return diverged(job, "a weight became NaN or infinite", counters->step,
-                            job->state.epoch + 1);
+                            job->state.snapshot.epoch + 1);
     return LYRNN_OK;
 }
 
@@ -96,7 +96,7 @@ static lyrnn_status stop_within_epoch(train_job *job)
 /* Saves an epoch that was not due. The weights are still those of its end. */
 static lyrnn_status save_after_epoch(train_job *job)
 {
-    int epoch = job->state.epoch;
+    int epoch = job->state.snapshot.epoch;
     if (job->is_saved)
         return LYRNN_OK;
     LYRNN_TRY(download(job));
@@ -209,8 +209,8 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
  * time and speed are this process's. */
 static lyrnn_status train_epoch(train_job *job, int epoch)
 {
-    size_t K = job->batches.K, first = (size_t)job->state.counters.batch;
-    int64_t loss_count = job->state.counters.loss_count;
+    size_t K = job->batches.K, first = (size_t)job->state.snapshot.counters.batch;
+    int64_t loss_count = job->state.snapshot.counters.loss_count;
     double start = lyrnn_seconds();
     if (first == 0)
         LYRNN_TRY(lyrnn_trainer_begin_epoch(&job->trainer, (uint64_t)epoch));
@@ -256,9 +256,9 @@ lyrnn_status train_epochs(train_job *job)
         return save_untrained(job);
     int64_t K = (int64_t)job->batches.K;
     lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
-                        K * state->epoch + state->counters.batch, K * options->num_epochs,
-                        job->batches.B * job->batches.T);
-    for (int epoch = state->epoch + 1; epoch <= options->num_epochs; epoch++) {
+                        K * state->snapshot.epoch + state->snapshot.counters.batch,
+                        K * options->num_epochs, job->batches.B * job->batches.T);
+    for (int epoch = state->snapshot.epoch + 1; epoch <= options->num_epochs; epoch++) {
         LYRNN_TRY(train_epoch(job, epoch));
         if (has_lost_patience(job, epoch)) {
             lyrnn_progress_clear(&job->progress);

@@ -20,7 +20,7 @@ static void job_free(train_job *job)
     lyrnn_model_free(&job->model);
     lyrnn_vocab_free(&job->vocab);
     lyrnn_checkpoint_free(&job->init);
-    lyrnn_trainer_state_free(&job->state);
+    lyrnn_trainer_snapshot_free(&job->state.snapshot);
     lyrnn_corpus_free(&job->corpus);
     for (size_t i = 0; i < job->num_prompts; i++)
         lyrnn_prompt_free(&job->prompts[i]);

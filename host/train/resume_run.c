@@ -65,7 +65,7 @@ lyrnn_status train_check_state(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     const lyrnn_trainer_state *state = &job->state;
-    const lyrnn_counters *counters = &state->counters;
+    const lyrnn_counters *counters = &state->snapshot.counters;
     const char *path = job->run.path;
     int64_t K = (int64_t)job->batches.K, M = (int64_t)job->batches.B * job->batches.T;
     if (state->seed != options->seed)
@@ -74,38 +74,38 @@ lyrnn_status train_check_state(const train_job *job)
             "%s: seed is %llu where its latest checkpoint has %llu; put config.json right", path,
             (unsigned long long)options->seed, (unsigned long long)state->seed);
     int64_t before = counters->step - counters->batch;
-    if (counters->batch > K || before % K != 0 || before / K != state->epoch ||
+    if (counters->batch > K || before % K != 0 || before / K != state->snapshot.epoch ||
         counters->loss_count != M * counters->batch)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: its latest checkpoint, at step %lld, does not fit epochs of %lld "
                           "batches; put config.json right",
                           path, (long long)counters->step, (long long)K);
-    if (options->num_epochs <= state->epoch)
+    if (options->num_epochs <= state->snapshot.epoch)
         return lyrnn_fail(
             LYRNN_ERR_USAGE,
             "--num-epochs %d: %s has %d epochs behind it; raise --num-epochs to go on",
-            options->num_epochs, path, state->epoch);
+            options->num_epochs, path, state->snapshot.epoch);
     if (options->patience > 0 && counters->batch == 0 &&
-        state->epoch - state->best_epoch >= options->patience)
+        state->snapshot.epoch - state->best_epoch >= options->patience)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--patience %d: %s has ended, %d epochs after its best validation; raise "
                           "--patience to go on",
-                          options->patience, path, state->epoch - state->best_epoch);
+                          options->patience, path, state->snapshot.epoch - state->best_epoch);
     return LYRNN_OK;
 }
 
 lyrnn_status train_resume_run(train_job *job, const char *config_json)
 {
     const lyrnn_trainer_state *state = &job->state;
-    LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->epoch, config_json));
+    LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->snapshot.epoch, config_json));
     /* A process that was killed may have named a best that its latest checkpoint knows nothing of. */
     if (state->best_epoch > 0)
         LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, state->best_epoch));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
     job->is_saved = true;
-    fprintf(job->log, "resuming: after epoch %d", state->epoch);
-    if (state->counters.batch > 0)
-        fprintf(job->log, " and %lld of %zu batches", (long long)state->counters.batch,
+    fprintf(job->log, "resuming: after epoch %d", state->snapshot.epoch);
+    if (state->snapshot.counters.batch > 0)
+        fprintf(job->log, " and %lld of %zu batches", (long long)state->snapshot.counters.batch,
                 job->batches.K);
     fputc('\n', job->log);
     return LYRNN_OK;

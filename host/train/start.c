@@ -116,8 +116,8 @@ void train_set_weights(train_job *job)
 lyrnn_status train_prepare_state(train_job *job)
 {
     if (job->options->resume_path != NULL)
-        return lyrnn_trainer_upload(&job->trainer, &job->state);
-    LYRNN_TRY(lyrnn_trainer_state_init(&job->state, &job->config, job->batches.B));
+        return lyrnn_trainer_upload(&job->trainer, &job->state.snapshot);
+    LYRNN_TRY(lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B));
     job->state.seed = job->options->seed;
     job->state.corpus_chars = (int64_t)job->corpus.N;
     memcpy(job->state.corpus_xxh128, job->corpus_xxh128, sizeof job->corpus_xxh128);

@@ -24,7 +24,7 @@
 #include "lyrnn/text_report.h"
 #include "lyrnn/train.h"
 #include "lyrnn/trainer.h"
-#include "lyrnn/trainer_state.h"
+#include "lyrnn/trainer_snapshot.h"
 #include "lyrnn/version.h"
 #include "lyrnn/vocab.h"
 

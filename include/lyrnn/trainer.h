@@ -11,7 +11,7 @@
 #include "lyrnn/batches.h"
 #include "lyrnn/model.h"
 #include "lyrnn/status.h"
-#include "lyrnn/trainer_state.h"
+#include "lyrnn/trainer_snapshot.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -67,10 +67,10 @@ lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer);
 
 /* Copies the moments, the carried state and the counters to the host, and from there to this or another
  * trainer of the same network and batches, on any backend. With the weights (lyrnn_model_download and
- * _upload) the steps to come are then the same: state->counters.batch batches of the epoch after
- * state->epoch are done; 0: lyrnn_trainer_begin_epoch is next. Uploading may fail with LYRNN_ERR_MEMORY. */
-void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_state *state);
-lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_state *state);
+ * _upload) the steps to come are then the same: snapshot->counters.batch batches of the epoch after
+ * snapshot->epoch are done; 0: lyrnn_trainer_begin_epoch is next. Uploading may fail with LYRNN_ERR_MEMORY. */
+void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot);
+lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_snapshot *snapshot);
 
 #ifdef __cplusplus
 }

@@ -189,14 +189,14 @@ static void parameters_go_both_ways(void **state)
 /* As a checkpoint carries it. */
 static void move(run *from, run *to, int steps)
 {
-    lyrnn_trainer_state state;
+    lyrnn_trainer_snapshot snapshot;
     float *params = params_of(from);
-    assert_int_equal(lyrnn_trainer_state_init(&state, &from->model.config, B), LYRNN_OK);
-    lyrnn_trainer_download(&from->trainer, &state);
-    state.epoch = steps / K;
+    assert_int_equal(lyrnn_trainer_snapshot_init(&snapshot, &from->model.config, B), LYRNN_OK);
+    lyrnn_trainer_download(&from->trainer, &snapshot);
+    snapshot.epoch = steps / K;
     lyrnn_model_upload(&to->model, params);
-    assert_int_equal(lyrnn_trainer_upload(&to->trainer, &state), LYRNN_OK);
-    lyrnn_trainer_state_free(&state);
+    assert_int_equal(lyrnn_trainer_upload(&to->trainer, &snapshot), LYRNN_OK);
+    lyrnn_trainer_snapshot_free(&snapshot);
     free(params);
 }
 

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "files/safetensors_format.h"
+#include "files/trainer_state.h"
 #include "fuzz.h"
-#include "lyrnn/trainer_state.h"
 #include "recipe.h"
 
 /* Every tensor may stand up to 255 bytes further than the one before it ends. */
@@ -58,15 +58,17 @@ static size_t num_state(const lyrnn_rnn_config *config, int B)
 /* Whoever goes on with a state relies on these. */
 static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config *config, int B)
 {
-    const lyrnn_counters *counters = &state->counters;
-    LYRNN_CHECK(state->B == B && (state->c != NULL) == (config->cell == LYRNN_LSTM));
+    const lyrnn_counters *counters = &state->snapshot.counters;
+    LYRNN_CHECK(state->snapshot.B == B &&
+                (state->snapshot.c != NULL) == (config->cell == LYRNN_LSTM));
     for (size_t i = 0; i < num_parameters(config); i++)
-        LYRNN_CHECK(isfinite(state->m[i]) && state->v[i] >= 0.0f);
+        LYRNN_CHECK(isfinite(state->snapshot.m[i]) && state->snapshot.v[i] >= 0.0f);
     for (size_t i = 0; i < num_state(config, B); i++)
-        LYRNN_CHECK(isfinite(state->h[i]) && (state->c == NULL || isfinite(state->c[i])));
+        LYRNN_CHECK(isfinite(state->snapshot.h[i]) &&
+                    (state->snapshot.c == NULL || isfinite(state->snapshot.c[i])));
     LYRNN_CHECK(counters->batch >= 0 && counters->step >= 0 && counters->loss_count >= 0);
     LYRNN_CHECK(counters->bad_step == 0 && isfinite(counters->loss_sum));
-    LYRNN_CHECK(state->best_epoch >= 0 && state->best_epoch <= state->epoch);
+    LYRNN_CHECK(state->best_epoch >= 0 && state->best_epoch <= state->snapshot.epoch);
     LYRNN_CHECK(isfinite(state->best_nats_per_char) && state->corpus_chars >= 0);
     LYRNN_CHECK(strlen(state->corpus_xxh128) == LYRNN_CORPUS_HASH_SIZE - 1);
 }
@@ -76,11 +78,13 @@ static void check_equal(const lyrnn_trainer_state *a, const lyrnn_trainer_state 
 {
     size_t flat_bytes = num_parameters(config) * sizeof(float);
     size_t state_bytes = num_state(config, B) * sizeof(float);
-    LYRNN_CHECK(memcmp(a->m, b->m, flat_bytes) == 0 && memcmp(a->v, b->v, flat_bytes) == 0);
-    LYRNN_CHECK(memcmp(a->h, b->h, state_bytes) == 0);
-    LYRNN_CHECK(a->c == NULL || memcmp(a->c, b->c, state_bytes) == 0);
-    LYRNN_CHECK(memcmp(&a->counters, &b->counters, sizeof a->counters) == 0);
-    LYRNN_CHECK(a->epoch == b->epoch && a->best_epoch == b->best_epoch);
+    LYRNN_CHECK(memcmp(a->snapshot.m, b->snapshot.m, flat_bytes) == 0 &&
+                memcmp(a->snapshot.v, b->snapshot.v, flat_bytes) == 0);
+    LYRNN_CHECK(memcmp(a->snapshot.h, b->snapshot.h, state_bytes) == 0);
+    LYRNN_CHECK(a->snapshot.c == NULL || memcmp(a->snapshot.c, b->snapshot.c, state_bytes) == 0);
+    LYRNN_CHECK(memcmp(&a->snapshot.counters, &b->snapshot.counters, sizeof a->snapshot.counters) ==
+                0);
+    LYRNN_CHECK(a->snapshot.epoch == b->snapshot.epoch && a->best_epoch == b->best_epoch);
     LYRNN_CHECK(memcmp(&a->best_nats_per_char, &b->best_nats_per_char, sizeof(double)) == 0);
     LYRNN_CHECK(a->seed == b->seed && a->corpus_chars == b->corpus_chars);
     LYRNN_CHECK(strcmp(a->corpus_xxh128, b->corpus_xxh128) == 0);
@@ -102,8 +106,8 @@ static void read_as(const lyrnn_rnn_config *config, int B, size_t num_bytes)
     LYRNN_CHECK(lyrnn_trainer_state_write("written", config, &state) == LYRNN_OK);
     LYRNN_CHECK(lyrnn_trainer_state_read(&again, "written", config, B) == LYRNN_OK);
     check_equal(&state, &again, config, B);
-    lyrnn_trainer_state_free(&again);
-    lyrnn_trainer_state_free(&state);
+    lyrnn_trainer_snapshot_free(&again.snapshot);
+    lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
 static void read_state(const uint8_t *bytes, size_t num_bytes)

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
+#include "files/trainer_state.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/safetensors.h"
-#include "lyrnn/trainer_state.h"
 #include "memory_limit.h"
 #include "temp_dir.h"
 
@@ -114,13 +114,13 @@ static void a_text_of_nothing_but_brackets_is_not_made_a_tree(void **state)
 /* Makes a state and writes it where nothing can be written, so that no error but memory's costs time. */
 static lyrnn_status make_and_write(const lyrnn_rnn_config *config, int B, size_t num_bytes)
 {
-    lyrnn_trainer_state training;
+    lyrnn_trainer_state training = {0};
     malloc_trim(0); /* what was freed before is not to serve again */
     struct rlimit old = memory_limit_set(num_bytes);
-    lyrnn_status status = lyrnn_trainer_state_init(&training, config, B);
+    lyrnn_status status = lyrnn_trainer_snapshot_init(&training.snapshot, config, B);
     if (status == LYRNN_OK) {
         status = lyrnn_trainer_state_write("no/such/directory", config, &training);
-        lyrnn_trainer_state_free(&training);
+        lyrnn_trainer_snapshot_free(&training.snapshot);
     }
     memory_limit_lift(&old);
     return status;

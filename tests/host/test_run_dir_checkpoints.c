@@ -21,11 +21,11 @@ static void assert_model(const char *path, float value)
     assert_true(checkpoint.params[0] == value);
     lyrnn_checkpoint_free(&checkpoint);
     /* The other file is there beside it, and whole. */
-    lyrnn_trainer_state training;
+    lyrnn_trainer_state training = {0};
     strcpy(strrchr(model, '/') + 1, "trainer.safetensors");
     if (lyrnn_trainer_state_read(&training, model, &config, 1) != LYRNN_OK)
         fail_msg("%s", lyrnn_error_text());
-    lyrnn_trainer_state_free(&training);
+    lyrnn_trainer_snapshot_free(&training.snapshot);
 }
 
 static void save_writes_a_checkpoint_and_points_latest_there(void **state)

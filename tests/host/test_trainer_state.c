@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
+#include "files/trainer_state.h"
 #include "lyrnn/safetensors.h"
-#include "lyrnn/trainer_state.h"
 #include "memory_limit.h"
 #include "temp_dir.h"
 
@@ -32,24 +32,25 @@ static void make_state(lyrnn_trainer_state *state)
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, &config);
     assert_int_equal(parameters.num, NUM_PARAMETERS);
-    assert_ok(lyrnn_trainer_state_init(state, &config, B));
+    *state = (lyrnn_trainer_state){0};
+    assert_ok(lyrnn_trainer_snapshot_init(&state->snapshot, &config, B));
     for (int i = 0; i < parameters.num; i++) {
         for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++) {
             size_t at = parameters.items[i].offset + k;
-            state->m[at] = (float)((int)k - 5 * i) / 7.0f;
-            state->v[at] = (float)(100 * i + (int)k) / 3.0f;
+            state->snapshot.m[at] = (float)((int)k - 5 * i) / 7.0f;
+            state->snapshot.v[at] = (float)(100 * i + (int)k) / 3.0f;
         }
     }
-    state->m[0] = -0.0f;
-    state->m[1] = 1e-41f;
-    state->v[0] = INFINITY; /* as an overflow leaves it */
+    state->snapshot.m[0] = -0.0f;
+    state->snapshot.m[1] = 1e-41f;
+    state->snapshot.v[0] = INFINITY; /* as an overflow leaves it */
     for (int i = 0; i < NUM_STATE; i++) {
-        state->h[i] = (float)i / 11.0f;
-        state->c[i] = -(float)i / 13.0f;
+        state->snapshot.h[i] = (float)i / 11.0f;
+        state->snapshot.c[i] = -(float)i / 13.0f;
     }
-    state->counters = (lyrnn_counters){
+    state->snapshot.counters = (lyrnn_counters){
         .batch = 345, .step = 9007199254740993, .loss_count = 98765432109, .loss_sum = 0.1 + 0.2};
-    state->epoch = 12;
+    state->snapshot.epoch = 12;
     state->best_epoch = 9;
     state->best_nats_per_char = 1.0 / 3.0;
     state->seed = UINT64_MAX;
@@ -59,11 +60,11 @@ static void make_state(lyrnn_trainer_state *state)
 
 static void write_state(const char *path)
 {
-    lyrnn_trainer_state state;
+    lyrnn_trainer_state state = {0};
     make_state(&state);
     unlink(path);
     assert_ok(lyrnn_trainer_state_write(path, &config, &state));
-    lyrnn_trainer_state_free(&state);
+    lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
 static void a_state_comes_back_bit_for_bit(void **unused)
@@ -75,13 +76,14 @@ static void a_state_comes_back_bit_for_bit(void **unused)
     make_state(&written);
     assert_ok(lyrnn_trainer_state_write("state", &config, &written));
     assert_ok(lyrnn_trainer_state_read(&read, "state", &config, B));
-    assert_memory_equal(read.m, written.m, parameters.count * sizeof(float));
-    assert_memory_equal(read.v, written.v, parameters.count * sizeof(float));
-    assert_memory_equal(read.h, written.h, NUM_STATE * sizeof(float));
-    assert_memory_equal(read.c, written.c, NUM_STATE * sizeof(float));
-    assert_memory_equal(&read.counters, &written.counters, sizeof read.counters);
-    assert_int_equal(read.B, B);
-    assert_int_equal(read.epoch, 12);
+    assert_memory_equal(read.snapshot.m, written.snapshot.m, parameters.count * sizeof(float));
+    assert_memory_equal(read.snapshot.v, written.snapshot.v, parameters.count * sizeof(float));
+    assert_memory_equal(read.snapshot.h, written.snapshot.h, NUM_STATE * sizeof(float));
+    assert_memory_equal(read.snapshot.c, written.snapshot.c, NUM_STATE * sizeof(float));
+    assert_memory_equal(&read.snapshot.counters, &written.snapshot.counters,
+                        sizeof read.snapshot.counters);
+    assert_int_equal(read.snapshot.B, B);
+    assert_int_equal(read.snapshot.epoch, 12);
     assert_int_equal(read.best_epoch, 9);
     assert_true(read.best_nats_per_char == 1.0 / 3.0);
     assert_true(read.seed == UINT64_MAX);
@@ -94,8 +96,8 @@ static void a_state_comes_back_bit_for_bit(void **unused)
     assert_int_equal(a_bytes, b_bytes);
     assert_memory_equal(a, b, a_bytes);
     free(a), free(b);
-    lyrnn_trainer_state_free(&written);
-    lyrnn_trainer_state_free(&read);
+    lyrnn_trainer_snapshot_free(&written.snapshot);
+    lyrnn_trainer_snapshot_free(&read.snapshot);
 }
 
 static void moments_stand_in_pytorchs_shapes(void **unused)
@@ -124,19 +126,19 @@ static void only_lstm_has_a_c(void **unused)
     lyrnn_rnn_config gru = config;
     gru.cell = LYRNN_GRU;
     gru.bidirectional = true;
-    lyrnn_trainer_state state;
+    lyrnn_trainer_state state = {0};
     lyrnn_safetensors file;
-    assert_ok(lyrnn_trainer_state_init(&state, &gru, B));
-    assert_null(state.c);
+    assert_ok(lyrnn_trainer_snapshot_init(&state.snapshot, &gru, B));
+    assert_null(state.snapshot.c);
     strcpy(state.corpus_xxh128, "0123456789abcdef0123456789abcdef");
     assert_ok(lyrnn_trainer_state_write("gru", &gru, &state));
-    lyrnn_trainer_state_free(&state);
+    lyrnn_trainer_snapshot_free(&state.snapshot);
     assert_ok(lyrnn_safetensors_open(&file, "gru"));
     assert_null(lyrnn_safetensors_tensor(&file, "c"));
     assert_int_equal(lyrnn_safetensors_tensor(&file, "h")->shape[0], 2 * L);
     lyrnn_safetensors_close(&file);
     assert_ok(lyrnn_trainer_state_read(&state, "gru", &gru, B));
-    lyrnn_trainer_state_free(&state);
+    lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
 /* The whole file, to be written again with something changed. */
@@ -161,7 +163,7 @@ static void spoil_begin(spoilt_file *spoilt)
 static void assert_read(const char *path, const lyrnn_rnn_config *network, int streams,
                         lyrnn_status expected, const char *problem)
 {
-    lyrnn_trainer_state state;
+    lyrnn_trainer_state state = {0};
     lyrnn_status status = lyrnn_trainer_state_read(&state, path, network, streams);
     if (status != expected)
         fail_msg("status %d, not %d: %s", (int)status, (int)expected, lyrnn_error_text());
@@ -169,10 +171,10 @@ static void assert_read(const char *path, const lyrnn_rnn_config *network, int s
         if (strncmp(lyrnn_error_text(), path, strlen(path)) != 0 ||
             strstr(lyrnn_error_text(), problem) == NULL)
             fail_msg("'%s' does not say '%s'", lyrnn_error_text(), problem);
-        assert_null(state.m);
-        assert_null(state.h);
+        assert_null(state.snapshot.m);
+        assert_null(state.snapshot.h);
     }
-    lyrnn_trainer_state_free(&state);
+    lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
 static void spoil_end(spoilt_file *spoilt, lyrnn_status expected, const char *problem)
@@ -322,7 +324,7 @@ static void a_file_cut_or_changed_never_crashes(void **unused)
 {
     (void)unused;
     size_t num_bytes;
-    lyrnn_trainer_state state;
+    lyrnn_trainer_state state = {0};
     write_state("cut");
     unsigned char *bytes = read_file("cut", &num_bytes);
     for (size_t length = 0; length < num_bytes; length += 61) {
@@ -334,7 +336,7 @@ static void a_file_cut_or_changed_never_crashes(void **unused)
         assert_true(write_file("damaged", bytes, num_bytes));
         lyrnn_status status = lyrnn_trainer_state_read(&state, "damaged", &config, B);
         assert_true(status == LYRNN_OK || status == LYRNN_ERR_MODEL_FILE);
-        lyrnn_trainer_state_free(&state);
+        lyrnn_trainer_snapshot_free(&state.snapshot);
         bytes[i] ^= (unsigned char)(1u << i % 8);
     }
     free(bytes);
@@ -350,7 +352,7 @@ static void a_failed_write_leaves_nothing(void **unused)
 {
     (void)unused;
     struct rlimit old, tiny;
-    lyrnn_trainer_state state;
+    lyrnn_trainer_state state = {0};
     make_state(&state);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     tiny = old;
@@ -362,7 +364,7 @@ static void a_failed_write_leaves_nothing(void **unused)
     signal(SIGXFSZ, SIG_DFL);
     assert_int_equal(status, LYRNN_ERR_IO);
     assert_false(exists("large"));
-    lyrnn_trainer_state_free(&state);
+    lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
 static void what_memory_cannot_hold_is_refused_with_a_remedy(void **unused)
@@ -372,13 +374,12 @@ static void what_memory_cannot_hold_is_refused_with_a_remedy(void **unused)
         skip();
     lyrnn_rnn_config large = config;
     large.hidden_size = 4096; /* moments of 1.6 GB */
-    lyrnn_trainer_state state;
+    lyrnn_trainer_state state = {0};
     struct rlimit old = memory_limit_set(64 << 20);
-    lyrnn_status status = lyrnn_trainer_state_init(&state, &large, B);
+    lyrnn_status status = lyrnn_trainer_snapshot_init(&state.snapshot, &large, B);
     memory_limit_lift(&old);
     assert_int_equal(status, LYRNN_ERR_MEMORY);
-    assert_non_null(
-        strstr(lyrnn_error_text(), " bytes asked for a checkpoint; lower --hidden-size"));
+    assert_non_null(strstr(lyrnn_error_text(), " bytes requested; lower --hidden-size"));
 }
 
 int main(void)

@@ -13,7 +13,7 @@ enum { V = 9, H = 6, B = 3, T = 4, K = 3, N = B * (K * T + 1), EPOCHS = 4 };
 /* What a checkpoint holds. */
 typedef struct {
     float *params;
-    lyrnn_trainer_state state;
+    lyrnn_trainer_snapshot state;
 } snapshot;
 
 static void snapshot_init(snapshot *s, const lyrnn_rnn_config *config)
@@ -21,13 +21,13 @@ static void snapshot_init(snapshot *s, const lyrnn_rnn_config *config)
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     s->params = test_memory(parameters.count, sizeof *s->params);
-    assert_int_equal(lyrnn_trainer_state_init(&s->state, config, B), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_snapshot_init(&s->state, config, B), LYRNN_OK);
 }
 
 static void snapshot_free(snapshot *s)
 {
     free(s->params);
-    lyrnn_trainer_state_free(&s->state);
+    lyrnn_trainer_snapshot_free(&s->state);
 }
 
 /* Opens a device, goes on from `from` (a zeroed state: from the start) until so many batches are done, and

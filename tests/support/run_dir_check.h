@@ -30,13 +30,13 @@ static inline lyrnn_status save_model(lyrnn_run_dir *run, int epoch, int64_t bat
         for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++)
             params[parameters.items[i].offset + k] = value;
     assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, V), LYRNN_OK);
-    lyrnn_trainer_state training;
-    assert_int_equal(lyrnn_trainer_state_init(&training, &config, 1), LYRNN_OK);
-    training.epoch = epoch;
-    training.counters.batch = batch;
+    lyrnn_trainer_state training = {0};
+    assert_int_equal(lyrnn_trainer_snapshot_init(&training.snapshot, &config, 1), LYRNN_OK);
+    training.snapshot.epoch = epoch;
+    training.snapshot.counters.batch = batch;
     snprintf(training.corpus_xxh128, sizeof training.corpus_xxh128, "%032d", 7);
     lyrnn_status status = lyrnn_run_dir_save(run, &config, &vocab, params, &training);
-    lyrnn_trainer_state_free(&training);
+    lyrnn_trainer_snapshot_free(&training.snapshot);
     lyrnn_vocab_free(&vocab);
     return status;
 }

@@ -1,0 +1,41 @@
+/* trainer.safetensors: a training at one point of time, in the file next to model.safetensors.
+ *
+ *     tensors        exp_avg.NAME and exp_avg_sq.NAME, Adam's moments of each parameter in PyTorch's shape;
+ *                    h and, for lstm, c (L*D,B,H), the state that the next batch starts from
+ *     __metadata__   "epoch", "batch", "step", "loss_sum", "loss_count", "best_epoch",
+ *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128"; real numbers are
+ *                    hexadecimal, so that none is rounded */
+#ifndef LYRNN_TRAINER_STATE_H
+#define LYRNN_TRAINER_STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lyrnn/corpus.h"
+#include "lyrnn/parameters.h"
+#include "lyrnn/status.h"
+#include "lyrnn/trainer_snapshot.h"
+
+typedef struct {
+    lyrnn_trainer_snapshot snapshot; /* owned: free it with lyrnn_trainer_snapshot_free */
+    int best_epoch;                  /* with the lowest validation loss; 0: none */
+    double best_nats_per_char;
+    uint64_t seed;
+    int64_t corpus_chars;                       /* training and validation part together */
+    char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE]; /* by lyrnn_corpus_hash */
+} lyrnn_trainer_state;
+
+/* Bytes of host memory that a state takes, its snapshot included, while it is written. */
+size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B);
+
+/* Writes a new file; see lyrnn_safetensors_write. The same state gives the same bytes. */
+lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
+                                       const lyrnn_trainer_state *state);
+
+/* Reads a state of this network and B streams, to be freed. LYRNN_ERR_IO: the file cannot be read.
+ * LYRNN_ERR_MODEL_FILE: not safetensors; a tensor missing, of another shape or type, too many; a moment
+ * or a state that no training leaves; a number missing or out of range. */
+lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *path,
+                                      const lyrnn_rnn_config *config, int B);
+
+#endif

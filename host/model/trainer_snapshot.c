@@ -1,0 +1,39 @@
+/* Host memory of a snapshot. lyrnn_trainer_download fills it, files/trainer_state.c keeps it on disk. */
+#include "lyrnn/trainer_snapshot.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+lyrnn_status lyrnn_trainer_snapshot_init(lyrnn_trainer_snapshot *snapshot,
+                                         const lyrnn_rnn_config *config, int B)
+{
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, config);
+    size_t state_count = lyrnn_state_count(config, B);
+    bool has_c = config->cell == LYRNN_LSTM;
+    *snapshot = (lyrnn_trainer_snapshot){
+        .B = B,
+        .m = (float *)calloc(parameters.count, sizeof(float)),
+        .v = (float *)calloc(parameters.count, sizeof(float)),
+        .h = (float *)calloc(state_count, sizeof(float)),
+        .c = has_c ? (float *)calloc(state_count, sizeof(float)) : NULL,
+    };
+    if (snapshot->m != NULL && snapshot->v != NULL && snapshot->h != NULL &&
+        (snapshot->c != NULL || !has_c))
+        return LYRNN_OK;
+    lyrnn_trainer_snapshot_free(snapshot);
+    return lyrnn_out_of_memory("checkpoint", 2 * (parameters.count + state_count) * sizeof(float),
+                               "lower --hidden-size, or close other programs");
+}
+
+void lyrnn_trainer_snapshot_free(lyrnn_trainer_snapshot *snapshot)
+{
+    free(snapshot->m);
+    free(snapshot->v);
+    free(snapshot->h);
+    free(snapshot->c);
+    memset(snapshot, 0, sizeof *snapshot);
+}
