@@ -28,7 +28,7 @@ typedef struct {
 
 typedef struct {
     const lyrnn_model *model;
-    lyrnn_model packed;
+    lyrnn_packed_model packed;
     const lyrnn_generate_options *options;
     const lyrnn_prompt *prompt;
     size_t total, length; /* characters of a text: at most, and so far */
@@ -59,7 +59,7 @@ static lyrnn_status search_init(search *s)
 {
     size_t B = (size_t)s->num_beams, V = (size_t)s->model->config.input_size;
     LYRNN_TRY(lyrnn_activations_init(&s->activations, s->model, 1, s->num_beams, false));
-    LYRNN_TRY(lyrnn_model_init_packed(&s->packed, s->model));
+    LYRNN_TRY(lyrnn_packed_model_init(&s->packed, s->model));
     s->state_count = lyrnn_state_count(&s->model->config, s->num_beams);
     s->logits = (float *)malloc(B * V * sizeof *s->logits);
     s->state = (float *)malloc(2 * s->state_count * sizeof *s->state);
@@ -82,7 +82,7 @@ static lyrnn_status search_init(search *s)
 static void search_free(search *s)
 {
     lyrnn_activations_free(&s->activations);
-    lyrnn_model_free(&s->packed);
+    lyrnn_packed_model_free(&s->packed);
     free(s->logits);
     free(s->state);
     free(s->sorted);
@@ -97,7 +97,7 @@ static void read_inputs(search *s)
     lyrnn_backend *backend = s->model->backend;
     backend->upload(backend, s->activations.inputs, s->inputs,
                     (size_t)s->num_beams * sizeof *s->inputs);
-    lyrnn_model_forward(&s->packed, &s->activations);
+    lyrnn_packed_model_forward(&s->packed, &s->activations);
 }
 
 static void begin(search *s)

@@ -138,7 +138,7 @@ lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model 
     generator->max_length = max_length;
     LYRNN_TRY(lyrnn_activations_init(&generator->activations, model, 1, generator->B, false));
     generator->model = model;
-    lyrnn_status status = lyrnn_model_init_packed(&generator->packed, model);
+    lyrnn_status status = lyrnn_packed_model_init(&generator->packed, model);
     if (status == LYRNN_OK)
         status = allocate(generator);
     if (status == LYRNN_OK)
@@ -153,7 +153,7 @@ void lyrnn_generator_free(lyrnn_generator *generator)
     if (generator->model != NULL)
         generator->model->backend->memory_free(generator->model->backend, generator->memory);
     lyrnn_activations_free(&generator->activations);
-    lyrnn_model_free(&generator->packed);
+    lyrnn_packed_model_free(&generator->packed);
     free(generator->states_host);
     free(generator->texts_host);
     free(generator->news_host);
@@ -182,7 +182,7 @@ static void queue_sampling(lyrnn_generator *g)
 static void queue_character(void *context)
 {
     lyrnn_generator *g = (lyrnn_generator *)context;
-    lyrnn_model_forward(&g->packed, &g->activations);
+    lyrnn_packed_model_forward(&g->packed, &g->activations);
     queue_sampling(g);
     lyrnn_activations_carry_state(&g->activations);
 }
@@ -342,7 +342,7 @@ lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prom
 {
     size_t B = (size_t)generator->B, num_samples = generator->options.num_samples;
     LYRNN_CHECK(prompt->length >= 1 && prompt->length + length <= generator->max_length);
-    lyrnn_model_pack(&generator->packed, generator->model);
+    lyrnn_packed_model_update(&generator->packed);
     for (size_t done = 0; done < num_samples; done += B) {
         batch t = {
             .generator = generator,

@@ -38,17 +38,28 @@ lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config
     return LYRNN_OK;
 }
 
-lyrnn_status lyrnn_model_init_packed(lyrnn_model *packed, const lyrnn_model *model)
+lyrnn_status lyrnn_packed_model_init(lyrnn_packed_model *packed, const lyrnn_model *model)
 {
-    LYRNN_TRY(lyrnn_model_init(packed, &model->config, model->backend));
-    packed->is_packed = true;
-    lyrnn_model_pack(packed, model);
+    *packed = (lyrnn_packed_model){.model = model};
+    void *memory;
+    LYRNN_TRY(lyrnn_device_alloc(model->backend, model->parameters.count * sizeof(float),
+                                 "the parameters", "lower --hidden-size", &memory));
+    packed->params = (float *)memory;
+    lyrnn_packed_model_update(packed);
     return LYRNN_OK;
 }
 
-static void pack(lyrnn_model *packed, const lyrnn_model *model, const lyrnn_parameter *parameter,
-                 int num)
+void lyrnn_packed_model_free(lyrnn_packed_model *packed)
 {
+    if (packed->model != NULL)
+        packed->model->backend->memory_free(packed->model->backend, packed->params);
+    memset(packed, 0, sizeof *packed);
+}
+
+/* Packs a weight as num matrices of equally many rows. */
+static void pack(lyrnn_packed_model *packed, const lyrnn_parameter *parameter, int num)
+{
+    const lyrnn_model *model = packed->model;
     const lyrnn_pack_weights_args args = {
         .num = num,
         .N = parameter->rows / num,
@@ -59,26 +70,26 @@ static void pack(lyrnn_model *packed, const lyrnn_model *model, const lyrnn_para
     model->backend->pack_weights(model->backend, &args);
 }
 
-void lyrnn_model_pack(lyrnn_model *packed, const lyrnn_model *model)
+void lyrnn_packed_model_update(lyrnn_packed_model *packed)
 {
+    const lyrnn_model *model = packed->model;
     const lyrnn_rnn_config *config = &model->config;
     const lyrnn_parameters *table = &model->parameters;
     lyrnn_backend *backend = model->backend;
     size_t num_bytes = table->count * sizeof(float);
-    LYRNN_CHECK(packed->is_packed && !model->is_packed);
     backend->copy_rows(backend, packed->params, num_bytes, model->params, num_bytes, num_bytes, 1);
     for (int layer = 0; layer < config->num_layers; layer++)
         for (int direction = 0; direction < lyrnn_num_directions(config); direction++) {
             /* Layer 0 multiplies with nothing: its input is a gather. */
             if (layer > 0)
-                pack(packed, model,
+                pack(packed,
                      lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_IH),
                      1);
-            pack(packed, model,
+            pack(packed,
                  lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_HH),
                  lyrnn_num_gates(config->cell));
         }
-    pack(packed, model, dense_weight(model), 1);
+    pack(packed, dense_weight(model), 1);
 }
 
 void lyrnn_model_free(lyrnn_model *model)
@@ -168,21 +179,31 @@ void lyrnn_activations_free(lyrnn_activations *activations)
     memset(activations, 0, sizeof *activations);
 }
 
-/* grads NULL: forward. */
-static lyrnn_output_layer output_layer(const lyrnn_model *model, const lyrnn_activations *a,
-                                       float *grads)
+/* The output layer with the weights of params, which is the model's buffer or a packed copy of it. */
+static lyrnn_output_layer output_layer(const lyrnn_model *model, const float *params,
+                                       const lyrnn_activations *a)
 {
-    size_t weight = dense_weight(model)->offset, bias = dense_bias(model)->offset;
     return (lyrnn_output_layer){
         .B = a->B,
         .in = lyrnn_num_directions(&model->config) * model->config.hidden_size,
         .out = model->config.input_size,
-        .batch_invariant = model->is_packed,
-        .weight = model->params + weight,
-        .bias = model->params + bias,
+        .weight = params + dense_weight(model)->offset,
+        .bias = params + dense_bias(model)->offset,
         .logits = a->logits,
-        .dweight = grads == NULL ? NULL : grads + weight,
-        .dbias = grads == NULL ? NULL : grads + bias,
+    };
+}
+
+static lyrnn_stack_pass stack_pass(const lyrnn_model *model, const float *params,
+                                   const lyrnn_activations *a, const lyrnn_output_layer *output)
+{
+    return (lyrnn_stack_pass){
+        .stack = a->stack,
+        .parameters = &model->parameters,
+        .params = params,
+        .batch_invariant = output->batch_invariant,
+        .input = {.ids = a->inputs},
+        .dropout = a->dropout,
+        .output_layer = output,
     };
 }
 
@@ -203,10 +224,17 @@ void lyrnn_activations_gather(lyrnn_activations *a, const int32_t *ids, const in
 
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
 {
-    const lyrnn_output_layer output = output_layer(model, a, NULL);
-    a->stack->batch_invariant = model->is_packed;
-    lyrnn_stack_forward(a->stack, &model->parameters, model->params,
-                        (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, &output);
+    const lyrnn_output_layer output = output_layer(model, model->params, a);
+    const lyrnn_stack_pass pass = stack_pass(model, model->params, a, &output);
+    lyrnn_stack_forward(&pass);
+}
+
+void lyrnn_packed_model_forward(const lyrnn_packed_model *packed, lyrnn_activations *a)
+{
+    lyrnn_output_layer output = output_layer(packed->model, packed->params, a);
+    output.batch_invariant = true;
+    const lyrnn_stack_pass pass = stack_pass(packed->model, packed->params, a, &output);
+    lyrnn_stack_forward(&pass);
 }
 
 void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_counters *counters)
@@ -226,16 +254,19 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float 
 {
     lyrnn_backend *backend = model->backend;
     lyrnn_stack *stack = a->stack;
-    LYRNN_CHECK(stack->doutput != NULL && !model->is_packed);
+    LYRNN_CHECK(stack->doutput != NULL);
     /* The loss does not see the state beyond the batch: its history is truncated here. */
     size_t state_bytes = lyrnn_stack_state_count(stack) * sizeof(float);
     backend->zero(backend, stack->dh, state_bytes);
     if (stack->dc != NULL)
         backend->zero(backend, stack->dc, state_bytes);
-    const lyrnn_output_layer output = output_layer(model, a, grads);
-    lyrnn_stack_backward(stack, &model->parameters, model->params,
-                         (lyrnn_stack_input){.ids = a->inputs}, &a->dropout, &output, grads, NULL,
-                         a->scratch);
+    lyrnn_output_layer output = output_layer(model, model->params, a);
+    output.dweight = grads + dense_weight(model)->offset;
+    output.dbias = grads + dense_bias(model)->offset;
+    lyrnn_stack_pass pass = stack_pass(model, model->params, a, &output);
+    pass.grads = grads;
+    pass.scratch = a->scratch;
+    lyrnn_stack_backward(&pass);
 }
 
 void lyrnn_activations_carry_state(lyrnn_activations *a)

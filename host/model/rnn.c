@@ -236,6 +236,17 @@ static void begin_dropout(lyrnn_rnn *rnn)
     rnn->backend->upload(rnn->backend, rnn->counters, &counters, sizeof counters);
 }
 
+static lyrnn_stack_pass begin_pass(lyrnn_rnn *rnn)
+{
+    return (lyrnn_stack_pass){
+        .stack = &rnn->stack,
+        .parameters = &rnn->parameters,
+        .params = rnn->params,
+        .input = {.x = rnn->input},
+        .dropout = rnn->dropout,
+    };
+}
+
 lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, int T, int B, const float *input, const float *h_0,
                                const float *c_0, float *output, float *h_n, float *c_n)
 {
@@ -245,8 +256,8 @@ lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, int T, int B, const float *input,
     begin_dropout(rnn);
     load_rows(rnn, input, (size_t)rnn->config.input_size, rnn->input);
     lyrnn_stack_set_state(&rnn->stack, h_0, c_0);
-    lyrnn_stack_forward(&rnn->stack, &rnn->parameters, rnn->params,
-                        (lyrnn_stack_input){.x = rnn->input}, &rnn->dropout, NULL);
+    const lyrnn_stack_pass pass = begin_pass(rnn);
+    lyrnn_stack_forward(&pass);
     store_rows(rnn, lyrnn_stack_output(&rnn->stack), output_width(rnn), output);
     lyrnn_stack_get_state(&rnn->stack, h_n, c_n);
     rnn->has_forward = true;
@@ -282,9 +293,10 @@ lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const float *doutput, const floa
     load_rows(rnn, doutput, output_width(rnn), stack->doutput);
     load_state(rnn, dh_n, stack->dh);
     load_state(rnn, dc_n, stack->dc);
-    lyrnn_stack_backward(stack, &rnn->parameters, rnn->params, (lyrnn_stack_input){.x = rnn->input},
-                         &rnn->dropout, NULL, rnn->grads, dinput == NULL ? NULL : rnn->dinput,
-                         NULL);
+    lyrnn_stack_pass pass = begin_pass(rnn);
+    pass.grads = rnn->grads;
+    pass.dx = dinput == NULL ? NULL : rnn->dinput;
+    lyrnn_stack_backward(&pass);
     store_rows(rnn, rnn->dinput, (size_t)rnn->config.input_size, dinput);
     store_state(rnn, stack->dh, dh_0);
     store_state(rnn, stack->dc, dc_0);

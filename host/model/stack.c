@@ -91,9 +91,9 @@ float *lyrnn_stack_output(const lyrnn_stack *stack)
     return output_of(stack, stack->config.num_layers - 1);
 }
 
-static bool drops_out(const lyrnn_stack *stack, const lyrnn_dropout *dropout, int layer)
+static bool drops_out(const lyrnn_stack_pass *pass, int layer)
 {
-    return dropout->counters != NULL && stack->layers[layer].dropped != NULL;
+    return pass->dropout.counters != NULL && pass->stack->layers[layer].dropped != NULL;
 }
 
 /* Loss by a layer's output; neighbours never share a buffer. */
@@ -131,26 +131,14 @@ static chunk chunk_of(const lyrnn_stack *stack, int index, int num)
                    (int)((int64_t)stack->T * (index + 1) / num)};
 }
 
-/* What every function below works on. */
-typedef struct {
-    lyrnn_stack *stack;
-    const lyrnn_parameters *parameters;
-    const float *params;
-    lyrnn_stack_input input;
-    const lyrnn_dropout *dropout;
-    const lyrnn_output_layer *above; /* NULL: there is none */
-    float *grads, *dx;               /* backward alone, as is scratch */
-    int32_t *scratch;
-} pass;
-
 /* Rows of floats that a layer reads, from time step first on. */
-static const float *input_rows(const pass *p, int layer, int first)
+static const float *input_rows(const lyrnn_stack_pass *pass, int layer, int first)
 {
-    const lyrnn_stack *stack = p->stack;
+    const lyrnn_stack *stack = pass->stack;
     if (layer == 0)
-        return p->input.x + (size_t)first * (size_t)stack->B * (size_t)stack->config.input_size;
-    const float *rows = drops_out(stack, p->dropout, layer - 1) ? stack->layers[layer - 1].dropped
-                                                                : output_of(stack, layer - 1);
+        return pass->input.x + (size_t)first * (size_t)stack->B * (size_t)stack->config.input_size;
+    const float *rows =
+        drops_out(pass, layer - 1) ? stack->layers[layer - 1].dropped : output_of(stack, layer - 1);
     return rows + (size_t)first * lyrnn_stack_slot_count(stack);
 }
 
@@ -180,21 +168,22 @@ static float *scratch_of(const lyrnn_stack *stack, int lane)
 }
 
 /* gates = input W_ih^T + b_ih. */
-static void project(const pass *p, int layer, int direction, chunk steps)
+static void project(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
 {
-    lyrnn_stack *stack = p->stack;
+    lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int M = (steps.end - steps.first) * stack->B;
     const float *weight =
-        tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_IH);
-    const float *bias = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_BIAS_IH);
+        tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_IH);
+    const float *bias =
+        tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_BIAS_IH);
     float *gates = gates_of(stack, layer, direction, steps.first);
-    if (layer == 0 && p->input.ids != NULL) {
+    if (layer == 0 && pass->input.ids != NULL) {
         lyrnn_embedding_forward_args lookup = {
             .M = M,
             .V = stack->config.input_size,
             .F = (int)gates_width(stack),
-            .ids = p->input.ids + (size_t)steps.first * (size_t)stack->B,
+            .ids = pass->input.ids + (size_t)steps.first * (size_t)stack->B,
             .table = weight,
             .bias = bias,
             .out = gates,
@@ -206,8 +195,8 @@ static void project(const pass *p, int layer, int direction, chunk steps)
         .M = M,
         .in = input_width(stack, layer),
         .out = (int)gates_width(stack),
-        .batch_invariant = stack->batch_invariant,
-        .x = input_rows(p, layer, steps.first),
+        .batch_invariant = pass->batch_invariant,
+        .x = input_rows(pass, layer, steps.first),
         .weight = weight,
         .bias = bias,
         .y = gates,
@@ -215,9 +204,9 @@ static void project(const pass *p, int layer, int direction, chunk steps)
     backend->linear_forward(backend, &linear);
 }
 
-static void recur(const pass *p, int layer, int direction, chunk steps)
+static void recur(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
 {
-    lyrnn_stack *stack = p->stack;
+    lyrnn_stack *stack = pass->stack;
     const lyrnn_stack_layer *buffers = &stack->layers[layer];
     size_t begin = (size_t)steps.first * lyrnn_stack_slot_count(stack);
     lyrnn_recurrence_forward_args args = {
@@ -227,9 +216,9 @@ static void recur(const pass *p, int layer, int direction, chunk steps)
         .h_stride = (int)(lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack)),
         .cell = stack->config.cell,
         .reverse = direction == 1,
-        .batch_invariant = stack->batch_invariant,
-        .w_hh = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_HH),
-        .b_hh = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_BIAS_HH),
+        .batch_invariant = pass->batch_invariant,
+        .w_hh = tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_HH),
+        .b_hh = tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_BIAS_HH),
         .gates = gates_of(stack, layer, direction, steps.first),
         .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
         .c =
@@ -241,67 +230,60 @@ static void recur(const pass *p, int layer, int direction, chunk steps)
 }
 
 /* Rows of a layer's output, or of the loss by it, through the mask of this step. */
-static void drop_out(const pass *p, int layer, chunk steps, const float *x, float *y)
+static void drop_out(const lyrnn_stack_pass *pass, int layer, chunk steps, const float *x, float *y)
 {
-    const lyrnn_stack *stack = p->stack;
+    const lyrnn_stack *stack = pass->stack;
     size_t slot = lyrnn_stack_slot_count(stack), begin = (size_t)steps.first * slot;
     size_t per_layer = (size_t)stack->T * slot;
     lyrnn_dropout_args args = {
         .count = (size_t)(steps.end - steps.first) * slot,
         .p = stack->config.dropout,
-        .seed = p->dropout->seed,
+        .seed = pass->dropout.seed,
         .per_step = (size_t)(stack->config.num_layers - 1) * per_layer,
         .position = (size_t)layer * per_layer + begin,
-        .counters = p->dropout->counters,
+        .counters = pass->dropout.counters,
         .x = x + begin,
         .y = y + begin,
     };
     stack->backend->dropout(stack->backend, &args);
 }
 
-static void forward_chunk(const pass *p, int layer, chunk steps)
+static void forward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
 {
-    lyrnn_stack *stack = p->stack;
+    lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int below = layer == 0 ? 0 : lane_of(stack, layer - 1, 0);
     for (int direction = (int)lyrnn_stack_directions(stack) - 1; direction >= 0; direction--) {
         backend->lane_use(backend, lane_of(stack, layer, direction));
         backend->lane_wait(backend, below);
-        project(p, layer, direction, steps);
-        recur(p, layer, direction, steps);
+        project(pass, layer, direction, steps);
+        recur(pass, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, (int)lyrnn_stack_directions(stack) - 1));
-    if (drops_out(stack, p->dropout, layer))
-        drop_out(p, layer, steps, output_of(stack, layer), stack->layers[layer].dropped);
-    if (layer == stack->config.num_layers - 1 && p->above != NULL) {
+    if (drops_out(pass, layer))
+        drop_out(pass, layer, steps, output_of(stack, layer), stack->layers[layer].dropped);
+    if (layer == stack->config.num_layers - 1 && pass->output_layer != NULL) {
         backend->lane_use(backend, output_lane(stack));
         backend->lane_wait(backend, lane_of(stack, layer, 0));
-        lyrnn_output_layer_forward(p->above, backend, steps.first, steps.end,
+        lyrnn_output_layer_forward(pass->output_layer, backend, steps.first, steps.end,
                                    output_of(stack, layer));
     }
 }
 
-void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
-                         const float *params, lyrnn_stack_input input, const lyrnn_dropout *dropout,
-                         const lyrnn_output_layer *above)
+void lyrnn_stack_forward(const lyrnn_stack_pass *pass)
 {
-    const pass p = {.stack = stack,
-                    .parameters = parameters,
-                    .params = params,
-                    .input = input,
-                    .dropout = dropout,
-                    .above = above};
+    lyrnn_stack *stack = pass->stack;
     int L = stack->config.num_layers;
     LYRNN_CHECK(L > 0);
     /* One layer by itself has nothing to run beside. */
-    int num_chunks = L == 1 && above == NULL ? 1 : count_chunks(stack);
+    int num_chunks = L == 1 && pass->output_layer == NULL ? 1 : count_chunks(stack);
     /* From the last layer to the first: when a layer waits for the one below, that has queued the chunk that
      * it waits for and not yet the next. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
         for (int layer = L - 1; layer >= 0; layer--) {
             int index = diagonal - layer;
             if (index >= 0 && index < num_chunks)
-                forward_chunk(&p, layer, chunk_of(stack, index, num_chunks));
+                forward_chunk(pass, layer, chunk_of(stack, index, num_chunks));
         }
     }
     stack->backend->lane_use(stack->backend, 0);
@@ -309,9 +291,9 @@ void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
     stack->backend->lane_wait(stack->backend, output_lane(stack));
 }
 
-static void recur_backward(const pass *p, int layer, int direction, chunk steps)
+static void recur_backward(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
 {
-    lyrnn_stack *stack = p->stack;
+    lyrnn_stack *stack = pass->stack;
     const lyrnn_stack_layer *buffers = &stack->layers[layer];
     size_t H = lyrnn_stack_hidden(stack),
            begin = (size_t)steps.first * lyrnn_stack_slot_count(stack);
@@ -324,7 +306,7 @@ static void recur_backward(const pass *p, int layer, int direction, chunk steps)
         .h_stride = (int)(lyrnn_stack_directions(stack) * H),
         .cell = stack->config.cell,
         .reverse = direction == 1,
-        .w_hh = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_HH),
+        .w_hh = tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_HH),
         .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
         .c =
             buffers->c == NULL ? NULL : lyrnn_stack_own_slots(stack, buffers->c, direction) + begin,
@@ -339,15 +321,16 @@ static void recur_backward(const pass *p, int layer, int direction, chunk steps)
 }
 
 /* Where gates hold their gradient: that of W_hh and b_hh, of W_ih and b_ih. The sequence's last chunk comes first. */
-static void backward_weights(const pass *p, int layer, int direction, chunk steps)
+static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
 {
-    lyrnn_stack *stack = p->stack;
+    lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int M = (steps.end - steps.first) * stack->B, width = (int)gates_width(stack);
     bool add = steps.end < stack->T;
     const float *dgates = gates_of(stack, layer, direction, steps.first);
-    float *dweight = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_WEIGHT_IH);
-    float *dbias = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_BIAS_IH);
+    float *dweight =
+        tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_WEIGHT_IH);
+    float *dbias = tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_BIAS_IH);
     lyrnn_recurrence_backward_weights_args recurrence = {
         .T = steps.end - steps.first,
         .B = stack->B,
@@ -360,21 +343,21 @@ static void backward_weights(const pass *p, int layer, int direction, chunk step
         .dgates = dgates,
         .dsaved = saved_of(stack, layer, direction, steps.first),
         .add = add,
-        .dw_hh = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_WEIGHT_HH),
-        .db_hh = tensor(stack, p->parameters, p->grads, layer, direction, LYRNN_BIAS_HH),
+        .dw_hh = tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_WEIGHT_HH),
+        .db_hh = tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_BIAS_HH),
     };
     backend->recurrence_backward_weights(backend, &recurrence);
-    if (layer == 0 && p->input.ids != NULL) {
+    if (layer == 0 && pass->input.ids != NULL) {
         lyrnn_embedding_backward_args lookup = {
             .M = M,
             .V = stack->config.input_size,
             .F = width,
-            .ids = p->input.ids + (size_t)steps.first * (size_t)stack->B,
+            .ids = pass->input.ids + (size_t)steps.first * (size_t)stack->B,
             .dout = dgates,
             .add = add,
             .dtable = dweight,
             .dbias = dbias,
-            .scratch = p->scratch,
+            .scratch = pass->scratch,
         };
         backend->embedding_backward(backend, &lookup);
         return;
@@ -383,7 +366,7 @@ static void backward_weights(const pass *p, int layer, int direction, chunk step
         .M = M,
         .in = input_width(stack, layer),
         .out = width,
-        .x = input_rows(p, layer, steps.first),
+        .x = input_rows(pass, layer, steps.first),
         .dy = dgates,
         .add = add,
         .dweight = dweight,
@@ -393,11 +376,11 @@ static void backward_weights(const pass *p, int layer, int direction, chunk step
 }
 
 /* Loss by what the layer read, summed over its directions. */
-static void backward_input(const pass *p, int layer, chunk steps)
+static void backward_input(const lyrnn_stack_pass *pass, int layer, chunk steps)
 {
-    const lyrnn_stack *stack = p->stack;
+    const lyrnn_stack *stack = pass->stack;
     int in = input_width(stack, layer);
-    float *dx = layer == 0 ? p->dx : doutput_of(stack, layer - 1);
+    float *dx = layer == 0 ? pass->dx : doutput_of(stack, layer - 1);
     if (dx == NULL)
         return;
     for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++) {
@@ -405,56 +388,47 @@ static void backward_input(const pass *p, int layer, chunk steps)
             .M = (steps.end - steps.first) * stack->B,
             .in = in,
             .out = (int)gates_width(stack),
-            .weight = tensor(stack, p->parameters, p->params, layer, direction, LYRNN_WEIGHT_IH),
+            .weight =
+                tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_IH),
             .dy = gates_of(stack, layer, direction, steps.first),
             .add = direction > 0,
             .dx = dx + (size_t)steps.first * (size_t)stack->B * (size_t)in,
         };
         stack->backend->linear_backward(stack->backend, &args);
     }
-    if (layer > 0 && drops_out(stack, p->dropout, layer - 1))
-        drop_out(p, layer - 1, steps, dx, dx);
+    if (layer > 0 && drops_out(pass, layer - 1))
+        drop_out(pass, layer - 1, steps, dx, dx);
 }
 
-static void backward_chunk(const pass *p, int layer, chunk steps)
+static void backward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
 {
-    lyrnn_stack *stack = p->stack;
+    lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int D = (int)lyrnn_stack_directions(stack), lane = lane_of(stack, layer, 0);
     bool is_last = layer == stack->config.num_layers - 1;
     int above = is_last ? output_lane(stack) : lane_of(stack, layer + 1, 0);
-    if (is_last && p->above != NULL) {
+    if (is_last && pass->output_layer != NULL) {
         backend->lane_use(backend, above);
-        lyrnn_output_layer_backward(p->above, backend, steps.first, steps.end, stack->doutput);
+        lyrnn_output_layer_backward(pass->output_layer, backend, steps.first, steps.end,
+                                    stack->doutput);
     }
     for (int direction = D - 1; direction >= 0; direction--) {
         backend->lane_use(backend, lane_of(stack, layer, direction));
         backend->lane_wait(backend, above);
-        recur_backward(p, layer, direction, steps);
+        recur_backward(pass, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, D - 1));
     backend->lane_use(backend, weights_lane(stack));
     backend->lane_wait(backend, lane);
     for (int direction = 0; direction < D; direction++)
-        backward_weights(p, layer, direction, steps);
+        backward_weights(pass, layer, direction, steps);
     backend->lane_use(backend, lane);
-    backward_input(p, layer, steps);
+    backward_input(pass, layer, steps);
 }
 
-void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
-                          const float *params, lyrnn_stack_input input,
-                          const lyrnn_dropout *dropout, const lyrnn_output_layer *above,
-                          float *grads, float *dx, int32_t *scratch)
+void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
 {
-    const pass p = {.stack = stack,
-                    .parameters = parameters,
-                    .params = params,
-                    .input = input,
-                    .dropout = dropout,
-                    .above = above,
-                    .grads = grads,
-                    .dx = dx,
-                    .scratch = scratch};
+    lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int L = stack->config.num_layers, num_chunks = count_chunks(stack);
     /* The loss by logits or outputs and by the last state comes from lane 0. The last layer waits for it by way of
@@ -466,12 +440,13 @@ void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters
         for (int layer = 0; layer < L; layer++) {
             int index = diagonal - (L - 1 - layer);
             if (index >= 0 && index < num_chunks)
-                backward_chunk(&p, layer, chunk_of(stack, num_chunks - 1 - index, num_chunks));
+                backward_chunk(pass, layer, chunk_of(stack, num_chunks - 1 - index, num_chunks));
         }
     }
-    if (above != NULL) {
+    if (pass->output_layer != NULL) {
         backend->lane_use(backend, output_lane(stack));
-        lyrnn_output_layer_backward_weights(above, backend, stack->T, lyrnn_stack_output(stack));
+        lyrnn_output_layer_backward_weights(pass->output_layer, backend, stack->T,
+                                            lyrnn_stack_output(stack));
     }
     /* Layer 0 came last, on lane 0. */
     backend->lane_use(backend, 0);

@@ -25,7 +25,6 @@ struct lyrnn_stack {
     lyrnn_backend *backend; /* borrowed */
     int num_lanes;          /* the backend's */
     int T, B;
-    bool batch_invariant; /* forward, as the operations have it */
     lyrnn_stack_layer layers[LYRNN_MAX_LAYERS];
     float *scratch; /* (lanes that layers use,G*H,max(B,H)) */
     float *state_h; /* (L*D,B,H)  room for a state in PyTorch's order */
@@ -78,18 +77,27 @@ void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training);
 /* The last layer's output (T,B,D*H). */
 float *lyrnn_stack_output(const lyrnn_stack *stack);
 
-/* From the state in the layers' first slots -> h, c, and the output layer's logits. parameters is the table of
- * params, a flat device buffer. dropout->counters NULL: no dropout. above NULL: there is no output layer. */
-void lyrnn_stack_forward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
-                         const float *params, lyrnn_stack_input input, const lyrnn_dropout *dropout,
-                         const lyrnn_output_layer *above);
+/* One pass through the stack: its weights, its input, and where gradients go. */
+typedef struct {
+    lyrnn_stack *stack;
+    const lyrnn_parameters *parameters; /* the table of params and grads */
+    const float *params;                /* device, flat (parameters->count) */
+    bool batch_invariant;               /* see backend.h; params are then packed; forward only */
+    lyrnn_stack_input input;
+    lyrnn_dropout dropout;
+    const lyrnn_output_layer *output_layer; /* NULL: there is none */
+    /* backward only */
+    float *grads;     /* device, flat (parameters->count) */
+    float *dx;        /* (T,B,input_size); NULL: not wanted */
+    int32_t *scratch; /* (2*T*B + V + 1) where the input is characters, else NULL */
+} lyrnn_stack_pass;
 
-/* From the gradient of the output layer's logits, or where there is none from doutput, and from dh and dc ->
- * dh, dc, grads, and unless NULL dx (T,B,input_size). scratch (2*T*B + V + 1) is for characters alone. */
-void lyrnn_stack_backward(lyrnn_stack *stack, const lyrnn_parameters *parameters,
-                          const float *params, lyrnn_stack_input input,
-                          const lyrnn_dropout *dropout, const lyrnn_output_layer *above,
-                          float *grads, float *dx, int32_t *scratch);
+/* Forward pass. In: the state in the layers' first slots. Out: h, c, and the output layer's logits. */
+void lyrnn_stack_forward(const lyrnn_stack_pass *pass);
+
+/* Backward pass. In: dlogits (or doutput if there is no output layer), dh, dc. Out: dh, dc, grads, and dx
+ * unless NULL. */
+void lyrnn_stack_backward(const lyrnn_stack_pass *pass);
 
 /* The state after the last step becomes the state before the first. */
 void lyrnn_stack_carry_state(lyrnn_stack *stack);

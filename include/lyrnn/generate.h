@@ -71,8 +71,8 @@ typedef struct {
 } lyrnn_listener;
 
 typedef struct {
-    const lyrnn_model *model; /* borrowed */
-    lyrnn_model packed;       /* the same, as it was when the texts began */
+    const lyrnn_model *model;  /* borrowed */
+    lyrnn_packed_model packed; /* the model's parameters when generation began */
     lyrnn_generate_options
         options; /* after lyrnn_generator_init, lines and copies point to nothing */
     int B;

@@ -21,7 +21,6 @@ typedef struct {
     lyrnn_parameters parameters;
     lyrnn_backend *backend; /* borrowed */
     float *params;          /* device (parameters.count) */
-    bool is_packed; /* weights that rows are multiplied with are as pack_weights leaves them */
 } lyrnn_model;
 
 /* Makes a model with all parameters zero. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
@@ -29,11 +28,6 @@ lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config
                               lyrnn_backend *backend);
 /* A zeroed model is fine. */
 void lyrnn_model_free(lyrnn_model *model);
-
-/* A copy to write texts with: forward alone, and batch-invariant. It has the parameters that model has at
- * lyrnn_model_pack, which may be called again. LYRNN_ERR_MEMORY. */
-lyrnn_status lyrnn_model_init_packed(lyrnn_model *packed, const lyrnn_model *model);
-void lyrnn_model_pack(lyrnn_model *packed, const lyrnn_model *model);
 
 /* PyTorch's initial distributions, drawn on the device. */
 void lyrnn_model_randomise(lyrnn_model *model, uint64_t seed);
@@ -88,6 +82,22 @@ void lyrnn_activations_gather(lyrnn_activations *activations, const int32_t *ids
 
 /* inputs, state -> logits, the state after the batch. */
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *activations);
+
+/* A copy of a model's parameters for generation. Its forward pass is batch-invariant: the bits of a stream's
+ * logits do not depend on the other streams. It has no backward pass. */
+typedef struct {
+    const lyrnn_model *model; /* borrowed */
+    float *params; /* device (model->parameters.count), weights as pack_weights leaves them */
+} lyrnn_packed_model;
+
+/* Packs the parameters that the model has now. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_packed_model_init(lyrnn_packed_model *packed, const lyrnn_model *model);
+/* A zeroed packed model is fine. */
+void lyrnn_packed_model_free(lyrnn_packed_model *packed);
+/* Packs the model's parameters again, after they have changed. */
+void lyrnn_packed_model_update(lyrnn_packed_model *packed);
+/* Forward pass. In: inputs and the state. Out: logits and the state after the batch. */
+void lyrnn_packed_model_forward(const lyrnn_packed_model *packed, lyrnn_activations *activations);
 
 /* logits, targets -> losses, the gradient of their mean over the logits; their sum is added to the counters (the
  * device's). */
