@@ -247,19 +247,18 @@ static lyrnn_stack_pass begin_pass(lyrnn_rnn *rnn)
     };
 }
 
-lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, int T, int B, const float *input, const float *h_0,
-                               const float *c_0, float *output, float *h_n, float *c_n)
+lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, const lyrnn_rnn_forward_args *args)
 {
-    LYRNN_TRY(check_c(rnn, c_0, c_n));
+    LYRNN_TRY(check_c(rnn, args->c_0, args->c_n));
     rnn->has_forward = false;
-    LYRNN_TRY(reshape(rnn, T, B));
+    LYRNN_TRY(reshape(rnn, args->T, args->B));
     begin_dropout(rnn);
-    load_rows(rnn, input, (size_t)rnn->config.input_size, rnn->input);
-    lyrnn_stack_set_state(&rnn->stack, h_0, c_0);
+    load_rows(rnn, args->input, (size_t)rnn->config.input_size, rnn->input);
+    lyrnn_stack_set_state(&rnn->stack, args->h_0, args->c_0);
     const lyrnn_stack_pass pass = begin_pass(rnn);
     lyrnn_stack_forward(&pass);
-    store_rows(rnn, lyrnn_stack_output(&rnn->stack), output_width(rnn), output);
-    lyrnn_stack_get_state(&rnn->stack, h_n, c_n);
+    store_rows(rnn, lyrnn_stack_output(&rnn->stack), output_width(rnn), args->output);
+    lyrnn_stack_get_state(&rnn->stack, args->h_n, args->c_n);
     rnn->has_forward = true;
     return LYRNN_OK;
 }
@@ -281,24 +280,23 @@ static void store_state(lyrnn_rnn *rnn, const float *device, float *host)
                                lyrnn_stack_state_count(&rnn->stack) * sizeof *host);
 }
 
-lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const float *doutput, const float *dh_n,
-                                const float *dc_n, float *dinput, float *dh_0, float *dc_0)
+lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const lyrnn_rnn_backward_args *args)
 {
-    LYRNN_TRY(check_c(rnn, dc_n, dc_0));
+    LYRNN_TRY(check_c(rnn, args->dc_n, args->dc_0));
     if (!rnn->has_forward)
         return lyrnn_fail(LYRNN_ERR_USAGE, "rnn: backward goes through a forward, once; call "
                                            "lyrnn_rnn_forward before it");
     rnn->has_forward = false;
     lyrnn_stack *stack = &rnn->stack;
-    load_rows(rnn, doutput, output_width(rnn), stack->doutput);
-    load_state(rnn, dh_n, stack->dh);
-    load_state(rnn, dc_n, stack->dc);
+    load_rows(rnn, args->doutput, output_width(rnn), stack->doutput);
+    load_state(rnn, args->dh_n, stack->dh);
+    load_state(rnn, args->dc_n, stack->dc);
     lyrnn_stack_pass pass = begin_pass(rnn);
     pass.grads = rnn->grads;
-    pass.dx = dinput == NULL ? NULL : rnn->dinput;
+    pass.dx = args->dinput == NULL ? NULL : rnn->dinput;
     lyrnn_stack_backward(&pass);
-    store_rows(rnn, rnn->dinput, (size_t)rnn->config.input_size, dinput);
-    store_state(rnn, stack->dh, dh_0);
-    store_state(rnn, stack->dc, dc_0);
+    store_rows(rnn, rnn->dinput, (size_t)rnn->config.input_size, args->dinput);
+    store_state(rnn, stack->dh, args->dh_0);
+    store_state(rnn, stack->dc, args->dc_0);
     return LYRNN_OK;
 }

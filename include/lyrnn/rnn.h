@@ -4,8 +4,9 @@
  *         .cell = LYRNN_LSTM, .input_size = 64, .hidden_size = 256, .num_layers = 2};
  *     lyrnn_rnn *rnn;
  *     lyrnn_rnn_open(&rnn, &config, false, &backend, seed);
- *     lyrnn_rnn_forward(rnn, 35, 2, input, NULL, NULL, output, h_n, c_n);
- *     lyrnn_rnn_backward(rnn, doutput, NULL, NULL, dinput, NULL, NULL);
+ *     lyrnn_rnn_forward(rnn, &(lyrnn_rnn_forward_args){
+ *                                .T = 35, .B = 2, .input = input, .output = output});
+ *     lyrnn_rnn_backward(rnn, &(lyrnn_rnn_backward_args){.doutput = doutput, .dinput = dinput});
  *     lyrnn_rnn_get_gradient(rnn, "weight_ih_l0", dweight);
  *
  * The network runs on the backend it was opened with; arrays are the caller's, in host memory. Letters: T
@@ -45,25 +46,35 @@ lyrnn_status lyrnn_rnn_get_parameter(lyrnn_rnn *rnn, const char *name, float *va
  * it does. */
 void lyrnn_rnn_set_training(lyrnn_rnn *rnn, bool training);
 
-/* Runs T steps of B streams.
- *     input     (T,B,input_size)   or (B,T,input_size) where batch_first
- *     h_0, c_0  (L*D,B,H)          NULL: zeros
- *     output    (T,B,D*H)          or (B,T,D*H); NULL: not wanted
- *     h_n, c_n  (L*D,B,H)          NULL: not wanted
- * LYRNN_ERR_USAGE when T or B is not positive or c is not the cell's, LYRNN_ERR_MEMORY when the
- * activations do not fit. */
-lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, int T, int B, const float *input, const float *h_0,
-                               const float *c_0, float *output, float *h_n, float *c_n);
+/* T steps of B streams. Where batch_first, input and output have B before T. */
+typedef struct {
+    int T, B;
+    const float *input; /* in   (T,B,input_size) */
+    const float *h_0;   /* in   (L*D,B,H)  NULL: zeros */
+    const float *c_0;   /* in   (L*D,B,H)  NULL: zeros */
+    float *output;      /* out  (T,B,D*H)  NULL: not wanted */
+    float *h_n;         /* out  (L*D,B,H)  NULL: not wanted */
+    float *c_n;         /* out  (L*D,B,H)  NULL: not wanted */
+} lyrnn_rnn_forward_args;
 
-/* Back through the latest forward, once: the loss's gradients by the outputs in, by the inputs out.
- *     doutput     (T,B,D*H), or (B,T,D*H); NULL: zeros
- *     dh_n, dc_n  (L*D,B,H)           NULL: zeros
- *     dinput      (T,B,input_size), or (B,T,input_size); NULL: not wanted
- *     dh_0, dc_0  (L*D,B,H)           NULL: not wanted
- * The parameters' gradients replace those of an earlier call. LYRNN_ERR_USAGE when no forward came
- * before, or c is not the cell's. */
-lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const float *doutput, const float *dh_n,
-                                const float *dc_n, float *dinput, float *dh_0, float *dc_0);
+/* Runs the network. LYRNN_ERR_USAGE if T or B is below 1, or if the cell has no c and c_0 or c_n is given.
+ * LYRNN_ERR_MEMORY if the activations do not fit. */
+lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, const lyrnn_rnn_forward_args *args);
+
+/* Gradients of the loss. Where batch_first, doutput and dinput have B before T. */
+typedef struct {
+    const float *doutput; /* in   (T,B,D*H)         NULL: zeros */
+    const float *dh_n;    /* in   (L*D,B,H)         NULL: zeros */
+    const float *dc_n;    /* in   (L*D,B,H)         NULL: zeros */
+    float *dinput;        /* out  (T,B,input_size)  NULL: not wanted */
+    float *dh_0;          /* out  (L*D,B,H)         NULL: not wanted */
+    float *dc_0;          /* out  (L*D,B,H)         NULL: not wanted */
+} lyrnn_rnn_backward_args;
+
+/* Runs backward through the latest forward pass, once. The gradients of the parameters replace those of an
+ * earlier call. LYRNN_ERR_USAGE if there is no forward pass to go back through, or if the cell has no c and
+ * dc_n or dc_0 is given. */
+lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const lyrnn_rnn_backward_args *args);
 
 /* Copies out the gradient of one parameter, in PyTorch's shape. LYRNN_ERR_USAGE when there is none of that
  * name. */

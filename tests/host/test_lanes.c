@@ -107,9 +107,13 @@ static void measure(int num_layers, bool bidirectional, int *forward, int *backw
     assert_true(input != NULL && output != NULL);
     lyrnn_rnn *rnn;
     assert_int_equal(lyrnn_rnn_open(&rnn, &config, false, &backend, 1), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, output, NULL, NULL), LYRNN_OK);
+    assert_int_equal(
+        lyrnn_rnn_forward(
+            rnn, &(lyrnn_rnn_forward_args){.T = T, .B = B, .input = input, .output = output}),
+        LYRNN_OK);
     *forward = clock.clocks[0];
-    assert_int_equal(lyrnn_rnn_backward(rnn, output, NULL, NULL, NULL, NULL, NULL), LYRNN_OK);
+    assert_int_equal(lyrnn_rnn_backward(rnn, &(lyrnn_rnn_backward_args){.doutput = output}),
+                     LYRNN_OK);
     *backward = clock.clocks[0] - *forward;
     lyrnn_rnn_close(rnn);
     lyrnn_backend_close(&clock.cpu);

@@ -30,7 +30,8 @@ static void must(lyrnn_status status)
 static double loss_of(lyrnn_rnn *rnn)
 {
     double loss = 0;
-    must(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, output, NULL, NULL));
+    must(lyrnn_rnn_forward(
+        rnn, &(lyrnn_rnn_forward_args){.T = T, .B = B, .input = input, .output = output}));
     for (size_t i = 0; i < T * B * H; i++)
         loss += 0.5 * (double)output[i] * (double)output[i];
     return loss;
@@ -40,10 +41,17 @@ static void compare_halves(lyrnn_rnn *rnn)
 {
     float halves[T * B * H], h[L * B * H], c[L * B * H]; /* (T,B,H), (L,B,H), (L,B,H) */
     const size_t half = T / 2;
-    must(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, output, NULL, NULL));
-    must(lyrnn_rnn_forward(rnn, T / 2, B, input, NULL, NULL, halves, h, c));
-    must(lyrnn_rnn_forward(rnn, T / 2, B, input + half * B * IN, h, c, halves + half * B * H, NULL,
-                           NULL));
+    must(lyrnn_rnn_forward(
+        rnn, &(lyrnn_rnn_forward_args){.T = T, .B = B, .input = input, .output = output}));
+    must(lyrnn_rnn_forward(
+        rnn, &(lyrnn_rnn_forward_args){
+                 .T = T / 2, .B = B, .input = input, .output = halves, .h_n = h, .c_n = c}));
+    must(lyrnn_rnn_forward(rnn, &(lyrnn_rnn_forward_args){.T = T / 2,
+                                                          .B = B,
+                                                          .input = input + half * B * IN,
+                                                          .h_0 = h,
+                                                          .c_0 = c,
+                                                          .output = halves + half * B * H}));
     float largest = 0;
     for (size_t i = 0; i < T * B * H; i++)
         largest = fmaxf(largest, fabsf(halves[i] - output[i]));
@@ -58,7 +66,7 @@ static void compare_gradients(lyrnn_rnn *rnn)
     loss_of(rnn);
     for (size_t i = 0; i < T * B * H; i++)
         doutput[i] = output[i];
-    must(lyrnn_rnn_backward(rnn, doutput, NULL, NULL, NULL, NULL, NULL));
+    must(lyrnn_rnn_backward(rnn, &(lyrnn_rnn_backward_args){.doutput = doutput}));
     must(lyrnn_rnn_get_gradient(rnn, name, dweight));
 
     must(lyrnn_rnn_get_parameter(rnn, name, weight));

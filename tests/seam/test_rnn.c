@@ -37,6 +37,16 @@ static rnn_case rnn_case_new(op_check *check, lyrnn_cell cell, int T, int B, int
     return c;
 }
 
+static void run_forward(lyrnn_rnn *rnn, lyrnn_rnn_forward_args args)
+{
+    assert_int_equal(lyrnn_rnn_forward(rnn, &args), LYRNN_OK);
+}
+
+static void run_backward(lyrnn_rnn *rnn, lyrnn_rnn_backward_args args)
+{
+    assert_int_equal(lyrnn_rnn_backward(rnn, &args), LYRNN_OK);
+}
+
 static double *parameter(op_check *check, const rnn_case *c, const char *name, int count)
 {
     float *values = op_check_floats(check, count);
@@ -64,9 +74,12 @@ static double *expected_states(op_check *check, const rnn_case *c, const float *
 static void check_forward(op_check *check, rnn_case *c, const float *h_0)
 {
     int BH = c->B * c->config.hidden_size, count = c->T * BH;
-    assert_int_equal(
-        lyrnn_rnn_forward(c->rnn, c->T, c->B, c->input, h_0, NULL, c->output, c->h_n, NULL),
-        LYRNN_OK);
+    run_forward(c->rnn, (lyrnn_rnn_forward_args){.T = c->T,
+                                                 .B = c->B,
+                                                 .input = c->input,
+                                                 .h_0 = h_0,
+                                                 .output = c->output,
+                                                 .h_n = c->h_n});
     const double *h = expected_states(check, c, h_0);
     assert_near("output", c->output, h + BH, (size_t)count, 1e-5);
     assert_same_bits("h_n", c->h_n, c->output + count - BH, (size_t)BH * sizeof(float));
@@ -119,12 +132,14 @@ static void no_h_0_means_zeros(void **state)
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
     float *zeros = op_check_floats(check, B * H), *other = op_check_floats(check, T * B * H);
     /* After a call that left a state behind. */
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, NULL, c.output, c.h_n, NULL),
-                     LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, c.output, c.h_n, NULL),
-                     LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, zeros, NULL, other, NULL, NULL),
-                     LYRNN_OK);
+    run_forward(
+        c.rnn,
+        (lyrnn_rnn_forward_args){
+            .T = T, .B = B, .input = c.input, .h_0 = c.h_0, .output = c.output, .h_n = c.h_n});
+    run_forward(c.rnn, (lyrnn_rnn_forward_args){
+                           .T = T, .B = B, .input = c.input, .output = c.output, .h_n = c.h_n});
+    run_forward(c.rnn, (lyrnn_rnn_forward_args){
+                           .T = T, .B = B, .input = c.input, .h_0 = zeros, .output = other});
     assert_same_bits("output", c.output, other, T * B * H * sizeof(float));
     lyrnn_rnn_close(c.rnn);
 }
@@ -135,13 +150,17 @@ static void the_last_state_continues_the_sequence(void **state)
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
     float *parts = op_check_floats(check, T * B * H);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, NULL, c.output, NULL, NULL),
-                     LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input, c.h_0, NULL, parts, c.h_n, NULL),
-                     LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, HALF, B, c.input + HALF * B * V, c.h_n, NULL,
-                                       parts + HALF * B * H, NULL, NULL),
-                     LYRNN_OK);
+    run_forward(c.rnn, (lyrnn_rnn_forward_args){
+                           .T = T, .B = B, .input = c.input, .h_0 = c.h_0, .output = c.output});
+    run_forward(
+        c.rnn,
+        (lyrnn_rnn_forward_args){
+            .T = HALF, .B = B, .input = c.input, .h_0 = c.h_0, .output = parts, .h_n = c.h_n});
+    run_forward(c.rnn, (lyrnn_rnn_forward_args){.T = HALF,
+                                                .B = B,
+                                                .input = c.input + HALF * B * V,
+                                                .h_0 = c.h_n,
+                                                .output = parts + HALF * B * H});
     assert_near("output", parts, op_check_widen(check, c.output, T * B * H), T * B * H, 1e-6);
     lyrnn_rnn_close(c.rnn);
 }
@@ -158,10 +177,13 @@ static void batch_first_swaps_the_first_two_axes(void **state)
     for (int t = 0; t < T; t++)
         for (int b = 0; b < B; b++)
             memcpy(input + (b * T + t) * V, c.input + (t * B + b) * V, V * sizeof(float));
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, c.h_0, NULL, c.output, c.h_n, NULL),
-                     LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(batch_first, T, B, input, c.h_0, NULL, output, h_n, NULL),
-                     LYRNN_OK);
+    run_forward(
+        c.rnn,
+        (lyrnn_rnn_forward_args){
+            .T = T, .B = B, .input = c.input, .h_0 = c.h_0, .output = c.output, .h_n = c.h_n});
+    run_forward(batch_first,
+                (lyrnn_rnn_forward_args){
+                    .T = T, .B = B, .input = input, .h_0 = c.h_0, .output = output, .h_n = h_n});
     for (int t = 0; t < T; t++)
         for (int b = 0; b < B; b++)
             assert_same_bits("output", output + (b * T + t) * H, c.output + (t * B + b) * H,
@@ -177,13 +199,11 @@ static void a_result_that_nobody_wants_may_be_null(void **state)
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
     float *h_n = op_check_floats(check, B * H);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, c.output, c.h_n, NULL),
-                     LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, NULL, h_n, NULL),
-                     LYRNN_OK);
+    run_forward(c.rnn, (lyrnn_rnn_forward_args){
+                           .T = T, .B = B, .input = c.input, .output = c.output, .h_n = c.h_n});
+    run_forward(c.rnn, (lyrnn_rnn_forward_args){.T = T, .B = B, .input = c.input, .h_n = h_n});
     assert_same_bits("h_n", h_n, c.h_n, B * H * sizeof(float));
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, T, B, c.input, NULL, NULL, NULL, NULL, NULL),
-                     LYRNN_OK);
+    run_forward(c.rnn, (lyrnn_rnn_forward_args){.T = T, .B = B, .input = c.input});
     lyrnn_rnn_close(c.rnn);
 }
 
@@ -199,9 +219,14 @@ typedef struct {
 
 static double backward_value(backward_case *c)
 {
-    assert_int_equal(
-        lyrnn_rnn_forward(c->rnn, c->T, c->B, c->input, c->h_0, c->c_0, c->output, c->h_n, c->c_n),
-        LYRNN_OK);
+    run_forward(c->rnn, (lyrnn_rnn_forward_args){.T = c->T,
+                                                 .B = c->B,
+                                                 .input = c->input,
+                                                 .h_0 = c->h_0,
+                                                 .c_0 = c->c_0,
+                                                 .output = c->output,
+                                                 .h_n = c->h_n,
+                                                 .c_n = c->c_n});
     double value = 0;
     for (int i = 0; i < c->num_output; i++)
         value += (double)c->output_weights[i] * (double)c->output[i];
@@ -278,9 +303,12 @@ static void check_rnn_backward(op_check *check, lyrnn_rnn_config config, bool ba
 {
     backward_case c = backward_case_new(check, config, batch_first);
     backward_value(&c);
-    assert_int_equal(lyrnn_rnn_backward(c.rnn, c.output_weights, c.h_weights, c.c_weights, c.dinput,
-                                        c.dh_0, c.dc_0),
-                     LYRNN_OK);
+    run_backward(c.rnn, (lyrnn_rnn_backward_args){.doutput = c.output_weights,
+                                                  .dh_n = c.h_weights,
+                                                  .dc_n = c.c_weights,
+                                                  .dinput = c.dinput,
+                                                  .dh_0 = c.dh_0,
+                                                  .dc_0 = c.dc_0});
     /* Taken before the differences run other forwards. */
     const lyrnn_parameters *parameters = lyrnn_rnn_parameters(c.rnn);
     float *gradients[LYRNN_MAX_PARAMETERS];
@@ -323,12 +351,10 @@ static void backward_needs_a_forward_before_it(void **state)
     lyrnn_rnn_config config = {
         .cell = LYRNN_GRU, .input_size = 5, .hidden_size = 6, .num_layers = 1};
     backward_case c = backward_case_new(check, config, false);
-    assert_int_equal(lyrnn_rnn_backward(c.rnn, NULL, NULL, NULL, NULL, NULL, NULL),
-                     LYRNN_ERR_USAGE);
+    assert_int_equal(lyrnn_rnn_backward(c.rnn, &(lyrnn_rnn_backward_args){0}), LYRNN_ERR_USAGE);
     backward_value(&c);
-    assert_int_equal(lyrnn_rnn_backward(c.rnn, NULL, NULL, NULL, NULL, NULL, NULL), LYRNN_OK);
-    assert_int_equal(lyrnn_rnn_backward(c.rnn, NULL, NULL, NULL, NULL, NULL, NULL),
-                     LYRNN_ERR_USAGE);
+    run_backward(c.rnn, (lyrnn_rnn_backward_args){0});
+    assert_int_equal(lyrnn_rnn_backward(c.rnn, &(lyrnn_rnn_backward_args){0}), LYRNN_ERR_USAGE);
     lyrnn_rnn_close(c.rnn);
 }
 
@@ -336,7 +362,13 @@ static void a_cell_state_is_the_lstms_alone(void **state)
 {
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_GRU, 2, 2, 3, 4);
-    assert_int_equal(lyrnn_rnn_forward(c.rnn, 2, 2, c.input, c.h_0, c.h_0, c.output, c.h_n, NULL),
+    assert_int_equal(lyrnn_rnn_forward(c.rnn, &(lyrnn_rnn_forward_args){.T = 2,
+                                                                        .B = 2,
+                                                                        .input = c.input,
+                                                                        .h_0 = c.h_0,
+                                                                        .c_0 = c.h_0,
+                                                                        .output = c.output,
+                                                                        .h_n = c.h_n}),
                      LYRNN_ERR_USAGE);
     assert_non_null(strstr(lyrnn_error_text(), "gru has no cell state"));
     lyrnn_rnn_close(c.rnn);
@@ -354,8 +386,8 @@ static void training_drops_out_and_evaluation_does_not(void **state)
     for (int i = 0; i < 4; i++) {
         outputs[i] = op_check_floats(check, T * B * H);
         lyrnn_rnn_set_training(rnn, i < 2);
-        assert_int_equal(lyrnn_rnn_forward(rnn, T, B, input, NULL, NULL, outputs[i], NULL, NULL),
-                         LYRNN_OK);
+        run_forward(rnn,
+                    (lyrnn_rnn_forward_args){.T = T, .B = B, .input = input, .output = outputs[i]});
     }
     const size_t num_bytes = T * B * H * sizeof(float);
     assert_memory_not_equal(outputs[0], outputs[1], num_bytes);
@@ -424,8 +456,11 @@ static void steps_or_streams_that_are_not_positive_are_an_error(void **state)
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, 2, 2, 2, 3);
     const int shapes[][2] = {{0, 1}, {1, 0}, {-1, 1}, {1, -1}};
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(lyrnn_rnn_forward(c.rnn, shapes[i][0], shapes[i][1], c.input, NULL, NULL,
-                                           c.output, c.h_n, NULL),
+        assert_int_equal(lyrnn_rnn_forward(c.rnn, &(lyrnn_rnn_forward_args){.T = shapes[i][0],
+                                                                            .B = shapes[i][1],
+                                                                            .input = c.input,
+                                                                            .output = c.output,
+                                                                            .h_n = c.h_n}),
                          LYRNN_ERR_USAGE);
     check_forward(check, &c, NULL);
     lyrnn_rnn_close(c.rnn);
