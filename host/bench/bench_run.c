@@ -52,7 +52,7 @@ static int32_t draw_id(int V, uint64_t place)
 
 static lyrnn_status open_training(workload *w)
 {
-    const lyrnn_optimiser_config optimiser = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
+    const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
     const lyrnn_bench_config *config = w->config;
     size_t N = (size_t)config->B * ((size_t)config->T * (size_t)w->num_steps + 1);
     lyrnn_batches batches;
@@ -60,13 +60,13 @@ static lyrnn_status open_training(workload *w)
     LYRNN_TRY(lyrnn_batches_init(&batches, N, config->B, config->T, LYRNN_SAMPLING_CONSECUTIVE, 1));
     LYRNN_TRY(check_memory(w, &batches));
     LYRNN_TRY(lyrnn_model_init(&w->model, &config->model, &w->watched.backend));
-    lyrnn_model_randomise(&w->model, 1);
+    lyrnn_model_randomize(&w->model, 1);
     int32_t *ids = (int32_t *)malloc(N * sizeof *ids);
     if (ids == NULL)
         return lyrnn_out_of_memory("bench", N * sizeof *ids, "lower --steps");
     for (size_t i = 0; i < N; i++)
         ids[i] = draw_id(config->model.input_size, i);
-    lyrnn_status status = lyrnn_trainer_init(&w->trainer, &w->model, &batches, ids, &optimiser);
+    lyrnn_status status = lyrnn_trainer_init(&w->trainer, &w->model, &batches, ids, &optimizer);
     w->watched.logits = w->trainer.activations.logits;
     free(ids);
     return status;
@@ -78,7 +78,7 @@ static lyrnn_status open_writing(workload *w)
     options.sampler = w->config->sampler;
     options.num_samples = (size_t)w->config->B;
     LYRNN_TRY(lyrnn_model_init(&w->model, &w->config->model, &w->watched.backend));
-    lyrnn_model_randomise(&w->model, 1);
+    lyrnn_model_randomize(&w->model, 1);
     LYRNN_TRY(lyrnn_generator_init(&w->generator, &w->model, &options, 1 + (size_t)w->num_steps));
     w->watched.logits = w->generator.activations.logits;
     return LYRNN_OK;

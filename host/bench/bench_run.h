@@ -1,4 +1,4 @@
-/* How fast a device trains and writes, on random characters: whole optimiser steps or whole texts first, then
+/* How fast a device trains and writes, on random characters: whole optimizer steps or whole texts first, then
  * the same with every operation timed by itself, each beside the time that a model of the device predicts for it.
  * What the model needs of the device is measured in the same run. */
 #ifndef LYRNN_BENCH_H
@@ -15,9 +15,9 @@ extern "C" {
 #endif
 
 typedef enum {
-    LYRNN_BENCH_TRAIN,     /* optimiser steps */
+    LYRNN_BENCH_TRAIN,     /* optimizer steps */
     LYRNN_BENCH_GENERATE,  /* B texts side by side from a prompt of one character */
-    LYRNN_BENCH_OPERATIONS /* the operations of an optimiser step alone */
+    LYRNN_BENCH_OPERATIONS /* the operations of an optimizer step alone */
 } lyrnn_bench_task;
 
 typedef struct {

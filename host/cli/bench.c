@@ -22,7 +22,7 @@ typedef struct {
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Task:"},
     {OPTION_CHOICE, "task", "train|generate|operations",
-     "optimiser steps, texts written side by side, or a row an operation of a step",
+     "optimizer steps, texts written side by side, or a row an operation of a step",
      FIELD(bench.task), .fallback = "train"},
     {OPTION_FLOAT, "temperature", "T", "how texts are drawn; 0: the likeliest character each time",
      FIELD(bench.sampler.temperature), .fallback = "0", .min = "0", .max = "100"},
@@ -52,7 +52,7 @@ static const option_spec specs[] = {
      FIELD(choice.sizes[BENCH_NUM_STEPS]), .fallback = "35", .min = "1", .max = "8192"},
 
     {OPTION_HEADING, .help = "Measurement:"},
-    {OPTION_INT, "steps", "N", "optimiser steps, or characters of a text, a repetition",
+    {OPTION_INT, "steps", "N", "optimizer steps, or characters of a text, a repetition",
      FIELD(bench.num_steps), .fallback = "50", .min = "1", .max = "1000000"},
     {OPTION_INT, "repetitions", "N",
      "repetitions, after one that is not counted (of one step: two)", FIELD(bench.num_repetitions),
@@ -67,7 +67,7 @@ static const option_spec specs[] = {
 static const option_table table = {
     .name = "lyrnn bench",
     .doc =
-        "Measures training on random characters, or writing: milliseconds an optimiser step or a "
+        "Measures training on random characters, or writing: milliseconds an optimizer step or a "
         "character of every text, and characters a second, as median, p10 and p90 over the "
         "repetitions; then each operation by itself, beside what it should take by this machine's "
         "own rates of GEMM and copy, measured in the same run. A LIST has numbers and ranges, "

@@ -336,7 +336,7 @@ static void resolve_options(job *job, bool is_watched)
     job->options.first_sample = fields->first_sample;
     job->options.num_samples = fields->num_samples;
     if (is_watched)
-        job->options.look_every = 1;
+        job->options.poll_every = 1;
 }
 
 static lyrnn_status generate_texts(const job *job, const lyrnn_model *model,

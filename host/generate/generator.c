@@ -20,7 +20,7 @@ lyrnn_generate_options lyrnn_greedy_options(void)
         .sampler = {.repeat_penalty = 1.0f, .top_p = 1.0f},
         .lines = {.newline = -1},
         .num_samples = 1,
-        .look_every = 32,
+        .poll_every = 32,
     };
 }
 
@@ -43,7 +43,7 @@ static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
     g->states = (lyrnn_text_state *)lyrnn_arena_take(arena, B, sizeof *g->states);
     g->texts = (int32_t *)lyrnn_arena_take(arena, B * g->max_length, sizeof *g->texts);
     g->news =
-        (int32_t *)lyrnn_arena_take(arena, B * (size_t)g->options.look_every, sizeof *g->news);
+        (int32_t *)lyrnn_arena_take(arena, B * (size_t)g->options.poll_every, sizeof *g->news);
     g->acrostic = (int32_t *)lyrnn_arena_take(arena, (size_t)g->options.lines.num_acrostic,
                                               sizeof *g->acrostic);
     g->corpus = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->corpus);
@@ -86,7 +86,7 @@ static lyrnn_status allocate(lyrnn_generator *g)
     lay_out(g, &arena);
     g->states_host = (lyrnn_text_state *)malloc(B * sizeof *g->states_host);
     g->texts_host = (int32_t *)malloc(B * g->max_length * sizeof *g->texts_host);
-    g->news_host = (int32_t *)malloc(B * (size_t)g->options.look_every * sizeof *g->news_host);
+    g->news_host = (int32_t *)malloc(B * (size_t)g->options.poll_every * sizeof *g->news_host);
     if (g->states_host == NULL || g->texts_host == NULL || g->news_host == NULL)
         return lyrnn_out_of_memory("generated texts", num_bytes, "lower --num-samples or --length");
     return LYRNN_OK;
@@ -126,7 +126,7 @@ static void upload_rules(lyrnn_generator *g)
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
                                   const lyrnn_generate_options *options, size_t max_length)
 {
-    LYRNN_CHECK(options->num_samples >= 1 && options->look_every >= 1);
+    LYRNN_CHECK(options->num_samples >= 1 && options->poll_every >= 1);
     memset(generator, 0, sizeof *generator);
     if (max_length > INT_MAX)
         return lyrnn_fail(LYRNN_ERR_USAGE,
@@ -318,7 +318,7 @@ static lyrnn_status tell(batch *t)
 
 static lyrnn_status run(batch *t)
 {
-    size_t look_every = (size_t)t->generator->options.look_every, prefix = t->prompt->length;
+    size_t poll_every = (size_t)t->generator->options.poll_every, prefix = t->prompt->length;
     begin(t);
     write_to(t, prefix, prefix);
     for (size_t b = 0; b < t->num; b++) {
@@ -328,7 +328,7 @@ static lyrnn_status run(batch *t)
     LYRNN_TRY(tell(t));
     while (t->telling < t->num) {
         size_t from = t->position, left = t->total - from;
-        write_to(t, from + (left < look_every ? left : look_every), from);
+        write_to(t, from + (left < poll_every ? left : poll_every), from);
         for (size_t b = 0; b < t->num; b++)
             if (!t->views[b].is_over)
                 view_text(t, b);

@@ -99,9 +99,9 @@ void lyrnn_model_free(lyrnn_model *model)
     memset(model, 0, sizeof *model);
 }
 
-void lyrnn_model_randomise(lyrnn_model *model, uint64_t seed)
+void lyrnn_model_randomize(lyrnn_model *model, uint64_t seed)
 {
-    lyrnn_parameters_randomise(&model->parameters, model->backend, seed, model->params);
+    lyrnn_parameters_randomize(&model->parameters, model->backend, seed, model->params);
 }
 
 void lyrnn_model_upload(lyrnn_model *model, const float *flat)

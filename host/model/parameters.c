@@ -1,6 +1,6 @@
 /* The offset table of a network's tensors, by PyTorch's names and shapes. Each tensor starts at a
  * multiple of 64 floats, 256 bytes, so that every one is aligned as a device allocation is; the gaps
- * stay zero, and with zero gradients the optimiser leaves them so. */
+ * stay zero, and with zero gradients the optimizer leaves them so. */
 #include "lyrnn/parameters.h"
 
 #include <math.h>
@@ -155,7 +155,7 @@ void lyrnn_parameter_unpack(const lyrnn_parameter *parameter, const float *flat,
         memcpy(values, place, lyrnn_parameter_count(parameter) * sizeof *values);
 }
 
-void lyrnn_parameters_randomise(const lyrnn_parameters *parameters, lyrnn_backend *backend,
+void lyrnn_parameters_randomize(const lyrnn_parameters *parameters, lyrnn_backend *backend,
                                 uint64_t seed, float *flat)
 {
     for (int i = 0; i < parameters->num; i++) {

@@ -62,7 +62,7 @@ lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, boo
     opened->params = (float *)memory;
     opened->grads = opened->params + opened->parameters.count;
     backend->zero(backend, opened->params, num_bytes);
-    lyrnn_parameters_randomise(&opened->parameters, backend, seed, opened->params);
+    lyrnn_parameters_randomize(&opened->parameters, backend, seed, opened->params);
     *rnn = opened;
     return LYRNN_OK;
 }

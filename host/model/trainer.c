@@ -1,4 +1,4 @@
-/* One optimiser step as one queue of device operations, and the device memory that it works on. Nothing
+/* One optimizer step as one queue of device operations, and the device memory that it works on. Nothing
  * in a step asks the device for an answer, so the queue can be recorded and replayed. */
 #include "lyrnn/trainer.h"
 
@@ -41,7 +41,7 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
     return memory;
 }
 
-static lyrnn_status allocate_optimiser(lyrnn_trainer *trainer)
+static lyrnn_status allocate_optimizer(lyrnn_trainer *trainer)
 {
     lyrnn_backend *backend = trainer->model->backend;
     size_t count = trainer->model->parameters.count, bytes = count * sizeof(float);
@@ -69,7 +69,7 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     lay_out_data(trainer, &arena);
     backend->zero(backend, trainer->counters, sizeof(lyrnn_counters));
     trainer->activations.dropout = (lyrnn_dropout){batches->seed, trainer->counters};
-    backend->upload(backend, trainer->learning_rate, &trainer->optimiser.learning_rate,
+    backend->upload(backend, trainer->learning_rate, &trainer->optimizer.learning_rate,
                     sizeof(float));
     backend->upload(backend, trainer->ids, ids, batches->N * sizeof(int32_t));
     size_t starts_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
@@ -81,16 +81,16 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
 
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,
-                                const lyrnn_optimiser_config *optimiser)
+                                const lyrnn_optimizer_config *optimizer)
 {
     memset(trainer, 0, sizeof *trainer);
     trainer->model = model;
     trainer->batches = *batches;
-    trainer->optimiser = *optimiser;
+    trainer->optimizer = *optimizer;
     lyrnn_status status =
         lyrnn_activations_init(&trainer->activations, model, batches->T, batches->B, true);
     if (status == LYRNN_OK)
-        status = allocate_optimiser(trainer);
+        status = allocate_optimizer(trainer);
     if (status == LYRNN_OK)
         status = allocate_data(trainer, ids);
     if (status != LYRNN_OK)
@@ -152,7 +152,7 @@ static void queue_step(void *context)
         .m = trainer->m,
         .v = trainer->v,
         .learning_rate = trainer->learning_rate,
-        .clip_norm = trainer->optimiser.clip_norm,
+        .clip_norm = trainer->optimizer.clip_norm,
         .beta1 = 0.9,
         .beta2 = 0.999,
         .epsilon = 1e-8,

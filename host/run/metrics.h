@@ -13,7 +13,7 @@ extern "C" {
 
 typedef struct {
     int epoch;    /* counted from 1 */
-    int64_t step; /* optimiser steps since the start */
+    int64_t step; /* optimizer steps since the start */
     double nats_per_char;
     double perplexity; /* exp(nats_per_char) */
     double chars_per_second;

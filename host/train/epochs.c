@@ -15,7 +15,7 @@ bool train_is_stopped(const train_job *job)
 
 static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)
 {
-    const char *advice = job->options->optimiser.clip_norm > 0.0f
+    const char *advice = job->options->optimizer.clip_norm > 0.0f
                              ? "lower --lr or --clip-norm"
                              : "lower --lr, or clip gradients with --clip-norm 0.01";
     bool has_checkpoint = lyrnn_run_dir_has_checkpoint(&job->run);

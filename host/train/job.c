@@ -129,7 +129,7 @@ static lyrnn_status prepare_model(train_job *job)
                                    "lower --hidden-size, or close other programs");
     train_set_weights(job);
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
-                                 &options->optimiser));
+                                 &options->optimizer));
     LYRNN_TRY(train_prepare_state(job));
     if (job->num_validation > 0)
         LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, job->ids + job->batches.N,

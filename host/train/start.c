@@ -103,7 +103,7 @@ void train_set_weights(train_job *job)
     if (job->options->resume_path != NULL) {
         lyrnn_model_upload(&job->model, job->init.params);
     } else {
-        lyrnn_model_randomise(&job->model, job->options->seed);
+        lyrnn_model_randomize(&job->model, job->options->seed);
         if (job->init.params == NULL)
             return;
         lyrnn_model_download(&job->model, job->params);

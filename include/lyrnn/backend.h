@@ -28,7 +28,7 @@ typedef enum { LYRNN_FP32, LYRNN_TF32, LYRNN_BF16 } lyrnn_precision;
 /* What a step counts, kept on the device so that no step has to ask the host. */
 typedef struct {
     int64_t batch;      /* row of the batch table that batch_gather takes next */
-    int64_t step;       /* optimiser steps taken, Adam's t */
+    int64_t step;       /* optimizer steps taken, Adam's t */
     int64_t bad_step;   /* first step (from 1) whose loss was NaN or infinite; 0: none yet */
     int64_t loss_count; /* targets summed into loss_sum */
     double loss_sum;    /* nats */

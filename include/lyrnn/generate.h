@@ -40,7 +40,7 @@ typedef struct {
     size_t num_stop;
     uint64_t first_sample; /* number of the first sample */
     size_t num_samples;    /* at least 1 */
-    int look_every;        /* characters between two looks at the texts; 1: as they come */
+    int poll_every;        /* characters between two looks at the texts; 1: as they come */
 } lyrnn_generate_options;
 
 /* One sample, always the likeliest character, no rules. */
@@ -82,14 +82,14 @@ typedef struct {
     lyrnn_text_cursor *cursor;     /* (1)  set for each batch */
     lyrnn_text_state *states;      /* (B) */
     int32_t *texts;                /* (B,max_length) */
-    int32_t *news;                 /* (B,look_every)  what the host has not seen */
+    int32_t *news;                 /* (B,poll_every)  what the host has not seen */
     int32_t *acrostic;             /* (num_acrostic) */
     int32_t *corpus, *suffixes;    /* (N) each, the copy guard's */
     lyrnn_device_line_rules lines; /* options.lines and options.copies on the device */
     lyrnn_device_copy_guard copies;
     lyrnn_text_state *states_host; /* (B)             host, owned, as are the following */
     int32_t *texts_host;           /* (B,max_length) */
-    int32_t *news_host;            /* (B,look_every) */
+    int32_t *news_host;            /* (B,poll_every) */
 } lyrnn_generator;
 
 /* Device memory that a generator takes. num_lanes is the backend's. */

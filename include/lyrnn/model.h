@@ -30,7 +30,7 @@ lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config
 void lyrnn_model_free(lyrnn_model *model);
 
 /* PyTorch's initial distributions, drawn on the device. */
-void lyrnn_model_randomise(lyrnn_model *model, uint64_t seed);
+void lyrnn_model_randomize(lyrnn_model *model, uint64_t seed);
 
 /* Copies all parameters from or to a flat host buffer (parameters.count). */
 void lyrnn_model_upload(lyrnn_model *model, const float *flat);

@@ -1,7 +1,7 @@
 /* The offset table: which tensor stands where in a flat buffer of floats.
  *
  * Parameters, gradients and Adam's two moments are four buffers under this one table, so that the
- * norm, the optimiser and a checkpoint each walk flat memory. Names and shapes are PyTorch's. */
+ * norm, the optimizer and a checkpoint each walk flat memory. Names and shapes are PyTorch's. */
 #ifndef LYRNN_PARAMETERS_H
 #define LYRNN_PARAMETERS_H
 
@@ -87,7 +87,7 @@ void lyrnn_parameter_pack(const lyrnn_parameter *parameter, const float *values,
 void lyrnn_parameter_unpack(const lyrnn_parameter *parameter, const float *flat, float *values);
 
 /* Draws every tensor from U(-bound, bound) into a flat device buffer, each number keyed by its offset. */
-void lyrnn_parameters_randomise(const lyrnn_parameters *parameters, lyrnn_backend *backend,
+void lyrnn_parameters_randomize(const lyrnn_parameters *parameters, lyrnn_backend *backend,
                                 uint64_t seed, float *flat);
 
 #ifdef __cplusplus

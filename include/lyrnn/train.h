@@ -37,7 +37,7 @@ typedef struct {
     lyrnn_sampling sampling;
     float val_fraction; /* of the corpus, its end: kept from training and evaluated at each epoch */
     int patience;       /* stops after so many epochs without a better validation; 0: never */
-    lyrnn_optimiser_config optimiser;
+    lyrnn_optimizer_config optimizer;
     uint64_t seed;
     /* output */
     int pred_period;             /* epochs between sample texts */

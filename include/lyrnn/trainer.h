@@ -20,12 +20,12 @@ extern "C" {
 typedef struct {
     float learning_rate; /* Adam's, betas 0.9 and 0.999, epsilon 1e-8 */
     float clip_norm;     /* global L2 norm that gradients are cut down to; 0: no clipping */
-} lyrnn_optimiser_config;
+} lyrnn_optimizer_config;
 
 typedef struct {
     lyrnn_model *model; /* borrowed */
     lyrnn_batches batches;
-    lyrnn_optimiser_config optimiser;
+    lyrnn_optimizer_config optimizer;
     lyrnn_activations activations;
     int64_t *starts_host; /* (K,B) */
     bool has_starts;      /* whether the device has a batch table */
@@ -52,14 +52,14 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
 /* ids (batches->N) is copied to the device. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,
-                                const lyrnn_optimiser_config *optimiser);
+                                const lyrnn_optimizer_config *optimizer);
 /* A zeroed trainer is fine. */
 void lyrnn_trainer_free(lyrnn_trainer *trainer);
 
 /* Sets the state, the cursor and the epoch's loss to zero. Epochs count from 1. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch);
 
-/* Queues one optimiser step on the next batch; at most batches.K of them an epoch. */
+/* Queues one optimizer step on the next batch; at most batches.K of them an epoch. */
 void lyrnn_trainer_step(lyrnn_trainer *trainer);
 
 /* Waits for the device and reads its counters. */

@@ -50,7 +50,7 @@ typedef struct {
 
 static void run_open_at(run *r, const char *device, const task *t, lyrnn_precision precision)
 {
-    const lyrnn_optimiser_config optimiser = {.learning_rate = 1e-2f, .clip_norm = 0.3f};
+    const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.3f};
     lyrnn_rnn_config config = t->network;
     size_t N = (size_t)(B * (K * t->T + 1));
     int32_t *ids = malloc(N * sizeof *ids);
@@ -61,9 +61,9 @@ static void run_open_at(run *r, const char *device, const task *t, lyrnn_precisi
     config.input_size = V;
     assert_int_equal(lyrnn_backend_open(device, 1, precision, &r->backend), LYRNN_OK);
     assert_int_equal(lyrnn_model_init(&r->model, &config, &r->backend), LYRNN_OK);
-    lyrnn_model_randomise(&r->model, 1);
+    lyrnn_model_randomize(&r->model, 1);
     assert_int_equal(lyrnn_batches_init(&batches, N, B, t->T, t->sampling, 1), LYRNN_OK);
-    assert_int_equal(lyrnn_trainer_init(&r->trainer, &r->model, &batches, ids, &optimiser),
+    assert_int_equal(lyrnn_trainer_init(&r->trainer, &r->model, &batches, ids, &optimizer),
                      LYRNN_OK);
     free(ids);
 }
@@ -347,7 +347,7 @@ static void a_character_is_one_graph_launch(void **state)
         lyrnn_generate_options options = lyrnn_greedy_options();
         options.sampler.temperature = 1.0f;
         options.num_samples = num_samples;
-        options.look_every = LENGTH / LOOKS;
+        options.poll_every = LENGTH / LOOKS;
         assert_int_equal(lyrnn_generator_init(&generator, &r.model, &options, 3 + LENGTH),
                          LYRNN_OK);
         assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, 3), LYRNN_OK);

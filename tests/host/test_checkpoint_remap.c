@@ -40,7 +40,7 @@ static void side_open(side *side, lyrnn_rnn_config config, int V, uint64_t seed)
     open_test_backend(&side->backend, 1);
     assert_int_equal(lyrnn_model_init(&side->model, &config, &side->backend), LYRNN_OK);
     side->params = test_memory(side->parameters.count, sizeof *side->params);
-    lyrnn_model_randomise(&side->model, seed);
+    lyrnn_model_randomize(&side->model, seed);
     lyrnn_model_download(&side->model, side->params);
 }
 

@@ -33,7 +33,7 @@ static void perplexity_equals_the_oracles(void **state)
     const lyrnn_rnn_config config = {
         .cell = LYRNN_LSTM, .input_size = V, .hidden_size = 12, .num_layers = 2};
     model_check_open_config(&check, &config, 0);
-    lyrnn_model_randomise(&check.model, 4);
+    lyrnn_model_randomize(&check.model, 4);
     double *params = test_memory((size_t)check.count, sizeof *params);
     model_check_download(&check, check.model.params, params);
     int32_t ids[MAX_LENGTH];

@@ -378,7 +378,7 @@ enum { N = 3 * (4 * 3 + 1) };
 /* The parameters after three steps, to be freed. */
 static float *train(lyrnn_backend *backend, size_t *count)
 {
-    const lyrnn_optimiser_config optimiser = {.learning_rate = 1e-2f, .clip_norm = 0.1f};
+    const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.1f};
     lyrnn_model model;
     lyrnn_batches batches;
     lyrnn_trainer trainer;
@@ -386,10 +386,10 @@ static float *train(lyrnn_backend *backend, size_t *count)
     for (int i = 0; i < N; i++)
         ids[i] = i * i % 9;
     assert_int_equal(lyrnn_model_init(&model, &stack.model, backend), LYRNN_OK);
-    lyrnn_model_randomise(&model, 1);
+    lyrnn_model_randomize(&model, 1);
     assert_int_equal(lyrnn_batches_init(&batches, N, 3, 4, LYRNN_SAMPLING_CONSECUTIVE, 1),
                      LYRNN_OK);
-    assert_int_equal(lyrnn_trainer_init(&trainer, &model, &batches, ids, &optimiser), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_init(&trainer, &model, &batches, ids, &optimizer), LYRNN_OK);
     assert_int_equal(lyrnn_trainer_begin_epoch(&trainer, 1), LYRNN_OK);
     for (int step = 0; step < 3; step++)
         lyrnn_trainer_step(&trainer);

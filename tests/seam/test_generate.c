@@ -133,7 +133,7 @@ static void looking_more_often_changes_nothing(void **state)
     lyrnn_generate_options options = chance(3);
     assert_int_equal(write_samples(&check, &options, &seldom), LYRNN_OK);
     for (int i = 0; i < 4; i++) {
-        options.look_every = looks[i];
+        options.poll_every = looks[i];
         assert_int_equal(write_samples(&check, &options, &often), LYRNN_OK);
         assert_memory_equal(&often, &seldom, sizeof often);
     }
@@ -162,7 +162,7 @@ static void a_stop_ends_a_text_before_it(void **state)
         /* One that certainly comes, and across two looks. */
         options.stop = whole.texts[7] + PREFIX + 6;
         options.num_stop = num_stop;
-        options.look_every = 7;
+        options.poll_every = 7;
         assert_int_equal(write_samples(&check, &options, &stopped), LYRNN_OK);
         for (size_t i = 0; i < stopped.num; i++) {
             size_t length = find(whole.texts[i], options.stop, num_stop);

@@ -1,5 +1,5 @@
 /* PyTorch as the judge: its numbers for the article's RNNModel, in golden/ by scripts/make_golden.py,
- * against the oracle and against a backend. Forward pass, gradients, ten optimiser steps with clipping, fifty
+ * against the oracle and against a backend. Forward pass, gradients, ten optimizer steps with clipping, fifty
  * steps of consecutive sampling with carried state, and the text of the prediction loop. LYRNN_TEST_DEVICE
  * names the device. */
 #include <math.h>
@@ -26,7 +26,7 @@ typedef struct {
     json_t *json;
     oracle_model shape;
     int B, T, count;
-    lyrnn_optimiser_config optimiser;
+    lyrnn_optimizer_config optimizer;
     double *weights, *h_0, *c_0, *logits, *h_n, *c_n, *grads; /* of the one batch; c lstm alone */
     int32_t *inputs, *targets;
     double loss;
@@ -159,8 +159,8 @@ static golden golden_open(const char *name)
     g.count = (int)oracle_model_count(&g.shape);
     g.B = integer(g.json, "B");
     g.T = integer(g.json, "T");
-    g.optimiser.learning_rate = (float)number(g.json, "learning_rate");
-    g.optimiser.clip_norm = (float)number(g.json, "clip_norm");
+    g.optimizer.learning_rate = (float)number(g.json, "learning_rate");
+    g.optimizer.clip_norm = (float)number(g.json, "clip_norm");
     g.weights = tensors(g.json, "weights", &g.shape);
     read_batch(&g);
     read_training(&g);
@@ -240,7 +240,7 @@ static void check_oracle_training(const char *name)
     golden g = golden_open(name);
     oracle_training training;
     double losses[MAX_STEPS], norms[MAX_STEPS];
-    oracle_train_open(&training, &g.shape, g.weights, g.corpus, g.N, g.B, g.T, g.optimiser);
+    oracle_train_open(&training, &g.shape, g.weights, g.corpus, g.N, g.B, g.T, g.optimizer);
     for (int step = 0; step < g.num_steps; step++) {
         losses[step] = oracle_train_step(&training, &norms[step]);
         if (step + 1 == SNAPSHOT_STEP)
@@ -279,7 +279,7 @@ static void check_backend_training(const char *name)
     double losses[MAX_STEPS], *weights = test_memory((size_t)g.count, sizeof *weights);
     model_check_open_config(&check, &config, 0);
     model_check_upload(&check, g.weights);
-    model_check_train_open(&check, &training, g.corpus, g.N, g.B, g.T, g.optimiser);
+    model_check_train_open(&check, &training, g.corpus, g.N, g.B, g.T, g.optimizer);
     for (int step = 0; step < g.num_steps; step++) {
         losses[step] = model_check_train_step(&training);
         if (step + 1 == SNAPSHOT_STEP) {
@@ -384,7 +384,7 @@ static void check_clipping(const char *name)
     golden g = golden_open(name);
     int clipped = 0;
     for (int step = 0; step < SNAPSHOT_STEP; step++)
-        clipped += g.norms[step] > (double)g.optimiser.clip_norm;
+        clipped += g.norms[step] > (double)g.optimizer.clip_norm;
     assert_in_range(clipped, 1, SNAPSHOT_STEP - 1);
     golden_close(&g);
 }

@@ -241,9 +241,9 @@ static void one_batch_overfits_to_almost_no_loss(void **state)
         model_check check;
         model_check_training training;
         model_check_open(&check, cells[i], V, H, 0);
-        lyrnn_model_randomise(&check.model, 1);
+        lyrnn_model_randomize(&check.model, 1);
         model_check_train_open(&check, &training, ids, B * (T + 1), B, T,
-                               (lyrnn_optimiser_config){1e-2f, 1});
+                               (lyrnn_optimizer_config){1e-2f, 1});
         double first = model_check_train_step(&training), last = first;
         for (int step = 1; step < STEPS; step++)
             last = model_check_train_step(&training);
@@ -261,9 +261,9 @@ static double train_from_seed(uint64_t seed, int num_threads, double *params)
     model_check check;
     model_check_training training;
     model_check_open(&check, LYRNN_RNN_TANH, V, H, num_threads);
-    lyrnn_model_randomise(&check.model, seed);
+    lyrnn_model_randomize(&check.model, seed);
     int32_t *ids = random_ids(N, V, 5);
-    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimiser_config){1e-3f, 0.01f});
+    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimizer_config){1e-3f, 0.01f});
     double loss = 0;
     for (int step = 0; step < STEPS; step++)
         loss = model_check_train_step(&training);
@@ -299,7 +299,7 @@ static void an_epochs_loss_is_the_mean_over_its_targets(void **state)
     model_check check;
     model_check_training training;
     oracle_training oracle;
-    const lyrnn_optimiser_config still = {0, 0.01f};
+    const lyrnn_optimizer_config still = {0, 0.01f};
     model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
     double *params = random_params(&check.shape, 1);
     int32_t *ids = random_ids(N, V, 2);
@@ -334,8 +334,8 @@ static double first_loss_at(uint64_t epoch, const int32_t *ids, size_t N)
     model_check check;
     model_check_training training;
     model_check_open(&check, LYRNN_RNN_TANH, 33, 16, 0);
-    lyrnn_model_randomise(&check.model, 1);
-    model_check_train_open(&check, &training, ids, N, 3, 7, (lyrnn_optimiser_config){0, 0});
+    lyrnn_model_randomize(&check.model, 1);
+    model_check_train_open(&check, &training, ids, N, 3, 7, (lyrnn_optimizer_config){0, 0});
     assert_int_equal(lyrnn_trainer_begin_epoch(&training.trainer, epoch), LYRNN_OK);
     lyrnn_trainer_step(&training.trainer);
     lyrnn_counters counters = lyrnn_trainer_counters(&training.trainer);
@@ -388,7 +388,7 @@ static void initial_weights_are_uniform_and_independent(void **state)
     model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
     double *params = test_memory((size_t)check.count, sizeof *params);
     double *other = test_memory((size_t)check.count, sizeof *other);
-    lyrnn_model_randomise(&check.model, 1);
+    lyrnn_model_randomize(&check.model, 1);
     model_check_download(&check, check.model.params, params);
     const int counts[] = {H * V, H * H, H, H, V * H, V};
     const double *tensors[6] = {params};
@@ -402,10 +402,10 @@ static void initial_weights_are_uniform_and_independent(void **state)
             assert_true(fabs(r) <= 5 / sqrt((double)count));
         }
     }
-    lyrnn_model_randomise(&check.model, 2);
+    lyrnn_model_randomize(&check.model, 2);
     model_check_download(&check, check.model.params, other);
     assert_true(fabs(correlation(other, params, check.count)) <= 5 / sqrt((double)check.count));
-    lyrnn_model_randomise(&check.model, 1);
+    lyrnn_model_randomize(&check.model, 1);
     model_check_download(&check, check.model.params, other);
     assert_same_bits("same seed", other, params, (size_t)check.count * sizeof *params);
     model_check_close(&check);
@@ -421,9 +421,9 @@ static void greedy_text_equals_the_oracles(void **state)
     model_check check;
     model_check_training training;
     model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
-    lyrnn_model_randomise(&check.model, 3);
+    lyrnn_model_randomize(&check.model, 3);
     int32_t *ids = random_ids(N, V, 4);
-    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimiser_config){1e-2f, 1});
+    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimizer_config){1e-2f, 1});
     for (int step = 0; step < 200; step++)
         model_check_train_step(&training);
     double *params = test_memory((size_t)check.count, sizeof *params);

@@ -1,5 +1,5 @@
 /* Lookups, the output layer and initial weights: a backend's operations against the oracle over a table of
- * shapes, with what each promises besides its numbers. The recurrence, the loss, the optimiser and sampling
+ * shapes, with what each promises besides its numbers. The recurrence, the loss, the optimizer and sampling
  * have files of their own. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>

@@ -35,7 +35,7 @@ static void snapshot_free(snapshot *s)
 static void train(const lyrnn_rnn_config *config, lyrnn_sampling sampling, const snapshot *from,
                   int until, snapshot *to)
 {
-    const lyrnn_optimiser_config optimiser = {.learning_rate = 1e-2f, .clip_norm = 0.3f};
+    const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.3f};
     int32_t ids[N];
     model_check check;
     lyrnn_batches batches;
@@ -45,8 +45,8 @@ static void train(const lyrnn_rnn_config *config, lyrnn_sampling sampling, const
     model_check_open_config(&check, config, 1);
     assert_int_equal(lyrnn_batches_init(&batches, N, B, T, sampling, 5), LYRNN_OK);
     assert_int_equal(batches.K, K);
-    lyrnn_model_randomise(&check.model, 1);
-    assert_int_equal(lyrnn_trainer_init(&trainer, &check.model, &batches, ids, &optimiser),
+    lyrnn_model_randomize(&check.model, 1);
+    assert_int_equal(lyrnn_trainer_init(&trainer, &check.model, &batches, ids, &optimizer),
                      LYRNN_OK);
     int done = (int)from->state.counters.step;
     if (done > 0) {

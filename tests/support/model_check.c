@@ -173,14 +173,14 @@ double model_check_run(model_check *check, const oracle_batch *batch, const orac
 }
 
 void model_check_train_open(model_check *check, model_check_training *training, const int32_t *ids,
-                            size_t N, int B, int T, lyrnn_optimiser_config optimiser)
+                            size_t N, int B, int T, lyrnn_optimizer_config optimizer)
 {
     memset(training, 0, sizeof *training);
     lyrnn_batches batches;
     assert_int_equal(lyrnn_batches_init(&batches, N, B, T, LYRNN_SAMPLING_CONSECUTIVE, 1),
                      LYRNN_OK);
     assert_int_equal(
-        lyrnn_trainer_init(&training->trainer, &check->model, &batches, ids, &optimiser), LYRNN_OK);
+        lyrnn_trainer_init(&training->trainer, &check->model, &batches, ids, &optimizer), LYRNN_OK);
 }
 
 double model_check_train_step(model_check_training *training)
@@ -205,7 +205,7 @@ void model_check_train_close(model_check_training *training)
 }
 
 void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,
-                       const int32_t *ids, size_t N, int B, int T, lyrnn_optimiser_config optimiser)
+                       const int32_t *ids, size_t N, int B, int T, lyrnn_optimizer_config optimizer)
 {
     size_t count = oracle_model_count(shape), columns = N / (size_t)B;
     *training = (oracle_training){
@@ -216,7 +216,7 @@ void oracle_train_open(oracle_training *training, const oracle_model *shape, con
         .K = (int)((columns - 1) / (size_t)T),
         .ids = ids,
         .columns = columns,
-        .adam = {0, (double)optimiser.learning_rate, (double)optimiser.clip_norm, 0.9, 0.999, 1e-8},
+        .adam = {0, (double)optimizer.learning_rate, (double)optimizer.clip_norm, 0.9, 0.999, 1e-8},
         .params = test_memory(count, sizeof(double)),
         .grads = test_memory(count, sizeof(double)),
         .m = test_memory(count, sizeof(double)),

@@ -29,7 +29,7 @@ void model_check_download(model_check *check, const float *device, double *value
 double model_check_run(model_check *check, const oracle_batch *batch, const oracle_results *results,
                        lyrnn_dropout dropout);
 
-/* Consecutive sampling over ids (N), one optimiser step at a time. */
+/* Consecutive sampling over ids (N), one optimizer step at a time. */
 typedef struct {
     lyrnn_trainer trainer;
     size_t batch;
@@ -38,7 +38,7 @@ typedef struct {
 } model_check_training;
 
 void model_check_train_open(model_check *check, model_check_training *training, const int32_t *ids,
-                            size_t N, int B, int T, lyrnn_optimiser_config optimiser);
+                            size_t N, int B, int T, lyrnn_optimizer_config optimizer);
 /* Takes a step, beginning an epoch where one has ended. Returns the step's mean loss. */
 double model_check_train_step(model_check_training *training);
 void model_check_train_close(model_check_training *training);
@@ -55,7 +55,7 @@ typedef struct {
 
 void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,
                        const int32_t *ids, size_t N, int B, int T,
-                       lyrnn_optimiser_config optimiser);
+                       lyrnn_optimizer_config optimizer);
 /* Returns the step's mean loss; norm, unless NULL, the gradients' before clipping. */
 double oracle_train_step(oracle_training *training, double *norm);
 void oracle_train_close(oracle_training *training);

@@ -65,7 +65,7 @@ typedef struct {
     double learning_rate, clip_norm, beta1, beta2, epsilon;
 } oracle_adam;
 
-/* One optimiser step; grads are left as they are. Returns their norm before clipping. */
+/* One optimizer step; grads are left as they are. Returns their norm before clipping. */
 double oracle_clip_and_adam(const oracle_adam *adam, size_t count, double *params,
                             const double *grads, double *m, double *v);
 

@@ -1,7 +1,7 @@
 /* What kernels call: barriers, warp operations, atomics, and intrinsics on bits and floats.
  *
  * The line of a call travels as a default argument, so that a report can name the barrier and so that two
- * textual barriers are told apart whatever the optimiser makes of them. */
+ * textual barriers are told apart whatever the optimizer makes of them. */
 #ifndef LYRNN_SIM_DEVICE_H
 #define LYRNN_SIM_DEVICE_H
 
