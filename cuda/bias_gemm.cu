@@ -13,9 +13,9 @@
 enum { ALIGNMENT_BYTES = 16 };
 
 typedef struct {
-    int M, N, K;
-    const float *x, *w, *bias; /* (M,K), (N,K), (N) */
-    float *y;                  /* (M,N) */
+    lyrnn_matrix x, w; /* (M,K), (N,K) */
+    const float *bias; /* (N) */
+    float *y;          /* (M,N) */
 } bias_gemm;
 
 /* Column-major, as cuBLASLt counts: y^T (N,M) = w (N,K) x^T (K,M). */
@@ -60,15 +60,15 @@ static void set(cublasLtMatmulPreference_t preference,
 
 static void describe(const lyrnn_cuda_state *state, const bias_gemm *gemm, bias_gemm_description *d)
 {
-    size_t M = (size_t)gemm->M, N = (size_t)gemm->N, K = (size_t)gemm->K;
+    size_t M = (size_t)gemm->x.rows, N = (size_t)gemm->w.rows, K = (size_t)gemm->x.cols;
     LYRNN_CUBLAS_CHECK(cublasLtMatmulDescInit(
         &d->operation, lyrnn_cuda_compute_type(state->precision), CUDA_R_32F));
     set(&d->operation, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
     set(&d->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     set(&d->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, gemm->bias);
-    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->w, CUDA_R_32F, K, N, gemm->K));
-    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->x, CUDA_R_32F, K, M, gemm->K));
-    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->y, CUDA_R_32F, N, M, gemm->N));
+    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->w, CUDA_R_32F, K, N, gemm->w.stride));
+    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->x, CUDA_R_32F, K, M, gemm->x.stride));
+    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->y, CUDA_R_32F, N, M, gemm->w.rows));
 }
 
 static bool choose_algorithm(const lyrnn_cuda_state *state, bias_gemm_description *d,
@@ -98,34 +98,37 @@ static bool run_in_one_pass(const lyrnn_cuda_state *state, const bias_gemm *gemm
     const float alpha = 1.0f, beta = 0.0f;
     bias_gemm_description d;
     cublasLtMatmulAlgo_t algorithm;
-    if (!is_aligned(gemm->x) || !is_aligned(gemm->w) || !is_aligned(gemm->bias) ||
+    if (!is_aligned(gemm->x.data) || !is_aligned(gemm->w.data) || !is_aligned(gemm->bias) ||
         !is_aligned(gemm->y))
         return false;
     describe(state, gemm, &d);
     if (!choose_algorithm(state, &d, &algorithm))
         return false;
-    cublasStatus_t status = cublasLtMatmul(
-        handle_of(state), &d.operation, &alpha, gemm->w, &d.w, gemm->x, &d.x, &beta, gemm->y, &d.y,
-        gemm->y, &d.y, &algorithm, state->workspace, state->workspace_bytes, state->stream);
+    cublasStatus_t status =
+        cublasLtMatmul(handle_of(state), &d.operation, &alpha, gemm->w.data, &d.w, gemm->x.data,
+                       &d.x, &beta, gemm->y, &d.y, gemm->y, &d.y, &algorithm, state->workspace,
+                       state->workspace_bytes, state->stream);
     return is_supported(status, "cublasLtMatmul");
 }
 
 __global__ void broadcast_bias_kernel(bias_gemm gemm)
 {
     size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    size_t N = (size_t)gemm.N;
-    if (i < (size_t)gemm.M * N)
+    size_t M = (size_t)gemm.x.rows, N = (size_t)gemm.w.rows;
+    if (i < M * N)
         gemm.y[i] = gemm.bias[i % N];
 }
 
-void lyrnn_cuda_bias_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, const float *w,
-                          const float *bias, float *y)
+void lyrnn_cuda_bias_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w, const float *bias,
+                          float *y)
 {
     enum { THREADS = 256 };
-    const bias_gemm gemm = {M, N, K, x, w, bias, y};
+    const bias_gemm gemm = {x, w, bias, y};
+    LYRNN_CHECK(x.cols == w.cols && x.stride == x.cols && w.stride == w.cols);
+    LYRNN_CHECK(!x.is_transposed && !w.is_transposed);
     if (run_in_one_pass(lyrnn_cuda_state_of(self), &gemm))
         return;
-    lyrnn_cuda_launch(self, broadcast_bias_kernel,
-                      dim3(lyrnn_cuda_blocks((size_t)M * (size_t)N, THREADS)), THREADS, 0, gemm);
-    lyrnn_cuda_gemm(self, false, true, M, N, K, x, K, w, K, 1.0f, y, N);
+    unsigned blocks = lyrnn_cuda_blocks((size_t)x.rows * (size_t)w.rows, THREADS);
+    lyrnn_cuda_launch(self, broadcast_bias_kernel, dim3(blocks), THREADS, 0, gemm);
+    lyrnn_cuda_gemm(self, x, lyrnn_transpose(w), 1.0f, y, w.rows);
 }

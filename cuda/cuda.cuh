@@ -9,6 +9,7 @@
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 
+#include "base/matrix.h"
 #include "lyrnn/backend.h"
 
 /* Lanes that run side by side, each a stream with a cuBLAS handle of its own: for three layers, the output layer,
@@ -121,24 +122,22 @@ void lyrnn_cuda_launch(lyrnn_backend *self, void (*kernel)(Args), dim3 grid, uns
 
 cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision);
 
-/* c (M,N) = op(a) (M,K) op(b) (K,N) + beta c, row-major; ld is the length of a stored row. */
-void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, int M, int N, int K,
-                     const float *a, int lda, const float *b, int ldb, float beta, float *c,
-                     int ldc);
+/* c (M,N) = a (M,K) b (K,N) + beta c, rows of c c_stride floats apart. */
+void lyrnn_cuda_gemm(lyrnn_backend *self, lyrnn_matrix a, lyrnn_matrix b, float beta, float *c,
+                     int c_stride);
 
-/* y (M,N) = x (M,K) w^T + bias for w (N,K) and bias (N). */
-void lyrnn_cuda_bias_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, const float *w,
-                          const float *bias, float *y);
+/* y (M,N) = x (M,K) w^T + bias, for w (N,K) and bias (N). No matrix has gaps between its rows. */
+void lyrnn_cuda_bias_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w, const float *bias,
+                          float *y);
 
-/* y (M,N) = start (M,N) + x (M,K) w^T for w (N,K), rows ldx, ldstart (0: the same for all) and ldy apart, start
- * NULL for zeros; a row of y depends on its rows of x and start alone, to the last bit. In fp32, whatever
- * the precision. y may be start. */
-void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, int ldx,
-                               const float *w, const float *start, int ldstart, float *y, int ldy);
+/* y (M,N) = x (M,K) w^T + bias, for w (N,K) without gaps and bias (N); bias NULL: none. Rows of y are
+ * y_stride floats apart. A row of y depends on its row of x only, to the last bit. The arithmetic is
+ * fp32, whatever the precision. */
+void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w,
+                               const float *bias, float *y, int y_stride);
 
-/* sums[j] = sum over m of rows[m][j] for rows (M,N) that begin stride floats apart, in an order that
- * depends on the shape alone; with add, added to what sums holds. */
-void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, int stride,
-                            bool add, float *sums);
+/* sums[j] = sum over m of rows[m][j], in an order that depends on the shape only. With add, the sum is
+ * added to what sums holds. */
+void lyrnn_cuda_column_sums(lyrnn_backend *self, lyrnn_matrix rows, bool add, float *sums);
 
 #endif

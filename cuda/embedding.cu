@@ -91,5 +91,6 @@ extern "C" void lyrnn_cuda_embedding_backward(lyrnn_backend *self,
     dim3 grid((unsigned)args->M, lyrnn_cuda_blocks((size_t)args->F, RUN_COLUMNS));
     lyrnn_cuda_launch(self, sum_runs_kernel, grid, RUN_COLUMNS * RUN_LANES,
                       RUN_COLUMNS * RUN_LANES * sizeof(float), *args);
-    lyrnn_cuda_column_sums(self, args->dout, args->M, args->F, args->F, args->add, args->dbias);
+    lyrnn_cuda_column_sums(self, lyrnn_matrix_of(args->dout, args->M, args->F), args->add,
+                           args->dbias);
 }

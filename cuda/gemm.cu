@@ -17,23 +17,23 @@ cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision)
     return CUBLAS_COMPUTE_32F_PEDANTIC;
 }
 
-void lyrnn_cuda_gemm(lyrnn_backend *self, bool transpose_a, bool transpose_b, int M, int N, int K,
-                     const float *a, int lda, const float *b, int ldb, float beta, float *c,
-                     int ldc)
+void lyrnn_cuda_gemm(lyrnn_backend *self, lyrnn_matrix a, lyrnn_matrix b, float beta, float *c,
+                     int c_stride)
 {
-    /* cuBLAS counts columns first: a row-major c = a b is its c^T = b^T a^T. */
+    /* cuBLAS is column-major: to it, the row-major c = a b is c^T = b^T a^T. */
     const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     const float alpha = 1.0f;
-    LYRNN_CUBLAS_CHECK(cublasGemmEx(state->cublas, transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N,
-                                    transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, N, M, K, &alpha, b,
-                                    CUDA_R_32F, ldb, a, CUDA_R_32F, lda, &beta, c, CUDA_R_32F, ldc,
-                                    lyrnn_cuda_compute_type(state->precision),
-                                    CUBLAS_GEMM_DEFAULT));
+    int M = a.rows, N = b.cols, K = a.cols;
+    LYRNN_CHECK(b.rows == K);
+    LYRNN_CUBLAS_CHECK(
+        cublasGemmEx(state->cublas, b.is_transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
+                     a.is_transposed ? CUBLAS_OP_T : CUBLAS_OP_N, N, M, K, &alpha, b.data,
+                     CUDA_R_32F, b.stride, a.data, CUDA_R_32F, a.stride, &beta, c, CUDA_R_32F,
+                     c_stride, lyrnn_cuda_compute_type(state->precision), CUBLAS_GEMM_DEFAULT));
 }
 
 typedef struct {
-    const float *rows; /* (M,N), stride floats apart */
-    int M, N, stride;
+    lyrnn_matrix rows; /* (M,N) */
     bool add;
     float *sums; /* (N) */
 } column_sums_args;
@@ -44,25 +44,25 @@ enum { SUM_COLUMNS = 32, SUM_LANES = 16 };
 __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(column_sums_args args)
 {
     LYRNN_DYNAMIC_SHARED(float, partial); /* (SUM_LANES,SUM_COLUMNS) */
+    const lyrnn_matrix &rows = args.rows;
     unsigned column = threadIdx.x % SUM_COLUMNS, lane = threadIdx.x / SUM_COLUMNS;
     unsigned j = blockIdx.x * SUM_COLUMNS + column;
     float sum = 0.0f;
-    if (j < (unsigned)args.N)
-        for (int m = (int)lane; m < args.M; m += SUM_LANES)
-            sum += args.rows[(size_t)m * (size_t)args.stride + j];
+    if (j < (unsigned)rows.cols)
+        for (int m = (int)lane; m < rows.rows; m += SUM_LANES)
+            sum += rows.data[(size_t)m * (size_t)rows.stride + j];
     partial[threadIdx.x] = sum;
     __syncthreads();
-    if (lane != 0 || j >= (unsigned)args.N)
+    if (lane != 0 || j >= (unsigned)rows.cols)
         return;
     for (unsigned i = 1; i < SUM_LANES; i++)
         sum += partial[i * SUM_COLUMNS + column];
     args.sums[j] = args.add ? args.sums[j] + sum : sum;
 }
 
-void lyrnn_cuda_column_sums(lyrnn_backend *self, const float *rows, int M, int N, int stride,
-                            bool add, float *sums)
+void lyrnn_cuda_column_sums(lyrnn_backend *self, lyrnn_matrix rows, bool add, float *sums)
 {
-    column_sums_args args = {rows, M, N, stride, add, sums};
-    lyrnn_cuda_launch(self, column_sums_kernel, dim3(lyrnn_cuda_blocks((size_t)N, SUM_COLUMNS)),
-                      SUM_COLUMNS * SUM_LANES, SUM_COLUMNS * SUM_LANES * sizeof(float), args);
+    unsigned blocks = lyrnn_cuda_blocks((size_t)rows.cols, SUM_COLUMNS);
+    lyrnn_cuda_launch(self, column_sums_kernel, dim3(blocks), SUM_COLUMNS * SUM_LANES,
+                      SUM_COLUMNS * SUM_LANES * sizeof(float), column_sums_args{rows, add, sums});
 }

@@ -1,6 +1,8 @@
-/* y (M,N) = start + x (M,K) w^T, where a row of y has the same bits whatever M is. cuBLAS chooses its order of
- * addition by the shape; here a warp takes a column for some rows, each lane adds up every 32nd product, and a
- * butterfly adds the lanes. How many rows a warp takes changes nothing in a row's sum. */
+/* y (M,N) = x (M,K) w^T + bias, where a row of y has the same bits whatever the number of rows M is.
+ *
+ * cuBLAS chooses its order of addition by the shape. Here a warp computes one column for some rows: each
+ * of its lanes adds up every 32nd product, and a butterfly of shuffles adds the lanes. How many rows a
+ * warp takes does not change the sum of any row. */
 #include "cuda.cuh"
 
 #include "reduce.cuh"
@@ -8,14 +10,10 @@
 enum { GEMM_THREADS = 256, GEMM_COLUMNS = GEMM_THREADS / LYRNN_WARP, GEMM_ROWS = 8 };
 
 typedef struct {
-    int M, N, K;
-    const float *x;
-    int ldx;
-    const float *w;
-    const float *start; /* NULL: zeros */
-    int ldstart;
-    float *y;
-    int ldy;
+    lyrnn_matrix x, w;
+    const float *bias; /* (N); NULL: none */
+    float *y;          /* (M,N), rows y_stride floats apart */
+    int y_stride;
 } invariant_gemm_args;
 
 template <int ROWS>
@@ -23,16 +21,16 @@ __global__ void __launch_bounds__(GEMM_THREADS) invariant_gemm_kernel(invariant_
 {
     int lane = (int)(threadIdx.x % LYRNN_WARP);
     int n = (int)(blockIdx.x * GEMM_COLUMNS + threadIdx.x / LYRNN_WARP);
-    int first = (int)blockIdx.y * ROWS;
-    if (n >= args.N)
+    int first = (int)blockIdx.y * ROWS, M = args.x.rows, K = args.x.cols;
+    if (n >= args.w.rows)
         return;
-    const float *w = args.w + (size_t)n * (size_t)args.K;
-    const float *x[ROWS]; /* rows beyond the last are that again, unused */
+    const float *w = args.w.data + (size_t)n * (size_t)K;
+    const float *x[ROWS]; /* beyond the last row: the last row again, and its sum is not stored */
     float sums[ROWS] = {};
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
-        x[r] = args.x + (size_t)min(first + r, args.M - 1) * (size_t)args.ldx;
-    for (int k = lane; k < args.K; k += LYRNN_WARP) {
+        x[r] = args.x.data + (size_t)min(first + r, M - 1) * (size_t)args.x.stride;
+    for (int k = lane; k < K; k += LYRNN_WARP) {
         float weight = w[k];
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
@@ -47,22 +45,22 @@ __global__ void __launch_bounds__(GEMM_THREADS) invariant_gemm_kernel(invariant_
         own = lane == r ? sum : own;
     }
     int m = first + lane;
-    if (lane >= ROWS || m >= args.M)
+    if (lane >= ROWS || m >= M)
         return;
-    float start =
-        args.start == NULL ? 0.0f : args.start[(size_t)m * (size_t)args.ldstart + (size_t)n];
-    args.y[(size_t)m * (size_t)args.ldy + (size_t)n] = start + own;
+    float bias = args.bias == NULL ? 0.0f : args.bias[n];
+    args.y[(size_t)m * (size_t)args.y_stride + (size_t)n] = bias + own;
 }
 
-void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, int M, int N, int K, const float *x, int ldx,
-                               const float *w, const float *start, int ldstart, float *y, int ldy)
+void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w,
+                               const float *bias, float *y, int y_stride)
 {
-    invariant_gemm_args args = {M, N, K, x, ldx, w, start, ldstart, y, ldy};
-    unsigned blocks = lyrnn_cuda_blocks((size_t)N, GEMM_COLUMNS);
-    if (M == 1)
+    invariant_gemm_args args = {x, w, bias, y, y_stride};
+    LYRNN_CHECK(x.cols == w.cols && w.stride == w.cols);
+    LYRNN_CHECK(!x.is_transposed && !w.is_transposed);
+    unsigned blocks = lyrnn_cuda_blocks((size_t)w.rows, GEMM_COLUMNS);
+    dim3 grid(blocks, lyrnn_cuda_blocks((size_t)x.rows, GEMM_ROWS));
+    if (x.rows == 1)
         lyrnn_cuda_launch(self, invariant_gemm_kernel<1>, dim3(blocks), GEMM_THREADS, 0, args);
     else
-        lyrnn_cuda_launch(self, invariant_gemm_kernel<GEMM_ROWS>,
-                          dim3(blocks, lyrnn_cuda_blocks((size_t)M, GEMM_ROWS)), GEMM_THREADS, 0,
-                          args);
+        lyrnn_cuda_launch(self, invariant_gemm_kernel<GEMM_ROWS>, grid, GEMM_THREADS, 0, args);
 }

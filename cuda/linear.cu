@@ -4,27 +4,27 @@
 extern "C" void lyrnn_cuda_linear_forward(lyrnn_backend *self,
                                           const lyrnn_linear_forward_args *args)
 {
-    int M = args->M, in = args->in, out = args->out;
+    lyrnn_matrix x = lyrnn_matrix_of(args->x, args->M, args->in);
+    lyrnn_matrix weight = lyrnn_matrix_of(args->weight, args->out, args->in);
     if (args->batch_invariant)
-        lyrnn_cuda_invariant_gemm(self, M, out, in, args->x, in, args->weight, args->bias, 0,
-                                  args->y, out);
+        lyrnn_cuda_invariant_gemm(self, x, weight, args->bias, args->y, args->out);
     else
-        lyrnn_cuda_bias_gemm(self, M, out, in, args->x, args->weight, args->bias, args->y);
+        lyrnn_cuda_bias_gemm(self, x, weight, args->bias, args->y);
 }
 
 extern "C" void lyrnn_cuda_linear_backward(lyrnn_backend *self,
                                            const lyrnn_linear_backward_args *args)
 {
-    int in = args->in, out = args->out;
-    lyrnn_cuda_gemm(self, false, false, args->M, in, out, args->dy, out, args->weight, in,
-                    args->add ? 1.0f : 0.0f, args->dx, in);
+    lyrnn_matrix dy = lyrnn_matrix_of(args->dy, args->M, args->out);
+    lyrnn_matrix weight = lyrnn_matrix_of(args->weight, args->out, args->in);
+    lyrnn_cuda_gemm(self, dy, weight, args->add ? 1.0f : 0.0f, args->dx, args->in);
 }
 
 extern "C" void lyrnn_cuda_linear_backward_weights(lyrnn_backend *self,
                                                    const lyrnn_linear_backward_weights_args *args)
 {
-    int M = args->M, in = args->in, out = args->out;
-    lyrnn_cuda_gemm(self, true, false, out, in, M, args->dy, out, args->x, in,
-                    args->add ? 1.0f : 0.0f, args->dweight, in);
-    lyrnn_cuda_column_sums(self, args->dy, M, out, out, args->add, args->dbias);
+    lyrnn_matrix dy = lyrnn_matrix_of(args->dy, args->M, args->out);
+    lyrnn_matrix x = lyrnn_matrix_of(args->x, args->M, args->in);
+    lyrnn_cuda_gemm(self, lyrnn_transpose(dy), x, args->add ? 1.0f : 0.0f, args->dweight, args->in);
+    lyrnn_cuda_column_sums(self, dy, args->add, args->dbias);
 }

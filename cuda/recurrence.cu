@@ -83,19 +83,19 @@ static void forward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_forward
 {
     int B = args->B, H = args->H, G = lyrnn_num_gates(args->cell);
     size_t slot = (size_t)B * (size_t)args->h_stride;
+    lyrnn_matrix w_hh = lyrnn_matrix_of(args->w_hh, G * H, H);
     void (*kernel)(forward_step) = G == 4   ? cell_forward_kernel<4>
                                    : G == 3 ? cell_forward_kernel<3>
                                             : cell_forward_kernel<1>;
     dim3 grid(lyrnn_cuda_blocks((size_t)B * (size_t)H, CELL_THREADS));
     for (int i = 0; i < args->T; i++) {
         int t = args->reverse ? args->T - 1 - i : i;
-        const float *before = args->h + (size_t)slot_before(args->reverse, t) * slot;
+        lyrnn_matrix h_before = lyrnn_matrix_rows(
+            args->h + (size_t)slot_before(args->reverse, t) * slot, B, H, args->h_stride);
         if (args->batch_invariant)
-            lyrnn_cuda_invariant_gemm(self, B, G * H, H, before, args->h_stride, args->w_hh, NULL,
-                                      0, args->scratch, G * H);
+            lyrnn_cuda_invariant_gemm(self, h_before, w_hh, NULL, args->scratch, G * H);
         else
-            lyrnn_cuda_gemm(self, false, true, B, G * H, H, before, args->h_stride, args->w_hh, H,
-                            0.0f, args->scratch, G * H);
+            lyrnn_cuda_gemm(self, h_before, lyrnn_transpose(w_hh), 0.0f, args->scratch, G * H);
         lyrnn_cuda_launch(self, kernel, grid, CELL_THREADS, 0, forward_step{*args, t});
     }
 }
@@ -147,8 +147,9 @@ static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backwa
         for (int part = 0; part < num_parts; part++) {
             const lyrnn_gate_part &p = parts[part];
             const float *rows = p.rows + (size_t)t * (size_t)B * (size_t)p.stride;
-            lyrnn_cuda_gemm(self, false, false, B, H, p.num, rows, p.stride,
-                            args->w_hh + (size_t)p.first * (size_t)H, H, 1.0f, args->dh, H);
+            lyrnn_matrix w = lyrnn_matrix_of(args->w_hh + (size_t)p.first * (size_t)H, p.num, H);
+            lyrnn_cuda_gemm(self, lyrnn_matrix_rows(rows, B, p.num, p.stride), w, 1.0f, args->dh,
+                            H);
         }
     }
 }
@@ -173,16 +174,17 @@ extern "C" void
 lyrnn_cuda_recurrence_backward_weights(lyrnn_backend *self,
                                        const lyrnn_recurrence_backward_weights_args *args)
 {
-    int H = args->H, M = args->T * args->B;
-    const float *h_before =
-        args->h + (size_t)slot_before(args->reverse, 0) * (size_t)args->B * (size_t)args->h_stride;
+    int H = args->H, M = args->T * args->B, stride = args->h_stride;
+    size_t before = (size_t)slot_before(args->reverse, 0) * (size_t)args->B;
+    lyrnn_matrix h_before = lyrnn_matrix_rows(args->h + before * (size_t)stride, M, H, stride);
     lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
     int num_parts =
         lyrnn_gate_parts(args->cell, H, (float *)args->dgates, (float *)args->dsaved, parts);
-    for (int part = 0; part < num_parts; part++) {
-        const lyrnn_gate_part &p = parts[part];
-        lyrnn_cuda_gemm(self, true, false, p.num, H, M, p.rows, p.stride, h_before, args->h_stride,
-                        args->add ? 1.0f : 0.0f, args->dw_hh + (size_t)p.first * (size_t)H, H);
-        lyrnn_cuda_column_sums(self, p.rows, M, p.num, p.stride, args->add, args->db_hh + p.first);
+    for (int i = 0; i < num_parts; i++) {
+        const lyrnn_gate_part *part = &parts[i];
+        lyrnn_matrix dprime = lyrnn_matrix_rows(part->rows, M, part->num, part->stride);
+        lyrnn_cuda_gemm(self, lyrnn_transpose(dprime), h_before, args->add ? 1.0f : 0.0f,
+                        args->dw_hh + (size_t)part->first * (size_t)H, H);
+        lyrnn_cuda_column_sums(self, dprime, args->add, args->db_hh + part->first);
     }
 }

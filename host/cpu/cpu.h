@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <stdbool.h>
 
+#include "base/matrix.h"
 #include "lyrnn/backend.h"
 
 /* An operation on no more floats than this is done by the calling thread before others would wake up. */
@@ -33,19 +34,25 @@ static inline void lyrnn_cpu_share(const void *args, int count, bool is_large,
 LYRNN_COMPUTE_OPERATIONS(LYRNN_DECLARE)
 #undef LYRNN_DECLARE
 
-/* c (M,N) = op(a) (M,K) op(b) (K,N) + beta c, where op transposes if asked; ld is the length of a stored
- * row. Uses all threads; not for use inside a parallel region. */
-void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
-                    int lda, const float *b, int ldb, float beta, float *c, int ldc);
+/* c (M,N) = a (M,K) b (K,N) + beta c, rows of c c_stride floats apart. Uses all threads; not for use
+ * inside a parallel region. */
+void lyrnn_cpu_gemm(lyrnn_matrix a, lyrnn_matrix b, float beta, float *c, int c_stride);
 
-/* y (M,num*N) = bias + x (M,K) w^T for w (num,N,K) as pack_weights leaves it, rows ldx and ldy apart; bias NULL:
- * y += x w^T. A row of y has the same bits whatever M and the number of threads are. Inside a parallel
- * region the calling thread does it all. */
-void lyrnn_cpu_packed_gemm(int M, int num, int N, int K, const float *x, int ldx,
-                           const float *packed, const float *bias, float *y, int ldy);
+/* y (M,num*N) = bias + x (M,K) w^T, for num matrices (N,K) as pack_weights leaves them. */
+typedef struct {
+    lyrnn_matrix x;
+    int num, N;
+    const float *packed; /* (num,N,K) */
+    const float *bias;   /* (num*N); NULL: the product is added to y */
+    float *y;            /* (M,num*N), rows y_stride floats apart */
+    int y_stride;
+} lyrnn_packed_product;
 
-/* sums[j] = sum over m of rows[m][j], in ascending m, for rows (M,N) that begin stride floats apart; with add,
- * added to what sums holds. */
-void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, bool add, float *sums);
+/* A row of y has the same bits whatever M and the number of threads are. Inside a parallel region the
+ * calling thread does all the work. */
+void lyrnn_cpu_invariant_gemm(const lyrnn_packed_product *product);
+
+/* sums[j] = sum over m of rows[m][j], in ascending m. With add, the sum is added to what sums holds. */
+void lyrnn_cpu_column_sums(lyrnn_matrix rows, bool add, float *sums);
 
 #endif

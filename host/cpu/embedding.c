@@ -45,5 +45,5 @@ void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_bac
                 row[f] += dout[f];
         }
     }
-    lyrnn_cpu_column_sums(args->dout, M, F, F, args->add, args->dbias);
+    lyrnn_cpu_column_sums(lyrnn_matrix_of(args->dout, M, F), args->add, args->dbias);
 }

@@ -1,30 +1,34 @@
-/* GEMM by OpenBLAS, and the sums over rows that bias gradients are. */
+/* GEMM by OpenBLAS, and the column sums that are the gradients of biases. */
 #include "cpu/cpu.h"
 
-void lyrnn_cpu_gemm(bool transpose_a, bool transpose_b, int M, int N, int K, const float *a,
-                    int lda, const float *b, int ldb, float beta, float *c, int ldc)
+void lyrnn_cpu_gemm(lyrnn_matrix a, lyrnn_matrix b, float beta, float *c, int c_stride)
 {
-    /* One row is a matrix-vector product: GEMM would copy all of b to multiply it once. */
-    if (M == 1 && !transpose_a) {
-        cblas_sgemv(CblasRowMajor, transpose_b ? CblasNoTrans : CblasTrans, transpose_b ? N : K,
-                    transpose_b ? K : N, 1.0f, b, ldb, a, 1, beta, c, 1);
+    const float alpha = 1.0f;
+    int M = a.rows, N = b.cols, K = a.cols;
+    LYRNN_CHECK(b.rows == K);
+    /* A single row is a matrix-vector product: GEMM would copy all of b to multiply it once. */
+    if (M == 1 && !a.is_transposed) {
+        cblas_sgemv(CblasRowMajor, b.is_transposed ? CblasNoTrans : CblasTrans,
+                    b.is_transposed ? N : K, b.is_transposed ? K : N, alpha, b.data, b.stride,
+                    a.data, 1, beta, c, 1);
         return;
     }
-    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
-                transpose_b ? CblasTrans : CblasNoTrans, M, N, K, 1.0f, a, lda, b, ldb, beta, c,
-                ldc);
+    cblas_sgemm(CblasRowMajor, a.is_transposed ? CblasTrans : CblasNoTrans,
+                b.is_transposed ? CblasTrans : CblasNoTrans, M, N, K, alpha, a.data, a.stride,
+                b.data, b.stride, beta, c, c_stride);
 }
 
-void lyrnn_cpu_column_sums(const float *rows, int M, int N, int stride, bool add, float *sums)
+void lyrnn_cpu_column_sums(lyrnn_matrix rows, bool add, float *sums)
 {
-    /* Threads share the columns, not the rows, so that the order of addition is fixed. */
+    /* Threads share the columns, not the rows. This fixes the order of addition. */
     enum { COLUMNS = 64 };
+    int M = rows.rows, N = rows.cols;
 #pragma omp parallel for schedule(static) if ((size_t)M * (size_t)N > LYRNN_CPU_SERIAL_MAX)
     for (int first = 0; first < N; first += COLUMNS) {
         int columns = N - first < COLUMNS ? N - first : COLUMNS;
         float partial[COLUMNS] = {0};
         for (int m = 0; m < M; m++) {
-            const float *row = rows + (size_t)m * (size_t)stride + first;
+            const float *row = rows.data + (size_t)m * (size_t)rows.stride + first;
             for (int j = 0; j < columns; j++)
                 partial[j] += row[j];
         }

@@ -15,29 +15,38 @@ void lyrnn_cpu_linear_forward(lyrnn_backend *self, const lyrnn_linear_forward_ar
 {
     (void)self;
     int M = args->M, in = args->in, out = args->out;
+    lyrnn_matrix x = lyrnn_matrix_of(args->x, M, in);
     if (args->batch_invariant) {
-        lyrnn_cpu_packed_gemm(M, 1, out, in, args->x, in, args->weight, args->bias, args->y, out);
+        lyrnn_cpu_invariant_gemm(&(lyrnn_packed_product){.x = x,
+                                                         .num = 1,
+                                                         .N = out,
+                                                         .packed = args->weight,
+                                                         .bias = args->bias,
+                                                         .y = args->y,
+                                                         .y_stride = out});
         return;
     }
-    /* The bias goes in first and GEMM adds to it: cheaper than a pass of its own afterwards. */
+    /* y starts as the bias and GEMM adds to it: this is cheaper than adding the bias afterwards. */
     lyrnn_cpu_share(args, M, (size_t)M * (size_t)out > LYRNN_CPU_SERIAL_MAX, set_rows_to_bias);
-    lyrnn_cpu_gemm(false, true, M, out, in, args->x, in, args->weight, in, 1.0f, args->y, out);
+    lyrnn_matrix weight = lyrnn_matrix_of(args->weight, out, in);
+    lyrnn_cpu_gemm(x, lyrnn_transpose(weight), 1.0f, args->y, out);
 }
 
 void lyrnn_cpu_linear_backward(lyrnn_backend *self, const lyrnn_linear_backward_args *args)
 {
     (void)self;
     int in = args->in, out = args->out;
-    lyrnn_cpu_gemm(false, false, args->M, in, out, args->dy, out, args->weight, in,
-                   args->add ? 1.0f : 0.0f, args->dx, in);
+    lyrnn_matrix dy = lyrnn_matrix_of(args->dy, args->M, out);
+    lyrnn_matrix weight = lyrnn_matrix_of(args->weight, out, in);
+    lyrnn_cpu_gemm(dy, weight, args->add ? 1.0f : 0.0f, args->dx, in);
 }
 
 void lyrnn_cpu_linear_backward_weights(lyrnn_backend *self,
                                        const lyrnn_linear_backward_weights_args *args)
 {
     (void)self;
-    int M = args->M, in = args->in, out = args->out;
-    lyrnn_cpu_gemm(true, false, out, in, M, args->dy, out, args->x, in, args->add ? 1.0f : 0.0f,
-                   args->dweight, in);
-    lyrnn_cpu_column_sums(args->dy, M, out, out, args->add, args->dbias);
+    lyrnn_matrix dy = lyrnn_matrix_of(args->dy, args->M, args->out);
+    lyrnn_matrix x = lyrnn_matrix_of(args->x, args->M, args->in);
+    lyrnn_cpu_gemm(lyrnn_transpose(dy), x, args->add ? 1.0f : 0.0f, args->dweight, args->in);
+    lyrnn_cpu_column_sums(dy, args->add, args->dbias);
 }

@@ -9,7 +9,7 @@
 
 #include "base/gate_parts.h"
 #include "cpu/cells.h"
-#include "cpu/packed_gemm.h"
+#include "cpu/panels.h"
 
 /* Where time step t reads and writes its state: slots of h and c, (T+1,B,H). */
 static int slot_before(bool reverse, int t)
@@ -34,22 +34,31 @@ static bool packs_weights(const lyrnn_recurrence_forward_args *args)
     return !args->batch_invariant && (int64_t)args->T * args->B >= FEW_ROWS;
 }
 
-/* Adds h_{t-1} w_hh^T of the streams [first, end). */
-static void add_product(const lyrnn_recurrence_forward_args *args, const lyrnn_gate_part *part,
-                        const float *h_before, int t, int first, int end)
+/* The rows of W_hh that belong to a part. */
+static lyrnn_matrix weights_of(const float *w_hh, const lyrnn_gate_part *part, int H)
 {
-    int H = args->H, stride = args->h_stride;
-    float *rows = part->rows + ((size_t)t * (size_t)args->B + (size_t)first) * (size_t)part->stride;
-    size_t at = (size_t)part->first * (size_t)H;
+    return lyrnn_matrix_of(w_hh + (size_t)part->first * (size_t)H, part->num, H);
+}
+
+/* Adds h_{t-1} W_hh^T of some streams to the part's rows of step t, from stream `first` on. */
+static void add_product(const lyrnn_recurrence_forward_args *args, const lyrnn_gate_part *part,
+                        lyrnn_matrix h_before, int t, int first)
+{
+    int H = args->H, stride = part->stride;
+    float *rows = part->rows + ((size_t)t * (size_t)args->B + (size_t)first) * (size_t)stride;
+    lyrnn_matrix w = weights_of(args->w_hh, part, H);
     if (args->batch_invariant)
-        lyrnn_cpu_packed_gemm(end - first, part->num / H, H, H, h_before, stride, args->w_hh + at,
-                              NULL, rows, part->stride);
+        lyrnn_cpu_invariant_gemm(&(lyrnn_packed_product){.x = h_before,
+                                                         .num = part->num / H,
+                                                         .N = H,
+                                                         .packed = w.data,
+                                                         .y = rows,
+                                                         .y_stride = stride});
     else if (packs_weights(args))
-        packed_gemm(end - first, part->num, H, h_before, (size_t)stride, args->scratch + at, rows,
-                    (size_t)part->stride);
+        packed_gemm(h_before, part->num, args->scratch + (size_t)part->first * (size_t)H, rows,
+                    (size_t)stride);
     else
-        lyrnn_cpu_gemm(false, true, end - first, part->num, H, h_before, stride, args->w_hh + at, H,
-                       1.0f, rows, part->stride);
+        lyrnn_cpu_gemm(h_before, lyrnn_transpose(w), 1.0f, rows, stride);
 }
 
 static void step_forward(const lyrnn_recurrence_forward_args *args, const lyrnn_gate_part *parts,
@@ -63,8 +72,10 @@ static void step_forward(const lyrnn_recurrence_forward_args *args, const lyrnn_
     if (args->saved != NULL)
         memset(args->saved + (now + (size_t)first) * H, 0,
                (size_t)(end - first) * H * sizeof(float));
+    lyrnn_matrix h_before = lyrnn_matrix_rows(args->h + (before + (size_t)first) * stride,
+                                              end - first, args->H, args->h_stride);
     for (int i = 0; i < num_parts; i++)
-        add_product(args, &parts[i], args->h + (before + (size_t)first) * stride, t, first, end);
+        add_product(args, &parts[i], h_before, t, first);
     for (size_t b = (size_t)first; b < (size_t)end; b++) {
         cell_row row = {
             .H = args->H,
@@ -89,10 +100,9 @@ static void forward_streams(const void *forward_args, int first, int end)
     const lyrnn_recurrence_forward_args *args = (const lyrnn_recurrence_forward_args *)forward_args;
     lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
     int num_parts = lyrnn_gate_parts(args->cell, args->H, args->gates, args->saved, parts);
-    for (int i = 0; i < num_parts && packs_weights(args); i++) {
-        size_t at = (size_t)parts[i].first * (size_t)args->H;
-        pack_panels(args->w_hh + at, true, parts[i].num, args->H, args->scratch + at);
-    }
+    for (int i = 0; i < num_parts && packs_weights(args); i++)
+        pack_panels(lyrnn_transpose(weights_of(args->w_hh, &parts[i], args->H)),
+                    args->scratch + (size_t)parts[i].first * (size_t)args->H);
     for (int i = 0; i < args->T && first < end; i++)
         step_forward(args, parts, num_parts, args->reverse ? args->T - 1 - i : i, first, end);
 }
@@ -133,8 +143,8 @@ static void step_backward(const lyrnn_recurrence_backward_args *args, const lyrn
     }
     for (int i = 0; i < num_parts; i++) {
         const lyrnn_gate_part *part = &parts[i];
-        packed_gemm(end - first, args->H, part->num,
-                    part->rows + (now + (size_t)first) * (size_t)part->stride, (size_t)part->stride,
+        const float *rows = part->rows + (now + (size_t)first) * (size_t)part->stride;
+        packed_gemm(lyrnn_matrix_rows(rows, end - first, part->num, part->stride), args->H,
                     args->scratch + (size_t)part->first * H, args->dh + (size_t)first * H, H);
     }
 }
@@ -145,10 +155,9 @@ static void backward_streams(const void *backward_args, int first, int end)
         (const lyrnn_recurrence_backward_args *)backward_args;
     lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
     int num_parts = lyrnn_gate_parts(args->cell, args->H, args->gates, args->saved, parts);
-    for (int i = 0; i < num_parts; i++) {
-        size_t at = (size_t)parts[i].first * (size_t)args->H;
-        pack_panels(args->w_hh + at, false, args->H, parts[i].num, args->scratch + at);
-    }
+    for (int i = 0; i < num_parts; i++)
+        pack_panels(weights_of(args->w_hh, &parts[i], args->H),
+                    args->scratch + (size_t)parts[i].first * (size_t)args->H);
     for (int i = 0; i < args->T && first < end; i++)
         step_backward(args, parts, num_parts, args->reverse ? i : args->T - 1 - i, first, end);
 }
@@ -166,16 +175,16 @@ void lyrnn_cpu_recurrence_backward_weights(lyrnn_backend *self,
 {
     (void)self;
     int H = args->H, M = args->T * args->B, stride = args->h_stride;
-    const float *h_before =
-        args->h + (size_t)slot_before(args->reverse, 0) * (size_t)args->B * (size_t)stride;
+    size_t before = (size_t)slot_before(args->reverse, 0) * (size_t)args->B;
+    lyrnn_matrix h_before = lyrnn_matrix_rows(args->h + before * (size_t)stride, M, H, stride);
     lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
     int num_parts =
         lyrnn_gate_parts(args->cell, H, (float *)args->dgates, (float *)args->dsaved, parts);
     for (int i = 0; i < num_parts; i++) {
         const lyrnn_gate_part *part = &parts[i];
-        lyrnn_cpu_gemm(true, false, part->num, H, M, part->rows, part->stride, h_before, stride,
-                       args->add ? 1.0f : 0.0f, args->dw_hh + (size_t)part->first * (size_t)H, H);
-        lyrnn_cpu_column_sums(part->rows, M, part->num, part->stride, args->add,
-                              args->db_hh + part->first);
+        lyrnn_matrix dprime = lyrnn_matrix_rows(part->rows, M, part->num, part->stride);
+        lyrnn_cpu_gemm(lyrnn_transpose(dprime), h_before, args->add ? 1.0f : 0.0f,
+                       args->dw_hh + (size_t)part->first * (size_t)H, H);
+        lyrnn_cpu_column_sums(dprime, args->add, args->db_hh + part->first);
     }
 }
