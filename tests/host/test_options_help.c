@@ -17,7 +17,7 @@ static const option_spec specs[] = {
     {OPTION_FLAG, "aloud", NULL,
      "a line of help that is far too long for what is left of the terminal's width", .offset = 0},
     {OPTION_HEADING, .help = "First letter:"},
-    {OPTION_CHOICE, "mood", "sad|merry|indifferent", "three 月光月光月光月光月光月光月光月光 words",
+    {OPTION_CHOICE, "mood", "sad|merry|indifferent", "three 月月光月光月光月光月光月光月光月光 words",
      0, .fallback = "sad"},
     {OPTION_TEXT, "beginning-of-them", "X", "the longest name that has help on its line",
      .offset = 0},
@@ -45,7 +45,7 @@ static const char expected[] =
     "\n"
     " First letter:\n"
     "      --mood=sad|merry|indifferent\n"
-    "                             three 月光月光月光月光月光月光月光月光 words\n"
+    "                             three 月月光月光月光月光月光月光月光月光 words\n"
     "                             [sad]\n"
     "      --beginning-of-them=X  the longest name that has help on its line\n"
     "      --beginning-of-these=X\n"
