@@ -66,6 +66,7 @@ static const option_spec specs[] = {
 
 static const option_table table = {
     .name = "lyrnn bench",
+    .summary = "measure how fast this machine trains and generates",
     .doc =
         "Measures training on random characters, or writing: milliseconds an optimizer step or a "
         "character of every text, and characters a second, as median, p10 and p90 over the "
@@ -154,7 +155,7 @@ static lyrnn_status bench(const bench_fields *fields)
     return status;
 }
 
-lyrnn_status command_bench(int argc, char **argv)
+static lyrnn_status command_bench(int argc, char **argv)
 {
     bench_fields fields = {0};
     option_result result;
@@ -166,3 +167,5 @@ lyrnn_status command_bench(int argc, char **argv)
     options_free(&table, &fields);
     return status;
 }
+
+const cli_command bench_command = {&table, command_bench};

@@ -37,6 +37,7 @@ static const option_spec specs[] = {
 
 static const option_table table = {
     .name = "lyrnn eval",
+    .summary = "measure how well a model predicts texts",
     .arguments = "MODEL|RUN_DIR FILE...",
     .doc =
         "Tells how well a model predicts texts: perplexity and bits per character of each FILE (-: "
@@ -421,7 +422,7 @@ static lyrnn_status eval(const option_result *result, const eval_fields *fields)
     return status;
 }
 
-lyrnn_status command_eval(int argc, char **argv)
+static lyrnn_status command_eval(int argc, char **argv)
 {
     eval_fields fields = {0};
     option_result result;
@@ -431,3 +432,5 @@ lyrnn_status command_eval(int argc, char **argv)
     options_free(&table, &fields);
     return status;
 }
+
+const cli_command eval_command = {&table, command_eval};

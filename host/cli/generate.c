@@ -125,6 +125,7 @@ static const option_spec specs[] = {
 
 static const option_table table = {
     .name = "lyrnn generate",
+    .summary = "generate lyrics with a model",
     .arguments = "MODEL|RUN_DIR",
     .doc = "Writes lyrics with a trained model: a model.safetensors, or a run, whose latest model "
            "it takes.",
@@ -415,7 +416,7 @@ static lyrnn_status generate(job *job, const char *path)
     return run_model(job);
 }
 
-lyrnn_status command_generate(int argc, char **argv)
+static lyrnn_status command_generate(int argc, char **argv)
 {
     generate_fields fields = {0};
     option_result result;
@@ -428,3 +429,5 @@ lyrnn_status command_generate(int argc, char **argv)
     options_free(&table, &fields);
     return status;
 }
+
+const cli_command generate_command = {&table, command_generate};

@@ -19,6 +19,7 @@ static const option_spec specs[] = {
 
 static const option_table table = {
     .name = "lyrnn info",
+    .summary = "describe a model, or this program and its devices",
     .arguments = "[MODEL|RUN_DIR]",
     .doc = "Describes a model: a model.safetensors, or a run, whose latest model it takes. Without "
            "one it describes this program, its devices and its paths.",
@@ -181,10 +182,12 @@ static lyrnn_status info(const info_fields *fields, const option_result *result)
     return LYRNN_OK;
 }
 
-lyrnn_status command_info(int argc, char **argv)
+static lyrnn_status command_info(int argc, char **argv)
 {
     info_fields fields = {0};
     option_result result;
     LYRNN_TRY(options_parse(&table, argc, argv, &fields, &result));
     return result.help ? LYRNN_OK : info(&fields, &result);
 }
+
+const cli_command info_command = {&table, command_info};

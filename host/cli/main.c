@@ -12,25 +12,11 @@
 #include "cli/interrupt.h"
 #include "lyrnn/version.h"
 
-static const struct {
-    const char *name, *full_name, *summary;
-    lyrnn_status (*run)(int argc, char **argv);
-} commands[] = {
-    {"train", "lyrnn train", "train a model on lyrics", command_train},
-    {"generate", "lyrnn generate", "write lyrics with a model", command_generate},
-    {"eval", "lyrnn eval", "tell how well a model predicts texts", command_eval},
-    {"bench", "lyrnn bench", "measure how fast this machine trains", command_bench},
-    {"info", "lyrnn info", "describe a model, or this program and its devices", command_info},
-};
-enum { NUM_COMMANDS = sizeof commands / sizeof commands[0] };
-
 static void print_help(FILE *stream)
 {
-    fputs("Usage: lyrnn COMMAND [OPTION...]\n"
-          "Character-level recurrent networks that learn lyrics and write new ones.\n\n",
-          stream);
-    for (size_t i = 0; i < NUM_COMMANDS; i++)
-        fprintf(stream, "  %-18s%s\n", commands[i].full_name, commands[i].summary);
+    fprintf(stream, "Usage: lyrnn COMMAND [OPTION...]\n%s\n\n", program_doc);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        fprintf(stream, "  %-18s%s\n", commands[i]->table->name, commands[i]->table->summary);
     fputs("\n  lyrnn COMMAND --help  all options of a command, with their defaults\n"
           "  lyrnn --version       the version\n",
           stream);
@@ -47,10 +33,10 @@ static lyrnn_status run_command(int argc, char **argv)
         puts("lyrnn " LYRNN_VERSION);
         return LYRNN_OK;
     }
-    for (size_t i = 0; i < NUM_COMMANDS; i++) {
-        if (strcmp(name, commands[i].name) == 0) {
-            argv[1] = (char *)commands[i].full_name;
-            return commands[i].run(argc - 1, argv + 1);
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strcmp(name, command_name(commands[i])) == 0) {
+            argv[1] = (char *)commands[i]->table->name;
+            return commands[i]->run(argc - 1, argv + 1);
         }
     }
     return lyrnn_fail(LYRNN_ERR_USAGE, "%s: unknown %s; see lyrnn --help", name,

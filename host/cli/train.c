@@ -98,6 +98,7 @@ static const option_spec specs[] = {
 
 static const option_table table = {
     .name = "lyrnn train",
+    .summary = "train a model on lyrics",
     .arguments = "[CORPUS...]",
     .doc =
         "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
@@ -265,7 +266,7 @@ static lyrnn_status resume(train_fields *asked, const option_result *result)
     return status;
 }
 
-lyrnn_status command_train(int argc, char **argv)
+static lyrnn_status command_train(int argc, char **argv)
 {
     train_fields fields = {0};
     option_result result;
@@ -276,3 +277,5 @@ lyrnn_status command_train(int argc, char **argv)
     options_free(&table, &fields);
     return status;
 }
+
+const cli_command train_command = {&table, command_train};

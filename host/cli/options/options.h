@@ -1,6 +1,7 @@
-/* A command's options, declared once in a table from which parsing, range checks, defaults, --help and
- * config.json all come. Values and defaults are text in the table and typed fields of a struct of the
- * command's own; a mistake of the user's is LYRNN_ERR_USAGE with one line that names it. */
+/* A command's options, declared once in a table. Parsing, range checks, defaults, --help, config.json, the
+ * man page and the shells' completions all come from it. Defaults and limits are texts in the table; values
+ * are typed fields of a struct that the command declares. A mistake of the user is LYRNN_ERR_USAGE with one
+ * line that names it. README.md says how to add an option. */
 #ifndef LYRNN_CLI_OPTIONS_H
 #define LYRNN_CLI_OPTIONS_H
 
@@ -20,33 +21,54 @@ typedef enum {
     OPTION_SIZE,    /* size_t */
     OPTION_UINT64,  /* uint64_t */
     OPTION_FLOAT,   /* float */
-    OPTION_CHOICE,  /* an enum: which of the metavar's words, parted by '|', from 0 */
+    OPTION_CHOICE,  /* an enum: the index of a word of the metavar, whose words '|' separates */
     OPTION_FLAG,    /* bool */
-    OPTION_TEXT,    /* const char *, borrowed, NULL where none is given */
-    OPTION_TEXTS    /* option_texts; any given replace the default, "one, two" */
+    OPTION_TEXT,    /* const char *, borrowed; NULL if none is given */
+    OPTION_TEXTS    /* option_texts; those that are given replace the default, "one, two" */
 } option_kind;
+
+/* What a shell completes a text to. The words of an OPTION_CHOICE need no such entry. */
+typedef enum {
+    COMPLETE_NOTHING,
+    COMPLETE_FILE,
+    COMPLETE_DIRECTORY,
+    COMPLETE_RUN,   /* a directory below runs/ that has a config.json */
+    COMPLETE_MODEL, /* a run, or a file */
+    COMPLETE_DEVICE
+} option_completion;
 
 typedef struct {
     option_kind kind;
     const char *name;      /* "hidden-size" */
     const char *metavar;   /* "N"; NULL for a flag */
-    const char *help;      /* one line; the default is added */
+    const char *help;      /* one line, without the default, which is added */
     size_t offset;         /* of the field */
     const char *fallback;  /* the default, or NULL */
     const char *min, *max; /* for numbers, inclusive */
-    const char *remedy;    /* what to do where a number out of range was meant, or NULL */
+    const char *remedy;    /* what to do instead of a number out of range, or NULL */
+    const char *detail;    /* whole sentences that only the man page has, or NULL */
+    option_completion completes;
 } option_spec;
+
+/* A file and what it holds, as the man page lists them. */
+typedef struct {
+    const char *path, *meaning;
+} option_file;
 
 enum { OPTIONS_MAX = 40 };
 
 typedef struct {
-    const char *name;      /* "lyrnn train" */
-    const char *arguments; /* "[CORPUS...]"; NULL: none */
-    const char *doc;       /* what the command does, a paragraph */
-    const char *examples;  /* a command per line, or NULL */
+    const char *name;         /* "lyrnn train" */
+    const char *summary;      /* "train a model on lyrics" */
+    const char *arguments;    /* "[CORPUS...]"; NULL: none */
+    const char *doc;          /* what the command does, a paragraph */
+    const char *detail;       /* paragraphs that only the man page has, one per line, or NULL */
+    const char *examples;     /* a command per line, or NULL */
+    const option_file *files; /* what the command writes or reads, ended by a NULL path, or NULL */
     const option_spec *specs;
     size_t num_specs;
     int min_arguments, max_arguments;
+    option_completion first_argument, more_arguments;
 } option_table;
 
 typedef struct {

@@ -1,0 +1,16 @@
+/* The list of commands: whoever adds one adds its line here and in commands.h. */
+#include "cli/commands.h"
+
+#include <string.h>
+
+const cli_command *const commands[] = {
+    &train_command, &generate_command, &eval_command, &bench_command, &info_command, NULL,
+};
+
+const char program_doc[] =
+    "Trains character-level recurrent networks on lyrics and generates new ones.";
+
+const char *command_name(const cli_command *command)
+{
+    return strchr(command->table->name, ' ') + 1;
+}
