@@ -28,11 +28,12 @@ function may_use(from, file, to) {
     return from == to || (from, to) in allowed || (from, to "/" stem(file)) in allowed
 }
 
-# Reports that a file uses WHAT of another, unless the plan has that arrow.
+# Reports that a file uses WHAT of another, unless the plan has that arrow. A file without a floor is
+# reported elsewhere.
 function check(from_file, what, to_file, from, to) {
     from = floor_of(from_file)
     to = floor_of(to_file)
-    if (!may_use(from, to_file, to))
+    if (from in rank && to in rank && !may_use(from, to_file, to))
         report(from_file " uses " what " of " to_file ": " from " may not use " to)
 }
 
