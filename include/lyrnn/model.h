@@ -1,7 +1,13 @@
-/* The article's RNNModel on a device: nn.RNN, nn.LSTM or nn.GRU over one-hot characters, and an output layer
- * over its outputs (T,B,D*H):  O_t = W_hq H_t + b_q.
+/* The tutorial's RNNModel on a device: nn.RNN, nn.LSTM or nn.GRU over one-hot characters, and an
+ * output layer over the outputs of the recurrent stack (T,B,D*H):  O_t = W_hq H_t + b_q.
  *
- * A model owns its parameters; a lyrnn_activations owns what one shape of batch needs besides. */
+ * A lyrnn_model owns the parameters. A lyrnn_activations owns the buffers for batches of one shape.
+ * One training step is gather, forward, loss, backward, then the optimizer: read lyrnn/trainer.h
+ * next.
+ *
+ * Letters: T steps, B streams, V vocabulary, H hidden units, L layers, D directions. Stream: one of
+ * the B parallel text sequences of a batch. Lane: a queue of work on the device; CUDA calls it a
+ * stream. */
 #ifndef LYRNN_MODEL_H
 #define LYRNN_MODEL_H
 
@@ -23,20 +29,20 @@ typedef struct {
     float *params;          /* device (parameters.count) */
 } lyrnn_model;
 
-/* Makes a model with all parameters zero. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
+/* Makes a model whose parameters are all zero. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config,
                               lyrnn_backend *backend);
 /* A zeroed model is fine. */
 void lyrnn_model_free(lyrnn_model *model);
 
-/* PyTorch's initial distributions, drawn on the device. */
+/* Draws all parameters from PyTorch's initial distributions, on the device. */
 void lyrnn_model_randomize(lyrnn_model *model, uint64_t seed);
 
 /* Copies all parameters from or to a flat host buffer (parameters.count). */
 void lyrnn_model_upload(lyrnn_model *model, const float *flat);
 void lyrnn_model_download(const lyrnn_model *model, float *flat);
 
-/* Where the masks of dropout come from: a step of the counters has its own, on every layer. */
+/* The source of the dropout masks. Each layer has its own mask at each value of counters->step. */
 typedef struct {
     uint64_t seed;
     const lyrnn_counters *counters; /* device, borrowed; NULL: no dropout, as in evaluation */
@@ -44,50 +50,59 @@ typedef struct {
 
 typedef struct lyrnn_stack lyrnn_stack;
 
-/* Device buffers of one batch shape. */
+/* Device buffers for batches of T steps and B streams. */
 typedef struct {
     int T, B;
     lyrnn_backend *backend; /* borrowed */
-    void *memory;           /* the one allocation */
-    lyrnn_stack *stack;     /* the recurrent layers' buffers and state */
+    void *memory;           /* the one allocation that holds all buffers */
+    lyrnn_stack *stack;     /* buffers and state of the recurrent layers */
     int32_t *inputs;        /* (T,B) */
     int32_t *targets;       /* (T,B) */
-    float *logits;          /* (T,B,V)  overwritten by their gradient */
+    float *logits;          /* (T,B,V)  lyrnn_model_loss replaces them by their gradient */
     float *losses;          /* (T,B)  nats */
-    int32_t *scratch;       /* (2*T*B + V + 1)  for training alone, else NULL */
-    lyrnn_dropout dropout;  /* set by who trains; at first there is none */
+    int32_t *scratch;       /* (2*T*B + V + 1)  for training only, else NULL */
+    lyrnn_dropout dropout;  /* the trainer sets it; at first there is no dropout */
 } lyrnn_activations;
 
-/* Device memory that they take. num_lanes is the backend's. */
+/* Bytes of device memory that the activations take. num_lanes is that of the backend. */
 size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
                                bool training);
 
-/* Allocates for T steps of B streams, the state zero. LYRNN_ERR_MEMORY names the bytes and the options that
- * drive them. */
+/* Allocates the buffers and sets the state to zero. LYRNN_ERR_USAGE if T or B is out of range.
+ * LYRNN_ERR_MEMORY names the bytes and the options that determine them. */
 lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_model *model, int T,
                                     int B, bool training);
 /* Zeroed activations are fine. */
 void lyrnn_activations_free(lyrnn_activations *activations);
 
-/* What whoever trains a bidirectional model, or writes with one, should know. */
+/* The warning for those who train a bidirectional model or generate with one. */
 #define LYRNN_BIDIRECTIONAL_WARNING                                                                \
-    "a bidirectional model has seen the characters that it is asked to predict: its perplexity "   \
-    "says "                                                                                        \
-    "nothing, and its texts are poor"
+    "a bidirectional model sees the characters that it predicts: its perplexity means nothing, "   \
+    "and its texts are poor"
 
-/* Takes the batch that the counters' cursor points to into inputs and targets, and moves it on: see batch_gather
- * in backend.h. ids (N), starts (K,B) and counters are the device's. */
+/* Copies the batch at counters->batch into inputs and targets, and adds 1 to counters->batch: see
+ * batch_gather in lyrnn/backend.h. ids (N), starts (K,B) and counters are in device memory. */
 void lyrnn_activations_gather(lyrnn_activations *activations, const int32_t *ids,
                               const int64_t *starts, lyrnn_counters *counters);
 
-/* inputs, state -> logits, the state after the batch. */
+/* Forward pass. In: inputs and the state before the batch. Out: logits and the state after the
+ * batch. */
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *activations);
 
-/* A copy of a model's parameters for generation. Its forward pass is batch-invariant: the bits of a stream's
- * logits do not depend on the other streams. It has no backward pass. */
+/* Cross-entropy. In: logits and targets. Out: losses, and over the logits the gradient of the mean
+ * loss. The sum of the losses is added to the counters, which are in device memory. */
+void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *activations,
+                      lyrnn_counters *counters);
+
+/* Backward pass after lyrnn_model_loss. Out: grads, a flat device buffer (parameters.count). The
+ * activations must be for training. */
+void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *activations, float *grads);
+
+/* A copy of a model's parameters for generation. Its forward pass is batch-invariant: the bits of a
+ * stream's logits do not depend on the other streams. It has no backward pass. */
 typedef struct {
     const lyrnn_model *model; /* borrowed */
-    float *params; /* device (model->parameters.count), weights as pack_weights leaves them */
+    float *params;            /* device (model->parameters.count), packed by pack_weights */
 } lyrnn_packed_model;
 
 /* Packs the parameters that the model has now. LYRNN_ERR_MEMORY. */
@@ -96,28 +111,22 @@ lyrnn_status lyrnn_packed_model_init(lyrnn_packed_model *packed, const lyrnn_mod
 void lyrnn_packed_model_free(lyrnn_packed_model *packed);
 /* Packs the model's parameters again, after they have changed. */
 void lyrnn_packed_model_update(lyrnn_packed_model *packed);
-/* Forward pass. In: inputs and the state. Out: logits and the state after the batch. */
+/* The same forward pass as lyrnn_model_forward, up to rounding. */
 void lyrnn_packed_model_forward(const lyrnn_packed_model *packed, lyrnn_activations *activations);
 
-/* logits, targets -> losses, the gradient of their mean over the logits; their sum is added to the counters (the
- * device's). */
-void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *activations,
-                      lyrnn_counters *counters);
-
-/* Where logits hold their gradient: -> grads, a flat device buffer (parameters.count). */
-void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *activations, float *grads);
-
-/* The state after the batch goes on into the next, its history forgotten (detach). */
+/* Makes the state after the batch the state before the next one. No gradient flows back
+ * (detach). */
 void lyrnn_activations_carry_state(lyrnn_activations *activations);
-/* The state before the batch becomes zero. */
+/* Sets the state before the batch to zero. */
 void lyrnn_activations_reset_state(lyrnn_activations *activations);
 
-/* Sets the state before the batch, and reads the state after it: host arrays (L*D,B,H) in PyTorch's order,
- * c for lstm alone. NULL: zeros; not wanted. */
+/* Sets the state before the batch from host arrays (L*D,B,H) in PyTorch's order. c_0 is for the
+ * lstm only. NULL: zeros. */
 void lyrnn_activations_set_state(lyrnn_activations *activations, const float *h_0,
                                  const float *c_0);
+/* Copies the state after the batch to host arrays of the same shape. NULL: not wanted. */
 void lyrnn_activations_get_state(const lyrnn_activations *activations, float *h_n, float *c_n);
-/* Reads the state before the batch to come, in the same way. */
+/* Copies the state before the next batch to host arrays of the same shape. NULL: not wanted. */
 void lyrnn_activations_get_carried_state(const lyrnn_activations *activations, float *h_0,
                                          float *c_0);
 

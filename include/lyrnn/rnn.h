@@ -1,4 +1,5 @@
-/* The counterpart of torch.nn.RNN, LSTM and GRU for C programs: a recurrent network over host arrays.
+/* The counterpart of torch.nn.RNN, LSTM and GRU for C programs: a recurrent network over host
+ * arrays.
  *
  *     lyrnn_rnn_config config = {
  *         .cell = LYRNN_LSTM, .input_size = 64, .hidden_size = 256, .num_layers = 2};
@@ -9,9 +10,10 @@
  *     lyrnn_rnn_backward(rnn, &(lyrnn_rnn_backward_args){.doutput = doutput, .dinput = dinput});
  *     lyrnn_rnn_get_gradient(rnn, "weight_ih_l0", dweight);
  *
- * The network runs on the backend it was opened with; arrays are the caller's, in host memory. Letters: T
- * steps, B streams, H hidden units, L layers, D directions. c belongs to the lstm alone: elsewhere its
- * pointers must be NULL. */
+ * The network runs on the backend that lyrnn_rnn_open was given. All arrays are in host memory and
+ * belong to the caller. Letters: T steps, B streams, H hidden units, L layers, D directions.
+ * Stream: one of the B parallel sequences of a batch. Only the lstm has a cell state c; for other
+ * cells its pointers must be NULL. */
 #ifndef LYRNN_RNN_H
 #define LYRNN_RNN_H
 
@@ -28,25 +30,27 @@ extern "C" {
 
 typedef struct lyrnn_rnn lyrnn_rnn;
 
-/* Makes a network with weights drawn from U(-1/sqrt(H), 1/sqrt(H)), as PyTorch does. batch_first puts B
- * before T in input and output. The backend is borrowed. LYRNN_ERR_USAGE for a shape out of range. */
+/* Makes a network with weights drawn from U(-1/sqrt(H), 1/sqrt(H)), as PyTorch does. With
+ * batch_first, input and output have B before T. The backend is borrowed. LYRNN_ERR_USAGE: a size
+ * is out of range. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, bool batch_first,
                             lyrnn_backend *backend, uint64_t seed);
 /* NULL is fine. */
 void lyrnn_rnn_close(lyrnn_rnn *rnn);
 
-/* The parameters by PyTorch's names (weight_ih_l0, ...) and shapes, borrowed. */
+/* The parameters by PyTorch's names (weight_ih_l0, ...) and shapes. The network owns the table. */
 const lyrnn_parameters *lyrnn_rnn_parameters(const lyrnn_rnn *rnn);
 
-/* Copies one parameter in or out, in PyTorch's shape. LYRNN_ERR_USAGE when there is none of that name. */
+/* Copies one parameter in or out, in PyTorch's shape. LYRNN_ERR_USAGE: no parameter has that
+ * name. */
 lyrnn_status lyrnn_rnn_set_parameter(lyrnn_rnn *rnn, const char *name, const float *values);
 lyrnn_status lyrnn_rnn_get_parameter(lyrnn_rnn *rnn, const char *name, float *values);
 
-/* Whether forward drops out (config.dropout) between layers, as in PyTorch after train() or eval(). At first
- * it does. */
+/* Chooses whether the forward pass applies dropout (config.dropout) between layers, like train()
+ * and eval() in PyTorch. A new network does. */
 void lyrnn_rnn_set_training(lyrnn_rnn *rnn, bool training);
 
-/* T steps of B streams. Where batch_first, input and output have B before T. */
+/* T steps of B streams. batch_first puts B before T in input and output. */
 typedef struct {
     int T, B;
     const float *input; /* in   (T,B,input_size) */
@@ -57,11 +61,11 @@ typedef struct {
     float *c_n;         /* out  (L*D,B,H)  NULL: not wanted */
 } lyrnn_rnn_forward_args;
 
-/* Runs the network. LYRNN_ERR_USAGE if T or B is below 1, or if the cell has no c and c_0 or c_n is given.
- * LYRNN_ERR_MEMORY if the activations do not fit. */
+/* Forward pass. LYRNN_ERR_USAGE: T or B is below 1, or c_0 or c_n is given for a cell without c.
+ * LYRNN_ERR_MEMORY: the activations do not fit. */
 lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, const lyrnn_rnn_forward_args *args);
 
-/* Gradients of the loss. Where batch_first, doutput and dinput have B before T. */
+/* Gradients of the loss. batch_first puts B before T in doutput and dinput. */
 typedef struct {
     const float *doutput; /* in   (T,B,D*H)         NULL: zeros */
     const float *dh_n;    /* in   (L*D,B,H)         NULL: zeros */
@@ -71,13 +75,13 @@ typedef struct {
     float *dc_0;          /* out  (L*D,B,H)         NULL: not wanted */
 } lyrnn_rnn_backward_args;
 
-/* Runs backward through the latest forward pass, once. The gradients of the parameters replace those of an
- * earlier call. LYRNN_ERR_USAGE if there is no forward pass to go back through, or if the cell has no c and
- * dc_n or dc_0 is given. */
+/* Backward pass through the latest forward pass; each forward pass allows one. The gradients of the
+ * parameters replace those of the previous call. LYRNN_ERR_USAGE: there is no forward pass to go
+ * back through, or dc_n or dc_0 is given for a cell without c. */
 lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const lyrnn_rnn_backward_args *args);
 
-/* Copies out the gradient of one parameter, in PyTorch's shape. LYRNN_ERR_USAGE when there is none of that
- * name. */
+/* Copies out the gradient of one parameter, in PyTorch's shape. LYRNN_ERR_USAGE: no parameter has
+ * that name. */
 lyrnn_status lyrnn_rnn_get_gradient(lyrnn_rnn *rnn, const char *name, float *values);
 
 #ifdef __cplusplus

@@ -1,4 +1,6 @@
-/* How well a model predicts given texts, each as a whole and on its own. */
+/* Measures how well a model predicts given texts, each as a whole and on its own.
+ *
+ * Stream: one of the B parallel text sequences of a batch. */
 #ifndef LYRNN_SCORE_H
 #define LYRNN_SCORE_H
 
@@ -15,16 +17,18 @@ extern "C" {
 typedef struct {
     const int32_t *ids; /* in   (N)  borrowed */
     size_t N;
-    double nats; /* out  sum over i = 1 .. N-1 of -log p(ids[i] | ids[0] .. ids[i-1]); N < 2: 0 */
+    /* out: the sum over i = 1 .. N-1 of -log p(ids[i] | ids[0] .. ids[i-1]); 0 if N < 2 */
+    double nats;
 } lyrnn_scored_text;
 
-/* What does well where memory allows it. */
+/* A good choice of T and B if there is enough memory. */
 enum { LYRNN_SCORE_STEPS = 128, LYRNN_SCORE_STREAMS = 64 };
 
-/* Scores num texts of any lengths, the state zero before each one's first character, which nothing predicts.
- * Texts of about the same length are read side by side, up to B of them, up to T steps at a time; both are lowered
- * where the activations would take more than 128 MiB. None of this changes a score beyond rounding, but
- * for a bidirectional model, which sees T characters ahead at most. LYRNN_ERR_MEMORY. */
+/* Scores num texts of any lengths. The state is zero before the first character of each text, and
+ * nothing predicts that character. Texts of similar length are read in parallel, up to B of them
+ * and up to T steps at a time; T and B are lowered if the activations would take more than 128 MiB.
+ * T and B change a score by rounding only, except for a bidirectional model, which sees at most T
+ * characters ahead. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_score(const lyrnn_model *model, int T, int B, lyrnn_scored_text *texts,
                          size_t num);
 
