@@ -1,5 +1,5 @@
-/* Beam search: instead of one text whose every character is the likeliest, the likeliest whole text that is
- * found by keeping the best few at each character. */
+/* Beam search. It looks for the most likely whole text by keeping the best few texts at each
+ * character, instead of taking the most likely character each time. */
 #ifndef LYRNN_BEAM_H
 #define LYRNN_BEAM_H
 
@@ -11,11 +11,13 @@ extern "C" {
 
 enum { LYRNN_MAX_BEAMS = 256 };
 
-/* Writes at most length characters after the prompt and tells the listener of the best text, as sample
- * options->first_sample. Rules, guard and stop are options'; its sampler is not used. A text is as good as its
- * mean log-probability, sum / characters written (the one that ends it, and a stop, among them): by the sum
- * alone a short one would always win. The search is over when num_beams texts have ended, or at length.
- * LYRNN_ERR_MEMORY, or what the listener returns. */
+/* Generates at most length characters after the prompt. The listener receives the best text as
+ * sample number options->first_sample. Line rules, copy guard and stop text of the options apply;
+ * the sampler does not.
+ *
+ * The score of a text is its mean log-probability per generated character; the newline or stop text
+ * that ends it counts. The sum would prefer short texts. The search ends when num_beams texts have
+ * ended, or at length. LYRNN_ERR_MEMORY, or the error that the listener returns. */
 lyrnn_status lyrnn_beam_search(const lyrnn_model *model, const lyrnn_generate_options *options,
                                int num_beams, const lyrnn_prompt *prompt, size_t length,
                                const lyrnn_listener *listener);

@@ -30,8 +30,8 @@ extern "C" {
 
 typedef struct lyrnn_rnn lyrnn_rnn;
 
-/* Makes a network with weights drawn from U(-1/sqrt(H), 1/sqrt(H)), as PyTorch does. With
- * batch_first, input and output have B before T. The backend is borrowed. LYRNN_ERR_USAGE: a size
+/* Makes a network with weights drawn from U(-1/sqrt(H), 1/sqrt(H)), as PyTorch does.
+ * batch_first puts B before T in input and output. The backend is borrowed. LYRNN_ERR_USAGE: a size
  * is out of range. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, bool batch_first,
                             lyrnn_backend *backend, uint64_t seed);

@@ -1,5 +1,5 @@
-/* What can be said of a text that a model wrote: how much of it is copied, how much it repeats itself, and how
- * likely the model itself finds it. */
+/* Reports on a generated text: how much of it is copied from the corpus, how much it repeats
+ * itself, and how likely the model finds it. */
 #ifndef LYRNN_TEXT_REPORT_H
 #define LYRNN_TEXT_REPORT_H
 
@@ -11,13 +11,14 @@
 extern "C" {
 #endif
 
-/* All of what follows the prefix. What there is nothing to say about is NaN. */
+/* All numbers are about the characters after the prefix. A number that is not defined is NaN. */
 typedef struct {
-    size_t longest_copy,
-        copy_start; /* characters in a row that stand in the corpus, reaching beyond the */
-                    /* prefix, and their place in the text */
-    double distinct_2,
-        distinct_3;    /* distinct runs of 2, of 3 characters, over all of them (Li et al. 2016) */
+    /* The longest run of characters that the corpus contains too and that ends after the prefix,
+     * and where it begins in the text. */
+    size_t longest_copy, copy_start;
+    /* Distinct runs of 2 and of 3 characters divided by all such runs (Li et al. 2016,
+     * distinct-n). */
+    double distinct_2, distinct_3;
     double perplexity; /* exp of the mean cross-entropy, without rules or sampler */
 } lyrnn_text_report;
 
@@ -25,7 +26,7 @@ typedef struct {
     const lyrnn_model *model;      /* borrowed */
     const lyrnn_copies *copies;    /* borrowed */
     lyrnn_activations activations; /* B = 1 */
-    lyrnn_counters *counters;      /* device; not read */
+    lyrnn_counters *counters;      /* device; lyrnn_model_loss needs them, nobody reads them */
 } lyrnn_reporter;
 
 /* LYRNN_ERR_MEMORY. */
@@ -34,7 +35,7 @@ lyrnn_status lyrnn_reporter_init(lyrnn_reporter *reporter, const lyrnn_model *mo
 /* A zeroed reporter is fine. */
 void lyrnn_reporter_free(lyrnn_reporter *reporter);
 
-/* LYRNN_ERR_MEMORY. */
+/* Fills the report on one sample. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_report_text(lyrnn_reporter *reporter, const lyrnn_sample *sample,
                                lyrnn_text_report *report);
 

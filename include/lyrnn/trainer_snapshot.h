@@ -1,8 +1,10 @@
-/* A training at one point of time, copied to the host: what a trainer holds on the device apart from the weights.
+/* A training at one point of time, copied to the host: what a trainer holds on the device apart
+ * from the weights.
  *
- * With the weights (lyrnn_model_download and lyrnn_model_upload) a snapshot determines all later steps. There is
- * no random number generator to save: dropout masks are keyed by (seed, step), shuffles by (seed, epoch). The
- * arrays have no device's layout, so a training may go on with another backend. */
+ * With the weights (lyrnn_model_download and lyrnn_model_upload) a snapshot determines all later
+ * steps. There is no random number generator to save: dropout masks are keyed by (seed, step),
+ * shuffles by (seed, epoch). The arrays have no device's layout, so a training may continue on
+ * another backend. */
 #ifndef LYRNN_TRAINER_SNAPSHOT_H
 #define LYRNN_TRAINER_SNAPSHOT_H
 
@@ -14,7 +16,8 @@
 extern "C" {
 #endif
 
-/* L layers, D directions, B streams, H hidden units. A stream is one of the B parallel text sequences of a batch. */
+/* L layers, D directions, B streams, H hidden units. A stream is one of the B parallel text
+ * sequences of a batch. */
 typedef struct {
     int B;
     float *m, *v; /* (parameters.count) each: Adam's moments, flat, owned */
