@@ -244,26 +244,26 @@ static lyrnn_status make_rules(job *job)
 {
     generate_fields *fields = job->fields;
     const lyrnn_vocab *vocab = &job->checkpoint.vocab;
+    const lyrnn_prompt_rules rules = {.vocab = vocab, .newlines = job->newlines};
     lyrnn_line_rules *lines = &fields->lines;
     lines->newline = lyrnn_vocab_id(vocab, '\n');
     if (fields->acrostic != NULL) {
-        LYRNN_TRY(lyrnn_prompt_of_option(&job->acrostic, vocab, "--acrostic", fields->acrostic,
-                                         job->newlines, LYRNN_UNKNOWN_ERROR, NULL));
+        LYRNN_TRY(lyrnn_prompt_of_option(&job->acrostic, &rules, "--acrostic", fields->acrostic));
         lines->acrostic = job->acrostic.ids;
         lines->num_acrostic = (int)job->acrostic.length;
         if (!options_given(&table, job->result, "lines"))
             lines->num_lines = lines->num_acrostic;
     }
     if (fields->stop != NULL)
-        LYRNN_TRY(lyrnn_prompt_of_option(&job->stop, vocab, "--stop", fields->stop, job->newlines,
-                                         LYRNN_UNKNOWN_ERROR, NULL));
+        LYRNN_TRY(lyrnn_prompt_of_option(&job->stop, &rules, "--stop", fields->stop));
     if (lines->num_lines > 0 && !options_given(&table, job->result, "length"))
         LYRNN_TRY(choose_length(fields));
     return lyrnn_line_rules_check(lines);
 }
 
 /* The last line end is the file's, not the prefix's. */
-static lyrnn_status prompt_of_file(job *job, lyrnn_prompt *prompt)
+static lyrnn_status prompt_of_file(const job *job, const lyrnn_prompt_rules *rules,
+                                   lyrnn_prompt *prompt)
 {
     const char *path = job->fields->prefix_file;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
@@ -274,8 +274,7 @@ static lyrnn_status prompt_of_file(job *job, lyrnn_prompt *prompt)
     for (size_t i = 0; i < text.N && job->newlines == LYRNN_NEWLINES_SPACE; i++)
         if (text.chars[i] == '\n')
             text.chars[i] = ' ';
-    lyrnn_status status = lyrnn_prompt_init(prompt, &job->checkpoint.vocab, name, &text,
-                                            job->fields->on_unknown, stderr);
+    lyrnn_status status = lyrnn_prompt_init(prompt, rules, name, &text);
     lyrnn_corpus_free(&text);
     return status;
 }
@@ -284,11 +283,14 @@ static lyrnn_status add_prompt(job *job, const char *prefix)
 {
     lyrnn_prompt *prompt = &job->prompts[job->num_prompts];
     const lyrnn_vocab *vocab = &job->checkpoint.vocab;
+    const lyrnn_prompt_rules rules = {.vocab = vocab,
+                                      .newlines = job->newlines,
+                                      .on_unknown = job->fields->on_unknown,
+                                      .log = stderr};
     if (prefix != NULL)
-        LYRNN_TRY(lyrnn_prompt_of_option(prompt, vocab, "--prefix", prefix, job->newlines,
-                                         job->fields->on_unknown, stderr));
+        LYRNN_TRY(lyrnn_prompt_of_option(prompt, &rules, "--prefix", prefix));
     else if (job->fields->prefix_file != NULL)
-        LYRNN_TRY(prompt_of_file(job, prompt));
+        LYRNN_TRY(prompt_of_file(job, &rules, prompt));
     else
         LYRNN_TRY(lyrnn_prompt_from_ids(prompt, job->acrostic.ids, 1));
     job->num_prompts++;

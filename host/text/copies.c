@@ -1,77 +1,83 @@
-/* The suffix array by libdivsufsort, which sorts bytes: each id is written as three of them, the greatest
- * first, and of the sorted places those between two characters are dropped. What remains is in the order
- * of ids. */
+/* Builds the suffix array with libdivsufsort, which sorts bytes. Each id is written as three bytes,
+ * the most significant first, so that the order of the bytes is the order of the ids. Positions
+ * between two characters are dropped from the result. Lookups are binary searches. */
 #include "lyrnn/copies.h"
 
 #include <stdlib.h>
 
 #include <divsufsort.h>
 
-enum { BYTES = 3 };
+#include "base/memory.h"
 
-/* One more than the id: -1 comes before all others, as it does among int32. */
+enum { ID_BYTES = 3 };
+
+#define REMEDY "name a part of it with --corpus"
+
+/* Adds 1 to each id, so that -1 sorts before all others, as it does among int32 values. */
 static void write_bytes(const int32_t *ids, size_t N, unsigned char *bytes)
 {
     for (size_t i = 0; i < N; i++) {
         uint32_t value = (uint32_t)(ids[i] + 1);
-        bytes[BYTES * i] = (unsigned char)(value >> 16);
-        bytes[BYTES * i + 1] = (unsigned char)(value >> 8);
-        bytes[BYTES * i + 2] = (unsigned char)value;
+        bytes[ID_BYTES * i] = (unsigned char)(value >> 16);
+        bytes[ID_BYTES * i + 1] = (unsigned char)(value >> 8);
+        bytes[ID_BYTES * i + 2] = (unsigned char)value;
     }
 }
 
-/* places (3 N) are those of bytes. */
-static void keep_characters(const int32_t *places, size_t N, int32_t *suffixes)
+/* byte_positions (3 N) are sorted positions of bytes; suffixes (N) become positions of
+ * characters. */
+static void keep_characters(const int32_t *byte_positions, size_t N, int32_t *suffixes)
 {
     size_t num = 0;
-    for (size_t i = 0; i < BYTES * N; i++)
-        if (places[i] % BYTES == 0)
-            suffixes[num++] = places[i] / BYTES;
+    for (size_t i = 0; i < ID_BYTES * N; i++)
+        if (byte_positions[i] % ID_BYTES == 0)
+            suffixes[num++] = byte_positions[i] / ID_BYTES;
     LYRNN_CHECK(num == N);
 }
 
 static lyrnn_status sort_suffixes(lyrnn_copies *copies)
 {
     size_t N = copies->N;
-    unsigned char *bytes = (unsigned char *)malloc(BYTES * N);
-    int32_t *places = (int32_t *)malloc(BYTES * N * sizeof *places);
-    lyrnn_status status = LYRNN_OK;
-    if (bytes != NULL)
+    unsigned char *bytes = (unsigned char *)malloc(ID_BYTES * N);
+    int32_t *positions = (int32_t *)malloc(ID_BYTES * N * sizeof *positions);
+    bool is_sorted = false;
+    if (bytes != NULL && positions != NULL) {
         write_bytes(copies->ids, N, bytes);
-    if (bytes == NULL || places == NULL || divsufsort(bytes, places, (int32_t)(BYTES * N)) != 0)
-        status = lyrnn_fail(LYRNN_ERR_MEMORY,
-                            "memory: %zu bytes asked to sort the corpus's %zu characters; name a "
-                            "part of it with --corpus",
-                            BYTES * N * (1 + sizeof *places), N);
-    else
-        keep_characters(places, N, copies->suffixes);
+        is_sorted = divsufsort(bytes, positions, (int32_t)(ID_BYTES * N)) == 0;
+    }
+    if (is_sorted)
+        keep_characters(positions, N, copies->suffixes);
     free(bytes);
-    free(places);
-    return status;
+    free(positions);
+    return is_sorted ? LYRNN_OK
+                     : lyrnn_out_of_memory("suffix array of the corpus",
+                                           ID_BYTES * N * (1 + sizeof *positions), REMEDY);
+}
+
+static lyrnn_status build(lyrnn_copies *copies, const lyrnn_corpus *corpus,
+                          const lyrnn_vocab *vocab)
+{
+    size_t N = corpus->N;
+    copies->N = N;
+    copies->ids = (int32_t *)malloc((N + 1) * sizeof *copies->ids);
+    copies->suffixes = (int32_t *)malloc((N + 1) * sizeof *copies->suffixes);
+    if (copies->ids == NULL || copies->suffixes == NULL)
+        return lyrnn_out_of_memory("corpus", 2 * N * sizeof(int32_t), REMEDY);
+    for (size_t i = 0; i < N; i++)
+        copies->ids[i] = lyrnn_vocab_id(vocab, corpus->chars[i]);
+    return N == 0 ? LYRNN_OK : sort_suffixes(copies);
 }
 
 lyrnn_status lyrnn_copies_init(lyrnn_copies *copies, const lyrnn_corpus *corpus,
                                const lyrnn_vocab *vocab)
 {
-    size_t N = corpus->N;
     *copies = (lyrnn_copies){0};
-    if (N > LYRNN_MAX_COPIES)
+    if (corpus->N > LYRNN_MAX_COPIES)
         return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "corpus: %zu characters are too many to look for copies of them, at most "
-                          "%d; name a part of it with --corpus",
-                          N, LYRNN_MAX_COPIES);
-    copies->N = N;
-    copies->ids = (int32_t *)malloc((N + 1) * sizeof *copies->ids);
-    copies->suffixes = (int32_t *)malloc((N + 1) * sizeof *copies->suffixes);
-    if (copies->ids == NULL || copies->suffixes == NULL) {
-        lyrnn_copies_free(copies);
-        return lyrnn_fail(LYRNN_ERR_MEMORY,
-                          "memory: %zu bytes asked for the corpus; name a part of it with --corpus",
-                          2 * N * sizeof(int32_t));
-    }
-    for (size_t i = 0; i < N; i++)
-        copies->ids[i] = lyrnn_vocab_id(vocab, corpus->chars[i]);
-    lyrnn_status status = N == 0 ? LYRNN_OK : sort_suffixes(copies);
+                          "corpus: %zu characters are too many to search for copies, the maximum "
+                          "is %d; " REMEDY,
+                          corpus->N, LYRNN_MAX_COPIES);
+    lyrnn_status status = build(copies, corpus, vocab);
     if (status != LYRNN_OK)
         lyrnn_copies_free(copies);
     return status;
@@ -84,13 +90,15 @@ void lyrnn_copies_free(lyrnn_copies *copies)
     *copies = (lyrnn_copies){0};
 }
 
-/* Below, at or above 0 as the corpus from place on comes before ids, begins with them, or comes after. */
-static int compare(const lyrnn_copies *copies, int32_t place, const int32_t *ids, size_t num)
+/* Compares the corpus from `position` on with ids: negative if the corpus sorts before them, 0 if
+ * it begins with them, positive if it sorts after them. */
+static int compare_suffix(const lyrnn_copies *copies, int32_t position, const int32_t *ids,
+                          size_t num)
 {
-    const int32_t *suffix = copies->ids + place;
-    size_t left = copies->N - (size_t)place;
+    const int32_t *suffix = copies->ids + position;
+    size_t length = copies->N - (size_t)position;
     for (size_t i = 0; i < num; i++) {
-        if (i == left)
+        if (i == length)
             return -1;
         if (suffix[i] != ids[i])
             return suffix[i] < ids[i] ? -1 : 1;
@@ -103,7 +111,7 @@ bool lyrnn_copies_has(const lyrnn_copies *copies, const int32_t *ids, size_t num
     size_t low = 0, high = copies->N;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare(copies, copies->suffixes[middle], ids, num);
+        int order = compare_suffix(copies, copies->suffixes[middle], ids, num);
         if (order == 0)
             return true;
         if (order < 0)
@@ -119,7 +127,8 @@ size_t lyrnn_copies_longest(const lyrnn_copies *copies, const int32_t *ids, size
 {
     size_t longest = 0;
     *start = first;
-    /* The run [i, i + length) is wanted where it beats the longest so far and reaches place first. */
+    /* The run [i, i + length) counts only if it is longer than the longest so far and reaches
+     * position `first`. */
     for (size_t i = 0; i + longest < num; i++) {
         size_t length = longest + 1;
         if (i + length <= first)

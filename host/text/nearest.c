@@ -1,4 +1,6 @@
-/* Looks a character up in Unihan's tables, and its relatives up in the vocabulary. */
+/* Looks up the character in the tables of Unihan, and its relatives in the vocabulary. The search
+ * goes from near to far: first variants, then the same reading, then the same reading with another
+ * tone. */
 #include "text/nearest.h"
 
 #include <stdbool.h>
@@ -6,9 +8,9 @@
 
 #include "text/unihan.h"
 
-/* The entries of c, from *first on; returns their number. */
-static size_t find(const lyrnn_unihan_entry *entries, size_t num, uint32_t c,
-                   const lyrnn_unihan_entry **first)
+/* Sets *first to the first entry of c and returns the number of entries, which may be 0. */
+static size_t find_entries(const lyrnn_unihan_entry *entries, size_t num, uint32_t c,
+                           const lyrnn_unihan_entry **first)
 {
     size_t low = 0, high = num, end;
     while (low < high) {
@@ -24,11 +26,11 @@ static size_t find(const lyrnn_unihan_entry *entries, size_t num, uint32_t c,
     return end - low;
 }
 
-/* Variants come in ascending order. */
+/* Returns the id of the first variant of c that the vocabulary has, or -1. */
 static int32_t find_variant(const lyrnn_vocab *vocab, uint32_t c)
 {
     const lyrnn_unihan_entry *variants;
-    size_t num = find(lyrnn_unihan_variants, lyrnn_unihan_num_variants, c, &variants);
+    size_t num = find_entries(lyrnn_unihan_variants, lyrnn_unihan_num_variants, c, &variants);
     for (size_t i = 0; i < num; i++) {
         int32_t id = lyrnn_vocab_id(vocab, variants[i].value);
         if (id >= 0)
@@ -43,14 +45,16 @@ static bool same_reading(uint32_t a, uint32_t b, bool with_tone)
     return with_tone ? a == b : a / TONES == b / TONES;
 }
 
+/* Returns the id of the character with the lowest code point that shares a reading with c, or
+ * -1. */
 static int32_t find_reading(const lyrnn_vocab *vocab, uint32_t c, bool with_tone)
 {
     const lyrnn_unihan_entry *own, *other;
-    size_t num_own = find(lyrnn_unihan_readings, lyrnn_unihan_num_readings, c, &own);
+    size_t num_own = find_entries(lyrnn_unihan_readings, lyrnn_unihan_num_readings, c, &own);
     for (int i = 0; i < vocab->V && num_own > 0; i++) {
         int32_t id = vocab->by_char[i];
-        size_t num =
-            find(lyrnn_unihan_readings, lyrnn_unihan_num_readings, vocab->chars[id], &other);
+        size_t num = find_entries(lyrnn_unihan_readings, lyrnn_unihan_num_readings,
+                                  vocab->chars[id], &other);
         for (size_t j = 0; j < num * num_own; j++)
             if (same_reading(own[j % num_own].value, other[j / num_own].value, with_tone))
                 return id;
@@ -77,8 +81,9 @@ int32_t lyrnn_nearest_id(const lyrnn_vocab *vocab, uint32_t c, lyrnn_relation *r
 
 const char *lyrnn_relation_text(lyrnn_relation relation)
 {
-    static const char *const texts[] = {"a variant form", "which is read the same",
-                                        "which is read the same but for the tone", "unrelated"};
+    static const char *const texts[] = {"a variant form", "which has the same reading",
+                                        "which has the same reading with another tone",
+                                        "unrelated"};
     return texts[relation];
 }
 
@@ -87,6 +92,6 @@ lyrnn_status lyrnn_nearest_check(void)
     if (lyrnn_unihan_num_readings > 0)
         return LYRNN_OK;
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                      "--on-unknown nearest: lyrnn was built without Unihan; install unicode-data "
-                      "and build again, or use --on-unknown skip");
+                      "--on-unknown nearest: lyrnn was built without Unihan; install the package "
+                      "unicode-data and build again, or use --on-unknown skip");
 }

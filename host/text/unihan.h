@@ -1,21 +1,22 @@
-/* What lyrnn knows of Unihan: tables that scripts/build/unihan_table.c writes at build time, empty where the build did
- * not find the data. */
+/* The tables from Unihan, the Unicode database of Han characters. scripts/build/unihan_table.c
+ * writes them when lyrnn is built (see host/data/README.md); without the data they are empty. */
 #ifndef LYRNN_UNIHAN_H
 #define LYRNN_UNIHAN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+/* The tables are sorted by c, then by value. */
 typedef struct {
-    uint32_t c; /* code point; tables are in ascending order of it, then of value */
+    uint32_t c; /* code point */
     uint32_t value;
 } lyrnn_unihan_entry;
 
-/* A variant form of c, and of that form c; value is its code point. */
+/* value is the code point of a variant form of c. The relation goes both ways. */
 extern const lyrnn_unihan_entry lyrnn_unihan_variants[];
 extern const size_t lyrnn_unihan_num_variants;
 
-/* A Mandarin reading of c; value is 8 * syllable + tone, tone 0 the neutral one. */
+/* value is a Mandarin reading of c: 8 * syllable + tone. Tone 0 is the neutral tone. */
 extern const lyrnn_unihan_entry lyrnn_unihan_readings[];
 extern const size_t lyrnn_unihan_num_readings;
 

@@ -1,6 +1,6 @@
-/* Two arrays make the vocabulary: characters by id, and ids sorted by character for a binary search.
- * The distinct characters of a text are found with one flag for each code point, 1.1 MB for a moment,
- * so that a corpus of any length takes one pass. */
+/* A vocabulary is two arrays: the characters by id, and the ids sorted by character for a binary
+ * search. To find the distinct characters of a text it marks a flag per code point (1.1 MB), so a
+ * corpus of any length takes one pass. */
 #include "lyrnn/vocab.h"
 
 #include <stdbool.h>
@@ -10,12 +10,9 @@
 
 #include <utf8proc.h>
 
-enum { NUM_CODE_POINTS = 0x110000 };
+#include "base/memory.h"
 
-static lyrnn_status fail_memory(void)
-{
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "vocabulary: no memory left for it; close other programs");
-}
+enum { NUM_CODE_POINTS = 0x110000 };
 
 static int compare_chars(const void *a, const void *b, void *chars)
 {
@@ -31,10 +28,37 @@ static lyrnn_status check_chars(const uint32_t *chars, size_t V)
                           "its vocabulary has %zu characters; use a file that lyrnn wrote", V);
     for (size_t i = 0; i < V; i++)
         if (chars[i] >= NUM_CODE_POINTS || (chars[i] >= 0xD800 && chars[i] <= 0xDFFF))
+            return lyrnn_fail(
+                LYRNN_ERR_MODEL_FILE,
+                "its vocabulary contains U+%04X, which is not a character; use a file "
+                "that lyrnn wrote",
+                (unsigned)chars[i]);
+    return LYRNN_OK;
+}
+
+static lyrnn_status out_of_memory(size_t num_bytes)
+{
+    return lyrnn_out_of_memory("vocabulary", num_bytes, "close other programs");
+}
+
+static lyrnn_status copy_and_sort(lyrnn_vocab *vocab, const uint32_t *chars, size_t V)
+{
+    vocab->V = (int)V;
+    vocab->chars = malloc(V * sizeof *vocab->chars);
+    vocab->by_char = malloc(V * sizeof *vocab->by_char);
+    if (vocab->chars == NULL || vocab->by_char == NULL)
+        return out_of_memory(V * (sizeof *vocab->chars + sizeof *vocab->by_char));
+    memcpy(vocab->chars, chars, V * sizeof *chars);
+    for (int32_t id = 0; id < vocab->V; id++)
+        vocab->by_char[id] = id;
+    qsort_r(vocab->by_char, V, sizeof *vocab->by_char, compare_chars, vocab->chars);
+    for (size_t i = 1; i < V; i++) {
+        uint32_t c = chars[vocab->by_char[i]];
+        if (c == chars[vocab->by_char[i - 1]])
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "its vocabulary has U+%04X, which is no character; use a file that "
-                              "lyrnn wrote",
-                              (unsigned)chars[i]);
+                              "its vocabulary contains U+%04X twice; use a file that lyrnn wrote",
+                              (unsigned)c);
+    }
     return LYRNN_OK;
 }
 
@@ -42,51 +66,41 @@ lyrnn_status lyrnn_vocab_from_chars(lyrnn_vocab *vocab, const uint32_t *chars, s
 {
     *vocab = (lyrnn_vocab){0};
     LYRNN_TRY(check_chars(chars, V));
-    vocab->V = (int)V;
-    vocab->chars = malloc(V * sizeof *vocab->chars);
-    vocab->by_char = malloc(V * sizeof *vocab->by_char);
-    if (!vocab->chars || !vocab->by_char) {
+    lyrnn_status status = copy_and_sort(vocab, chars, V);
+    if (status != LYRNN_OK)
         lyrnn_vocab_free(vocab);
-        return fail_memory();
+    return status;
+}
+
+/* Fills seen (NUM_CODE_POINTS, all false) and writes the distinct characters in code-point order to
+ * chars, which has room for them. Returns their number. */
+static size_t list_distinct(const lyrnn_corpus *corpus, bool *seen, uint32_t *chars)
+{
+    uint32_t last = 0;
+    for (size_t i = 0; i < corpus->N; i++) {
+        LYRNN_CHECK(corpus->chars[i] < NUM_CODE_POINTS);
+        seen[corpus->chars[i]] = true;
+        if (corpus->chars[i] > last)
+            last = corpus->chars[i];
     }
-    memcpy(vocab->chars, chars, V * sizeof *chars);
-    for (int32_t id = 0; id < vocab->V; id++)
-        vocab->by_char[id] = id;
-    qsort_r(vocab->by_char, V, sizeof *vocab->by_char, compare_chars, vocab->chars);
-    for (size_t i = 1; i < V; i++) {
-        uint32_t c = chars[vocab->by_char[i]];
-        if (c == chars[vocab->by_char[i - 1]]) {
-            lyrnn_vocab_free(vocab);
-            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "its vocabulary has U+%04X twice; use a file that lyrnn wrote",
-                              (unsigned)c);
-        }
-    }
-    return LYRNN_OK;
+    size_t V = 0;
+    for (uint32_t c = 0; c <= last; c++)
+        if (seen[c])
+            chars[V++] = c;
+    return V;
 }
 
 lyrnn_status lyrnn_vocab_from_corpus(lyrnn_vocab *vocab, const lyrnn_corpus *corpus)
 {
     LYRNN_CHECK(corpus->N > 0);
     *vocab = (lyrnn_vocab){0};
-    size_t most = corpus->N < NUM_CODE_POINTS ? corpus->N : NUM_CODE_POINTS;
+    size_t max_distinct = corpus->N < NUM_CODE_POINTS ? corpus->N : NUM_CODE_POINTS;
     bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
-    uint32_t *chars = malloc(most * sizeof *chars);
-    uint32_t last = 0;
-    lyrnn_status status = seen && chars ? LYRNN_OK : fail_memory();
-    if (status == LYRNN_OK) {
-        for (size_t i = 0; i < corpus->N; i++) {
-            LYRNN_CHECK(corpus->chars[i] < NUM_CODE_POINTS);
-            seen[corpus->chars[i]] = true;
-            if (corpus->chars[i] > last)
-                last = corpus->chars[i];
-        }
-        size_t V = 0;
-        for (uint32_t c = 0; c <= last; c++)
-            if (seen[c])
-                chars[V++] = c;
-        status = lyrnn_vocab_from_chars(vocab, chars, V);
-    }
+    uint32_t *chars = malloc(max_distinct * sizeof *chars);
+    lyrnn_status status =
+        seen != NULL && chars != NULL
+            ? lyrnn_vocab_from_chars(vocab, chars, list_distinct(corpus, seen, chars))
+            : out_of_memory(NUM_CODE_POINTS * sizeof *seen + max_distinct * sizeof *chars);
     free(chars);
     free(seen);
     return status;
@@ -118,11 +132,11 @@ lyrnn_newlines lyrnn_vocab_newlines(const lyrnn_vocab *vocab)
 size_t lyrnn_char_name(uint32_t c, char *name, size_t size)
 {
     char utf8[LYRNN_UTF8_MAX];
-    bool shows = utf8proc_charwidth((utf8proc_int32_t)c) > 0 &&
-                 utf8proc_category((utf8proc_int32_t)c) != UTF8PROC_CATEGORY_ZS;
-    int length = shows ? snprintf(name, size, "%.*s (U+%04X)", (int)lyrnn_utf8_encode(c, utf8),
-                                  utf8, (unsigned)c)
-                       : snprintf(name, size, "U+%04X", (unsigned)c);
+    bool is_visible = utf8proc_charwidth((utf8proc_int32_t)c) > 0 &&
+                      utf8proc_category((utf8proc_int32_t)c) != UTF8PROC_CATEGORY_ZS;
+    int length = is_visible ? snprintf(name, size, "%.*s (U+%04X)", (int)lyrnn_utf8_encode(c, utf8),
+                                       utf8, (unsigned)c)
+                            : snprintf(name, size, "U+%04X", (unsigned)c);
     return (size_t)length;
 }
 
@@ -135,8 +149,8 @@ lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *
     size_t length = 0;
     size_t num_unnamed = 0;
     bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
-    if (!seen)
-        return fail_memory();
+    if (seen == NULL)
+        return out_of_memory(NUM_CODE_POINTS * sizeof *seen);
     list[0] = '\0';
     *num_distinct = 0;
     for (size_t i = 0; i < N; i++) {
@@ -162,11 +176,12 @@ lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *
 static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
                                  const uint32_t *chars, size_t N)
 {
-    char list[680]; /* leaves room in the error text for what stands around it */
+    char list[680]; /* leaves room for the rest of the error text */
     size_t num_distinct;
     LYRNN_TRY(lyrnn_vocab_list_unknown(vocab, chars, N, list, sizeof list, &num_distinct));
     return lyrnn_fail(LYRNN_ERR_UNKNOWN_CHAR,
-                      "%s: unknown character%s %s; use those of the text that the model learnt",
+                      "%s: unknown character%s %s; use characters that the model was "
+                      "trained on",
                       object, num_distinct > 1 ? "s" : "", list);
 }
 

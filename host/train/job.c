@@ -68,10 +68,10 @@ static lyrnn_status encode_prefixes(train_job *job)
     if (job->prompts == NULL)
         return lyrnn_out_of_memory("--prefix", options->num_prefixes * sizeof(lyrnn_prompt),
                                    "give fewer");
+    const lyrnn_prompt_rules rules = {.vocab = &job->vocab, .newlines = options->newlines};
     for (size_t i = 0; i < options->num_prefixes; i++) {
-        lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &job->vocab,
-                                                     "--prefix", options->prefixes[i],
-                                                     options->newlines, LYRNN_UNKNOWN_ERROR, NULL);
+        lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &rules,
+                                                     "--prefix", options->prefixes[i]);
         if (status == LYRNN_OK)
             job->num_prompts++;
         else if (status != LYRNN_ERR_UNKNOWN_CHAR || !options->prefixes_are_defaults)

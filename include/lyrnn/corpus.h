@@ -1,7 +1,8 @@
-/* Text as the trainer sees it: one array of Unicode code points.
+/* A text as the trainer sees it: one array of Unicode code points.
  *
- * Files must be strict UTF-8 without NUL. A byte order mark at a file's start is dropped; CRLF and a lone
- * CR count as one newline. A file that does not end in a newline gets one before the next file begins. */
+ * Files must be strict UTF-8 without NUL. A byte order mark at the start of a file is dropped. CR
+ * LF, and a CR on its own, count as one newline. A file that does not end in a newline gets one
+ * before the next file begins. */
 #ifndef LYRNN_CORPUS_H
 #define LYRNN_CORPUS_H
 
@@ -16,7 +17,7 @@ extern "C" {
 
 typedef enum {
     LYRNN_NEWLINES_KEEP, /* a newline is a character like any other */
-    LYRNN_NEWLINES_SPACE /* each newline becomes one space, as in the article */
+    LYRNN_NEWLINES_SPACE /* each newline becomes one space, as in the tutorial */
 } lyrnn_newlines;
 
 typedef struct {
@@ -24,33 +25,37 @@ typedef struct {
     size_t N;
 } lyrnn_corpus;
 
-/* Decodes UTF-8 bytes of a text that name describes in errors ("lyrics.txt", "--prefix"), by the rules
- * above, appending to corpus (a zeroed one is empty). LYRNN_ERR_CORPUS names the byte offset. */
+/* Decodes num_bytes of UTF-8 by the rules above and appends them to corpus; a zeroed corpus is
+ * empty. name describes the text in errors, for example "lyrics.txt" or "--prefix". On failure
+ * corpus keeps what it had. LYRNN_ERR_CORPUS names the offset of the bad byte. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,
                                       size_t num_bytes, lyrnn_newlines newlines);
 
-/* Reads num_paths files in order and keeps the first max_chars characters of them all (0: all).
- * LYRNN_ERR_IO: cannot be read, or is a directory. LYRNN_ERR_CORPUS: not text, empty, or with fewer
- * than two distinct characters. On failure corpus is left empty. */
+/* Reads num_paths files (at least 1) in order and keeps the first max_chars characters of the whole
+ * (0: all). LYRNN_ERR_IO: a file cannot be read, or is a directory. LYRNN_ERR_CORPUS: a file is not
+ * text or is empty, or the corpus has fewer than two distinct characters. LYRNN_ERR_MEMORY. On
+ * failure corpus is empty. The caller frees corpus; this holds for the functions below as well. */
 lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
                                lyrnn_newlines newlines, size_t max_chars);
 
-/* Reads one file, or standard input where path is "-", that need not be fit to learn from: one character is
- * enough. LYRNN_ERR_IO, LYRNN_ERR_CORPUS: not text, or empty. On failure corpus is left empty. */
+/* Reads one file, or standard input if path is "-". One character is enough: the text is not for
+ * training. LYRNN_ERR_IO: it cannot be read. LYRNN_ERR_CORPUS: it is not text, or is empty.
+ * LYRNN_ERR_MEMORY. On failure corpus is empty. */
 lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,
                                     lyrnn_newlines newlines);
 
-/* The lyrics that come with the program, under the same rules. */
+/* Loads the lyrics that the program embeds, by the rules of lyrnn_corpus_load. */
 lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, lyrnn_newlines newlines,
                                       size_t max_chars);
 
-/* XXH3's 128 bits over the N code points as little-endian 32-bit numbers, in hexadecimal: what
+/* Writes the hash of the text in hexadecimal: XXH3 with 128 bits over the N code points as
+ * little-endian 32-bit numbers. For the text as lyrnn has it, this command prints the same:
  *     iconv -t UTF-32LE | xxhsum -H2
- * prints of the text as lyrnn has it. Tells one text from another, not a forgery. */
+ * The hash tells texts apart; it does not protect against forgery. */
 enum { LYRNN_CORPUS_HASH_SIZE = 33 };
 void lyrnn_corpus_hash(const lyrnn_corpus *corpus, char text[LYRNN_CORPUS_HASH_SIZE]);
 
-/* A zeroed corpus is fine. */
+/* Accepts a zeroed corpus. */
 void lyrnn_corpus_free(lyrnn_corpus *corpus);
 
 #ifdef __cplusplus

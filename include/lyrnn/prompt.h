@@ -1,4 +1,4 @@
-/* A prompt: the characters that a text begins with, as ids of the model's vocabulary. */
+/* A prompt: the characters that a generated text begins with, as ids of the model's vocabulary. */
 #ifndef LYRNN_PROMPT_H
 #define LYRNN_PROMPT_H
 
@@ -14,34 +14,44 @@
 extern "C" {
 #endif
 
-/* What becomes of a character that the vocabulary does not have. */
+/* What happens to a character that the vocabulary lacks. */
 typedef enum {
     LYRNN_UNKNOWN_ERROR, /* the prompt is refused */
-    LYRNN_UNKNOWN_SKIP,  /* it is left out */
-    LYRNN_UNKNOWN_NEAREST /* its nearest relative in the vocabulary takes its place, see host/text/nearest.h */
+    LYRNN_UNKNOWN_SKIP,  /* the character is left out */
+    /* The nearest character of the vocabulary replaces it; host/text/nearest.h says which one. */
+    LYRNN_UNKNOWN_NEAREST
 } lyrnn_on_unknown;
+
+/* How text becomes a prompt. All pointers are borrowed. */
+typedef struct {
+    const lyrnn_vocab *vocab;
+    lyrnn_newlines newlines; /* as the model's corpus was read; see lyrnn_vocab_newlines */
+    lyrnn_on_unknown on_unknown;
+    FILE *log; /* gets a line for each distinct character left out or replaced; NULL: none */
+} lyrnn_prompt_rules;
 
 typedef struct {
     int32_t *ids;  /* (length), owned */
     size_t length; /* at least 1 */
 } lyrnn_prompt;
 
-/* From text. object is what errors call it ("--prefix 月光"); newlines in it as in the corpus that the
- * model learnt. Each character left out or replaced is a line to log (NULL: none).
- * LYRNN_ERR_USAGE: empty. LYRNN_ERR_UNKNOWN_CHAR, LYRNN_ERR_UNSUPPORTED (nearest, in a build without Unihan),
+/* Makes a prompt from decoded text; rules->newlines is not used. Errors and the log call the text
+ * `object`, for example "--prefix 月光". The caller frees the prompt; on failure it is zeroed.
+ * LYRNN_ERR_USAGE: the text is empty. LYRNN_ERR_UNKNOWN_CHAR: a character is refused, or none is
+ * left. LYRNN_ERR_UNSUPPORTED: this build has no Unihan data to find the nearest character.
  * LYRNN_ERR_MEMORY. */
-lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_vocab *vocab, const char *object,
-                               const lyrnn_corpus *text, lyrnn_on_unknown on_unknown, FILE *log);
+lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
+                               const char *object, const lyrnn_corpus *text);
 
-/* The same from the UTF-8 text of an option, "--prefix". LYRNN_ERR_CORPUS: not UTF-8. */
-lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_vocab *vocab,
-                                    const char *option, const char *utf8, lyrnn_newlines newlines,
-                                    lyrnn_on_unknown on_unknown, FILE *log);
+/* Makes a prompt from the UTF-8 value of an option, for example "--prefix". It fails as
+ * lyrnn_prompt_init does; LYRNN_ERR_CORPUS: the value is not UTF-8. */
+lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
+                                    const char *option, const char *utf8);
 
-/* From ids (length), which are copied. */
+/* Makes a prompt from a copy of ids (length, at least 1). LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_prompt_from_ids(lyrnn_prompt *prompt, const int32_t *ids, size_t length);
 
-/* A zeroed prompt is fine. */
+/* Accepts a zeroed prompt. */
 void lyrnn_prompt_free(lyrnn_prompt *prompt);
 
 #ifdef __cplusplus

@@ -133,7 +133,7 @@ succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out empty --overwrite
 # The corpus is known by its text: it may move, and be given anew, but not be another.
 more=(train --resume parts --num-epochs 11)
 mv corpus.txt moved.txt
-refuses 1 '.*/corpus.txt: cannot be opened: No such file' "${more[@]}"
+refuses 1 '.*/corpus.txt: cannot open: No such file' "${more[@]}"
 tail -n +2 moved.txt >other.txt
 hash='XXH128 [0-9a-f]{32}'
 refuses 1 "corpus: not the text that parts learns: 376 characters, 27 distinct, $hash, where the run has 384, 27 distinct, $hash; give that text$" \

@@ -122,7 +122,7 @@ rm -r named
 
 # One that is too long to be any: what is wrong must still be read.
 long=$(printf 'x%.0s' {1..20000})
-refuses 1 'x{1000,}.*\.\.\..*x{100,}: cannot be opened: File name too long; name a text file$' \
+refuses 1 'x{1000,}.*\.\.\..*x{100,}: cannot open: File name too long; name a text file$' \
     train "$long" --out new
 refuses 2 '--cell x{1000,}.*\.\.\..*x{100,}: must be one of rnn_tanh\|rnn_relu\|lstm\|gru$' train --cell "$long"
 

@@ -196,8 +196,9 @@ static void byte_offsets_count_the_byte_order_mark(void **state)
 static void nul_is_rejected_with_its_byte_offset(void **state)
 {
     (void)state;
-    assert_rejected(BYTES("分\0a"),
-                    "lyrics.txt: byte 3 is NUL, which no text holds; name a text in UTF-8");
+    assert_rejected(
+        BYTES("分\0a"),
+        "lyrics.txt: byte 3 is NUL, so this is not a text file; name a UTF-8 text file");
 }
 
 static void text_larger_than_any_memory_is_a_memory_error(void **state)

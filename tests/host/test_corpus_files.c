@@ -163,7 +163,7 @@ static void missing_file_is_an_error_that_names_it(void **state)
     files *f = *state;
     char expected[160];
     snprintf(expected, sizeof expected,
-             "%s: cannot be opened: No such file or directory; name a text file", f->second);
+             "%s: cannot open: No such file or directory; name a text file", f->second);
     write_file(f->first, BYTES("ab"));
     assert_load_fails(f, 2, 0, LYRNN_ERR_IO, expected);
 }
@@ -172,7 +172,7 @@ static void directory_is_an_error_that_names_it(void **state)
 {
     files *f = *state;
     char expected[160];
-    snprintf(expected, sizeof expected, "%s: cannot be read: Is a directory; name a text file",
+    snprintf(expected, sizeof expected, "%s: cannot read: Is a directory; name a text file",
              f->directory);
     const char *paths[] = {f->directory};
     lyrnn_corpus corpus;
@@ -185,7 +185,7 @@ static void empty_file_is_an_error_that_names_it(void **state)
 {
     files *f = *state;
     char expected[160];
-    snprintf(expected, sizeof expected, "%s: is empty; name a file with text in it", f->second);
+    snprintf(expected, sizeof expected, "%s: is empty; name a file that contains text", f->second);
     write_file(f->first, BYTES("ab"));
     write_file(f->second, BYTES(""));
     assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
@@ -210,8 +210,8 @@ static void invalid_utf8_in_the_second_file_names_it_and_its_own_offset(void **s
 static void one_distinct_character_is_an_error(void **state)
 {
     files *f = *state;
-    const char *expected = "corpus: has one distinct character, U+5206, and nothing to learn; "
-                           "bring a text with two or more";
+    const char *expected =
+        "corpus: has only one distinct character, U+5206; give a text with at least two";
     write_file(f->first, BYTES("分分分"));
     assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS, expected);
     write_file(f->first, BYTES("分"));
@@ -222,9 +222,9 @@ static void newlines_alone_are_one_distinct_character(void **state)
 {
     files *f = *state;
     write_file(f->first, BYTES("\r\n\n\r"));
-    assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS,
-                      "corpus: has one distinct character, U+000A, and nothing to learn; bring a "
-                      "text with two or more");
+    assert_load_fails(
+        f, 1, 0, LYRNN_ERR_CORPUS,
+        "corpus: has only one distinct character, U+000A; give a text with at least two");
 }
 
 static void one_distinct_character_within_max_chars_is_an_error(void **state)
@@ -232,8 +232,8 @@ static void one_distinct_character_within_max_chars_is_an_error(void **state)
     files *f = *state;
     write_file(f->first, BYTES("aab"));
     assert_load_fails(f, 1, 2, LYRNN_ERR_CORPUS,
-                      "corpus: has one distinct character, U+0061, and nothing to learn; bring a "
-                      "text with two or more, or raise --max-chars");
+                      "corpus: has only one distinct character, U+0061; give a text with at least "
+                      "two, or raise --max-chars");
     assert_loads(f, 1, LYRNN_NEWLINES_KEEP, 3, CHARS(U"aab"));
 }
 

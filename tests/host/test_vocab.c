@@ -116,14 +116,15 @@ static void model_vocabulary_with_a_character_twice_is_rejected(void **state)
 static void model_vocabulary_with_a_surrogate_is_rejected(void **state)
 {
     (void)state;
-    assert_model_vocab_fails((uint32_t[]){'a', 0xD800}, 2, "U+D800, which is no character; ");
-    assert_model_vocab_fails((uint32_t[]){'a', 0xDFFF}, 2, "U+DFFF, which is no character; ");
+    assert_model_vocab_fails((uint32_t[]){'a', 0xD800}, 2, "U+D800, which is not a character; ");
+    assert_model_vocab_fails((uint32_t[]){'a', 0xDFFF}, 2, "U+DFFF, which is not a character; ");
 }
 
 static void model_vocabulary_beyond_unicode_is_rejected(void **state)
 {
     (void)state;
-    assert_model_vocab_fails((uint32_t[]){0x110000, 'a'}, 2, "U+110000, which is no character; ");
+    assert_model_vocab_fails((uint32_t[]){0x110000, 'a'}, 2,
+                             "U+110000, which is not a character; ");
     assert_model_vocab_fails((uint32_t[]){'a'}, (size_t)INT32_MAX + 2, "has 2147483649 characters");
 }
 
@@ -172,25 +173,26 @@ static void assert_unknown(const char *object, const char32_t *chars, size_t N,
 static void unknown_characters_are_each_named_with_their_code_points(void **state)
 {
     (void)state;
-    assert_unknown("--prefix 你好x", CHARS(U"你好x"),
-                   "--prefix 你好x: unknown characters 好 (U+597D), x (U+0078); use those of the "
-                   "text that the model learnt");
+    assert_unknown(
+        "--prefix 你好x", CHARS(U"你好x"),
+        "--prefix 你好x: unknown characters 好 (U+597D), x (U+0078); use characters that "
+        "the model was trained on");
 }
 
 static void one_unknown_character_is_named_in_the_singular(void **state)
 {
     (void)state;
     assert_unknown("--prefix a𠮷", CHARS(U"a𠮷"),
-                   "--prefix a𠮷: unknown character 𠮷 (U+20BB7); use those of the text that the "
-                   "model learnt");
+                   "--prefix a𠮷: unknown character 𠮷 (U+20BB7); use characters that the model "
+                   "was trained on");
 }
 
 static void repeated_unknown_character_is_named_once(void **state)
 {
     (void)state;
     assert_unknown("text", CHARS(U"x好a好x好"),
-                   "text: unknown characters x (U+0078), 好 (U+597D); use those of the text that "
-                   "the model learnt");
+                   "text: unknown characters x (U+0078), 好 (U+597D); use characters that the "
+                   "model was trained on");
 }
 
 static void characters_that_do_not_show_are_named_by_code_point_alone(void **state)
@@ -198,7 +200,7 @@ static void characters_that_do_not_show_are_named_by_code_point_alone(void **sta
     (void)state;
     assert_unknown("text", CHARS(U"\n \u3000\u0301\u200B\x1B"),
                    "text: unknown characters U+000A, U+0020, U+3000, U+0301, U+200B, U+001B; use "
-                   "those of the text that the model learnt");
+                   "characters that the model was trained on");
 }
 
 static void known_characters_are_encoded_and_others_left_out(void **state)
@@ -272,7 +274,7 @@ static void unknown_characters_beyond_a_line_are_counted(void **state)
         num_named++;
     char expected[96];
     snprintf(expected, sizeof expected,
-             "(U+%05X) and %zu more; use those of the text that the model learnt",
+             "(U+%05X) and %zu more; use characters that the model was trained on",
              (unsigned)(0x20000 + num_named - 1), NUM_UNKNOWN - num_named);
     assert_true(num_named > 20);
     assert_non_null(strstr(text, expected));
