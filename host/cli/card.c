@@ -2,8 +2,6 @@
  * the folder itself, each on its own, so that damage to one hides none of the others. */
 #include "cli/card.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,13 +11,12 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "base/open_file.h"
-#include "base/remedy.h"
 #include "cli/build_info.h"
-#include "cli/resume.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/device.h"
 #include "lyrnn/version.h"
+#include "run/config.h"
+#include "run/metrics.h"
 #include "run/run_dir.h"
 
 typedef char path_text[4096];
@@ -137,7 +134,7 @@ static lyrnn_status add_config(json_t *card, const char *run_path)
     static const char *const keys[] = {"version",   "backend", "device_name", "threads",
                                        "precision", "seed",    "corpus",      "corpus_xxh128"};
     json_t *config;
-    LYRNN_TRY(resume_read_config(run_path, &config));
+    LYRNN_TRY(lyrnn_run_config_read(run_path, &config));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (json_object_get(config, keys[i]) != NULL)
             json_object_set(card, keys[i], json_object_get(config, keys[i]));
@@ -145,76 +142,16 @@ static lyrnn_status add_config(json_t *card, const char *run_path)
     return LYRNN_OK;
 }
 
-/* Whether an epoch is better than the best so far: by validation where both have it. */
-static bool is_better(const json_t *line, const json_t *best)
+static lyrnn_status add_metrics(json_t *card, const char *run_path)
 {
-    const json_t *mine = json_object_get(line, "val_perplexity");
-    const json_t *others = json_object_get(best, "val_perplexity");
-    if (!json_is_number(mine) || !json_is_number(others)) {
-        mine = json_object_get(line, "perplexity");
-        others = json_object_get(best, "perplexity");
-    }
-    return json_is_number(mine) &&
-           (!json_is_number(others) || json_number_value(mine) < json_number_value(others));
-}
-
-static bool is_metrics(const json_t *line)
-{
-    return json_is_integer(json_object_get(line, "epoch")) &&
-           json_is_integer(json_object_get(line, "step")) &&
-           json_object_get(line, "perplexity") != NULL;
-}
-
-static lyrnn_status open_metrics(const char *path, FILE **file)
-{
-    int fd;
-    LYRNN_TRY(lyrnn_open_file(path, &fd));
-    *file = fdopen(fd, "r");
-    if (*file != NULL)
-        return LYRNN_OK;
-    close(fd);
-    return lyrnn_out_of_memory(path, 0, "close other programs");
-}
-
-/* Reads all lines that can be read; the first that cannot is the failure. */
-static lyrnn_status add_metrics(json_t *card, const char *path)
-{
-    char *text = NULL;
-    size_t size = 0;
-    json_t *last = NULL, *best = NULL;
-    lyrnn_status status = LYRNN_OK;
-    FILE *file;
-    LYRNN_TRY(open_metrics(path, &file));
-    for (int number = 1; getline(&text, &size, file) > 0; number++) {
-        json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-        if (is_metrics(line)) {
-            json_decref(last);
-            last = json_incref(line);
-            if (best == NULL || is_better(line, best)) {
-                json_decref(best);
-                best = json_incref(line);
-            }
-        } else if (status == LYRNN_OK) {
-            status = lyrnn_fail(LYRNN_ERR_IO, "%s: line %d is not an epoch's metrics; left out",
-                                path, number);
-        }
-        json_decref(line);
-    }
-    if (ferror(file) && status == LYRNN_OK)
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot be read: %s; %s", path, strerror(errno),
-                            lyrnn_remedy(errno));
-    if (last == NULL && status == LYRNN_OK)
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: has no epoch yet", path);
+    json_t *last, *best;
+    lyrnn_status status = lyrnn_metrics_read(run_path, &last, &best);
     if (last != NULL) {
         json_object_set(card, "epochs", json_object_get(last, "epoch"));
         json_object_set(card, "steps", json_object_get(last, "step"));
-        json_object_set(card, "last", last);
-        json_object_set(card, "best", best);
+        json_object_set_new(card, "last", last);
+        json_object_set_new(card, "best", best);
     }
-    json_decref(last);
-    json_decref(best);
-    free(text);
-    fclose(file);
     return status;
 }
 
@@ -257,7 +194,7 @@ lyrnn_status card_of_model(const char *path, json_t **card)
         note_problem(*card);
     json_object_set_new(*card, "run", any_string(path));
     json_object_set_new(*card, "run_bytes", json_integer(count_bytes(path)));
-    if (add_metrics(*card, metrics_path) != LYRNN_OK)
+    if (add_metrics(*card, path) != LYRNN_OK)
         note_problem(*card);
     if (add_config(*card, path) != LYRNN_OK)
         note_problem(*card);

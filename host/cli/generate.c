@@ -18,6 +18,7 @@
 #include "lyrnn/line_rules.h"
 #include "lyrnn/prompt.h"
 #include "lyrnn/text_report.h"
+#include "run/run_corpus.h"
 #include "run/run_dir.h"
 
 typedef struct {
@@ -321,7 +322,7 @@ static lyrnn_status read_corpus(job *job)
         LYRNN_TRY(
             lyrnn_corpus_load(&corpus, fields->corpus.items, fields->corpus.num, job->newlines, 0));
     else
-        LYRNN_TRY(lyrnn_run_dir_load_corpus(job->model_path, &corpus));
+        LYRNN_TRY(lyrnn_run_corpus_load(job->model_path, &corpus));
     lyrnn_status status = lyrnn_copies_init(&job->copies, &corpus, &job->checkpoint.vocab);
     lyrnn_corpus_free(&corpus);
     return status;

@@ -4,21 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "run/run_dir.h"
-
-lyrnn_status resume_read_config(const char *run_path, json_t **config)
-{
-    char *text;
-    *config = NULL;
-    LYRNN_TRY(lyrnn_run_dir_read_config(run_path, &text));
-    *config = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    free(text);
-    if (*config == NULL)
-        return lyrnn_out_of_memory(run_path, 0, "close other programs");
-    return LYRNN_OK;
-}
-
 /* A value as a user would give it. */
 static void print_value(const json_t *value, char text[128])
 {
@@ -69,7 +54,7 @@ lyrnn_status resume_options(const option_table *table, const option_result *resu
                             const char *const *may_change, void *given_fields, void *run_fields)
 {
     if (options_from_json(table, config, run_fields) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s/config.json: %s; put it right", run_path,
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s/config.json: %s; correct the file", run_path,
                           lyrnn_error_text());
     for (size_t i = 0; i < table->num_specs; i++) {
         const option_spec *spec = &table->specs[i];
@@ -80,26 +65,5 @@ lyrnn_status resume_options(const option_table *table, const option_result *resu
         else
             LYRNN_TRY(check_same(spec, run_path, given_fields, run_fields));
     }
-    return LYRNN_OK;
-}
-
-lyrnn_status resume_corpus(const char *run_path, const json_t *config, const char ***paths,
-                           size_t *num)
-{
-    const json_t *corpus = json_object_get(config, "corpus");
-    *num = json_array_size(corpus);
-    *paths = calloc(*num + 1, sizeof **paths);
-    if (*paths == NULL)
-        return lyrnn_out_of_memory("corpus", (*num + 1) * sizeof **paths, "close other programs");
-    bool is_named = json_is_array(corpus);
-    for (size_t i = 0; i < *num; i++) {
-        (*paths)[i] = json_string_value(json_array_get(corpus, i));
-        is_named = is_named && (*paths)[i] != NULL;
-    }
-    if (!is_named)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "%s/config.json: does not name the corpus; name its files on the command "
-                          "line",
-                          run_path);
     return LYRNN_OK;
 }

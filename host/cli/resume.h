@@ -4,20 +4,12 @@
 
 #include "cli/options/options.h"
 
-/* lyrnn_run_dir_read_config, parsed: to be released by json_decref. */
-lyrnn_status resume_read_config(const char *run_path, json_t **config);
-
-/* Fills run_fields, a zeroed struct like given_fields, with the run's options, and then with those of
- * given_fields that the command line gave. Such a one may differ from the run's where may_change (a list that
- * NULL ends) names it; elsewhere that is LYRNN_ERR_USAGE, with both values. Texts are borrowed from config.
- * Both structs are to be freed by options_free, on failure too. */
+/* Fills run_fields, a zeroed struct like given_fields, with the run's options, and then with those
+ * of given_fields that the command line gave. Such a one may differ from the run's where may_change
+ * (a list that NULL ends) names it; elsewhere that is LYRNN_ERR_USAGE, with both values. Texts are
+ * borrowed from config. Both structs are to be freed by options_free, on failure too. */
 lyrnn_status resume_options(const option_table *table, const option_result *result,
                             const char *run_path, const json_t *config,
                             const char *const *may_change, void *given_fields, void *run_fields);
-
-/* The files of the run's corpus, an array to be freed of texts that are borrowed from config.
- * LYRNN_ERR_USAGE when one has no name there. */
-lyrnn_status resume_corpus(const char *run_path, const json_t *config, const char ***paths,
-                           size_t *num);
 
 #endif

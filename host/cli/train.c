@@ -1,4 +1,5 @@
-/* lyrnn train: the options; with --init the shape that the file gives, with --resume all that the run has. */
+/* lyrnn train: the options; with --init the shape that the file gives, with --resume all that the
+ * run has. */
 #include "cli/commands.h"
 
 #include <limits.h>
@@ -14,6 +15,8 @@
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/train.h"
 #include "lyrnn/version.h"
+#include "run/config.h"
+#include "run/run_corpus.h"
 #include "run/run_dir.h"
 
 typedef struct {
@@ -127,8 +130,8 @@ static lyrnn_status contradiction_of_numbers(const char *option, double asked, c
     return contradiction(option, asked_text, path, read_text);
 }
 
-/* The file gives the shape; a flag may repeat it, not contradict it. Dropout is no part of the shape: the
- * file's holds unless another is asked for. */
+/* The file gives the shape; a flag may repeat it, not contradict it. Dropout is no part of the
+ * shape: the file's holds unless another is asked for. */
 static lyrnn_status take_shape(train_fields *fields, const option_result *result)
 {
     lyrnn_rnn_config *asked = &fields->train.model;
@@ -157,8 +160,8 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
     return LYRNN_OK;
 }
 
-/* What does not decide the steps to come, and where: options that may differ from those that a run began
- * with. */
+/* What does not decide the steps to come, and where: options that may differ from those that a run
+ * began with. */
 static const char *const may_change[] = {"resume",           "num-epochs",  "lr",       "clip-norm",
                                          "patience",         "pred-period", "pred-len", "prefix",
                                          "checkpoint-every", "keep",        "device",   "precision",
@@ -178,34 +181,24 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, j
     return resume_options(&table, result, asked->train.resume_path, config, may_change, asked, run);
 }
 
-/* Absolute, so that the run can be resumed from another directory; null where JSON cannot spell it. */
-static json_t *print_path(const char *path)
-{
-    char *absolute = realpath(path, NULL);
-    json_t *string = json_string(absolute != NULL ? absolute : path);
-    free(absolute);
-    return string != NULL ? string : json_null();
-}
-
-/* Every option as it was resolved, and what else decides the outcome. */
-static lyrnn_status print_config(const train_fields *fields, lyrnn_backend *backend, char **text)
+/* Every option as it was resolved, and what else decides the outcome. NULL: no memory. */
+static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend)
 {
     char device[256];
     backend->describe(backend, device, sizeof device);
-    json_t *corpus = json_array();
-    for (size_t i = 0; i < fields->train.num_corpus_paths; i++)
-        json_array_append_new(corpus, print_path(fields->train.corpus_paths[i]));
-    json_t *config = json_pack("{s:s, s:s, s:s, s:o}", "version", LYRNN_VERSION, "backend",
-                               backend->name, "device_name", device, "corpus", corpus);
+    json_t *config = json_pack(
+        "{s:s, s:s, s:s, s:o}", "version", LYRNN_VERSION, "backend", backend->name, "device_name",
+        device, "corpus",
+        lyrnn_run_corpus_to_json(fields->train.corpus_paths, fields->train.num_corpus_paths));
     json_t *options = options_to_json(&table, fields);
     json_object_set_new(options, "threads", json_integer(backend->num_threads));
     json_object_del(options, "resume");
-    *text = NULL;
-    if (json_object_update(config, options) == 0)
-        *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (json_object_update(config, options) != 0) {
+        json_decref(config);
+        config = NULL;
+    }
     json_decref(options);
-    json_decref(config);
-    return *text != NULL ? LYRNN_OK : lyrnn_out_of_memory("config.json", 0, "close other programs");
+    return config;
 }
 
 /* With the corpus named already, and the shape or the run's options taken. */
@@ -220,12 +213,12 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
 
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
-    char *config_json;
-    lyrnn_status status = print_config(fields, &backend, &config_json);
-    options->config_json = config_json;
-    if (status == LYRNN_OK)
-        status = lyrnn_train(options, &backend, stdout, stderr);
-    free(config_json);
+    json_t *config = config_to_json(fields, &backend);
+    options->config = config;
+    lyrnn_status status = config != NULL
+                              ? lyrnn_train(options, &backend, stdout, stderr)
+                              : lyrnn_out_of_memory("config.json", 0, "close other programs");
+    json_decref(config);
     lyrnn_backend_close(&backend);
     return status;
 }
@@ -244,18 +237,28 @@ static lyrnn_status begin(train_fields *fields, const option_result *result)
     return train(fields, result);
 }
 
+static lyrnn_status find_corpus(const char *run_path, const json_t *config, const char ***paths,
+                                size_t *num_paths)
+{
+    lyrnn_status status = lyrnn_run_corpus_paths(run_path, config, paths, num_paths);
+    return status != LYRNN_ERR_CORPUS
+               ? status
+               : lyrnn_fail(LYRNN_ERR_USAGE, "%s; name its files on the command line",
+                            lyrnn_error_text());
+}
+
 static lyrnn_status resume(train_fields *asked, const option_result *result)
 {
     const char *run_path = asked->train.resume_path, **paths = NULL;
     train_fields fields = {0};
     json_t *config;
-    LYRNN_TRY(resume_read_config(run_path, &config));
+    LYRNN_TRY(lyrnn_run_config_read(run_path, &config));
     lyrnn_status status = take_run(asked, result, config, &fields);
     /* Files that were moved are named anew; whether they are the run's text, their hash tells. */
     if (result->num_arguments > 0) {
         take_arguments(&fields, result);
     } else if (status == LYRNN_OK) {
-        status = resume_corpus(run_path, config, &paths, &fields.train.num_corpus_paths);
+        status = find_corpus(run_path, config, &paths, &fields.train.num_corpus_paths);
         fields.train.corpus_paths = paths;
     }
     if (status == LYRNN_OK)

@@ -1,12 +1,21 @@
-/* An epoch's figures as one JSON object, for scripts that plot or compare runs. */
+/* metrics.jsonl, written line by line and read the same way. A process may be killed while it
+ * writes, so that the last line may be torn: it then lacks its newline. All readers share
+ * next_line, which decides what a line is. */
 #include "run/metrics.h"
 
-#include <jansson.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
+#include "base/open_file.h"
+#include "base/remedy.h"
 #include "files/json_values.h"
+#include "run/run_dir_files.h"
 
-lyrnn_status lyrnn_metrics_to_json(const lyrnn_metrics *metrics, char **json_line)
+static json_t *metrics_to_json(const lyrnn_metrics *metrics)
 {
     json_t *object = json_object();
     int failed = 0;
@@ -23,9 +32,186 @@ lyrnn_status lyrnn_metrics_to_json(const lyrnn_metrics *metrics, char **json_lin
         failed |= json_object_set_new(object, "val_perplexity",
                                       json_real_or_null(metrics->validation_perplexity));
     }
-    *json_line = failed ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
+    if (!failed)
+        return object;
     json_decref(object);
-    if (*json_line == NULL)
-        return lyrnn_out_of_memory("metrics", 0, "close other programs");
-    return LYRNN_OK;
+    return NULL;
+}
+
+lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_metrics *metrics)
+{
+    json_t *object = metrics_to_json(metrics);
+    char *line = object == NULL ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (line == NULL)
+        return lyrnn_out_of_memory("metrics.jsonl", 0, "close other programs");
+    bool is_written = fprintf(file, "%s\n", line) >= 0 && fflush(file) == 0;
+    lyrnn_status status = is_written ? LYRNN_OK : run_dir_cannot("write metrics.jsonl", run_path);
+    free(line);
+    return status;
+}
+
+/* Reading */
+
+typedef struct {
+    FILE *file;
+    char *text; /* (capacity) the current line, owned */
+    size_t capacity;
+    ssize_t length;
+    int number;    /* of the current line, from 1 */
+    json_t *epoch; /* the report of an epoch that the line is, owned; else NULL */
+} line_reader;
+
+/* Reads the next line; false at the file's end. The report of an epoch is an object with an
+ * "epoch". */
+static bool next_line(line_reader *reader)
+{
+    json_decref(reader->epoch);
+    reader->epoch = NULL;
+    reader->length = getline(&reader->text, &reader->capacity, reader->file);
+    if (reader->length <= 0)
+        return false;
+    reader->number++;
+    json_t *line = json_loadb(reader->text, (size_t)reader->length, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *epoch = json_object_get(line, "epoch");
+    if (json_is_integer(epoch) && json_integer_value(epoch) >= 0)
+        reader->epoch = line;
+    else
+        json_decref(line);
+    return true;
+}
+
+static void line_reader_free(line_reader *reader)
+{
+    json_decref(reader->epoch);
+    free(reader->text);
+}
+
+/* Whether an epoch is better than the best so far: by validation if both have it. */
+static bool is_better(const json_t *line, const json_t *best)
+{
+    const json_t *mine = json_object_get(line, "val_perplexity");
+    const json_t *others = json_object_get(best, "val_perplexity");
+    if (!json_is_number(mine) || !json_is_number(others)) {
+        mine = json_object_get(line, "perplexity");
+        others = json_object_get(best, "perplexity");
+    }
+    return json_is_number(mine) &&
+           (!json_is_number(others) || json_number_value(mine) < json_number_value(others));
+}
+
+static void replace(json_t **held, json_t *line)
+{
+    json_decref(*held);
+    *held = json_incref(line);
+}
+
+static lyrnn_status read_lines(line_reader *reader, const char *path, json_t **last, json_t **best)
+{
+    lyrnn_status status = LYRNN_OK;
+    while (next_line(reader)) {
+        if (reader->epoch != NULL) {
+            replace(last, reader->epoch);
+            if (*best == NULL || is_better(reader->epoch, *best))
+                replace(best, reader->epoch);
+        } else if (status == LYRNN_OK) {
+            status = lyrnn_fail(LYRNN_ERR_IO,
+                                "%s: line %d is not the report of an epoch; it is left out", path,
+                                reader->number);
+        }
+    }
+    if (status != LYRNN_OK)
+        return status;
+    if (ferror(reader->file))
+        return run_dir_cannot("read", path);
+    return *last != NULL ? LYRNN_OK
+                         : lyrnn_fail(LYRNN_ERR_IO, "%s: has no epoch yet; train first", path);
+}
+
+lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best)
+{
+    path_text path;
+    int fd;
+    *last = *best = NULL;
+    LYRNN_TRY(run_dir_format(path, "%s/metrics.jsonl", run_path));
+    LYRNN_TRY(lyrnn_open_file(path, &fd));
+    line_reader reader = {.file = fdopen(fd, "r")};
+    if (reader.file == NULL) {
+        close(fd);
+        return lyrnn_out_of_memory(path, 0, "close other programs");
+    }
+    lyrnn_status status = read_lines(&reader, path, last, best);
+    line_reader_free(&reader);
+    fclose(reader.file);
+    return status;
+}
+
+/* Opening for appending */
+
+static lyrnn_status open_to_append(int run_fd, const char *run_path, int flags, FILE **file)
+{
+    path_text path;
+    int fd;
+    *file = NULL;
+    LYRNN_TRY(run_dir_format(path, "%s/metrics.jsonl", run_path));
+    LYRNN_TRY(lyrnn_open_file_at(run_fd, "metrics.jsonl",
+                                 flags | O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, path, &fd));
+    *file = fdopen(fd, "a+");
+    if (*file != NULL)
+        return LYRNN_OK;
+    close(fd);
+    return lyrnn_out_of_memory(path, 0, "close other programs");
+}
+
+lyrnn_status lyrnn_metrics_create(int run_fd, const char *run_path, FILE **file)
+{
+    return open_to_append(run_fd, run_path, O_EXCL, file);
+}
+
+/* Counts the bytes of the first `epoch` epochs' lines. A last line without its newline is left out
+ * if it is torn, and needs the newline if it is whole. */
+static lyrnn_status measure(line_reader *reader, const char *run_path, int epoch, off_t *num_bytes,
+                            bool *needs_newline)
+{
+    *num_bytes = 0;
+    *needs_newline = false;
+    while (next_line(reader)) {
+        bool has_newline = reader->text[reader->length - 1] == '\n';
+        if (reader->epoch == NULL && has_newline)
+            return lyrnn_fail(LYRNN_ERR_IO,
+                              "%s/metrics.jsonl: line %d is not the report of an epoch; correct it "
+                              "or move the file away",
+                              run_path, reader->number);
+        if (reader->epoch == NULL ||
+            json_integer_value(json_object_get(reader->epoch, "epoch")) > epoch)
+            break;
+        *num_bytes += reader->length;
+        *needs_newline = !has_newline;
+    }
+    return ferror(reader->file) ? run_dir_cannot("read metrics.jsonl", run_path) : LYRNN_OK;
+}
+
+static lyrnn_status cut_to(FILE *file, const char *run_path, off_t num_bytes, bool needs_newline)
+{
+    if (ftruncate(fileno(file), num_bytes) == 0 && fseek(file, 0, SEEK_END) == 0 &&
+        (!needs_newline || fputc('\n', file) != EOF) && fflush(file) == 0)
+        return LYRNN_OK;
+    return run_dir_cannot("write metrics.jsonl", run_path);
+}
+
+lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file)
+{
+    off_t num_bytes;
+    bool needs_newline;
+    LYRNN_TRY(open_to_append(run_fd, run_path, 0, file));
+    line_reader reader = {.file = *file};
+    lyrnn_status status = measure(&reader, run_path, epoch, &num_bytes, &needs_newline);
+    line_reader_free(&reader);
+    if (status == LYRNN_OK)
+        status = cut_to(*file, run_path, num_bytes, needs_newline);
+    if (status != LYRNN_OK) {
+        fclose(*file);
+        *file = NULL;
+    }
+    return status;
 }

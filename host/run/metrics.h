@@ -1,32 +1,49 @@
-/* What training reports of an epoch. */
+/* metrics.jsonl of a run: one JSON object per epoch and line,
+ *
+ *     {"epoch": 1, "step": 40, "loss": 3.2, "perplexity": 24.5, "chars_per_second": 81000.0,
+ *      "seconds": 0.5, "val_loss": 3.3, "val_perplexity": 27.1}
+ *
+ * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch.
+ * The "val_" pair is there if the run validates. A number that JSON cannot hold, such as an
+ * infinite perplexity, is null. This module alone writes the file and reads it back. */
 #ifndef LYRNN_METRICS_H
 #define LYRNN_METRICS_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+
+#include <jansson.h>
 
 #include "lyrnn/status.h"
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 typedef struct {
     int epoch;    /* counted from 1 */
-    int64_t step; /* optimizer steps since the start */
+    int64_t step; /* optimizer steps since the training began */
     double nats_per_char;
-    double perplexity; /* exp(nats_per_char) */
+    double perplexity;
     double chars_per_second;
-    double seconds; /* of the epoch's steps */
+    double seconds; /* time that the epoch's steps took */
     bool is_validated;
-    double validation_nats_per_char, validation_perplexity; /* where is_validated */
+    double validation_nats_per_char, validation_perplexity; /* if is_validated */
 } lyrnn_metrics;
 
-/* One line of metrics.jsonl, without newline, to be freed. A perplexity beyond a double's range becomes
- * null. LYRNN_ERR_MEMORY. */
-lyrnn_status lyrnn_metrics_to_json(const lyrnn_metrics *metrics, char **json_line);
+/* Both open metrics.jsonl in the run's folder run_fd for appending; run_path names the folder in
+ * errors, and the caller closes *file, which is NULL on failure. The first makes a new file. The
+ * second keeps the lines of the first `epoch` epochs and cuts off the rest: a process that was
+ * killed may have written lines, or part of one, after its last checkpoint. It refuses a file with
+ * a whole line that is not the report of an epoch. LYRNN_ERR_IO. */
+lyrnn_status lyrnn_metrics_create(int run_fd, const char *run_path, FILE **file);
+lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file);
 
-#ifdef __cplusplus
-}
-#endif
+/* Appends one line and flushes it to the system, not yet to the disk. LYRNN_ERR_IO,
+ * LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_metrics *metrics);
+
+/* Reads the file of the run in run_path. *last is the last line, *best the one of the lowest
+ * validation perplexity (of the lowest perplexity if there is no validation): new references, NULL
+ * if there is no line. A line that cannot be read is left out; the first such line is then the
+ * error, LYRNN_ERR_IO, and both results hold. */
+lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best);
+
 #endif

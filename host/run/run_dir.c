@@ -1,8 +1,8 @@
 /* A run's directory on disk.
  *
- * What must be whole or absent is made under a name that begins with '.', flushed, renamed into place,
- * and the directory flushed after it. Removing an earlier run goes by descriptors and O_NOFOLLOW: a
- * symbolic link inside the directory is removed, never followed. */
+ * What must be whole or absent is made under a name that begins with '.', flushed, renamed into
+ * place, and the directory flushed after it. Removing an earlier run goes by descriptors and
+ * O_NOFOLLOW: a symbolic link inside the directory is removed, never followed. */
 #include "run/run_dir.h"
 
 #include <dirent.h>
@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "run/config.h"
 #include "run/run_dir_files.h"
 
 static bool is_directory(const char *path)
@@ -48,7 +49,8 @@ static lyrnn_status check_parent(const char *path)
     return access(existing, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", existing);
 }
 
-/* mkdir, and the new name outlives a power cut: but where the directory above may not be read, it may not. */
+/* mkdir, and the new name outlives a power cut: but where the directory above may not be read, it
+ * may not. */
 static int make_lasting(const char *path)
 {
     char above[PATH_MAX];
@@ -84,8 +86,8 @@ static lyrnn_status make_parents(const char *path)
     return LYRNN_OK;
 }
 
-/* Removes what an earlier run left, but config.json: until the new one replaces it, it is what marks the
- * directory as a run. */
+/* Removes what an earlier run left, but config.json: until the new one replaces it, it is what
+ * marks the directory as a run. */
 static void remove_run(int run_fd)
 {
     static const char *const names[] = {"latest",       "best",    "metrics.jsonl",
@@ -111,8 +113,8 @@ bool run_dir_is_empty(const char *path)
     return empty;
 }
 
-/* A config.json marks a run. Where its checkpoints are a link, or no directory, it is not as lyrnn made
- * it, and what a new run saved would land elsewhere. */
+/* A config.json marks a run. Where its checkpoints are a link, or no directory, it is not as lyrnn
+ * made it, and what a new run saved would land elsewhere. */
 static bool is_run(const char *path)
 {
     path_text name;
@@ -178,11 +180,6 @@ static lyrnn_status make_directory(const char *path, bool overwrite, bool *is_ne
     return LYRNN_OK;
 }
 
-static lyrnn_status write_config(int fd, const char *path, const char *config_json)
-{
-    return run_dir_replace_file(fd, path, ".config.json", "config.json", config_json);
-}
-
 /* Opens the directory and takes its lock. */
 static lyrnn_status take(lyrnn_run_dir *run, const char *path, int *fd)
 {
@@ -193,16 +190,16 @@ static lyrnn_status take(lyrnn_run_dir *run, const char *path, int *fd)
     return run_dir_lock(*fd, path, &run->lock);
 }
 
-static lyrnn_status fill(lyrnn_run_dir *run, int fd, const char *config_json)
+static lyrnn_status fill(lyrnn_run_dir *run, int fd, const json_t *config)
 {
     remove_run(fd);
-    LYRNN_TRY(write_config(fd, run->path, config_json));
-    LYRNN_TRY(run_dir_create_metrics(fd, run->path, &run->metrics));
+    LYRNN_TRY(lyrnn_run_config_write(fd, run->path, config));
+    LYRNN_TRY(lyrnn_metrics_create(fd, run->path, &run->metrics));
     return fsync(fd) == 0 ? LYRNN_OK : run_dir_cannot("flush", run->path);
 }
 
 lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
-                                  const char *config_json)
+                                  const json_t *config)
 {
     path_text default_path;
     bool is_new = true;
@@ -216,7 +213,7 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
     }
     lyrnn_status status = take(run, path, &fd);
     if (status == LYRNN_OK) {
-        status = fill(run, fd, config_json);
+        status = fill(run, fd, config);
         if (status != LYRNN_OK && is_new) {
             remove_run(fd);
             unlinkat(fd, "config.json", 0);
@@ -257,16 +254,21 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
     return status;
 }
 
-lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const char *config_json)
+lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const json_t *config)
 {
     int fd = open(run->path, OPEN_DIR);
     if (fd < 0)
         return run_dir_cannot("open", run->path);
-    lyrnn_status status = run_dir_resume_metrics(fd, run->path, epoch, &run->metrics);
+    lyrnn_status status = lyrnn_metrics_resume(fd, run->path, epoch, &run->metrics);
     if (status == LYRNN_OK)
-        status = write_config(fd, run->path, config_json);
+        status = lyrnn_run_config_write(fd, run->path, config);
     close(fd);
     return status;
+}
+
+lyrnn_status lyrnn_run_dir_append_metrics(lyrnn_run_dir *run, const lyrnn_metrics *metrics)
+{
+    return lyrnn_metrics_append(run->metrics, run->path, metrics);
 }
 
 void lyrnn_run_dir_close(lyrnn_run_dir *run)

@@ -1,8 +1,8 @@
-/* The checkpoints of a run: saved whole or not at all, named by latest and best, and removed when there are
- * more of them than are to be kept.
+/* The checkpoints of a run: saved whole or not at all, named by latest and best, and removed when
+ * there are more of them than are to be kept.
  *
- * epoch-000050 stands at an epoch's end, epoch-000051-batch-000017 within one, where training was stopped;
- * .NAME.tmp is being written. */
+ * epoch-000050 stands at an epoch's end, epoch-000051-batch-000017 within one, where training was
+ * stopped; .NAME.tmp is being written. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -67,9 +67,9 @@ static checkpoint_kind kind_of(const char *name)
     return is_half_written ? HALF_WRITTEN : is_within ? WITHIN_EPOCH : AT_EPOCH;
 }
 
-/* Removes one checkpoint directory; what lyrnn did not put there stays, and with it the directory. A
- * link or a file of that name is not lyrnn's. The model goes last: it is of use without the other file.
- * Without error: what matters later fails there. */
+/* Removes one checkpoint directory; what lyrnn did not put there stays, and with it the directory.
+ * A link or a file of that name is not lyrnn's. The model goes last: it is of use without the other
+ * file. Without error: what matters later fails there. */
 static void remove_checkpoint(int checkpoints_fd, const char *name)
 {
     int fd = openat(checkpoints_fd, name, OPEN_DIR | O_NOFOLLOW);
@@ -276,7 +276,8 @@ done:
         close(run_fd);
 }
 
-/* Whether one whole checkpoint was made after another: by its number, and at the same within an epoch first. */
+/* Whether one whole checkpoint was made after another: by its number, and at the same within an
+ * epoch first. */
 static bool is_newer(const char *name, const char *other)
 {
     long long left = atoll(name + strlen("epoch-")), right = atoll(other + strlen("epoch-"));

@@ -1,6 +1,6 @@
-/* One process at a time trains in a run: it holds RUN/lock by flock, which the system lets go of when the
- * process ends, however it ends. So the file itself means nothing, and stays; what stands in it tells a
- * second process whom it met. */
+/* One process at a time trains in a run: it holds RUN/lock by flock, which the system lets go of
+ * when the process ends, however it ends. So the file itself means nothing, and stays; what stands
+ * in it tells a second process whom it met. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

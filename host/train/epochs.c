@@ -1,12 +1,11 @@
-/* The training itself: epochs of steps, and after each what there is to say and to save. A process that ends
- * at any moment loses at most the steps since the last checkpoint; one that is asked to stop loses none. */
+/* The training itself: epochs of steps, and after each what there is to say and to save. A process
+ * that ends at any moment loses at most the steps since the last checkpoint; one that is asked to
+ * stop loses none. */
 #include "train/job.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
-#include "run/metrics.h"
 
 bool train_is_stopped(const train_job *job)
 {
@@ -50,8 +49,8 @@ static void close_epoch(train_job *job, int epoch)
     counters->loss_count = 0;
 }
 
-/* Takes all that a checkpoint holds to the host. The last update can break the weights before any loss has
- * seen them. */
+/* Takes all that a checkpoint holds to the host. The last update can break the weights before any
+ * loss has seen them. */
 static lyrnn_status download(train_job *job)
 {
     lyrnn_model_download(&job->model, job->params);
@@ -75,8 +74,8 @@ static lyrnn_status save(train_job *job)
     return LYRNN_OK;
 }
 
-/* Saves an epoch that is the best so far. The best before it goes, unless it was due itself: latest has moved
- * on. */
+/* Saves an epoch that is the best so far. The best before it goes, unless it was due itself: latest
+ * has moved on. */
 static lyrnn_status save_best(train_job *job, int before)
 {
     LYRNN_TRY(save(job));
@@ -140,15 +139,6 @@ static bool is_due(const train_job *job, int epoch)
     return epoch % job->options->checkpoint_every == 0 || is_last(job, epoch);
 }
 
-static lyrnn_status append_metrics(train_job *job, const lyrnn_metrics *metrics)
-{
-    char *json_line;
-    LYRNN_TRY(lyrnn_metrics_to_json(metrics, &json_line));
-    lyrnn_status status = lyrnn_run_dir_append_metrics(&job->run, json_line);
-    free(json_line);
-    return status;
-}
-
 static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
 {
     if (metrics->epoch % job->options->pred_period != 0 && !is_last(job, metrics->epoch))
@@ -180,9 +170,9 @@ static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
     return lyrnn_fail(status, "%s", text);
 }
 
-/* An epoch that is due or the best so far is saved. The order is what makes a killed run whole again: a
- * checkpoint never lacks the line of its epoch, a line without its checkpoint is cut off on resuming; and
- * that nobody can read the samples any more comes after both. */
+/* An epoch that is due or the best so far is saved. The order is what makes a killed run whole
+ * again: a checkpoint never lacks the line of its epoch, a line without its checkpoint is cut off
+ * on resuming; and that nobody can read the samples any more comes after both. */
 static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
 {
     int epoch = metrics->epoch, before = job->state.best_epoch;
@@ -197,7 +187,7 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     if (is_to_be_saved)
         LYRNN_TRY(download(job));
     close_epoch(job, epoch);
-    LYRNN_TRY(append_metrics(job, metrics));
+    LYRNN_TRY(lyrnn_run_dir_append_metrics(&job->run, metrics));
     if (is_to_be_saved) {
         LYRNN_TRY(is_best ? save_best(job, before) : save(job));
         lyrnn_run_dir_prune(&job->run, job->options->keep);
@@ -205,8 +195,8 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     return report(job, metrics);
 }
 
-/* All steps of an epoch, or those left where the run was resumed within it: the loss is the whole epoch's,
- * time and speed are this process's. */
+/* All steps of an epoch, or those left where the run was resumed within it: the loss is the whole
+ * epoch's, time and speed are this process's. */
 static lyrnn_status train_epoch(train_job *job, int epoch)
 {
     size_t K = job->batches.K, first = (size_t)job->state.snapshot.counters.batch;

@@ -1,6 +1,6 @@
-/* The article's train_and_predict, and what real use needs around it: text in, model up, an epoch at a
- * time, samples on the way, checkpoints to keep. Everything that can be refused is refused before the run
- * directory is made. */
+/* The article's train_and_predict, and what real use needs around it: text in, model up, an epoch
+ * at a time, samples on the way, checkpoints to keep. Everything that can be refused is refused
+ * before the run directory is made. */
 #include "lyrnn/train.h"
 
 #include <jansson.h>
@@ -82,7 +82,8 @@ static lyrnn_status encode_prefixes(train_job *job)
     return LYRNN_OK;
 }
 
-/* The end of the corpus, not random pieces: lyrics repeat, and a piece's chorus would have been learnt. */
+/* The end of the corpus, not random pieces: lyrics repeat, and a piece's chorus would have been
+ * learnt. */
 static lyrnn_status split_corpus(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -139,40 +140,38 @@ static lyrnn_status prepare_model(train_job *job)
     return lyrnn_generator_init(&job->generator, &job->model, &greedy, train_sample_length(job));
 }
 
-/* What the caller says of the training, and which text it was. */
-static lyrnn_status print_config(const train_job *job, char **text)
+/* What the caller says about the training, and the hash of the text. NULL: no memory. */
+static json_t *config_with_hash(const train_job *job)
 {
-    json_t *config = json_loads(job->options->config_json, JSON_REJECT_DUPLICATES, NULL);
-    LYRNN_CHECK(json_is_object(config));
-    *text = NULL;
+    json_t *given = job->options->config;
+    json_t *config = given != NULL ? json_copy(given) : json_object();
     if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
-        *text = json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        return config;
     json_decref(config);
-    return *text != NULL ? LYRNN_OK
-                         : lyrnn_fail(LYRNN_ERR_MEMORY,
-                                      "config.json: no memory for it; close other programs");
+    return NULL;
 }
 
 /* From here on the disk is written to. */
 static lyrnn_status begin_run(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    char *config;
-    LYRNN_TRY(print_config(job, &config));
+    json_t *config = config_with_hash(job);
+    if (config == NULL)
+        return lyrnn_out_of_memory("config.json", 0, "close other programs");
     if (options->watch_for_stop != NULL)
         job->stop = options->watch_for_stop();
     lyrnn_status status =
         options->resume_path != NULL
             ? train_resume_run(job, config)
             : lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite, config);
-    free(config);
+    json_decref(config);
     if (status == LYRNN_OK)
         fprintf(job->log, "run: %s\n", job->run.path);
     return status;
 }
 
-/* Locked at once: what is read of a run must not change meanwhile. The process that made it may have ended,
- * killed perhaps, before its first checkpoint. */
+/* Locked at once: what is read of a run must not change meanwhile. The process that made it may
+ * have ended, killed perhaps, before its first checkpoint. */
 static lyrnn_status open_run(train_job *job)
 {
     const char *path = job->options->resume_path;

@@ -1,5 +1,6 @@
-/* A training job and its parts: job.c prepares and ends it, start.c settles what it starts from, plan.c what it
- * takes, resume_run.c reads where an earlier process stood, epochs.c does the work and saves it. */
+/* A training job and its parts: job.c prepares and ends it, start.c settles what it starts from,
+ * plan.c what it takes, resume_run.c reads where an earlier process stood, epochs.c does the work
+ * and saves it. */
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 
@@ -45,8 +46,8 @@ lyrnn_status train_make_vocab(train_job *job);
 /* What became of the characters that the initial model knows. */
 lyrnn_status train_log_vocab(const train_job *job);
 
-/* A new model, or the one to go on from: as it is, or with new characters as a new model has them. What was
- * read is then let go of. */
+/* A new model, or the one to go on from: as it is, or with new characters as a new model has them.
+ * What was read is then let go of. */
 void train_set_weights(train_job *job);
 
 /* That of the resumed run goes to the trainer; a new one is there to be filled. */
@@ -57,19 +58,19 @@ size_t train_sample_length(const train_job *job);
 
 void train_log_plan(const train_job *job);
 
-/* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the total,
- * before the parts that do fit take time to fill. */
+/* Asks for all of the memory at once, and gives it back: what cannot fit is refused here, by the
+ * total, before the parts that do fit take time to fill. */
 lyrnn_status train_check_memory(const train_job *job);
 
-/* Reads the state of the run to resume; the corpus is loaded, the model read. Refuses another corpus and
- * another shape. */
+/* Reads the state of the run to resume; the corpus is loaded, the model read. Refuses another
+ * corpus and another shape. */
 lyrnn_status train_read_state(train_job *job);
 
 /* Refuses a state that the run's options cannot have led to, and one with nothing left to do. */
 lyrnn_status train_check_state(const train_job *job);
 
 /* Makes the run's files ready to go on from the state. */
-lyrnn_status train_resume_run(train_job *job, const char *config_json);
+lyrnn_status train_resume_run(train_job *job, const json_t *config);
 
 /* All epochs that are left, with reports and checkpoints. */
 lyrnn_status train_epochs(train_job *job);

@@ -1,4 +1,5 @@
-/* What a training will need and do, said before anything runs: its memory, and the lines of the plan. */
+/* What a training will need and do, said before anything runs: its memory, and the lines of the
+ * plan. */
 #include "model/device_memory.h"
 #include "train/job.h"
 
@@ -11,7 +12,8 @@ size_t train_sample_length(const train_job *job)
     return longest + (size_t)job->options->pred_len;
 }
 
-/* Memory of the whole job, in bytes: of the device, and of the host what checkpoints are copied to. */
+/* Memory of the whole job, in bytes: of the device, and of the host what checkpoints are copied
+ * to. */
 typedef struct {
     lyrnn_training_memory training;
     size_t validation, samples, device_total;

@@ -1,4 +1,5 @@
-/* The bar that shows training go on: on a terminal alone, drawn over itself a few times a second. */
+/* The bar that shows training go on: on a terminal alone, drawn over itself a few times a
+ * second. */
 #ifndef LYRNN_PROGRESS_H
 #define LYRNN_PROGRESS_H
 

@@ -1,5 +1,6 @@
-/* Going on with a run as if it had never stopped. What decides the steps to come is the checkpoint; what the
- * options say is held against it, so that a run whose text or options were changed is refused. */
+/* Going on with a run as if it had never stopped. What decides the steps to come is the checkpoint;
+ * what the options say is held against it, so that a run whose text or options were changed is
+ * refused. */
 #include "train/job.h"
 
 #include <limits.h>
@@ -8,7 +9,7 @@
 static lyrnn_status other_network(const train_job *job, const char *key, int asked, int found)
 {
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                      "%s: %s is %d where its latest model has %d; put config.json right",
+                      "%s: %s is %d where its latest model has %d; correct config.json",
                       job->run.path, key, asked, found);
 }
 
@@ -17,7 +18,7 @@ static lyrnn_status check_network(const train_job *job)
     const lyrnn_rnn_config *asked = &job->options->model, *found = &job->config;
     if (asked->cell != found->cell)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: cell is %s where its latest model has %s; put config.json right",
+                          "%s: cell is %s where its latest model has %s; correct config.json",
                           job->run.path, lyrnn_cell_name(asked->cell),
                           lyrnn_cell_name(found->cell));
     if (asked->hidden_size != found->hidden_size)
@@ -71,14 +72,14 @@ lyrnn_status train_check_state(const train_job *job)
     if (state->seed != options->seed)
         return lyrnn_fail(
             LYRNN_ERR_MODEL_FILE,
-            "%s: seed is %llu where its latest checkpoint has %llu; put config.json right", path,
+            "%s: seed is %llu where its latest checkpoint has %llu; correct config.json", path,
             (unsigned long long)options->seed, (unsigned long long)state->seed);
     int64_t before = counters->step - counters->batch;
     if (counters->batch > K || before % K != 0 || before / K != state->snapshot.epoch ||
         counters->loss_count != M * counters->batch)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: its latest checkpoint, at step %lld, does not fit epochs of %lld "
-                          "batches; put config.json right",
+                          "batches; correct config.json",
                           path, (long long)counters->step, (long long)K);
     if (options->num_epochs <= state->snapshot.epoch)
         return lyrnn_fail(
@@ -94,11 +95,12 @@ lyrnn_status train_check_state(const train_job *job)
     return LYRNN_OK;
 }
 
-lyrnn_status train_resume_run(train_job *job, const char *config_json)
+lyrnn_status train_resume_run(train_job *job, const json_t *config)
 {
     const lyrnn_trainer_state *state = &job->state;
-    LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->snapshot.epoch, config_json));
-    /* A process that was killed may have named a best that its latest checkpoint knows nothing of. */
+    LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->snapshot.epoch, config));
+    /* A process that was killed may have named a best that its latest checkpoint knows nothing
+     * of. */
     if (state->best_epoch > 0)
         LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, state->best_epoch));
     lyrnn_run_dir_prune(&job->run, job->options->keep);

@@ -1,5 +1,5 @@
-/* What a training starts from: a new model, the model of --init, or the run to resume; and with it the
- * vocabulary, the shape, the first weights and the trainer's state. */
+/* What a training starts from: a new model, the model of --init, or the run to resume; and with it
+ * the vocabulary, the shape, the first weights and the trainer's state. */
 #include <string.h>
 
 #include "train/job.h"
@@ -23,15 +23,17 @@ static lyrnn_status lend_vocab(train_job *job, const char *path)
 
 enum { LIST_BYTES = 160 };
 
-/* Counts the characters of vocab that `known` lacks, and names as many as list (LIST_BYTES) holds. */
+/* Counts the characters of vocab that `known` lacks, and names as many as list (LIST_BYTES)
+ * holds. */
 static lyrnn_status list_new(const lyrnn_vocab *vocab, const lyrnn_vocab *known, char *list,
                              size_t *num)
 {
     return lyrnn_vocab_list_unknown(known, vocab->chars, (size_t)vocab->V, list, LIST_BYTES, num);
 }
 
-/* The corpus's characters, be they few: a model that is fine-tuned should write as that text does. Where
- * the initial model has the very same, its order of them stays, and with it all of its weights. */
+/* The corpus's characters, be they few: a model that is fine-tuned should write as that text does.
+ * Where the initial model has the very same, its order of them stays, and with it all of its
+ * weights. */
 static lyrnn_status match_vocab(train_job *job, const char *path)
 {
     lyrnn_vocab *vocab = &job->vocab;

@@ -19,6 +19,8 @@
 extern "C" {
 #endif
 
+struct json_t;
+
 typedef struct {
     /* corpus */
     const char *const *corpus_paths; /* (num_corpus_paths); none: the sample lyrics */
@@ -49,29 +51,31 @@ typedef struct {
     int checkpoint_every;      /* epochs; the last epoch is always saved */
     const char *out_path;      /* run directory; NULL: runs/<date-time> */
     bool overwrite;
-    int keep;                /* the last so many checkpoints, besides latest and best; 0: all */
-    const char *config_json; /* what config.json shall hold, an object; corpus_xxh128 is added */
-    /* A run to go on with, or NULL. init_path, out_path and overwrite are not read then, and what decides the
-     * steps must be as it was. */
+    int keep; /* the last so many checkpoints, besides latest and best; 0: all */
+    /* What config.json will hold: an object of the library jansson, to which the hash of the corpus
+     * is added as "corpus_xxh128". NULL: only that. Borrowed. */
+    struct json_t *config;
+    /* A run to go on with, or NULL. init_path, out_path and overwrite are not read then, and what
+     * decides the steps must be as it was. */
     const char *resume_path;
-    /* Called just before the disk is first written to. From then on, where its result points to nonzero: finish
-     * the step, save, return. May be NULL. */
+    /* Called just before the disk is first written to. From then on, where its result points to
+     * nonzero: finish the step, save, return. May be NULL. */
     const volatile sig_atomic_t *(*watch_for_stop)(void);
 } lyrnn_train_options;
 
 /* Trains on an open backend. To samples: every pred_period epochs (and at the last)
  *     epoch 50, perplexity 39.122988, time 0.99 sec    with validation: perplexity P, validation Q, ...
  *      - TEXT                 one line a prefix, newlines shown as spaces
- * To log: what is resolved, with init_path which characters are kept, new and dropped, warnings, and a
- * progress bar where log is a terminal. On disk: see run_dir.h.
- * Prefixes, corpus and out_path are checked before anything is written. LYRNN_ERR_DIVERGED names the
- * step at which the loss stopped being finite; checkpoints saved before stay.
+ * To log: what is resolved, with init_path which characters are kept, new and dropped, warnings,
+ * and a progress bar where log is a terminal. On disk: see run_dir.h. Prefixes, corpus and out_path
+ * are checked before anything is written. LYRNN_ERR_DIVERGED names the step at which the loss
+ * stopped being finite; checkpoints saved before stay.
  *
- * A resumed run goes on from its latest checkpoint to the same bits as one that never stopped, also within
- * an epoch, on the same backend and number of threads. Another corpus (LYRNN_ERR_CORPUS), another shape or
- * options that the checkpoint contradicts (LYRNN_ERR_MODEL_FILE), and a run with nothing left to do
- * (LYRNN_ERR_USAGE) are refused before anything is changed. LYRNN_INTERRUPTED: it was to stop; the error
- * text says how to go on. */
+ * A resumed run goes on from its latest checkpoint to the same bits as one that never stopped, also
+ * within an epoch, on the same backend and number of threads. Another corpus (LYRNN_ERR_CORPUS),
+ * another shape or options that the checkpoint contradicts (LYRNN_ERR_MODEL_FILE), and a run with
+ * nothing left to do (LYRNN_ERR_USAGE) are refused before anything is changed. LYRNN_INTERRUPTED:
+ * it was to stop; the error text says how to go on. */
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
                          FILE *log);
 

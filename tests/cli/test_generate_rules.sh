@@ -41,7 +41,7 @@ mv corpus.txt elsewhere.txt
 refuses 1 '.*/corpus\.txt: .*--corpus FILE' generate run --prefix 月 --max-copy 3
 succeeds generate run --prefix 月 --max-copy 3 --corpus elsewhere.txt
 { cat elsewhere.txt && echo 月月; } >corpus.txt
-refuses 1 'corpus: is no longer the same, .*--corpus FILE' generate run --prefix 月 --max-copy 3
+refuses 1 'corpus: the text has changed: .*--corpus FILE' generate run --prefix 月 --max-copy 3
 mv elsewhere.txt corpus.txt
 
 # Guarded so closely that there is nothing left to write.

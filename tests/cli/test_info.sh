@@ -65,7 +65,7 @@ omits $'\e'
 cp -a run hurt
 truncate -s 100 hurt/config.json
 succeeds info hurt
-tells '^problem +hurt/config\.json: is not JSON; put it right$' "${metrics_facts[@]}" "${model_facts[@]/run/hurt}"
+tells '^problem +hurt/config\.json: is not JSON; correct the file$' "${metrics_facts[@]}" "${model_facts[@]/run/hurt}"
 omits '^seed'
 rm hurt/config.json
 succeeds info hurt

@@ -175,8 +175,8 @@ breaks 's/"max_chars": 0/"max_chars": 300/' 'corpus: not the text that broken le
 breaks 's/"num_steps": 5/"num_steps": 0/' 'broken/config.json: --num-steps 0: must be from 1'
 breaks 's/"num_steps": 5/"num_steps": "5"/' 'broken/config.json: "num_steps" must be a whole number; '
 breaks 's/"num_steps": 5,//' 'broken/config.json: "num_steps" is missing; '
-breaks 's/"num_steps": 5/"num_steps": 5, "num_steps": 5/' 'broken/config.json: has a key twice; put it right'
-breaks '1d' 'broken/config.json: is not JSON; put it right'
+breaks 's/"num_steps": 5/"num_steps": 5, "num_steps": 5/' 'broken/config.json: has a key twice; correct the file'
+breaks '1d' 'broken/config.json: is not JSON; correct the file'
 rm -rf broken
 cp -rP parts broken
 rm broken/latest/trainer.safetensors

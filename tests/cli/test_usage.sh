@@ -117,7 +117,7 @@ for name in generate info eval 'train --init'; do
     refuses 1 'model: its name is empty; give a model.safetensors or a run directory$' \
         $name '' $([[ $name != eval ]] || echo corpus.txt) $([[ $name != generate ]] || echo --prefix 分)
 done
-refuses 1 'run: its name is empty; give the directory of a run$' train --resume ''
+refuses 1 'run: the name is empty; name the folder of a run$' train --resume ''
 rm -r named
 
 # One that is too long to be any: what is wrong must still be read.

@@ -12,6 +12,8 @@
 #include "cli/resume.h"
 #include "fuzz.h"
 #include "lyrnn/status.h"
+#include "run/config.h"
+#include "run/run_corpus.h"
 
 enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 8192 };
 
@@ -87,7 +89,7 @@ static void read_corpus(const json_t *config)
 {
     const char **paths;
     size_t num;
-    if (resume_corpus("run", config, &paths, &num) == LYRNN_OK)
+    if (lyrnn_run_corpus_paths("run", config, &paths, &num) == LYRNN_OK)
         for (size_t i = 0; i < num; i++)
             LYRNN_CHECK(paths[i] != NULL);
     else
@@ -114,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
     mkdir("run", 0777);
     fuzz_write_file("run/config.json", bytes, num_bytes);
     fuzz_watch_memory();
-    lyrnn_status status = resume_read_config("run", &config);
+    lyrnn_status status = lyrnn_run_config_read("run", &config);
     if (status == LYRNN_OK) {
         read_options(config);
         read_corpus(config);

@@ -284,79 +284,20 @@ static void given_options_that_differ_are_refused_elsewhere(void **state)
     json_decref(json);
 }
 
-static void a_config_that_is_none_is_refused(void **state)
+static void an_object_that_is_no_runs_is_refused(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *problem;
-    } bad[] = {
-        {"", "is not JSON"},
-        {"{", "is not JSON"},
-        {"[]", "is not a JSON object"},
-        {"1", "is not JSON"},
-        {"{\"a\":1,\"a\":2}", "has a key twice"},
-        {"{}x", "is not JSON"},
-        {"\xFF", "is not UTF-8"},
-        {"{\"a\":[{},{},{},{},{},{},{},{},{},{}]}", "has more brackets than a model's"},
-    };
-    char expected[128];
-    json_t *config;
-    assert_int_equal(resume_read_config("nothing", &config), LYRNN_ERR_IO);
-    assert_null(config);
-    assert_int_equal(mkdir("run", 0777), 0);
-    assert_int_equal(mkdir("run/config.json", 0777), 0);
-    assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_IO);
-    assert_int_equal(rmdir("run/config.json"), 0);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_true(write_file("run/config.json", bad[i].text, strlen(bad[i].text)));
-        assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
-        snprintf(expected, sizeof expected, "run/config.json: %s; put it right", bad[i].problem);
-        assert_string_equal(lyrnn_error_text(), expected);
-        assert_null(config);
-    }
-    /* jansson passes over a NUL that follows a number. */
-    assert_true(write_file("run/config.json", "{\"a\":3\0}", 8));
-    assert_int_equal(resume_read_config("run", &config), LYRNN_ERR_MODEL_FILE);
-    assert_string_equal(lyrnn_error_text(), "run/config.json: is not JSON; put it right");
-    /* An object it is, but no run's. */
     fields given, run = {0};
     option_result result;
-    assert_true(write_file("run/config.json", "{}\n", 3));
-    assert_int_equal(resume_read_config("run", &config), LYRNN_OK);
+    json_t *config = parse_json("{}");
     parse(&given, &result, 0, NULL);
     assert_int_equal(resume_options(&table, &result, "run", config, may_change, &given, &run),
                      LYRNN_ERR_MODEL_FILE);
     assert_string_equal(lyrnn_error_text(),
-                        "run/config.json: \"hidden_size\" is missing; put it right");
+                        "run/config.json: \"hidden_size\" is missing; correct the file");
     options_free(&table, &given);
     options_free(&table, &run);
     json_decref(config);
-}
-
-static void the_corpus_is_named_or_refused(void **state)
-{
-    (void)state;
-    const char **paths;
-    size_t num;
-    json_t *config = parse_json("{\"corpus\": [\"/a\", \"/b\"]}");
-    assert_int_equal(resume_corpus("run", config, &paths, &num), LYRNN_OK);
-    assert_int_equal(num, 2);
-    assert_string_equal(paths[1], "/b");
-    free(paths);
-    json_decref(config);
-    config = parse_json("{\"corpus\": []}");
-    assert_int_equal(resume_corpus("run", config, &paths, &num), LYRNN_OK);
-    assert_int_equal(num, 0);
-    free(paths);
-    json_decref(config);
-    static const char *const bad[] = {"{}", "{\"corpus\": \"a\"}", "{\"corpus\": [\"a\", null]}",
-                                      "{\"corpus\": {\"a\": \"b\"}}"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        config = parse_json(bad[i]);
-        assert_int_equal(resume_corpus("run", config, &paths, &num), LYRNN_ERR_USAGE);
-        free(paths);
-        json_decref(config);
-    }
 }
 
 int main(void)
@@ -368,8 +309,7 @@ int main(void)
         cmocka_unit_test(values_are_held_to_the_tables_rules),
         cmocka_unit_test(given_options_replace_the_runs_where_they_may),
         cmocka_unit_test(given_options_that_differ_are_refused_elsewhere),
-        cmocka_unit_test(a_config_that_is_none_is_refused),
-        cmocka_unit_test(the_corpus_is_named_or_refused),
+        cmocka_unit_test(an_object_that_is_no_runs_is_refused),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
 }

@@ -9,7 +9,7 @@
 static void make(const char *path, bool overwrite)
 {
     lyrnn_run_dir run;
-    if (lyrnn_run_dir_create(&run, path, overwrite, "{}") != LYRNN_OK)
+    if (create_run(&run, path, overwrite, "{}") != LYRNN_OK)
         fail_msg("%s", lyrnn_error_text());
     lyrnn_run_dir_close(&run);
 }
@@ -19,7 +19,7 @@ static void assert_refused(const char *path, bool overwrite, const char *text)
 {
     lyrnn_run_dir run;
     assert_error(lyrnn_run_dir_check(path, overwrite), text);
-    assert_error(lyrnn_run_dir_create(&run, path, overwrite, "{}"), text);
+    assert_error(create_run(&run, path, overwrite, "{}"), text);
     assert_null(run.path);
     assert_null(run.metrics);
     lyrnn_run_dir_close(&run);
@@ -31,9 +31,9 @@ static void create_makes_config_metrics_and_parents(void **state)
     lyrnn_run_dir run;
     assert_int_equal(lyrnn_run_dir_check("a/b//c/", false), LYRNN_OK);
     assert_false(exists("a"));
-    assert_int_equal(lyrnn_run_dir_create(&run, "a/b//c/", false, "{\"seed\":1}\n"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "a/b//c/", false, "{\"seed\":1}"), LYRNN_OK);
     assert_string_equal(run.path, "a/b//c/");
-    assert_content("a/b/c/config.json", "{\"seed\":1}\n");
+    assert_content("a/b/c/config.json", "{\n  \"seed\": 1\n}");
     assert_content("a/b/c/metrics.jsonl", "");
     assert_false(exists("a/b/c/.config.json"));
     assert_false(exists("a/b/c/latest"));
@@ -53,11 +53,11 @@ static void metrics_grow_line_by_line(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "metrics", false, "{}"), LYRNN_OK);
-    assert_int_equal(lyrnn_run_dir_append_metrics(&run, "{\"epoch\":1}"), LYRNN_OK);
-    assert_content("metrics/metrics.jsonl", "{\"epoch\":1}\n");
-    assert_int_equal(lyrnn_run_dir_append_metrics(&run, "{\"epoch\":2}"), LYRNN_OK);
-    assert_content("metrics/metrics.jsonl", "{\"epoch\":1}\n{\"epoch\":2}\n");
+    assert_int_equal(create_run(&run, "metrics", false, "{}"), LYRNN_OK);
+    assert_int_equal(append_epoch(&run, 1), LYRNN_OK);
+    assert_content("metrics/metrics.jsonl", METRICS_LINE("1"));
+    assert_int_equal(append_epoch(&run, 2), LYRNN_OK);
+    assert_content("metrics/metrics.jsonl", METRICS_LINE("1") METRICS_LINE("2"));
     lyrnn_run_dir_close(&run);
 }
 
@@ -66,8 +66,7 @@ static void metrics_that_cannot_be_written_are_an_error(void **state)
     (void)state;
     lyrnn_run_dir run = {.path = strdup("full"), .metrics = fopen("/dev/full", "w")};
     assert_non_null(run.metrics);
-    assert_error(lyrnn_run_dir_append_metrics(&run, "{}"),
-                 "full: cannot write metrics.jsonl: No space");
+    assert_error(append_epoch(&run, 1), "full: cannot write metrics.jsonl: No space");
     lyrnn_run_dir_close(&run);
 }
 
@@ -135,8 +134,8 @@ static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "again", false, "{\"old\":1}"), LYRNN_OK);
-    assert_int_equal(lyrnn_run_dir_append_metrics(&run, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "again", false, "{\"old\":1}"), LYRNN_OK);
+    assert_int_equal(append_epoch(&run, 1), LYRNN_OK);
     assert_int_equal(save_model(&run, 1, 0, 1), LYRNN_OK);
     assert_int_equal(save_model(&run, 2, 0, 2), LYRNN_OK);
     lyrnn_run_dir_close(&run);
@@ -168,7 +167,7 @@ static void overwrite_leaves_no_empty_checkpoints_behind(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "clean", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "clean", false, "{}"), LYRNN_OK);
     assert_int_equal(save_model(&run, 1, 0, 1), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     make("clean", true);
@@ -232,7 +231,7 @@ static void default_names_that_exist_get_a_number(void **state)
         assert_true(mkdir(name, 0777) == 0 || errno == EEXIST);
     }
     assert_int_equal(lyrnn_run_dir_check(NULL, false), LYRNN_OK);
-    assert_int_equal(lyrnn_run_dir_create(&run, NULL, false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, NULL, false, "{}"), LYRNN_OK);
     assert_int_equal(strlen(run.path), strlen("runs/20000101-000000-3"));
     assert_string_equal(run.path + strlen("runs/20000101-000000"), "-3");
     assert_true(exists(run.path));
@@ -257,9 +256,9 @@ static void a_name_that_is_too_long_is_refused(void **state)
     name[sizeof name - 1] = '\0';
     lyrnn_run_dir run;
     assert_int_equal(lyrnn_run_dir_check(name, false), LYRNN_ERR_IO);
-    assert_int_equal(lyrnn_run_dir_create(&run, name, false, "{}"), LYRNN_ERR_IO);
+    assert_int_equal(create_run(&run, name, false, "{}"), LYRNN_ERR_IO);
     name[NAME_MAX + 1] = '\0';
-    assert_int_equal(lyrnn_run_dir_create(&run, name, false, "{}"), LYRNN_ERR_IO);
+    assert_int_equal(create_run(&run, name, false, "{}"), LYRNN_ERR_IO);
 }
 
 static void a_create_that_fails_leaves_no_directory(void **state)
@@ -272,7 +271,7 @@ static void a_create_that_fails_leaves_no_directory(void **state)
     none.rlim_cur = 0;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
-    lyrnn_status status = lyrnn_run_dir_create(&run, "stillborn", false, "{}");
+    lyrnn_status status = create_run(&run, "stillborn", false, "{}");
     setrlimit(RLIMIT_FSIZE, &old);
     signal(SIGXFSZ, SIG_DFL);
     assert_error(status, "stillborn: cannot write config.json: File too large");

@@ -32,7 +32,7 @@ static void save_writes_a_checkpoint_and_points_latest_there(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "saves", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "saves", false, "{}"), LYRNN_OK);
     assert_int_equal(save(&run, 0, 1), LYRNN_OK);
     assert_link("saves/latest", "checkpoints/epoch-000000");
     assert_int_equal(save(&run, 50, 2), LYRNN_OK);
@@ -51,7 +51,7 @@ static void saving_an_epoch_again_replaces_it(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "twice", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "twice", false, "{}"), LYRNN_OK);
     assert_int_equal(save(&run, 7, 1), LYRNN_OK);
     assert_int_equal(save(&run, 7, 2), LYRNN_OK);
     lyrnn_run_dir_close(&run);
@@ -63,7 +63,7 @@ static void leftovers_of_an_interrupted_save_do_no_harm(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "interrupted", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "interrupted", false, "{}"), LYRNN_OK);
     assert_int_equal(mkdir("interrupted/checkpoints", 0777), 0);
     assert_int_equal(mkdir("interrupted/checkpoints/.epoch-000001.tmp", 0777), 0);
     assert_true(
@@ -80,7 +80,7 @@ static void a_failed_save_keeps_what_was_there(void **state)
     (void)state;
     lyrnn_run_dir run;
     struct rlimit old, tiny;
-    assert_int_equal(lyrnn_run_dir_create(&run, "failing", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "failing", false, "{}"), LYRNN_OK);
     assert_int_equal(save(&run, 1, 1), LYRNN_OK);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     tiny = old;
@@ -109,7 +109,7 @@ static void a_save_into_a_run_that_is_gone_is_an_error(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "gone", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "gone", false, "{}"), LYRNN_OK);
     assert_int_equal(rename("gone", "elsewhere"), 0);
     assert_error(save(&run, 1, 1), "gone/checkpoints: cannot make the directory: No such file");
     lyrnn_run_dir_close(&run);
@@ -129,7 +129,7 @@ static void find_model_takes_a_runs_latest(void **state)
     (void)state;
     char model[PATH_MAX];
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "found", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "found", false, "{}"), LYRNN_OK);
     assert_int_equal(save(&run, 3, 1), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     assert_int_equal(lyrnn_run_dir_find_model("found", model, sizeof model), LYRNN_OK);
@@ -144,7 +144,7 @@ static void find_model_names_what_has_none(void **state)
     (void)state;
     char model[PATH_MAX];
     lyrnn_run_dir run;
-    assert_int_equal(lyrnn_run_dir_create(&run, "young", false, "{}"), LYRNN_OK);
+    assert_int_equal(create_run(&run, "young", false, "{}"), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     assert_int_equal(mkdir("hollow", 0777), 0);
     assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: no checkpoint");

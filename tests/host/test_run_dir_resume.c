@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "run/config.h"
 #include "run_dir_check.h"
 
 static void save(lyrnn_run_dir *run, int epoch, int64_t batch)
@@ -12,7 +13,7 @@ static void save(lyrnn_run_dir *run, int epoch, int64_t batch)
 static void make(const char *path)
 {
     lyrnn_run_dir run;
-    assert_ok(lyrnn_run_dir_create(&run, path, false, "{}"));
+    assert_ok(create_run(&run, path, false, "{}"));
     lyrnn_run_dir_close(&run);
 }
 
@@ -38,11 +39,11 @@ static void a_run_is_open_once(void **state)
     gethostname(host, sizeof host - 1);
     snprintf(refusal, sizeof refusal, "busy: another lyrnn is training there (process %ld on %s); ",
              (long)getpid(), host);
-    assert_ok(lyrnn_run_dir_create(&first, "busy", false, "{}"));
+    assert_ok(create_run(&first, "busy", false, "{}"));
     for (int i = 0; i < 2; i++) {
         assert_error(lyrnn_run_dir_open(&second, "busy"), refusal);
         assert_null(second.path);
-        assert_error(lyrnn_run_dir_create(&second, "busy", true, "{\"new\":1}"), refusal);
+        assert_error(create_run(&second, "busy", true, "{\"new\":1}"), refusal);
         assert_error(lyrnn_run_dir_check("busy", true), refusal);
         assert_content("busy/config.json", "{}");
         lyrnn_run_dir_close(&first);
@@ -87,7 +88,7 @@ static void a_lock_may_hold_anything(void **state)
     lyrnn_run_dir first, second;
     char noise[300];
     memset(noise, 'x', sizeof noise);
-    assert_ok(lyrnn_run_dir_create(&first, "noisy", false, "{}"));
+    assert_ok(create_run(&first, "noisy", false, "{}"));
     const struct {
         const char *text;
         size_t length;
@@ -131,16 +132,16 @@ static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
         "unmade: nothing has been saved in it yet; begin anew by --out unmade --overwrite";
     static const char *const steps[] = {NULL, "unmade/lock", "unmade/.config.json"};
     lyrnn_run_dir run;
-    char *config_json;
+    json_t *json;
     assert_int_equal(mkdir("unmade", 0777), 0);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         assert_true(steps[i] == NULL || write_file(steps[i], "{", 1));
         assert_error(lyrnn_run_dir_open(&run, "unmade"), refusal);
-        assert_error(lyrnn_run_dir_read_config("unmade", &config_json), refusal);
+        assert_error(lyrnn_run_config_read("unmade", &json), refusal);
     }
     assert_true(write_file("unmade/notes.txt", "n", 1));
     assert_error(lyrnn_run_dir_open(&run, "unmade"), "unmade: not a run");
-    assert_error(lyrnn_run_dir_read_config("unmade", &config_json),
+    assert_error(lyrnn_run_config_read("unmade", &json),
                  "unmade/config.json: cannot open: No such file");
 }
 
@@ -153,11 +154,11 @@ static void assert_repaired(const char *before, int epoch, const char *after)
     lyrnn_run_dir run;
     assert_true(write_file("repaired/metrics.jsonl", before, strlen(before)));
     assert_ok(lyrnn_run_dir_open(&run, "repaired"));
-    assert_ok(lyrnn_run_dir_resume(&run, epoch, "{}"));
+    assert_ok(resume_run(&run, epoch, "{}"));
     assert_content("repaired/metrics.jsonl", after);
     char grown[512];
-    snprintf(grown, sizeof grown, "%s{\"epoch\": 9}\n", after);
-    assert_ok(lyrnn_run_dir_append_metrics(&run, "{\"epoch\": 9}"));
+    snprintf(grown, sizeof grown, "%s%s", after, METRICS_LINE("9"));
+    assert_ok(append_epoch(&run, 9));
     assert_content("repaired/metrics.jsonl", grown);
     lyrnn_run_dir_close(&run);
 }
@@ -184,9 +185,9 @@ static void metrics_that_are_gone_begin_anew(void **state)
     make("bare");
     assert_int_equal(unlink("bare/metrics.jsonl"), 0);
     assert_ok(lyrnn_run_dir_open(&run, "bare"));
-    assert_ok(lyrnn_run_dir_resume(&run, 1, "{}"));
-    assert_ok(lyrnn_run_dir_append_metrics(&run, "{}"));
-    assert_content("bare/metrics.jsonl", "{}\n");
+    assert_ok(resume_run(&run, 1, "{}"));
+    assert_ok(append_epoch(&run, 2));
+    assert_content("bare/metrics.jsonl", METRICS_LINE("2"));
     lyrnn_run_dir_close(&run);
 }
 
@@ -202,7 +203,7 @@ static void metrics_that_are_not_lyrnns_are_refused(void **state)
         lyrnn_run_dir run;
         assert_true(write_file("foreign/metrics.jsonl", bad[i], strlen(bad[i])));
         assert_ok(lyrnn_run_dir_open(&run, "foreign"));
-        assert_error(lyrnn_run_dir_resume(&run, 5, "{\"new\":1}"),
+        assert_error(resume_run(&run, 5, "{\"new\":1}"),
                      "foreign/metrics.jsonl: line 1 is not the report of an epoch");
         lyrnn_run_dir_close(&run);
         assert_content("foreign/metrics.jsonl", bad[i]);
@@ -217,8 +218,8 @@ static void the_config_is_replaced(void **state)
     make("options");
     assert_true(write_file("options/.config.json", "{", 1));
     assert_ok(lyrnn_run_dir_open(&run, "options"));
-    assert_ok(lyrnn_run_dir_resume(&run, 0, "{\"num_epochs\":9}"));
-    assert_content("options/config.json", "{\"num_epochs\":9}");
+    assert_ok(resume_run(&run, 0, "{\"num_epochs\":9}"));
+    assert_content("options/config.json", "{\n  \"num_epochs\": 9\n}");
     assert_false(exists("options/.config.json"));
     lyrnn_run_dir_close(&run);
 }
@@ -229,7 +230,7 @@ static void a_checkpoint_within_an_epoch_goes_when_a_later_one_is_there(void **s
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_ok(lyrnn_run_dir_create(&run, "within", false, "{}"));
+    assert_ok(create_run(&run, "within", false, "{}"));
     save(&run, 11, 345);
     lyrnn_run_dir_prune(&run, 0);
     char latest[PATH_MAX] = "";
@@ -252,7 +253,7 @@ static void prune_keeps_the_last_ones_latest_and_best(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_ok(lyrnn_run_dir_create(&run, "kept", false, "{}"));
+    assert_ok(create_run(&run, "kept", false, "{}"));
     for (int epoch = 1; epoch <= 6; epoch++)
         save(&run, epoch, 0);
     lyrnn_run_dir_prune(&run, 0);
@@ -276,7 +277,7 @@ static void prune_touches_what_is_lyrnns_alone(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_ok(lyrnn_run_dir_create(&run, "mine", false, "{}"));
+    assert_ok(create_run(&run, "mine", false, "{}"));
     save(&run, 1, 0);
     save(&run, 2, 0);
     assert_true(write_file("mine/checkpoints/epoch-000001/notes.txt", "n", 1));
@@ -316,7 +317,7 @@ static void best_names_no_checkpoint_that_is_not_there(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
-    assert_ok(lyrnn_run_dir_create(&run, "best", false, "{}"));
+    assert_ok(create_run(&run, "best", false, "{}"));
     save(&run, 1, 0);
     assert_ok(lyrnn_run_dir_mark_best(&run, 2));
     assert_false(exists("best/best"));

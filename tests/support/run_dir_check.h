@@ -41,6 +41,42 @@ static inline lyrnn_status save_model(lyrnn_run_dir *run, int epoch, int64_t bat
     return status;
 }
 
+static inline json_t *parse_config(const char *text)
+{
+    json_t *config = json_loads(text, 0, NULL);
+    assert_non_null(config);
+    return config;
+}
+
+/* lyrnn_run_dir_create and lyrnn_run_dir_resume with a config.json given as text. */
+static inline lyrnn_status create_run(lyrnn_run_dir *run, const char *path, bool overwrite,
+                                      const char *config_text)
+{
+    json_t *json = parse_config(config_text);
+    lyrnn_status status = lyrnn_run_dir_create(run, path, overwrite, json);
+    json_decref(json);
+    return status;
+}
+
+static inline lyrnn_status resume_run(lyrnn_run_dir *run, int epoch, const char *config_text)
+{
+    json_t *json = parse_config(config_text);
+    lyrnn_status status = lyrnn_run_dir_resume(run, epoch, json);
+    json_decref(json);
+    return status;
+}
+
+/* Appends the line of an epoch, whose other numbers are zero: METRICS_LINE("1") for epoch 1. */
+static inline lyrnn_status append_epoch(lyrnn_run_dir *run, int epoch)
+{
+    const lyrnn_metrics metrics = {.epoch = epoch};
+    return lyrnn_run_dir_append_metrics(run, &metrics);
+}
+
+#define METRICS_LINE(epoch)                                                                        \
+    "{\"epoch\": " epoch ", \"step\": 0, \"loss\": 0.0, \"perplexity\": 0.0, "                     \
+    "\"chars_per_second\": 0.0, \"seconds\": 0.0}\n"
+
 static inline void assert_ok(lyrnn_status status)
 {
     if (status != LYRNN_OK)
