@@ -12,15 +12,14 @@
 #include "cli/machine.h"
 #include "cli/options/options.h"
 #include "cli/resume.h"
-#include "lyrnn/checkpoint.h"
 #include "lyrnn/train.h"
 #include "lyrnn/version.h"
 #include "run/config.h"
 #include "run/run_corpus.h"
-#include "run/run_dir.h"
 
 typedef struct {
     lyrnn_train_options train;
+    const char *init_path, *resume_path;
     option_texts prefixes;
     machine_options machine;
 } train_fields;
@@ -51,7 +50,7 @@ static const option_spec specs[] = {
     {OPTION_TEXT, "init", "FILE",
      "start from this model, a file or a run: take its shape, and of its characters those that the "
      "lyrics have; others begin as in a new model",
-     FIELD(train.init_path)},
+     FIELD(init_path)},
 
     {OPTION_HEADING, .help = "Training:"},
     {OPTION_INT, "num-epochs", "N", "passes over the lyrics; 0: save the untrained model",
@@ -87,7 +86,7 @@ static const option_spec specs[] = {
 
     {OPTION_HEADING, .help = "Results:"},
     {OPTION_TEXT, "resume", "RUN_DIR", "go on with this run where it stopped, by its own options",
-     FIELD(train.resume_path)},
+     FIELD(resume_path)},
     {OPTION_TEXT, "out", "DIR", "folder of the run [runs/<date-time>]", FIELD(train.out_path)},
     {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite)},
     {OPTION_INT, "checkpoint-every", "N", "save the model every N epochs and at the end",
@@ -130,18 +129,13 @@ static lyrnn_status contradiction_of_numbers(const char *option, double asked, c
     return contradiction(option, asked_text, path, read_text);
 }
 
-/* The file gives the shape; a flag may repeat it, not contradict it. Dropout is no part of the
- * shape: the file's holds unless another is asked for. */
-static lyrnn_status take_shape(train_fields *fields, const option_result *result)
+/* Takes the shape of the opened model. An option may repeat it, not contradict it. Dropout is no part
+ * of the shape: the file's holds unless another is given. */
+static lyrnn_status take_shape(train_fields *fields, const option_result *result,
+                               const lyrnn_start *start)
 {
-    lyrnn_rnn_config *asked = &fields->train.model;
-    char path[4096];
-    lyrnn_checkpoint checkpoint = {0};
-    LYRNN_TRY(lyrnn_run_dir_find_model(fields->train.init_path, path, sizeof path));
-    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&checkpoint, path));
-    lyrnn_checkpoint_choose_rnn(&checkpoint, asked->cell);
-    lyrnn_rnn_config read = checkpoint.config;
-    lyrnn_checkpoint_free(&checkpoint);
+    const char *path = start->model_path;
+    lyrnn_rnn_config *asked = &fields->train.model, read = start->checkpoint.config;
     if (options_given(&table, result, "cell") && asked->cell != read.cell)
         return contradiction("cell", lyrnn_cell_name(asked->cell), path,
                              lyrnn_cell_name(read.cell));
@@ -178,7 +172,7 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, j
                               "--%s: --resume goes on in the run that it names; leave one of them "
                               "out",
                               contradicting[i]);
-    return resume_options(&table, result, asked->train.resume_path, config, may_change, asked, run);
+    return resume_options(&table, result, asked->resume_path, config, may_change, asked, run);
 }
 
 /* Every option as it was resolved, and what else decides the outcome. NULL: no memory. */
@@ -202,9 +196,10 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
 }
 
 /* With the corpus named already, and the shape or the run's options taken. */
-static lyrnn_status train(train_fields *fields, const option_result *result)
+static lyrnn_status train(train_fields *fields, const option_result *result, lyrnn_start *start)
 {
     lyrnn_train_options *options = &fields->train;
+    options->start = start;
     options->prefixes = fields->prefixes.items;
     options->num_prefixes = fields->prefixes.num;
     /* A resumed run's have been found fit, or given way, when it began. */
@@ -231,10 +226,18 @@ static void take_arguments(train_fields *fields, const option_result *result)
 
 static lyrnn_status begin(train_fields *fields, const option_result *result)
 {
+    lyrnn_start start = {0};
+    lyrnn_status status = LYRNN_OK;
     take_arguments(fields, result);
-    if (fields->train.init_path != NULL)
-        LYRNN_TRY(take_shape(fields, result));
-    return train(fields, result);
+    if (fields->init_path != NULL) {
+        status = lyrnn_start_from_model(&start, fields->init_path, fields->train.model.cell);
+        if (status == LYRNN_OK)
+            status = take_shape(fields, result, &start);
+    }
+    if (status == LYRNN_OK)
+        status = train(fields, result, &start);
+    lyrnn_start_free(&start);
+    return status;
 }
 
 static lyrnn_status find_corpus(const char *run_path, const json_t *config, const char ***paths,
@@ -249,7 +252,8 @@ static lyrnn_status find_corpus(const char *run_path, const json_t *config, cons
 
 static lyrnn_status resume(train_fields *asked, const option_result *result)
 {
-    const char *run_path = asked->train.resume_path, **paths = NULL;
+    const char *run_path = asked->resume_path, **paths = NULL;
+    lyrnn_start start = {.kind = LYRNN_START_RESUME, .path = run_path};
     train_fields fields = {0};
     json_t *config;
     LYRNN_TRY(lyrnn_run_config_read(run_path, &config));
@@ -262,7 +266,8 @@ static lyrnn_status resume(train_fields *asked, const option_result *result)
         fields.train.corpus_paths = paths;
     }
     if (status == LYRNN_OK)
-        status = train(&fields, result);
+        status = train(&fields, result, &start);
+    lyrnn_start_free(&start);
     free(paths);
     options_free(&table, &fields);
     json_decref(config);
@@ -275,8 +280,7 @@ static lyrnn_status command_train(int argc, char **argv)
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help)
-        status =
-            fields.train.resume_path != NULL ? resume(&fields, &result) : begin(&fields, &result);
+        status = fields.resume_path != NULL ? resume(&fields, &result) : begin(&fields, &result);
     options_free(&table, &fields);
     return status;
 }

@@ -3,12 +3,10 @@
  * before the run directory is made. */
 #include "lyrnn/train.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "run/run_dir_files.h"
 #include "train/job.h"
 
 static void job_free(train_job *job)
@@ -19,7 +17,6 @@ static void job_free(train_job *job)
     lyrnn_trainer_free(&job->trainer);
     lyrnn_model_free(&job->model);
     lyrnn_vocab_free(&job->vocab);
-    lyrnn_checkpoint_free(&job->init);
     lyrnn_trainer_snapshot_free(&job->state.snapshot);
     lyrnn_corpus_free(&job->corpus);
     for (size_t i = 0; i < job->num_prompts; i++)
@@ -108,9 +105,7 @@ static lyrnn_status prepare_text(train_job *job)
     const lyrnn_train_options *options = job->options;
     LYRNN_TRY(load_corpus(job));
     lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
-    LYRNN_TRY(train_make_vocab(job));
-    if (options->resume_path != NULL)
-        LYRNN_TRY(train_read_state(job));
+    LYRNN_TRY(train_take_start(job));
     LYRNN_TRY(encode_corpus(job));
     LYRNN_TRY(encode_prefixes(job));
     LYRNN_TRY(split_corpus(job));
@@ -140,45 +135,6 @@ static lyrnn_status prepare_model(train_job *job)
     return lyrnn_generator_init(&job->generator, &job->model, &greedy, train_sample_length(job));
 }
 
-/* What the caller says about the training, and the hash of the text. NULL: no memory. */
-static json_t *config_with_hash(const train_job *job)
-{
-    json_t *given = job->options->config;
-    json_t *config = given != NULL ? json_copy(given) : json_object();
-    if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
-        return config;
-    json_decref(config);
-    return NULL;
-}
-
-/* From here on the disk is written to. */
-static lyrnn_status begin_run(train_job *job)
-{
-    const lyrnn_train_options *options = job->options;
-    json_t *config = config_with_hash(job);
-    if (config == NULL)
-        return lyrnn_out_of_memory("config.json", 0, "close other programs");
-    if (options->watch_for_stop != NULL)
-        job->stop = options->watch_for_stop();
-    lyrnn_status status =
-        options->resume_path != NULL
-            ? train_resume_run(job, config)
-            : lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite, config);
-    json_decref(config);
-    if (status == LYRNN_OK)
-        fprintf(job->log, "run: %s\n", job->run.path);
-    return status;
-}
-
-/* Locked at once: what is read of a run must not change meanwhile. The process that made it may
- * have ended, killed perhaps, before its first checkpoint. */
-static lyrnn_status open_run(train_job *job)
-{
-    const char *path = job->options->resume_path;
-    LYRNN_TRY(lyrnn_run_dir_open(&job->run, path));
-    return lyrnn_run_dir_has_checkpoint(&job->run) ? LYRNN_OK : run_dir_nothing_saved(path);
-}
-
 /* A file could not be written, and what can be done about that has been said: how to go on then. */
 static lyrnn_status say_how_to_go_on(const train_job *job)
 {
@@ -195,20 +151,14 @@ static lyrnn_status say_how_to_go_on(const train_job *job)
 
 static lyrnn_status run_job(train_job *job)
 {
-    const lyrnn_train_options *options = job->options;
-    if (options->resume_path != NULL)
-        LYRNN_TRY(open_run(job));
+    LYRNN_TRY(train_open_start(job));
     LYRNN_TRY(prepare_text(job));
-    if (options->resume_path == NULL && options->out_path != NULL)
-        LYRNN_TRY(lyrnn_run_dir_check(options->out_path, options->overwrite));
-    if (options->resume_path != NULL)
-        LYRNN_TRY(train_check_state(job));
+    LYRNN_TRY(train_check_start(job));
     train_log_plan(job);
-    if (options->init_path != NULL && options->resume_path == NULL)
-        LYRNN_TRY(train_log_vocab(job));
+    LYRNN_TRY(train_log_start(job));
     LYRNN_TRY(train_check_memory(job));
     LYRNN_TRY(prepare_model(job));
-    lyrnn_status status = begin_run(job);
+    lyrnn_status status = train_begin_run(job);
     if (status == LYRNN_OK)
         status = train_epochs(job);
     return status == LYRNN_ERR_IO ? say_how_to_go_on(job) : status;
@@ -217,7 +167,12 @@ static lyrnn_status run_job(train_job *job)
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
                          FILE *log)
 {
-    train_job job = {.options = options, .backend = backend, .samples = samples, .log = log};
+    lyrnn_start new_model = {0};
+    train_job job = {.options = options,
+                     .start = options->start != NULL ? options->start : &new_model,
+                     .backend = backend,
+                     .samples = samples,
+                     .log = log};
     lyrnn_status status = run_job(&job);
     if (job.progress.log != NULL)
         lyrnn_progress_clear(&job.progress);

@@ -18,7 +18,7 @@ typedef struct {
     FILE *samples, *log;
     lyrnn_corpus corpus;
     char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE];
-    lyrnn_checkpoint init; /* of --init, or of the run to resume; else zeroed */
+    lyrnn_start *start;
     lyrnn_vocab vocab;
     int32_t *ids;          /* (N) */
     lyrnn_prompt *prompts; /* (num_prompts) */
@@ -40,18 +40,33 @@ typedef struct {
     lyrnn_progress progress;
 } train_job;
 
-/* The vocabulary, and with it the network's shape. A resumed run's vocabulary is its own. */
-lyrnn_status train_make_vocab(train_job *job);
+/* start.c. Each of these does what the kind of start needs, so that job.c never asks for it. */
 
-/* What became of the characters that the initial model knows. */
-lyrnn_status train_log_vocab(const train_job *job);
+/* Opens the run to resume and locks it at once, because what is read of it must not change meanwhile.
+ * Any other start is open already. */
+lyrnn_status train_open_start(train_job *job);
 
-/* A new model, or the one to go on from: as it is, or with new characters as a new model has them.
- * What was read is then let go of. */
+/* Sets the vocabulary and with it the network's shape; for a resumed run also the trainer's state. The
+ * corpus is loaded. */
+lyrnn_status train_take_start(train_job *job);
+
+/* Refuses a run that cannot be written, or that has nothing left to do. */
+lyrnn_status train_check_start(const train_job *job);
+
+/* Reports which characters of the initial model are kept, new and dropped. */
+lyrnn_status train_log_start(const train_job *job);
+
+/* Sets the model's weights: random ones, those of the checkpoint, or a mix of both for new characters.
+ * The checkpoint is then freed. */
 void train_set_weights(train_job *job);
 
-/* That of the resumed run goes to the trainer; a new one is there to be filled. */
+/* Uploads the resumed run's state to the trainer, or allocates that of a new one. */
 lyrnn_status train_prepare_state(train_job *job);
+
+/* Makes the run's folder, or prepares the one to resume. From here on the disk is written to. */
+lyrnn_status train_begin_run(train_job *job);
+
+/* plan.c */
 
 /* Characters of the longest sample, prefix included. */
 size_t train_sample_length(const train_job *job);

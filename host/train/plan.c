@@ -61,8 +61,7 @@ static void log_memory(const train_job *job)
 void train_log_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    const char *init_path =
-        options->resume_path != NULL ? options->resume_path : options->init_path;
+    const char *path = job->start->path;
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, &job->config);
     char device[256];
@@ -76,8 +75,8 @@ void train_log_plan(const train_job *job)
             lyrnn_cell_name(job->config.cell), job->config.num_layers,
             job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
             job->config.bidirectional ? " in both directions" : "",
-            lyrnn_parameters_total(&parameters), init_path == NULL ? "" : " from ",
-            init_path == NULL ? "" : init_path);
+            lyrnn_parameters_total(&parameters), path == NULL ? "" : " from ",
+            path == NULL ? "" : path);
     if (job->config.bidirectional)
         fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     if (job->config.dropout > 0.0f && job->config.num_layers == 1)
@@ -97,7 +96,8 @@ lyrnn_status train_check_memory(const train_job *job)
     lyrnn_backend *backend = job->backend;
     job_memory bytes = count_memory(job);
     /* A resumed run's checkpoint is in memory already. */
-    bool needs_checkpoints = job->backend->shares_host_memory && job->options->resume_path == NULL;
+    bool needs_checkpoints =
+        job->backend->shares_host_memory && job->start->kind != LYRNN_START_RESUME;
     size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);
     void *memory;
     LYRNN_TRY(lyrnn_device_alloc(backend, total, "this training in all",

@@ -1,13 +1,45 @@
 /* What a training starts from: a new model, the model of --init, or the run to resume; and with it
  * the vocabulary, the shape, the first weights and the trainer's state. */
+#include <jansson.h>
 #include <string.h>
 
+#include "base/memory.h"
+#include "run/run_dir_files.h"
 #include "train/job.h"
 
-/* A bare state_dict's rows have no characters yet: they get the corpus's, in code-point order. */
-static lyrnn_status lend_vocab(train_job *job, const char *path)
+lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_cell cell)
 {
-    int V = job->init.config.input_size;
+    *start = (lyrnn_start){.kind = LYRNN_START_INIT, .path = path};
+    LYRNN_TRY(lyrnn_run_dir_find_model(path, start->model_path, sizeof start->model_path));
+    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&start->checkpoint, start->model_path));
+    lyrnn_checkpoint_choose_rnn(&start->checkpoint, cell);
+    return LYRNN_OK;
+}
+
+void lyrnn_start_free(lyrnn_start *start)
+{
+    lyrnn_checkpoint_free(&start->checkpoint);
+    *start = (lyrnn_start){0};
+}
+
+/* The process that made the run may have ended, killed perhaps, before its first checkpoint. */
+lyrnn_status train_open_start(train_job *job)
+{
+    lyrnn_start *start = job->start;
+    if (start->kind != LYRNN_START_RESUME)
+        return LYRNN_OK;
+    LYRNN_TRY(lyrnn_run_dir_open(&job->run, start->path));
+    if (!lyrnn_run_dir_has_checkpoint(&job->run))
+        return run_dir_nothing_saved(start->path);
+    LYRNN_TRY(lyrnn_run_dir_find_model(start->path, start->model_path, sizeof start->model_path));
+    return lyrnn_checkpoint_read(&start->checkpoint, start->model_path);
+}
+
+/* A bare state_dict's rows have no characters yet: they get the corpus's, in code-point order. */
+static lyrnn_status lend_vocab(train_job *job)
+{
+    const char *path = job->start->model_path;
+    int V = job->start->checkpoint.config.input_size;
     if (job->vocab.V != V)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: it has no vocabulary and %d inputs, and the corpus has %d distinct "
@@ -18,7 +50,7 @@ static lyrnn_status lend_vocab(train_job *job, const char *path)
             "warning: %s has no \"vocab\": its inputs are taken to be the corpus's characters in "
             "code-point order\n",
             path);
-    return lyrnn_vocab_from_chars(&job->init.vocab, job->vocab.chars, (size_t)V);
+    return lyrnn_vocab_from_chars(&job->start->checkpoint.vocab, job->vocab.chars, (size_t)V);
 }
 
 enum { LIST_BYTES = 160 };
@@ -34,12 +66,12 @@ static lyrnn_status list_new(const lyrnn_vocab *vocab, const lyrnn_vocab *known,
 /* The corpus's characters, be they few: a model that is fine-tuned should write as that text does.
  * Where the initial model has the very same, its order of them stays, and with it all of its
  * weights. */
-static lyrnn_status match_vocab(train_job *job, const char *path)
+static lyrnn_status match_vocab(train_job *job)
 {
     lyrnn_vocab *vocab = &job->vocab;
-    const lyrnn_vocab *known = &job->init.vocab;
+    const lyrnn_vocab *known = &job->start->checkpoint.vocab;
     if (known->V == 0)
-        LYRNN_TRY(lend_vocab(job, path));
+        LYRNN_TRY(lend_vocab(job));
     char list[LIST_BYTES];
     size_t num_new;
     LYRNN_TRY(list_new(vocab, known, list, &num_new));
@@ -47,53 +79,52 @@ static lyrnn_status match_vocab(train_job *job, const char *path)
         return lyrnn_fail(LYRNN_ERR_CORPUS,
                           "corpus: it has no character that the model in %s knows; leave out "
                           "--init, or give lyrics in the model's script",
-                          path);
+                          job->start->model_path);
     if (num_new > 0 || vocab->V != known->V)
         return LYRNN_OK;
     lyrnn_vocab_free(vocab);
     return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
 }
 
-/* Of --init, or of the run to resume. */
-static lyrnn_status read_initial_model(train_job *job, char *path, size_t path_size)
+/* A resumed run's vocabulary is its own. */
+lyrnn_status train_take_start(train_job *job)
 {
-    const lyrnn_train_options *options = job->options;
-    bool resumes = options->resume_path != NULL;
-    LYRNN_TRY(lyrnn_run_dir_find_model(resumes ? options->resume_path : options->init_path, path,
-                                       path_size));
-    if (resumes)
-        return lyrnn_checkpoint_read(&job->init, path);
-    LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&job->init, path));
-    lyrnn_checkpoint_choose_rnn(&job->init, options->model.cell);
-    return LYRNN_OK;
-}
-
-lyrnn_status train_make_vocab(train_job *job)
-{
-    const lyrnn_train_options *options = job->options;
-    const lyrnn_vocab *known = &job->init.vocab;
-    char path[4096];
-    job->config = options->model;
-    if (options->resume_path != NULL || options->init_path != NULL) {
-        LYRNN_TRY(read_initial_model(job, path, sizeof path));
-        job->config = job->init.config;
-        job->config.dropout = options->model.dropout;
+    const lyrnn_checkpoint *checkpoint = &job->start->checkpoint;
+    lyrnn_start_kind kind = job->start->kind;
+    job->config = job->options->model;
+    if (kind != LYRNN_START_NEW) {
+        job->config = checkpoint->config;
+        job->config.dropout = job->options->model.dropout;
     }
-    if (options->resume_path != NULL)
-        return lyrnn_vocab_from_chars(&job->vocab, known->chars, (size_t)known->V);
+    if (kind == LYRNN_START_RESUME) {
+        LYRNN_TRY(lyrnn_vocab_from_chars(&job->vocab, checkpoint->vocab.chars,
+                                         (size_t)checkpoint->vocab.V));
+        return train_read_state(job);
+    }
     LYRNN_TRY(lyrnn_vocab_from_corpus(&job->vocab, &job->corpus));
-    if (options->init_path != NULL)
-        LYRNN_TRY(match_vocab(job, path));
+    if (kind == LYRNN_START_INIT)
+        LYRNN_TRY(match_vocab(job));
     job->config.input_size = job->vocab.V;
     return LYRNN_OK;
 }
 
-lyrnn_status train_log_vocab(const train_job *job)
+lyrnn_status train_check_start(const train_job *job)
 {
+    const lyrnn_train_options *options = job->options;
+    if (job->start->kind == LYRNN_START_RESUME)
+        return train_check_state(job);
+    return options->out_path != NULL ? lyrnn_run_dir_check(options->out_path, options->overwrite)
+                                     : LYRNN_OK;
+}
+
+lyrnn_status train_log_start(const train_job *job)
+{
+    if (job->start->kind != LYRNN_START_INIT)
+        return LYRNN_OK;
     char new[LIST_BYTES], dropped[LIST_BYTES];
     size_t num_new, num_dropped;
-    LYRNN_TRY(list_new(&job->vocab, &job->init.vocab, new, &num_new));
-    LYRNN_TRY(list_new(&job->init.vocab, &job->vocab, dropped, &num_dropped));
+    LYRNN_TRY(list_new(&job->vocab, &job->start->checkpoint.vocab, new, &num_new));
+    LYRNN_TRY(list_new(&job->start->checkpoint.vocab, &job->vocab, dropped, &num_dropped));
     fprintf(job->log, "init: %zu characters kept; %zu new%s%s; %zu dropped%s%s\n",
             (size_t)job->vocab.V - num_new, num_new, num_new > 0 ? ": " : "", new, num_dropped,
             num_dropped > 0 ? ": " : "", dropped);
@@ -102,26 +133,55 @@ lyrnn_status train_log_vocab(const train_job *job)
 
 void train_set_weights(train_job *job)
 {
-    if (job->options->resume_path != NULL) {
-        lyrnn_model_upload(&job->model, job->init.params);
-    } else {
+    lyrnn_checkpoint *checkpoint = &job->start->checkpoint;
+    if (job->start->kind == LYRNN_START_RESUME)
+        lyrnn_model_upload(&job->model, checkpoint->params);
+    else
         lyrnn_model_randomize(&job->model, job->options->seed);
-        if (job->init.params == NULL)
-            return;
+    if (job->start->kind == LYRNN_START_INIT) {
         lyrnn_model_download(&job->model, job->params);
-        lyrnn_checkpoint_remap(&job->init, &job->vocab, job->params);
+        lyrnn_checkpoint_remap(checkpoint, &job->vocab, job->params);
         lyrnn_model_upload(&job->model, job->params);
     }
-    lyrnn_checkpoint_free(&job->init);
+    lyrnn_checkpoint_free(checkpoint);
 }
 
 lyrnn_status train_prepare_state(train_job *job)
 {
-    if (job->options->resume_path != NULL)
+    if (job->start->kind == LYRNN_START_RESUME)
         return lyrnn_trainer_upload(&job->trainer, &job->state.snapshot);
     LYRNN_TRY(lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B));
     job->state.seed = job->options->seed;
     job->state.corpus_chars = (int64_t)job->corpus.N;
     memcpy(job->state.corpus_xxh128, job->corpus_xxh128, sizeof job->corpus_xxh128);
     return LYRNN_OK;
+}
+
+/* What the caller says about the training, and the hash of the text. NULL: no memory. */
+static json_t *config_with_hash(const train_job *job)
+{
+    json_t *given = job->options->config;
+    json_t *config = given != NULL ? json_copy(given) : json_object();
+    if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
+        return config;
+    json_decref(config);
+    return NULL;
+}
+
+lyrnn_status train_begin_run(train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    json_t *config = config_with_hash(job);
+    if (config == NULL)
+        return lyrnn_out_of_memory("config.json", 0, "close other programs");
+    if (options->watch_for_stop != NULL)
+        job->stop = options->watch_for_stop();
+    lyrnn_status status =
+        job->start->kind == LYRNN_START_RESUME
+            ? train_resume_run(job, config)
+            : lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite, config);
+    json_decref(config);
+    if (status == LYRNN_OK)
+        fprintf(job->log, "run: %s\n", job->run.path);
+    return status;
 }

@@ -10,6 +10,7 @@
 
 #include "lyrnn/backend.h"
 #include "lyrnn/batches.h"
+#include "lyrnn/checkpoint.h"
 #include "lyrnn/corpus.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn/status.h"
@@ -21,18 +22,46 @@ extern "C" {
 
 struct json_t;
 
+/* What a training starts from. */
+typedef enum {
+    LYRNN_START_NEW,   /* a new model with random weights */
+    LYRNN_START_INIT,  /* the weights of a model file */
+    LYRNN_START_RESUME /* the latest checkpoint of a run, to continue exactly from there */
+} lyrnn_start_kind;
+
+/* A zeroed start is a new model. For LYRNN_START_RESUME set kind and path; lyrnn_train locks that run
+ * before it opens the model. lyrnn_start_from_model makes a LYRNN_START_INIT. */
+typedef struct {
+    lyrnn_start_kind kind;
+    const char *path;      /* a model file or a run, as the user named it; borrowed */
+    char model_path[4096]; /* the model file that was opened */
+    lyrnn_checkpoint
+        checkpoint; /* what it holds: the network, its vocabulary, its weights; owned */
+} lyrnn_start;
+
+/* Opens the model that path names: a model.safetensors, or a run, whose latest model it takes. The
+ * file is read here, once; start->checkpoint.config is then its network. cell decides between rnn_tanh
+ * and rnn_relu if the file leaves that open. path must outlive the start. Errors as in
+ * lyrnn_checkpoint_read_state_dict. */
+lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_cell cell);
+
+/* A zeroed start is fine. */
+void lyrnn_start_free(lyrnn_start *start);
+
 typedef struct {
     /* corpus */
     const char *const *corpus_paths; /* (num_corpus_paths); none: the sample lyrics */
     size_t num_corpus_paths;
     lyrnn_newlines newlines;
     size_t max_chars; /* 0: all */
-    /* model; the vocabulary is the corpus's, and input_size its size, which is not read */
+    /* The model. Its vocabulary is the corpus's, so that input_size is not read. If `start` has a
+     * checkpoint, that one gives the network and only model.dropout is read. */
     lyrnn_rnn_config model;
-    const char *init_path; /* model.safetensors or run to start from, or NULL; gives the shape, */
-                           /* of which model.dropout alone is read then, and model.cell where */
-                           /* the file leaves it open; see lyrnn_checkpoint_remap for how its */
-                           /* weights come to the corpus's vocabulary */
+    /* NULL: a new model. lyrnn_train frees the checkpoint as soon as the weights are on the device, and
+     * the caller the rest. lyrnn_checkpoint_remap says how the weights of a LYRNN_START_INIT come to the
+     * corpus's vocabulary. With LYRNN_START_RESUME out_path and overwrite are not read, and what decides
+     * the steps must be as it was. */
+    lyrnn_start *start;
     /* training */
     int num_epochs; /* 0: the untrained model is saved as epoch 0 */
     int batch_size, num_steps;
@@ -55,9 +84,6 @@ typedef struct {
     /* What config.json will hold: an object of the library jansson, to which the hash of the corpus
      * is added as "corpus_xxh128". NULL: only that. Borrowed. */
     struct json_t *config;
-    /* A run to go on with, or NULL. init_path, out_path and overwrite are not read then, and what
-     * decides the steps must be as it was. */
-    const char *resume_path;
     /* Called just before the disk is first written to. From then on, where its result points to
      * nonzero: finish the step, save, return. May be NULL. */
     const volatile sig_atomic_t *(*watch_for_stop)(void);
@@ -66,7 +92,7 @@ typedef struct {
 /* Trains on an open backend. To samples: every pred_period epochs (and at the last)
  *     epoch 50, perplexity 39.122988, time 0.99 sec    with validation: perplexity P, validation Q, ...
  *      - TEXT                 one line a prefix, newlines shown as spaces
- * To log: what is resolved, with init_path which characters are kept, new and dropped, warnings,
+ * To log: what is resolved, with LYRNN_START_INIT which characters are kept, new and dropped, warnings,
  * and a progress bar where log is a terminal. On disk: see run_dir.h. Prefixes, corpus and out_path
  * are checked before anything is written. LYRNN_ERR_DIVERGED names the step at which the loss
  * stopped being finite; checkpoints saved before stay.

@@ -10,12 +10,12 @@
 static void a_config_comes_back(void **state)
 {
     (void)state;
-    json_t *config = parse_config("{\"lr\": 0.001, \"corpus\": [\"/歌.txt\", null]}"), *back;
+    json_t *config = parse_config("{\"lr\": 0.1, \"corpus\": [\"/歌.txt\", null]}"), *back;
     lyrnn_run_dir run;
     assert_ok(lyrnn_run_dir_create(&run, "whole", false, config));
     lyrnn_run_dir_close(&run);
     assert_content("whole/config.json",
-                   "{\n  \"lr\": 0.001,\n  \"corpus\": [\n    \"/歌.txt\",\n    null\n  ]\n}");
+                   "{\n  \"lr\": 0.1,\n  \"corpus\": [\n    \"/歌.txt\",\n    null\n  ]\n}");
     assert_ok(lyrnn_run_config_read("whole", &back));
     assert_true(json_equal(config, back));
     json_decref(config);
@@ -132,12 +132,12 @@ static void metrics_have_a_last_and_a_best_epoch(void **state)
     assert_metrics(LINE("1", "null") LINE("2", "7.5"), LYRNN_OK, 2, 2);
     assert_metrics(VALIDATED("1", "9.0", "10") VALIDATED("2", "8.0", "12"), LYRNN_OK, 2, 1);
     assert_metrics("", LYRNN_ERR_IO, 0, 0);
+    assert_metrics(LINE("-1", "9.0"), LYRNN_ERR_IO, 0, 0);
     /* The lines that can be read count. */
     assert_metrics(LINE("1", "9.0") "{\"epoch\": 2, \"per", LYRNN_ERR_IO, 1, 1);
     assert_string_equal(lyrnn_error_text(),
                         "./metrics.jsonl: line 2 is not the report of an epoch; it is left out");
-    assert_metrics("[1]\n" LINE("1", "9.0") "{\"epoch\": -1}\n" LINE("2", "8.0"), LYRNN_ERR_IO, 2,
-                   2);
+    assert_metrics("[1]\n" LINE("1", "9.0") "{}\n" LINE("2", "8.0"), LYRNN_ERR_IO, 2, 2);
 }
 
 static void metrics_that_were_appended_come_back(void **state)
