@@ -1,4 +1,4 @@
-/* Device memory with an error text that names its purpose and a remedy. */
+/* Asks the backend for memory and adds purpose and remedy to its error. */
 #include "model/device_memory.h"
 
 lyrnn_status lyrnn_device_alloc(lyrnn_backend *backend, size_t bytes, const char *purpose,

@@ -1,8 +1,9 @@
-/* torch.nn.Linear over some rows of the sequence. */
+/* The output layer: three products of the backend over the rows of some time steps
+ * (output_layer.h). */
 #include "model/output_layer.h"
 
-/* The row at which time step t begins, in rows of `width` floats. */
-static size_t row_of(const lyrnn_output_layer *layer, int t, int width)
+/* Offset of the first row of time step t, if a row has `width` floats. */
+static size_t offset_of(const lyrnn_output_layer *layer, int t, int width)
 {
     return (size_t)t * (size_t)layer->B * (size_t)width;
 }
@@ -15,10 +16,10 @@ void lyrnn_output_layer_forward(const lyrnn_output_layer *layer, lyrnn_backend *
         .in = layer->in,
         .out = layer->out,
         .batch_invariant = layer->batch_invariant,
-        .x = outputs + row_of(layer, first, layer->in),
+        .x = outputs + offset_of(layer, first, layer->in),
         .weight = layer->weight,
         .bias = layer->bias,
-        .y = layer->logits + row_of(layer, first, layer->out),
+        .y = layer->logits + offset_of(layer, first, layer->out),
     };
     backend->linear_forward(backend, &args);
 }
@@ -31,8 +32,8 @@ void lyrnn_output_layer_backward(const lyrnn_output_layer *layer, lyrnn_backend 
         .in = layer->in,
         .out = layer->out,
         .weight = layer->weight,
-        .dy = layer->logits + row_of(layer, first, layer->out),
-        .dx = doutputs + row_of(layer, first, layer->in),
+        .dy = layer->logits + offset_of(layer, first, layer->out),
+        .dx = doutputs + offset_of(layer, first, layer->in),
     };
     backend->linear_backward(backend, &args);
 }

@@ -1,12 +1,15 @@
-/* The recurrent stack as calls through the seam. A layer is, for each direction, one input projection over
- * all its rows and one recurrence.
+/* The forward and backward passes of the recurrent stack, as calls of the backend. Each direction
+ * of a layer is one input projection over all its rows and one recurrence.
  *
- * Layers of one direction run as a wavefront where the device has lanes to run them side by side: the
- * sequence is cut into chunks, and while layer l + 1 works on a chunk, layer l is at the next. The output
- * layer comes last in it: forward it reads the chunks that the last layer has finished, backward it is
- * ahead of it. The weights' gradients of a chunk follow when its recurrence has ended, and nobody waits for them
- * before the pass does. Two directions are a lane each. On a device with one lane there is one chunk, and it
- * is the plain loop. */
+ * A lane is a queue of work on the device; CUDA calls it a stream. If the device has several lanes,
+ * layers of one direction run as a wavefront: the sequence is cut into chunks, and while layer l +
+ * 1 works on a chunk, layer l works on the next one. The output layer takes part. In the forward
+ * pass it reads the chunks that the last layer has finished; in the backward pass it goes first.
+ * The gradients of the weights have a lane of their own: they follow each chunk, and nothing waits
+ * for them until the pass ends. Two directions have a lane each. A device with a single lane has
+ * one chunk and runs the plain loop over the layers.
+ *
+ * Read stack.h first. model.c calls the passes for characters, rnn.c for rows of floats. */
 #include "model/stack.h"
 
 static size_t gates_width(const lyrnn_stack *stack)
@@ -19,7 +22,7 @@ static float *take_floats(lyrnn_arena *arena, size_t count)
     return (float *)lyrnn_arena_take(arena, count, sizeof(float));
 }
 
-/* The last two lanes are not the layers'. */
+/* The last two lanes are for the output layer and for the gradients of the weights. */
 static int output_lane(const lyrnn_stack *stack)
 {
     return stack->num_lanes == 1 ? 0 : stack->num_lanes - 2;
@@ -30,7 +33,8 @@ static int weights_lane(const lyrnn_stack *stack)
     return stack->num_lanes - 1;
 }
 
-/* How many lanes the layers use: one for each, or for each direction, as far as there are any. */
+/* Number of lanes that the layers use: one per layer, or one per direction, if the device has as
+ * many. */
 static int layer_lanes(const lyrnn_stack *stack)
 {
     int wanted = stack->config.bidirectional ? 2 : stack->config.num_layers;
@@ -96,12 +100,13 @@ static bool drops_out(const lyrnn_stack_pass *pass, int layer)
     return pass->dropout.counters != NULL && pass->stack->layers[layer].dropped != NULL;
 }
 
-/* Loss by a layer's output; neighbours never share a buffer. */
+/* The gradient of a layer's output. Adjacent layers never share a buffer. */
 static float *doutput_of(const lyrnn_stack *stack, int layer)
 {
     return (stack->config.num_layers - 1 - layer) % 2 == 0 ? stack->doutput : stack->doutput_odd;
 }
 
+/* A tensor of params or grads. */
 static float *tensor(const lyrnn_stack *stack, const lyrnn_parameters *parameters,
                      const float *flat, int layer, int direction, lyrnn_parameter_kind kind)
 {
@@ -117,7 +122,8 @@ typedef struct {
 
 static int count_chunks(const lyrnn_stack *stack)
 {
-    /* Of fewer steps, a chunk's launches would cost what the overlap saves: an estimate, not measured. */
+    /* In a shorter chunk the kernel launches would cost more time than the overlap saves. This is
+     * an estimate, not a measurement. */
     enum { MIN_STEPS = 16, MAX_CHUNKS = 4 };
     if (stack->num_lanes == 1 || stack->config.bidirectional || stack->T < 2 * MIN_STEPS)
         return 1;
@@ -131,7 +137,7 @@ static chunk chunk_of(const lyrnn_stack *stack, int index, int num)
                    (int)((int64_t)stack->T * (index + 1) / num)};
 }
 
-/* Rows of floats that a layer reads, from time step first on. */
+/* The rows of floats that a layer reads, from time step `first` on. */
 static const float *input_rows(const lyrnn_stack_pass *pass, int layer, int first)
 {
     const lyrnn_stack *stack = pass->stack;
@@ -204,6 +210,7 @@ static void project(const lyrnn_stack_pass *pass, int layer, int direction, chun
     backend->linear_forward(backend, &linear);
 }
 
+/* The recurrence of one direction over a chunk. */
 static void recur(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
 {
     lyrnn_stack *stack = pass->stack;
@@ -229,7 +236,7 @@ static void recur(const lyrnn_stack_pass *pass, int layer, int direction, chunk 
     stack->backend->recurrence_forward(stack->backend, &args);
 }
 
-/* Rows of a layer's output, or of the loss by it, through the mask of this step. */
+/* Applies this step's dropout mask to the rows of a layer's output or of its gradient. */
 static void drop_out(const lyrnn_stack_pass *pass, int layer, chunk steps, const float *x, float *y)
 {
     const lyrnn_stack *stack = pass->stack;
@@ -275,10 +282,11 @@ void lyrnn_stack_forward(const lyrnn_stack_pass *pass)
     lyrnn_stack *stack = pass->stack;
     int L = stack->config.num_layers;
     LYRNN_CHECK(L > 0);
-    /* One layer by itself has nothing to run beside. */
+    /* A single layer without an output layer has nothing to overlap with. */
     int num_chunks = L == 1 && pass->output_layer == NULL ? 1 : count_chunks(stack);
-    /* From the last layer to the first: when a layer waits for the one below, that has queued the chunk that
-     * it waits for and not yet the next. */
+    /* From the last layer to the first: lane_wait waits for all work queued so far. When a layer
+     * waits for the one below it, that layer has queued the needed chunk but not yet its next
+     * one. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
         for (int layer = L - 1; layer >= 0; layer--) {
             int index = diagonal - layer;
@@ -320,7 +328,9 @@ static void recur_backward(const lyrnn_stack_pass *pass, int layer, int directio
     stack->backend->recurrence_backward(stack->backend, &args);
 }
 
-/* Where gates hold their gradient: that of W_hh and b_hh, of W_ih and b_ih. The sequence's last chunk comes first. */
+/* Adds the gradients of W_hh, b_hh, W_ih and b_ih of one chunk, after recurrence_backward has put
+ * the gradient of the gates into gates. The last chunk of the sequence comes first and overwrites
+ * the old gradients. */
 static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
 {
     lyrnn_stack *stack = pass->stack;
@@ -375,7 +385,7 @@ static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direct
     backend->linear_backward_weights(backend, &linear);
 }
 
-/* Loss by what the layer read, summed over its directions. */
+/* The gradient of a layer's input, summed over its directions. */
 static void backward_input(const lyrnn_stack_pass *pass, int layer, chunk steps)
 {
     const lyrnn_stack *stack = pass->stack;
@@ -431,11 +441,12 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int L = stack->config.num_layers, num_chunks = count_chunks(stack);
-    /* The loss by logits or outputs and by the last state comes from lane 0. The last layer waits for it by way of
-     * the output layer's lane: were it to wait for lane 0 at each chunk, it would wait for layer 0 too. */
+    /* Lane 0 has produced dlogits (or doutput), dh and dc. The last layer waits for them through
+     * the output layer's lane. If it waited for lane 0 at each chunk, it would wait for layer 0
+     * too. */
     backend->lane_use(backend, output_lane(stack));
     backend->lane_wait(backend, 0);
-    /* From the first layer to the last, for the reason that forward gives. */
+    /* From the first layer to the last, for the same reason as in lyrnn_stack_forward. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
         for (int layer = 0; layer < L; layer++) {
             int index = diagonal - (L - 1 - layer);
@@ -448,7 +459,7 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
         lyrnn_output_layer_backward_weights(pass->output_layer, backend, stack->T,
                                             lyrnn_stack_output(stack));
     }
-    /* Layer 0 came last, on lane 0. */
+    /* Layer 0 comes last and runs on lane 0. */
     backend->lane_use(backend, 0);
     backend->lane_wait(backend, output_lane(stack));
     backend->lane_wait(backend, weights_lane(stack));

@@ -1,7 +1,14 @@
-/* The recurrent stack of nn.RNN, nn.LSTM and nn.GRU: L layers of D directions, as calls through the seam.
+/* The recurrent stack of nn.RNN, nn.LSTM and nn.GRU: L layers of D directions, as calls of the
+ * backend.
  *
- * Layer l's output (T,B,D*H) is layer l+1's input, dropped out in training where dropout is asked for.
- * Buffers of a layer are its own: backward finds all that forward left. */
+ * The output (T,B,D*H) of layer l is the input of layer l + 1. In training, dropout may lie between
+ * them. Each layer has its own buffers, so the backward pass finds everything that the forward pass
+ * left there. stack.c has the two passes, stack_state.c the state before and after a batch.
+ *
+ * Letters: T steps, B streams, V vocabulary, H hidden units, L layers, D directions, G gates per
+ * cell. Stream: one of the B parallel text sequences of a batch. Lane: a queue of work on the
+ * device; CUDA calls it a stream. Slot: the h (or c) of all streams and directions at one step,
+ * (B,D*H). */
 #ifndef LYRNN_STACK_H
 #define LYRNN_STACK_H
 
@@ -11,42 +18,45 @@
 #include "lyrnn/parameters.h"
 #include "model/output_layer.h"
 
+/* Device buffers of one layer. gates and saved have one buffer per direction. */
 typedef struct {
-    float *h; /* (T+D,B,D*H)  the output is slots 1 to T; slot 0 holds the state before the first */
-              /*              step, slot T+1 the reverse direction's before its own first */
-    float *c; /* (T+D,B,D*H)  lstm: the same of c; else NULL */
-    float *dropped;  /* (T,B,D*H)    the output after dropout; NULL where there is none */
-    float *gates[2]; /* (T,B,G*H)    a direction's, as are the following */
-    float *saved[2]; /* (T,B,H)      gru; else NULL */
+    /* (T+D,B,D*H)  Slots 1 to T are the output. Slot 0 holds the state before the first step. Slot
+     * T+1 exists if there is a reverse direction, and holds its state before its first step. */
+    float *h;
+    float *c;        /* (T+D,B,D*H)  the same for c; NULL unless the cell is lstm */
+    float *dropped;  /* (T,B,D*H)    the output after dropout; NULL if there is no dropout */
+    float *gates[2]; /* (T,B,G*H)    the input projection, then the gates, then their gradient */
+    float *saved[2]; /* (T,B,H)      what recurrence_backward needs of gru; NULL for other cells */
 } lyrnn_stack_layer;
 
 struct lyrnn_stack {
     lyrnn_rnn_config config;
     lyrnn_backend *backend; /* borrowed */
-    int num_lanes;          /* the backend's */
+    int num_lanes;          /* that of the backend */
     int T, B;
     lyrnn_stack_layer layers[LYRNN_MAX_LAYERS];
-    float *scratch; /* (lanes that layers use,G*H,max(B,H)) */
-    float *state_h; /* (L*D,B,H)  room for a state in PyTorch's order */
-    float *state_c; /* (L*D,B,H)  lstm; else NULL */
-    /* for training alone, else NULL */
-    float *doutput;     /* (T,B,D*H)  loss by the last layer's output */
-    float *doutput_odd; /* (T,B,D*H)  the layers take turns; NULL where there is one */
-    float *dh;          /* (L*D,B,H)  loss by the last state in, by the first state out */
-    float *dc;          /* (L*D,B,H)  lstm; else NULL */
+    float *scratch; /* (lanes that the layers use,G*H,max(B,H)) */
+    /* (L*D,B,H)  a copy of the state in PyTorch's order, on its way to or from the host */
+    float *state_h;
+    float *state_c; /* (L*D,B,H)  the same for c; NULL unless the cell is lstm */
+    /* for training only, else NULL */
+    float *doutput;     /* (T,B,D*H)  gradient of the last layer's output */
+    float *doutput_odd; /* (T,B,D*H)  layers take turns with the two; NULL if there is one layer */
+    float *dh;          /* (L*D,B,H)  in: gradient of the state after the batch; out: before it */
+    float *dc;          /* (L*D,B,H)  the same for c; NULL unless the cell is lstm */
 };
 
 /* D and H. */
 static inline size_t lyrnn_stack_directions(const lyrnn_stack *stack)
 {
-    return stack->config.bidirectional ? 2 : 1;
+    return (size_t)lyrnn_num_directions(&stack->config);
 }
 static inline size_t lyrnn_stack_hidden(const lyrnn_stack *stack)
 {
     return (size_t)stack->config.hidden_size;
 }
 
-/* Floats of one slot of h or c, (B,D*H), and of a state, (L*D,B,H). */
+/* Number of floats in one slot (B,D*H), and in a state (L*D,B,H). */
 static inline size_t lyrnn_stack_slot_count(const lyrnn_stack *stack)
 {
     return (size_t)stack->B * lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack);
@@ -56,59 +66,62 @@ static inline size_t lyrnn_stack_state_count(const lyrnn_stack *stack)
     return lyrnn_state_count(&stack->config, stack->B);
 }
 
-/* The slots of h or c as a direction counts them: 0 to T, with its own H columns. The reverse direction's
- * stand one slot further, so that both outputs of a time step share a row. */
+/* Returns slot 0 of a direction's own count: its H columns of h or c at slots 0 to T. The reverse
+ * direction starts one slot later, so that both directions write the output of a time step to the
+ * same slot. */
 static inline float *lyrnn_stack_own_slots(const lyrnn_stack *stack, float *slots, int direction)
 {
     size_t further = lyrnn_stack_slot_count(stack) + lyrnn_stack_hidden(stack);
     return slots + (size_t)direction * further;
 }
 
-/* What layer 0 reads: characters where ids is not NULL, whose one-hot product with weight_ih (then held
- * transposed) is a gather; otherwise rows of floats. */
+/* The input of layer 0. If ids is not NULL, it is characters: the product of a one-hot row with
+ * weight_ih is then the lookup of a row, and weight_ih is stored transposed. Otherwise it is rows
+ * of floats. */
 typedef struct {
     const int32_t *ids; /* (T,B) */
     const float *x;     /* (T,B,input_size) */
 } lyrnn_stack_input;
 
-/* Takes the stack's buffers from an arena; the fields above layers are set already. */
-void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training);
-
-/* The last layer's output (T,B,D*H). */
-float *lyrnn_stack_output(const lyrnn_stack *stack);
-
-/* One pass through the stack: its weights, its input, and where gradients go. */
+/* One pass through the stack: its weights, its input, and where the gradients go. */
 typedef struct {
     lyrnn_stack *stack;
-    const lyrnn_parameters *parameters; /* the table of params and grads */
-    const float *params;                /* device, flat (parameters->count) */
-    bool batch_invariant;               /* see backend.h; params are then packed; forward only */
+    const lyrnn_parameters *parameters; /* the offset table of params and grads */
+    const float *params;                /* device (parameters->count) */
+    bool batch_invariant;               /* see lyrnn/backend.h; params are packed; forward only */
     lyrnn_stack_input input;
     lyrnn_dropout dropout;
-    const lyrnn_output_layer *output_layer; /* NULL: there is none */
+    const lyrnn_output_layer *output_layer; /* NULL if there is none */
     /* backward only */
-    float *grads;     /* device, flat (parameters->count) */
-    float *dx;        /* (T,B,input_size); NULL: not wanted */
-    int32_t *scratch; /* (2*T*B + V + 1) where the input is characters, else NULL */
+    float *grads;     /* device (parameters->count) */
+    float *dx;        /* (T,B,input_size)  NULL: not wanted */
+    int32_t *scratch; /* (2*T*B + V + 1) if the input is characters, else NULL */
 } lyrnn_stack_pass;
 
-/* Forward pass. In: the state in the layers' first slots. Out: h, c, and the output layer's logits. */
+/* Takes the stack's buffers from an arena. The fields above `layers` must be set. */
+void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training);
+
+/* Returns the output of the last layer (T,B,D*H). */
+float *lyrnn_stack_output(const lyrnn_stack *stack);
+
+/* Forward pass. In: the state before the batch. Out: h, c, and the logits if there is an output
+ * layer. */
 void lyrnn_stack_forward(const lyrnn_stack_pass *pass);
 
-/* Backward pass. In: dlogits (or doutput if there is no output layer), dh, dc. Out: dh, dc, grads, and dx
- * unless NULL. */
+/* Backward pass. In: dlogits (or doutput if there is no output layer), dh, dc. Out: dh, dc, grads,
+ * and dx unless it is NULL. */
 void lyrnn_stack_backward(const lyrnn_stack_pass *pass);
 
-/* The state after the last step becomes the state before the first. */
+/* Makes the state after the batch the state before the next one. */
 void lyrnn_stack_carry_state(lyrnn_stack *stack);
-/* The state before the first step becomes zero. */
+/* Sets the state before the batch to zero. */
 void lyrnn_stack_reset_state(lyrnn_stack *stack);
 
-/* Sets the state before the first step, and reads the state after the last, from and to host arrays
- * (L*D,B,H) in PyTorch's order. NULL: zeros; not wanted. */
+/* Sets the state before the batch from host arrays (L*D,B,H) in PyTorch's order. NULL: zeros. */
 void lyrnn_stack_set_state(lyrnn_stack *stack, const float *h_0, const float *c_0);
+/* Copies the state after the batch to host arrays of the same shape. NULL: not wanted. */
 void lyrnn_stack_get_state(const lyrnn_stack *stack, float *h_n, float *c_n);
-/* The same of the state before the first step. */
+/* Copies the state before the next batch to host arrays of the same shape. NULL: not wanted. */
 void lyrnn_stack_get_carried_state(const lyrnn_stack *stack, float *h_0, float *c_0);
 
 #endif

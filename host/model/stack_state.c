@@ -1,7 +1,9 @@
-/* The state of the recurrent stack: what it was before the first step, what it is after the last. */
+/* The state of the recurrent stack: h and c before the first step of a batch and after the last
+ * one. They are slots of the layers' buffers (stack.h). The host sees them as (L*D,B,H), in
+ * PyTorch's order. */
 #include "model/stack.h"
 
-/* A direction's (B,H) of h or c before the first step, and after the last. */
+/* One direction's h or c (B,H) before its first step, and after its last step. */
 static float *first_state(const lyrnn_stack *stack, float *slots, int direction)
 {
     int slot = direction == 0 ? 0 : stack->T;
@@ -16,7 +18,7 @@ static float *last_state(const lyrnn_stack *stack, float *slots, int direction)
            (size_t)slot * lyrnn_stack_slot_count(stack);
 }
 
-/* B rows of H floats between places whose rows stand so many floats apart. */
+/* Copies B rows of H floats. The strides are in floats. */
 static void copy_state(const lyrnn_stack *stack, float *to, size_t to_stride, const float *from,
                        size_t from_stride)
 {
@@ -49,6 +51,7 @@ void lyrnn_stack_reset_state(lyrnn_stack *stack)
     }
 }
 
+/* first_state or last_state. */
 typedef float *state_place(const lyrnn_stack *stack, float *slots, int direction);
 
 /* Copies h or c of every layer and direction between the slots and a packed state (L*D,B,H). */

@@ -30,8 +30,8 @@
 extern "C" {
 #endif
 
-/* Forbids each character that would extend the text's last `length` characters as the corpus does. No
- * generated character then completes a run of length + 1 characters of the corpus. */
+/* Forbids each character that would extend the text's last `length` characters as the corpus does.
+ * No generated character then completes a run of length + 1 characters of the corpus. */
 typedef struct {
     int length;                 /* 0: no guard */
     const lyrnn_copies *corpus; /* borrowed; not used if length is 0 */
