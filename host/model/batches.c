@@ -1,8 +1,9 @@
-/* The two ways of sampling of the article, as tables of start positions.
+/* The tutorial's two ways of sampling, as tables of start positions (lyrnn/batches.h).
  *
- * Consecutive: the first B*floor(N/B) characters are a (B, N/B) matrix, and batch k takes its columns
- * [k*T, (k+1)*T). Random: the text is cut into chunks of T, which are shuffled and dealt out in rows of
- * B; the few that do not fill a last row rest for one epoch. */
+ * Consecutive: the first B*floor(N/B) characters are a matrix (B,N/B), and batch k takes its
+ * columns [k*T, (k+1)*T). Random: the text is cut into chunks of T characters. The chunks are
+ * shuffled and fill the table row by row. Chunks that do not fill a last row are left out of this
+ * epoch. */
 #include "lyrnn/batches.h"
 
 #include <stdlib.h>
@@ -54,10 +55,10 @@ static lyrnn_status random_starts(const lyrnn_batches *batches, uint64_t epoch, 
                                    "raise --num-steps, or use --sampling consecutive");
     for (size_t i = 0; i < num_chunks; i++)
         chunks[i] = (int64_t)(i * T);
-    /* Fisher and Yates from the front, so that the swaps end where the table does. */
+    /* A Fisher-Yates shuffle from the front, which stops at the end of the table. */
     for (size_t i = 0; i < batches->K * (size_t)batches->B; i++) {
         uint64_t bits = lyrnn_philox_bits(batches->seed, LYRNN_PURPOSE_SHUFFLE, (epoch << 32) + i);
-        /* bits * n / 2^32 lies in 0..n-1; no value is favoured by more than n / 2^32. */
+        /* bits * n / 2^32 is in 0..n-1. The bias of a value is at most n / 2^32. */
         size_t pick = i + (size_t)(bits * (num_chunks - i) >> 32);
         starts[i] = chunks[pick];
         chunks[pick] = chunks[i];

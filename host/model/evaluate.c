@@ -1,4 +1,5 @@
-/* A pass over a text without a step of learning: gather, forward, loss, and the state carried on. */
+/* Reads a text without learning from it: gather, forward, loss, carry the state, for each batch.
+ * The corpus and the batch table are on the device, as in trainer.c. */
 #include "lyrnn/evaluate.h"
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include "base/memory.h"
 #include "model/device_memory.h"
 
+/* Number of streams that the text fills, at most B. */
 static int num_streams(size_t N, int B, int T)
 {
     size_t most = N / ((size_t)T + 1);
@@ -41,6 +43,7 @@ size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes, size
            lyrnn_activations_bytes(config, num_lanes, T, evaluator.batches.B, false);
 }
 
+/* Makes and uploads the batch table. */
 static lyrnn_status upload_starts(lyrnn_evaluator *evaluator)
 {
     lyrnn_backend *backend = evaluator->model->backend;
@@ -56,27 +59,29 @@ static lyrnn_status upload_starts(lyrnn_evaluator *evaluator)
     return status;
 }
 
+static lyrnn_status allocate(lyrnn_evaluator *evaluator, const int32_t *ids)
+{
+    lyrnn_backend *backend = evaluator->model->backend;
+    const lyrnn_batches *batches = &evaluator->batches;
+    LYRNN_TRY(lyrnn_activations_init(&evaluator->activations, evaluator->model, batches->T,
+                                     batches->B, false));
+    lyrnn_arena arena = {NULL, 0};
+    lay_out(evaluator, &arena);
+    LYRNN_TRY(lyrnn_device_alloc(backend, arena.num_bytes, "the text to evaluate", "give less text",
+                                 &evaluator->data));
+    arena = (lyrnn_arena){(char *)evaluator->data, 0};
+    lay_out(evaluator, &arena);
+    backend->upload(backend, evaluator->ids, ids, batches->N * sizeof *ids);
+    return upload_starts(evaluator);
+}
+
 lyrnn_status lyrnn_evaluator_init(lyrnn_evaluator *evaluator, const lyrnn_model *model,
                                   const int32_t *ids, size_t N, int B, int T)
 {
-    lyrnn_backend *backend = model->backend;
-    memset(evaluator, 0, sizeof *evaluator);
-    LYRNN_TRY(make_batches(&evaluator->batches, N, B, T));
-    LYRNN_TRY(
-        lyrnn_activations_init(&evaluator->activations, model, T, evaluator->batches.B, false));
-    evaluator->model = model;
-    lyrnn_arena arena = {NULL, 0};
-    lay_out(evaluator, &arena);
-    lyrnn_status status = lyrnn_device_alloc(backend, arena.num_bytes, "the text to evaluate",
-                                             "give less of it", &evaluator->data);
-    if (status != LYRNN_OK) {
-        lyrnn_evaluator_free(evaluator);
-        return status;
-    }
-    arena = (lyrnn_arena){(char *)evaluator->data, 0};
-    lay_out(evaluator, &arena);
-    backend->upload(backend, evaluator->ids, ids, N * sizeof *ids);
-    status = upload_starts(evaluator);
+    *evaluator = (lyrnn_evaluator){.model = model};
+    lyrnn_status status = make_batches(&evaluator->batches, N, B, T);
+    if (status == LYRNN_OK)
+        status = allocate(evaluator, ids);
     if (status != LYRNN_OK)
         lyrnn_evaluator_free(evaluator);
     return status;

@@ -1,6 +1,6 @@
-/* The offset table of a network's tensors, by PyTorch's names and shapes. Each tensor starts at a
- * multiple of 64 floats, 256 bytes, so that every one is aligned as a device allocation is; the gaps
- * stay zero, and with zero gradients the optimizer leaves them so. */
+/* The offset table of a network's tensors (lyrnn/parameters.h). Each tensor starts at a multiple of
+ * 64 floats (256 bytes), so that its alignment is that of a device allocation. The gaps are zero
+ * and stay zero, because their gradients are zero too. */
 #include "lyrnn/parameters.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-/* The counterpart of torch.nn.RNN, LSTM and GRU: the recurrent stack over rows of floats, for callers whose
- * arrays stand in host memory. Device buffers are kept from call to call and replaced when the shape
- * changes. */
+/* The counterpart of torch.nn.RNN, LSTM and GRU over host arrays (lyrnn/rnn.h): the recurrent stack
+ * of stack.c without an output layer. The device buffers stay from call to call. They are replaced
+ * if T or B changes. */
 #include "lyrnn/rnn.h"
 
 #include <limits.h>
@@ -14,23 +14,41 @@
 struct lyrnn_rnn {
     lyrnn_rnn_config config;
     bool batch_first, training;
-    bool has_forward; /* and no backward since */
+    bool has_forward; /* a forward pass has run, and no backward pass since */
     uint64_t seed;
     lyrnn_parameters parameters;
     lyrnn_backend *backend;
     float *params_host; /* (parameters.count) */
     float *params;      /* device (parameters.count) */
-    float *grads;       /* device (parameters.count), in params' allocation */
+    float *grads;       /* device (parameters.count), in the allocation of params */
     int64_t num_forwards;
-    /* buffers of one shape; rows is the host's for turning (B,T,F) into (T,B,F) */
+    /* buffers for the T and B of the stack */
     lyrnn_stack stack;
-    lyrnn_dropout dropout; /* of the latest forward */
-    void *memory;
+    lyrnn_dropout dropout;    /* of the latest forward pass */
+    void *memory;             /* the device allocation that holds the stack and the three below */
     float *input;             /* device (T,B,input_size) */
     float *dinput;            /* device (T,B,input_size) */
     lyrnn_counters *counters; /* device (1) */
-    float *rows;              /* (T,B,max(input_size,D*H)) */
+    float *rows_host;         /* (T,B,max(input_size,D*H))  to swap B and T */
 };
+
+/* Allocates parameters and gradients and draws the parameters. */
+static lyrnn_status make_parameters(lyrnn_rnn *rnn)
+{
+    const char *remedy = "lower hidden_size or input_size";
+    size_t count = rnn->parameters.count, num_bytes = 2 * count * sizeof(float);
+    void *memory;
+    rnn->params_host = (float *)calloc(count, sizeof(float));
+    if (rnn->params_host == NULL)
+        return lyrnn_out_of_memory("rnn", count * sizeof(float), remedy);
+    LYRNN_TRY(lyrnn_device_alloc(rnn->backend, num_bytes, "the parameters and gradients of the rnn",
+                                 remedy, &memory));
+    rnn->params = (float *)memory;
+    rnn->grads = rnn->params + count;
+    rnn->backend->zero(rnn->backend, rnn->params, num_bytes);
+    lyrnn_parameters_randomize(&rnn->parameters, rnn->backend, rnn->seed, rnn->params);
+    return LYRNN_OK;
+}
 
 lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, bool batch_first,
                             lyrnn_backend *backend, uint64_t seed)
@@ -40,31 +58,20 @@ lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, boo
     lyrnn_rnn *opened = (lyrnn_rnn *)calloc(1, sizeof *opened);
     if (opened == NULL)
         return lyrnn_out_of_memory("rnn", sizeof *opened, "close other programs");
-    opened->config = *config;
-    opened->batch_first = batch_first;
-    opened->training = true;
-    opened->seed = seed;
-    opened->backend = backend;
+    *opened = (lyrnn_rnn){
+        .config = *config,
+        .batch_first = batch_first,
+        .training = true,
+        .seed = seed,
+        .backend = backend,
+    };
     lyrnn_parameters_of_rnn(&opened->parameters, config);
-    size_t num_bytes = 2 * opened->parameters.count * sizeof(float);
-    void *memory = NULL;
-    opened->params_host = (float *)calloc(opened->parameters.count, sizeof(float));
-    lyrnn_status status =
-        opened->params_host == NULL
-            ? lyrnn_out_of_memory("rnn", opened->parameters.count * sizeof(float),
-                                  "lower hidden_size or input_size")
-            : lyrnn_device_alloc(backend, num_bytes, "the network's parameters and gradients",
-                                 "lower hidden_size or input_size", &memory);
-    if (status != LYRNN_OK) {
+    lyrnn_status status = make_parameters(opened);
+    if (status == LYRNN_OK)
+        *rnn = opened;
+    else
         lyrnn_rnn_close(opened);
-        return status;
-    }
-    opened->params = (float *)memory;
-    opened->grads = opened->params + opened->parameters.count;
-    backend->zero(backend, opened->params, num_bytes);
-    lyrnn_parameters_randomize(&opened->parameters, backend, seed, opened->params);
-    *rnn = opened;
-    return LYRNN_OK;
+    return status;
 }
 
 void lyrnn_rnn_close(lyrnn_rnn *rnn)
@@ -74,7 +81,7 @@ void lyrnn_rnn_close(lyrnn_rnn *rnn)
     rnn->backend->memory_free(rnn->backend, rnn->params);
     rnn->backend->memory_free(rnn->backend, rnn->memory);
     free(rnn->params_host);
-    free(rnn->rows);
+    free(rnn->rows_host);
     free(rnn);
 }
 
@@ -83,13 +90,13 @@ const lyrnn_parameters *lyrnn_rnn_parameters(const lyrnn_rnn *rnn)
     return &rnn->parameters;
 }
 
-/* NULL, with the error text set, when there is none of that name. */
+/* Returns NULL and sets the error text if no parameter has that name. */
 static const lyrnn_parameter *find_parameter(const lyrnn_rnn *rnn, const char *name)
 {
     for (int i = 0; i < rnn->parameters.num; i++)
         if (strcmp(rnn->parameters.items[i].name, name) == 0)
             return &rnn->parameters.items[i];
-    lyrnn_fail(LYRNN_ERR_USAGE, "%s: no such parameter; the names are nn.RNN's, such as %s", name,
+    lyrnn_fail(LYRNN_ERR_USAGE, "%s: no such parameter; use PyTorch's names, for example %s", name,
                rnn->parameters.items[0].name);
     return NULL;
 }
@@ -106,7 +113,7 @@ lyrnn_status lyrnn_rnn_set_parameter(lyrnn_rnn *rnn, const char *name, const flo
     return LYRNN_OK;
 }
 
-/* One tensor out of a flat device buffer. */
+/* Copies one tensor from a flat device buffer. */
 static lyrnn_status get_tensor(lyrnn_rnn *rnn, const char *name, const float *flat, float *values)
 {
     const lyrnn_parameter *parameter = find_parameter(rnn, name);
@@ -149,39 +156,44 @@ static size_t output_width(const lyrnn_rnn *rnn)
     return (size_t)lyrnn_num_directions(&rnn->config) * (size_t)rnn->config.hidden_size;
 }
 
-/* Makes the buffers fit T steps of B streams. */
+/* Allocates the buffers for the T and B of the stack. */
+static lyrnn_status allocate(lyrnn_rnn *rnn)
+{
+    const char *remedy = "lower T or B";
+    size_t input = (size_t)rnn->config.input_size, output = output_width(rnn);
+    size_t M = (size_t)rnn->stack.T * (size_t)rnn->stack.B, width = input > output ? input : output;
+    lyrnn_arena arena = {NULL, 0};
+    lay_out(rnn, &arena);
+    rnn->rows_host = (float *)malloc(M * width * sizeof(float));
+    if (rnn->rows_host == NULL)
+        return lyrnn_out_of_memory("rnn", M * width * sizeof(float), remedy);
+    LYRNN_TRY(lyrnn_device_alloc(rnn->backend, arena.num_bytes, "the activations of the rnn",
+                                 remedy, &rnn->memory));
+    arena = (lyrnn_arena){(char *)rnn->memory, 0};
+    lay_out(rnn, &arena);
+    return LYRNN_OK;
+}
+
+/* Replaces the buffers if they are not for T steps and B streams. */
 static lyrnn_status reshape(lyrnn_rnn *rnn, int T, int B)
 {
     if (T < 1 || B < 1 || T > INT_MAX / B)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "rnn: T %d, B %d: each must be at least 1, and their product an int", T,
-                          B);
+                          "rnn: T %d, B %d: out of range; each must be at least 1, and T * B at "
+                          "most %d",
+                          T, B, INT_MAX);
     if (T == rnn->stack.T && B == rnn->stack.B)
         return LYRNN_OK;
     lyrnn_backend *backend = rnn->backend;
     backend->memory_free(backend, rnn->memory);
-    free(rnn->rows);
+    free(rnn->rows_host);
     rnn->memory = NULL;
     rnn->stack = (lyrnn_stack){
         .config = rnn->config, .backend = backend, .num_lanes = backend->num_lanes, .T = T, .B = B};
-    lyrnn_arena arena = {NULL, 0};
-    lay_out(rnn, &arena);
-    size_t input = (size_t)rnn->config.input_size, output = output_width(rnn);
-    size_t widest = input > output ? input : output;
-    rnn->rows = (float *)malloc((size_t)T * (size_t)B * widest * sizeof(float));
-    lyrnn_status status =
-        rnn->rows == NULL
-            ? lyrnn_out_of_memory("rnn", (size_t)T * (size_t)B * widest * sizeof(float),
-                                  "lower T or B")
-            : lyrnn_device_alloc(backend, arena.num_bytes, "the network's activations",
-                                 "lower T or B", &rnn->memory);
-    if (status != LYRNN_OK) {
+    lyrnn_status status = allocate(rnn);
+    if (status != LYRNN_OK)
         rnn->stack.T = rnn->stack.B = 0;
-        return status;
-    }
-    arena = (lyrnn_arena){(char *)rnn->memory, 0};
-    lay_out(rnn, &arena);
-    return LYRNN_OK;
+    return status;
 }
 
 /* to[j][i] = from[i][j] for rows of F floats: (outer,inner,F) becomes (inner,outer,F). */
@@ -192,7 +204,7 @@ static void swap_leading(const float *from, size_t outer, size_t inner, size_t F
             memcpy(to + (j * outer + i) * F, from + (i * inner + j) * F, F * sizeof *to);
 }
 
-/* The caller's sequence of rows of F floats to the device; NULL: zeros. */
+/* Uploads the caller's T*B rows of F floats. NULL: zeros. */
 static void load_rows(lyrnn_rnn *rnn, const float *host, size_t F, float *device)
 {
     lyrnn_backend *backend = rnn->backend;
@@ -202,33 +214,33 @@ static void load_rows(lyrnn_rnn *rnn, const float *host, size_t F, float *device
         return;
     }
     if (rnn->batch_first) {
-        swap_leading(host, B, T, F, rnn->rows);
-        host = rnn->rows;
+        swap_leading(host, B, T, F, rnn->rows_host);
+        host = rnn->rows_host;
     }
     backend->upload(backend, device, host, num_bytes);
 }
 
-/* And back; NULL: not wanted. */
+/* Downloads T*B rows of F floats to the caller's array. NULL: not wanted. */
 static void store_rows(lyrnn_rnn *rnn, const float *device, size_t F, float *host)
 {
     lyrnn_backend *backend = rnn->backend;
     size_t T = (size_t)rnn->stack.T, B = (size_t)rnn->stack.B, num_bytes = T * B * F * sizeof *host;
     if (host == NULL)
         return;
-    backend->download(backend, rnn->batch_first ? rnn->rows : host, device, num_bytes);
+    backend->download(backend, rnn->batch_first ? rnn->rows_host : host, device, num_bytes);
     if (rnn->batch_first)
-        swap_leading(rnn->rows, T, B, F, host);
+        swap_leading(rnn->rows_host, T, B, F, host);
 }
 
 static lyrnn_status check_c(const lyrnn_rnn *rnn, const float *in, const float *out)
 {
     if (rnn->config.cell != LYRNN_LSTM && (in != NULL || out != NULL))
-        return lyrnn_fail(LYRNN_ERR_USAGE, "rnn: %s has no cell state; give NULL for it",
+        return lyrnn_fail(LYRNN_ERR_USAGE, "rnn: %s has no cell state c; pass NULL for it",
                           lyrnn_cell_name(rnn->config.cell));
     return LYRNN_OK;
 }
 
-/* Each forward in training has masks of its own. */
+/* Each forward pass in training has its own dropout masks. */
 static void begin_dropout(lyrnn_rnn *rnn)
 {
     lyrnn_counters counters = {.step = rnn->num_forwards++};
@@ -263,7 +275,7 @@ lyrnn_status lyrnn_rnn_forward(lyrnn_rnn *rnn, const lyrnn_rnn_forward_args *arg
     return LYRNN_OK;
 }
 
-/* The loss by a state, to the device; NULL: zeros. */
+/* Uploads the gradient of a state. host NULL: zeros. device NULL: the cell has no c. */
 static void load_state(lyrnn_rnn *rnn, const float *host, float *device)
 {
     size_t num_bytes = lyrnn_stack_state_count(&rnn->stack) * sizeof *host;
@@ -284,8 +296,8 @@ lyrnn_status lyrnn_rnn_backward(lyrnn_rnn *rnn, const lyrnn_rnn_backward_args *a
 {
     LYRNN_TRY(check_c(rnn, args->dc_n, args->dc_0));
     if (!rnn->has_forward)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "rnn: backward goes through a forward, once; call "
-                                           "lyrnn_rnn_forward before it");
+        return lyrnn_fail(LYRNN_ERR_USAGE, "rnn: no forward pass to go back through; call "
+                                           "lyrnn_rnn_forward before each lyrnn_rnn_backward");
     rnn->has_forward = false;
     lyrnn_stack *stack = &rnn->stack;
     load_rows(rnn, args->doutput, output_width(rnn), stack->doutput);

@@ -1,5 +1,7 @@
-/* One optimizer step as one queue of device operations, and the device memory that it works on. Nothing
- * in a step asks the device for an answer, so the queue can be recorded and replayed. */
+/* One training step, queue_step, and the device memory that it works on. The step queues its
+ * operations and never waits for the device, so the device may record them once and replay the
+ * record (a CUDA graph). model.c has the forward and backward passes. lyrnn/trainer.h describes the
+ * functions. */
 #include "lyrnn/trainer.h"
 
 #include <stdlib.h>
@@ -9,7 +11,8 @@
 #include "base/memory.h"
 #include "model/device_memory.h"
 
-/* The corpus, the batch table and the counters: what stays on the device from epoch to epoch. */
+/* Lays out the counters, the learning rate, the batch table and the corpus, which stay on the
+ * device for the whole training. */
 static void lay_out_data(lyrnn_trainer *trainer, lyrnn_arena *arena)
 {
     const lyrnn_batches *batches = &trainer->batches;
@@ -57,6 +60,7 @@ static lyrnn_status allocate_optimizer(lyrnn_trainer *trainer)
     return LYRNN_OK;
 }
 
+/* Allocates what lay_out_data lays out, and uploads the corpus. */
 static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
 {
     lyrnn_backend *backend = trainer->model->backend;
@@ -79,20 +83,20 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     return LYRNN_OK;
 }
 
+static lyrnn_status allocate(lyrnn_trainer *trainer, const int32_t *ids)
+{
+    LYRNN_TRY(lyrnn_activations_init(&trainer->activations, trainer->model, trainer->batches.T,
+                                     trainer->batches.B, true));
+    LYRNN_TRY(allocate_optimizer(trainer));
+    return allocate_data(trainer, ids);
+}
+
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,
                                 const lyrnn_optimizer_config *optimizer)
 {
-    memset(trainer, 0, sizeof *trainer);
-    trainer->model = model;
-    trainer->batches = *batches;
-    trainer->optimizer = *optimizer;
-    lyrnn_status status =
-        lyrnn_activations_init(&trainer->activations, model, batches->T, batches->B, true);
-    if (status == LYRNN_OK)
-        status = allocate_optimizer(trainer);
-    if (status == LYRNN_OK)
-        status = allocate_data(trainer, ids);
+    *trainer = (lyrnn_trainer){.model = model, .batches = *batches, .optimizer = *optimizer};
+    lyrnn_status status = allocate(trainer, ids);
     if (status != LYRNN_OK)
         lyrnn_trainer_free(trainer);
     return status;
@@ -111,6 +115,7 @@ void lyrnn_trainer_free(lyrnn_trainer *trainer)
     memset(trainer, 0, sizeof *trainer);
 }
 
+/* Uploads the batch table of an epoch, unless the device has it already. */
 static lyrnn_status upload_starts(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
@@ -137,6 +142,7 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
     return LYRNN_OK;
 }
 
+/* One training step. The gradients are clipped and Adam updates the parameters in one operation. */
 static void queue_step(void *context)
 {
     lyrnn_trainer *trainer = (lyrnn_trainer *)context;

@@ -1,4 +1,5 @@
-/* Host memory of a snapshot. lyrnn_trainer_download fills it, files/trainer_state.c keeps it on disk. */
+/* Host memory of a snapshot. lyrnn_trainer_download fills it, files/trainer_state.c keeps it on
+ * disk. */
 #include "lyrnn/trainer_snapshot.h"
 
 #include <stdbool.h>

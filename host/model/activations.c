@@ -1,0 +1,114 @@
+/* The device buffers for batches of one shape: inputs, targets, logits and losses, and the buffers
+ * of the recurrent stack. All of them are one allocation. */
+#include "lyrnn/model.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/device_memory.h"
+#include "model/stack.h"
+
+static void lay_out(lyrnn_activations *a, lyrnn_arena *arena, bool training)
+{
+    size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)a->stack->config.input_size;
+    a->inputs = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
+    a->targets = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
+    lyrnn_stack_lay_out(a->stack, arena, training);
+    a->logits = (float *)lyrnn_arena_take(arena, M * V, sizeof(float));
+    a->losses = (float *)lyrnn_arena_take(arena, M, sizeof(float));
+    if (training)
+        a->scratch = (int32_t *)lyrnn_arena_take(arena, 2 * M + V + 1, sizeof(int32_t));
+}
+
+size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
+                               bool training)
+{
+    lyrnn_stack stack = {.config = *config, .num_lanes = num_lanes, .T = T, .B = B};
+    lyrnn_activations activations = {.T = T, .B = B, .stack = &stack};
+    lyrnn_arena arena = {NULL, 0};
+    lay_out(&activations, &arena, training);
+    return arena.num_bytes;
+}
+
+lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_model *model, int T,
+                                    int B, bool training)
+{
+    memset(activations, 0, sizeof *activations);
+    if (T < 1 || B < 1 || T > INT_MAX / 4 / B)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--batch-size %d, --num-steps %d: each must be at least 1, and their "
+                          "product at most %d",
+                          B, T, INT_MAX / 4);
+    lyrnn_backend *backend = model->backend;
+    lyrnn_stack *stack = (lyrnn_stack *)calloc(1, sizeof *stack);
+    if (stack == NULL)
+        return lyrnn_out_of_memory("activations", sizeof *stack, "close other programs");
+    *stack = (lyrnn_stack){.config = model->config,
+                           .backend = backend,
+                           .num_lanes = backend->num_lanes,
+                           .T = T,
+                           .B = B};
+    *activations = (lyrnn_activations){.T = T, .B = B, .backend = backend, .stack = stack};
+    size_t num_bytes = lyrnn_activations_bytes(&model->config, backend->num_lanes, T, B, training);
+    lyrnn_status status = lyrnn_device_alloc(backend, num_bytes, "the activations",
+                                             "lower --batch-size, --num-steps or --hidden-size",
+                                             &activations->memory);
+    if (status != LYRNN_OK) {
+        lyrnn_activations_free(activations);
+        return status;
+    }
+    lyrnn_arena arena = {(char *)activations->memory, 0};
+    lay_out(activations, &arena, training);
+    lyrnn_activations_reset_state(activations);
+    return LYRNN_OK;
+}
+
+void lyrnn_activations_free(lyrnn_activations *activations)
+{
+    if (activations->backend != NULL)
+        activations->backend->memory_free(activations->backend, activations->memory);
+    free(activations->stack);
+    memset(activations, 0, sizeof *activations);
+}
+
+void lyrnn_activations_gather(lyrnn_activations *a, const int32_t *ids, const int64_t *starts,
+                              lyrnn_counters *counters)
+{
+    const lyrnn_batch_gather_args args = {
+        .T = a->T,
+        .B = a->B,
+        .ids = ids,
+        .starts = starts,
+        .counters = counters,
+        .inputs = a->inputs,
+        .targets = a->targets,
+    };
+    a->backend->batch_gather(a->backend, &args);
+}
+
+void lyrnn_activations_carry_state(lyrnn_activations *a)
+{
+    lyrnn_stack_carry_state(a->stack);
+}
+
+void lyrnn_activations_reset_state(lyrnn_activations *a)
+{
+    lyrnn_stack_reset_state(a->stack);
+}
+
+void lyrnn_activations_set_state(lyrnn_activations *a, const float *h_0, const float *c_0)
+{
+    lyrnn_stack_set_state(a->stack, h_0, c_0);
+}
+
+void lyrnn_activations_get_state(const lyrnn_activations *a, float *h_n, float *c_n)
+{
+    lyrnn_stack_get_state(a->stack, h_n, c_n);
+}
+
+void lyrnn_activations_get_carried_state(const lyrnn_activations *a, float *h_0, float *c_0)
+{
+    lyrnn_stack_get_carried_state(a->stack, h_0, c_0);
+}
