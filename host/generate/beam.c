@@ -1,7 +1,8 @@
-/* Beam search. The model runs on the device, a beam a stream; logits come to the host at each character, where
- * the beams' continuations are ranked together, and the states go back in the order of the beams that they
- * continue. A search is one text at a time and looks at every character's whole distribution: there is no
- * device loop to keep, and here it is a page of plain C. */
+/* Beam search (lyrnn/beam.h). The model runs on the device, one beam per stream. After each
+ * character the logits come to the host, which ranks the continuations of all beams together;
+ * then the states return to the device in the order of the beams that continue them. The loop is
+ * on the host because a search is one text at a time and needs the whole distribution of every
+ * character. */
 #include "lyrnn/beam.h"
 
 #include <math.h>
@@ -12,16 +13,16 @@
 #include "lyrnn/copies.h"
 #include "lyrnn/line_rules.h"
 
-/* A text as far as it is written. */
+/* A text that is being generated. */
 typedef struct {
     int32_t *ids; /* (total) */
     lyrnn_text_state state;
-    double log_probability; /* of what follows the prompt */
+    double log_probability; /* of the characters after the prompt */
 } beam;
 
 /* A character that may follow one of the beams. */
 typedef struct {
-    double log_probability; /* of the text with it */
+    double log_probability; /* of the text with this character */
     int parent;
     int32_t id;
 } candidate;
@@ -31,17 +32,17 @@ typedef struct {
     lyrnn_packed_model packed;
     const lyrnn_generate_options *options;
     const lyrnn_prompt *prompt;
-    size_t total, length; /* characters of a text: at most, and so far */
+    size_t total, length; /* characters of a text: maximum, and so far */
     int num_beams, num_live, num_ended;
     lyrnn_activations activations; /* T = 1, B = num_beams */
     size_t state_count;
     float *logits;         /* (B,V) */
     float *state, *sorted; /* (2,L*D,B,H)  h, then c */
-    int32_t *ids;          /* (2 B + 1,total) the texts of live, next and best */
+    int32_t *ids;          /* (2 B + 1,total)  the texts of live, next and best */
     int32_t *inputs;       /* (B) */
-    beam *beams;           /* (2 B)  the two below take turns */
+    beam *beams;           /* (2 B)  the halves are live and next, by turns */
     beam *live, *next;     /* (B) */
-    candidate *candidates; /* (3 B)  the best first: at most two of a beam's end it */
+    candidate *candidates; /* (3 B)  best first; at most two of a beam's candidates end it */
     int num_candidates;
     beam best;
     double best_score;
@@ -92,6 +93,7 @@ static void search_free(search *s)
     free(s->candidates);
 }
 
+/* The model reads one character of each beam. */
 static void read_inputs(search *s)
 {
     lyrnn_backend *backend = s->model->backend;
@@ -100,7 +102,8 @@ static void read_inputs(search *s)
     lyrnn_packed_model_forward(&s->packed, &s->activations);
 }
 
-static void begin(search *s)
+/* The model reads the prompt; the only live beam is the prompt. */
+static void read_prompt(search *s)
 {
     for (size_t i = 0; i < s->prompt->length; i++) {
         if (i > 0)
@@ -118,13 +121,13 @@ static void begin(search *s)
 /* log of the sum of exp(logits). */
 static double log_sum(const float *logits, int V)
 {
-    float greatest = logits[0];
+    float largest = logits[0];
     double sum = 0;
     for (int v = 1; v < V; v++)
-        greatest = logits[v] > greatest ? logits[v] : greatest;
+        largest = logits[v] > largest ? logits[v] : largest;
     for (int v = 0; v < V; v++)
-        sum += exp((double)logits[v] - (double)greatest);
-    return (double)greatest + log(sum);
+        sum += exp((double)logits[v] - (double)largest);
+    return (double)largest + log(sum);
 }
 
 static bool completes_stop(const search *s, const beam *b, int32_t id)
@@ -144,7 +147,7 @@ static bool is_copied(const search *s, beam *b, int32_t id)
     return lyrnn_copies_has(guard->corpus, b->ids + s->length - num, num + 1);
 }
 
-/* Puts a candidate where it belongs; among equals the one that came first. */
+/* Inserts a candidate by rank, after those that are equally likely. */
 static void insert(search *s, candidate c)
 {
     int i = s->num_candidates < 3 * s->num_beams ? s->num_candidates++ : s->num_candidates - 1;
@@ -172,7 +175,8 @@ static void rank_candidates(search *s)
     }
 }
 
-/* A text is over: the best so far is kept. length is what it holds, written what it is judged by. */
+/* Ends a text of `length` characters and keeps it if it is the best so far. Its score is the mean
+ * over `written` characters. */
 static void end_text(search *s, const beam *b, size_t length, size_t written,
                      double log_probability, lyrnn_sample_end end)
 {
@@ -185,7 +189,8 @@ static void end_text(search *s, const beam *b, size_t length, size_t written,
     memcpy(s->best.ids, b->ids, length * sizeof *b->ids);
 }
 
-/* Turns the candidates into the next beams, with their parents in place. */
+/* Turns the best candidates into the next beams. parents[b] is the live beam that beam b
+ * continues. */
 static void step_beams(search *s, int *parents)
 {
     int num_next = 0;
@@ -218,7 +223,8 @@ static void step_beams(search *s, int *parents)
     s->length++;
 }
 
-/* Each beam goes on from its parent's state; streams without a beam keep some state that nobody reads. */
+/* Gives each beam the state of its parent. Streams without a beam keep a state that nobody
+ * reads. */
 static void sort_states(search *s, const int *parents)
 {
     size_t H = (size_t)s->model->config.hidden_size, B = (size_t)s->num_beams;
@@ -232,14 +238,14 @@ static void sort_states(search *s, const int *parents)
     lyrnn_activations_set_state(&s->activations, s->sorted, has_c ? sorted_c : NULL);
 }
 
-static void run(search *s)
+static void run_search(search *s)
 {
     lyrnn_backend *backend = s->model->backend;
     size_t logits_bytes =
         (size_t)s->num_beams * (size_t)s->model->config.input_size * sizeof *s->logits;
     int parents[LYRNN_MAX_BEAMS] = {0};
     size_t before = 0;
-    begin(s);
+    read_prompt(s);
     while (s->length < s->total && s->num_ended < s->num_beams && s->length != before) {
         before = s->length;
         backend->download(backend, s->logits, s->activations.logits, logits_bytes);
@@ -257,7 +263,8 @@ static void run(search *s)
                  is_stuck ? LYRNN_END_STUCK : LYRNN_END_LENGTH);
 }
 
-static lyrnn_status tell(const search *s, const lyrnn_listener *listener)
+/* Reports the best text to the listener. */
+static lyrnn_status report_best(const search *s, const lyrnn_listener *listener)
 {
     const lyrnn_sample sample = {.number = s->options->first_sample,
                                  .ids = s->best.ids,
@@ -283,8 +290,8 @@ lyrnn_status lyrnn_beam_search(const lyrnn_model *model, const lyrnn_generate_op
     };
     lyrnn_status status = search_init(&s);
     if (status == LYRNN_OK) {
-        run(&s);
-        status = tell(&s, listener);
+        run_search(&s);
+        status = report_best(&s, listener);
     }
     search_free(&s);
     return status;

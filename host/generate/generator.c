@@ -1,6 +1,7 @@
-/* The generation loop. A step on the device takes one character of each text to the next: the model reads it,
- * sample_token writes the one that follows, be it the prefix's or a new one, where the model reads again. The
- * host queues steps and, every so many, fetches what they wrote. */
+/* The generation loop (lyrnn/generate.h). One step on the device generates one character of every
+ * text: the model reads the latest character, and sample_token writes the next one. At a place
+ * inside the prefix, sample_token writes the character of the prefix. The host queues steps, and
+ * every few characters it downloads what is new and reports it to the listener. */
 #include "lyrnn/generate.h"
 
 #include <limits.h>
@@ -50,7 +51,7 @@ static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
     g->suffixes = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->suffixes);
 }
 
-/* Samples in a batch: as few batches as can be, of one size. */
+/* Number of samples per batch, for as few batches of equal size as possible. */
 static int batch_size(size_t num_samples)
 {
     size_t num_batches = (num_samples + BATCH_MAX - 1) / BATCH_MAX;
@@ -92,6 +93,7 @@ static lyrnn_status allocate(lyrnn_generator *g)
     return LYRNN_OK;
 }
 
+/* Copies the host's line rules and copy guard to the device and makes the device views. */
 static void upload_rules(lyrnn_generator *g)
 {
     lyrnn_backend *backend = g->model->backend;
@@ -123,27 +125,32 @@ static void upload_rules(lyrnn_generator *g)
     copies->corpus = NULL;
 }
 
+static lyrnn_status prepare(lyrnn_generator *g)
+{
+    if (g->max_length > INT_MAX)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--length: a text of %zu characters, prefix included, is too long; use "
+                          "at most %d",
+                          g->max_length, INT_MAX);
+    LYRNN_TRY(lyrnn_activations_init(&g->activations, g->model, 1, g->B, false));
+    LYRNN_TRY(lyrnn_packed_model_init(&g->packed, g->model));
+    LYRNN_TRY(allocate(g));
+    upload_rules(g);
+    return LYRNN_OK;
+}
+
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
                                   const lyrnn_generate_options *options, size_t max_length)
 {
     LYRNN_CHECK(options->num_samples >= 1 && options->poll_every >= 1);
-    memset(generator, 0, sizeof *generator);
-    if (max_length > INT_MAX)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--length: a text of %zu characters, prefix included, is too long; at "
-                          "most %d",
-                          max_length, INT_MAX);
-    generator->options = *options;
-    generator->B = batch_size(options->num_samples);
-    generator->max_length = max_length;
-    LYRNN_TRY(lyrnn_activations_init(&generator->activations, model, 1, generator->B, false));
-    generator->model = model;
-    lyrnn_status status = lyrnn_packed_model_init(&generator->packed, model);
-    if (status == LYRNN_OK)
-        status = allocate(generator);
-    if (status == LYRNN_OK)
-        upload_rules(generator);
-    else
+    *generator = (lyrnn_generator){
+        .model = model,
+        .options = *options,
+        .B = batch_size(options->num_samples),
+        .max_length = max_length,
+    };
+    lyrnn_status status = prepare(generator);
+    if (status != LYRNN_OK)
         lyrnn_generator_free(generator);
     return status;
 }
@@ -178,7 +185,7 @@ static void queue_sampling(lyrnn_generator *g)
     g->model->backend->sample_token(g->model->backend, &args);
 }
 
-/* The same for all batches and prompts: recorded once. */
+/* One step. It is the same for all batches and prompts, so the device records it once. */
 static void queue_character(void *context)
 {
     lyrnn_generator *g = (lyrnn_generator *)context;
@@ -187,64 +194,64 @@ static void queue_character(void *context)
     lyrnn_activations_carry_state(&g->activations);
 }
 
-/* What the host knows of a text. */
+/* What the host knows about a text. */
 typedef struct {
-    size_t length;  /* characters, once is_over for good */
-    size_t certain; /* of them, those that no stop can take away */
+    size_t length;  /* characters; final if is_over */
+    size_t certain; /* characters at the front that no stop text can remove any more */
     bool is_over;
     lyrnn_sample_end end;
 } text_view;
 
-/* One batch on its way. */
+/* A batch that is being generated. */
 typedef struct {
     lyrnn_generator *generator;
     const lyrnn_prompt *prompt;
     const lyrnn_listener *listener;
     uint64_t first_sample;
-    size_t num;      /* samples asked for; streams beyond them are not listened to */
-    size_t total;    /* characters of a text that nothing else ends */
-    size_t position; /* characters that the device has written of such a text */
-    size_t telling;  /* the sample that the listener is being told of */
-    size_t told;     /* and how many of its characters */
+    size_t num;       /* requested samples; the texts of further streams are ignored */
+    size_t total;     /* maximum characters of a text */
+    size_t position;  /* places of the texts that the queued steps fill */
+    size_t reporting; /* the sample that is being reported */
+    size_t reported;  /* its characters that the listener has received */
     text_view views[BATCH_MAX];
 } batch;
 
-static int32_t *text_of(const batch *t, size_t b)
+static int32_t *text_of(const batch *run, size_t b)
 {
-    return t->generator->texts_host + b * t->generator->max_length;
+    return run->generator->texts_host + b * run->generator->max_length;
 }
 
-/* Sets the first characters of all texts, and all else to its beginning. */
-static void begin(batch *t)
+/* Starts all texts with the prompt. */
+static void start_texts(batch *run)
 {
-    lyrnn_generator *g = t->generator;
+    lyrnn_generator *g = run->generator;
     lyrnn_backend *backend = g->model->backend;
-    size_t num_bytes = t->prompt->length * sizeof(int32_t);
-    const lyrnn_text_cursor cursor = {.prefix_length = (int64_t)t->prompt->length,
-                                      .first_sample = t->first_sample};
+    size_t num_bytes = run->prompt->length * sizeof(int32_t);
+    const lyrnn_text_cursor cursor = {.prefix_length = (int64_t)run->prompt->length,
+                                      .first_sample = run->first_sample};
     backend->upload(backend, g->cursor, &cursor, sizeof cursor);
-    backend->upload(backend, g->texts, t->prompt->ids, num_bytes);
+    backend->upload(backend, g->texts, run->prompt->ids, num_bytes);
     for (size_t b = 0; b < (size_t)g->B; b++) {
         if (b > 0)
             backend->copy_rows(backend, g->texts + b * g->max_length, num_bytes, g->texts,
                                num_bytes, num_bytes, 1);
-        memcpy(text_of(t, b), t->prompt->ids, num_bytes);
-        t->views[b] = (text_view){.length = t->prompt->length, .certain = t->prompt->length};
+        memcpy(text_of(run, b), run->prompt->ids, num_bytes);
+        run->views[b] = (text_view){.length = run->prompt->length, .certain = run->prompt->length};
     }
     backend->zero(backend, g->states, (size_t)g->B * sizeof *g->states);
     lyrnn_activations_reset_state(&g->activations);
-    /* The prefix's first character; the logits are not looked at. */
+    /* Writes the first character of the prefix and does not use the logits. */
     queue_sampling(g);
-    t->position = 1;
+    run->position = 1;
 }
 
-/* Queues the steps to a place of the texts, and fetches what they wrote from place `from` on. */
-static void write_to(batch *t, size_t place, size_t from)
+/* Generates up to a place of the texts and downloads the characters from place `from` on. */
+static void generate_to(batch *run, size_t place, size_t from)
 {
-    lyrnn_generator *g = t->generator;
+    lyrnn_generator *g = run->generator;
     lyrnn_backend *backend = g->model->backend;
     size_t B = (size_t)g->B, num = place - from, row_bytes = num * sizeof(int32_t);
-    for (; t->position < place; t->position++)
+    for (; run->position < place; run->position++)
         backend->run_step(backend, queue_character, g);
     if (num == 0)
         return;
@@ -253,10 +260,11 @@ static void write_to(batch *t, size_t place, size_t from)
     backend->download(backend, g->news_host, g->news, B * row_bytes);
     backend->download(backend, g->states_host, g->states, B * sizeof *g->states);
     for (size_t b = 0; b < B; b++)
-        memcpy(text_of(t, b) + from, g->news_host + b * num, row_bytes);
+        memcpy(text_of(run, b) + from, g->news_host + b * num, row_bytes);
 }
 
-/* Where the text wrote the stop, looking from place `from` on; length where it did not. */
+/* Returns the first place from `from` on where the text contains the stop text, or length if there
+ * is none. */
 static size_t find_stop(const lyrnn_generate_options *options, const int32_t *text, size_t length,
                         size_t from)
 {
@@ -267,13 +275,15 @@ static size_t find_stop(const lyrnn_generate_options *options, const int32_t *te
     return length;
 }
 
-static void view_text(batch *t, size_t b)
+/* Updates what the host knows about text b. */
+static void view_text(batch *run, size_t b)
 {
-    const lyrnn_generate_options *options = &t->generator->options;
-    const lyrnn_text_state *state = &t->generator->states_host[b];
-    text_view *view = &t->views[b];
-    size_t length = (size_t)state->length, prefix = t->prompt->length, num_stop = options->num_stop;
-    size_t stop = find_stop(options, text_of(t, b), length, view->certain);
+    const lyrnn_generate_options *options = &run->generator->options;
+    const lyrnn_text_state *state = &run->generator->states_host[b];
+    text_view *view = &run->views[b];
+    size_t length = (size_t)state->length, prefix = run->prompt->length,
+           num_stop = options->num_stop;
+    size_t stop = find_stop(options, text_of(run, b), length, view->certain);
     view->length = stop;
     view->is_over = true;
     if (stop < length)
@@ -282,33 +292,34 @@ static void view_text(batch *t, size_t b)
         view->end = LYRNN_END_LINES;
     else if (state->end == LYRNN_TEXT_STUCK)
         view->end = LYRNN_END_STUCK;
-    else if (length == t->total)
+    else if (length == run->total)
         view->end = LYRNN_END_LENGTH;
     else
         view->is_over = false;
     view->certain = stop;
-    /* The last characters may be the beginning of a stop. */
+    /* The last characters may be the beginning of a stop text. */
     if (!view->is_over && num_stop > 1)
         view->certain = length >= prefix + num_stop - 1 ? length - (num_stop - 1) : prefix;
 }
 
-static lyrnn_status tell(batch *t)
+/* Reports to the listener what is new and certain, one sample after the other. */
+static lyrnn_status report_news(batch *run)
 {
-    const lyrnn_listener *listener = t->listener;
-    uint64_t first = t->first_sample;
-    for (; t->telling < t->num; t->telling++, t->told = 0) {
-        const text_view *view = &t->views[t->telling];
-        const int32_t *text = text_of(t, t->telling);
-        for (; t->told < view->certain; t->told++)
+    const lyrnn_listener *listener = run->listener;
+    uint64_t first = run->first_sample;
+    for (; run->reporting < run->num; run->reporting++, run->reported = 0) {
+        const text_view *view = &run->views[run->reporting];
+        const int32_t *text = text_of(run, run->reporting);
+        for (; run->reported < view->certain; run->reported++)
             if (listener->character != NULL)
-                LYRNN_TRY(
-                    listener->character(listener->context, first + t->telling, text[t->told]));
+                LYRNN_TRY(listener->character(listener->context, first + run->reporting,
+                                              text[run->reported]));
         if (!view->is_over)
             break;
-        const lyrnn_sample sample = {.number = first + t->telling,
+        const lyrnn_sample sample = {.number = first + run->reporting,
                                      .ids = text,
                                      .length = view->length,
-                                     .prefix_length = t->prompt->length,
+                                     .prefix_length = run->prompt->length,
                                      .end = view->end};
         if (listener->sample != NULL)
             LYRNN_TRY(listener->sample(listener->context, &sample));
@@ -316,23 +327,23 @@ static lyrnn_status tell(batch *t)
     return LYRNN_OK;
 }
 
-static lyrnn_status run(batch *t)
+static lyrnn_status run_batch(batch *run)
 {
-    size_t poll_every = (size_t)t->generator->options.poll_every, prefix = t->prompt->length;
-    begin(t);
-    write_to(t, prefix, prefix);
-    for (size_t b = 0; b < t->num; b++) {
-        t->views[b].is_over = t->total == prefix;
-        t->views[b].end = LYRNN_END_LENGTH;
+    size_t poll_every = (size_t)run->generator->options.poll_every, prefix = run->prompt->length;
+    start_texts(run);
+    generate_to(run, prefix, prefix);
+    for (size_t b = 0; b < run->num; b++) {
+        run->views[b].is_over = run->total == prefix;
+        run->views[b].end = LYRNN_END_LENGTH;
     }
-    LYRNN_TRY(tell(t));
-    while (t->telling < t->num) {
-        size_t from = t->position, left = t->total - from;
-        write_to(t, from + (left < poll_every ? left : poll_every), from);
-        for (size_t b = 0; b < t->num; b++)
-            if (!t->views[b].is_over)
-                view_text(t, b);
-        LYRNN_TRY(tell(t));
+    LYRNN_TRY(report_news(run));
+    while (run->reporting < run->num) {
+        size_t from = run->position, left = run->total - from;
+        generate_to(run, from + (left < poll_every ? left : poll_every), from);
+        for (size_t b = 0; b < run->num; b++)
+            if (!run->views[b].is_over)
+                view_text(run, b);
+        LYRNN_TRY(report_news(run));
     }
     return LYRNN_OK;
 }
@@ -344,7 +355,7 @@ lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prom
     LYRNN_CHECK(prompt->length >= 1 && prompt->length + length <= generator->max_length);
     lyrnn_packed_model_update(&generator->packed);
     for (size_t done = 0; done < num_samples; done += B) {
-        batch t = {
+        batch run = {
             .generator = generator,
             .prompt = prompt,
             .listener = listener,
@@ -352,7 +363,7 @@ lyrnn_status lyrnn_generate(lyrnn_generator *generator, const lyrnn_prompt *prom
             .num = num_samples - done < B ? num_samples - done : B,
             .total = prompt->length + length,
         };
-        LYRNN_TRY(run(&t));
+        LYRNN_TRY(run_batch(&run));
     }
     return LYRNN_OK;
 }

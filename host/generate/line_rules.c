@@ -1,7 +1,8 @@
-/* What cannot be is said before a text begins, in the words of the options that ask for it. */
+/* Checks line rules and prompts before the generation starts, and follows the lines of a text
+ * (lyrnn/line_rules.h). Error texts name the options of lyrnn generate. */
 #include "lyrnn/line_rules.h"
 
-static bool are_any(const lyrnn_line_rules *rules)
+static bool has_rules(const lyrnn_line_rules *rules)
 {
     return rules->min_line > 0 || rules->max_line > 0 || rules->num_lines > 0 ||
            rules->num_acrostic > 0;
@@ -11,31 +12,33 @@ static lyrnn_status check_acrostic(const lyrnn_line_rules *rules)
 {
     for (int i = 0; i < rules->num_acrostic; i++)
         if (rules->acrostic[i] == rules->newline)
-            return lyrnn_fail(LYRNN_ERR_USAGE, "--acrostic: holds a newline, and no line begins "
-                                               "with one; leave it out");
+            return lyrnn_fail(LYRNN_ERR_USAGE, "--acrostic: holds a newline, which cannot begin a "
+                                               "line; leave it out");
     if (rules->num_lines > 0 && rules->num_acrostic > rules->num_lines)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--acrostic: has %d characters, one a line, and --lines %d ends the text "
-                          "before; raise --lines or leave it out",
-                          rules->num_acrostic, rules->num_lines);
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "--acrostic: has %d characters, one for each line, but --lines %d ends the text "
+            "earlier; raise --lines, or shorten --acrostic",
+            rules->num_acrostic, rules->num_lines);
     return LYRNN_OK;
 }
 
 lyrnn_status lyrnn_line_rules_check(const lyrnn_line_rules *rules)
 {
-    if (!are_any(rules))
+    if (!has_rules(rules))
         return LYRNN_OK;
     if (rules->newline < 0)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--lines, --min-line, --max-line and --acrostic: the model knows no "
-                          "newline, and writes one line for ever; train one with --newlines keep");
+                          "newline and cannot end a line; train a model with --newlines keep");
     if (rules->max_line > 0 && rules->min_line > rules->max_line)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--min-line %d: is above --max-line %d; lower it",
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--min-line %d: is above --max-line %d; lower --min-line",
                           rules->min_line, rules->max_line);
     return check_acrostic(rules);
 }
 
-/* The prompt's character at place i breaks a rule. */
+/* Says which rule the next character of the prompt, id, breaks. */
 static lyrnn_status explain(const lyrnn_line_rules *rules, const lyrnn_vocab *vocab,
                             const lyrnn_text_state *state, int32_t id)
 {
@@ -44,31 +47,31 @@ static lyrnn_status explain(const lyrnn_line_rules *rules, const lyrnn_vocab *vo
     if (state->column == 0 && state->line < rules->num_acrostic) {
         lyrnn_char_name(vocab->chars[rules->acrostic[state->line]], name, sizeof name);
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--prefix: its line %d does not begin with --acrostic's %s; begin it so, "
-                          "or leave one of the two out",
+                          "--prefix: its line %d does not begin with %s of --acrostic; begin the "
+                          "line with it, or leave --prefix or --acrostic out",
                           line, name);
     }
     if (id == rules->newline)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--prefix: its line %d is shorter than --min-line %d; lower that, or "
-                          "write a longer line",
+                          "--prefix: its line %d is shorter than --min-line %d; lower --min-line, "
+                          "or write a longer line",
                           line, rules->min_line);
     return lyrnn_fail(LYRNN_ERR_USAGE,
-                      "--prefix: its line %d is longer than --max-line %d; raise that, or write a "
-                      "shorter line",
+                      "--prefix: its line %d is longer than --max-line %d; raise --max-line, or "
+                      "write a shorter line",
                       line, rules->max_line);
 }
 
-/* Characters that lines which are yet to come take at least. */
+/* Minimum number of characters that the rest of the lines needs. */
 static size_t count_needed(const lyrnn_line_rules *rules, const lyrnn_text_state *state)
 {
     size_t needed = 0;
     for (int line = state->line; line < rules->num_lines; line++) {
-        int least = rules->min_line;
-        if (line < rules->num_acrostic && least < 1)
-            least = 1;
+        int minimum = rules->min_line;
+        if (line < rules->num_acrostic && minimum < 1)
+            minimum = 1;
         int written = line == state->line ? state->column : 0;
-        needed += (size_t)(least > written ? least - written : 0);
+        needed += (size_t)(minimum > written ? minimum - written : 0);
         needed += line + 1 < rules->num_lines;
     }
     return needed;
@@ -86,17 +89,18 @@ lyrnn_status lyrnn_line_rules_check_prompt(const lyrnn_line_rules *rules, const 
             return explain(rules, vocab, &state, id);
         if (lyrnn_line_rules_end(rules, &state, id))
             return lyrnn_fail(LYRNN_ERR_USAGE,
-                              "--prefix: begins a line beyond --lines %d; raise that, or shorten "
-                              "the prefix",
+                              "--prefix: begins a line beyond --lines %d; raise --lines, or "
+                              "shorten the prefix",
                               rules->num_lines);
         lyrnn_line_rules_move(rules, &state, id);
     }
     size_t needed = count_needed(rules, &state);
     if (length < needed)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--length %zu: the lines that are asked for take at least %zu characters "
-                          "after the prefix; raise it",
-                          length, needed);
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "--length %zu: the lines need at least %zu characters after the prefix; raise "
+            "--length",
+            length, needed);
     return LYRNN_OK;
 }
 

@@ -1,5 +1,5 @@
-/* The report on a text. Its perplexity takes a pass of the model over it, a chunk at a time with the state
- * carried. */
+/* The report on a text (lyrnn/text_report.h). For the perplexity the model reads the text in chunks
+ * of T characters and carries its state from chunk to chunk. */
 #include "lyrnn/text_report.h"
 
 #include <math.h>
@@ -11,26 +11,29 @@
 
 enum { CHUNK = 64 };
 
+static lyrnn_status allocate(lyrnn_reporter *reporter)
+{
+    const lyrnn_model *model = reporter->model;
+    /* A bidirectional model reads one character at a time, as in generation, so that it does not
+     * see the characters that it predicts. */
+    int T = model->config.bidirectional ? 1 : CHUNK;
+    void *memory;
+    LYRNN_TRY(lyrnn_activations_init(&reporter->activations, model, T, 1, false));
+    LYRNN_TRY(lyrnn_device_alloc(model->backend, sizeof *reporter->counters, "--report",
+                                 "leave it out", &memory));
+    reporter->counters = (lyrnn_counters *)memory;
+    model->backend->zero(model->backend, reporter->counters, sizeof *reporter->counters);
+    return LYRNN_OK;
+}
+
 lyrnn_status lyrnn_reporter_init(lyrnn_reporter *reporter, const lyrnn_model *model,
                                  const lyrnn_copies *copies)
 {
-    lyrnn_backend *backend = model->backend;
-    memset(reporter, 0, sizeof *reporter);
-    /* A bidirectional model is asked as it was when it wrote: without a look ahead. */
-    int T = model->config.bidirectional ? 1 : CHUNK;
-    LYRNN_TRY(lyrnn_activations_init(&reporter->activations, model, T, 1, false));
-    reporter->model = model;
-    reporter->copies = copies;
-    void *memory;
-    lyrnn_status status = lyrnn_device_alloc(backend, sizeof *reporter->counters, "--report",
-                                             "leave it out", &memory);
-    if (status != LYRNN_OK) {
+    *reporter = (lyrnn_reporter){.model = model, .copies = copies};
+    lyrnn_status status = allocate(reporter);
+    if (status != LYRNN_OK)
         lyrnn_reporter_free(reporter);
-        return status;
-    }
-    reporter->counters = (lyrnn_counters *)memory;
-    backend->zero(backend, reporter->counters, sizeof *reporter->counters);
-    return LYRNN_OK;
+    return status;
 }
 
 void lyrnn_reporter_free(lyrnn_reporter *reporter)
@@ -41,7 +44,7 @@ void lyrnn_reporter_free(lyrnn_reporter *reporter)
     memset(reporter, 0, sizeof *reporter);
 }
 
-/* losses[i] = -log p(ids[i + 1] | ids[0..i]) of the num <= T characters from place first on. */
+/* Reads num <= T characters: losses[i] = -log p(ids[i + 1] | all characters up to ids[i]). */
 static void measure_chunk(lyrnn_reporter *reporter, const int32_t *ids, size_t num, float *losses)
 {
     lyrnn_activations *a = &reporter->activations;
@@ -80,8 +83,9 @@ static int compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* runs has room for num; ids are below 2^21. */
-static double distinct(const int32_t *ids, size_t num, size_t n, uint64_t *runs)
+/* Distinct runs of n ids divided by all runs of n ids (distinct-n). runs has room for num. An id
+ * has at most 21 bits, so up to 3 ids fit a uint64_t. */
+static double distinct_ratio(const int32_t *ids, size_t num, size_t n, uint64_t *runs)
 {
     if (num < n)
         return NAN;
@@ -108,8 +112,8 @@ lyrnn_status lyrnn_report_text(lyrnn_reporter *reporter, const lyrnn_sample *sam
     uint64_t *runs = (uint64_t *)malloc(num * sizeof *runs);
     if (runs == NULL)
         return lyrnn_out_of_memory("--report", num * sizeof *runs, "leave it out");
-    report->distinct_2 = distinct(written, num, 2, runs);
-    report->distinct_3 = distinct(written, num, 3, runs);
+    report->distinct_2 = distinct_ratio(written, num, 2, runs);
+    report->distinct_3 = distinct_ratio(written, num, 3, runs);
     free(runs);
     report->longest_copy = lyrnn_copies_longest(reporter->copies, sample->ids, sample->length,
                                                 sample->prefix_length, &report->copy_start);
