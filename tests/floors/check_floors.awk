@@ -28,8 +28,8 @@ function may_use(from, file, to) {
     return from == to || (from, to) in allowed || (from, to "/" stem(file)) in allowed
 }
 
-# Reports that a file uses WHAT of another, unless the plan has that arrow. A file without a floor is
-# reported elsewhere.
+# Reports that a file uses WHAT of another, unless the plan has that arrow. A file without a floor
+# is reported elsewhere.
 function check(from_file, what, to_file, from, to) {
     from = floor_of(from_file)
     to = floor_of(to_file)
