@@ -1,8 +1,9 @@
-/* model.safetensors: the article's RNNModel with what it takes to use it, the network's shape and the
- * vocabulary, as JSON in the metadata. A bare state_dict has neither; its tensors tell the shape.
+/* Writes and reads model.safetensors: the weights under the names of the tutorial's RNNModel, and
+ * in the metadata, as JSON, the network's shape and the vocabulary. A bare state_dict has no
+ * metadata; its tensors show the shape (infer_config.h).
  *
- * The reader lets the shape in the metadata decide nothing until the tensors, whose bytes are there,
- * have confirmed it. */
+ * The shape in the metadata is only a claim. The reader allocates nothing by it until the tensors,
+ * whose bytes are in the file, confirm it. */
 #include "lyrnn/checkpoint.h"
 
 #include <jansson.h>
@@ -12,20 +13,21 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "base/memory.h"
 #include "files/infer_config.h"
 #include "files/parameter_tensors.h"
 #include "files/untrusted_json.h"
 #include "lyrnn/safetensors.h"
 
-static lyrnn_status no_memory(const char *path)
+static lyrnn_status out_of_memory(const char *path, size_t num_bytes)
 {
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for the model", path);
+    return lyrnn_out_of_memory(path, num_bytes, "close other programs");
 }
 
 /* Writing */
 
-/* The functions that print JSON return a string to free, or NULL where memory does not suffice. */
-static char *print_config(const lyrnn_rnn_config *config)
+/* Returns a string that the caller frees, or NULL if memory runs out. */
+static char *network_to_json(const lyrnn_rnn_config *config)
 {
     json_t *json = json_pack(
         "{s:s, s:i, s:i, s:i, s:b, s:f}", "cell", lyrnn_cell_name(config->cell), "input_size",
@@ -36,57 +38,68 @@ static char *print_config(const lyrnn_rnn_config *config)
     return text;
 }
 
-static char *print_vocab(const lyrnn_vocab *vocab)
+/* Returns a string that the caller frees, or NULL if memory runs out. */
+static char *vocab_to_json(const lyrnn_vocab *vocab)
 {
-    char *text = NULL;
     json_t *json = json_array();
-    for (int id = 0; id < vocab->V; id++) {
+    bool is_complete = true;
+    for (int id = 0; id < vocab->V && is_complete; id++) {
         char utf8[LYRNN_UTF8_MAX];
         size_t length = lyrnn_utf8_encode(vocab->chars[id], utf8);
-        if (json_array_append_new(json, json_stringn(utf8, length)) != 0)
-            goto done;
+        is_complete = json_array_append_new(json, json_stringn(utf8, length)) == 0;
     }
-    text = json_dumps(json, JSON_COMPACT);
-done:
+    char *text = is_complete ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     return text;
+}
+
+/* What the file needs besides the weights themselves. The writer fills it, its caller frees it. */
+typedef struct {
+    char *config, *vocab; /* JSON */
+    float *transposed;    /* the tensors that the flat buffer holds transposed */
+} model_parts;
+
+static lyrnn_status write_model(const char *path, const lyrnn_rnn_config *config,
+                                const lyrnn_vocab *vocab, const float *params, model_parts *parts)
+{
+    lyrnn_parameters parameters;
+    lyrnn_tensor tensors[LYRNN_MAX_PARAMETERS];
+    lyrnn_parameters_of_model(&parameters, config);
+    size_t num_bytes = lyrnn_parameters_num_transposed(&parameters) * sizeof(float);
+    parts->transposed = malloc(num_bytes);
+    parts->config = network_to_json(config);
+    parts->vocab = vocab_to_json(vocab);
+    if (parts->transposed == NULL || parts->config == NULL || parts->vocab == NULL)
+        return out_of_memory(path, num_bytes);
+    float *next = parts->transposed;
+    for (int i = 0; i < parameters.num; i++) {
+        tensors[i] = lyrnn_parameter_tensor(&parameters.items[i]);
+        tensors[i].data = lyrnn_parameter_values(&parameters.items[i], params, &next);
+    }
+    const lyrnn_metadata metadata[] = {
+        {"format", "pt"}, {"config", parts->config}, {"vocab", parts->vocab}};
+    return lyrnn_safetensors_write(path, metadata, sizeof metadata / sizeof metadata[0], tensors,
+                                   (size_t)parameters.num);
 }
 
 lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *config,
                                     const lyrnn_vocab *vocab, const float *params)
 {
     LYRNN_CHECK(vocab->V == config->input_size);
-    lyrnn_status status;
-    lyrnn_parameters parameters;
-    lyrnn_tensor tensors[LYRNN_MAX_PARAMETERS];
-    lyrnn_parameters_of_model(&parameters, config);
-    float *room = malloc(lyrnn_parameters_num_transposed(&parameters) * sizeof *room);
-    char *config_json = print_config(config), *vocab_json = print_vocab(vocab);
-    if (room == NULL || config_json == NULL || vocab_json == NULL) {
-        status = no_memory(path);
-        goto done;
-    }
-    float *next = room;
-    for (int i = 0; i < parameters.num; i++) {
-        tensors[i] = lyrnn_parameter_tensor(&parameters.items[i]);
-        tensors[i].data = lyrnn_parameter_values(&parameters.items[i], params, &next);
-    }
-    const lyrnn_metadata metadata[] = {
-        {"format", "pt"}, {"config", config_json}, {"vocab", vocab_json}};
-    status = lyrnn_safetensors_write(path, metadata, sizeof metadata / sizeof metadata[0], tensors,
-                                     (size_t)parameters.num);
-done:
-    free(vocab_json);
-    free(config_json);
-    free(room);
+    model_parts parts = {0};
+    lyrnn_status status = write_model(path, config, vocab, params, &parts);
+    free(parts.config);
+    free(parts.vocab);
+    free(parts.transposed);
     return status;
 }
 
 /* Reading */
 
-/* A metadata value that is there, parsed, to be released; NULL where that failed. */
-static lyrnn_status read_json(const lyrnn_safetensors *file, const char *path, const char *key,
-                              json_t **json)
+/* Parses a metadata value that the file has. The caller releases *json, which is NULL on
+ * failure. */
+static lyrnn_status parse_metadata(const lyrnn_safetensors *file, const char *path, const char *key,
+                                   json_t **json)
 {
     untrusted_json_error error;
     const char *text = lyrnn_safetensors_metadata(file, key);
@@ -95,56 +108,55 @@ static lyrnn_status read_json(const lyrnn_safetensors *file, const char *path, c
     if (*json != NULL)
         return LYRNN_OK;
     if (error.problem == NULL)
-        return no_memory(path);
+        return out_of_memory(path, 0);
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: its \"%s\" %s; give a file that lyrnn wrote", path,
                       key, error.problem);
 }
 
-/* Says of a failed check that the file is at fault, not an argument. */
+/* Passes status on. A failure becomes one of the file, not of an argument. */
 static lyrnn_status blame_file(const char *path, lyrnn_status status)
 {
+    if (status == LYRNN_OK)
+        return LYRNN_OK;
     if (status == LYRNN_ERR_USAGE)
         status = LYRNN_ERR_MODEL_FILE;
-    return lyrnn_fail(status, "%s: the network in it cannot be used: %s", path, lyrnn_error_text());
+    return lyrnn_fail(status, "%s: its network cannot be used: %s", path, lyrnn_error_text());
 }
 
-static lyrnn_status read_config(const lyrnn_safetensors *file, const char *path,
-                                lyrnn_rnn_config *config)
+static lyrnn_status config_from_json(json_t *json, const char *path, lyrnn_rnn_config *config)
 {
     const char *cell;
     json_int_t input_size, hidden_size, num_layers;
     int bidirectional;
     double dropout;
-    lyrnn_status status;
-    json_t *json;
-    LYRNN_TRY(read_json(file, path, "config", &json));
     if (json_unpack(json, "{s:s, s:I, s:I, s:I, s:b, s:F !}", "cell", &cell, "input_size",
                     &input_size, "hidden_size", &hidden_size, "num_layers", &num_layers,
                     "bidirectional", &bidirectional, "dropout", &dropout) != 0 ||
         input_size < 0 || input_size > INT_MAX || hidden_size < 0 || hidden_size > INT_MAX ||
-        num_layers < 0 || num_layers > INT_MAX || !(dropout >= 0 && dropout <= 1)) {
-        status = lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                            "%s: its \"config\" does not describe a network; give a file that "
-                            "lyrnn wrote",
-                            path);
-        goto done;
-    }
+        num_layers < 0 || num_layers > INT_MAX || !(dropout >= 0 && dropout <= 1))
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: its \"config\" does not describe a network; give a file that "
+                          "lyrnn wrote",
+                          path);
     *config = (lyrnn_rnn_config){.input_size = (int)input_size,
                                  .hidden_size = (int)hidden_size,
                                  .num_layers = (int)num_layers,
                                  .bidirectional = bidirectional != 0,
                                  .dropout = (float)dropout};
-    status = lyrnn_cell_parse(cell, &config->cell);
-    if (status == LYRNN_OK)
-        status = lyrnn_rnn_config_check(config);
-    if (status != LYRNN_OK)
-        status = blame_file(path, status);
-done:
+    return blame_file(path, lyrnn_cell_parse(cell, &config->cell));
+}
+
+static lyrnn_status read_network(const lyrnn_safetensors *file, const char *path,
+                                 lyrnn_rnn_config *config)
+{
+    json_t *json;
+    LYRNN_TRY(parse_metadata(file, path, "config", &json));
+    lyrnn_status status = config_from_json(json, path, config);
     json_decref(json);
     return status;
 }
 
-/* The code point of a string that is one character; false for any other JSON. */
+/* Reads the code point of a string that is one character; false for any other JSON. */
 static bool read_char(const json_t *json, uint32_t *c)
 {
     utf8proc_int32_t code_point;
@@ -158,46 +170,49 @@ static bool read_char(const json_t *json, uint32_t *c)
     return true;
 }
 
+/* chars (V) is the caller's. */
+static lyrnn_status read_chars(const json_t *json, const char *path, size_t V, uint32_t *chars)
+{
+    for (size_t i = 0; i < V; i++)
+        if (!read_char(json_array_get(json, i), &chars[i]))
+            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                              "%s: entry %zu of its \"vocab\" is not one character; give a file "
+                              "that lyrnn wrote",
+                              path, i);
+    return LYRNN_OK;
+}
+
+static lyrnn_status vocab_from_json(const json_t *json, const char *path, int input_size,
+                                    lyrnn_vocab *vocab)
+{
+    size_t V = json_array_size(json);
+    if (!json_is_array(json) || V != (size_t)input_size)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: its \"vocab\" has %zu characters where the network has %d inputs; "
+                          "give a file that lyrnn wrote",
+                          path, V, input_size);
+    uint32_t *chars = malloc(V * sizeof *chars);
+    if (chars == NULL)
+        return out_of_memory(path, V * sizeof *chars);
+    lyrnn_status status = read_chars(json, path, V, chars);
+    if (status == LYRNN_OK && (status = lyrnn_vocab_from_chars(vocab, chars, V)) != LYRNN_OK)
+        lyrnn_fail(status, "%s: %s", path, lyrnn_error_text());
+    free(chars);
+    return status;
+}
+
 static lyrnn_status read_vocab(const lyrnn_safetensors *file, const char *path, int input_size,
                                lyrnn_vocab *vocab)
 {
-    lyrnn_status status;
-    uint32_t *chars = NULL;
     json_t *json;
-    LYRNN_TRY(read_json(file, path, "vocab", &json));
-    size_t V = json_array_size(json);
-    if (!json_is_array(json) || V != (size_t)input_size) {
-        status = lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                            "%s: its \"vocab\" has %zu characters where the network has %d inputs; "
-                            "give a file that lyrnn wrote",
-                            path, V, input_size);
-        goto done;
-    }
-    chars = malloc(V * sizeof *chars);
-    if (chars == NULL) {
-        status = no_memory(path);
-        goto done;
-    }
-    for (size_t i = 0; i < V; i++) {
-        if (!read_char(json_array_get(json, i), &chars[i])) {
-            status = lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                                "%s: entry %zu of its \"vocab\" is not one character; give a file "
-                                "that lyrnn wrote",
-                                path, i);
-            goto done;
-        }
-    }
-    status = lyrnn_vocab_from_chars(vocab, chars, V);
-    if (status != LYRNN_OK)
-        lyrnn_fail(status, "%s: %s", path, lyrnn_error_text());
-done:
-    free(chars);
+    LYRNN_TRY(parse_metadata(file, path, "vocab", &json));
+    lyrnn_status status = vocab_from_json(json, path, input_size, vocab);
     json_decref(json);
     return status;
 }
 
-/* Finds the network's tensors, in the order of its parameters. */
-static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path,
+/* Finds the file's tensor of each parameter. A file with other tensors is refused. */
+static lyrnn_status find_weights(const lyrnn_safetensors *file, const char *path,
                                  const lyrnn_parameters *parameters,
                                  const lyrnn_tensor *tensors[LYRNN_MAX_PARAMETERS])
 {
@@ -222,8 +237,8 @@ static lyrnn_status check_finite(const char *path, const lyrnn_parameter *parame
         if (!isfinite(values[i]))
             return lyrnn_fail(
                 LYRNN_ERR_MODEL_FILE,
-                "%s: value %zu of tensor %s is not finite; the training diverged, use "
-                "an earlier checkpoint",
+                "%s: value %zu of tensor %s is not finite, so the training diverged; use an "
+                "earlier checkpoint",
                 path, i, parameter->name);
     return LYRNN_OK;
 }
@@ -234,12 +249,12 @@ static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
     lyrnn_parameters parameters;
     const lyrnn_tensor *tensors[LYRNN_MAX_PARAMETERS];
     lyrnn_parameters_of_model(&parameters, config);
-    LYRNN_TRY(find_tensors(file, path, &parameters, tensors));
+    LYRNN_TRY(find_weights(file, path, &parameters, tensors));
     *params = calloc(parameters.count, sizeof **params);
     if (*params == NULL)
-        return no_memory(path);
+        return out_of_memory(path, parameters.count * sizeof **params);
     for (int i = 0; i < parameters.num; i++) {
-        /* Aligned: the data section is, and all that stands in it are these F32 tensors. */
+        /* The data section is aligned and holds nothing but these F32 tensors. */
         const float *values = tensors[i]->data;
         LYRNN_TRY(check_finite(path, &parameters.items[i], values));
         lyrnn_parameter_pack(&parameters.items[i], values, *params);
@@ -247,17 +262,27 @@ static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
     return LYRNN_OK;
 }
 
-/* From "config", or from the tensors where there is none. */
+/* Sets the shape from "config", or from the tensors if the file has no "config". */
 static lyrnn_status find_config(lyrnn_checkpoint *checkpoint, const lyrnn_safetensors *file,
                                 const char *path)
 {
     lyrnn_rnn_config *config = &checkpoint->config;
-    if (lyrnn_safetensors_metadata(file, "config") != NULL)
-        return read_config(file, path, config);
-    LYRNN_TRY(lyrnn_infer_config(file, path, config));
-    checkpoint->is_tanh_or_relu = lyrnn_num_gates(config->cell) == 1;
-    lyrnn_status status = lyrnn_rnn_config_check(config);
-    return status == LYRNN_OK ? LYRNN_OK : blame_file(path, status);
+    if (lyrnn_safetensors_metadata(file, "config") != NULL) {
+        LYRNN_TRY(read_network(file, path, config));
+    } else {
+        LYRNN_TRY(lyrnn_infer_config(file, path, config));
+        checkpoint->is_tanh_or_relu = lyrnn_num_gates(config->cell) == 1;
+    }
+    return blame_file(path, lyrnn_rnn_config_check(config));
+}
+
+static lyrnn_status read_model(lyrnn_checkpoint *checkpoint, const lyrnn_safetensors *file,
+                               const char *path)
+{
+    LYRNN_TRY(find_config(checkpoint, file, path));
+    if (lyrnn_safetensors_metadata(file, "vocab") != NULL)
+        LYRNN_TRY(read_vocab(file, path, checkpoint->config.input_size, &checkpoint->vocab));
+    return read_params(file, path, &checkpoint->config, &checkpoint->params);
 }
 
 lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, const char *path)
@@ -265,11 +290,7 @@ lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, cons
     lyrnn_safetensors file;
     memset(checkpoint, 0, sizeof *checkpoint);
     LYRNN_TRY(lyrnn_safetensors_open(&file, path));
-    lyrnn_status status = find_config(checkpoint, &file, path);
-    if (status == LYRNN_OK && lyrnn_safetensors_metadata(&file, "vocab") != NULL)
-        status = read_vocab(&file, path, checkpoint->config.input_size, &checkpoint->vocab);
-    if (status == LYRNN_OK)
-        status = read_params(&file, path, &checkpoint->config, &checkpoint->params);
+    lyrnn_status status = read_model(checkpoint, &file, path);
     if (status != LYRNN_OK)
         lyrnn_checkpoint_free(checkpoint);
     lyrnn_safetensors_close(&file);
@@ -283,8 +304,8 @@ lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *pat
         return LYRNN_OK;
     lyrnn_checkpoint_free(checkpoint);
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                      "%s: it has no \"vocab\" in its metadata; make a model that has one by lyrnn "
-                      "train --init %s --num-epochs 0 CORPUS",
+                      "%s: it has no \"vocab\" in its metadata; make a model that has one with "
+                      "lyrnn train --init %s --num-epochs 0 CORPUS",
                       path, path);
 }
 

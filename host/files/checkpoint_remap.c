@@ -1,12 +1,13 @@
-/* Fine-tuning on a text of another vocabulary: what a model has learnt about a character goes to that
- * character's id in the new model. In the flat buffer each tensor that the vocabulary shapes has a row for
- * each id, weight_ih of the first layer too, as it is held transposed. */
+/* Fine-tuning on a text with another vocabulary: what a model has learned about a character moves
+ * to that character's id in the new model. In the flat buffer, each tensor whose shape depends on
+ * the vocabulary has one row per id. This includes weight_ih of the first layer, which is held
+ * transposed. */
 #include "lyrnn/checkpoint.h"
 
 #include <string.h>
 
-/* The output layer's two tensors are the table's last. */
-static bool has_a_row_for_each_id(const lyrnn_parameters *parameters, int i)
+/* The last two parameters are those of the output layer. */
+static bool has_row_per_id(const lyrnn_parameters *parameters, int i)
 {
     return parameters->items[i].transposed || i >= parameters->num - 2;
 }
@@ -35,7 +36,7 @@ void lyrnn_checkpoint_remap(const lyrnn_checkpoint *checkpoint, const lyrnn_voca
         const float *old = checkpoint->params + from.items[i].offset;
         float *new = params + to.items[i].offset;
         size_t count = lyrnn_parameter_count(&from.items[i]);
-        if (has_a_row_for_each_id(&from, i))
+        if (has_row_per_id(&from, i))
             copy_known_rows(checkpoint, vocab, count / (size_t)checkpoint->vocab.V, old, new);
         else
             memcpy(new, old, count * sizeof *new);

@@ -1,12 +1,12 @@
-/* torch.nn.RNN, LSTM and GRU keep weight_hh as (G*H,H), and the number of gates G tells them apart; tanh and
- * relu alone look alike. */
+/* torch.nn.RNN, LSTM and GRU store weight_hh as (G*H,H), so its shape gives the number of gates G,
+ * which tells the cells apart. Only tanh and relu look the same. */
 #include "files/infer_config.h"
 
 #include <stdio.h>
 
 #define REMEDY "give the state_dict of an RNNModel: rnn (nn.RNN, LSTM or GRU) and dense (nn.Linear)"
 
-/* The tensor of layer 0 that is called name, a matrix without an empty side. */
+/* Finds a tensor that must be a matrix, neither side of it 0. */
 static lyrnn_status find_matrix(const lyrnn_safetensors *file, const char *path, const char *name,
                                 const lyrnn_tensor **tensor)
 {
@@ -50,10 +50,10 @@ lyrnn_status lyrnn_infer_config(const lyrnn_safetensors *file, const char *path,
     size_t V = weight_ih->shape[1], rows = weight_hh->shape[0], H = weight_hh->shape[1];
     lyrnn_cell cell;
     if (!find_cell(rows, H, &cell))
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: tensor rnn.weight_hh_l0 is (%zu, %zu), and no cell has so many rows "
-                          "for its columns; " REMEDY,
-                          path, rows, H);
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: tensor rnn.weight_hh_l0 is (%zu, %zu), which is the shape of no cell; " REMEDY,
+            path, rows, H);
     if (V > LYRNN_MAX_INPUT_SIZE || H > LYRNN_MAX_HIDDEN_SIZE)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: %zu inputs and %zu hidden units are out of range; use up to %d and "

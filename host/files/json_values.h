@@ -1,11 +1,12 @@
-/* Values that JSON cannot hold as they are. */
+/* Puts numbers into JSON that it cannot represent. */
 #ifndef LYRNN_JSON_VALUES_H
 #define LYRNN_JSON_VALUES_H
 
 #include <jansson.h>
 #include <math.h>
 
-/* A new reference to value, or to null if value is NaN or infinite: JSON has neither. */
+/* Returns a new reference to value, or to null if value is NaN or infinite, which JSON does not
+ * have. */
 static inline json_t *json_real_or_null(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();

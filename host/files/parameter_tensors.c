@@ -1,4 +1,5 @@
-/* A network's tensors as a file describes them. */
+/* Describes a network's tensors as a file has them: with PyTorch's names, and in PyTorch's layout
+ * even where the flat buffer holds a tensor transposed. */
 #include "files/parameter_tensors.h"
 
 #include <string.h>
@@ -24,13 +25,13 @@ size_t lyrnn_parameters_num_transposed(const lyrnn_parameters *parameters)
 }
 
 const float *lyrnn_parameter_values(const lyrnn_parameter *parameter, const float *flat,
-                                    float **room)
+                                    float **transposed)
 {
     if (!parameter->transposed)
         return flat + parameter->offset;
-    float *values = *room;
+    float *values = *transposed;
     lyrnn_parameter_unpack(parameter, flat, values);
-    *room += lyrnn_parameter_count(parameter);
+    *transposed += lyrnn_parameter_count(parameter);
     return values;
 }
 
@@ -50,7 +51,7 @@ lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
         memcmp(found->shape, wanted->shape, (size_t)wanted->num_dims * sizeof wanted->shape[0]) !=
             0)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: tensor %s has not the shape that it has in this network; %s", path,
+                          "%s: tensor %s does not have the shape that this network needs; %s", path,
                           wanted->name, what_to_do);
     return LYRNN_OK;
 }

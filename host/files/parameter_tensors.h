@@ -1,5 +1,5 @@
-/* What model.safetensors and trainer.safetensors have in common: a network's tensors by PyTorch's names and
- * shapes, of which a file must hold each as it is wanted. */
+/* What model.safetensors and trainer.safetensors share: tensors with the names and shapes of
+ * PyTorch, one for each parameter of a network. */
 #ifndef LYRNN_PARAMETER_TENSORS_H
 #define LYRNN_PARAMETER_TENSORS_H
 
@@ -7,18 +7,19 @@
 #include "lyrnn/safetensors.h"
 #include "lyrnn/status.h"
 
-/* Name, type and shape of a tensor in a file; data is left to be set. */
+/* Returns the name, type and shape that a parameter has in a file. The caller sets data. */
 lyrnn_tensor lyrnn_parameter_tensor(const lyrnn_parameter *parameter);
 
-/* Floats of the tensors that are held otherwise than a file has them. */
+/* Returns the number of floats in the tensors that the flat buffer holds transposed. */
 size_t lyrnn_parameters_num_transposed(const lyrnn_parameters *parameters);
 
-/* The values of a tensor as a file has them: in their place in flat, or in *room, which then moves on. */
+/* Returns the values of a parameter in PyTorch's layout. They are in flat, or, if flat holds them
+ * transposed, they are copied to *transposed, which then advances past them. */
 const float *lyrnn_parameter_values(const lyrnn_parameter *parameter, const float *flat,
-                                    float **room);
+                                    float **transposed);
 
-/* The file's tensor of the wanted name. LYRNN_ERR_MODEL_FILE, with what to do, where it is missing, or of
- * another type or shape. */
+/* Finds the file's tensor that has the name of `wanted`; *tensor is borrowed. LYRNN_ERR_MODEL_FILE:
+ * it is missing, or has another type or shape. The error ends with what_to_do. */
 lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
                                const lyrnn_tensor *wanted, const char *what_to_do,
                                const lyrnn_tensor **tensor);

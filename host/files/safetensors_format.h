@@ -1,4 +1,4 @@
-/* What the reader and the writer of safetensors files have in common. */
+/* What the reader and the writer of safetensors files share: the sizes that the format fixes. */
 #ifndef LYRNN_SAFETENSORS_FORMAT_H
 #define LYRNN_SAFETENSORS_FORMAT_H
 
@@ -10,10 +10,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensor data is little
 #define SAFETENSORS_METADATA_KEY "__metadata__"
 enum { SAFETENSORS_ALIGNMENT = 8, SAFETENSORS_MAX_HEADER_BYTES = 100000000 };
 
-/* Bytes of one element; 0 for a name that is no dtype of whole bytes. */
+/* Returns the bytes of one element, or 0 if the name is not a dtype of whole bytes. */
 size_t safetensors_dtype_bytes(const char *dtype);
 
-/* product(shape) * bytes of an element; false where that overflows. */
+/* Sets *num_bytes to product(shape) * element_bytes; false if that overflows. */
 bool safetensors_tensor_bytes(const size_t *shape, int num_dims, size_t element_bytes,
                               size_t *num_bytes);
 

@@ -1,11 +1,12 @@
-/* Reads safetensors files: u64 N, N bytes of JSON, data.
+/* Reads safetensors files; lyrnn/safetensors.h describes the format.
  *
- * Holds the file once and its header as jansson's tree, checks every rule before it believes a number,
- * and points into the one buffer. */
+ * The reader holds the file's bytes once and its header as jansson's tree. It checks every rule of
+ * the format before it uses a number from the header, so a hostile file can make it neither
+ * allocate nor read more than the file's own size justifies. Tensors and strings point into those
+ * two. */
 #include "lyrnn/safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,42 +15,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+#include "base/open_file.h"
+#include "base/remedy.h"
 #include "files/safetensors_format.h"
 #include "files/untrusted_json.h"
 
 enum { LENGTH_BYTES = 8 };
 
-size_t safetensors_dtype_bytes(const char *dtype)
-{
-    static const struct {
-        const char *name;
-        size_t bytes;
-    } dtypes[] = {
-        {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"F8_E8M0", 1},
-        {"U16", 2},  {"I16", 2}, {"F16", 2}, {"BF16", 2},    {"U32", 4},     {"I32", 4},
-        {"F32", 4},  {"U64", 8}, {"I64", 8}, {"F64", 8},     {"C64", 8},
-    };
-    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++)
-        if (strcmp(dtype, dtypes[i].name) == 0)
-            return dtypes[i].bytes;
-    return 0;
-}
-
-bool safetensors_tensor_bytes(const size_t *shape, int num_dims, size_t element_bytes,
-                              size_t *num_bytes)
-{
-    size_t product = 1;
-    for (int i = 0; i < num_dims; i++)
-        if (__builtin_mul_overflow(product, shape[i], &product))
-            return false;
-    return !__builtin_mul_overflow(product, element_bytes, num_bytes);
-}
-
 typedef struct {
     char text[64];
 } shown_name;
 
-/* A file's string cut to what fits into a one-line message. */
+/* Truncates a string of the file to what fits into a one-line message. */
 static shown_name shown(const char *name)
 {
     shown_name result = {{0}};
@@ -63,12 +41,13 @@ static shown_name shown(const char *name)
     return result;
 }
 
-/* Fails with "OBJECT: tensor 'NAME' PROBLEM". */
+#define REMEDY "give an undamaged safetensors file"
+
+/* Fails with "OBJECT: tensor 'NAME' PROBLEM; REMEDY". */
 static lyrnn_status bad_tensor(const char *object, const char *name, const char *problem)
 {
-    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                      "%s: tensor '%s' %s; the file is damaged or not safetensors", object,
-                      shown(name).text, problem);
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: tensor '%s' %s; " REMEDY, object, shown(name).text,
+                      problem);
 }
 
 static bool read_size(const json_t *value, size_t *size)
@@ -95,8 +74,8 @@ static lyrnn_status read_shape(const char *object, const json_t *shape, lyrnn_te
     return LYRNN_OK;
 }
 
-/* One entry of the header. The data section is num_data_bytes long and starts at byte data_start of the
- * file, at data in memory. */
+/* Reads one entry of the header. The data section has num_data_bytes. It starts at byte data_start
+ * of the file, and in memory at `data`. */
 static lyrnn_status read_tensor(const char *object, const json_t *entry, const unsigned char *data,
                                 size_t data_start, size_t num_data_bytes, lyrnn_tensor *tensor)
 {
@@ -126,15 +105,14 @@ static lyrnn_status read_tensor(const char *object, const json_t *entry, const u
         return bad_tensor(object, tensor->name, "has a shape whose size overflows");
     if (num_bytes != end - begin)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: tensor '%s' has %zu bytes where its shape takes %zu; the file is "
-                          "damaged",
+                          "%s: tensor '%s' has %zu bytes where its shape takes %zu; " REMEDY,
                           object, shown(tensor->name).text, end - begin, num_bytes);
     tensor->data = data + begin;
     tensor->num_bytes = num_bytes;
     return LYRNN_OK;
 }
 
-/* By place; empty tensors stand before the one that begins where they do. */
+/* Orders tensors by position. An empty tensor comes before the one that begins at the same byte. */
 static int compare_tensors(const void *left, const void *right)
 {
     const lyrnn_tensor *a = left, *b = right;
@@ -146,7 +124,7 @@ static int compare_tensors(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-/* Sorts the tensors and checks that together they cover the data, each byte once. */
+/* Sorts the tensors and checks that they cover the data section without gaps or overlaps. */
 static lyrnn_status check_contiguous(const char *object, lyrnn_safetensors *file,
                                      size_t num_data_bytes)
 {
@@ -162,20 +140,21 @@ static lyrnn_status check_contiguous(const char *object, lyrnn_safetensors *file
     }
     if (expected != data_end)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: the last tensor is followed by %zu bytes that belong to none; the "
-                          "file is damaged, copy it again",
+                          "%s: %zu bytes after the last tensor belong to no tensor; the file is "
+                          "damaged, copy it again",
                           object, (size_t)(data_end - expected));
     return LYRNN_OK;
 }
 
-static lyrnn_status read_tensors(const char *object, lyrnn_safetensors *file, size_t data_start,
-                                 size_t num_data_bytes)
+static lyrnn_status read_tensor_entries(const char *object, lyrnn_safetensors *file,
+                                        size_t data_start, size_t num_data_bytes)
 {
     json_t *header = file->header, *entry;
     const char *name;
-    file->tensors = calloc(json_object_size(header) + 1, sizeof *file->tensors);
+    size_t max_num = json_object_size(header) + 1;
+    file->tensors = calloc(max_num, sizeof *file->tensors);
     if (file->tensors == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its header", object);
+        return lyrnn_out_of_memory(object, max_num * sizeof *file->tensors, "close other programs");
     json_object_foreach(header, name, entry)
     {
         if (strcmp(name, SAFETENSORS_METADATA_KEY) == 0)
@@ -187,77 +166,83 @@ static lyrnn_status read_tensors(const char *object, lyrnn_safetensors *file, si
     return check_contiguous(object, file, num_data_bytes);
 }
 
-static lyrnn_status read_metadata(const char *object, lyrnn_safetensors *file)
+static lyrnn_status read_metadata_entries(const char *object, lyrnn_safetensors *file)
 {
     json_t *metadata = json_object_get(file->header, SAFETENSORS_METADATA_KEY), *value;
     const char *key;
     if (metadata == NULL)
         return LYRNN_OK;
     if (!json_is_object(metadata))
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: __metadata__ is not an object; the file is not safetensors", object);
-    file->metadata = calloc(json_object_size(metadata) + 1, sizeof *file->metadata);
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: __metadata__ is not an object; " REMEDY,
+                          object);
+    size_t max_num = json_object_size(metadata) + 1;
+    file->metadata = calloc(max_num, sizeof *file->metadata);
     if (file->metadata == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its metadata", object);
+        return lyrnn_out_of_memory(object, max_num * sizeof *file->metadata,
+                                   "close other programs");
     json_object_foreach(metadata, key, value)
     {
         if (!json_is_string(value))
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "%s: __metadata__ '%s' is not a string; the file is not safetensors",
-                              object, shown(key).text);
+                              "%s: __metadata__ '%s' is not a string; " REMEDY, object,
+                              shown(key).text);
         file->metadata[file->num_metadata++] = (lyrnn_metadata){key, json_string_value(value)};
     }
     return LYRNN_OK;
 }
 
-static lyrnn_status parse_json(const char *object, lyrnn_safetensors *file, const char *json,
-                               size_t num_bytes)
+static lyrnn_status parse_header(const char *object, lyrnn_safetensors *file, const char *json,
+                                 size_t num_bytes)
 {
     untrusted_json_error error;
     file->header = untrusted_json_parse(json, num_bytes, &error);
     if (file->header != NULL)
         return LYRNN_OK;
     if (error.problem == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its header", object);
-    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                      "%s: the header %s (byte %d); the file is damaged or not safetensors", object,
+        return lyrnn_out_of_memory(object, 0, "close other programs");
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: the header %s (byte %d); " REMEDY, object,
                       error.problem, LENGTH_BYTES + error.byte);
 }
 
-/* Parses the num_bytes of content that file->bytes holds; the data section moves to the start of that
- * buffer, so that its alignment does not hang on the header's length. */
-static lyrnn_status parse(lyrnn_safetensors *file, const char *object, size_t num_bytes)
+/* Checks the length of the header, N, and its first byte. */
+static lyrnn_status check_header_length(const char *object, const unsigned char *bytes,
+                                        size_t num_bytes, uint64_t N)
 {
-    unsigned char *bytes = file->bytes;
-    uint64_t N;
-    if (num_bytes < LENGTH_BYTES)
-        return lyrnn_fail(
-            LYRNN_ERR_MODEL_FILE,
-            "%s: the file has %zu bytes where the header's length alone takes %d; the "
-            "file is truncated, copy it again",
-            object, num_bytes, LENGTH_BYTES);
-    memcpy(&N, bytes, LENGTH_BYTES);
     if (N > SAFETENSORS_MAX_HEADER_BYTES)
-        return lyrnn_fail(
-            LYRNN_ERR_MODEL_FILE,
-            "%s: the header claims %llu bytes where the format allows %d; the file is "
-            "not safetensors",
-            object, (unsigned long long)N, SAFETENSORS_MAX_HEADER_BYTES);
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: the header claims %llu bytes where the format allows %d; " REMEDY,
+                          object, (unsigned long long)N, SAFETENSORS_MAX_HEADER_BYTES);
     if (N > num_bytes - LENGTH_BYTES)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: the header ends at byte %zu but the file has %zu; the file is "
                           "truncated, copy it again",
                           object, (size_t)N + LENGTH_BYTES, num_bytes);
     if (N == 0 || bytes[LENGTH_BYTES] != '{')
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: the header does not begin with '{'; the file is not safetensors",
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: the header does not begin with '{'; " REMEDY,
                           object);
-    LYRNN_TRY(parse_json(object, file, (const char *)bytes + LENGTH_BYTES, (size_t)N));
+    return LYRNN_OK;
+}
+
+/* Parses the num_bytes of content in file->bytes. The data section moves to the start of that
+ * buffer, so that its alignment does not depend on the length of the header. */
+static lyrnn_status parse_content(lyrnn_safetensors *file, const char *object, size_t num_bytes)
+{
+    unsigned char *bytes = file->bytes;
+    uint64_t N;
+    if (num_bytes < LENGTH_BYTES)
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: the file has %zu bytes, fewer than the %d of the header's length; the "
+            "file is truncated, copy it again",
+            object, num_bytes, LENGTH_BYTES);
+    memcpy(&N, bytes, LENGTH_BYTES);
+    LYRNN_TRY(check_header_length(object, bytes, num_bytes, N));
+    LYRNN_TRY(parse_header(object, file, (const char *)bytes + LENGTH_BYTES, (size_t)N));
 
     size_t data_start = LENGTH_BYTES + (size_t)N, num_data_bytes = num_bytes - data_start;
     memmove(bytes, bytes + data_start, num_data_bytes);
-    LYRNN_TRY(read_metadata(object, file));
-    return read_tensors(object, file, data_start, num_data_bytes);
+    LYRNN_TRY(read_metadata_entries(object, file));
+    return read_tensor_entries(object, file, data_start, num_data_bytes);
 }
 
 static lyrnn_status read_all(const char *path, int fd, void *bytes, size_t num_bytes)
@@ -267,7 +252,8 @@ static lyrnn_status read_all(const char *path, int fd, void *bytes, size_t num_b
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+            return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot read: %s; %s", path, strerror(errno),
+                              lyrnn_remedy(errno));
         if (n == 0)
             return lyrnn_fail(LYRNN_ERR_IO, "%s: it shrank while it was read; try again", path);
         done += (size_t)n;
@@ -275,35 +261,32 @@ static lyrnn_status read_all(const char *path, int fd, void *bytes, size_t num_b
     return LYRNN_OK;
 }
 
+static lyrnn_status allocate_bytes(lyrnn_safetensors *file, const char *object, size_t num_bytes)
+{
+    file->bytes = malloc(num_bytes + 1);
+    if (file->bytes == NULL)
+        return lyrnn_out_of_memory(object, num_bytes, "close other programs");
+    return LYRNN_OK;
+}
+
+static lyrnn_status read_and_parse(lyrnn_safetensors *file, const char *path, int fd)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot read: %s; %s", path, strerror(errno),
+                          lyrnn_remedy(errno));
+    size_t num_bytes = (size_t)info.st_size;
+    LYRNN_TRY(allocate_bytes(file, path, num_bytes));
+    LYRNN_TRY(read_all(path, fd, file->bytes, num_bytes));
+    return parse_content(file, path, num_bytes);
+}
+
 lyrnn_status lyrnn_safetensors_open(lyrnn_safetensors *file, const char *path)
 {
-    lyrnn_status status;
-    struct stat info;
+    int fd;
     memset(file, 0, sizeof *file);
-
-    /* O_NONBLOCK: the name of a pipe must not make the program wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (fstat(fd, &info) != 0) {
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
-        goto done;
-    }
-    if (!S_ISREG(info.st_mode)) {
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: not a regular file; give a .safetensors file", path);
-        goto done;
-    }
-    size_t num_bytes = (size_t)info.st_size;
-    file->bytes = malloc(num_bytes + 1);
-    if (file->bytes == NULL) {
-        status = lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its %zu bytes", path,
-                            num_bytes);
-        goto done;
-    }
-    status = read_all(path, fd, file->bytes, num_bytes);
-    if (status == LYRNN_OK)
-        status = parse(file, path, num_bytes);
-done:
+    LYRNN_TRY(lyrnn_open_file(path, &fd));
+    lyrnn_status status = read_and_parse(file, path, fd);
     close(fd);
     if (status != LYRNN_OK)
         lyrnn_safetensors_close(file);
@@ -314,13 +297,10 @@ lyrnn_status lyrnn_safetensors_parse(lyrnn_safetensors *file, const char *object
                                      size_t num_bytes)
 {
     memset(file, 0, sizeof *file);
-    file->bytes = malloc(num_bytes + 1);
-    if (file->bytes == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its %zu bytes", object,
-                          num_bytes);
+    LYRNN_TRY(allocate_bytes(file, object, num_bytes));
     if (num_bytes > 0)
         memcpy(file->bytes, bytes, num_bytes);
-    lyrnn_status status = parse(file, object, num_bytes);
+    lyrnn_status status = parse_content(file, object, num_bytes);
     if (status != LYRNN_OK)
         lyrnn_safetensors_close(file);
     return status;

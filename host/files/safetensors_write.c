@@ -1,5 +1,6 @@
-/* Writes safetensors files: a header that jansson prints in the order given, non-ASCII characters as
- * they are, then the caller's arrays. Nothing that exists is touched, and nothing half-written stays. */
+/* Writes safetensors files. jansson prints the header in the order that the caller gives, and
+ * leaves non-ASCII characters as they are; the caller's arrays follow. It never replaces an
+ * existing file, and it removes a file that it could not complete. */
 #include "lyrnn/safetensors.h"
 
 #include <errno.h>
@@ -11,10 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/remedy.h"
 #include "files/safetensors_format.h"
 
-/* Appends a new reference under a key that must be new. */
+/* Adds a value, whose reference it takes, under a key that must be new. */
 static bool put(json_t *object, const char *key, json_t *value)
 {
     LYRNN_CHECK(json_object_get(object, key) == NULL);
@@ -39,27 +41,39 @@ static json_t *tensor_entry(const lyrnn_tensor *tensor, size_t begin)
                      (json_int_t)begin, (json_int_t)begin + (json_int_t)num_bytes);
 }
 
-/* The header as a string to free, or NULL where memory does not suffice. */
-static char *print_header(const lyrnn_metadata *metadata, size_t num_metadata,
-                          const lyrnn_tensor *tensors, size_t num_tensors)
+/* Returns a new reference, or NULL if memory runs out. */
+static json_t *metadata_to_json(const lyrnn_metadata *metadata, size_t num)
 {
-    char *text = NULL;
-    json_t *header = json_object();
     json_t *strings = json_object();
-    if (num_metadata > 0 && !put(header, SAFETENSORS_METADATA_KEY, json_incref(strings)))
-        goto done;
-    for (size_t i = 0; i < num_metadata; i++)
-        if (!put(strings, metadata[i].key, json_string(metadata[i].value)))
-            goto done;
+    for (size_t i = 0; i < num; i++) {
+        if (!put(strings, metadata[i].key, json_string(metadata[i].value))) {
+            json_decref(strings);
+            return NULL;
+        }
+    }
+    return strings;
+}
+
+static bool put_tensors(json_t *header, const lyrnn_tensor *tensors, size_t num)
+{
     size_t begin = 0;
-    for (size_t i = 0; i < num_tensors; i++) {
+    for (size_t i = 0; i < num; i++) {
         if (!put(header, tensors[i].name, tensor_entry(&tensors[i], begin)))
-            goto done;
+            return false;
         begin += tensors[i].num_bytes;
     }
-    text = json_dumps(header, JSON_COMPACT);
-done:
-    json_decref(strings);
+    return true;
+}
+
+/* Returns the header as a string that the caller frees, or NULL if memory runs out. */
+static char *header_to_json(const lyrnn_metadata *metadata, size_t num_metadata,
+                            const lyrnn_tensor *tensors, size_t num_tensors)
+{
+    json_t *header = json_object();
+    bool is_complete = (num_metadata == 0 || put(header, SAFETENSORS_METADATA_KEY,
+                                                 metadata_to_json(metadata, num_metadata))) &&
+                       put_tensors(header, tensors, num_tensors);
+    char *text = is_complete ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
     return text;
 }
@@ -75,7 +89,8 @@ static bool write_all(int fd, const void *bytes, size_t num_bytes)
     return true;
 }
 
-static bool write_file(int fd, const char *header, const lyrnn_tensor *tensors, size_t num_tensors)
+static bool write_content(int fd, const char *header, const lyrnn_tensor *tensors,
+                          size_t num_tensors)
 {
     static const char spaces[SAFETENSORS_ALIGNMENT] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
     size_t length = strlen(header);
@@ -92,33 +107,35 @@ static bool write_file(int fd, const char *header, const lyrnn_tensor *tensors, 
     return fsync(fd) == 0;
 }
 
+static lyrnn_status cannot(const char *what, const char *path, int error)
+{
+    return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot %s: %s; %s", path, what, strerror(error),
+                      lyrnn_remedy(error));
+}
+
+static lyrnn_status write_file(const char *path, const char *header, const lyrnn_tensor *tensors,
+                               size_t num_tensors)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return cannot("create", path, errno);
+    int error = write_content(fd, header, tensors, num_tensors) ? 0 : errno;
+    if (close(fd) != 0 && error == 0)
+        error = errno;
+    if (error == 0)
+        return LYRNN_OK;
+    unlink(path);
+    return cannot("write", path, error);
+}
+
 lyrnn_status lyrnn_safetensors_write(const char *path, const lyrnn_metadata *metadata,
                                      size_t num_metadata, const lyrnn_tensor *tensors,
                                      size_t num_tensors)
 {
-    lyrnn_status status = LYRNN_OK;
-    char *header = print_header(metadata, num_metadata, tensors, num_tensors);
+    char *header = header_to_json(metadata, num_metadata, tensors, num_tensors);
     if (header == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory for its header", path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        int error = errno;
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot create: %s; %s", path, strerror(error),
-                            lyrnn_remedy(error));
-        goto done;
-    }
-    bool written = write_file(fd, header, tensors, num_tensors);
-    int reason = written ? 0 : errno;
-    if (close(fd) != 0 && written) {
-        written = false;
-        reason = errno;
-    }
-    if (!written) {
-        unlink(path);
-        status = lyrnn_fail(LYRNN_ERR_IO, "%s: cannot write: %s; %s", path, strerror(reason),
-                            lyrnn_remedy(reason));
-    }
-done:
+        return lyrnn_out_of_memory(path, 0, "close other programs");
+    lyrnn_status status = write_file(path, header, tensors, num_tensors);
     free(header);
     return status;
 }

@@ -1,5 +1,6 @@
-/* trainer.safetensors: what stands in trainer_state.h, written and read. The reader takes nothing for
- * granted; what the numbers mean for a run (how many batches an epoch has) is for its caller to check. */
+/* Writes and reads trainer.safetensors; trainer_state.h describes it. The reader checks the file by
+ * itself. What the numbers mean for a run, for example how many batches an epoch has, its caller
+ * checks. */
 #include "files/trainer_state.h"
 
 #include <errno.h>
@@ -10,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "files/parameter_tensors.h"
 #include "lyrnn/safetensors.h"
 
-/* Two moments of each parameter, h and c. */
+/* Two moments for each parameter, then h and c. */
 enum { MAX_TENSORS = 2 * LYRNN_MAX_PARAMETERS + 2 };
 
-/* Every tensor of the file, as the network wants it, in the file's order. */
+/* The tensors that the file must have for a network, in the file's order. */
 typedef struct {
     char names[2 * LYRNN_MAX_PARAMETERS][48];
     lyrnn_tensor tensors[MAX_TENSORS];
@@ -48,7 +50,7 @@ static void list_state(tensor_list *list, const char *name, const lyrnn_rnn_conf
     };
 }
 
-static void list_tensors(tensor_list *list, const lyrnn_rnn_config *config, int B)
+static void list_training_tensors(tensor_list *list, const lyrnn_rnn_config *config, int B)
 {
     list->num = 0;
     lyrnn_parameters_of_model(&list->parameters, config);
@@ -70,58 +72,69 @@ size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B)
 
 /* Writing */
 
-/* Points the moments' tensors to their values; room is for those of both that are held transposed. */
-static void point_to_moments(tensor_list *list, const lyrnn_trainer_state *state, float *room)
+/* Points each tensor to its values. transposed has room for the moments that are held
+ * transposed. */
+static void point_to_values(tensor_list *list, const lyrnn_trainer_snapshot *snapshot,
+                            float *transposed)
 {
     int num = list->parameters.num;
     for (int i = 0; i < 2 * num; i++)
-        list->tensors[i].data =
-            lyrnn_parameter_values(&list->parameters.items[i % num],
-                                   i < num ? state->snapshot.m : state->snapshot.v, &room);
+        list->tensors[i].data = lyrnn_parameter_values(
+            &list->parameters.items[i % num], i < num ? snapshot->m : snapshot->v, &transposed);
+    list->tensors[2 * num].data = snapshot->h;
+    if (snapshot->c != NULL)
+        list->tensors[2 * num + 1].data = snapshot->c;
+}
+
+/* The numbers as text. Real numbers are hexadecimal, so that none is rounded. */
+typedef struct {
+    char epoch[16], batch[24], step[24], loss_sum[32], loss_count[24];
+    char best_epoch[16], best_nats_per_char[32], seed[24], corpus_chars[24];
+} number_texts;
+
+static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
+{
+    const lyrnn_counters *counters = &state->snapshot.counters;
+    snprintf(texts->epoch, sizeof texts->epoch, "%d", state->snapshot.epoch);
+    snprintf(texts->batch, sizeof texts->batch, "%" PRId64, counters->batch);
+    snprintf(texts->step, sizeof texts->step, "%" PRId64, counters->step);
+    snprintf(texts->loss_sum, sizeof texts->loss_sum, "%a", counters->loss_sum);
+    snprintf(texts->loss_count, sizeof texts->loss_count, "%" PRId64, counters->loss_count);
+    snprintf(texts->best_epoch, sizeof texts->best_epoch, "%d", state->best_epoch);
+    snprintf(texts->best_nats_per_char, sizeof texts->best_nats_per_char, "%a",
+             state->best_nats_per_char);
+    snprintf(texts->seed, sizeof texts->seed, "%" PRIu64, state->seed);
+    snprintf(texts->corpus_chars, sizeof texts->corpus_chars, "%" PRId64, state->corpus_chars);
 }
 
 lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
                                        const lyrnn_trainer_state *state)
 {
-    char epoch[16], batch[24], step[24], loss_sum[32], loss_count[24];
-    char best_epoch[16], best_nats_per_char[32], seed[24], corpus_chars[24];
-    const lyrnn_counters *counters = &state->snapshot.counters;
-    snprintf(epoch, sizeof epoch, "%d", state->snapshot.epoch);
-    snprintf(batch, sizeof batch, "%" PRId64, counters->batch);
-    snprintf(step, sizeof step, "%" PRId64, counters->step);
-    snprintf(loss_sum, sizeof loss_sum, "%a", counters->loss_sum);
-    snprintf(loss_count, sizeof loss_count, "%" PRId64, counters->loss_count);
-    snprintf(best_epoch, sizeof best_epoch, "%d", state->best_epoch);
-    snprintf(best_nats_per_char, sizeof best_nats_per_char, "%a", state->best_nats_per_char);
-    snprintf(seed, sizeof seed, "%" PRIu64, state->seed);
-    snprintf(corpus_chars, sizeof corpus_chars, "%" PRId64, state->corpus_chars);
+    number_texts texts;
+    print_numbers(state, &texts);
     const lyrnn_metadata metadata[] = {
         {"format", "pt"},
-        {"epoch", epoch},
-        {"batch", batch},
-        {"step", step},
-        {"loss_sum", loss_sum},
-        {"loss_count", loss_count},
-        {"best_epoch", best_epoch},
-        {"best_nats_per_char", best_nats_per_char},
-        {"seed", seed},
-        {"corpus_chars", corpus_chars},
+        {"epoch", texts.epoch},
+        {"batch", texts.batch},
+        {"step", texts.step},
+        {"loss_sum", texts.loss_sum},
+        {"loss_count", texts.loss_count},
+        {"best_epoch", texts.best_epoch},
+        {"best_nats_per_char", texts.best_nats_per_char},
+        {"seed", texts.seed},
+        {"corpus_chars", texts.corpus_chars},
         {"corpus_xxh128", state->corpus_xxh128},
     };
     tensor_list list;
-    list_tensors(&list, config, state->snapshot.B);
-    float *room =
-        (float *)malloc(2 * lyrnn_parameters_num_transposed(&list.parameters) * sizeof *room);
-    if (room == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "%s: not enough memory to write it", path);
-    point_to_moments(&list, state, room);
-    int h_at = 2 * list.parameters.num;
-    list.tensors[h_at].data = state->snapshot.h;
-    if (state->snapshot.c != NULL)
-        list.tensors[h_at + 1].data = state->snapshot.c;
+    list_training_tensors(&list, config, state->snapshot.B);
+    size_t num_bytes = 2 * lyrnn_parameters_num_transposed(&list.parameters) * sizeof(float);
+    float *transposed = (float *)malloc(num_bytes);
+    if (transposed == NULL)
+        return lyrnn_out_of_memory(path, num_bytes, "close other programs");
+    point_to_values(&list, &state->snapshot, transposed);
     lyrnn_status status = lyrnn_safetensors_write(
         path, metadata, sizeof metadata / sizeof metadata[0], list.tensors, (size_t)list.num);
-    free(room);
+    free(transposed);
     return status;
 }
 
@@ -163,7 +176,7 @@ static lyrnn_status read_epoch(const lyrnn_safetensors *file, const char *path, 
     return LYRNN_OK;
 }
 
-/* A sum or a mean of cross-entropies: finite, and never below zero but by rounding. */
+/* Reads a sum or a mean of cross-entropies. It is finite, and negative only through rounding. */
 static lyrnn_status read_nats(const lyrnn_safetensors *file, const char *path, const char *key,
                               double *value)
 {
@@ -186,8 +199,8 @@ static lyrnn_status read_hash(const lyrnn_safetensors *file, const char *path,
     return LYRNN_OK;
 }
 
-static lyrnn_status read_metadata(const lyrnn_safetensors *file, const char *path,
-                                  lyrnn_trainer_state *state)
+static lyrnn_status read_numbers(const lyrnn_safetensors *file, const char *path,
+                                 lyrnn_trainer_state *state)
 {
     lyrnn_counters *counters = &state->snapshot.counters;
     LYRNN_TRY(read_epoch(file, path, "epoch", INT_MAX - 1, &state->snapshot.epoch));
@@ -202,7 +215,8 @@ static lyrnn_status read_metadata(const lyrnn_safetensors *file, const char *pat
     return read_hash(file, path, state->corpus_xxh128);
 }
 
-/* A second moment is a sum of squares; it may have overflowed, which stops its weight and no other. */
+/* A second moment is a sum of squares. It may be infinite: an overflow stops the updates of its
+ * weight and of no other. */
 static lyrnn_status check_values(const char *path, const lyrnn_tensor *tensor, bool is_square)
 {
     const float *values = (const float *)tensor->data;
@@ -210,13 +224,14 @@ static lyrnn_status check_values(const char *path, const lyrnn_tensor *tensor, b
         if (is_square ? !(values[i] >= 0.0f) : !isfinite(values[i]))
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                               "%s: value %zu of tensor %s is %s; use an earlier checkpoint", path,
-                              i, tensor->name, is_square ? "no sum of squares" : "not finite");
+                              i, tensor->name, is_square ? "not a sum of squares" : "not finite");
     return LYRNN_OK;
 }
 
-/* Finds and checks every tensor before memory of their size is asked for. */
-static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path,
-                                 const tensor_list *list, const lyrnn_tensor *found[MAX_TENSORS])
+/* Finds and checks each tensor. The caller allocates nothing before that. */
+static lyrnn_status find_training_tensors(const lyrnn_safetensors *file, const char *path,
+                                          const tensor_list *list,
+                                          const lyrnn_tensor *found[MAX_TENSORS])
 {
     int num = list->parameters.num;
     for (int i = 0; i < list->num; i++) {
@@ -232,25 +247,32 @@ static lyrnn_status find_tensors(const lyrnn_safetensors *file, const char *path
     return LYRNN_OK;
 }
 
-static lyrnn_status read_tensors(const lyrnn_safetensors *file, const char *path,
-                                 const lyrnn_rnn_config *config, int B, lyrnn_trainer_state *state)
+static lyrnn_status read_snapshot(const lyrnn_safetensors *file, const char *path,
+                                  const lyrnn_rnn_config *config, int B,
+                                  lyrnn_trainer_snapshot *snapshot)
 {
     tensor_list list;
     const lyrnn_tensor *found[MAX_TENSORS];
-    list_tensors(&list, config, B);
-    LYRNN_TRY(find_tensors(file, path, &list, found));
-    LYRNN_TRY(lyrnn_trainer_snapshot_init(&state->snapshot, config, B));
-    /* Aligned: the data section is, and all that stands in it are these F32 tensors. */
+    list_training_tensors(&list, config, B);
+    LYRNN_TRY(find_training_tensors(file, path, &list, found));
+    LYRNN_TRY(lyrnn_trainer_snapshot_init(snapshot, config, B));
+    /* The data section is aligned and holds nothing but these F32 tensors. */
     int num = list.parameters.num, h_at = 2 * num;
     for (int i = 0; i < list.num; i++) {
         if (i < h_at)
             lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
-                                 i < num ? state->snapshot.m : state->snapshot.v);
+                                 i < num ? snapshot->m : snapshot->v);
         else
-            memcpy(i == h_at ? state->snapshot.h : state->snapshot.c, found[i]->data,
-                   found[i]->num_bytes);
+            memcpy(i == h_at ? snapshot->h : snapshot->c, found[i]->data, found[i]->num_bytes);
     }
     return LYRNN_OK;
+}
+
+static lyrnn_status read_state(lyrnn_trainer_state *state, const lyrnn_safetensors *file,
+                               const char *path, const lyrnn_rnn_config *config, int B)
+{
+    LYRNN_TRY(read_snapshot(file, path, config, B, &state->snapshot));
+    return read_numbers(file, path, state);
 }
 
 lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *path,
@@ -259,9 +281,7 @@ lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *pa
     lyrnn_safetensors file;
     memset(state, 0, sizeof *state);
     LYRNN_TRY(lyrnn_safetensors_open(&file, path));
-    lyrnn_status status = read_tensors(&file, path, config, B, state);
-    if (status == LYRNN_OK)
-        status = read_metadata(&file, path, state);
+    lyrnn_status status = read_state(state, &file, path, config, B);
     if (status != LYRNN_OK)
         lyrnn_trainer_snapshot_free(&state->snapshot);
     lyrnn_safetensors_close(&file);

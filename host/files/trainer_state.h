@@ -25,16 +25,19 @@ typedef struct {
     char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE]; /* by lyrnn_corpus_hash */
 } lyrnn_trainer_state;
 
-/* Bytes of host memory that a state takes, its snapshot included, while it is written. */
+/* Returns the bytes of host memory that a state of B streams takes while it is written, with its
+ * snapshot. */
 size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B);
 
-/* Writes a new file; see lyrnn_safetensors_write. The same state gives the same bytes. */
+/* Writes a new file; see lyrnn_safetensors_write. The same state gives the same bytes.
+ * LYRNN_ERR_IO, LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
                                        const lyrnn_trainer_state *state);
 
-/* Reads a state of this network and B streams, to be freed. LYRNN_ERR_IO: the file cannot be read.
- * LYRNN_ERR_MODEL_FILE: not safetensors; a tensor missing, of another shape or type, too many; a moment
- * or a state that no training leaves; a number missing or out of range. */
+/* Reads the state of a training of this network with B streams. The caller frees the snapshot; on
+ * failure it is zeroed. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE: it is not
+ * safetensors; a tensor is missing, has another shape or type, or is one too many; a value cannot
+ * come from a training; a number is missing or out of range. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *path,
                                       const lyrnn_rnn_config *config, int B);
 

@@ -1,11 +1,12 @@
-/* jansson, with a look at the text first: each bracket becomes an object of its own, and a text that is
- * nothing but empty ones would grow to 75 times its size; and a NUL that follows a number is passed over. */
+/* Two checks come before jansson. jansson makes an object of every bracket, so a text of empty
+ * brackets would grow to 75 times its size. And it ignores a NUL that follows a number. */
 #include "files/untrusted_json.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-/* A tensor's entry opens three brackets in 45 bytes or more; configuration and vocabulary open one. */
+/* A tensor's entry has three opening brackets in at least 45 bytes; a configuration or a vocabulary
+ * has one in all. */
 static bool has_too_many_brackets(const char *text, size_t num_bytes)
 {
     size_t count = 0;

@@ -1,4 +1,4 @@
-/* JSON out of a model file, parsed strictly and in memory bounded by its length. */
+/* Parses JSON from a file that nobody vouches for, strictly and in memory bounded by its length. */
 #ifndef LYRNN_UNTRUSTED_JSON_H
 #define LYRNN_UNTRUSTED_JSON_H
 
@@ -6,14 +6,16 @@
 
 #include <jansson.h>
 
-/* What is wrong with a text: "is not JSON", at a byte of it; problem NULL: memory did not suffice. */
+/* What is wrong with a text, for example "is not JSON", and at which byte. If problem is NULL,
+ * memory ran out. */
 typedef struct {
     const char *problem;
     int byte;
 } untrusted_json_error;
 
-/* A new reference, or NULL with the error set: bytes that are not UTF-8, not JSON, or have a key twice, and a
- * text with more brackets than there are in tensors' descriptions, a configuration or a vocabulary. */
+/* Returns a new reference, or NULL with *error set. It refuses bytes that are not UTF-8 or not
+ * JSON, a key that occurs twice, and more brackets than the descriptions of tensors, a
+ * configuration or a vocabulary have. */
 json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_error *error);
 
 #endif

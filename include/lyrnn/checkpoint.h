@@ -1,8 +1,8 @@
-/* A trained model as a file: model.safetensors, which PyTorch loads as it is.
+/* A trained model as a file: model.safetensors, which PyTorch loads without conversion.
  *
- * Tensors carry the article's RNNModel names and shapes; __metadata__ holds "format": "pt", "config" (the
- * network as JSON) and "vocab" (a JSON array of one-character strings in id order). A state_dict that
- * PyTorch saved has the tensors alone. */
+ * The tensors have the names and shapes of the tutorial's RNNModel. "__metadata__" has "format":
+ * "pt", "config" (the network's shape as JSON) and "vocab" (a JSON array of one-character strings
+ * in id order). A state_dict that PyTorch saved has only the tensors. */
 #ifndef LYRNN_CHECKPOINT_H
 #define LYRNN_CHECKPOINT_H
 
@@ -18,35 +18,44 @@ extern "C" {
 
 typedef struct {
     lyrnn_rnn_config config;
-    bool is_tanh_or_relu; /* the file leaves open which; config says rnn_tanh */
-    lyrnn_vocab vocab;
-    float *params; /* flat, by lyrnn_parameters_of_model(config); owned */
+    /* The tensors fit both rnn_tanh and rnn_relu, and the file does not say which; config says
+     * rnn_tanh. */
+    bool is_tanh_or_relu;
+    lyrnn_vocab vocab; /* V is 0 if the file has none */
+    float *params;     /* flat, laid out by lyrnn_parameters_of_model(config); owned */
 } lyrnn_checkpoint;
 
-/* Writes a new file; see lyrnn_safetensors_write. params as above. */
+/* Writes a new file; see lyrnn_safetensors_write. params is flat, laid out by
+ * lyrnn_parameters_of_model(config), and vocab->V is config->input_size. LYRNN_ERR_IO,
+ * LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *config,
                                     const lyrnn_vocab *vocab, const float *params);
 
-/* Reads a model file. LYRNN_ERR_IO: it cannot be read. LYRNN_ERR_MODEL_FILE: not safetensors, a bad config,
- * no or a bad vocab, a tensor missing, of another shape or type, too many, or not finite. */
+/* Reads a model file once and completely: shape, vocabulary and weights. The caller frees
+ * checkpoint; on failure it is zeroed. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE:
+ * it is not safetensors; its config is bad; its vocabulary is missing or bad; a tensor is missing,
+ * has another shape or type, is one too many, or is not finite. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *path);
 
-/* The same for a file that may lack the metadata, as safetensors.torch.save_file(model.state_dict(), path)
- * leaves it: the shape is then the tensors', dropout 0, and vocab.V 0. */
+/* Does the same for a file that may lack the metadata, as
+ *     safetensors.torch.save_file(model.state_dict(), path)
+ * writes it. The shape then comes from the tensors, dropout is 0, and vocab.V is 0. */
 lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, const char *path);
 
-/* Makes the network one of cell where the file leaves that open and cell is rnn_tanh or rnn_relu. */
+/* Sets the cell to `cell` if that is rnn_tanh or rnn_relu and checkpoint->is_tanh_or_relu; else
+ * does nothing. */
 void lyrnn_checkpoint_choose_rnn(lyrnn_checkpoint *checkpoint, lyrnn_cell cell);
 
-/* Takes the weights to a model of another vocabulary and else the same shape. params is flat, by
- * lyrnn_parameters_of_model of the checkpoint's config with input_size vocab->V. A character that both know
- * brings what is its own, its column of the first layer's weight_ih (and of the reverse one), its row of
- * dense.weight and dense.bias; one that is new keeps what params holds for it. All other weights are
- * copied. checkpoint->vocab must be there. */
+/* Copies the weights to a model with another vocabulary and otherwise the same shape. params is
+ * flat, laid out by lyrnn_parameters_of_model for the checkpoint's config with input_size vocab->V.
+ * A character that both vocabularies have keeps its weights: its column of weight_ih in the first
+ * layer (and in the reverse one), and its row of dense.weight and dense.bias. A new character keeps
+ * the weights that params has for it. All other weights are copied. checkpoint->vocab must not be
+ * empty. */
 void lyrnn_checkpoint_remap(const lyrnn_checkpoint *checkpoint, const lyrnn_vocab *vocab,
                             float *params);
 
-/* A zeroed checkpoint is fine. */
+/* Accepts a zeroed checkpoint. */
 void lyrnn_checkpoint_free(lyrnn_checkpoint *checkpoint);
 
 #ifdef __cplusplus

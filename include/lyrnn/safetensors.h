@@ -1,9 +1,10 @@
-/* Reads and writes the safetensors format, trusting no file.
+/* Reads and writes safetensors files. The reader trusts no file.
  *
  *     u64 little-endian N | N bytes of JSON, '{' first, padded with spaces to a multiple of 8 | data
  *
- * The JSON maps a tensor's name to {"dtype","shape","data_offsets":[begin,end]}, and "__metadata__" to
- * an object of strings. Reading holds no more memory than a small multiple of the file's size. */
+ * The JSON maps a tensor's name to {"dtype","shape","data_offsets":[begin,end]}, and "__metadata__"
+ * to an object of strings. Reading takes at most a small multiple of the file's size in memory.
+ * Source: https://github.com/huggingface/safetensors, section Format. */
 #ifndef LYRNN_SAFETENSORS_H
 #define LYRNN_SAFETENSORS_H
 
@@ -22,7 +23,9 @@ typedef struct {
     const char *dtype; /* "F32", "BF16", ... */
     int num_dims;
     size_t shape[LYRNN_TENSOR_MAX_DIMS];
-    const void *data; /* num_bytes; those read stand without gaps, the first aligned for any type */
+    /* num_bytes. The data of a file that was read has no gaps, and its start is aligned for any
+     * type. */
+    const void *data;
     size_t num_bytes;
 } lyrnn_tensor;
 
@@ -30,33 +33,43 @@ typedef struct {
     const char *key, *value; /* UTF-8 */
 } lyrnn_metadata;
 
-/* An open file; everything it points to lives until close. */
+/* A file that was read. Everything it points to lives until lyrnn_safetensors_close. */
 typedef struct {
     lyrnn_tensor *tensors; /* in the order of their data */
     size_t num_tensors;
     lyrnn_metadata *metadata;
     size_t num_metadata;
-    void *header; /* the parsed JSON that the strings stand in */
+    void *header; /* the parsed JSON, which owns the strings */
     void *bytes;  /* the file's content */
 } lyrnn_safetensors;
 
-/* Reads a whole file. LYRNN_ERR_IO: it cannot be read. LYRNN_ERR_MODEL_FILE names the rule it breaks:
- * N over 100,000,000 or beyond the file; not UTF-8, not JSON, duplicate keys, not an object; metadata
- * that is not strings; an unknown dtype; more than LYRNN_TENSOR_MAX_DIMS dimensions; offsets not
- * contiguous from 0; a size that is not product(shape) * bytes, or overflows; trailing or missing bytes. */
+/* Reads a whole file, which the caller closes; on failure it is zeroed. LYRNN_ERR_IO: it cannot be
+ * read or is not a regular file. LYRNN_ERR_MEMORY. LYRNN_ERR_MODEL_FILE: it breaks a rule of the
+ * format, which the text names:
+ *   - N is at most 100,000,000 and the header ends within the file;
+ *   - the header is a UTF-8 JSON object, and no key occurs twice;
+ *   - the metadata are strings;
+ *   - the dtype is known, and a tensor has at most LYRNN_TENSOR_MAX_DIMS dimensions;
+ *   - the offsets start at 0 and leave no gaps;
+ *   - a tensor's size is product(shape) * bytes per element, which does not overflow;
+ *   - the last tensor ends where the file does. */
 lyrnn_status lyrnn_safetensors_open(lyrnn_safetensors *file, const char *path);
-/* The same for bytes (copied) that object names in errors. */
+
+/* Does the same for bytes (num_bytes, copied), which errors call `object`. */
 lyrnn_status lyrnn_safetensors_parse(lyrnn_safetensors *file, const char *object, const void *bytes,
                                      size_t num_bytes);
-/* A zeroed file is fine. */
+
+/* Accepts a zeroed file. */
 void lyrnn_safetensors_close(lyrnn_safetensors *file);
 
-/* The tensor or metadata value of a name, borrowed, or NULL. */
+/* Returns the tensor, or the metadata value, of a name. It is borrowed, and NULL if there is
+ * none. */
 const lyrnn_tensor *lyrnn_safetensors_tensor(const lyrnn_safetensors *file, const char *name);
 const char *lyrnn_safetensors_metadata(const lyrnn_safetensors *file, const char *key);
 
-/* Writes a new file, flushed to the disk. The same arguments give the same bytes. LYRNN_ERR_IO when it
- * exists or cannot be written whole; the partial file is then removed. */
+/* Writes a new file and flushes it to the disk. The same arguments give the same bytes. Names and
+ * keys occur once, and each num_bytes agrees with its shape and dtype. LYRNN_ERR_IO: the file
+ * exists, or cannot be written completely; the incomplete file is removed. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_safetensors_write(const char *path, const lyrnn_metadata *metadata,
                                      size_t num_metadata, const lyrnn_tensor *tensors,
                                      size_t num_tensors);

@@ -164,7 +164,7 @@ breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it mus
 }
 breaks 's/"hidden_size": 16/"hidden_size": 8/' 'broken: hidden_size is 8 where its latest model has 16; '
 breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru where its latest model has lstm; '
-breaks 's/"batch_size": 2/"batch_size": 3/' 'broken/latest/trainer.safetensors: tensor h has not the shape'
+breaks 's/"batch_size": 2/"batch_size": 3/' 'broken/latest/trainer.safetensors: tensor h does not have the shape'
 for steps in 4 10; do # 10 makes each epoch one of half as many batches
     breaks "s/\"num_steps\": 5/\"num_steps\": $steps/" \
         'broken: its latest checkpoint, at step [0-9]*, does not fit'

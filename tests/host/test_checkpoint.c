@@ -241,7 +241,7 @@ static void tensors_that_contradict_the_config_are_refused(void **state)
 {
     (void)state;
     const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
-    const char *shape = "rnn.weight_ih_l0 has not the shape";
+    const char *shape = "rnn.weight_ih_l0 does not have the shape";
     assert_config(CONFIG_OF("\"lstm\"", "4", "3", "1", "false", "0"), bad, shape);
     assert_config(CONFIG_OF("\"gru\"", "4", "3", "1", "false", "0"), bad, shape);
     assert_config(CONFIG_OF("\"rnn_tanh\"", "4", "3", "2", "false", "0"), bad,
@@ -274,7 +274,7 @@ static void hostile_sizes_are_refused_without_allocating(void **state)
                   "has 4 characters where the network has 1114112");
     /* In range, but its 17 GB of weight_hh are not in the file. */
     assert_config(CONFIG_OF("\"rnn_tanh\"", "4", "65536", "1", "false", "0"), bad,
-                  "rnn.weight_ih_l0 has not the shape");
+                  "rnn.weight_ih_l0 does not have the shape");
     memory_limit_lift(&old);
 }
 
@@ -337,11 +337,11 @@ static void a_tensor_of_another_shape_or_type_is_refused(void **state)
         tensor->shape[0] = whole.num_dims == 2 ? whole.shape[1] : whole.shape[0];
         tensor->shape[1] = whole.num_dims == 2 ? whole.shape[0] : 1;
         if (i != LYRNN_WEIGHT_HH)
-            assert_model(&model, LYRNN_ERR_MODEL_FILE, "has not the shape");
+            assert_model(&model, LYRNN_ERR_MODEL_FILE, "does not have the shape");
         *tensor = whole;
         tensor->shape[0]++;
         tensor->num_bytes += sizeof(float) * (whole.num_dims == 2 ? whole.shape[1] : 1);
-        assert_model(&model, LYRNN_ERR_MODEL_FILE, "has not the shape");
+        assert_model(&model, LYRNN_ERR_MODEL_FILE, "does not have the shape");
         *tensor = whole;
         tensor->dtype = "I32";
         assert_model(&model, LYRNN_ERR_MODEL_FILE, "is I32; convert it to F32");

@@ -256,8 +256,8 @@ static void missing_bytes_are_rejected_with_both_sizes(void **state)
 static void trailing_bytes_are_rejected(void **state)
 {
     (void)state;
-    assert_rejected("{}", 1, "followed by 1 bytes");
-    assert_rejected("{\"a\":" ENTRY("U8", "[1]", 0, 1) "}", 3, "followed by 2 bytes");
+    assert_rejected("{}", 1, "1 bytes after the last tensor");
+    assert_rejected("{\"a\":" ENTRY("U8", "[1]", 0, 1) "}", 3, "2 bytes after the last tensor");
 }
 
 /* As a tree of JSON values these would take many times their own size. */

@@ -211,10 +211,10 @@ static void tensors_that_make_no_network_are_refused(void **state)
     /* Two gates, a part of a gate, nothing at all, and no matrix. */
     fill(&dict, &config);
     reshape(find(&dict, hh), 2, 4, 2);
-    assert_refused(&dict, "rnn.weight_hh_l0 is (4, 2), and no cell");
+    assert_refused(&dict, "rnn.weight_hh_l0 is (4, 2), which is the shape of no cell");
     fill(&dict, &config);
     reshape(find(&dict, hh), 2, 3, 2);
-    assert_refused(&dict, "rnn.weight_hh_l0 is (3, 2), and no cell");
+    assert_refused(&dict, "rnn.weight_hh_l0 is (3, 2), which is the shape of no cell");
     fill(&dict, &config);
     reshape(find(&dict, hh), 2, 2, 0);
     assert_refused(&dict, "rnn.weight_hh_l0 is not a matrix");
@@ -228,20 +228,20 @@ static void tensors_that_make_no_network_are_refused(void **state)
     /* Each alone tells another network than the rest. */
     fill(&dict, &config);
     reshape(find(&dict, hh), 2, 6, 2);
-    assert_refused(&dict, "rnn.weight_ih_l0 has not the shape");
+    assert_refused(&dict, "rnn.weight_ih_l0 does not have the shape");
     fill(&dict, &config);
     reshape(find(&dict, "rnn.weight_ih_l1"), 2, 8, 2);
-    assert_refused(&dict, "rnn.weight_ih_l1 has not the shape");
+    assert_refused(&dict, "rnn.weight_ih_l1 does not have the shape");
     fill(&dict, &config);
     reshape(find(&dict, "dense.weight"), 2, V, 2);
-    assert_refused(&dict, "dense.weight has not the shape");
+    assert_refused(&dict, "dense.weight does not have the shape");
 
     fill(&dict, &config);
     find(&dict, "rnn.bias_hh_l1_reverse")->name = "rnn.bias_hh_l2";
     assert_refused(&dict, "no tensor rnn.bias_hh_l1_reverse");
     fill(&dict, &config);
     find(&dict, "rnn.weight_hh_l0_reverse")->name = "rnn.weight_hh_l0_forward";
-    assert_refused(&dict, "rnn.weight_ih_l1 has not the shape");
+    assert_refused(&dict, "rnn.weight_ih_l1 does not have the shape");
     const lyrnn_rnn_config deep = config_of(LYRNN_GRU, 3, false);
     fill(&dict, &deep);
     find(&dict, "rnn.weight_hh_l1")->name = "rnn.weight_hh_l4";

@@ -261,13 +261,13 @@ static void tensors_must_be_those_of_the_training(void **unused)
         spoil_begin(&spoilt);
         lyrnn_tensor *tensor = &spoilt.tensors[i];
         tensor->shape[tensor->num_dims++] = 1;
-        spoil_end(&spoilt, bad, "has not the shape");
+        spoil_end(&spoilt, bad, "does not have the shape");
 
         spoil_begin(&spoilt);
         tensor = &spoilt.tensors[i];
         tensor->num_bytes = tensor->num_bytes / tensor->shape[0] * (tensor->shape[0] - 1);
         tensor->shape[0]--;
-        spoil_end(&spoilt, bad, "has not the shape");
+        spoil_end(&spoilt, bad, "does not have the shape");
     }
     spoilt_file spoilt;
     spoil_begin(&spoilt);
@@ -295,7 +295,7 @@ static void values_must_be_what_training_leaves(void **unused)
             tensor->data = copy;
             bool is_bad = is_square ? !(values[k] >= 0.0f) : !isfinite(values[k]);
             spoil_end(&spoilt, is_bad ? LYRNN_ERR_MODEL_FILE : LYRNN_OK,
-                      is_square ? "is no sum of squares" : "is not finite");
+                      is_square ? "is not a sum of squares" : "is not finite");
         }
     }
 }
@@ -306,18 +306,18 @@ static void a_state_of_another_training_is_refused(void **unused)
     const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
     write_state("whole");
     assert_read("whole", &config, B, LYRNN_OK, "");
-    assert_read("whole", &config, B + 1, bad, "tensor h has not the shape");
+    assert_read("whole", &config, B + 1, bad, "tensor h does not have the shape");
     lyrnn_rnn_config other = config;
     other.hidden_size = 65536; /* 17 GB for each moment of weight_hh, which the file has not */
-    assert_read("whole", &other, B, bad, "has not the shape");
+    assert_read("whole", &other, B, bad, "does not have the shape");
     other = config;
     other.num_layers = 1;
-    assert_read("whole", &other, B, bad, "tensor h has not the shape");
+    assert_read("whole", &other, B, bad, "tensor h does not have the shape");
     other.num_layers = 3;
     assert_read("whole", &other, B, bad, "no tensor exp_avg.rnn.weight_ih_l2");
     other = config;
     other.cell = LYRNN_RNN_TANH;
-    assert_read("whole", &other, B, bad, "has not the shape");
+    assert_read("whole", &other, B, bad, "does not have the shape");
 }
 
 static void a_file_cut_or_changed_never_crashes(void **unused)
