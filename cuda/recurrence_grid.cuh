@@ -2,14 +2,17 @@
 #ifndef LYRNN_RECURRENCE_GRID_CUH
 #define LYRNN_RECURRENCE_GRID_CUH
 
-#include "cuda.cuh"
+#include "recurrence_plan.cuh"
 
-/* The time that the whole sequence is expected to take, ns; infinity where W_hh or the batch does not fit. */
-double lyrnn_cuda_grid_forward_ns(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args);
-double lyrnn_cuda_grid_backward_ns(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args);
+/* How many clusters of this many blocks are on the device at once, when a block has all the shared
+ * memory of a multiprocessor. With more, the grid's barrier would never end. */
+int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *state, const recurrence_problem &problem,
+                                 int cluster);
 
-/* Run the whole sequence in one kernel, where it fits. */
-void lyrnn_cuda_grid_forward(lyrnn_backend *self, const lyrnn_recurrence_forward_args *args);
-void lyrnn_cuda_grid_backward(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args);
+/* Run the whole sequence in one kernel, by a plan of this path. */
+void lyrnn_cuda_grid_forward(lyrnn_backend *self, const recurrence_plan &plan,
+                             const lyrnn_recurrence_forward_args *args);
+void lyrnn_cuda_grid_backward(lyrnn_backend *self, const recurrence_plan &plan,
+                              const lyrnn_recurrence_backward_args *args);
 
 #endif

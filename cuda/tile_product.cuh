@@ -5,26 +5,7 @@
 #ifndef LYRNN_TILE_PRODUCT_CUH
 #define LYRNN_TILE_PRODUCT_CUH
 
-#include "cluster.cuh"
-#include "cuda.cuh"
-
-/* SIDE: of a thread's square of sums. A chunk is CHUNK floats, FETCH a thread, in squares of 4 streams by 8 values
- * of k, so that a tile can have no more streams than give it 8. PADDING keeps the four rows and eight columns that
- * a warp transposes in different banks, and rows aligned to float4. */
-enum { THREADS = 256, SIDE = 8, FETCH = 16, CHUNK = THREADS * FETCH, PADDING = 4 };
-enum { MAX_STREAMS_LOG = 9 };
-static_assert(CHUNK >> MAX_STREAMS_LOG == 8, "whole squares");
-
-/* How a recurrence is laid out on the device. */
-typedef struct {
-    int cluster; /* C blocks */
-    int units;   /* of a tile */
-    int tiles;   /* side by side: ceil(H / units) */
-    int columns; /* of a tile, those of its units one gate after the other, then up to SIDE - 1 zeros */
-    int depth;       /* values of k a block, a multiple of 8 */
-    int streams_log; /* log2 of the streams of a tile, 3 to MAX_STREAMS_LOG */
-    int groups;      /* of threads that share k */
-} grid_plan;
+#include "recurrence_plan.cuh"
 
 /* What of the tile exists. */
 struct tile {
@@ -64,20 +45,20 @@ __device__ __forceinline__ float read_vector(const vectors &from, int stream, in
                                         k - from.apart_from);
 }
 
-/* Where the e-th of a thread's FETCH floats of a chunk stands: a warp takes 4 streams x 8 values of k. */
+/* Where the e-th of a thread's TILE_FETCH floats of a chunk stands: a warp takes 4 streams x 8 values of k. */
 __device__ __forceinline__ int2 place_in_chunk(const grid_plan &plan, int e)
 {
-    int lane = (int)threadIdx.x % 32, square = e * (THREADS / 32) + (int)threadIdx.x / 32;
+    int lane = (int)threadIdx.x % 32, square = e * (GRID_THREADS / 32) + (int)threadIdx.x / 32;
     int across = plan.streams_log - 2;
     return int2{(square & ((1 << across) - 1)) * 4 + lane / 8, (square >> across) * 8 + lane % 8};
 }
 
 /* The chunk that begins at value k of the block's part; zeros beyond the tile. */
-__device__ __forceinline__ void fetch_chunk(float (&values)[FETCH], const vectors &from,
+__device__ __forceinline__ void fetch_chunk(float (&values)[TILE_FETCH], const vectors &from,
                                             const grid_plan &plan, const tile &own, int k)
 {
 #pragma unroll
-    for (int e = 0; e < FETCH; e++) {
+    for (int e = 0; e < TILE_FETCH; e++) {
         int2 at = place_in_chunk(plan, e);
         bool inside = at.x < own.streams && k + at.y < own.depth;
         values[e] =
@@ -85,21 +66,22 @@ __device__ __forceinline__ void fetch_chunk(float (&values)[FETCH], const vector
     }
 }
 
-/* chunk (depth, streams + PADDING): what is multiplied together lies together. */
-__device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[FETCH], int depth,
-                                            const grid_plan &plan)
+/* chunk (depth, streams + TILE_PADDING): what is multiplied together lies together. */
+__device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[TILE_FETCH],
+                                            int depth, const grid_plan &plan)
 {
-    int row = (1 << plan.streams_log) + PADDING;
+    int row = (1 << plan.streams_log) + TILE_PADDING;
 #pragma unroll
-    for (int e = 0; e < FETCH; e++) {
+    for (int e = 0; e < TILE_FETCH; e++) {
         int2 at = place_in_chunk(plan, e);
         if (at.y < depth)
             chunk[at.y * row + at.x] = values[e];
     }
 }
 
-/* SIDE values in two quads, the second so many quads after the first: a warp's quads then lie side by side. */
-__device__ __forceinline__ void load_side(float (&values)[SIDE], const float *quads, int distance)
+/* TILE_SIDE values in two quads, the second so many quads after the first: a warp's quads then lie side by side. */
+__device__ __forceinline__ void load_side(float (&values)[TILE_SIDE], const float *quads,
+                                          int distance)
 {
     float4 low = *(const float4 *)quads, high = *(const float4 *)(quads + 4 * distance);
     values[0] = low.x;
@@ -121,8 +103,8 @@ struct square {
 __device__ __forceinline__ square find_square(const grid_plan &plan)
 {
     square s;
-    s.streams = (1 << plan.streams_log) / SIDE;
-    s.columns = plan.columns / SIDE;
+    s.streams = (1 << plan.streams_log) / TILE_SIDE;
+    s.columns = plan.columns / TILE_SIDE;
     int in_group = (int)threadIdx.x % (s.streams * s.columns);
     s.group = (int)threadIdx.x / (s.streams * s.columns);
     s.stream = in_group / s.columns;
@@ -130,24 +112,25 @@ __device__ __forceinline__ square find_square(const grid_plan &plan)
     return s;
 }
 
-__device__ __forceinline__ void multiply_chunk(float (&sums)[SIDE][SIDE], const float *chunk,
-                                               const float *weights, int depth,
+__device__ __forceinline__ void multiply_chunk(float (&sums)[TILE_SIDE][TILE_SIDE],
+                                               const float *chunk, const float *weights, int depth,
                                                const grid_plan &plan, const square &s)
 {
-    int chunk_row = (1 << plan.streams_log) + PADDING, weights_row = plan.columns + PADDING;
+    int chunk_row = (1 << plan.streams_log) + TILE_PADDING,
+        weights_row = plan.columns + TILE_PADDING;
     if (s.group >= plan.groups)
         return;
     chunk += s.group * chunk_row + 4 * s.stream;
     weights += s.group * weights_row + 4 * s.column;
 #pragma unroll 2
     for (int k = s.group; k < depth; k += plan.groups) {
-        float vector[SIDE], weight[SIDE];
+        float vector[TILE_SIDE], weight[TILE_SIDE];
         load_side(vector, chunk, s.streams);
         load_side(weight, weights, s.columns);
 #pragma unroll
-        for (int i = 0; i < SIDE; i++)
+        for (int i = 0; i < TILE_SIDE; i++)
 #pragma unroll
-            for (int j = 0; j < SIDE; j++)
+            for (int j = 0; j < TILE_SIDE; j++)
                 sums[i][j] = fmaf(vector[i], weight[j], sums[i][j]);
         chunk += plan.groups * chunk_row;
         weights += plan.groups * weights_row;
@@ -155,13 +138,13 @@ __device__ __forceinline__ void multiply_chunk(float (&sums)[SIDE][SIDE], const 
 }
 
 /* sums (groups,streams,columns) */
-__device__ __forceinline__ void store_square(float *to, const float (&sums)[SIDE][SIDE],
+__device__ __forceinline__ void store_square(float *to, const float (&sums)[TILE_SIDE][TILE_SIDE],
                                              const grid_plan &plan, const square &s)
 {
     if (s.group >= plan.groups)
         return;
 #pragma unroll
-    for (int i = 0; i < SIDE; i++) {
+    for (int i = 0; i < TILE_SIDE; i++) {
         int stream = 4 * (s.stream + i / 4 * s.streams) + i % 4;
         float *row = to + ((s.group << plan.streams_log) + stream) * plan.columns + 4 * s.column;
         *(float4 *)row = float4{sums[i][0], sums[i][1], sums[i][2], sums[i][3]};
@@ -173,7 +156,7 @@ __device__ __forceinline__ void store_square(float *to, const float (&sums)[SIDE
 __device__ __forceinline__ void sum_groups(float *sums, const grid_plan &plan)
 {
     int count = plan.columns << plan.streams_log;
-    for (int i = 4 * (int)threadIdx.x; i < count; i += 4 * THREADS) {
+    for (int i = 4 * (int)threadIdx.x; i < count; i += 4 * GRID_THREADS) {
         float4 sum = *(float4 *)(sums + i);
         for (int group = 1; group < plan.groups; group++) {
             float4 other = *(const float4 *)(sums + group * count + i);
@@ -184,14 +167,14 @@ __device__ __forceinline__ void sum_groups(float *sums, const grid_plan &plan)
 }
 
 /* This block's part of the product: work = (streams,columns) sums over its k, of the vectors with weights
- * (depth, columns + PADDING). work first holds two chunks, which is what the barriers are for. */
+ * (depth, columns + TILE_PADDING). work first holds two chunks, which is what the barriers are for. */
 __device__ __forceinline__ void multiply(float *work, const float *weights, const vectors &from,
                                          const grid_plan &plan, const tile &own)
 {
-    const int depth = CHUNK >> plan.streams_log;
-    const int size = depth * ((1 << plan.streams_log) + PADDING);
+    const int depth = TILE_CHUNK >> plan.streams_log;
+    const int size = depth * ((1 << plan.streams_log) + TILE_PADDING);
     const square s = find_square(plan);
-    float sums[SIDE][SIDE] = {}, values[FETCH];
+    float sums[TILE_SIDE][TILE_SIDE] = {}, values[TILE_FETCH];
     fetch_chunk(values, from, plan, own, 0);
     for (int k = 0, i = 0; k < own.depth; k += depth, i++) {
         float *chunk = work + i % 2 * size;
@@ -200,7 +183,8 @@ __device__ __forceinline__ void multiply(float *work, const float *weights, cons
         __syncthreads();
         if (k + depth < own.depth)
             fetch_chunk(values, from, plan, own, k + depth);
-        multiply_chunk(sums, chunk, weights + k * (plan.columns + PADDING), chunk_depth, plan, s);
+        multiply_chunk(sums, chunk, weights + k * (plan.columns + TILE_PADDING), chunk_depth, plan,
+                       s);
     }
     __syncthreads();
     store_square(work, sums, plan, s);

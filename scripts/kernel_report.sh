@@ -64,7 +64,9 @@ format='%-34s %-7s %9s %13s %6s %12s %11s\n'
 printf "$format" kernel arch registers 'static shared' stack 'spill stores' 'spill loads'
 # shellcheck disable=SC2059
 c++filt <"$work/rows" |
-    sed -E 's/^void //; s/\(anonymous namespace\)::|lyrnn_cuda_//g; s/\(.*\)( sm_)/\1/' |
+    sed -E 's/\(lyrnn_cell\)0/rnn_tanh/; s/\(lyrnn_cell\)1/rnn_relu/; s/\(lyrnn_cell\)2/lstm/
+        s/\(lyrnn_cell\)3/gru/; s/^void //; s/\(anonymous namespace\)::|lyrnn_cuda_//g
+        s/\(.*\)( sm_)/\1/' |
     sort -t'<' -k1,1 -k2,2n | sed 's/, /,/g' |
     while read -r -a row; do printf "$format" "${row[@]}"; done
 

@@ -1,0 +1,265 @@
+/* Chooses how a recurrence runs: lays it out for each path and estimates the time of each.
+ *
+ * The estimates only order the paths and layouts; no result depends on them beyond the order of sums.
+ * All that they assume of a device is in the table below. It comes from published latencies and
+ * throughputs, mostly of an H100, and no GPU has confirmed it yet. */
+#include "recurrence_plan.cuh"
+
+#include <math.h>
+
+#include "recurrence_grid.cuh"
+
+/* Cycles are of one multiprocessor, and bytes per cycle are its own share. */
+struct device_costs {
+    double cycles_per_ns = 1.7;
+
+    /* By steps: per time step the latency of two kernels, and a GEMM at cuBLAS's share of the peak for
+     * few rows. Tensor cores make it faster. */
+    double two_kernels_ns = 6000.0;
+    double fmas_per_cycle = 128.0;
+    double gemm_share = 0.6;
+    double tensor_core_speedup = 4.0;
+
+    /* Resident: cycles per weight, gate and stream that a thread multiplies, with the loads of the
+     * vector, and the cluster's barrier with the exchange of the new state. */
+    double cycles_per_weight = 2.5;
+    double resident_barrier_cycles = 600.0;
+
+    /* Over the grid: the launch, the read of W_hh into shared memory, and per step the products at the
+     * share of the peak that reads of shared memory leave, the vectors from L2, the sums through shared
+     * memory, their exchange within the cluster, the cell, and the barriers. */
+    double grid_launch_ns = 8000.0;
+    double load_bytes_per_cycle = 16.0;
+    double tile_fma_share = 0.75;
+    double l2_bytes_per_cycle = 20.0;
+    double shared_bytes_per_cycle = 128.0;
+    double cluster_bytes_per_cycle = 16.0;
+    double cell_cycles = 1000.0;
+    double grid_barrier_cycles = 2200.0;
+    double cluster_barrier_cycles = 400.0;
+};
+static constexpr device_costs COSTS = {};
+
+static int max_cluster(const lyrnn_cuda_state *state)
+{
+    return state->properties.major >= 9 ? MAX_CLUSTER : 1;
+}
+
+recurrence_plan lyrnn_cuda_plan_by_steps(const lyrnn_cuda_state *state, const recurrence_problem &p)
+{
+    double H = (double)p.H, fmas = (double)p.B * lyrnn_num_gates(p.cell) * H * H;
+    double fmas_per_ns = state->properties.multiProcessorCount * COSTS.fmas_per_cycle *
+                         COSTS.cycles_per_ns * COSTS.gemm_share;
+    double speedup = state->precision == LYRNN_FP32 ? 1.0 : COSTS.tensor_core_speedup;
+    recurrence_plan plan = {};
+    plan.path = LYRNN_RECURRENCE_BY_STEPS;
+    plan.expected_ns = p.T * (COSTS.two_kernels_ns + fmas / (fmas_per_ns * speedup));
+    return plan;
+}
+
+/* The largest number of weights per gate that any kernel holds in a thread. The gates share the
+ * registers. */
+static int max_weights(int G)
+{
+    return G == 1 ? 128 : 32;
+}
+
+/* Lays out a cluster of this size. False: a thread would have to hold more weights than any kernel does. */
+static bool lay_out_cluster(int G, int H, int cluster, resident_plan *plan)
+{
+    int units = lyrnn_cuda_ceil_div(H, cluster);
+    if (units > RESIDENT_THREADS)
+        return false;
+    int slices = 1;
+    while (slices < 32 && 2 * slices * units <= RESIDENT_THREADS)
+        slices *= 2;
+    int needed = 4 * lyrnn_cuda_ceil_div(H, 4 * slices), weights = 4;
+    while (weights < needed)
+        weights *= 2;
+    if (weights > max_weights(G))
+        return false;
+    *plan = resident_plan{cluster, slices, units, weights, 1};
+    return true;
+}
+
+/* Two buffers of num_vectors vectors per stream. */
+static size_t resident_shared_bytes(const resident_plan &plan, int num_vectors)
+{
+    return 2 * (size_t)(plan.streams * num_vectors) * (size_t)(plan.weights * plan.slices) *
+           sizeof(float);
+}
+
+/* Takes the smallest cluster whose threads hold at most 64 weights each: more blocks shorten the dot
+ * products, but lengthen the barrier. Then takes as few streams per cluster as let all clusters be on
+ * the device at once, within the shared memory that every kernel may have. */
+static bool lay_out_resident(const lyrnn_cuda_state *state, const recurrence_problem &p,
+                             resident_plan *plan)
+{
+    const size_t max_shared_bytes = 48 * 1024;
+    int G = lyrnn_num_gates(p.cell);
+    bool found = false;
+    for (int cluster = 1; cluster <= max_cluster(state) && !(found && G * plan->weights <= 64);
+         cluster *= 2)
+        found = lay_out_cluster(G, p.H, cluster, plan);
+    if (!found)
+        return false;
+    int at_once = state->properties.multiProcessorCount / plan->cluster;
+    while (2 * plan->streams <= plan->slices && lyrnn_cuda_ceil_div(p.B, plan->streams) > at_once &&
+           2 * resident_shared_bytes(*plan, G) <= max_shared_bytes)
+        plan->streams *= 2;
+    return true;
+}
+
+static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const recurrence_problem &p)
+{
+    recurrence_plan plan = {};
+    resident_plan &layout = plan.resident;
+    plan.path = LYRNN_RECURRENCE_RESIDENT;
+    plan.expected_ns = INFINITY;
+    if (!lay_out_resident(state, p, &layout))
+        return plan;
+    int G = lyrnn_num_gates(p.cell), clusters = lyrnn_cuda_ceil_div(p.B, layout.streams);
+    plan.launch.num_blocks = clusters * layout.cluster;
+    plan.launch.threads = RESIDENT_THREADS;
+    plan.launch.cluster = layout.cluster;
+    plan.launch.shared_bytes = resident_shared_bytes(layout, p.is_backward ? G : 1);
+    double at_once = (double)(state->properties.multiProcessorCount / layout.cluster);
+    double waves = clusters > at_once ? clusters / at_once : 1.0;
+    double cycles = COSTS.resident_barrier_cycles +
+                    COSTS.cycles_per_weight * layout.streams * G * layout.weights;
+    plan.expected_ns = p.T * waves * cycles / COSTS.cycles_per_ns;
+    return plan;
+}
+
+static size_t grid_shared_bytes(const grid_plan &plan)
+{
+    size_t streams = (size_t)1 << plan.streams_log, columns = (size_t)plan.columns;
+    size_t chunks = 2 * (TILE_CHUNK >> plan.streams_log) * (streams + TILE_PADDING);
+    size_t sums = (size_t)plan.groups * streams * columns;
+    size_t work = chunks > sums ? chunks : sums;
+    return ((size_t)plan.depth * (columns + TILE_PADDING) + work) * sizeof(float);
+}
+
+/* The clusters that a layout may use: their size, how many, and the streams of their tiles. */
+typedef struct {
+    int cluster, clusters, streams_log;
+} tile_choice;
+
+/* Lays out tiles for such a choice. False: they do not fit.
+ * Forward multiplies h (H) and a unit has a column per gate. Backward multiplies dh' (G*H) and a unit
+ * has one column. */
+static bool lay_out_tiles(const lyrnn_cuda_state *state, const recurrence_problem &p,
+                          const tile_choice &choice, grid_plan *plan)
+{
+    int G = lyrnn_num_gates(p.cell), K = p.is_backward ? G * p.H : p.H;
+    int columns_per_unit = p.is_backward ? 1 : G;
+    int slices = lyrnn_cuda_ceil_div(p.B, 1 << choice.streams_log);
+    if (slices > choice.clusters)
+        return false;
+    plan->cluster = choice.cluster;
+    plan->units = lyrnn_cuda_ceil_div(p.H, choice.clusters / slices);
+    plan->tiles = lyrnn_cuda_ceil_div(p.H, plan->units);
+    plan->columns = TILE_SIDE * lyrnn_cuda_ceil_div(columns_per_unit * plan->units, TILE_SIDE);
+    plan->depth = 8 * lyrnn_cuda_ceil_div(K, 8 * choice.cluster);
+    plan->streams_log = choice.streams_log;
+    plan->groups =
+        GRID_THREADS / (((1 << choice.streams_log) / TILE_SIDE) * (plan->columns / TILE_SIDE));
+    /* A group with fewer than eight values of k costs more than it saves: its sums pass through shared
+     * memory. */
+    plan->groups = plan->groups < plan->depth / 8 ? plan->groups : plan->depth / 8;
+    return plan->groups > 0 && grid_shared_bytes(*plan) <= state->properties.sharedMemPerBlockOptin;
+}
+
+/* The cycles of one time step. A block does as many FMAs per float of the vectors as its tile has
+ * columns: from 20 columns on, L2 delivers more than the FMAs take, and the FMAs decide. Fetching
+ * overlaps with them; sums, cell and barriers follow one another.
+ *
+ * Estimated time of a step on an H100 in microseconds: over the grid forward and backward, and by steps.
+ *     lstm H 512 B 64         5.7   6.0    9.9
+ *     gru H 512 B 64          5.0   5.2    8.9
+ *     lstm H 1024 B 128      28.2  28.9   37.2
+ *     rnn_tanh H 2048 B 128  28.7  28.7   37.2 */
+static double step_cycles(const grid_plan &plan)
+{
+    double streams = (double)(1 << plan.streams_log), sums_bytes = 4 * streams * plan.columns;
+    const double square = TILE_SIDE * TILE_SIDE;
+    double warps = ceil(plan.groups * streams * plan.columns / (32 * square));
+    double fma =
+        ceil((double)plan.depth / plan.groups) * square * ceil(warps / 4) / COSTS.tile_fma_share;
+    double fetch = 4 * streams * plan.depth / COSTS.l2_bytes_per_cycle;
+    double sum = 2 * plan.groups * sums_bytes / COSTS.shared_bytes_per_cycle;
+    double exchange =
+        sums_bytes * (plan.cluster - 1) / plan.cluster / COSTS.cluster_bytes_per_cycle;
+    double barriers =
+        COSTS.grid_barrier_cycles + (plan.cluster > 1 ? COSTS.cluster_barrier_cycles : 0);
+    return (fma > fetch ? fma : fetch) + sum + exchange + COSTS.cell_cycles + barriers;
+}
+
+/* Finds the layout with the fewest cycles per step. False: none fits. Where this path is forced, prefers
+ * one with clusters: the shapes that tests can afford would not get them otherwise. */
+static bool lay_out_grid(const lyrnn_cuda_state *state, const recurrence_problem &p,
+                         grid_plan *best)
+{
+    const bool is_forced = state->recurrence_path == LYRNN_RECURRENCE_GRID;
+    bool found = false;
+    if (!state->properties.cooperativeLaunch)
+        return false;
+    for (int cluster = 1; cluster <= max_cluster(state); cluster *= 2) {
+        int clusters = lyrnn_cuda_grid_max_clusters(state, p, cluster);
+        for (int log = 3; log <= TILE_MAX_STREAMS_LOG && (log == 3 || 1 << (log - 1) < p.B);
+             log++) {
+            grid_plan plan;
+            if (!lay_out_tiles(state, p, tile_choice{cluster, clusters, log}, &plan))
+                continue;
+            bool first_with_clusters = is_forced && found && cluster > 1 && best->cluster == 1;
+            if (!found || first_with_clusters || step_cycles(plan) < step_cycles(*best))
+                *best = plan;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const recurrence_problem &p)
+{
+    recurrence_plan plan = {};
+    grid_plan &layout = plan.grid;
+    plan.path = LYRNN_RECURRENCE_GRID;
+    plan.expected_ns = INFINITY;
+    if (!lay_out_grid(state, p, &layout))
+        return plan;
+    int slices = lyrnn_cuda_ceil_div(p.B, 1 << layout.streams_log);
+    plan.launch.num_blocks = slices * layout.tiles * layout.cluster;
+    plan.launch.threads = GRID_THREADS;
+    plan.launch.cluster = layout.cluster;
+    plan.launch.shared_bytes = grid_shared_bytes(layout);
+    plan.launch.is_cooperative = true;
+    double load = 4.0 * layout.depth * layout.columns / COSTS.load_bytes_per_cycle;
+    plan.expected_ns =
+        COSTS.grid_launch_ns + (load + p.T * step_cycles(layout)) / COSTS.cycles_per_ns;
+    return plan;
+}
+
+recurrence_plan lyrnn_cuda_plan_recurrence(const lyrnn_cuda_state *state,
+                                           const recurrence_problem &problem)
+{
+    const recurrence_plan by_steps = lyrnn_cuda_plan_by_steps(state, problem);
+    recurrence_plan plan;
+    switch (state->recurrence_path) {
+    case LYRNN_RECURRENCE_BY_STEPS:
+        return by_steps;
+    case LYRNN_RECURRENCE_RESIDENT:
+        plan = plan_resident(state, problem);
+        return isfinite(plan.expected_ns) ? plan : by_steps;
+    case LYRNN_RECURRENCE_GRID:
+        plan = plan_grid(state, problem);
+        return isfinite(plan.expected_ns) ? plan : by_steps;
+    case LYRNN_RECURRENCE_BY_COST:
+        break;
+    }
+    plan = plan_resident(state, problem);
+    const recurrence_plan grid = plan_grid(state, problem);
+    if (grid.expected_ns < plan.expected_ns)
+        plan = grid;
+    return plan.expected_ns < by_steps.expected_ns ? plan : by_steps;
+}
