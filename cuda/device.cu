@@ -109,7 +109,7 @@ static void lane_wait(lyrnn_backend *self, int other)
     LYRNN_CUDA_CHECK(cudaStreamWaitEvent(state->stream, state->lanes[other].queued, 0));
 }
 
-static void synchronise(lyrnn_backend *self)
+static void synchronize(lyrnn_backend *self)
 {
     LYRNN_CUDA_CHECK(cudaStreamSynchronize(lyrnn_cuda_state_of(self)->stream));
 }
@@ -350,7 +350,7 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     backend->zero = zero;
     backend->lane_use = lane_use;
     backend->lane_wait = lane_wait;
-    backend->synchronise = synchronise;
+    backend->synchronize = synchronize;
     backend->run_step = run_step;
     backend->describe = describe;
     backend->close = close_device;

@@ -20,10 +20,10 @@ static double time_call(lyrnn_backend *backend, call *run, const void *args)
     enum { REPETITIONS = 5 };
     double seconds[REPETITIONS];
     for (int i = -1; i < REPETITIONS; i++) {
-        backend->synchronise(backend);
+        backend->synchronize(backend);
         double start = lyrnn_seconds();
         run(backend, args);
-        backend->synchronise(backend);
+        backend->synchronize(backend);
         if (i >= 0)
             seconds[i] = lyrnn_seconds() - start;
     }

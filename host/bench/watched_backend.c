@@ -13,14 +13,14 @@ static lyrnn_watched_backend *watched_of(lyrnn_backend *self)
 
 static double begin(lyrnn_watched_backend *watched)
 {
-    watched->inner->synchronise(watched->inner);
+    watched->inner->synchronize(watched->inner);
     return lyrnn_seconds();
 }
 
 static void end(lyrnn_watched_backend *watched, lyrnn_operation operation, const void *args,
                 double start)
 {
-    watched->inner->synchronise(watched->inner);
+    watched->inner->synchronize(watched->inner);
     lyrnn_op_tally *tally = &watched->tallies[operation];
     lyrnn_op_cost cost = lyrnn_op_cost_of(operation, args);
     tally->seconds += lyrnn_seconds() - start;

@@ -98,7 +98,7 @@ static void lane_wait(lyrnn_backend *self, int other)
     LYRNN_CHECK(other == 0);
 }
 
-static void synchronise(lyrnn_backend *self)
+static void synchronize(lyrnn_backend *self)
 {
     (void)self;
 }
@@ -157,7 +157,7 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
         .zero = zero,
         .lane_use = lane_use,
         .lane_wait = lane_wait,
-        .synchronise = synchronise,
+        .synchronize = synchronize,
         .run_step = run_step,
         .describe = describe,
         .close = close_device,

@@ -83,7 +83,7 @@ static void check_linear(lyrnn_backend *backend, const size_t late[NUM_ARRAYS],
         backend->upload(backend, begin[Y], nothing, sizeof nothing);
         lyrnn_sim_reset_counters();
         backend->run_step(backend, body, &l);
-        backend->synchronise(backend);
+        backend->synchronize(backend);
         lyrnn_sim_counters counters = lyrnn_sim_read_counters();
         assert_int_equal(counters.gemms_run, 1);
         assert_int_equal(counters.kernels_run, expected_kernels);

@@ -39,10 +39,10 @@ static uint64_t count_kernels(lyrnn_backend *backend, lyrnn_cell cell, int H)
         .saved = cell == LYRNN_GRU ? zeros(backend, T * h) : NULL,
         .scratch = zeros(backend, GH * h),
     };
-    backend->synchronise(backend);
+    backend->synchronize(backend);
     lyrnn_sim_reset_counters();
     backend->recurrence_forward(backend, &args);
-    backend->synchronise(backend);
+    backend->synchronize(backend);
     uint64_t num_kernels = lyrnn_sim_read_counters().kernels_run;
     float *const buffers[] = {(float *)args.w_hh, (float *)args.b_hh, args.gates, args.h, args.c,
                               args.saved,         args.scratch};
