@@ -22,43 +22,48 @@ typedef struct {
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Task:"},
     {OPTION_CHOICE, "task", "train|generate|operations",
-     "optimizer steps, texts written side by side, or a row an operation of a step",
-     FIELD(bench.task), .fallback = "train"},
-    {OPTION_FLOAT, "temperature", "T", "how texts are drawn; 0: the likeliest character each time",
+     "measure optimizer steps, parallel generation, or each operation of a step", FIELD(bench.task),
+     .fallback = "train"},
+    {OPTION_FLOAT, "temperature", "T",
+     "sample with this temperature; 0: take the most likely character each time",
      FIELD(bench.sampler.temperature), .fallback = "0", .min = "0", .max = "100"},
-    {OPTION_INT, "top-k", "N", "draw among the N likeliest; 0: all", FIELD(bench.sampler.top_k),
-     .fallback = "0", .min = "0", .max = "1114112"},
-    {OPTION_FLOAT, "top-p", "P", "draw among the likeliest that together have probability P",
+    {OPTION_INT, "top-k", "N", "sample among the N most likely characters; 0: all",
+     FIELD(bench.sampler.top_k), .fallback = "0", .min = "0", .max = "1114112"},
+    {OPTION_FLOAT, "top-p", "P",
+     "sample among the most likely characters that together have probability P",
      FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
     {OPTION_HEADING, .help = "Shape:"},
     {OPTION_CHOICE, "preset", bench_presets,
-     "the article's shape, a ladder of six, or one of them; what else is given replaces theirs",
-     FIELD(preset), .fallback = "none"},
+     "the tutorial's shape, a ladder of six shapes, or one of these", FIELD(preset),
+     .fallback = "none",
+     .detail = "The shapes of the ladder are named A to F, from small to large; article is another "
+               "name of A. A size that is given replaces the preset's in every shape."},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(choice.cell),
      .fallback = "rnn_tanh"},
     {OPTION_INTS, "vocab-size", "LIST", "distinct characters",
      FIELD(choice.sizes[BENCH_VOCAB_SIZE]), .fallback = "1027", .min = "2", .max = "1114112"},
-    {OPTION_INTS, "hidden-size", "LIST", "hidden units", FIELD(choice.sizes[BENCH_HIDDEN_SIZE]),
-     .fallback = "256", .min = "1", .max = "65536"},
-    {OPTION_INTS, "num-layers", "LIST", "recurrent layers", FIELD(choice.sizes[BENCH_NUM_LAYERS]),
-     .fallback = "1", .min = "1", .max = "16"},
-    {OPTION_FLAG, "bidirectional", NULL, "both directions", FIELD(bench.model.bidirectional)},
-    {OPTION_FLOAT, "dropout", "P", "between layers", FIELD(bench.model.dropout), .fallback = "0",
-     .min = "0", .max = "1"},
-    {OPTION_INTS, "batch-size", "LIST", "streams of text, or texts",
+    {OPTION_INTS, "hidden-size", "LIST", "hidden units per layer and direction",
+     FIELD(choice.sizes[BENCH_HIDDEN_SIZE]), .fallback = "256", .min = "1", .max = "65536"},
+    {OPTION_INTS, "num-layers", "LIST", "stacked recurrent layers",
+     FIELD(choice.sizes[BENCH_NUM_LAYERS]), .fallback = "1", .min = "1", .max = "16"},
+    {OPTION_FLAG, "bidirectional", NULL, "also read backward", FIELD(bench.model.bidirectional)},
+    {OPTION_FLOAT, "dropout", "P", "probability to drop an output between two layers",
+     FIELD(bench.model.dropout), .fallback = "0", .min = "0", .max = "1"},
+    {OPTION_INTS, "batch-size", "LIST", "text sequences per batch, or texts in parallel",
      FIELD(choice.sizes[BENCH_BATCH_SIZE]), .fallback = "32", .min = "1", .max = "65536"},
-    {OPTION_INTS, "num-steps", "LIST", "characters that gradients reach back in training",
+    {OPTION_INTS, "num-steps", "LIST", "time steps per batch in training",
      FIELD(choice.sizes[BENCH_NUM_STEPS]), .fallback = "35", .min = "1", .max = "8192"},
 
     {OPTION_HEADING, .help = "Measurement:"},
-    {OPTION_INT, "steps", "N", "optimizer steps, or characters of a text, a repetition",
+    {OPTION_INT, "steps", "N", "optimizer steps per repetition, or characters per text",
      FIELD(bench.num_steps), .fallback = "50", .min = "1", .max = "1000000"},
-    {OPTION_INT, "repetitions", "N",
-     "repetitions, after one that is not counted (of one step: two)", FIELD(bench.num_repetitions),
-     .fallback = "5", .min = "1", .max = "10000"},
-    {OPTION_CHOICE, "format", "table|json|csv", "how to print it; JSON is an object a line",
-     FIELD(format), .fallback = "table"},
+    {OPTION_INT, "repetitions", "N", "repetitions that count, after one that warms up",
+     FIELD(bench.num_repetitions), .fallback = "5", .min = "1", .max = "10000",
+     .detail = "With --steps 1, two repetitions warm up."},
+    {OPTION_CHOICE, "format", "table|json|csv",
+     "a table to read, one JSON object per line and shape, or CSV", FIELD(format),
+     .fallback = "table"},
 
     MACHINE_OPTIONS(bench_fields, machine),
 };
@@ -67,13 +72,14 @@ static const option_spec specs[] = {
 static const option_table table = {
     .name = "lyrnn bench",
     .summary = "measure how fast this machine trains and generates",
-    .doc =
-        "Measures training on random characters, or writing: milliseconds an optimizer step or a "
-        "character of every text, and characters a second, as median, p10 and p90 over the "
-        "repetitions; then each operation by itself, beside what it should take by this machine's "
-        "own rates of GEMM and copy, measured in the same run. A LIST has numbers and ranges, "
-        "256,512 "
-        "or 32..256*2 (doubled) or 10..50+10; every combination is measured.",
+    .doc = "Measures training on random characters, or generation. Prints the milliseconds per "
+           "step and the characters per second, then the time of each operation next to the time "
+           "that this machine's rates of GEMM and copy predict. A LIST has numbers and ranges: "
+           "256,512 or 32..256*2 (doubled) or 10..50+10. Every combination is measured.",
+    .detail = "Times are the median, p10 and p90 over the repetitions. A step of a generation is "
+              "one character of every text. The rates are measured in the same run.\n"
+              "A shape that does not fit into memory is named on standard error. The others are "
+              "measured all the same, and the exit status is 1.",
     .examples = "lyrnn bench --preset article --steps 2\n"
                 "lyrnn bench --hidden-size 32..64*2 --steps 2 --format csv\n"
                 "lyrnn bench --task operations --cell gru --steps 2",

@@ -25,11 +25,13 @@ typedef struct {
 #define FIELD(member) .offset = offsetof(eval_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Output:"},
-    {OPTION_FLAG, "per-line", NULL,
-     "score each line on its own: perplexity, bits per character, characters scored, characters "
-     "unknown, and the line, parted by tabs; nan where fewer than two are known",
-     FIELD(per_line)},
-    {OPTION_FLAG, "json", NULL, "one JSON object, with --per-line one for each line", FIELD(json)},
+    {OPTION_FLAG, "per-line", NULL, "score each line by itself, and print one line for each",
+     FIELD(per_line),
+     .detail = "Tabs separate its perplexity, bits per character, number of characters scored, "
+               "number of unknown characters, and the line itself, in the order of the file. The "
+               "perplexity is nan if the model knows fewer than two characters of the line."},
+    {OPTION_FLAG, "json", NULL, "print one JSON object, or with --per-line one per line",
+     FIELD(json)},
 
     MACHINE_OPTIONS(eval_fields, machine),
 };
@@ -39,18 +41,24 @@ static const option_table table = {
     .name = "lyrnn eval",
     .summary = "measure how well a model predicts texts",
     .arguments = "MODEL|RUN_DIR FILE...",
-    .doc =
-        "Tells how well a model predicts texts: perplexity and bits per character of each FILE (-: "
-        "standard input) and of all. A file, or with --per-line a line, is read from the zero "
-        "state, and each character of it but the first is predicted from all those before it. "
-        "Characters that the model does not know are skipped as if they were not there, and "
-        "counted. Where the model knows spaces but no newline, newlines are read as spaces.",
+    .doc = "Measures how well a model predicts texts: prints the perplexity and the bits per "
+           "character of each FILE (-: standard input) and of all together. Characters that the "
+           "model does not know are skipped and counted.",
+    .detail = "A file, or with --per-line a line, is read from the zero state. Each of its "
+              "characters except the first is predicted from all characters before it.\n"
+              "Unknown characters are named on standard error. If the model knows spaces but no "
+              "line ends (train --newlines space), line ends are read as spaces.\n"
+              "The perplexity of the lyrics that a model learned can be higher than in its "
+              "training: consecutive sampling leaves up to --num-steps characters of each sequence "
+              "of a batch unlearned.",
     .examples = "lyrnn eval runs/mine other_lyrics.txt\n"
                 "lyrnn eval runs/mine --per-line lines.txt | sort -g | grep -v ^nan | head",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,
     .max_arguments = INT_MAX,
+    .first_argument = COMPLETE_MODEL,
+    .more_arguments = COMPLETE_FILE,
 };
 
 typedef struct {

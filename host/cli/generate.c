@@ -46,79 +46,82 @@ enum { MAX_LENGTH = 100000000 }; /* as --length says */
 #define FIELD(member) .offset = offsetof(generate_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Text:"},
-    {OPTION_TEXTS, "prefix", "TEXT", "begin with TEXT; one text for each time it is given",
+    {OPTION_TEXTS, "prefix", "TEXT", "begin with TEXT; repeatable, for one text each",
      FIELD(prefixes)},
-    {OPTION_TEXT, "prefix-file", "FILE",
-     "begin with the text of FILE, or of standard input where FILE is -; its last line end is not "
-     "part of it",
-     FIELD(prefix_file)},
+    {OPTION_TEXT, "prefix-file", "FILE", "begin with the text of FILE; -: of standard input",
+     FIELD(prefix_file), .detail = "Its last line end is not part of the prefix.",
+     .completes = COMPLETE_FILE},
     {OPTION_CHOICE, "on-unknown", "error|skip|nearest",
-     "what to do with a character of the prefix that the model does not know: refuse it, leave it "
-     "out, or take the variant form (简, 繁) or else the like-sounding character that it knows",
-     FIELD(on_unknown), .fallback = "error"},
-    {OPTION_SIZE, "length", "N",
-     "characters to write after each prefix, at most; with --lines, unless given, 100 a line or "
-     "what --max-line allows",
-     FIELD(length), .fallback = "50", .min = "0", .max = "100000000"},
+     "refuse, leave out or replace characters of the prefix that the model does not know",
+     FIELD(on_unknown), .fallback = "error",
+     .detail = "nearest takes the variant form of the character (简, 繁), else one that is read "
+               "the same, else one that is read the same except for the tone."},
+    {OPTION_SIZE, "length", "N", "maximum number of characters after each prefix", FIELD(length),
+     .fallback = "50", .min = "0", .max = "100000000",
+     .detail = "With --lines and without --length, the maximum is 100 per line, or what --max-line "
+               "allows."},
 
-    {OPTION_HEADING, .help = "Choice of characters (without one of these, as with --greedy):"},
-    {OPTION_FLAG, "greedy", NULL, "the likeliest character each time", FIELD(greedy)},
-    {OPTION_FLOAT, "temperature", "T",
-     "draw by chance; below 1 likely characters are preferred further, above 1 less",
+    {OPTION_HEADING, .help = "Choice of characters (--greedy if none of these is given):"},
+    {OPTION_FLAG, "greedy", NULL, "take the most likely character each time", FIELD(greedy)},
+    {OPTION_FLOAT, "temperature", "T", "sample at random, with logits divided by T",
      FIELD(sampler.temperature), .fallback = "1", .min = "0.01", .max = "100",
-     .remedy = "for the likeliest character each time use --greedy"},
-    {OPTION_INT, "top-k", "N", "draw among the N likeliest", FIELD(sampler.top_k), .min = "1",
-     .max = "1114112", .remedy = "to draw among all leave it out"},
-    {OPTION_FLOAT, "top-p", "P", "draw among the likeliest that together have probability P",
+     .remedy = "to take the most likely character each time use --greedy",
+     .detail = "Below 1 likely characters are preferred more, above 1 less."},
+    {OPTION_INT, "top-k", "N", "sample among the N most likely characters", FIELD(sampler.top_k),
+     .min = "1", .max = "1114112", .remedy = "to sample among all leave it out"},
+    {OPTION_FLOAT, "top-p", "P",
+     "sample among the most likely characters that together have probability P",
      FIELD(sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
-    {OPTION_FLOAT, "min-p", "P", "draw among those at least P times as likely as the likeliest",
+    {OPTION_FLOAT, "min-p", "P",
+     "sample among characters that are at least P times as likely as the most likely one",
      FIELD(sampler.min_p), .fallback = "0", .min = "0", .max = "1"},
     {OPTION_FLOAT, "repeat-penalty", "R",
-     "make characters just written less likely: logits above 0 are divided by R, others multiplied",
+     "make recent characters less likely: divide their logits by R if positive, else multiply",
      FIELD(sampler.repeat_penalty), .fallback = "1", .min = "0.01", .max = "100"},
-    {OPTION_INT, "repeat-last-n", "N", "the last N characters are those just written",
+    {OPTION_INT, "repeat-last-n", "N", "the last N characters are the recent ones",
      FIELD(sampler.repeat_last_n), .fallback = "64", .min = "0", .max = "100000000"},
-    {OPTION_UINT64, "seed", "N", "same seed, same texts", FIELD(sampler.seed), .fallback = "1",
-     .min = "0", .max = "9223372036854775807"},
-    {OPTION_SIZE, "num-samples", "N", "texts for each prefix, by different chances",
-     FIELD(num_samples), .fallback = "1", .min = "1", .max = "1000000000"},
-    {OPTION_UINT64, "first-sample", "N",
-     "number of the first of them: sample 7 is the same text alone as among many",
-     FIELD(first_sample), .fallback = "0", .min = "0", .max = "1000000000000000000"},
-    {OPTION_INT, "beam", "N",
-     "search for the likeliest text with N beams; texts are compared by mean log-probability a "
-     "character",
-     FIELD(num_beams), .min = "1", .max = "256"},
+    {OPTION_UINT64, "seed", "N", "seed of the random numbers: same seed, same texts",
+     FIELD(sampler.seed), .fallback = "1", .min = "0", .max = "9223372036854775807"},
+    {OPTION_SIZE, "num-samples", "N", "texts per prefix, each from independent random draws",
+     FIELD(num_samples), .fallback = "1", .min = "1", .max = "1000000000",
+     .detail = "They are numbered from 0. Up to 256 are generated in parallel."},
+    {OPTION_UINT64, "first-sample", "N", "number of the first text", FIELD(first_sample),
+     .fallback = "0", .min = "0", .max = "1000000000000000000",
+     .detail = "Sample 7 is the same text if it is generated by itself or as one of 64."},
+    {OPTION_INT, "beam", "N", "search for the most likely text with N beams", FIELD(num_beams),
+     .min = "1", .max = "256",
+     .detail = "Texts are compared by their mean log-probability per character."},
 
     {OPTION_HEADING, .help = "Lines and end:"},
-    {OPTION_INT, "lines", "N", "end a text after N lines, the prefix's among them",
+    {OPTION_INT, "lines", "N", "end a text after N lines, counting those of the prefix",
      FIELD(lines.num_lines), .min = "1", .max = "1000000", .remedy = "for no limit leave it out"},
-    {OPTION_INT, "min-line", "N", "characters of a line, at least", FIELD(lines.min_line),
+    {OPTION_INT, "min-line", "N", "minimum number of characters per line", FIELD(lines.min_line),
      .fallback = "0", .min = "0", .max = "1000000"},
-    {OPTION_INT, "max-line", "N", "characters of a line, at most", FIELD(lines.max_line),
+    {OPTION_INT, "max-line", "N", "maximum number of characters per line", FIELD(lines.max_line),
      .min = "1", .max = "1000000", .remedy = "for no limit leave it out"},
-    {OPTION_TEXT, "acrostic", "TEXT",
-     "each line begins with the next character of TEXT (藏头); ends the text after them unless "
-     "--lines is given, and begins it unless there is a prefix",
-     FIELD(acrostic)},
-    {OPTION_TEXT, "stop", "TEXT", "end a text before TEXT is written", FIELD(stop)},
+    {OPTION_TEXT, "acrostic", "TEXT", "begin each line with the next character of TEXT (藏头)",
+     FIELD(acrostic),
+     .detail = "The text ends after as many lines, unless --lines says otherwise. Without a prefix "
+               "it begins with the first character of TEXT."},
+    {OPTION_TEXT, "stop", "TEXT", "end a text before TEXT would appear in it", FIELD(stop)},
 
     {OPTION_HEADING, .help = "Originality:"},
     {OPTION_INT, "max-copy", "N",
-     "never write N + 1 characters in a row that stand in the text that the model learnt",
-     FIELD(max_copy), .min = "1", .max = "1000000", .remedy = "for no guard leave it out"},
-    {OPTION_TEXTS, "corpus", "FILE",
-     "the text that it learnt, if not what its run says; may be given several times",
-     FIELD(corpus)},
-    {OPTION_FLAG, "report", NULL,
-     "say on standard error how much of each text is copied, how much repeats itself, and how "
-     "likely the model finds it",
-     FIELD(report)},
+     "copy at most N characters in a row from the text that the model learned", FIELD(max_copy),
+     .min = "1", .max = "1000000", .remedy = "for no guard leave it out"},
+    {OPTION_TEXTS, "corpus", "FILE", "the text that the model learned; repeatable", FIELD(corpus),
+     .detail = "Without it, the text that the config.json of the model's run names.",
+     .completes = COMPLETE_FILE},
+    {OPTION_FLAG, "report", NULL, "report on standard error how original each text is",
+     FIELD(report),
+     .detail = "The report has the longest run that the text copies, the shares of distinct pairs "
+               "and triples of characters (distinct-2 and distinct-3), and the perplexity of the "
+               "text under the model."},
 
     {OPTION_HEADING, .help = "Output:"},
     {OPTION_CHOICE, "format", "text|json|jsonl",
-     "texts alone, one object with all of them, or an object a line for each", FIELD(format),
-     .fallback = "text"},
+     "texts only, one JSON object with all texts, or one JSON object per line and text",
+     FIELD(format), .fallback = "text"},
 
     MACHINE_OPTIONS(generate_fields, machine),
 };
@@ -128,8 +131,15 @@ static const option_table table = {
     .name = "lyrnn generate",
     .summary = "generate lyrics with a model",
     .arguments = "MODEL|RUN_DIR",
-    .doc = "Writes lyrics with a trained model: a model.safetensors, or a run, whose latest model "
-           "it takes.",
+    .doc =
+        "Generates lyrics with a trained model: a model.safetensors, or the latest one of a run.",
+    .detail =
+        "The samplers are those of llama.cpp, in its order: repeat penalty, top-k, top-p, min-p, "
+        "temperature. The rules for lines and the guard against copies are masks on the logits, so "
+        "that the state of the model is always that of the text it has generated.\n"
+        "In JSON, text includes its prompt, and end says why the text ends: length, lines, stop, "
+        "or "
+        "stuck if no character was allowed.",
     .examples = "lyrnn generate runs/mine --prefix 月光 --length 100\n"
                 "lyrnn generate runs/mine --prefix 月光 --temperature 0.8 --num-samples 5\n"
                 "lyrnn generate runs/mine --acrostic 春夏秋冬 --max-copy 6 --report",
@@ -137,6 +147,7 @@ static const option_table table = {
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,
     .max_arguments = 1,
+    .first_argument = COMPLETE_MODEL,
 };
 
 /* All that the command owns. */

@@ -21,11 +21,14 @@ static const option_table table = {
     .name = "lyrnn info",
     .summary = "describe a model, or this program and its devices",
     .arguments = "[MODEL|RUN_DIR]",
-    .doc = "Describes a model: a model.safetensors, or a run, whose latest model it takes. Without "
-           "one it describes this program, its devices and its paths.",
+    .doc =
+        "Describes a model: a model.safetensors, or the latest one of a run. Without an argument "
+        "it describes this program, its devices and its paths.",
+    .detail = "If a part of a run is missing or damaged, info names it and describes the rest.",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = 1,
+    .first_argument = COMPLETE_MODEL,
 };
 
 /* Cards hold what stands in files: whatever JSON it is, it is shown on one plain line. */

@@ -15,30 +15,38 @@ typedef struct {
 /* The entries for the member `machine` of the struct `fields`, at the end of a command's table. */
 #define MACHINE_OPTIONS(fields, machine)                                                           \
     {OPTION_HEADING, .help = "Machine:"},                                                          \
-        {OPTION_TEXT,                                                                              \
-         "device",                                                                                 \
-         "auto|cpu|cuda[:N]",                                                                      \
-         "where to compute",                                                                       \
-         offsetof(fields, machine.device),                                                         \
-         .fallback = "auto"},                                                                      \
-        {OPTION_CHOICE,                                                                            \
-         "precision",                                                                              \
-         "fp32|tf32|bf16",                                                                         \
-         "what GEMMs round operands to (CUDA)",                                                    \
-         offsetof(fields, machine.precision),                                                      \
-         .fallback = "fp32"},                                                                      \
-        {OPTION_INT,                                                                               \
-         "threads",                                                                                \
-         "N",                                                                                      \
-         "CPU threads; 0: one per core",                                                           \
-         offsetof(fields, machine.threads),                                                        \
+        {.kind = OPTION_TEXT,                                                                      \
+         .name = "device",                                                                         \
+         .metavar = "auto|cpu|cuda[:N]",                                                           \
+         .help = "where to compute",                                                               \
+         .offset = offsetof(fields, machine.device),                                               \
+         .fallback = "auto",                                                                       \
+         .detail =                                                                                 \
+             "auto takes the first CUDA device. If there is none, it says why and takes the "      \
+             "CPU. cuda:N is the CUDA device of number N, counted from 0.",                        \
+         .completes = COMPLETE_DEVICE},                                                            \
+        {.kind = OPTION_CHOICE,                                                                    \
+         .name = "precision",                                                                      \
+         .metavar = "fp32|tf32|bf16",                                                              \
+         .help = "format to which matrix products round their operands (CUDA)",                    \
+         .offset = offsetof(fields, machine.precision),                                            \
+         .fallback = "fp32",                                                                       \
+         .detail = "Weights, sums and everything else are fp32. The CPU computes only in fp32."},  \
+        {.kind = OPTION_INT,                                                                       \
+         .name = "threads",                                                                        \
+         .metavar = "N",                                                                           \
+         .help = "CPU threads; 0: one per core",                                                   \
+         .offset = offsetof(fields, machine.threads),                                              \
          .fallback = "0",                                                                          \
          .min = "0",                                                                               \
-         .max = "1024"},                                                                           \
+         .max = "1024",                                                                            \
+         .detail = "If OMP_NUM_THREADS is set, 0 means that number. Two numbers of threads give "  \
+                   "results that differ in the last bits."},                                       \
     {                                                                                              \
-        OPTION_FLAG, "debug-sync", NULL,                                                           \
-            "to find a fault (CUDA): wait for each operation, record no step",                     \
-            offsetof(fields, machine.debug_sync), .fallback = NULL                                 \
+        .kind = OPTION_FLAG, .name = "debug-sync",                                                 \
+        .help = "find a CUDA fault: wait for each operation, record no graph",                     \
+        .offset = offsetof(fields, machine.debug_sync),                                            \
+        .detail = "The error message then names the operation that failed."                        \
     }
 
 static inline lyrnn_status machine_open(const machine_options *machine, lyrnn_backend *backend)

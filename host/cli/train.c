@@ -31,86 +31,127 @@ _Static_assert(LYRNN_MAX_LAYERS == 16, "as --num-layers says");
 #define FIELD(member) .offset = offsetof(train_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Lyrics:"},
-    {OPTION_SIZE, "max-chars", "N", "use the first N characters alone; 0: all",
+    {OPTION_SIZE, "max-chars", "N", "learn only the first N characters; 0: all",
      FIELD(train.max_chars), .fallback = "0", .min = "0", .max = "1000000000000"},
     {OPTION_CHOICE, "newlines", "keep|space", "learn line ends, or read each as a space",
-     FIELD(train.newlines), .fallback = "keep"},
+     FIELD(train.newlines), .fallback = "keep",
+     .detail = "space is what the tutorial does. Such a model knows no lines."},
 
     {OPTION_HEADING, .help = "Model:"},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(train.model.cell),
      .fallback = "rnn_tanh"},
-    {OPTION_INT, "hidden-size", "N", "hidden units", FIELD(train.model.hidden_size),
-     .fallback = "256", .min = "1", .max = "65536"},
-    {OPTION_INT, "num-layers", "N", "recurrent layers, one upon the other",
-     FIELD(train.model.num_layers), .fallback = "1", .min = "1", .max = "16"},
-    {OPTION_FLAG, "bidirectional", NULL, "read each piece of text backwards too",
-     FIELD(train.model.bidirectional)},
-    {OPTION_FLOAT, "dropout", "P", "share of a layer's outputs that the next does not see",
+    {OPTION_INT, "hidden-size", "N", "hidden units per layer and direction",
+     FIELD(train.model.hidden_size), .fallback = "256", .min = "1", .max = "65536"},
+    {OPTION_INT, "num-layers", "N", "stacked recurrent layers", FIELD(train.model.num_layers),
+     .fallback = "1", .min = "1", .max = "16"},
+    {OPTION_FLAG, "bidirectional", NULL, "also read each piece of text backward",
+     FIELD(train.model.bidirectional),
+     .detail = "Such a model sees the characters that it is asked to predict, and a warning says "
+               "so."},
+    {OPTION_FLOAT, "dropout", "P", "probability to drop an output between two layers",
      FIELD(train.model.dropout), .fallback = "0", .min = "0", .max = "1"},
-    {OPTION_TEXT, "init", "FILE",
-     "start from this model, a file or a run: take its shape, and of its characters those that the "
-     "lyrics have; others begin as in a new model",
-     FIELD(init_path)},
+    {OPTION_TEXT, "init", "MODEL|RUN_DIR",
+     "start from the shape and weights of this model instead of a new one", FIELD(init_path),
+     .detail =
+         "MODEL may also be a state_dict that PyTorch saved as safetensors. The vocabulary is "
+         "that of the lyrics: characters that the model knows keep their weights, new ones "
+         "begin as in a new model, and the others are dropped. A line on standard error "
+         "names all three. The shape is that of the model; an option that contradicts it is "
+         "an error, except --dropout.",
+     .completes = COMPLETE_MODEL},
 
     {OPTION_HEADING, .help = "Training:"},
     {OPTION_INT, "num-epochs", "N", "passes over the lyrics; 0: save the untrained model",
      FIELD(train.num_epochs), .fallback = "250", .min = "0", .max = "1000000"},
-    {OPTION_INT, "batch-size", "N", "streams of text read side by side", FIELD(train.batch_size),
-     .fallback = "32", .min = "1", .max = "65536"},
-    {OPTION_INT, "num-steps", "N", "characters that gradients reach back", FIELD(train.num_steps),
-     .fallback = "35", .min = "1", .max = "8192"},
-    {OPTION_FLOAT, "lr", "RATE", "Adam's learning rate", FIELD(train.optimizer.learning_rate),
+    {OPTION_INT, "batch-size", "N", "text sequences per batch, read in parallel",
+     FIELD(train.batch_size), .fallback = "32", .min = "1", .max = "65536"},
+    {OPTION_INT, "num-steps", "N", "time steps per batch, through which gradients reach back",
+     FIELD(train.num_steps), .fallback = "35", .min = "1", .max = "8192",
+     .detail = "A time step is a character."},
+    {OPTION_FLOAT, "lr", "RATE", "learning rate of Adam", FIELD(train.optimizer.learning_rate),
      .fallback = "1e-3", .min = "0", .max = "1e6"},
-    {OPTION_FLOAT, "clip-norm", "NORM", "cut gradients down to this length; 0: no clipping",
-     FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6"},
+    {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",
+     FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
+     .detail = "The norm is that of all gradients together."},
     {OPTION_CHOICE, "sampling", "consecutive|random",
-     "read on from batch to batch, or shuffled pieces", FIELD(train.sampling),
-     .fallback = "consecutive"},
+     "continue the text from batch to batch, or shuffle pieces of it", FIELD(train.sampling),
+     .fallback = "consecutive",
+     .detail = "consecutive carries the hidden state from batch to batch. random starts each piece "
+               "of --num-steps characters from the zero state."},
     {OPTION_FLOAT, "val-fraction", "SHARE",
-     "keep the last SHARE of the text from training, to validate on; 0: none (its last part, since "
-     "lyrics repeat: random pieces would hold choruses that were learnt)",
-     FIELD(train.val_fraction), .fallback = "0", .min = "0", .max = "0.9"},
+     "hold out the last SHARE of the text for validation; 0: none", FIELD(train.val_fraction),
+     .fallback = "0", .min = "0", .max = "0.9",
+     .detail = "Its perplexity is printed too, and best is the checkpoint where it was lowest. The "
+               "share is the end of the text, because lyrics repeat: random pieces would hold "
+               "choruses that the model has learned."},
     {OPTION_INT, "patience", "N",
      "stop after N epochs without a better validation perplexity; 0: never", FIELD(train.patience),
      .fallback = "0", .min = "0", .max = "1000000"},
-    {OPTION_UINT64, "seed", "N", "same seed, same model", FIELD(train.seed), .fallback = "1",
-     .min = "0", .max = "9223372036854775807"},
+    {OPTION_UINT64, "seed", "N", "seed of all random numbers: same seed, same model",
+     FIELD(train.seed), .fallback = "1", .min = "0", .max = "9223372036854775807"},
 
     {OPTION_HEADING, .help = "Sample texts while training:"},
-    {OPTION_INT, "pred-period", "N", "write them every N epochs", FIELD(train.pred_period),
+    {OPTION_INT, "pred-period", "N", "generate them every N epochs", FIELD(train.pred_period),
      .fallback = "50", .min = "1", .max = "1000000"},
-    {OPTION_INT, "pred-len", "N", "characters to write after each prefix", FIELD(train.pred_len),
+    {OPTION_INT, "pred-len", "N", "characters to generate after each prefix", FIELD(train.pred_len),
      .fallback = "50", .min = "0", .max = "1000000"},
-    {OPTION_TEXTS, "prefix", "TEXT", "begin one with TEXT; may be given several times",
-     FIELD(prefixes), .fallback = "分开, 不分开"},
+    {OPTION_TEXTS, "prefix", "TEXT", "begin a sample text with TEXT; repeatable", FIELD(prefixes),
+     .fallback = "分开, 不分开"},
 
     {OPTION_HEADING, .help = "Results:"},
-    {OPTION_TEXT, "resume", "RUN_DIR", "go on with this run where it stopped, by its own options",
-     FIELD(resume_path)},
-    {OPTION_TEXT, "out", "DIR", "folder of the run [runs/<date-time>]", FIELD(train.out_path)},
+    {OPTION_TEXT, "resume", "RUN_DIR", "continue this run where it stopped, with its own options",
+     FIELD(resume_path),
+     .detail = "A resumed run ends with the same bytes as one that never stopped, on the same "
+               "backend and number of threads. These options may change: --num-epochs, --lr, "
+               "--clip-norm, --patience, --pred-period, --pred-len, --prefix, --checkpoint-every, "
+               "--keep, --device, --precision, --threads and --debug-sync. The lyrics are found "
+               "where they were, or named again; their hash must be that of the run.",
+     .completes = COMPLETE_RUN},
+    {OPTION_TEXT, "out", "DIR", "directory of the run [runs/<date-time>]", FIELD(train.out_path),
+     .completes = COMPLETE_DIRECTORY},
     {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite)},
-    {OPTION_INT, "checkpoint-every", "N", "save the model every N epochs and at the end",
+    {OPTION_INT, "checkpoint-every", "N", "save a checkpoint every N epochs and after the last",
      FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000"},
-    {OPTION_INT, "keep", "N", "keep the last N checkpoints, and the best; 0: all",
+    {OPTION_INT, "keep", "N", "keep the last N checkpoints and the best one; 0: all",
      FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000"},
 
     MACHINE_OPTIONS(train_fields, machine),
 };
 #undef FIELD
 
+static const option_file files[] = {
+    {"runs/NAME/config.json", "every option as it was resolved, the version and the seed"},
+    {"runs/NAME/metrics.jsonl",
+     "one JSON object per epoch: loss, perplexity, characters per second"},
+    {"runs/NAME/checkpoints/epoch-000050/model.safetensors",
+     "weights by PyTorch's names, vocabulary and shape"},
+    {"runs/NAME/checkpoints/epoch-000050/trainer.safetensors",
+     "what --resume needs: Adam's moments, the carried state and counters"},
+    {"runs/NAME/latest", "link to the latest checkpoint"},
+    {"runs/NAME/best", "link to the checkpoint with the best validation perplexity"},
+    {"runs/NAME/lock", "held by the process that trains"},
+    {NULL, NULL},
+};
+
 static const option_table table = {
     .name = "lyrnn train",
     .summary = "train a model on lyrics",
     .arguments = "[CORPUS...]",
-    .doc =
-        "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
-        "lyrics that come with lyrnn. Perplexity and sample texts go to standard output, all else "
-        "to standard error.",
+    .doc = "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
+           "lyrics that come with lyrnn. Perplexity and sample texts go to standard output, "
+           "everything else to standard error.",
+    .detail = "Several files are read in order as one text.\n"
+              "On Ctrl-C and on SIGTERM the training finishes its step, saves a checkpoint and "
+              "ends; --resume continues there. A second signal ends it at once, and the last "
+              "checkpoint stays as it was.",
     .examples = "lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
                 "lyrnn generate runs/mine --prefix 月光",
+    .files = files,
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = INT_MAX,
+    .first_argument = COMPLETE_FILE,
+    .more_arguments = COMPLETE_FILE,
 };
 
 static lyrnn_status contradiction(const char *option, const char *asked, const char *path,
