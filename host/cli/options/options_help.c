@@ -24,23 +24,28 @@ static int width_of(const char *text, size_t num_bytes)
     return width;
 }
 
-/* Prints words from column on. Lines after the first begin at margin. Returns the column reached. */
-static int print_wrapped(FILE *stream, const char *text, int column, int margin)
+/* Prints a word after the one that ended at *column, on a new line if it does not fit. */
+static void print_word(FILE *stream, const char *word, size_t num_bytes, int margin, int *column)
 {
-    bool is_first = true;
+    int width = width_of(word, num_bytes);
+    if (*column > margin && *column + 1 + width > LAST_COLUMN) {
+        fprintf(stream, "\n%*s", margin, "");
+        *column = margin;
+    } else if (*column > margin) {
+        fputc(' ', stream);
+        ++*column;
+    }
+    fwrite(word, 1, num_bytes, stream);
+    *column += width;
+}
+
+/* Prints text from column margin on, wrapped. Returns the column behind it. */
+static int print_wrapped(FILE *stream, const char *text, int margin)
+{
+    int column = margin;
     while (*text != '\0') {
         size_t length = strcspn(text, " ");
-        int width = width_of(text, length);
-        if (!is_first && column + 1 + width > LAST_COLUMN) {
-            fprintf(stream, "\n%*s", margin, "");
-            column = margin;
-        } else if (!is_first) {
-            fputc(' ', stream);
-            column++;
-        }
-        fwrite(text, 1, length, stream);
-        column += width;
-        is_first = false;
+        print_word(stream, text, length, margin, &column);
         text += length;
         text += strspn(text, " ");
     }
@@ -56,11 +61,13 @@ static void print_option(FILE *stream, const char *label, const char *help, cons
         column = 0;
     }
     fprintf(stream, "%*s", HELP_COLUMN - column, "");
-    char text[1024];
-    int length = snprintf(text, sizeof text, "%s%s%s%s", help, fallback != NULL ? " [" : "",
-                          fallback != NULL ? fallback : "", fallback != NULL ? "]" : "");
-    LYRNN_CHECK(length >= 0 && (size_t)length < sizeof text);
-    print_wrapped(stream, text, HELP_COLUMN, HELP_COLUMN);
+    column = print_wrapped(stream, help, HELP_COLUMN);
+    if (fallback != NULL) {
+        char text[128];
+        int length = snprintf(text, sizeof text, "[%s]", fallback);
+        LYRNN_CHECK(length >= 0 && (size_t)length < sizeof text);
+        print_word(stream, text, (size_t)length, HELP_COLUMN, &column);
+    }
     fputc('\n', stream);
 }
 
@@ -80,7 +87,7 @@ void options_print_help(const option_table *table, FILE *stream)
 {
     fprintf(stream, "Usage: %s [OPTION...]%s%s\n", table->name, table->arguments != NULL ? " " : "",
             table->arguments != NULL ? table->arguments : "");
-    print_wrapped(stream, table->doc, 0, 0);
+    print_wrapped(stream, table->doc, 0);
     fputc('\n', stream);
     if (table->num_specs > 0 && table->specs[0].kind != OPTION_HEADING)
         fputc('\n', stream);
