@@ -11,6 +11,7 @@
 #include "bench/op_cost.h"
 #include "cli/bench_table.h"
 #include "cli/build_info.h"
+#include "cli/standard_output.h"
 #include "lyrnn/version.h"
 
 static double ratio(double above, double below)
@@ -244,9 +245,6 @@ lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *
     } else {
         status = print_row(output, shape, result, NULL);
     }
-    /* A row is worth having at once, and a bench not worth going on with that nobody can read. */
-    if (status == LYRNN_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        status = lyrnn_fail(LYRNN_ERR_IO, "standard output: the result cannot be written; make "
-                                          "room or send it elsewhere");
-    return status;
+    /* A row is worth having at once, and a bench that nobody can read is not worth continuing. */
+    return status == LYRNN_OK ? standard_output_flush() : status;
 }

@@ -163,9 +163,9 @@ typedef struct {
     lyrnn_copies copies;
     lyrnn_generate_options options;
     bool is_random;
-} job;
+} generate_job;
 
-static void job_free(job *job)
+static void job_free(generate_job *job)
 {
     for (size_t i = 0; i < job->num_prompts; i++)
         lyrnn_prompt_free(&job->prompts[i]);
@@ -192,7 +192,7 @@ static const char *find_given(const option_result *result, int first, int end)
 }
 
 /* One way to choose characters: --greedy, by chance, or --beam. */
-static lyrnn_status choose_way(job *job)
+static lyrnn_status choose_way(generate_job *job)
 {
     generate_fields *fields = job->fields;
     const char *chance = find_given(job->result, 0, NUM_CHANCES);
@@ -213,7 +213,7 @@ static lyrnn_status choose_way(job *job)
     return LYRNN_OK;
 }
 
-static lyrnn_status check_options(job *job)
+static lyrnn_status check_options(generate_job *job)
 {
     const generate_fields *fields = job->fields;
     bool has_prefix = fields->prefixes.num > 0 || fields->prefix_file != NULL;
@@ -227,7 +227,7 @@ static lyrnn_status check_options(job *job)
     return choose_way(job);
 }
 
-static lyrnn_status read_model(job *job, const char *path)
+static lyrnn_status read_model(generate_job *job, const char *path)
 {
     LYRNN_TRY(lyrnn_run_dir_find_model(path, job->model_path, sizeof job->model_path));
     LYRNN_TRY(lyrnn_checkpoint_read(&job->checkpoint, job->model_path));
@@ -252,7 +252,7 @@ static lyrnn_status choose_length(generate_fields *fields)
     return LYRNN_OK;
 }
 
-static lyrnn_status make_rules(job *job)
+static lyrnn_status make_rules(generate_job *job)
 {
     generate_fields *fields = job->fields;
     const lyrnn_vocab *vocab = &job->checkpoint.vocab;
@@ -274,7 +274,7 @@ static lyrnn_status make_rules(job *job)
 }
 
 /* The last line end is the file's, not the prefix's. */
-static lyrnn_status prompt_of_file(const job *job, const lyrnn_prompt_rules *rules,
+static lyrnn_status prompt_of_file(const generate_job *job, const lyrnn_prompt_rules *rules,
                                    lyrnn_prompt *prompt)
 {
     const char *path = job->fields->prefix_file;
@@ -291,7 +291,7 @@ static lyrnn_status prompt_of_file(const job *job, const lyrnn_prompt_rules *rul
     return status;
 }
 
-static lyrnn_status add_prompt(job *job, const char *prefix)
+static lyrnn_status add_prompt(generate_job *job, const char *prefix)
 {
     lyrnn_prompt *prompt = &job->prompts[job->num_prompts];
     const lyrnn_vocab *vocab = &job->checkpoint.vocab;
@@ -309,7 +309,7 @@ static lyrnn_status add_prompt(job *job, const char *prefix)
     return lyrnn_line_rules_check_prompt(&job->fields->lines, vocab, prompt, job->fields->length);
 }
 
-static lyrnn_status make_prompts(job *job)
+static lyrnn_status make_prompts(generate_job *job)
 {
     const option_texts *prefixes = &job->fields->prefixes;
     job->prompts = calloc(prefixes->num + 1, sizeof *job->prompts);
@@ -323,7 +323,7 @@ static lyrnn_status make_prompts(job *job)
     return LYRNN_OK;
 }
 
-static lyrnn_status read_corpus(job *job)
+static lyrnn_status read_corpus(generate_job *job)
 {
     const generate_fields *fields = job->fields;
     lyrnn_corpus corpus;
@@ -339,7 +339,7 @@ static lyrnn_status read_corpus(job *job)
     return status;
 }
 
-static void resolve_options(job *job, bool is_watched)
+static void resolve_options(generate_job *job, bool is_watched)
 {
     const generate_fields *fields = job->fields;
     job->options = lyrnn_greedy_options();
@@ -354,7 +354,7 @@ static void resolve_options(job *job, bool is_watched)
         job->options.poll_every = 1;
 }
 
-static lyrnn_status generate_texts(const job *job, const lyrnn_model *model,
+static lyrnn_status generate_texts(const generate_job *job, const lyrnn_model *model,
                                    const lyrnn_listener *listener)
 {
     size_t length = job->fields->length, longest = 0;
@@ -374,7 +374,7 @@ static lyrnn_status generate_texts(const job *job, const lyrnn_model *model,
     return status;
 }
 
-static lyrnn_status print_texts(job *job, const lyrnn_model *model)
+static lyrnn_status print_texts(generate_job *job, const lyrnn_model *model)
 {
     const generate_fields *fields = job->fields;
     lyrnn_reporter reporter = {0};
@@ -405,22 +405,17 @@ static lyrnn_status print_texts(job *job, const lyrnn_model *model)
     return status;
 }
 
-static lyrnn_status run_model(job *job)
+static lyrnn_status run_model(generate_job *job)
 {
-    lyrnn_backend backend;
-    lyrnn_model model = {0};
-    LYRNN_TRY(machine_open(&job->fields->machine, &backend));
-    lyrnn_status status = lyrnn_model_init(&model, &job->checkpoint.config, &backend);
-    if (status == LYRNN_OK) {
-        lyrnn_model_upload(&model, job->checkpoint.params);
-        status = print_texts(job, &model);
-    }
-    lyrnn_model_free(&model);
-    lyrnn_backend_close(&backend);
+    machine_model opened = {0};
+    lyrnn_status status = machine_open_model(&job->fields->machine, &job->checkpoint, &opened);
+    if (status == LYRNN_OK)
+        status = print_texts(job, &opened.model);
+    machine_close_model(&opened);
     return status;
 }
 
-static lyrnn_status generate(job *job, const char *path)
+static lyrnn_status generate(generate_job *job, const char *path)
 {
     LYRNN_TRY(check_options(job));
     LYRNN_TRY(read_model(job, path));
@@ -436,7 +431,7 @@ static lyrnn_status command_generate(int argc, char **argv)
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help) {
-        job job = {.fields = &fields, .result = &result};
+        generate_job job = {.fields = &fields, .result = &result};
         status = generate(&job, result.arguments[0]);
         job_free(&job);
     }

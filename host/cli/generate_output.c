@@ -2,23 +2,14 @@
  * sample is whole, so that what a reader gets is an object or a line of its own, and no text is kept. */
 #include "cli/generate_output.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/standard_output.h"
 #include "files/json_values.h"
-
-static lyrnn_status check_output(void)
-{
-    if (!ferror(stdout))
-        return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_IO,
-                      "standard output: cannot be written: %s; make room or send it elsewhere",
-                      errno != 0 ? strerror(errno) : "an earlier write failed");
-}
 
 static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
 {
@@ -30,11 +21,11 @@ static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
     fwrite(utf8, 1, lyrnn_vocab_decode(output->vocab, &id, 1, utf8), stdout);
     if (output->is_terminal)
         fflush(stdout);
-    return check_output();
+    return standard_output_check();
 }
 
 /* A string of ids, NULL where there is no memory for it. */
-static json_t *text_to_json(const lyrnn_vocab *vocab, const int32_t *ids, size_t num)
+static json_t *ids_to_json(const lyrnn_vocab *vocab, const int32_t *ids, size_t num)
 {
     char *utf8 = malloc(num * LYRNN_UTF8_MAX + 1);
     json_t *text =
@@ -48,7 +39,7 @@ static json_t *report_to_json(const lyrnn_vocab *vocab, const lyrnn_sample *samp
 {
     return json_pack(
         "{s:I, s:o, s:o, s:o, s:o}", "longest_copy", (json_int_t)report->longest_copy, "copy",
-        text_to_json(vocab, sample->ids + report->copy_start, report->longest_copy), "distinct_2",
+        ids_to_json(vocab, sample->ids + report->copy_start, report->longest_copy), "distinct_2",
         json_real_or_null(report->distinct_2), "distinct_3", json_real_or_null(report->distinct_3),
         "perplexity", json_real_or_null(report->perplexity));
 }
@@ -97,8 +88,8 @@ static lyrnn_status print_json(generate_output *output, const lyrnn_sample *samp
     const lyrnn_vocab *vocab = output->vocab;
     json_t *object = json_pack(
         "{s:o, s:o, s:I, s:o, s:s}", "prompt",
-        text_to_json(vocab, sample->ids, sample->prefix_length), "text",
-        text_to_json(vocab, sample->ids, sample->length), "sample", (json_int_t)sample->number,
+        ids_to_json(vocab, sample->ids, sample->prefix_length), "text",
+        ids_to_json(vocab, sample->ids, sample->length), "sample", (json_int_t)sample->number,
         "seed", output->has_seed ? json_integer((json_int_t)output->seed) : json_null(), "end",
         lyrnn_sample_end_name(sample->end));
     if (report != NULL)
@@ -115,7 +106,7 @@ static lyrnn_status print_json(generate_output *output, const lyrnn_sample *samp
     /* Whoever reads lines may act on each as it comes. */
     if (output->format == FORMAT_JSONL)
         fflush(stdout);
-    return check_output();
+    return standard_output_check();
 }
 
 static lyrnn_status print_sample(void *context, const lyrnn_sample *sample)
@@ -126,7 +117,7 @@ static lyrnn_status print_sample(void *context, const lyrnn_sample *sample)
         fputc('\n', stdout);
         if (output->is_terminal)
             fflush(stdout);
-        LYRNN_TRY(check_output());
+        LYRNN_TRY(standard_output_check());
     }
     if (sample->end == LYRNN_END_STUCK) {
         fputs("warning: ", stderr);

@@ -1,9 +1,11 @@
-/* The options by which every command that computes is told where and how. */
+/* The options that say where a command computes and how, and the device that they stand for. */
 #ifndef LYRNN_CLI_MACHINE_H
 #define LYRNN_CLI_MACHINE_H
 
 #include "cli/options/options.h"
+#include "lyrnn/checkpoint.h"
 #include "lyrnn/device.h"
+#include "lyrnn/model.h"
 
 typedef struct {
     const char *device;
@@ -49,11 +51,19 @@ typedef struct {
         .detail = "The error message then names the operation that failed."                        \
     }
 
-static inline lyrnn_status machine_open(const machine_options *machine, lyrnn_backend *backend)
-{
-    LYRNN_TRY(lyrnn_backend_open(machine->device, machine->threads, machine->precision, backend));
-    backend->debug_sync = machine->debug_sync;
-    return LYRNN_OK;
-}
+lyrnn_status machine_open(const machine_options *machine, lyrnn_backend *backend);
+
+/* A model on a backend of its own. */
+typedef struct {
+    lyrnn_backend backend;
+    lyrnn_model model;
+    bool is_open;
+} machine_model;
+
+/* Opens a backend and uploads a checkpoint's weights to it. opened is zeroed before, and to be closed, on
+ * failure too. */
+lyrnn_status machine_open_model(const machine_options *machine, const lyrnn_checkpoint *checkpoint,
+                                machine_model *opened);
+void machine_close_model(machine_model *opened);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/standard_output.h"
 #include "lyrnn/version.h"
 
 static void print_help(FILE *stream)
@@ -41,17 +42,6 @@ static lyrnn_status run_command(int argc, char **argv)
     }
     return lyrnn_fail(LYRNN_ERR_USAGE, "%s: unknown %s; see lyrnn --help", name,
                       name[0] == '-' ? "option" : "command");
-}
-
-/* What stands in the buffer may still meet a full disk or a reader that left. */
-static lyrnn_status finish_output(void)
-{
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_IO,
-                      "standard output: cannot be written: %s; make room or send it elsewhere",
-                      errno != 0 ? strerror(errno) : "an earlier write failed");
 }
 
 /* Threads that spin for long while they wait gain nothing on idle cores, and on busy ones cost several times
@@ -89,7 +79,7 @@ int main(int argc, char **argv)
     }
     lyrnn_status status = run_command(argc, argv);
     if (status == LYRNN_OK)
-        status = finish_output();
+        status = standard_output_flush();
     if (status == LYRNN_OK)
         return 0;
     fprintf(stderr, "lyrnn: %s\n", lyrnn_error_text());

@@ -19,7 +19,7 @@ for arguments in "generate run --prefix 分开" "--help" "train --help" "--versi
     "bench --hidden-size 4 --vocab-size 9 --steps 1 --repetitions 1 --format json"; do
     # shellcheck disable=SC2086 # words of a command line
     to_full $arguments
-    expect_error 1 'standard output: .*cannot be written.*; make room or send it elsewhere$'
+    expect_error 1 'standard output: .*cannot be written.*; free disk space, or redirect it elsewhere$'
     [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
 done
 to_full "${train[@]}" --out unheard

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 
 #include "cli/options/options_table.h"
+#include "files/json_values.h"
 
 /* The shortest decimal that is this float: 0.001, not 0.0010000000474974513. */
 static json_t *float_to_json(float value)
@@ -30,18 +31,11 @@ static json_t *choice_to_json(const option_spec *spec, const void *field)
     return json_stringn(word, strcspn(word, "|"));
 }
 
-/* A path need not be UTF-8, JSON must. */
-static json_t *text_to_json(const char *text)
-{
-    json_t *string = text == NULL ? NULL : json_string(text);
-    return string == NULL ? json_null() : string;
-}
-
 static json_t *texts_to_json(const option_texts *texts)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < texts->num; i++)
-        json_array_append_new(array, text_to_json(texts->items[i]));
+        json_array_append_new(array, json_string_or_null(texts->items[i]));
     return array;
 }
 
@@ -72,7 +66,7 @@ json_t *options_value_to_json(const option_spec *spec, const void *fields)
     case OPTION_FLAG:
         return json_boolean(*(const bool *)field);
     case OPTION_TEXT:
-        return text_to_json(*(const char *const *)field);
+        return json_string_or_null(*(const char *const *)field);
     case OPTION_TEXTS:
         return texts_to_json(field);
     case OPTION_HEADING:

@@ -1,0 +1,173 @@
+/* lyrnn eval: how well a model predicts texts. The command reads the texts (evaluation.c), has the model score
+ * them (lyrnn/score.h), and prints the result (eval_output.c). All that can be wrong with the texts is found
+ * before the model runs. */
+#include "cli/commands.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "cli/eval_output.h"
+#include "cli/evaluation.h"
+#include "cli/machine.h"
+#include "lyrnn/checkpoint.h"
+#include "run/run_dir.h"
+
+typedef struct {
+    bool per_line, json;
+    machine_options machine;
+} eval_fields;
+
+#define FIELD(member) .offset = offsetof(eval_fields, member)
+static const option_spec specs[] = {
+    {OPTION_HEADING, .help = "Output:"},
+    {OPTION_FLAG, "per-line", NULL, "score each line by itself, and print one line for each",
+     FIELD(per_line),
+     .detail = "Tabs separate its perplexity, bits per character, number of characters scored, "
+               "number of unknown characters, and the line itself, in the order of the file. The "
+               "perplexity is nan if the model knows fewer than two characters of the line."},
+    {OPTION_FLAG, "json", NULL, "print one JSON object, or with --per-line one per line",
+     FIELD(json)},
+
+    MACHINE_OPTIONS(eval_fields, machine),
+};
+#undef FIELD
+
+static const option_table table = {
+    .name = "lyrnn eval",
+    .summary = "measure how well a model predicts texts",
+    .arguments = "MODEL|RUN_DIR FILE...",
+    .doc = "Measures how well a model predicts texts: prints the perplexity and the bits per "
+           "character of each FILE (-: standard input) and of all together. Characters that the "
+           "model does not know are skipped and counted.",
+    .detail = "A file, or with --per-line a line, is read from the zero state. Each of its "
+              "characters except the first is predicted from all characters before it.\n"
+              "Unknown characters are named on standard error. If the model knows spaces but no "
+              "line ends (train --newlines space), line ends are read as spaces.\n"
+              "The perplexity of the lyrics that a model learned can be higher than in its "
+              "training: consecutive sampling leaves up to --num-steps characters of each sequence "
+              "of a batch unlearned.",
+    .examples = "lyrnn eval runs/mine other_lyrics.txt\n"
+                "lyrnn eval runs/mine --per-line lines.txt | sort -g | grep -v ^nan | head",
+    .specs = specs,
+    .num_specs = sizeof specs / sizeof specs[0],
+    .min_arguments = 1,
+    .max_arguments = INT_MAX,
+    .first_argument = COMPLETE_MODEL,
+    .more_arguments = COMPLETE_FILE,
+};
+
+/* Refuses a file of which nothing can be scored. */
+static lyrnn_status check_files(const evaluation *eval)
+{
+    for (size_t i = 0; i < eval->num_files; i++) {
+        eval_score score = eval_score_of_file(eval, &eval->files[i]);
+        if (score.num_scored == 0)
+            return lyrnn_fail(LYRNN_ERR_CORPUS,
+                              "%s: the model knows %zu of its %zu characters, too few to predict "
+                              "one from another; give a text that it can read",
+                              eval->files[i].name, score.num_chars - score.num_unknown,
+                              score.num_chars);
+    }
+    return LYRNN_OK;
+}
+
+/* Prints one line that names the unknown characters of a file. A newline that separates two lines belongs to
+ * neither, so they are looked for in the pieces. */
+static lyrnn_status report_unknown(const evaluation *eval, const eval_file *file,
+                                   const lyrnn_vocab *vocab)
+{
+    eval_score score = eval_score_of_file(eval, file);
+    if (score.num_unknown == 0)
+        return LYRNN_OK;
+    uint32_t *unknown = malloc(score.num_unknown * sizeof *unknown);
+    if (unknown == NULL)
+        return lyrnn_out_of_memory(file->name, score.num_unknown * sizeof *unknown,
+                                   "give less text");
+    size_t num = 0;
+    for (size_t i = 0; i < file->num_pieces; i++) {
+        const eval_piece *piece = &eval->pieces[file->first_piece + i];
+        for (size_t j = 0; j < piece->num_chars; j++)
+            if (lyrnn_vocab_id(vocab, piece->chars[j]) < 0)
+                unknown[num++] = piece->chars[j];
+    }
+    char list[400];
+    size_t num_distinct;
+    lyrnn_status status =
+        lyrnn_vocab_list_unknown(vocab, unknown, num, list, sizeof list, &num_distinct);
+    if (status == LYRNN_OK)
+        fprintf(stderr, "warning: %s: %zu of %zu characters are unknown to the model: %s\n",
+                file->name, score.num_unknown, score.num_chars, list);
+    free(unknown);
+    return status;
+}
+
+static lyrnn_status check_texts(const evaluation *eval, const lyrnn_checkpoint *checkpoint,
+                                bool per_line)
+{
+    if (!per_line)
+        LYRNN_TRY(check_files(eval));
+    if (checkpoint->config.bidirectional)
+        fprintf(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
+    for (size_t i = 0; i < eval->num_files; i++)
+        LYRNN_TRY(report_unknown(eval, &eval->files[i], &checkpoint->vocab));
+    return LYRNN_OK;
+}
+
+static lyrnn_status score_texts(evaluation *eval, const lyrnn_checkpoint *checkpoint,
+                                const machine_options *machine)
+{
+    machine_model opened = {0};
+    lyrnn_status status = machine_open_model(machine, checkpoint, &opened);
+    if (status == LYRNN_OK)
+        status = lyrnn_score(&opened.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, eval->texts,
+                             eval->num_pieces);
+    machine_close_model(&opened);
+    return status;
+}
+
+static lyrnn_status print_evaluation(const evaluation *eval, const eval_fields *fields,
+                                     const char *model_path)
+{
+    if (fields->json)
+        return fields->per_line ? eval_print_json_lines(eval) : eval_print_json(eval, model_path);
+    if (fields->per_line)
+        eval_print_lines(eval);
+    else
+        eval_print_table(eval);
+    return LYRNN_OK;
+}
+
+/* The caller frees checkpoint and eval, on failure too. */
+static lyrnn_status evaluate_arguments(const option_result *result, const eval_fields *fields,
+                                       lyrnn_checkpoint *checkpoint, evaluation *eval)
+{
+    char model_path[4096];
+    if (result->num_arguments < 2)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "FILE is missing; name a text, or - for standard input");
+    LYRNN_TRY(lyrnn_run_dir_find_model(result->arguments[0], model_path, sizeof model_path));
+    LYRNN_TRY(lyrnn_checkpoint_read(checkpoint, model_path));
+    LYRNN_TRY(evaluation_read(eval, result->arguments + 1, (size_t)result->num_arguments - 1,
+                              &checkpoint->vocab, fields->per_line));
+    LYRNN_TRY(check_texts(eval, checkpoint, fields->per_line));
+    LYRNN_TRY(score_texts(eval, checkpoint, &fields->machine));
+    return print_evaluation(eval, fields, model_path);
+}
+
+static lyrnn_status command_eval(int argc, char **argv)
+{
+    eval_fields fields = {0};
+    option_result result;
+    lyrnn_checkpoint checkpoint = {0};
+    evaluation eval = {0};
+    lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
+    if (status == LYRNN_OK && !result.help)
+        status = evaluate_arguments(&result, &fields, &checkpoint, &eval);
+    evaluation_free(&eval);
+    lyrnn_checkpoint_free(&checkpoint);
+    options_free(&table, &fields);
+    return status;
+}
+
+const cli_command eval_command = {&table, command_eval};

@@ -1,0 +1,122 @@
+/* Prints an evaluation: as a table to read, as lines for sort and grep, or as JSON for programs. */
+#include "cli/eval_output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "cli/standard_output.h"
+#include "files/json_values.h"
+
+static void print_row(const char *name, const eval_score *score)
+{
+    printf("%11zu %9zu %11zu %10.6f %10.6f %12.6f  %s\n", score->num_chars, score->num_unknown,
+           score->num_scored, eval_nats_per_char(score), eval_bits_per_char(score),
+           eval_perplexity(score), name);
+}
+
+void eval_print_table(const evaluation *eval)
+{
+    printf("%11s %9s %11s %10s %10s %12s  %s\n", "characters", "unknown", "scored", "nats/char",
+           "bits/char", "perplexity", "file");
+    for (size_t i = 0; i < eval->num_files; i++) {
+        eval_score score = eval_score_of_file(eval, &eval->files[i]);
+        print_row(eval->files[i].name, &score);
+    }
+    if (eval->num_files > 1) {
+        eval_score total = eval_score_of_all(eval);
+        print_row("total", &total);
+    }
+}
+
+static void print_piece(const eval_piece *piece, const eval_score *score)
+{
+    printf("%f\t%f\t%zu\t%zu\t", eval_perplexity(score), eval_bits_per_char(score),
+           score->num_scored, score->num_unknown);
+    for (size_t i = 0; i < piece->num_chars; i++) {
+        char utf8[LYRNN_UTF8_MAX];
+        fwrite(utf8, 1, lyrnn_utf8_encode(piece->chars[i], utf8), stdout);
+    }
+    putchar('\n');
+}
+
+void eval_print_lines(const evaluation *eval)
+{
+    for (size_t i = 0; i < eval->num_pieces; i++) {
+        eval_score score = eval_score_of_piece(eval, i);
+        print_piece(&eval->pieces[i], &score);
+    }
+}
+
+static int set_score(json_t *object, const eval_score *score)
+{
+    return json_object_set_new(object, "chars", json_integer((json_int_t)score->num_chars)) |
+           json_object_set_new(object, "unknown", json_integer((json_int_t)score->num_unknown)) |
+           json_object_set_new(object, "scored", json_integer((json_int_t)score->num_scored)) |
+           json_object_set_new(object, "nats_per_char",
+                               json_real_or_null(eval_nats_per_char(score))) |
+           json_object_set_new(object, "bits_per_char",
+                               json_real_or_null(eval_bits_per_char(score))) |
+           json_object_set_new(object, "perplexity", json_real_or_null(eval_perplexity(score)));
+}
+
+static json_t *piece_to_json(const eval_piece *piece)
+{
+    char *utf8 = malloc(piece->num_chars * LYRNN_UTF8_MAX + 1);
+    size_t num_bytes = 0;
+    for (size_t i = 0; i < piece->num_chars && utf8 != NULL; i++)
+        num_bytes += lyrnn_utf8_encode(piece->chars[i], utf8 + num_bytes);
+    json_t *string = utf8 != NULL ? json_stringn(utf8, num_bytes) : NULL;
+    free(utf8);
+    return string;
+}
+
+/* Prints an object on one line and frees it. failed: an entry could not be set. */
+static lyrnn_status print_object(json_t *object, int failed)
+{
+    if (failed == 0) {
+        json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
+        putchar('\n');
+    }
+    json_decref(object);
+    return failed == 0 ? standard_output_check()
+                       : lyrnn_out_of_memory("result", 0, "give less text");
+}
+
+static lyrnn_status print_piece_as_json(const evaluation *eval, const eval_file *file, size_t line)
+{
+    eval_score score = eval_score_of_piece(eval, file->first_piece + line);
+    json_t *object = json_object();
+    int failed =
+        json_object_set_new(object, "file", json_string_or_null(file->name)) |
+        json_object_set_new(object, "line", json_integer((json_int_t)line + 1)) |
+        set_score(object, &score) |
+        json_object_set_new(object, "text", piece_to_json(&eval->pieces[file->first_piece + line]));
+    return print_object(object, failed);
+}
+
+lyrnn_status eval_print_json_lines(const evaluation *eval)
+{
+    for (size_t i = 0; i < eval->num_files; i++)
+        for (size_t line = 0; line < eval->files[i].num_pieces; line++)
+            LYRNN_TRY(print_piece_as_json(eval, &eval->files[i], line));
+    return LYRNN_OK;
+}
+
+lyrnn_status eval_print_json(const evaluation *eval, const char *model_path)
+{
+    json_t *object = json_object(), *files = json_array(), *total = json_object();
+    eval_score sum = eval_score_of_all(eval);
+    int failed = json_object_set_new(object, "model", json_string_or_null(model_path));
+    for (size_t i = 0; i < eval->num_files; i++) {
+        eval_score score = eval_score_of_file(eval, &eval->files[i]);
+        json_t *file = json_object();
+        failed |= json_object_set_new(file, "file", json_string_or_null(eval->files[i].name));
+        failed |= set_score(file, &score);
+        failed |= json_array_append_new(files, file);
+    }
+    failed |= json_object_set_new(object, "files", files);
+    failed |= set_score(total, &sum);
+    failed |= json_object_set_new(object, "total", total);
+    return print_object(object, failed);
+}

@@ -1,0 +1,19 @@
+/* What lyrnn eval prints on standard output, in four forms. */
+#ifndef LYRNN_CLI_EVAL_OUTPUT_H
+#define LYRNN_CLI_EVAL_OUTPUT_H
+
+#include "cli/evaluation.h"
+
+/* One row per file, and a total if there are several. */
+void eval_print_table(const evaluation *eval);
+
+/* One line per piece: perplexity, bits per character, characters scored, characters unknown, the text. */
+void eval_print_lines(const evaluation *eval);
+
+/* One JSON object. LYRNN_ERR_IO. */
+lyrnn_status eval_print_json(const evaluation *eval, const char *model_path);
+
+/* One JSON object per piece and line. LYRNN_ERR_IO. */
+lyrnn_status eval_print_json_lines(const evaluation *eval);
+
+#endif

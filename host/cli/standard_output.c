@@ -1,0 +1,25 @@
+/* One place that knows when printing has failed, and its one message. */
+#include "cli/standard_output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static lyrnn_status write_failed(void)
+{
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "standard output: cannot be written: %s; free disk space, or redirect it "
+                      "elsewhere",
+                      errno != 0 ? strerror(errno) : "an earlier write failed");
+}
+
+lyrnn_status standard_output_check(void)
+{
+    return ferror(stdout) ? write_failed() : LYRNN_OK;
+}
+
+lyrnn_status standard_output_flush(void)
+{
+    errno = 0;
+    return fflush(stdout) != 0 ? write_failed() : standard_output_check();
+}

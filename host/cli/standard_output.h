@@ -1,0 +1,13 @@
+/* Standard output may be a full disk, or a pipe whose reader has left. */
+#ifndef LYRNN_CLI_STANDARD_OUTPUT_H
+#define LYRNN_CLI_STANDARD_OUTPUT_H
+
+#include "lyrnn/status.h"
+
+/* LYRNN_ERR_IO if a write failed, now or earlier. */
+lyrnn_status standard_output_check(void);
+
+/* Writes what is in the buffer first. */
+lyrnn_status standard_output_flush(void);
+
+#endif
