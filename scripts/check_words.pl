@@ -61,11 +61,13 @@ sub without_code {
     return $text;
 }
 
-# Spaces stand for the sign that begins each line of a comment, so that a sentence can be followed.
+# Spaces stand for the sign that begins each line of a comment, and for the quotes between the parts
+# of a string, so that a sentence can be followed from line to line.
 sub without_margins {
     my ($text, $is_markdown) = @_;
     my $sign = $is_markdown ? qr/>+/ : qr{/?\*+|//+|\#+};
     $text =~ s/^([ \t]*$sign)(?=[ \t]|$)/blank($1)/gme;
+    $text =~ s/"( *\n *)"/ $1 /g;
     return $text;
 }
 

@@ -59,6 +59,7 @@ expect 1 'chinese.c:1: 103 columns: break the line, 100 fit' chinese.c
 # Code's own names, Markdown's width, lines of data, and files that nobody reads.
 line 100 >clean.c
 echo "int $british = 1; /* at $superlative one */" >>clean.c
+printf 'const char *s = "at "\n    "%s two";\n' $superlative >>clean.c
 line 101 >wide.md
 printf 'expect "%s"\n' "$(printf 'ab %.0s' {1..40})" >data.sh
 mkdir golden
