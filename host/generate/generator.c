@@ -125,7 +125,7 @@ static void upload_rules(lyrnn_generator *g)
     copies->corpus = NULL;
 }
 
-static lyrnn_status prepare(lyrnn_generator *g)
+static lyrnn_status make_buffers(lyrnn_generator *g)
 {
     if (g->max_length > INT_MAX)
         return lyrnn_fail(LYRNN_ERR_USAGE,
@@ -149,7 +149,7 @@ lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model 
         .B = batch_size(options->num_samples),
         .max_length = max_length,
     };
-    lyrnn_status status = prepare(generator);
+    lyrnn_status status = make_buffers(generator);
     if (status != LYRNN_OK)
         lyrnn_generator_free(generator);
     return status;

@@ -77,7 +77,7 @@ static double perplexity_of(lyrnn_reporter *reporter, const lyrnn_sample *sample
     return exp(sum / (double)(sample->length - sample->prefix_length));
 }
 
-static int compare(const void *left, const void *right)
+static int compare_runs(const void *left, const void *right)
 {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
     return (a > b) - (a < b);
@@ -95,7 +95,7 @@ static double distinct_ratio(const int32_t *ids, size_t num, size_t n, uint64_t 
         for (size_t j = 0; j < n; j++)
             runs[i] = runs[i] << 21 | (uint64_t)ids[i + j];
     }
-    qsort(runs, num_runs, sizeof *runs, compare);
+    qsort(runs, num_runs, sizeof *runs, compare_runs);
     for (size_t i = 0; i < num_runs; i++)
         num_distinct += i == 0 || runs[i] != runs[i - 1];
     return (double)num_distinct / (double)num_runs;

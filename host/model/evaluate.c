@@ -44,7 +44,7 @@ size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes, size
 }
 
 /* Makes and uploads the batch table. */
-static lyrnn_status upload_starts(lyrnn_evaluator *evaluator)
+static lyrnn_status upload_batch_table(lyrnn_evaluator *evaluator)
 {
     lyrnn_backend *backend = evaluator->model->backend;
     const lyrnn_batches *batches = &evaluator->batches;
@@ -72,7 +72,7 @@ static lyrnn_status allocate(lyrnn_evaluator *evaluator, const int32_t *ids)
     arena = (lyrnn_arena){(char *)evaluator->data, 0};
     lay_out(evaluator, &arena);
     backend->upload(backend, evaluator->ids, ids, batches->N * sizeof *ids);
-    return upload_starts(evaluator);
+    return upload_batch_table(evaluator);
 }
 
 lyrnn_status lyrnn_evaluator_init(lyrnn_evaluator *evaluator, const lyrnn_model *model,
