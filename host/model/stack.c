@@ -2,12 +2,12 @@
  * of a layer is one input projection over all its rows and one recurrence.
  *
  * A lane is a queue of work on the device; CUDA calls it a stream. If the device has several lanes,
- * layers of one direction run as a wavefront: the sequence is cut into chunks, and while layer l +
- * 1 works on a chunk, layer l works on the next one. The output layer takes part. In the forward
- * pass it reads the chunks that the last layer has finished; in the backward pass it goes first.
- * The gradients of the weights have a lane of their own: they follow each chunk, and nothing waits
- * for them until the pass ends. Two directions have a lane each. A device with a single lane has
- * one chunk and runs the plain loop over the layers.
+ * layers of one direction run as a wavefront: the sequence is cut into chunks, and while a layer
+ * works on a chunk, the layer below works on the next one. The output layer takes part. In the
+ * forward pass it reads the chunks that the last layer has finished; in the backward pass it goes
+ * first. The gradients of the weights have a lane of their own: they follow each chunk, and nothing
+ * waits for them until the pass ends. Two directions have a lane each. A device with a single lane
+ * has one chunk and runs the plain loop over the layers.
  *
  * Read stack.h first. model.c calls the passes for characters, rnn.c for rows of floats. */
 #include "model/stack.h"

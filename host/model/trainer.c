@@ -149,6 +149,8 @@ static void queue_step(void *context)
     lyrnn_model *model = trainer->model;
     lyrnn_backend *backend = model->backend;
     lyrnn_activations *a = &trainer->activations;
+    /* Consecutive sampling continues the state of the previous batch, random sampling starts at
+     * zero. */
     bool carried = trainer->batches.sampling == LYRNN_SAMPLING_CONSECUTIVE;
 
     lyrnn_clip_and_adam_args update = {
