@@ -103,7 +103,8 @@ metrics_of() {
 
 # same_runs RUN RUN: as if each had never stopped.
 same_runs() {
-    cmp "$1/latest/model.safetensors" "$2/latest/model.safetensors" || fail "$1 and $2: models differ"
+    cmp "$1/latest/model.safetensors" "$2/latest/model.safetensors" ||
+        fail "$1 and $2: models differ"
     cmp "$1/latest/trainer.safetensors" "$2/latest/trainer.safetensors" ||
         fail "$1 and $2: trainers differ"
     diff <(metrics_of "$1") <(metrics_of "$2") || fail "$1 and $2: metrics differ"

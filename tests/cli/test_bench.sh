@@ -7,7 +7,8 @@ small=(--threads 1 --steps 1 --repetitions 1)
 tiny_shape=(--vocab-size 9 --hidden-size 4 --batch-size 2 --num-steps 3)
 
 # A row a combination, the last list fastest; each a JSON object with all that a row must have.
-succeeds bench "${small[@]}" --vocab-size 9,12 --hidden-size 4 --batch-size 2..4*2 --num-steps 3 --format json
+succeeds bench "${small[@]}" --vocab-size 9,12 --hidden-size 4 --batch-size 2..4*2 --num-steps 3 \
+    --format json
 [[ ! -s $err ]] || fail "standard error must be silent"
 command='a JSON parser'
 python3 - "$out" <<'EOF' || fail "JSON must hold this"
@@ -45,7 +46,8 @@ for row in rows:
 EOF
 
 # The same as CSV: a head and as many columns in each row.
-succeeds bench "${small[@]}" --preset ladder --vocab-size 9 --hidden-size 4 --batch-size 2 --num-steps 3 --dropout 0.5 \
+succeeds bench "${small[@]}" --preset ladder --vocab-size 9 --hidden-size 4 --batch-size 2 \
+    --num-steps 3 --dropout 0.5 \
     --format csv
 command='a CSV parser'
 python3 - "$out" <<'EOF' || fail "CSV must hold this"
@@ -67,7 +69,8 @@ for row in rows:
 EOF
 
 succeeds bench "${small[@]}" "${tiny_shape[@]}" --preset D
-grep -qE '^row D: lstm, V 9, H 4, L 2, B 2, T 3$' "$out" || fail "the ladder's row D must be measured, cut to fit"
+grep -qE '^row D: lstm, V 9, H 4, L 2, B 2, T 3$' "$out" ||
+    fail "the ladder's row D must be measured, cut to fit"
 
 # A row an operation.
 succeeds bench "${small[@]}" "${tiny_shape[@]}" --task operations --cell gru --format csv
@@ -87,7 +90,8 @@ EOF
 
 succeeds bench "${small[@]}" "${tiny_shape[@]}" --preset article --task generate
 for text in '^cpu: .*1 thread' '^row A: rnn_tanh, V 9, H 4, L 1, B 2, 1 characters$' \
-    ' ms a character of every text .* characters/s' '^  floor .* times that$' '^  GEMM .* bare time step ' \
+    ' ms a character of every text .* characters/s' '^  floor .* times that$' \
+    '^  GEMM .* bare time step ' \
     '^  linear_forward_output +1 ' '^  sample_token +2 '; do
     grep -qE "$text" "$out" || fail "table must hold: $text"
 done
@@ -118,10 +122,12 @@ EOF
 
 # A shape that does not fit is named, with its bytes and what to do; the others are measured.
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
-    run bench "${small[@]}" --vocab-size 9 --num-steps 3 --hidden-size 4,65536,8 --batch-size 2 --format json
+    run bench "${small[@]}" --vocab-size 9 --num-steps 3 --hidden-size 4,65536,8 --batch-size 2 \
+        --format json
     expect_error 1 'bench: 1 of 3 shapes do not fit into memory; '
     [[ $(wc -l <"$err") == 2 ]] || fail "one line for the shape and one in the end"
-    head -n 1 "$err" | grep -qE '^rnn_tanh, V 9, H 65536, L 1, B 2, T 3: memory: [0-9]+ bytes asked.*; lower ' ||
+    head -n 1 "$err" | grep -qE \
+        '^rnn_tanh, V 9, H 65536, L 1, B 2, T 3: memory: [0-9]+ bytes asked.*; lower ' ||
         fail "it must be named"
     [[ $(wc -l <"$out") == 2 ]] || fail "the others must be measured"
     refuses 1 'memory: [0-9]+ bytes asked, [0-9]+ available .*in all; lower --hidden-size' \

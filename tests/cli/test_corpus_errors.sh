@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Texts that cannot be learnt from, and prefixes that the text does not know.
+# Texts that cannot be learned from, and prefixes that the text does not know.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 
@@ -34,7 +34,8 @@ refuses 2 '--prefix: .*empty' train corpus.txt "${tiny[@]}" --prefix '' --out ru
 refuses 1 '--prefix .*UTF-8' train corpus.txt "${tiny[@]}" --prefix $'\xFF' --out run
 for ((i = 0; i < 40; i++)); do echo 'la la love'; done >english.txt
 succeeds train english.txt "${tiny[@]}" --num-epochs 1 --out english
-grep -q '^ - la la love' "$out" || fail 'where the default prefixes cannot be spelt, samples begin as the corpus does'
+grep -q '^ - la la love' "$out" ||
+    fail 'where the default prefixes cannot be spelt, samples begin as the corpus does'
 grep -q '^prefix: .*--prefix TEXT' "$err" || fail 'and a line says so'
 refuses 1 '--prefix 分开: .*分 \(U\+5206\)' train english.txt "${tiny[@]}" --prefix 分开 --out run
 

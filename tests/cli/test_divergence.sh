@@ -11,7 +11,8 @@ expect_error 1 '.*NaN or infinite at step [0-9]+, in epoch 1; lower --lr'
 [[ -z $(find run -name '*.safetensors') ]] || fail "a model that diverged must not be saved"
 
 # One batch an epoch: the first ends, and is saved, before a loss has seen the update.
-run train corpus.txt --hidden-size 16 --batch-size 2 --num-steps 150 --threads 1 "${wild[@]}" --out run2
+run train corpus.txt --hidden-size 16 --batch-size 2 --num-steps 150 --threads 1 "${wild[@]}" \
+    --out run2
 expect_error 1 '.*NaN or infinite at step 2, in epoch 2; lower --lr'
 [[ $(readlink run2/latest) == checkpoints/epoch-000001 ]] || fail "latest must stay epoch 1"
 [[ $(ls -A run2/checkpoints) == epoch-000001 ]] || fail "the failed epoch must leave nothing"

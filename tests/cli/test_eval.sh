@@ -6,18 +6,20 @@ write_corpus # 384 characters
 
 # near A B SHARE: A and B differ by less than SHARE of B.
 near() {
-    awk -v a="$1" -v b="$2" -v share="$3" 'BEGIN { exit !(a - b < share * b && b - a < share * b) }' ||
+    awk -v a="$1" -v b="$2" -v share="$3" \
+        'BEGIN { exit !(a - b < share * b && b - a < share * b) }' ||
         fail "$1 must be near $2"
 }
 
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 30 --lr 1e-3 --pred-period 30 --out run
 trained=$(sed -nE 's/^epoch 30, perplexity ([0-9.]+),.*/\1/p' "$out")
 
-# One file: a heading and a row; what was learnt is known.
+# One file: a heading and a row; what was learned is known.
 succeeds eval run corpus.txt
 [[ $(wc -l <"$out") == 2 && ! -s $err ]] || fail "a heading, a row, and nothing else"
 read -r chars unknown scored nats bits perplexity file < <(tail -n 1 "$out")
-[[ "$chars $unknown $scored $file" == "384 0 383 corpus.txt" ]] || fail "every character but the first is scored"
+[[ "$chars $unknown $scored $file" == "384 0 383 corpus.txt" ]] ||
+    fail "every character but the first is scored"
 near "$perplexity" "$trained" 0.1
 near "$perplexity" "$(awk -v x="$nats" 'BEGIN { print exp(x) }')" 1e-4
 near "$bits" "$(awk -v x="$nats" 'BEGIN { print x / log(2) }')" 1e-4
@@ -48,20 +50,25 @@ cp "$out" scores
     fail "the tab is unknown, and newlines are in no line"
 [[ $(sed -n 2p scores) == $'nan\tnan\t0\t0\t' ]] || fail "an empty line has no score"
 [[ $(sed -n 4p scores) == $'nan\tnan\t0\t0\t风' ]] || fail "a single character has no score"
-cmp -s <(cut -f 5- scores | head -n 5) <(sed 's/\r//' lines.txt && echo) || fail "the lines must be as they stood"
+cmp -s <(cut -f 5- scores | head -n 5) <(sed 's/\r//' lines.txt && echo) ||
+    fail "the lines must be as they stood"
 printf '风\nxyz\n' >short_lines.txt
 succeeds eval run --per-line short_lines.txt
-[[ $(cat "$out") == $'nan\tnan\t0\t0\t风\nnan\tnan\t0\t3\txyz' ]] || fail "nor need any line have one"
+[[ $(cat "$out") == $'nan\tnan\t0\t0\t风\nnan\tnan\t0\t3\txyz' ]] ||
+    fail "nor need any line have one"
 for i in 1 3 5; do
     sed -n "${i}p" lines.txt | tr -d '\r\n' >line.txt
     succeeds eval run line.txt
     read -r _ unknown scored _ bits perplexity _ < <(tail -n 1 "$out")
-    IFS=$'\t' read -r line_perplexity line_bits line_scored line_unknown _ < <(sed -n "${i}p" scores)
-    [[ "$scored $unknown" == "$line_scored $line_unknown" ]] || fail "line $i must count as a file does"
+    IFS=$'\t' read -r line_perplexity line_bits line_scored line_unknown _ < \
+        <(sed -n "${i}p" scores)
+    [[ "$scored $unknown" == "$line_scored $line_unknown" ]] ||
+        fail "line $i must count as a file does"
     near "$line_perplexity" "$perplexity" 1e-5
     near "$line_bits" "$bits" 1e-5
 done
-[[ $(sort -g scores | grep -v '^nan' | head -n 1 | cut -f 5) != 夜* ]] || fail "what was learnt must come first"
+[[ $(sort -g scores | grep -v '^nan' | head -n 1 | cut -f 5) != 夜* ]] ||
+    fail "what was learned must come first"
 
 # Unknown characters are named, counted, and read past.
 printf '猫我们a分开\n' >strange.txt
@@ -85,11 +92,13 @@ for text in '"model": "run/latest/model.safetensors"' \
     grep -qF "$text" "$out" || fail "the object must hold $text"
 done
 succeeds eval run lines.txt --per-line --json
-[[ $(grep -cE '^\{"file": "lines.txt", "line": [1-5], .*\}$' "$out") == 5 ]] || fail "an object a line"
+[[ $(grep -cE '^\{"file": "lines.txt", "line": [1-5], .*\}$' "$out") == 5 ]] ||
+    fail "an object a line"
 nothing='"scored": 0, "nats_per_char": null, "bits_per_char": null, "perplexity": null, "text": ""'
-grep -qF '"line": 2, "chars": 0, "unknown": 0, '"$nothing" "$out" || fail "an empty line has no score"
+grep -qF '"line": 2, "chars": 0, "unknown": 0, '"$nothing" "$out" ||
+    fail "an empty line has no score"
 
-# A model that learnt newlines as spaces reads them so; one that learnt neither does not know them.
+# A model that learned newlines as spaces reads them so; one that learned neither does not know them.
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --newlines space --out spaces
 succeeds eval spaces corpus.txt
 [[ ! -s $err ]] || fail "newlines are spaces here"
@@ -100,13 +109,15 @@ succeeds eval spaces corpus2.txt
 tr -d '\n' <corpus.txt >one_line.txt
 succeeds train one_line.txt "${tiny[@]}" --num-epochs 1 --out one_line
 succeeds eval one_line plain.txt
-grep -qF 'plain.txt: 1 of 5 characters are unknown to the model: U+000A' "$err" || fail "newlines are unknown here"
+grep -qF 'plain.txt: 1 of 5 characters are unknown to the model: U+000A' "$err" ||
+    fail "newlines are unknown here"
 succeeds eval one_line plain.txt --per-line
 [[ ! -s $err ]] || fail "what parts lines is in none of them"
 
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --bidirectional --out both
 succeeds eval both corpus.txt
-[[ $(grep -c '^warning: a bidirectional model' "$err") == 1 ]] || fail "one warning of a bidirectional model"
+[[ $(grep -c '^warning: a bidirectional model' "$err") == 1 ]] ||
+    fail "one warning of a bidirectional model"
 
 # What cannot be scored: one line, before anything is computed or printed.
 refuses 1 'missing\.txt: .*No such file' eval run corpus.txt missing.txt
@@ -119,7 +130,8 @@ printf '分开\xC0\xAF\n' >overlong.txt
 refuses 1 'overlong\.txt: byte 6 is not UTF-8' eval run strange.txt overlong.txt
 refuses 1 'overlong\.txt: byte 6 is not UTF-8' eval run --per-line overlong.txt
 printf 'xyz' >unknown.txt
-refuses 1 'unknown\.txt: the model knows 0 of its 3 characters, too few' eval run strange.txt unknown.txt
+refuses 1 'unknown\.txt: the model knows 0 of its 3 characters, too few' eval run strange.txt \
+    unknown.txt
 printf 'x风yz' >almost.txt
 refuses 1 'almost\.txt: the model knows 1 of its 4 characters, too few' eval run almost.txt
 refuses 1 'missing: No such file' eval missing corpus.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --init with a text of another vocabulary: what a character has learnt goes along, the vocabulary becomes
+# --init with a text of another vocabulary: what a character has learned goes along, the vocabulary becomes
 # the text's, and a line says what became of whom.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
@@ -28,7 +28,8 @@ tuned=$(perplexity_of 3)
 dropped='一 (U+4E00), 到 (U+5230), 听 (U+542C), 夜 (U+591C), 天 (U+5929), 明 (U+660E), 雨 (U+96E8)'
 grep -qxF "init: 20 characters kept; 1 new: 猫 (U+732B); 7 dropped: $dropped" "$err" ||
     fail "it must say what became of the characters"
-grep -q 'more\.txt, 396 characters, 21 in the vocabulary$' "$err" || fail "the vocabulary must be the text's"
+grep -q 'more\.txt, 396 characters, 21 in the vocabulary$' "$err" ||
+    fail "the vocabulary must be the text's"
 
 # The vocabulary is the text's from here on.
 succeeds info tuned
@@ -42,8 +43,10 @@ succeeds "${again[@]}" --num-epochs 0 --out seed1
 succeeds "${again[@]}" --num-epochs 0 --out seed1_again
 cmp "$(model_of seed1)" "$(model_of seed1_again)" || fail "the same seed must give the same model"
 succeeds "${again[@]}" --num-epochs 0 --seed 2 --out seed2
-! cmp -s "$(model_of seed1)" "$(model_of seed2)" || fail "another seed must give other new characters"
-succeeds train corpus.txt --batch-size 2 --num-steps 5 --num-epochs 0 --seed 2 --init first --out same
+! cmp -s "$(model_of seed1)" "$(model_of seed2)" ||
+    fail "another seed must give other new characters"
+succeeds train corpus.txt --batch-size 2 --num-steps 5 --num-epochs 0 --seed 2 --init first \
+    --out same
 cmp "$(model_of first)" "$(model_of same)" || fail "with the same vocabulary nothing may change"
 grep -qx 'init: 27 characters kept; 0 new; 0 dropped' "$err" || fail "it must say that all are kept"
 
@@ -54,14 +57,18 @@ succeeds train --resume parts --num-epochs 3
 same_runs tuned parts
 
 # Of the shape the vocabulary alone may differ.
-for shape in '--cell lstm' '--cell rnn_relu' '--hidden-size 32' '--num-layers 2' '--bidirectional'; do
+for shape in '--cell lstm' '--cell rnn_relu' '--hidden-size 32' '--num-layers 2' \
+    '--bidirectional'; do
     # shellcheck disable=SC2086 # words on purpose
-    refuses 2 "$shape: the model in first/.* has .*; leave the option out" "${again[@]}" $shape --out no
+    refuses 2 "$shape: the model in first/.* has .*; leave the option out" "${again[@]}" $shape \
+        --out no
 done
-for shape in '--cell gru --num-layers 2 --bidirectional' '--cell lstm' '--cell rnn_relu --num-layers 2'; do
+for shape in '--cell gru --num-layers 2 --bidirectional' '--cell lstm' \
+    '--cell rnn_relu --num-layers 2'; do
     # shellcheck disable=SC2086 # words on purpose
     succeeds train corpus.txt "${tiny[@]}" $shape --num-epochs 1 --out deep --overwrite
-    succeeds train more.txt --batch-size 2 --num-steps 5 --threads 1 --num-epochs 1 --init deep --out deep_more \
+    succeeds train more.txt --batch-size 2 --num-steps 5 --threads 1 --num-epochs 1 --init deep \
+        --out deep_more \
         --overwrite
     grep -q '^init: 20 characters kept; 1 new: ' "$err" || fail "$shape must be remapped"
 done

@@ -24,7 +24,8 @@ for arguments in "generate run --prefix 分开" "--help" "train --help" "--versi
 done
 to_full "${train[@]}" --out unheard
 expect_error 1 'standard output: '
-[[ -s unheard/latest/model.safetensors ]] || fail "the model that was learnt must be saved all the same"
+[[ -s unheard/latest/model.safetensors ]] ||
+    fail "the model that was learned must be saved all the same"
 
 # Nor is an epoch lost that was not yet due.
 to_full "${train[@]}" --num-epochs 9 --pred-period 3 --checkpoint-every 8 --out unheard --overwrite
@@ -44,7 +45,8 @@ status=0
 [[ $status == 0 ]] || fail "a log that nobody reads is none"
 for name in mute deaf; do
     ! grep -v '^{"epoch": [12], .*}$' $name/metrics.jsonl || fail "only metrics stand there"
-    [[ $(cat $name/lock) =~ ^[0-9]+\ [^\ ]*$ ]] || fail "and in the lock its holder: $(cat $name/lock)"
+    [[ $(cat $name/lock) =~ ^[0-9]+\ [^\ ]*$ ]] ||
+        fail "and in the lock its holder: $(cat $name/lock)"
     grep -q '^{' $name/config.json || fail "and the options"
     succeeds train --resume $name --num-epochs 3
 done

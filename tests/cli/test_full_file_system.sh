@@ -21,7 +21,8 @@ mount -t tmpfs -o size=1m tmpfs small || {
 trap 'umount "$scratch/work/small"; rm -rf "$scratch"' EXIT
 
 # 64 hidden units make a model of some 32 KiB: many fit, forty do not.
-run train corpus.txt "${tiny[@]}" --hidden-size 64 --num-epochs 40 --checkpoint-every 1 --out small/run
+run train corpus.txt "${tiny[@]}" --hidden-size 64 --num-epochs 40 --checkpoint-every 1 \
+    --out small/run
 expect_error 1 'small/run.*No space left'
 saved=$(basename "$(readlink small/run/latest)")
 [[ -s small/run/latest/model.safetensors ]] || fail "the last good checkpoint must stay"

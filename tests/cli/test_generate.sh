@@ -15,13 +15,15 @@ write() {
 # Greedy is what happens when nothing else is asked for; any option of chance changes that.
 write --prefix 分开
 cp "$out" greedy
-for way in "--greedy" "--temperature 0.01 --top-k 1" "--top-k 1" "--top-p 0.001" "--min-p 1" "--beam 1" \
+for way in "--greedy" "--temperature 0.01 --top-k 1" "--top-k 1" "--top-p 0.001" "--min-p 1" \
+    "--beam 1" \
     "--greedy --repeat-penalty 1"; do
     # shellcheck disable=SC2086 # words of a command line
     write --prefix 分开 $way
     cmp -s "$out" greedy || fail "$way must be greedy: $(cat greedy)"
 done
-for way in "--temperature 2" "--seed 1" "--num-samples 1" "--first-sample 3" "--repeat-penalty 1.5" \
+for way in "--temperature 2" "--seed 1" "--num-samples 1" "--first-sample 3" \
+    "--repeat-penalty 1.5" \
     "--temperature 1 --top-k 20 --top-p 0.99 --min-p 0.001" "--greedy --repeat-penalty 5"; do
     # shellcheck disable=SC2086 # words of a command line
     write --prefix 分开 $way
@@ -39,7 +41,8 @@ write --prefix 分开 --temperature 1.5 --num-samples 64 --format jsonl
 [[ $(wc -l <"$out") == 64 ]] || fail "64 samples are 64 lines"
 sed -n 8p "$out" >seventh
 [[ $(sort -u "$out" | wc -l) == 64 ]] || fail "samples must differ"
-for args in "--first-sample 7 --num-samples 1" "--first-sample 7 --num-samples 3" "--first-sample 7"; do
+for args in "--first-sample 7 --num-samples 1" "--first-sample 7 --num-samples 3" \
+    "--first-sample 7"; do
     # shellcheck disable=SC2086 # words of a command line
     write --prefix 分开 --temperature 1.5 --format jsonl $args
     cmp -s <(head -n 1 "$out") seventh || fail "sample 7 must be $(cat seventh)"
@@ -55,7 +58,8 @@ write --prefix 分 --prefix 月 --temperature 1 --num-samples 2 --length 0
 printf '月光\n' >prefix.txt
 write --prefix-file prefix.txt --length 3 --format jsonl
 grep -qF '"prompt": "月光", "text": "月光' "$out" || fail "the file's last line end is not the prefix's"
-printf '分开又相逢\n不' | "$lyrnn" generate run "${common[@]}" --prefix 月 --prefix-file - --length 0 >"$out"
+printf '分开又相逢\n不' | "$lyrnn" generate run "${common[@]}" --prefix 月 --prefix-file - --length 0 \
+    >"$out"
 [[ $(cat "$out") == $'月\n分开又相逢\n不' ]] || fail "standard input after --prefix"
 : >empty.txt
 echo >line.txt
@@ -77,7 +81,8 @@ if grep -q 'built without Unihan' "$err"; then
     expect_error 1 '--on-unknown nearest: .*--on-unknown skip'
 else
     [[ $status == 0 && $(cat "$out") == 开风明 ]] || fail "nearest must write 开风明"
-    grep -qF '開 (U+958B), read as 开 (U+5F00), a variant form' "$err" || fail "nearest must say what it did"
+    grep -qF '開 (U+958B), read as 开 (U+5F00), a variant form' "$err" ||
+        fail "nearest must say what it did"
     succeeds generate run --prefix 粉凯 --length 0 --on-unknown nearest
     [[ $(cat "$out") == 分开 ]] || fail "粉 is read fěn, 凯 kǎi"
 fi

@@ -17,9 +17,11 @@ refuses 2 '--max-copy 0: must be .*leave it out' generate run --prefix 月 --max
 refuses 2 '--prefix: its line 1 .*月 \(U\+6708\)' generate run --prefix 光 --acrostic 月光
 refuses 2 '--prefix: its line 2 .*光 \(U\+5149\)' generate run --prefix $'月\n月' --acrostic 月光
 refuses 2 '--prefix: its line 1 is longer than --max-line 2' generate run --prefix 月光落 --max-line 2
-refuses 2 '--prefix: its line 1 is shorter than --min-line 3' generate run --prefix $'月\n' --min-line 3
+refuses 2 '--prefix: its line 1 is shorter than --min-line 3' generate run --prefix $'月\n' \
+    --min-line 3
 refuses 2 '--prefix: begins a line beyond --lines 1' generate run --prefix $'月\n' --lines 1
-refuses 2 '--length 10: .*at least 13 ' generate run --prefix 月 --lines 3 --min-line 4 --length 10 --max-line 9
+refuses 2 '--length 10: .*at least 13 ' generate run --prefix 月 --lines 3 --min-line 4 --length 10 \
+    --max-line 9
 refuses 2 '--lines 1000000: .* 1000001000000 characters; .*--max-line' \
     generate run --prefix 月 --lines 1000000 --max-line 1000000
 refuses 2 '--lines 1000000: .* 1000001000000 characters; .*--max-line' \
@@ -33,7 +35,7 @@ succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --newlines space --out spa
 refuses 2 '--lines.*the model knows no newline' generate spaces --prefix 月 --lines 2
 refuses 2 '.*--acrostic: the model knows no newline' generate spaces --acrostic 月光
 succeeds generate spaces --prefix $'月\n光' --length 0
-[[ $(cat "$out") == '月 光' ]] || fail "line ends are read as the model learnt them"
+[[ $(cat "$out") == '月 光' ]] || fail "line ends are read as the model learned them"
 succeeds train --num-epochs 0 --hidden-size 8 --out sample
 succeeds generate sample --prefix 我 --max-copy 2 --report
 grep -qE '^sample 0: longest copied run [012] ' "$err" || fail "the sample lyrics are a corpus too"
@@ -46,10 +48,13 @@ mv elsewhere.txt corpus.txt
 
 # Guarded so closely that there is nothing left to write.
 printf '月光\n光月\n月月\n光光\n' >four.txt
-succeeds train four.txt --hidden-size 4 --batch-size 1 --num-steps 5 --num-epochs 0 --prefix 月 --out four
+succeeds train four.txt --hidden-size 4 --batch-size 1 --num-steps 5 --num-epochs 0 --prefix 月 \
+    --out four
 succeeds generate four --prefix 月 --max-copy 1 --format jsonl
-grep -qF '"text": "月", "sample": 0, "seed": null, "end": "stuck"' "$out" || fail "nothing may follow 月"
-grep -q '^warning: sample 0: no character was allowed after 1 ' "$err" || fail "and a warning says so"
+grep -qF '"text": "月", "sample": 0, "seed": null, "end": "stuck"' "$out" ||
+    fail "nothing may follow 月"
+grep -q '^warning: sample 0: no character was allowed after 1 ' "$err" ||
+    fail "and a warning says so"
 # The corpus is what the run read of it: as much, and its line ends as it read them.
 tiny_four=(--hidden-size 4 --batch-size 1 --num-steps 5 --num-epochs 0 --prefix 月)
 succeeds train four.txt "${tiny_four[@]}" --max-chars 6 --out six
@@ -89,7 +94,8 @@ END
 }
 succeeds generate run --prefix 月 "${thousand[@]}" --length 30
 check "without rules texts have any length of line, and copy" 'len(text) == 31 and end == "length"'
-! (check 'fails' 'all(3 <= len(l) <= 7 for l in lines)') >/dev/null 2>&1 || fail "the search must be able to fail"
+! (check 'fails' 'all(3 <= len(l) <= 7 for l in lines)') >/dev/null 2>&1 ||
+    fail "the search must be able to fail"
 succeeds generate run --prefix 月 "${thousand[@]}" --lines 3
 check "--lines 3" 'len(lines) == 3 and end == "lines" or len(lines) <= 3 and end == "length"'
 succeeds generate run --prefix 月 "${thousand[@]}" --lines 4 --min-line 3 --max-line 7
@@ -99,7 +105,8 @@ succeeds generate run "${thousand[@]}" --acrostic 月光不开 --max-line 6
 check "--acrostic" 'end == "lines" and "".join(l[0] for l in lines) == "月光不开" and text[0] == s["prompt"]
     and all(len(l) <= 6 for l in lines)'
 succeeds generate run --prefix 月落 "${thousand[@]}" --acrostic 月光 --lines 3 --min-line 2 --max-line 5
-check "--acrostic with --lines and --prefix" 'end == "lines" and len(lines) == 3 and lines[1][0] == "光"
+check "--acrostic with --lines and --prefix" \
+    'end == "lines" and len(lines) == 3 and lines[1][0] == "光"
     and text.startswith("月落") and all(2 <= len(l) <= 5 for l in lines)'
 for most in 1 3; do
     succeeds generate run --prefix 月光 "${thousand[@]}" --length 30 --max-copy $most --report
@@ -118,7 +125,8 @@ check "--stop" '("相逢" not in text[1:]) and (end == "stop") == (len(text) < 6
 
 # Reports name the prompt where there are several.
 succeeds generate run --prefix $'月光\n落' --prefix 我们分开又相逢我们分开又相逢我们分开又相逢 --report
-[[ $(cut -d : -f 1 "$err") == $'sample 0 of 月光 落\nsample 0 of 我们分开又相逢我们分开又...' ]] || fail "reports must be told apart"
+[[ $(cut -d : -f 1 "$err") == $'sample 0 of 月光 落\nsample 0 of 我们分开又相逢我们分开又...' ]] ||
+    fail "reports must be told apart"
 succeeds generate four --prefix 月 --prefix 光 --max-copy 1
 [[ $(cut -d : -f 2 "$err") == $' sample 0 of 月\n sample 0 of 光' ]] || fail "and warnings"
 

@@ -3,7 +3,8 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
-succeeds train corpus.txt "${tiny[@]}" --num-epochs 3 --val-fraction 0.2 --seed 7 --checkpoint-every 1 --out run
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 3 --val-fraction 0.2 --seed 7 \
+    --checkpoint-every 1 --out run
 model=$(model_of run)
 
 # tells REGEX...: the run before this has a line for each, and says nothing on standard error.
@@ -22,12 +23,15 @@ omits() {
 perplexity_of() {
     sed -nE "$2s/.*\"$1\": ([0-9.]{7}).*/\1/p" run/metrics.jsonl
 }
-model_facts=('^cell +rnn_tanh, 1 layer$' '^hidden size 16$' '^vocabulary +27 characters, such as .*月'
+model_facts=('^cell +rnn_tanh, 1 layer$' '^hidden size 16$' \
+    '^vocabulary +27 characters, such as .*月'
     '^parameters +1179$' '^  dense\.weight +\(27, 16\)$' '^  dense\.bias +\(27\)$'
     "^model +$model\$" "^file +$(stat -Lc %s "$model") bytes\$")
-metrics_facts=('^epochs +3$' '^steps +[0-9]+$' "^perplexity +last $(perplexity_of perplexity 3)[0-9]*, best "
+metrics_facts=('^epochs +3$' '^steps +[0-9]+$' \
+    "^perplexity +last $(perplexity_of perplexity 3)[0-9]*, best "
     "^validation +last $(perplexity_of val_perplexity 3)[0-9]*, best ")
-config_facts=('^seed +7$' '^trained on +cpu$' '^ +.*1 thread.*$' '^corpus +/.*/corpus\.txt$' '^by lyrnn +[0-9.]+$')
+config_facts=('^seed +7$' '^trained on +cpu$' '^ +.*1 thread.*$' '^corpus +/.*/corpus\.txt$' \
+    '^by lyrnn +[0-9.]+$')
 on_disk=$(find run -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
 
 succeeds info run
@@ -38,9 +42,12 @@ tells "${model_facts[@]}"
 omits '^(run|on disk|epochs|perplexity|seed|problem)'
 
 succeeds info --json run
-tells '^\{$' '^  "cell": "rnn_tanh",$' '^  "hidden_size": 16,$' '^  "vocab_size": 27,$' '^  "num_parameters": 1179,$' \
-    '^  "vocab_sample": ".*月' '"name": "dense\.weight"' '^  "epochs": 3,$' '^  "seed": 7,$' '^  "backend": "cpu",$' '^  "device_name": ".*1 thread' \
-    "^  \"run_bytes\": $on_disk,\$" "^    \"val_perplexity\": $(perplexity_of val_perplexity 3)" '^\}$'
+tells '^\{$' '^  "cell": "rnn_tanh",$' '^  "hidden_size": 16,$' '^  "vocab_size": 27,$' \
+    '^  "num_parameters": 1179,$' \
+    '^  "vocab_sample": ".*月' '"name": "dense\.weight"' '^  "epochs": 3,$' '^  "seed": 7,$' \
+    '^  "backend": "cpu",$' '^  "device_name": ".*1 thread' \
+    "^  \"run_bytes\": $on_disk,\$" "^    \"val_perplexity\": $(perplexity_of val_perplexity 3)" \
+    '^\}$'
 omits problems
 succeeds info --json "$model"
 tells '^  "num_parameters": 1179,$'
@@ -48,11 +55,12 @@ omits '"(run|last|seed)"'
 succeeds info --json
 tells '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": '
 
-# The best epoch is the one of the lowest validation perplexity, not the last and not the best learnt.
+# The best epoch is the one of the lowest validation perplexity, not the last and not the best learned.
 cp -a run worse
 echo '{"epoch": 4, "step": 40, "perplexity": 1.5, "val_perplexity": 99.5}' >>worse/metrics.jsonl
 succeeds info worse
-tells '^epochs +4$' '^validation +last 99\.5, best [0-9.]+ in epoch [1-3]$' '^perplexity +last 1\.5, best '
+tells '^epochs +4$' '^validation +last 99\.5, best [0-9.]+ in epoch [1-3]$' \
+    '^perplexity +last 1\.5, best '
 
 # What config.json says is shown, whatever it is, and stays on its line.
 cp -a run odd
@@ -65,7 +73,8 @@ omits $'\e'
 cp -a run hurt
 truncate -s 100 hurt/config.json
 succeeds info hurt
-tells '^problem +hurt/config\.json: is not JSON; correct the file$' "${metrics_facts[@]}" "${model_facts[@]/run/hurt}"
+tells '^problem +hurt/config\.json: is not JSON; correct the file$' "${metrics_facts[@]}" \
+    "${model_facts[@]/run/hurt}"
 omits '^seed'
 rm hurt/config.json
 succeeds info hurt
@@ -76,11 +85,13 @@ tells '^problem +hurt/metrics\.jsonl: line 3 is not' '^epochs +2$'
 cp run/config.json hurt/config.json
 : >hurt/metrics.jsonl
 succeeds info hurt
-tells '^problem +hurt/metrics\.jsonl: has no epoch yet' "${config_facts[@]}" "${model_facts[@]/run/hurt}"
+tells '^problem +hurt/metrics\.jsonl: has no epoch yet' "${config_facts[@]}" \
+    "${model_facts[@]/run/hurt}"
 omits '^epochs'
 truncate -s 100 hurt/latest/model.safetensors
 succeeds info hurt
-tells '^problem +hurt/latest/model\.safetensors: ' '^problem +hurt/metrics\.jsonl: ' "${config_facts[@]}"
+tells '^problem +hurt/latest/model\.safetensors: ' '^problem +hurt/metrics\.jsonl: ' \
+    "${config_facts[@]}"
 omits '^cell'
 rm hurt/latest
 succeeds info --json hurt

@@ -32,9 +32,11 @@ refuses 1 'missing: ' "${again[@]}" --init missing --out third
 succeeds train corpus.txt "${tiny[@]}" --cell gru --num-layers 2 --bidirectional --dropout 0.25 \
     --num-epochs 1 --out deep
 succeeds "${again[@]}" --init deep --num-epochs 0 --out deep_same
-cmp "$(model_of deep)" "$(model_of deep_same)" || fail "--init must take cell, layers and directions"
+cmp "$(model_of deep)" "$(model_of deep_same)" ||
+    fail "--init must take cell, layers and directions"
 for text in '"cell": "gru",' '"num_layers": 2,' '"bidirectional": true,' '"dropout": 0.25,'; do
     grep -qF "$text" deep_same/config.json || fail "config.json must hold $text"
 done
-succeeds "${again[@]}" --init deep --bidirectional --num-layers 2 --dropout 0.5 --num-epochs 1 --out deep_more
+succeeds "${again[@]}" --init deep --bidirectional --num-layers 2 --dropout 0.5 --num-epochs 1 \
+    --out deep_more
 grep -qF '"dropout": 0.5,' deep_more/config.json || fail "--dropout must count beside --init"

@@ -40,12 +40,14 @@ interrupt() {
     sleep "$(sed -nE '1s/.*"seconds": ([^,}]*).*/\1/p' whole/metrics.jsonl | awk '{ print $1 / 3 }')"
     kill "-$signal" "$pid"
     finish
-    expect_error "$expected" "run: interrupted after epoch [01] and $batches, and saved; to go on: lyrnn train --resume run\$"
+    expect_error "$expected" \
+        "run: interrupted after epoch [01] and $batches, and saved; to go on: lyrnn train --resume run\$"
     [[ $(readlink run/latest) =~ ^checkpoints/epoch-0*[0-9]+-batch-[0-9]+$ ]] ||
         fail "latest must be within an epoch, not $(readlink run/latest)"
     [[ $(find run/checkpoints -mindepth 1 -name '*batch*' | wc -l) == 1 ]] ||
         fail "an earlier checkpoint within an epoch must go: $(ls run/checkpoints)"
-    cmp -s "run/$(readlink run/latest)/model.safetensors" run/latest/model.safetensors || fail "no model"
+    cmp -s "run/$(readlink run/latest)/model.safetensors" run/latest/model.safetensors ||
+        fail "no model"
 }
 
 for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
@@ -126,4 +128,5 @@ pid=$!
 until grep -q '^run: ' "$err"; do sleep 0.01; done
 kill -INT "$pid"
 finish
-[[ $status == 0 && $(readlink run/latest) == checkpoints/epoch-000001 ]] || fail "SIGINT was to be ignored"
+[[ $status == 0 && $(readlink run/latest) == checkpoints/epoch-000001 ]] ||
+    fail "SIGINT was to be ignored"

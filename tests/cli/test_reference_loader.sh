@@ -16,7 +16,8 @@ for cell in rnn_tanh rnn_relu lstm gru; do
         for directions in 1 2; do
             network=(--cell "$cell" --num-layers "$layers" --hidden-size 16)
             ((directions == 1)) || network+=(--bidirectional)
-            succeeds train corpus.txt "${tiny[@]}" "${network[@]}" --num-epochs 1 --out run --overwrite
+            succeeds train corpus.txt "${tiny[@]}" "${network[@]}" --num-epochs 1 --out run \
+                --overwrite
             for file in run/latest/{model,trainer}.safetensors; do
                 command="reference_loader.py $file: ${network[*]}"
                 status=0

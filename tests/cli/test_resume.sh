@@ -26,7 +26,8 @@ for cell in "${!shapes[@]}"; do
         diff <(tail -n 3 whole.out | sed 's/, time.*//') <(tail -n 3 "$out" | sed 's/, time.*//') ||
             fail "$cell, $sampling: the last report differs"
         if [[ -e whole/best ]]; then
-            [[ $(readlink whole/best) == "$(readlink parts/best)" ]] || fail "another epoch is the best"
+            [[ $(readlink whole/best) == "$(readlink parts/best)" ]] ||
+                fail "another epoch is the best"
             cmp whole/best/model.safetensors parts/best/model.safetensors || fail "best differs"
         fi
         [[ ! ${shapes[$cell]} =~ val || -e whole/best ]] || fail "validation must name a best"
@@ -41,14 +42,15 @@ succeeds "${train[@]}" --init seed9 --num-epochs 5 --out whole
 succeeds "${train[@]}" --init seed9 --num-epochs 0 --out parts
 for epoch in 1 2 3 4 5; do
     succeeds train --resume parts --num-epochs "$epoch"
-    [[ $(readlink parts/latest) == checkpoints/epoch-00000$epoch ]] || fail "latest must be epoch $epoch"
+    [[ $(readlink parts/latest) == checkpoints/epoch-00000$epoch ]] ||
+        fail "latest must be epoch $epoch"
 done
 same_runs whole parts
 grep -q '"init": "seed9"' parts/config.json || fail "config.json must still say how the run began"
 rm -r parts
 
 # Patience goes on counting; a run that it has ended has nothing left to do.
-# That nothing is learnt makes the first epoch the best.
+# That nothing is learned makes the first epoch the best.
 patient=("${train[@]}" --lr 0 --val-fraction 0.2 --patience 3)
 succeeds "${patient[@]}" --num-epochs 60 --out impatient
 [[ $(wc -l <impatient/metrics.jsonl) == 4 ]] || fail "patience must end this run after epoch 4"
@@ -63,7 +65,8 @@ rm -r parts
 
 # What a process leaves that was killed after its last checkpoint: lines of epochs that are to come again, and
 # half a line; half a checkpoint; half a config.json.
-succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 8 --checkpoint-every 4 --out whole --overwrite
+succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 8 --checkpoint-every 4 --out whole \
+    --overwrite
 succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 4 --checkpoint-every 4 --out parts
 sed -n 5,6p whole/metrics.jsonl >>parts/metrics.jsonl
 printf '{"epoch": 7, "st' >>parts/metrics.jsonl
@@ -87,16 +90,21 @@ grep -q '"batch":"0",.*"loss_sum":"0x0p+0","loss_count":"0"' parts/latest/traine
     fail "the sums of the next epoch must begin at zero"
 
 # What may change, and config.json says so.
-succeeds train --resume parts --num-epochs 9 --lr 2e-3 --clip-norm 0.5 --patience 50 --pred-period 7 \
+succeeds train --resume parts --num-epochs 9 --lr 2e-3 --clip-norm 0.5 --patience 50 \
+    --pred-period 7 \
     --pred-len 3 --prefix 月光 --checkpoint-every 3 --keep 2 --threads 2 --device cpu --precision fp32
 [[ $(tail -n 1 "$out") =~ ^\ -\ 月光.{3}$ ]] || fail "one sample after 月光"
-for text in '"num_epochs": 9,' '"lr": 0.002,' '"clip_norm": 0.5,' '"patience": 50,' '"pred_len": 3,' \
-    '"checkpoint_every": 3,' '"keep": 2,' '"threads": 2,' '"device": "cpu",' '"hidden_size": 16,'; do
-    grep -qF "$text" parts/config.json || fail "config.json must hold $text: $(cat parts/config.json)"
+for text in '"num_epochs": 9,' '"lr": 0.002,' '"clip_norm": 0.5,' '"patience": 50,' \
+    '"pred_len": 3,' \
+    '"checkpoint_every": 3,' '"keep": 2,' '"threads": 2,' '"device": "cpu",' \
+    '"hidden_size": 16,'; do
+    grep -qF "$text" parts/config.json ||
+        fail "config.json must hold $text: $(cat parts/config.json)"
 done
 ! grep -q '"resume"' parts/config.json || fail "--resume is no option of the run"
 # The same values may be repeated.
-succeeds train --resume parts --num-epochs 10 --hidden-size 16 --cell lstm --seed 1 --sampling consecutive
+succeeds train --resume parts --num-epochs 10 --hidden-size 16 --cell lstm --seed 1 \
+    --sampling consecutive
 
 # What may not.
 refuses 2 '--hidden-size 32: the run in parts has 16; leave' train --resume parts --hidden-size 32
@@ -122,7 +130,8 @@ refuses 1 'corpus.txt/config.json: .*Not a directory' train --resume corpus.txt
 mkdir empty
 refuses 1 'empty: nothing has been saved in it yet; begin anew by --out empty --overwrite$' \
     train --resume empty
-refuses 1 'empty: exists; choose another --out, or give --overwrite$' train corpus.txt "${tiny[@]}" --out empty
+refuses 1 'empty: exists; choose another --out, or give --overwrite$' train corpus.txt \
+    "${tiny[@]}" --out empty
 for command_line in 'generate empty --prefix 分' 'eval empty corpus.txt' 'info empty'; do
     # shellcheck disable=SC2086 # words of a command line
     refuses 1 'empty: no checkpoint in it; give a model.safetensors or a run directory that has one$' \
@@ -139,7 +148,8 @@ hash='XXH128 [0-9a-f]{32}'
 refuses 1 "corpus: not the text that parts learns: 376 characters, 27 distinct, $hash, where the run has 384, 27 distinct, $hash; give that text$" \
     "${more[@]}" other.txt
 sed '1s/^../春天/' moved.txt >other.txt
-refuses 1 'corpus: not the text that parts learns: 384 characters, 28 distinct, ' "${more[@]}" other.txt
+refuses 1 'corpus: not the text that parts learns: 384 characters, 28 distinct, ' "${more[@]}" \
+    other.txt
 refuses 1 'corpus: not the text' "${more[@]}" moved.txt moved.txt
 succeeds "${more[@]}" moved.txt
 mkdir elsewhere
@@ -162,20 +172,26 @@ breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it mus
     ! cmp -s parts/config.json broken/config.json || fail "edit without effect: $1"
     refuses 1 "$2" train --resume broken --num-epochs 99
 }
-breaks 's/"hidden_size": 16/"hidden_size": 8/' 'broken: hidden_size is 8 where its latest model has 16; '
+breaks 's/"hidden_size": 16/"hidden_size": 8/' \
+    'broken: hidden_size is 8 where its latest model has 16; '
 breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru where its latest model has lstm; '
-breaks 's/"batch_size": 2/"batch_size": 3/' 'broken/latest/trainer.safetensors: tensor h does not have the shape'
+breaks 's/"batch_size": 2/"batch_size": 3/' \
+    'broken/latest/trainer.safetensors: tensor h does not have the shape'
 for steps in 4 10; do # 10 makes each epoch one of half as many batches
     breaks "s/\"num_steps\": 5/\"num_steps\": $steps/" \
         'broken: its latest checkpoint, at step [0-9]*, does not fit'
 done
-breaks 's/"val_fraction": 0.2/"val_fraction": 0.4/' 'broken: its latest checkpoint, at step [0-9]*, does not'
+breaks 's/"val_fraction": 0.2/"val_fraction": 0.4/' \
+    'broken: its latest checkpoint, at step [0-9]*, does not'
 breaks 's/"seed": 1/"seed": 2/' 'broken: seed is 2 where its latest checkpoint has 1; '
-breaks 's/"max_chars": 0/"max_chars": 300/' 'corpus: not the text that broken learns: 300 characters'
+breaks 's/"max_chars": 0/"max_chars": 300/' \
+    'corpus: not the text that broken learns: 300 characters'
 breaks 's/"num_steps": 5/"num_steps": 0/' 'broken/config.json: --num-steps 0: must be from 1'
-breaks 's/"num_steps": 5/"num_steps": "5"/' 'broken/config.json: "num_steps" must be a whole number; '
+breaks 's/"num_steps": 5/"num_steps": "5"/' \
+    'broken/config.json: "num_steps" must be a whole number; '
 breaks 's/"num_steps": 5,//' 'broken/config.json: "num_steps" is missing; '
-breaks 's/"num_steps": 5/"num_steps": 5, "num_steps": 5/' 'broken/config.json: has a key twice; correct the file'
+breaks 's/"num_steps": 5/"num_steps": 5, "num_steps": 5/' \
+    'broken/config.json: has a key twice; correct the file'
 breaks '1d' 'broken/config.json: is not JSON; correct the file'
 rm -rf broken
 cp -rP parts broken
@@ -189,7 +205,8 @@ rm -rf broken
 cp -rP parts broken
 rm broken/latest # as a copy that leaves links out
 succeeds train --resume broken --num-epochs 99
-[[ $(readlink broken/latest) == checkpoints/epoch-000099 ]] || fail "the newest checkpoint is gone on from"
+[[ $(readlink broken/latest) == checkpoints/epoch-000099 ]] ||
+    fail "the newest checkpoint is gone on from"
 rm -r broken/latest broken/checkpoints
 refuses 1 'broken: nothing has been saved in it yet; begin anew by --out broken --overwrite$' \
     train --resume broken --num-epochs 99
@@ -199,8 +216,10 @@ succeeds train moved.txt "${tiny[@]}" --num-epochs 6 --checkpoint-every 1 --keep
 [[ $(ls -A kept/checkpoints) == $'epoch-000005\nepoch-000006' ]] ||
     fail "two must stay: $(ls kept/checkpoints)"
 succeeds train --resume kept --num-epochs 8 --keep 3
-[[ $(ls -A kept/checkpoints) == $'epoch-000006\nepoch-000007\nepoch-000008' ]] || fail "three must stay"
-succeeds train moved.txt "${tiny[@]}" --lr 0 --val-fraction 0.2 --num-epochs 5 --checkpoint-every 1 \
+[[ $(ls -A kept/checkpoints) == $'epoch-000006\nepoch-000007\nepoch-000008' ]] ||
+    fail "three must stay"
+succeeds train moved.txt "${tiny[@]}" --lr 0 --val-fraction 0.2 --num-epochs 5 \
+    --checkpoint-every 1 \
     --keep 1 --out best
 [[ $(ls -A best/checkpoints) == $'epoch-000001\nepoch-000005' ]] ||
     fail "latest and best must stay: $(ls best/checkpoints)"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The article's job at the article's hyperparameters: the sample lyrics are learnt almost by heart.
+# The article's job at the article's hyperparameters: the sample lyrics are learned almost by heart.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 

@@ -29,7 +29,8 @@ for shape in '--cell rnn_tanh' '--cell gru --num-layers 2' '--cell lstm --bidire
     refuses 1 'bare\.safetensors: it has no "vocab" .*lyrnn train --init bare\.safetensors' \
         generate bare.safetensors --prefix 分开
     succeeds info bare.safetensors
-    grep -q '^vocabulary  27 characters, not in the file$' "$out" || fail "info must say what is missing"
+    grep -q '^vocabulary  27 characters, not in the file$' "$out" ||
+        fail "info must say what is missing"
     refuses 2 '--num-layers 3: the model in bare.safetensors has ' \
         "${again[@]}" --init bare.safetensors --num-layers 3 --out no
 done

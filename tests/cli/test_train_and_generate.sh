@@ -14,7 +14,8 @@ done
 # Counted without the newline: " - ", prefix and 12 characters.
 [[ $(grep -cxE ' - 分开.{12}' "$out") == 3 ]] || fail "three samples of 分开"
 [[ $(grep -cxE ' - 不分开.{12}' "$out") == 3 ]] || fail "three samples of 不分开"
-awk '/^epoch/ { sub(",", "", $4); if (seen && $4 + 0 >= last) exit 1; seen = 1; last = $4 + 0 }' "$out" ||
+awk '/^epoch/ { sub(",", "", $4); if (seen && $4 + 0 >= last) exit 1; seen = 1; last = $4 + 0 }' \
+    "$out" ||
     fail "perplexity must fall"
 
 [[ $(wc -l <run/metrics.jsonl) == 30 ]] || fail "metrics.jsonl must hold an object for each epoch"

@@ -61,7 +61,8 @@ run
 [[ $status == 2 && ! -s $out ]] || fail "no command is wrong usage"
 grep -q 'lyrnn generate' "$err" || fail "no command must list the commands"
 
-for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "eval --help" "info --help"; do
+for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "eval --help" \
+    "info --help"; do
     # shellcheck disable=SC2086 # words of a command line
     succeeds $command_line
     [[ ! -s $err ]] || fail "help goes to standard output alone"
@@ -115,7 +116,8 @@ refuses 1 'text: its name is empty; name a text file$' generate named --prefix-f
 for name in generate info eval 'train --init'; do
     # shellcheck disable=SC2086 # words of a command line
     refuses 1 'model: its name is empty; give a model.safetensors or a run directory$' \
-        $name '' $([[ $name != eval ]] || echo corpus.txt) $([[ $name != generate ]] || echo --prefix 分)
+        $name '' $([[ $name != eval ]] || echo corpus.txt) \
+        $([[ $name != generate ]] || echo --prefix 分)
 done
 refuses 1 'run: the name is empty; name the folder of a run$' train --resume ''
 rm -r named
@@ -124,7 +126,8 @@ rm -r named
 long=$(printf 'x%.0s' {1..20000})
 refuses 1 'x{1000,}.*\.\.\..*x{100,}: cannot open: File name too long; name a text file$' \
     train "$long" --out new
-refuses 2 '--cell x{1000,}.*\.\.\..*x{100,}: must be one of rnn_tanh\|rnn_relu\|lstm\|gru$' train --cell "$long"
+refuses 2 '--cell x{1000,}.*\.\.\..*x{100,}: must be one of rnn_tanh\|rnn_relu\|lstm\|gru$' train \
+    --cell "$long"
 
 # The last of two counts, for good or bad.
 refuses 2 '--lr 7e9: ' train --lr 1 --lr 7e9

@@ -11,7 +11,8 @@ same=(train corpus.txt "${tiny[@]}" --lr 0 --num-epochs 2 --pred-period 1 --val-
     --cell gru --num-layers 2)
 report='s/^epoch [0-9]+, perplexity ([0-9.]+), validation ([0-9.]+), time [0-9.]+ sec$/\1 \2/p'
 succeeds "${same[@]}" --out same
-grep -q '^validation: on the last 192 characters$' "$err" || fail "the plan must say what is kept back"
+grep -q '^validation: on the last 192 characters$' "$err" ||
+    fail "the plan must say what is kept back"
 read -r trained validated < <(sed -nE "$report" "$out")
 [[ -n $validated && $trained == "$validated" ]] || fail "perplexity and validation must be equal"
 [[ $(sed -nE "$report" "$out" | sort -u | wc -l) == 1 ]] || fail "nor may they change"
@@ -21,15 +22,17 @@ read -r trained_dropped validated_dropped < <(sed -nE "$report" "$out")
     fail "dropout must act in training ($trained) alone, not in validation ($validated)"
 
 # Training goes the same way whether or not it is watched: its first part is the same text.
-train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.3 --num-epochs 5 --lr 1e-2)
+train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.3 --num-epochs 5 \
+    --lr 1e-2)
 for sampling in consecutive random; do
     succeeds "${train[@]}" --sampling "$sampling" --val-fraction 0.25 --out watched --overwrite
     succeeds "${train[@]}" --sampling "$sampling" --max-chars 288 --out alone --overwrite
-    cmp "$(model_of watched)" "$(model_of alone)" || fail "$sampling: validation must leave training alone"
+    cmp "$(model_of watched)" "$(model_of alone)" ||
+        fail "$sampling: validation must leave training alone"
     [[ ! -e alone/best && ! -L alone/best ]] || fail "without validation there is no best"
 done
 
-# A text with every fourth line of its end turned round: what is learnt by heart misleads there, so that
+# A text with every fourth line of its end turned round: what is learned by heart misleads there, so that
 # validation improves at first and worsens then.
 {
     head -n 36 corpus.txt
@@ -45,7 +48,8 @@ validations() {
 overfit=(train turned.txt "${tiny[@]}" --lr 1e-2 --pred-period 1000 --val-fraction 0.25)
 succeeds "${overfit[@]}" --num-epochs 60 --checkpoint-every 25 --out all
 ! grep -q '^stopped: ' "$err" || fail "without --patience nothing stops early"
-[[ $(validations all/metrics.jsonl | wc -l) == 60 ]] || fail "each line of metrics.jsonl must hold val_perplexity"
+[[ $(validations all/metrics.jsonl | wc -l) == 60 ]] ||
+    fail "each line of metrics.jsonl must hold val_perplexity"
 read -r lowest best < <(validations all/metrics.jsonl | sort -n | sed 1q)
 ((best > 1 && best < 40)) || fail "the text must do worse after a while: best is $best"
 [[ $(readlink all/best) == "checkpoints/$(printf 'epoch-%06d' "$best")" ]] ||
@@ -61,7 +65,8 @@ succeeds generate all/best --prefix 分开 --length 5
 # Stopped by --patience: the same training up to there.
 succeeds "${overfit[@]}" --num-epochs 60 --patience 4 --out patient
 last=$((best + 4))
-grep -qx 'stopped: no better validation perplexity for 4 epochs' "$err" || fail "it must say that it stops"
+grep -qx 'stopped: no better validation perplexity for 4 epochs' "$err" ||
+    fail "it must say that it stops"
 cmp <(validations patient/metrics.jsonl) <(validations all/metrics.jsonl | sed "${last}q") ||
     fail "it must be epochs 1 to $last of the training above"
 [[ $(readlink patient/best) == "$(readlink all/best)" ]] || fail "the same best"

@@ -36,8 +36,10 @@ falls_back() {
 with_driver "$stand_ins/driver"
 if ((with_cuda)); then
     [[ -s $module ]] || fail "the module must be installed"
-    ! grep -qE 'NEEDED.*(cuda|cublas)' < <(readelf -d "$lyrnn") || fail "the program must not be linked to CUDA"
-    [[ $(nm -D --defined-only "$module" | grep -c .) == 1 ]] || fail "the module must export one name"
+    ! grep -qE 'NEEDED.*(cuda|cublas)' < <(readelf -d "$lyrnn") ||
+        fail "the program must not be linked to CUDA"
+    [[ $(nm -D --defined-only "$module" | grep -c .) == 1 ]] ||
+        fail "the module must export one name"
     # CUDA says itself that such a driver does not work.
     refuses 1 'cuda: (there is no NVIDIA driver here|no usable device \(.+\)); use --device cpu$' \
         "${train[@]}" cuda --out none
@@ -45,7 +47,8 @@ fi
 
 # What training on the CPU holds, whatever lyrnn was built with; sanitizers would hold more.
 if [[ -z $sanitizers ]]; then
-    succeeds bench --device cpu --hidden-size 16 --batch-size 2 --num-steps 5 --threads 1 --steps 5 \
+    succeeds bench --device cpu --hidden-size 16 --batch-size 2 --num-steps 5 --threads 1 \
+        --steps 5 \
         --repetitions 1 --format json
     bytes=$(sed -nE 's/.*"peak_bytes": ([0-9]+).*/\1/p' "$out")
     ((bytes > 0 && bytes < 64 << 20)) || fail "64 MiB must be enough, not ${bytes:-?} bytes"
@@ -78,4 +81,5 @@ expect_error 1 'device memory: [0-9]+ bytes asked, 0 free.*; lower --'
 ulimit -c 0
 run "${train[@]}" cuda:2 --out none 2>/dev/null # where bash tells of it
 [[ $status -gt 128 ]] || fail "a broken lyrnn must abort"
-grep -q '^lyrnn: .*stand_in\.c:[0-9]*: check failed: device != 2; ' "$err" || fail "and name the place"
+grep -q '^lyrnn: .*stand_in\.c:[0-9]*: check failed: device != 2; ' "$err" ||
+    fail "and name the place"

@@ -1,5 +1,6 @@
-/* Planted defects. Each kernel has the one mistake that its name says; test_kernels.cu holds sound kernels of
- * the same kinds, so that a simulator that always cried would be caught too. */
+/* Planted defects. Each kernel has exactly the defect that its name says. test_kernels.cu has
+ * correct kernels of the same kinds, which catch a simulator that reports defects where there are
+ * none. */
 #include <cuda_runtime.h>
 
 #include <cooperative_groups.h>
@@ -68,7 +69,7 @@ __global__ void missing_syncwarp(float *out)
     tile[threadIdx.x] = 1.0f;
     __syncthreads();
     tile[threadIdx.x] = 2.0f;
-    /* A shuffle exchanges values and orders nothing in memory. */
+    /* A shuffle exchanges values, but it orders no memory accesses. */
     float sum = __shfl_xor_sync(0xffffffffu, 1.0f, 1);
     out[threadIdx.x] = sum + tile[threadIdx.x ^ 1u];
 }
@@ -145,7 +146,7 @@ __global__ void read_unwritten_shared(float *out)
 }
 PLANTED(read_unwritten_shared, 1, 64)
 
-/* The upper half of a number in two words. */
+/* Writes the lower half of a 64-bit number and reads all of it. */
 __global__ void read_half_written(float *out)
 {
     LYRNN_DYNAMIC_SHARED(unsigned long long, pair);
@@ -211,14 +212,14 @@ __global__ void sum_over_blocks(float *out)
 }
 PLANTED(sum_over_blocks, 4, 64)
 
-__global__ void neighbours_row(float *out)
+__global__ void neighbors_row(float *out)
 {
     out[blockIdx.x * blockDim.x + threadIdx.x] = 1.0f;
     if (blockIdx.x > 0)
         out[blockIdx.x * blockDim.x + threadIdx.x] +=
             out[(blockIdx.x - 1) * blockDim.x + threadIdx.x];
 }
-PLANTED(neighbours_row, 4, 64)
+PLANTED(neighbors_row, 4, 64)
 
 __global__ void last_block_without_fence(float *out)
 {
@@ -374,7 +375,7 @@ static void run_gemm_of_nothing()
     gemm(floats_on_device(false), floats_on_device(true), floats_on_device(false), 16);
 }
 
-/* A product of matrices (16,16) with a bias. */
+/* The product of two 16 x 16 matrices, with a bias. */
 static void product_with_bias(const float *a, const float *bias, float *workspace,
                               cudaStream_t stream = NULL)
 {
@@ -457,7 +458,7 @@ static void run_double_free()
     }
 
 extern "C" const planted_defect planted_defects[] = {
-    ROW2(missing_syncthreads, LYRNN_SIM_UNINITIALISED, LYRNN_SIM_RACE, HOOKS),
+    ROW2(missing_syncthreads, LYRNN_SIM_UNINITIALIZED, LYRNN_SIM_RACE, HOOKS),
     ROW(missing_second_syncthreads, LYRNN_SIM_RACE, HOOKS),
     ROW(missing_syncwarp, LYRNN_SIM_RACE, HOOKS),
     ROW(write_beyond_global, LYRNN_SIM_OUT_OF_BOUNDS, ASAN),
@@ -466,15 +467,15 @@ extern "C" const planted_defect planted_defects[] = {
     ROW(write_beyond_shared_array, LYRNN_SIM_OUT_OF_BOUNDS, ASAN),
     ROW(use_after_free, LYRNN_SIM_OUT_OF_BOUNDS, ASAN),
     ROW(null_pointer, LYRNN_SIM_OUT_OF_BOUNDS, ASAN),
-    ROW(read_unwritten_shared, LYRNN_SIM_UNINITIALISED, HOOKS),
-    ROW(read_half_written, LYRNN_SIM_UNINITIALISED, HOOKS),
-    ROW(read_unwritten_global, LYRNN_SIM_UNINITIALISED, HOOKS),
+    ROW(read_unwritten_shared, LYRNN_SIM_UNINITIALIZED, HOOKS),
+    ROW(read_half_written, LYRNN_SIM_UNINITIALIZED, HOOKS),
+    ROW(read_unwritten_global, LYRNN_SIM_UNINITIALIZED, HOOKS),
     ROW(return_before_barrier, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),
     ROW(barrier_in_a_branch, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),
     ROW(barrier_and_shuffle, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),
     ROW(sum_without_order, LYRNN_SIM_RACE, HOOKS),
     ROW(sum_over_blocks, LYRNN_SIM_RACE, HOOKS),
-    ROW(neighbours_row, LYRNN_SIM_RACE, HOOKS),
+    ROW(neighbors_row, LYRNN_SIM_RACE, HOOKS),
     ROW(last_block_without_fence, LYRNN_SIM_RACE, HOOKS),
     ROW(float_atomic, LYRNN_SIM_FLOAT_ATOMIC, BOTH),
     ROW(shuffle_from_no_lane, LYRNN_SIM_BAD_WARP_OPERATION, BOTH),
@@ -489,7 +490,7 @@ extern "C" const planted_defect planted_defects[] = {
     ROW(copy_too_long, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(copy_wrong_kind, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(gemm_too_large, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(gemm_of_nothing, LYRNN_SIM_UNINITIALISED, HOOKS),
+    ROW(gemm_of_nothing, LYRNN_SIM_UNINITIALIZED, HOOKS),
     ROW(bias_forgotten, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(bias_too_short, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(bias_misaligned, LYRNN_SIM_MISALIGNED, BOTH),

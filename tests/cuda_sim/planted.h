@@ -1,4 +1,4 @@
-/* Kernels with one planted defect each, and the defect that the simulator must find in it. */
+/* The kernels of planted*.cu: each has one planted defect, which the simulator must find. */
 #ifndef LYRNN_SIM_PLANTED_H
 #define LYRNN_SIM_PLANTED_H
 
@@ -11,10 +11,9 @@ extern "C" {
 typedef struct {
     const char *name;
     lyrnn_sim_defect defect;
-    lyrnn_sim_defect
-        in_other_orders; /* what it is where threads come the other way round          */
-    int needs_hooks; /* found only where every access is looked at                               */
-    int asan_finds;  /* found by AddressSanitizer where there are no hooks                       */
+    lyrnn_sim_defect in_other_orders; /* reported when the threads run in another order */
+    int needs_hooks;                  /* found only by the hooks, which see every access */
+    int asan_finds;                   /* found by AddressSanitizer in builds without hooks */
     void (*run)(void);
 } planted_defect;
 

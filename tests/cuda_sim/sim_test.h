@@ -1,4 +1,4 @@
-/* What the tests of the simulator share: cmocka in C++, and device arrays in a line. */
+/* What the tests of the simulator share: cmocka for C++, and device arrays made with one call. */
 #ifndef LYRNN_SIM_TEST_H
 #define LYRNN_SIM_TEST_H
 

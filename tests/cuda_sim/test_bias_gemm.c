@@ -1,5 +1,6 @@
-/* linear_forward on CUDA is one product with the bias in its epilogue; on memory that is less aligned than cuBLASLt
- * asks for, and where that has no algorithm, the bias is copied by a kernel first. Both are right. */
+/* On CUDA, linear_forward is one cuBLASLt product that adds the bias in its epilogue. If memory is
+ * less aligned than cuBLASLt requires, or if it finds no algorithm, a kernel first copies the bias
+ * to the output. Both ways must give the right result. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@
 #include "lyrnn/device.h"
 #include "lyrnn_sim.h"
 
-enum { M = 7, IN = 9, OUT = 5, ROOM = 64 /* floats, of the largest array */ };
+/* ROOM: floats in the largest array. */
+enum { M = 7, IN = 9, OUT = 5, ROOM = 64 };
 
 typedef enum { X, WEIGHT, BIAS, Y, NUM_ARRAYS } array;
 
@@ -60,7 +62,8 @@ static void check_result(lyrnn_backend *backend, const float *y)
     }
 }
 
-/* As a step: eager, captured, replayed. The arrays begin as many floats late. */
+/* Runs as a training step does: eager, captured, replayed. `late` says by how many floats each
+ * array is misaligned. */
 static void check_linear(lyrnn_backend *backend, const size_t late[NUM_ARRAYS],
                          uint64_t expected_kernels)
 {

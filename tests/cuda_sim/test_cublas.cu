@@ -1,4 +1,5 @@
-/* cuBLAS against plain loops, with its leading dimensions, batches, precisions and capture. */
+/* The simulator's cuBLAS compared with plain loops: leading dimensions, batches, precisions and
+ * capture. */
 #include "sim_test.h"
 
 #include <cublas_v2.h>
@@ -63,7 +64,7 @@ static void products_of_all_transpositions(void **)
         for (int i = 0; i < BATCH; i++)
             expect_product(a_host + i * SIZE / 2, b_host + i * SIZE / 2, c_host + i * SIZE / 2,
                            result + i * SIZE / 2, turn_a, turn_b, alpha, beta, 1e-5);
-        /* What lies between the columns stays. */
+        /* The gaps between columns must not change. */
         assert_true(result[M] == c_host[M]);
         OK(cudaFree(c));
     }

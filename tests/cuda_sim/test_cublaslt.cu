@@ -1,4 +1,5 @@
-/* cuBLASLt's product with a bias against plain loops, in capture and by what it refuses. */
+/* The simulator's cuBLASLt product with a bias, compared with plain loops: capture, and calls that
+ * must be refused. */
 #include "sim_test.h"
 
 #include <cublasLt.h>
@@ -71,7 +72,7 @@ static float *filled(int seed)
     return device_copy(values, SIZE);
 }
 
-/* c (M,N) = op(a) op(b) + bias, of numbers made from the seeds 1 to 4. */
+/* c (M,N) = op(a) op(b) + bias. Seeds 1 to 4 give the numbers. */
 static product open_product(bool turn_a, bool turn_b, cublasComputeType_t compute)
 {
     product p = {};
@@ -122,7 +123,7 @@ static void expect(const float *result, bool turn_a, bool turn_b, double alpha, 
             double expected = alpha * sum + beta * at(c, false, i, j) + (double)bias[i];
             assert_true(fabs(expected - at(result, false, i, j)) <= 1e-5);
         }
-        /* What lies between the columns stays. */
+        /* The gaps between columns must not change. */
         assert_true(result[j * LD + M] == c[j * LD + M]);
     }
 }
@@ -163,7 +164,7 @@ static void operands_are_rounded_and_the_bias_is_not(void **)
     }
 }
 
-/* The workspace is the algorithm's until it has run. */
+/* The workspace belongs to the algorithm until it has run. */
 static void a_product_is_captured_and_fills_its_workspace(void **)
 {
     float result[SIZE], mark = 1.0f;

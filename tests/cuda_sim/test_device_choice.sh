@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Which device a user gets, and why not another, by the program itself on simulated devices.
+# Which device --device selects on simulated devices, and the reason that is printed if it is not
+# CUDA.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
 export OMP_NUM_THREADS=1
@@ -10,7 +11,8 @@ succeeds train corpus.txt "${tiny[@]}" --device auto --out auto
 grep -q '^device: cuda (' "$err" || fail "auto must take the device"
 succeeds train corpus.txt "${tiny[@]}" --device cuda:0 --out cuda
 cmp "$(model_of auto)" "$(model_of cuda)" || fail "auto and cuda:0 are the same device"
-grep -qE '^memory: .*, samples [0-9.]+, libraries 40\.0; on the host: checkpoints [0-9.]+$' "$err" ||
+grep -qE '^memory: .*, samples [0-9.]+, libraries 40\.0; on the host: checkpoints [0-9.]+$' "$err" \
+    ||
     fail "what a checkpoint takes is not the device's memory"
 succeeds info
 grep -q '^device *cuda: .*capability 9\.0' "$out" || fail "info must name the device"
@@ -49,7 +51,8 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
     refuses 1 'cuda: device memory: .* asked, .* free for cuBLAS; ' train corpus.txt "${tiny[@]}" \
         --device cuda --out none
     succeeds train corpus.txt "${tiny[@]}" --out full
-    grep -q '^device: not CUDA: .*asked' "$err" || fail "auto must fall back to the CPU, and say why"
+    grep -q '^device: not CUDA: .*asked' "$err" || fail \
+        "auto must fall back to the CPU, and say why"
 )
 (
     export LYRNN_SIM_MEMORY=100000000

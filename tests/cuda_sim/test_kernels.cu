@@ -1,4 +1,4 @@
-/* Sound kernels run to the right result in every order of threads, and nothing is reported. */
+/* Correct kernels: the right result in every order of threads, and no reports. */
 #include <cooperative_groups.h>
 #include <curand_kernel.h>
 
@@ -144,7 +144,7 @@ static void half_warps_and_syncwarp(void **)
     }
 }
 
-/* Some lanes return first; the mask still names them, and nobody reads them. */
+/* Some lanes return first. The mask still names them, but no lane reads from them. */
 __global__ void early_return_kernel(int *out, int count)
 {
     if ((int)threadIdx.x >= count)
@@ -251,7 +251,7 @@ __global__ void grid_kernel(int *a, int *b)
     }
 }
 
-static void grids_synchronise(void **)
+static void grids_synchronize(void **)
 {
     for (uint64_t seed : seeds) {
         int host[8 * 40], expected[8 * 40];
@@ -273,7 +273,8 @@ static void grids_synchronise(void **)
     }
 }
 
-/* The grid's barrier holds a cluster together too, and orders what its blocks do in each other's memory. */
+/* The grid's barrier also synchronizes clusters, so it orders accesses to the shared memory of
+ * another block. */
 __global__ void grid_of_clusters_kernel(int *out)
 {
     LYRNN_SHARED(int, mine, [32]);
@@ -287,7 +288,7 @@ __global__ void grid_of_clusters_kernel(int *out)
     }
 }
 
-static void a_grid_of_clusters_synchronises(void **)
+static void a_grid_of_clusters_synchronizes(void **)
 {
     for (uint64_t seed : seeds) {
         int host[8 * 32];
@@ -305,7 +306,7 @@ static void a_grid_of_clusters_synchronises(void **)
     }
 }
 
-/* Neighbours that write the halves of one word do not race. */
+/* Adjacent threads that write the two halves of one word do not race. */
 __global__ void halves_kernel(unsigned short *out, float4 *quads)
 {
     out[threadIdx.x] = (unsigned short)threadIdx.x;
@@ -345,7 +346,7 @@ __global__ void random_kernel(unsigned *bits, float *uniform)
 
 static void philox_gives_its_known_answer(void **)
 {
-    /* Philox4x32-10 of counter 0 and key 0, from Random123's known-answer tests. */
+    /* Philox4x32-10 for counter 0 and key 0, from Random123's known-answer tests. */
     const unsigned known[4] = {0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u};
     unsigned bits_host[8];
     float uniform_host[8];
@@ -372,8 +373,8 @@ int main(void)
         cmocka_unit_test(lanes_that_returned_are_not_waited_for),
         cmocka_unit_test(last_block_sums_up),
         cmocka_unit_test(clusters_share_memory),
-        cmocka_unit_test(grids_synchronise),
-        cmocka_unit_test(a_grid_of_clusters_synchronises),
+        cmocka_unit_test(grids_synchronize),
+        cmocka_unit_test(a_grid_of_clusters_synchronizes),
         cmocka_unit_test(narrow_and_wide_accesses),
         cmocka_unit_test(philox_gives_its_known_answer),
     };

@@ -1,5 +1,5 @@
-/* Every planted defect is found, as what it is, in every order of threads. Each runs in a child process,
- * whose exit status says which defect the simulator reported. */
+/* Every planted defect is found, with the right class, in every order of threads. Each kernel runs
+ * in a child process, whose exit status encodes the class that the simulator reported. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,14 +24,14 @@ static void leave(lyrnn_sim_defect defect, const char *text)
     _exit(FOUND + (int)defect);
 }
 
-/* What the child came to: an exit status, or 128 and more for a signal. */
+/* Returns the child's exit status, or 128 + the signal that ended it. */
 static int run_in_child(const planted_defect *planted, uint64_t seed)
 {
     fflush(NULL);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        /* Signals end the child, not cmocka's test. */
+        /* A signal must end the child, not the cmocka test. */
         signal(SIGSEGV, SIG_DFL);
         signal(SIGABRT, SIG_DFL);
         lyrnn_sim_set_seed(seed);
@@ -52,7 +52,8 @@ static void planted_defect_is_found(void **state)
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         int result = run_in_child(planted, seeds[i]);
         if (planted->needs_hooks && !lyrnn_sim_has_hooks()) {
-            /* AddressSanitizer ends the child with 1, an inaccessible page by a signal. */
+            /* AddressSanitizer ends the child with status 1; an access to an inaccessible page ends
+             * it with a signal. */
             assert_true(result == 1 || result == 128 + SIGSEGV || result == 128 + SIGABRT);
             continue;
         }

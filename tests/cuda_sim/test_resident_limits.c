@@ -1,5 +1,6 @@
-/* The largest hidden sizes that the README names for the paths that keep W_hh on chip: taken there, and beyond
- * them not. Such a sequence is one kernel, one by steps a kernel for each. */
+/* The largest hidden sizes that the documentation names for the paths that keep W_hh on chip. Up to
+ * them the path is used, beyond them it is not. On such a path a sequence is one kernel; by steps
+ * there is at least one kernel per step. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +89,8 @@ static void before_clusters(void **state)
     check_limits("89", limits);
 }
 
-/* Kernels of a sequence there, or back, that are queued and never run: a whole device takes its time. */
+/* Counts the kernels that a forward or a backward sequence queues. They never run, because a whole
+ * simulated device is slow. */
 static uint64_t count_queued(lyrnn_backend *backend, lyrnn_cell cell, int B, int H, bool backward)
 {
     lyrnn_recurrence_forward_args there = {.T = T, .B = B, .H = H, .h_stride = H, .cell = cell};
@@ -103,7 +105,7 @@ static uint64_t count_queued(lyrnn_backend *backend, lyrnn_cell cell, int B, int
     return num_kernels;
 }
 
-/* Both ways fit up to the limit, and at least one of them not beyond it. */
+/* Both directions fit up to the limit, and at least one does not fit beyond it. */
 static void check_grid_limits(const char *capability, const char *num_sms, const int limits[4])
 {
     enum { B = 128 };

@@ -1,4 +1,5 @@
-/* The runtime: when work runs, what capture allows, what the device refuses, and what is counted. */
+/* The runtime: when work runs, what a capture allows, what the device refuses, and what is
+ * counted. */
 #include "sim_test.h"
 
 #include <cublas_v2.h>
@@ -66,7 +67,7 @@ static void a_graph_replays_what_was_captured(void **)
     assert_int_equal(counters.graph_launches, 2);
     assert_int_equal(counters.kernels_run, 4);
     assert_int_equal(counters.captures, 1);
-    assert_int_equal(counters.host_synchronisations, 2);
+    assert_int_equal(counters.host_synchronizations, 2);
     assert_int_equal(counters.bytes_to_host, 8);
     assert_int_equal(counters.allocations, 0);
     OK(cudaFree(value));
@@ -100,7 +101,7 @@ static void launch_on(cudaStream_t stream, void (*kernel)(int *, int), int *valu
     OK(cudaLaunchKernelEx(&config, kernel, value, amount));
 }
 
-/* What follows in `behind` waits for what `ahead` holds so far. */
+/* Later work in `behind` waits for the work in `ahead` so far. */
 static void order_after(cudaStream_t behind, cudaStream_t ahead, cudaEvent_t event)
 {
     OK(cudaEventRecord(event, ahead));
@@ -113,7 +114,7 @@ __global__ void double_kernel(int *value, int times)
         *value *= 1 << times;
 }
 
-/* value = (1 + 5) * 2 where the streams are in order, 1 * 2 + 5 where they are not. */
+/* The value is (1 + 5) * 2 if the streams are in order, and 1 * 2 + 5 if not. */
 static int add_then_double(bool in_order, uint64_t seed)
 {
     int one = 1, *value = device_copy(&one, 1);
@@ -145,7 +146,7 @@ static void streams_are_in_order_where_events_say_so(void **)
     assert_in_range(num_other, 1, 19);
 }
 
-/* An event stands for what its stream held when it was recorded, not for what came later. */
+/* An event stands for the work in its stream when it was recorded, and not for later work. */
 static void a_wait_is_for_the_mark_alone(void **)
 {
     int zero = 0, *value = device_copy(&zero, 1), *pinned = NULL;
@@ -195,12 +196,12 @@ static void a_capture_takes_in_the_streams_that_wait_for_it(void **)
     lyrnn_sim_set_seed(0);
     OK(cudaGraphExecDestroy(executable));
 
-    /* Work that nobody waits for would be lost. */
+    /* A capture that ended without waiting for this work would lose it. */
     begin(origin);
     order_after(other, origin, event);
     launch_on(other, add_kernel, value, 1);
     assert_int_equal(cudaStreamEndCapture(origin, &graph), cudaErrorStreamCaptureUnjoined);
-    /* The other stream's own work is no part of the capture, and must not hold it up. */
+    /* The other stream's own work is not part of the capture, so a capture cannot wait for it. */
     launch_on(other, add_kernel, value, 1);
     begin(origin);
     OK(cudaEventRecord(event, other));
@@ -234,7 +235,7 @@ static void rows_are_copied_with_their_pitches(void **)
     OK(cudaFree(to));
 }
 
-static void expect_spoilt(cudaStream_t stream)
+static void expect_spoiled(cudaStream_t stream)
 {
     cudaGraph_t graph;
     assert_int_equal(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
@@ -249,20 +250,20 @@ static void capture_forbids_what_waits_or_allocates(void **)
     OK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
     begin(stream);
     assert_int_equal(cudaStreamSynchronize(stream), cudaErrorStreamCaptureUnsupported);
-    expect_spoilt(stream);
+    expect_spoiled(stream);
     begin(stream);
     assert_int_equal(cudaDeviceSynchronize(), cudaErrorStreamCaptureUnsupported);
-    expect_spoilt(stream);
+    expect_spoiled(stream);
     begin(stream);
     assert_int_equal(cudaMalloc(&memory, 16), cudaErrorStreamCaptureUnsupported);
-    expect_spoilt(stream);
+    expect_spoiled(stream);
     begin(stream);
     assert_int_equal(cudaFree(value), cudaErrorStreamCaptureUnsupported);
-    expect_spoilt(stream);
+    expect_spoiled(stream);
     begin(stream);
     assert_int_equal(cudaMemcpy(&host, value, 4, cudaMemcpyDeviceToHost),
                      cudaErrorStreamCaptureUnsupported);
-    expect_spoilt(stream);
+    expect_spoiled(stream);
     cudaGraph_t graph;
     assert_int_equal(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureUnmatched);
     assert_int_equal(cudaGetLastError(), cudaErrorStreamCaptureUnmatched);
@@ -288,8 +289,9 @@ static cudaError_t try_launch(unsigned blocks, unsigned threads, size_t bytes,
     return error == cudaSuccess ? cudaDeviceSynchronize() : error;
 }
 
-/* A block that takes a multiprocessor for itself, in clusters of four within GPCs of 16 or 17 of them: 32
- * clusters are on the device at once, and a cooperative launch of 33 is too large. */
+/* Each block uses a whole multiprocessor, clusters have four blocks, and GPCs have 16 or 17
+ * multiprocessors. So 32 clusters fit on the device, and a cooperative launch of 33 is too
+ * large. */
 static void clusters_lie_within_a_gpc(void **)
 {
     int *out = device_array<int>(32), clusters = 0;
@@ -320,7 +322,7 @@ static void limits_are_the_devices(void **)
     assert_int_equal(cudaFuncSetAttribute(dynamic_kernel,
                                           cudaFuncAttributeMaxDynamicSharedMemorySize, 228 << 10),
                      cudaErrorInvalidValue);
-    /* Two blocks of 100 KiB to a multiprocessor, 132 of them. */
+    /* Two blocks of 100 KiB fit on a multiprocessor, and there are 132. */
     assert_int_equal(try_launch(265, 32, 100 << 10, &together, out),
                      cudaErrorCooperativeLaunchTooLarge);
     assert_int_equal(try_launch(16, 32, 128, &cluster, out), cudaErrorInvalidClusterSize);
@@ -406,7 +408,7 @@ static void a_defect_is_a_sticky_fault(void **)
     assert_int_equal(cudaGetLastError(), cudaErrorLaunchFailure);
     lyrnn_sim_set_report_hook(NULL);
     lyrnn_sim_reset();
-    /* The next launch begins afresh, on stacks that the cancelled one had left in the middle. */
+    /* The next launch starts from the beginning of stacks that the canceled launch left halfway. */
     int zero = 0, *value = device_copy(&zero, 1);
     config = shape(2, 64);
     OK(cudaLaunchKernelEx(&config, add_kernel, value, 3));

@@ -1,5 +1,6 @@
-/* A whole training on the simulated CUDA backend beside the CPU's: the same losses and text, checkpoints that
- * go both ways, the same bits at every run, and a step that is one graph launch and nothing else. */
+/* A whole training on the simulated CUDA backend, compared with the CPU backend: the same losses
+ * and text, checkpoints that either can read, the same bits in every run, and a step that is one
+ * graph launch and nothing else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@
 
 enum { V = 33, B = 5, K = 6, MAX_STEPS = 50, SOME_STEPS = 15 };
 
-/* What is trained; input_size is V. */
+/* What is trained. input_size is V. */
 typedef struct {
     lyrnn_rnn_config network;
     int T, steps;
@@ -31,8 +32,8 @@ static const task simplest = {
     .T = 7,
     .steps = MAX_STEPS};
 
-/* Layers as a wavefront of chunks (from 32 steps on), also one by itself and more than there are lanes for; two
- * directions side by side, and dropout. */
+/* Layers that run as a wavefront of chunks (from 32 steps on); one layer; more layers than streams;
+ * both directions at once; and dropout. */
 static const task stacks[] = {
     {{LYRNN_LSTM, V, 12, 2, false, 0.25f}, 33, 8, LYRNN_SAMPLING_CONSECUTIVE},
     {{LYRNN_RNN_TANH, V, 12, 1, false, 0}, 65, 8, LYRNN_SAMPLING_CONSECUTIVE},
@@ -80,7 +81,8 @@ static void run_close(run *r)
     lyrnn_backend_close(&r->backend);
 }
 
-/* Mean losses of the steps that follow the first so many, an epoch begun wherever one ends. */
+/* Trains `steps` steps after the first `first` ones, with new epochs as needed, and stores the mean
+ * losses. */
 static void train_on(run *r, int first, int steps, double *losses)
 {
     double before = lyrnn_trainer_counters(&r->trainer).loss_sum;
@@ -118,7 +120,7 @@ static void write_text(run *r, int32_t *text, size_t length)
     greedy_text(&r->model, text, 3, length);
 }
 
-/* The text is compared where each character depends on those before it alone. */
+/* Text is compared only for models in which each character depends only on earlier ones. */
 static void compare_with_cpu(const task *t)
 {
     run cpu, cuda;
@@ -151,7 +153,7 @@ static void losses_and_text_are_the_cpus(void **state)
     compare_with_cpu(&shuffled);
 }
 
-/* Under several orders of the lanes: what a lane forgot to wait for would be missing. */
+/* In several orders of the streams: if one forgot to wait for another, data would be missing. */
 static void stacks_train_as_on_the_cpu(void **state)
 {
     (void)state;
@@ -163,7 +165,8 @@ static void stacks_train_as_on_the_cpu(void **state)
     lyrnn_sim_set_seed(0);
 }
 
-/* What a checkpoint holds is the flat parameters: either backend writes the same text from the other's. */
+/* A checkpoint holds the flat parameters. Each backend generates the same text from the other's
+ * parameters. */
 static void parameters_go_both_ways(void **state)
 {
     (void)state;
@@ -186,7 +189,7 @@ static void parameters_go_both_ways(void **state)
     }
 }
 
-/* As a checkpoint carries it. */
+/* Copies the state of a training as a checkpoint would. */
 static void move(run *from, run *to, int steps)
 {
     lyrnn_trainer_snapshot snapshot;
@@ -200,7 +203,7 @@ static void move(run *from, run *to, int steps)
     free(params);
 }
 
-/* Ten steps on a device, and ten more on another, beside twenty on the first. */
+/* Ten steps on one device and ten more on the other, compared with twenty on the first. */
 static void check_moving(const task *t, const char *first, const char *then)
 {
     enum { STEPS = 10 };
@@ -221,8 +224,8 @@ static void check_moving(const task *t, const char *first, const char *then)
     run_close(&moves);
 }
 
-/* From within an epoch to within another. That it goes on to the same bits where it was, test_trainer_resume.c
- * shows. */
+/* Moves in the middle of an epoch. test_trainer_resume.c checks that a training that resumes on the
+ * same device continues with the same bits. */
 static void a_training_goes_on_on_the_other_device(void **state)
 {
     (void)state;
@@ -265,7 +268,7 @@ static void every_run_gives_the_same_bits(void **state)
     check_bits_repeat(&stacks[0]);
 }
 
-/* Rounded operands give other losses, and the less is kept the further off; weights stay fp32. */
+/* Rounded operands give other losses, and fewer bits differ more. Weights stay fp32. */
 static void lower_precision_stays_near(void **state)
 {
     (void)state;
@@ -298,7 +301,7 @@ static void check_graph_launches(const task *t)
     assert_int_equal(counters.kernel_launches, 0);
     assert_int_equal(counters.captures, 0);
     assert_int_equal(counters.allocations, 0);
-    assert_int_equal(counters.host_synchronisations, 0);
+    assert_int_equal(counters.host_synchronizations, 0);
     assert_int_equal(counters.bytes_to_host, 0);
     assert_int_equal(lyrnn_trainer_counters(&r.trainer).step, K);
     run_close(&r);
@@ -312,7 +315,8 @@ static void a_step_is_one_graph_launch(void **state)
         check_graph_launches(&stacks[i]);
 }
 
-/* Every operation is waited for, so that there are at least as many synchronisations as a step has operations. */
+/* The host waits for every operation, so there are at least as many synchronizations as operations
+ * in a step. */
 static void with_debug_sync_nothing_is_recorded(void **state)
 {
     enum { OPERATIONS = 11 };
@@ -327,12 +331,12 @@ static void with_debug_sync_nothing_is_recorded(void **state)
     lyrnn_sim_counters counters = lyrnn_sim_read_counters();
     assert_int_equal(counters.graph_launches, 0);
     assert_int_equal(counters.captures, 0);
-    assert_true(counters.host_synchronisations >= K * OPERATIONS);
+    assert_true(counters.host_synchronizations >= K * OPERATIONS);
     run_close(&r);
 }
 
-/* Between two looks at the texts, of 20 characters each, the host does nothing but launch; a text takes the same
- * number of synchronisations whatever its number of samples. */
+/* Between two polls of the texts, 20 characters apart, the host only launches graphs. The number of
+ * synchronizations does not depend on the number of samples. */
 static void a_character_is_one_graph_launch(void **state)
 {
     enum { LENGTH = 40, LOOKS = 2 };
@@ -356,12 +360,13 @@ static void a_character_is_one_graph_launch(void **state)
         assert_int_equal(lyrnn_generate(&generator, &prompt, LENGTH, &nobody), LYRNN_OK);
         lyrnn_sim_counters counters = lyrnn_sim_read_counters();
         assert_int_equal(counters.graph_launches, 3 + LENGTH - 1);
-        /* The prefix's first character is read before the first step. */
+        /* The first character of the prefix is read before the first step. */
         assert_in_range(counters.kernel_launches, 1, 2);
         assert_int_equal(counters.captures, 0);
         assert_int_equal(counters.allocations, 0);
-        /* The prefix and the cursor go up; texts and states come down, and each download counts twice. */
-        assert_in_range(counters.host_synchronisations, 1, 2 + 2 * 2 * LOOKS);
+        /* The prefix and the cursor are uploaded. Texts and states are downloaded, and each
+         * download counts twice. */
+        assert_in_range(counters.host_synchronizations, 1, 2 + 2 * 2 * LOOKS);
         assert_int_equal(counters.bytes_to_host, num_samples * (LENGTH * sizeof(int32_t) +
                                                                 LOOKS * sizeof(lyrnn_text_state)));
         lyrnn_prompt_free(&prompt);
@@ -370,7 +375,8 @@ static void a_character_is_one_graph_launch(void **state)
     }
 }
 
-/* Batches of samples and prompts differ in what lies on the device: their step is recorded once. */
+/* Batches of samples and prompts differ only in data on the device, so their step is recorded
+ * once. */
 static void one_record_serves_all_batches_and_prompts(void **state)
 {
     enum { LENGTH = 2, NUM_SAMPLES = 300, BATCHES = 2 };
@@ -394,13 +400,14 @@ static void one_record_serves_all_batches_and_prompts(void **state)
     }
     lyrnn_sim_counters counters = lyrnn_sim_read_counters();
     assert_int_equal(counters.captures, 1);
-    /* A text's characters are a step each but for the first; and the first step of all is eager. */
+    /* Every character of a text but the first is one step, and the very first step runs without a
+     * graph. */
     assert_int_equal(counters.graph_launches, BATCHES * (LENGTH + LENGTH + 1) - 1);
     lyrnn_generator_free(&generator);
     run_close(&r);
 }
 
-/* Its nodes hold addresses that the next model may be given. */
+/* The recorded step holds addresses that the next model may receive. */
 static void freed_memory_takes_the_recorded_step_with_it(void **state)
 {
     (void)state;

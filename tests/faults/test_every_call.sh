@@ -135,7 +135,8 @@ disturb_each() {
         for kind in "${kinds[@]}"; do
             restore
             run_with "$kind $n" "$@"
-            [[ ${calls[n - 1]-} == "${all[n - 1]}"* ]] || fail "call $n must be '${all[n - 1]}' again"
+            [[ ${calls[n - 1]-} == "${all[n - 1]}"* ]] ||
+                fail "call $n must be '${all[n - 1]}' again"
             command+=" [call $n: ${all[n - 1]}]"
             expect_end "$kind" "${all[n - 1]}"
             goes_on
@@ -158,7 +159,8 @@ disturb_each '' "${train[@]}" --num-epochs 1 --keep 1 --out run
 succeeds "${train[@]}" --num-epochs 2 --out base
 cp -r whole/checkpoints/epoch-000003 base/checkpoints/
 mkdir base/checkpoints/.epoch-000003.tmp
-echo half | tee base/checkpoints/.epoch-000003.tmp/{model,trainer}.safetensors base/.config.json >/dev/null
+echo half | tee base/checkpoints/.epoch-000003.tmp/{model,trainer}.safetensors base/.config.json \
+    >/dev/null
 sed -n 3p whole/metrics.jsonl >>base/metrics.jsonl
 printf '{"epoch": 4, "st' >>base/metrics.jsonl
 ln -s checkpoints/epoch-000003 base/.latest

@@ -90,7 +90,8 @@ for ((killed = 0; killed < kills;)); do
     same_runs whole run
     [[ $(readlink run/best) == "$(readlink whole/best)" ]] || fail "another epoch is the best"
     cmp run/best/model.safetensors whole/best/model.safetensors || fail "best differs"
-    ((is_done)) || [[ $(ls -A run run/checkpoints | tail -n +2) == "$(ls -A whole whole/checkpoints | tail -n +2 |
+    ((is_done)) || [[ $(ls -A run run/checkpoints |
+        tail -n +2) == "$(ls -A whole whole/checkpoints | tail -n +2 |
         sed 's/^whole/run/')" ]] || fail "other files: $(ls -A run run/checkpoints)"
     rm -r run
     runs=$((runs + 1))

@@ -65,15 +65,15 @@ static void check_vocab(const lyrnn_corpus *corpus)
     for (size_t i = 0; i < corpus->N; i++)
         LYRNN_CHECK(ids[i] >= 0 && ids[i] < vocab.V && vocab.chars[ids[i]] == corpus->chars[i]);
 
-    /* As the prefix of a model that has learnt the larger half: what it lacks is named. */
-    size_t num_learnt = (size_t)vocab.V / 2 + 1;
-    lyrnn_vocab learnt;
-    LYRNN_CHECK(lyrnn_vocab_from_chars(&learnt, vocab.chars, num_learnt) == LYRNN_OK);
-    lyrnn_status status = lyrnn_vocab_encode(&learnt, "text", corpus->chars, corpus->N, ids);
-    LYRNN_CHECK(status == ((size_t)vocab.V == num_learnt ? LYRNN_OK : LYRNN_ERR_UNKNOWN_CHAR));
+    /* As the prefix of a model that has learned the larger half: what it lacks is named. */
+    size_t num_learned = (size_t)vocab.V / 2 + 1;
+    lyrnn_vocab learned;
+    LYRNN_CHECK(lyrnn_vocab_from_chars(&learned, vocab.chars, num_learned) == LYRNN_OK);
+    lyrnn_status status = lyrnn_vocab_encode(&learned, "text", corpus->chars, corpus->N, ids);
+    LYRNN_CHECK(status == ((size_t)vocab.V == num_learned ? LYRNN_OK : LYRNN_ERR_UNKNOWN_CHAR));
     if (status != LYRNN_OK)
         fuzz_check_error_text("text");
-    lyrnn_vocab_free(&learnt);
+    lyrnn_vocab_free(&learned);
     lyrnn_vocab_free(&vocab);
     free(ids);
 }

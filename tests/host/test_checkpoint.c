@@ -152,16 +152,16 @@ static void fill_model(model_file *model, const char *config_json, const char *v
 static void assert_model(const model_file *model, lyrnn_status expected, const char *problem)
 {
     lyrnn_checkpoint checkpoint;
-    unlink("spoilt");
-    assert_int_equal(lyrnn_safetensors_write("spoilt", model->metadata, model->num_metadata,
+    unlink("spoiled");
+    assert_int_equal(lyrnn_safetensors_write("spoiled", model->metadata, model->num_metadata,
                                              model->tensors, model->num_tensors),
                      LYRNN_OK);
-    lyrnn_status status = lyrnn_checkpoint_read(&checkpoint, "spoilt");
+    lyrnn_status status = lyrnn_checkpoint_read(&checkpoint, "spoiled");
     if (status != expected)
         fail_msg("status %d, not %d: %s", (int)status, (int)expected, lyrnn_error_text());
     if (expected != LYRNN_OK) {
         const char *text = lyrnn_error_text();
-        assert_int_equal(strncmp(text, "spoilt: ", 8), 0);
+        assert_int_equal(strncmp(text, "spoiled: ", 8), 0);
         assert_null(strchr(text, '\n'));
         if (strstr(text, problem) == NULL)
             fail_msg("'%s' does not say '%s'", text, problem);
@@ -190,7 +190,7 @@ static void assert_vocab(const char *vocab_json, const char *problem)
     "{\"cell\":" cell ",\"input_size\":" input ",\"hidden_size\":" hidden                          \
     ",\"num_layers\":" layers ",\"bidirectional\":" bidirectional ",\"dropout\":" dropout "}"
 
-static void an_unspoilt_file_is_read(void **state)
+static void an_unspoiled_file_is_read(void **state)
 {
     (void)state;
     assert_config(CONFIG, LYRNN_OK, "");
@@ -434,7 +434,7 @@ int main(void)
         cmocka_unit_test(a_model_comes_back_bit_for_bit),
         cmocka_unit_test(the_same_model_gives_the_same_bytes),
         cmocka_unit_test(the_file_is_what_pytorch_expects),
-        cmocka_unit_test(an_unspoilt_file_is_read),
+        cmocka_unit_test(an_unspoiled_file_is_read),
         cmocka_unit_test(a_config_that_is_not_one_is_refused),
         cmocka_unit_test(a_network_out_of_range_is_refused),
         cmocka_unit_test(tensors_that_contradict_the_config_are_refused),

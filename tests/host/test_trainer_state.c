@@ -147,17 +147,17 @@ typedef struct {
     lyrnn_metadata metadata[16];
     lyrnn_tensor tensors[2 * NUM_PARAMETERS + 3];
     size_t num_metadata, num_tensors;
-} spoilt_file;
+} spoiled_file;
 
-static void spoil_begin(spoilt_file *spoilt)
+static void spoil_begin(spoiled_file *spoiled)
 {
-    assert_ok(lyrnn_safetensors_open(&spoilt->file, "whole"));
-    spoilt->num_metadata = spoilt->file.num_metadata;
-    spoilt->num_tensors = spoilt->file.num_tensors;
-    for (size_t i = 0; i < spoilt->num_metadata; i++)
-        spoilt->metadata[i] = spoilt->file.metadata[i];
-    for (size_t i = 0; i < spoilt->num_tensors; i++)
-        spoilt->tensors[i] = spoilt->file.tensors[i];
+    assert_ok(lyrnn_safetensors_open(&spoiled->file, "whole"));
+    spoiled->num_metadata = spoiled->file.num_metadata;
+    spoiled->num_tensors = spoiled->file.num_tensors;
+    for (size_t i = 0; i < spoiled->num_metadata; i++)
+        spoiled->metadata[i] = spoiled->file.metadata[i];
+    for (size_t i = 0; i < spoiled->num_tensors; i++)
+        spoiled->tensors[i] = spoiled->file.tensors[i];
 }
 
 static void assert_read(const char *path, const lyrnn_rnn_config *network, int streams,
@@ -177,30 +177,30 @@ static void assert_read(const char *path, const lyrnn_rnn_config *network, int s
     lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
-static void spoil_end(spoilt_file *spoilt, lyrnn_status expected, const char *problem)
+static void spoil_end(spoiled_file *spoiled, lyrnn_status expected, const char *problem)
 {
-    unlink("spoilt");
-    assert_ok(lyrnn_safetensors_write("spoilt", spoilt->metadata, spoilt->num_metadata,
-                                      spoilt->tensors, spoilt->num_tensors));
-    lyrnn_safetensors_close(&spoilt->file);
-    assert_read("spoilt", &config, B, expected, problem);
+    unlink("spoiled");
+    assert_ok(lyrnn_safetensors_write("spoiled", spoiled->metadata, spoiled->num_metadata,
+                                      spoiled->tensors, spoiled->num_tensors));
+    lyrnn_safetensors_close(&spoiled->file);
+    assert_read("spoiled", &config, B, expected, problem);
 }
 
 /* value NULL: without the key. */
 static void assert_number(const char *key, const char *value, lyrnn_status expected)
 {
-    spoilt_file spoilt;
+    spoiled_file spoiled;
     char problem[64];
     snprintf(problem, sizeof problem, "its \"%s\" is missing or out of range", key);
-    spoil_begin(&spoilt);
+    spoil_begin(&spoiled);
     size_t i = 0;
-    while (strcmp(spoilt.metadata[i].key, key) != 0)
+    while (strcmp(spoiled.metadata[i].key, key) != 0)
         i++;
     if (value != NULL)
-        spoilt.metadata[i].value = value;
+        spoiled.metadata[i].value = value;
     else
-        spoilt.metadata[i] = spoilt.metadata[--spoilt.num_metadata];
-    spoil_end(&spoilt, expected, problem);
+        spoiled.metadata[i] = spoiled.metadata[--spoiled.num_metadata];
+    spoil_end(&spoiled, expected, problem);
 }
 
 static void numbers_must_be_there_and_in_range(void **unused)
@@ -247,35 +247,35 @@ static void tensors_must_be_those_of_the_training(void **unused)
     const size_t num = 2 * NUM_PARAMETERS + 2;
     write_state("whole");
     for (size_t i = 0; i < num; i++) {
-        spoilt_file spoilt;
+        spoiled_file spoiled;
         char problem[64];
-        spoil_begin(&spoilt);
-        snprintf(problem, sizeof problem, "no tensor %s;", spoilt.tensors[i].name);
-        spoilt.tensors[i] = spoilt.tensors[--spoilt.num_tensors];
-        spoil_end(&spoilt, bad, problem);
+        spoil_begin(&spoiled);
+        snprintf(problem, sizeof problem, "no tensor %s;", spoiled.tensors[i].name);
+        spoiled.tensors[i] = spoiled.tensors[--spoiled.num_tensors];
+        spoil_end(&spoiled, bad, problem);
 
-        spoil_begin(&spoilt);
-        spoilt.tensors[i].dtype = "I32";
-        spoil_end(&spoilt, bad, "is I32; convert it to F32");
+        spoil_begin(&spoiled);
+        spoiled.tensors[i].dtype = "I32";
+        spoil_end(&spoiled, bad, "is I32; convert it to F32");
 
-        spoil_begin(&spoilt);
-        lyrnn_tensor *tensor = &spoilt.tensors[i];
+        spoil_begin(&spoiled);
+        lyrnn_tensor *tensor = &spoiled.tensors[i];
         tensor->shape[tensor->num_dims++] = 1;
-        spoil_end(&spoilt, bad, "does not have the shape");
+        spoil_end(&spoiled, bad, "does not have the shape");
 
-        spoil_begin(&spoilt);
-        tensor = &spoilt.tensors[i];
+        spoil_begin(&spoiled);
+        tensor = &spoiled.tensors[i];
         tensor->num_bytes = tensor->num_bytes / tensor->shape[0] * (tensor->shape[0] - 1);
         tensor->shape[0]--;
-        spoil_end(&spoilt, bad, "does not have the shape");
+        spoil_end(&spoiled, bad, "does not have the shape");
     }
-    spoilt_file spoilt;
-    spoil_begin(&spoilt);
-    spoilt.tensors[num] = (lyrnn_tensor){.name = "extra", .dtype = "F32"};
-    spoilt.tensors[num].data = spoilt.tensors[0].data;
-    spoilt.tensors[num].num_bytes = sizeof(float);
-    spoilt.num_tensors++;
-    spoil_end(&spoilt, bad, "has 23 tensors where the training has 22");
+    spoiled_file spoiled;
+    spoil_begin(&spoiled);
+    spoiled.tensors[num] = (lyrnn_tensor){.name = "extra", .dtype = "F32"};
+    spoiled.tensors[num].data = spoiled.tensors[0].data;
+    spoiled.tensors[num].num_bytes = sizeof(float);
+    spoiled.num_tensors++;
+    spoil_end(&spoiled, bad, "has 23 tensors where the training has 22");
 }
 
 static void values_must_be_what_training_leaves(void **unused)
@@ -286,15 +286,15 @@ static void values_must_be_what_training_leaves(void **unused)
     for (size_t i = 0; i < 2 * NUM_PARAMETERS + 2; i++) {
         bool is_square = i >= NUM_PARAMETERS && i < 2 * NUM_PARAMETERS;
         for (size_t k = 0; k < sizeof values / sizeof values[0]; k++) {
-            spoilt_file spoilt;
+            spoiled_file spoiled;
             float copy[4 * H * V];
-            spoil_begin(&spoilt);
-            lyrnn_tensor *tensor = &spoilt.tensors[i];
+            spoil_begin(&spoiled);
+            lyrnn_tensor *tensor = &spoiled.tensors[i];
             memcpy(copy, tensor->data, tensor->num_bytes);
             copy[tensor->num_bytes / sizeof(float) - 1] = values[k];
             tensor->data = copy;
             bool is_bad = is_square ? !(values[k] >= 0.0f) : !isfinite(values[k]);
-            spoil_end(&spoilt, is_bad ? LYRNN_ERR_MODEL_FILE : LYRNN_OK,
+            spoil_end(&spoiled, is_bad ? LYRNN_ERR_MODEL_FILE : LYRNN_OK,
                       is_square ? "is not a sum of squares" : "is not finite");
         }
     }

@@ -66,7 +66,8 @@ compile() {
 # cmake_build SOURCE_DIRECTORY BUILD_DIRECTORY
 cmake_build() {
     "$cmake" -S "$1" -B "$2" -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 &&
-        "$cmake" --build "$2" --verbose >>cmake.log 2>&1 || fail "$1 by find_package: $(tail -n 30 cmake.log)"
+        "$cmake" --build "$2" --verbose >>cmake.log 2>&1 ||
+        fail "$1 by find_package: $(tail -n 30 cmake.log)"
 }
 
 compile "$CC" "$here/lstm.c" ./lstm_pkg_config
@@ -79,7 +80,8 @@ check from_c/lstm
 # From C++, every header, also by the one that includes them all; CMake must not need a C compiler for it.
 for header in "$prefix"/include/lyrnn/*.h; do
     name=lyrnn/${header##*/}
-    [[ $name == lyrnn/lyrnn.h ]] || grep -qxF "#include \"$name\"" "$prefix/include/lyrnn/lyrnn.h" ||
+    [[ $name == lyrnn/lyrnn.h ]] ||
+        grep -qxF "#include \"$name\"" "$prefix/include/lyrnn/lyrnn.h" ||
         fail "lyrnn/lyrnn.h must include $name"
 done
 mkdir cpp

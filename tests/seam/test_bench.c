@@ -20,7 +20,7 @@
 #include "memory_limit.h"
 #include "op_check.h"
 
-static void percentiles_lie_between_neighbours(void **state)
+static void percentiles_lie_between_neighbors(void **state)
 {
     (void)state;
     double values[] = {50, 10, 40, 20, 30};
@@ -438,7 +438,7 @@ static void training_under_watch_gives_the_same_bits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(percentiles_lie_between_neighbours),
+        cmocka_unit_test(percentiles_lie_between_neighbors),
         cmocka_unit_test(costs_are_those_counted_by_hand),
         cmocka_unit_test(costs_of_recurrences_are_those_counted_by_hand),
         cmocka_unit_test(every_operation_of_a_step_is_seen),

@@ -172,8 +172,8 @@ static void fill_nan_columns(float *values, int count, int stride, int first, in
             values[i] = NAN;
 }
 
-/* Were the neighbour read anywhere, its NaN would reach a result. */
-static void a_paired_direction_does_not_read_its_neighbour(void **state)
+/* Were the neighbor read anywhere, its NaN would reach a result. */
+static void a_paired_direction_does_not_read_its_neighbor(void **state)
 {
     enum { T = 5, B = 3, H = 7 };
     for (int i = 0; i < 2 * NUM_CELLS; i++) {
@@ -365,7 +365,7 @@ int main(void)
         cmocka_unit_test(forward_equals_the_oracle_and_repeats),
         cmocka_unit_test(backward_equals_the_oracle_and_repeats),
         cmocka_unit_test(gradients_of_weights_add_up_over_parts_of_a_sequence),
-        cmocka_unit_test(a_paired_direction_does_not_read_its_neighbour),
+        cmocka_unit_test(a_paired_direction_does_not_read_its_neighbor),
         cmocka_unit_test(reverse_equals_flipping_time),
         cmocka_unit_test(twelve_steps_equal_three_times_four),
         cmocka_unit_test(tanh_of_extreme_gates_is_one_and_passes_no_gradient),

@@ -82,7 +82,7 @@ void assert_same_bits(const char *what, const void *actual, const void *expected
             fail_msg("%s: differs from byte %zu of %zu", what, i, bytes);
 }
 
-/* splitmix64's finaliser (Steele, Lea, Flood 2014). */
+/* splitmix64's finalizer (Steele, Lea, Flood 2014). */
 static uint64_t mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

@@ -1,4 +1,4 @@
-/* How the numeric tests compare, and where their random numbers come from. Errors are normalised by the
+/* How the numeric tests compare, and where their random numbers come from. Errors are normalized by the
  * largest expected value, so that one tolerance fits every shape; a NaN or an infinity on either side is
  * an infinite error, never a passed comparison. Includes cmocka with the headers that it asks for. */
 #ifndef COMPARE_H

@@ -61,7 +61,7 @@ void oracle_linear_backward(int M, int in, int out, const double *x, const doubl
     }
 }
 
-/* h holds T+1 slots; step t leads from one to its neighbour. Where in h a stream's row of each begins. */
+/* h holds T+1 slots; step t leads from one to its neighbor. Where in h a stream's row of each begins. */
 static int row_before(const oracle_recurrence *shape, int t, int b)
 {
     int slot = shape->reverse ? t + 1 : t;

@@ -109,7 +109,7 @@ double oracle_model_generate(const oracle_model *model, const double *params, in
                              int prefix_length, int length);
 
 /* The probability of each id (V) after all samplers, 0 where it cannot come; logits (V) have -infinity where
- * an id is forbidden, text (length) is what is penalised. False where nothing is left. */
+ * an id is forbidden, text (length) is what is penalized. False where nothing is left. */
 bool oracle_sampler(const lyrnn_sampler *sampler, int V, const float *logits, const int32_t *text,
                     int length, double *probabilities);
 

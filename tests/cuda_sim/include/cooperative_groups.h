@@ -6,13 +6,13 @@
 
 bool lyrnn_sim_grid_is_cooperative();
 void lyrnn_sim_grid_sync(int line);
-/* A cluster barrier in halves: arrive returns a token that wait takes. */
+/* The two halves of a cluster barrier: arrive returns a token, which wait takes. */
 void lyrnn_sim_cluster_arrive(int line);
 void lyrnn_sim_cluster_wait();
 unsigned lyrnn_sim_cluster_rank();
 dim3 lyrnn_sim_cluster_index();
 dim3 lyrnn_sim_cluster_dim();
-/* The same place in the shared memory of another block of the cluster. */
+/* Returns the same location in the shared memory of another block of the cluster. */
 void *lyrnn_sim_map_shared(const void *address, unsigned rank);
 unsigned lyrnn_sim_thread_rank();
 
@@ -143,7 +143,7 @@ class cluster_group
     }
 };
 
-/* Size neighbouring lanes of a warp. */
+/* A tile of Size adjacent lanes of a warp. */
 template <unsigned Size> class thread_block_tile
 {
     static_assert(Size <= 32 && (Size & (Size - 1)) == 0, "a tile is a power of two within a warp");

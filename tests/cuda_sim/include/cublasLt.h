@@ -1,5 +1,5 @@
-/* The cuBLASLt calls that lyrnn uses: a product with a bias, column-major, done by the host's CBLAS.
- * Descriptions are open here and opaque in the library. */
+/* The cuBLASLt calls that lyrnn uses: a column-major product with a bias, computed by the host's
+ * CBLAS. The descriptor structs are visible here; in the real library they are opaque. */
 #ifndef LYRNN_SIM_CUBLASLT_H
 #define LYRNN_SIM_CUBLASLT_H
 
@@ -8,7 +8,7 @@
 
 #include "cublas_v2.h"
 
-/* Made from a cublasHandle_t by a cast. */
+/* A cublasHandle_t may be cast to this type. */
 typedef struct cublasLtContext *cublasLtHandle_t;
 
 enum cublasLtEpilogue_t { CUBLASLT_EPILOGUE_DEFAULT = 1, CUBLASLT_EPILOGUE_BIAS = 4 };
@@ -44,11 +44,12 @@ typedef cublasLtMatrixLayoutOpaque_t *cublasLtMatrixLayout_t;
 
 typedef struct {
     uint64_t workspace_bytes;
-    uint32_t alignments[4]; /* bytes that A, B, C and D are promised to be aligned to */
+    /* Promised alignment of A, B, C and D in bytes. */
+    uint32_t alignments[4];
 } cublasLtMatmulPreferenceOpaque_t;
 typedef cublasLtMatmulPreferenceOpaque_t *cublasLtMatmulPreference_t;
 
-/* Good for the very product that it was chosen for, on memory aligned as was promised. */
+/* Valid only for the product that it was chosen for, and for memory that is aligned as promised. */
 typedef struct {
     cublasLtMatmulDescOpaque_t operation;
     cublasLtMatrixLayoutOpaque_t a, b, c, d;

@@ -1,4 +1,4 @@
-/* The cuBLAS calls that lyrnn uses, column-major, done by the host's CBLAS. */
+/* The cuBLAS calls that lyrnn uses, column-major, computed by the host's CBLAS. */
 #ifndef LYRNN_SIM_CUBLAS_V2_H
 #define LYRNN_SIM_CUBLAS_V2_H
 

@@ -1,4 +1,4 @@
-/* The simulator's stand-in for the toolkit's cuda_runtime.h: all of it that lyrnn uses. */
+/* The simulator's replacement for the toolkit's cuda_runtime.h: all that lyrnn uses. */
 #ifndef LYRNN_SIM_CUDA_RUNTIME_H
 #define LYRNN_SIM_CUDA_RUNTIME_H
 

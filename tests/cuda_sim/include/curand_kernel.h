@@ -1,5 +1,6 @@
-/* cuRAND's Philox4x32-10 device generator over Random123's philox. The numbers are cuRAND's: the key is
- * the seed, counter words 2 and 3 the subsequence, words 0 and 1 the offset / 4, and offset % 4 the word. */
+/* cuRAND's Philox4x32-10 device generator, built on Random123's philox. It returns the same numbers
+ * as cuRAND: the key is the seed, counter words 2 and 3 are the subsequence, words 0 and 1 are
+ * offset / 4, and offset % 4 selects the word. */
 #ifndef LYRNN_SIM_CURAND_KERNEL_H
 #define LYRNN_SIM_CURAND_KERNEL_H
 
@@ -40,7 +41,7 @@ static inline uint4 curand4(curandStatePhilox4_32_10_t *state)
     unsigned x = curand(state), y = curand(state), z = curand(state);
     return uint4{x, y, z, curand(state)};
 }
-/* In (0, 1]. */
+/* Uniform in (0, 1]. */
 static inline float curand_uniform(curandStatePhilox4_32_10_t *state)
 {
     return static_cast<float>(curand(state)) * 0x1p-32f + 0x1p-33f;

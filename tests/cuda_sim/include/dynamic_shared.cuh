@@ -1,11 +1,13 @@
-/* Shared memory by macros, the simulator's half: arrays stand in the simulated block's own memory,
- * poisoned when the block starts, and each with its own bounds. Same guard as the header of cuda/. */
+/* The macros for shared memory, as the simulator defines them. Each array is in the memory of the
+ * simulated block, is poisoned when the block starts, and has its own bounds. For nvcc,
+ * cuda/cuda.cuh defines the macros. */
 #ifndef LYRNN_DYNAMIC_SHARED_CUH
 #define LYRNN_DYNAMIC_SHARED_CUH
 
 #include <cstddef>
 
-/* The block's array of one declaration; key is the address that tells declarations apart. */
+/* Returns the block's array that belongs to one declaration. The address `key` identifies the
+ * declaration. */
 void *lyrnn_sim_static_shared(const void *key, size_t bytes, size_t alignment);
 void *lyrnn_sim_dynamic_shared();
 

@@ -1,5 +1,5 @@
-/* What a test may ask of the CUDA simulator: counters of the work that a program caused, the defects
- * found in its kernels, and the device it pretends to be. C11 and C++. */
+/* What a test can ask the CUDA simulator for: counters of the work that a program caused, the
+ * defects found in its kernels, and the device that is simulated. C11 and C++. */
 #ifndef LYRNN_SIM_H
 #define LYRNN_SIM_H
 
@@ -14,7 +14,7 @@ typedef enum {
     LYRNN_SIM_NO_DEFECT,
     LYRNN_SIM_RACE,
     LYRNN_SIM_OUT_OF_BOUNDS,
-    LYRNN_SIM_UNINITIALISED,
+    LYRNN_SIM_UNINITIALIZED,
     LYRNN_SIM_DIVERGENT_BARRIER,
     LYRNN_SIM_BAD_WARP_OPERATION,
     LYRNN_SIM_FLOAT_ATOMIC,
@@ -27,22 +27,23 @@ typedef enum {
 /* "RACE", "OUT_OF_BOUNDS", ... */
 const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect);
 
-/* Called with each defect and its text, in place of printing it and aborting. The launch that was
- * found defective is cancelled, and CUDA calls return cudaErrorLaunchFailure until lyrnn_sim_reset.
- * NULL takes the hook away. */
+/* Called with each defect and its text, instead of printing it and aborting. The launch with the
+ * defect is canceled, and CUDA calls return cudaErrorLaunchFailure until lyrnn_sim_reset. NULL
+ * removes the hook. */
 typedef void (*lyrnn_sim_report_hook)(lyrnn_sim_defect defect, const char *text);
 void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook);
 
 typedef struct {
-    uint64_t kernel_launches;    /* made by the host, captured ones not counted                 */
-    uint64_t graph_launches;     /*                                                             */
-    uint64_t kernels_run;        /* by launches and by graphs                                   */
-    uint64_t gemms_run;          /* cuBLAS calls, by the host and by graphs                     */
-    uint64_t allocations, frees; /* device and pinned memory                                    */
-    uint64_t
-        host_synchronisations; /* stream, event, device; synchronous and pageable downloads   */
+    uint64_t kernel_launches; /* by the host, without launches that were captured */
+    uint64_t graph_launches;
+    uint64_t kernels_run;        /* started by launches and by graphs */
+    uint64_t gemms_run;          /* cuBLAS calls that ran, from the host and from graphs */
+    uint64_t allocations, frees; /* of device and pinned memory */
+    /* Waits of the host for a stream, an event or the device, and synchronous or pageable
+     * downloads. */
+    uint64_t host_synchronizations;
     uint64_t bytes_to_device, bytes_to_host, bytes_within_device;
-    uint64_t captures; /* cudaStreamEndCapture that gave a graph                      */
+    uint64_t captures; /* calls of cudaStreamEndCapture that returned a graph */
 } lyrnn_sim_counters;
 
 lyrnn_sim_counters lyrnn_sim_read_counters(void);
@@ -51,13 +52,14 @@ void lyrnn_sim_reset_counters(void);
 /* Sets the order of threads and blocks, as LYRNN_SIM_SEED does; 0: ascending. */
 void lyrnn_sim_set_seed(uint64_t seed);
 
-/* Reads the LYRNN_SIM_ variables anew, drops queued work, and forgets the last error. Memory stays. */
+/* Reads the LYRNN_SIM_ variables again, drops queued work, and forgets the last error. Memory
+ * stays. */
 void lyrnn_sim_reset(void);
 
-/* Allocations of device and pinned memory that live, and their bytes. */
+/* Returns the number of live allocations of device and pinned memory, and their size in bytes. */
 size_t lyrnn_sim_live_allocations(size_t *bytes);
 
-/* Whether kernels were compiled with the hooks that make every check exact. */
+/* Returns 1 if kernels were compiled with the hooks that make every check exact, else 0. */
 int lyrnn_sim_has_hooks(void);
 
 #ifdef __cplusplus

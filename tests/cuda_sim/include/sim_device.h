@@ -1,7 +1,7 @@
 /* What kernels call: barriers, warp operations, atomics, and intrinsics on bits and floats.
  *
- * The line of a call travels as a default argument, so that a report can name the barrier and so that two
- * textual barriers are told apart whatever the optimizer makes of them. */
+ * Each function takes the line of the call as a default argument. So a report can name the
+ * barrier, and two barriers in different lines stay different even if the optimizer merges them. */
 #ifndef LYRNN_SIM_DEVICE_H
 #define LYRNN_SIM_DEVICE_H
 
@@ -44,7 +44,8 @@ enum lyrnn_sim_warp_operation {
     LYRNN_SIM_SIGNED_MAX,
     LYRNN_SIM_MATCH_ANY
 };
-/* The operation over the lanes of mask, all of which make the same call; lane and width are a shuffle's. */
+/* Performs the operation over the lanes in mask. All of them must make the same call. Only shuffles
+ * use lane and width. */
 uint64_t lyrnn_sim_warp(lyrnn_sim_warp_operation operation, unsigned mask, uint64_t value,
                         unsigned lane, int width, int line);
 unsigned __activemask();
@@ -112,7 +113,8 @@ LYRNN_SIM_REDUCE_FUNCTION(__reduce_and_sync, unsigned, LYRNN_SIM_AND)
 LYRNN_SIM_REDUCE_FUNCTION(__reduce_or_sync, unsigned, LYRNN_SIM_OR)
 LYRNN_SIM_REDUCE_FUNCTION(__reduce_xor_sync, unsigned, LYRNN_SIM_XOR)
 
-/* Atomics; floats are refused when they run, since their order, and so their bits, is nobody's. */
+/* Atomics. Those on floats are reported when they run: their order is not fixed, so their result is
+ * not either. */
 enum lyrnn_sim_atomic_operation {
     LYRNN_SIM_ATOMIC_ADD,
     LYRNN_SIM_ATOMIC_MIN,
@@ -123,7 +125,7 @@ enum lyrnn_sim_atomic_operation {
     LYRNN_SIM_ATOMIC_EXCHANGE,
     LYRNN_SIM_ATOMIC_COMPARE
 };
-/* Returns the old value, zero-extended; is_signed says how min and max compare. */
+/* Returns the old value, zero-extended. is_signed selects the comparison of min and max. */
 uint64_t lyrnn_sim_atomic(lyrnn_sim_atomic_operation operation, void *address, size_t bytes,
                           bool is_signed, uint64_t value, uint64_t compare);
 void lyrnn_sim_float_atomic(const void *address);

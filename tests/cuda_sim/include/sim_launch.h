@@ -1,4 +1,4 @@
-/* cudaLaunchKernelEx and the other calls that are templates over the kernel's type. */
+/* cudaLaunchKernelEx and the other calls that are templates on the kernel's type. */
 #ifndef LYRNN_SIM_LAUNCH_H
 #define LYRNN_SIM_LAUNCH_H
 
@@ -8,7 +8,7 @@
 
 #include "sim_runtime_api.h"
 
-/* A kernel with its arguments, copied when it is launched as the device's own copy would be. */
+/* A kernel with its arguments, which are copied at the launch, as on a device. */
 struct lyrnn_sim_call {
     const void *kernel;
     void (*run)(const void *arguments);

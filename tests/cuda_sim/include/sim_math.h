@@ -1,5 +1,6 @@
-/* Intrinsics on floats and bits. The fast approximations (__expf and its like) are the precise functions
- * here: a kernel that needs their error to pass a test would be wrong on any device. */
+/* Intrinsics on floats and bits. The fast approximations (__expf and similar) call the precise
+ * functions: a kernel that passes a test only thanks to the error of an approximation is wrong on
+ * any device. */
 #ifndef LYRNN_SIM_MATH_H
 #define LYRNN_SIM_MATH_H
 
@@ -13,7 +14,7 @@ using std::isnan;
 using std::max;
 using std::min;
 
-/* Macros, since glibc declares functions of its own by these names. */
+/* These are macros because glibc declares its own functions with these names. */
 #define __expf(x)    expf(x)
 #define __exp10f(x)  powf(10.0f, x)
 #define __logf(x)    logf(x)
@@ -35,7 +36,8 @@ LYRNN_SIM_UNARY(__frsqrt_rn, static_cast<float>(1.0 / sqrt(static_cast<double>(x
 LYRNN_SIM_UNARY(rsqrtf, static_cast<float>(1.0 / sqrt(static_cast<double>(x))))
 LYRNN_SIM_UNARY(__saturatef, x > 0.0f ? (x < 1.0f ? x : 1.0f) : 0.0f)
 
-/* The _rn forms are never fused, whatever the compiler would like to contract. */
+/* The _rn forms are never contracted to a fused multiply-add, whatever the compiler's options
+ * say. */
 #define LYRNN_SIM_BINARY(name, type, operator_)                                                    \
     static inline type name(type x, type y)                                                        \
     {                                                                                              \

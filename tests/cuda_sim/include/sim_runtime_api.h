@@ -1,4 +1,5 @@
-/* The CUDA runtime API: values as in the toolkit's driver_types.h, signatures as in CUDA 13. */
+/* The CUDA runtime API. The values are those of the toolkit's driver_types.h, the signatures those
+ * of CUDA 13. */
 #ifndef LYRNN_SIM_RUNTIME_API_H
 #define LYRNN_SIM_RUNTIME_API_H
 

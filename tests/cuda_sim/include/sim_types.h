@@ -1,4 +1,5 @@
-/* The types of CUDA C++: qualifiers, vector types, dim3, and the variables that say which thread runs. */
+/* The types of CUDA C++: qualifiers, vector types, dim3, and the variables that identify the
+ * running thread. */
 #ifndef LYRNN_SIM_TYPES_H
 #define LYRNN_SIM_TYPES_H
 
@@ -18,7 +19,8 @@
 #if !defined(__restrict__)
 #define __restrict__ __restrict
 #endif
-/* A variable that every block would share is what a plain declaration would be here. */
+/* A plain __shared__ declaration would make one variable for all blocks here, so it must not
+ * compile. */
 #define __shared__ error_use_LYRNN_SHARED_or_LYRNN_DYNAMIC_SHARED
 
 #define LYRNN_SIM_VECTOR2(name, type, alignment)                                                   \
@@ -70,7 +72,7 @@ struct dim3 {
     }
 };
 
-/* Set at each switch to a simulated thread. */
+/* Set whenever the scheduler switches to a simulated thread. */
 extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 constexpr int warpSize = 32;

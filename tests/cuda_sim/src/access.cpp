@@ -1,8 +1,9 @@
-/* Bounds, initialisation and races of one access, against the shadow cells of memory.h.
+/* Checks one memory access for bounds, initialization and races, with the shadow cells of memory.h.
  *
- * A cell keeps the last write and the readers since. Readers that no barrier orders are kept as one of
- * them and their scope: how wide a group must be to hold them all. That loses nothing, because groups nest: a
- * barrier that orders an old reader before a new one lies on every way that orders the new one. */
+ * A cell keeps the last write and the readers since then. Readers that no barrier orders are stored
+ * as one of them together with their scope: the smallest group (warp, block, cluster, grid) that
+ * holds all of them. This loses nothing because groups nest: a barrier that orders the stored
+ * reader before a later access, at that scope, orders all of the others before it too. */
 #include "access.h"
 
 #include <sys/types.h>
@@ -20,9 +21,9 @@ namespace sim
 
 enum Scope { SCOPE_THREAD, SCOPE_WARP, SCOPE_BLOCK, SCOPE_CLUSTER, SCOPE_GRID, NUM_SCOPES };
 
-/* What the checks ask of the running thread at every access, worked out once when it is switched to: the
- * thread numbers of each of its groups, and the last barrier that ordered the whole of it. The grid's numbers
- * and the thread's own order never change. */
+/* What the checks need to know about the running thread at every access. It is computed once per
+ * switch: the thread numbers in each of its groups, and the last barrier that ordered all of that
+ * group. The entries for the grid and for the thread itself never change. */
 static struct {
     uint32_t first[NUM_SCOPES], count[NUM_SCOPES], barrier[NUM_SCOPES];
     bool has_acquired;
@@ -38,7 +39,8 @@ void look_from(const Thread &thread)
     view.first[SCOPE_BLOCK] = block_first;
     view.first[SCOPE_CLUSTER] = block_first - block.rank * size;
     view.count[SCOPE_THREAD] = 1;
-    /* The last warp of a block may have fewer lanes; the numbers that follow are another block's. */
+    /* The last warp of a block may have fewer lanes. The thread numbers after it belong to another
+     * block. */
     view.count[SCOPE_WARP] = std::min(32u, size - (thread.rank - lane));
     view.count[SCOPE_BLOCK] = size;
     view.count[SCOPE_CLUSTER] = cluster_size;
@@ -54,7 +56,7 @@ void look_for_acquired(const Thread &thread)
     view.has_acquired = !thread.acquired.empty() || !thread.block->acquired.empty();
 }
 
-/* The smallest group that holds the running thread and another. */
+/* Returns the smallest group that holds the running thread and the other one. */
 static inline Scope common_scope(uint32_t other)
 {
     int scope = SCOPE_THREAD;
@@ -86,8 +88,8 @@ static bool released_in(const std::vector<Acquired> &acquired, const Stamp &stam
     return false;
 }
 
-/* Whether write, fence, atomic on one side and atomic, fence on this one order a foreign access. Asked
- * last, when the barriers say no. */
+/* Returns whether atomics order an access by another thread: "write, fence, atomic" there, and
+ * "atomic, fence" here. This is asked last, only when no barrier orders the access. */
 static bool ordered_by_atomics(const Stamp &stamp)
 {
     return view.has_acquired &&
@@ -99,7 +101,7 @@ static const char *access_name(Access access)
     return access == Access::read ? "read" : access == Access::write ? "write" : "atomic";
 }
 
-/* Code addresses are kept as offsets from the program's begin, which fit 32 bits. */
+/* Code addresses are stored as offsets from the start of the program, which fit in 32 bits. */
 static uintptr_t code_base()
 {
     return reinterpret_cast<uintptr_t>(&__executable_start);
@@ -113,16 +115,16 @@ static void report_race(uintptr_t address, Access access, uintptr_t pc, const St
     const char *where = region_at(address)->space == Space::shared ? "shared" : "global";
     std::string place = source_place(code_base() + stamp.pc);
     report_at(LYRNN_SIM_RACE, pc,
-              "%s of %s memory %#zx, with no barrier since the %s by thread %u of block %u at %s",
+              "%s of %s memory %#zx without a barrier after the %s by thread %u of block %u at %s",
               access_name(access), where, static_cast<size_t>(address), earlier,
               stamp.thread % size, serial, place.c_str());
 }
 
 static inline void check_cell(uintptr_t address, Cell *cell, uint8_t mask, Access access,
-                              uintptr_t pc, bool check_initialised)
+                              uintptr_t pc, bool check_initialized)
 {
-    if (access != Access::write && check_initialised && (cell->initialised & mask) != mask)
-        report_at(LYRNN_SIM_UNINITIALISED, pc, "read of memory that nothing was written to, %#zx",
+    if (access != Access::write && check_initialized && (cell->initialized & mask) != mask)
+        report_at(LYRNN_SIM_UNINITIALIZED, pc, "read of memory at %#zx that was never written",
                   static_cast<size_t>(address));
     Stamp now = {clock_now, watched->id, static_cast<uint32_t>(pc - code_base())};
 
@@ -152,10 +154,11 @@ static inline void check_cell(uintptr_t address, Cell *cell, uint8_t mask, Acces
     cell->write_mask = static_cast<uint8_t>(same ? cell->write_mask | mask : mask);
     cell->write = now;
     cell->write_is_atomic = access == Access::atomic;
-    cell->initialised |= mask;
+    cell->initialized |= mask;
 }
 
-/* Memory outside the arena: the thread's own stack, the program's constants, the launch's arguments. */
+/* Checks an access outside the arena. A kernel may access its own stack, the program's constants,
+ * and the launch's arguments. */
 static void check_host_access(uintptr_t address, Access access, uintptr_t pc)
 {
     const uintptr_t arguments = reinterpret_cast<uintptr_t>(grid->call->arguments.get());
@@ -170,7 +173,8 @@ static void check_host_access(uintptr_t address, Access access, uintptr_t pc)
               address < page_bytes ? "a null pointer" : "host memory or another thread's stack");
 }
 
-/* The usual cases, asked first: device memory within its allocation, the block's own dynamic array. */
+/* Tests for the usual cases first: device memory within its allocation, and the block's own dynamic
+ * array. */
 static inline bool is_plainly_inside(const Region *region, uintptr_t address, size_t bytes)
 {
     if (region == nullptr || !region->live)
@@ -199,7 +203,7 @@ static void check_bounds(const Region *region, uintptr_t address, size_t bytes, 
     else if (!shared_holds(*region, address, bytes))
         wrong = "outside the block's shared arrays";
     if (wrong != nullptr)
-        report_at(LYRNN_SIM_OUT_OF_BOUNDS, pc, "%s of %zu bytes at %#zx, %s (%zd bytes from %zu)",
+        report_at(LYRNN_SIM_OUT_OF_BOUNDS, pc, "%s of %zu bytes at %#zx, %s (offset %zd, size %zu)",
                   access_name(access), bytes, static_cast<size_t>(address), wrong,
                   region == nullptr ? 0 : static_cast<ssize_t>(address - region->begin),
                   region == nullptr ? 0 : static_cast<size_t>(region->end - region->begin));
@@ -210,8 +214,9 @@ bool in_kernel()
     return watched != nullptr;
 }
 
-/* What the host writes to pinned memory, and what kernels without hooks write, is not seen. */
-static inline bool checks_initialised(const Region &region)
+/* Returns whether initialization is tracked. Writes by the host to pinned memory and by kernels
+ * without hooks are not seen. */
+static inline bool checks_initialized(const Region &region)
 {
     return has_hooks && region.space != Space::pinned;
 }
@@ -225,7 +230,7 @@ void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
         const Region *region = in_arena(address) ? region_at(address) : nullptr;
         if (running == nullptr && in_arena(address) &&
             (region == nullptr || region->space != Space::pinned))
-            report_at(LYRNN_SIM_HOST_ACCESS, pc, "host code makes a %s of device memory",
+            report_at(LYRNN_SIM_HOST_ACCESS, pc, "%s of device memory by host code",
                       access_name(access));
         return;
     }
@@ -236,11 +241,11 @@ void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc)
     const Region *region = region_at(address);
     if (!is_plainly_inside(region, address, bytes))
         check_bounds(region, address, bytes, access, pc);
-    bool initialised = checks_initialised(*region);
+    bool initialized = checks_initialized(*region);
     while (address < last) {
         uintptr_t word = address / 4 * 4, stop = last < word + 4 ? last : word + 4;
         unsigned mask = (0xfu << (address - word) & 0xfu) & (0xfu >> (word + 4 - stop));
-        check_cell(address, cell_at(word), static_cast<uint8_t>(mask), access, pc, initialised);
+        check_cell(address, cell_at(word), static_cast<uint8_t>(mask), access, pc, initialized);
         address = stop;
     }
 }
@@ -259,10 +264,10 @@ void check_aligned_access(const void *memory, size_t bytes, Access access, uintp
         if (!is_plainly_inside(region, address, bytes))
             check_bounds(region, address, bytes, access, pc);
         unsigned mask = bytes < 4 ? ((1u << bytes) - 1u) << address % 4 : 0xfu;
-        bool initialised = checks_initialised(*region);
-        check_cell(address, cell_at(address), static_cast<uint8_t>(mask), access, pc, initialised);
+        bool initialized = checks_initialized(*region);
+        check_cell(address, cell_at(address), static_cast<uint8_t>(mask), access, pc, initialized);
         if (bytes == 8)
-            check_cell(address + 4, cell_at(address + 4), 0xf, access, pc, initialised);
+            check_cell(address + 4, cell_at(address + 4), 0xf, access, pc, initialized);
         return;
     }
     if (address % bytes != 0 && watched != nullptr && in_arena(address))

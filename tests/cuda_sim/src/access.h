@@ -1,4 +1,4 @@
-/* The check of one access that a kernel makes. */
+/* The check of one memory access by a kernel. */
 #ifndef LYRNN_SIM_ACCESS_H
 #define LYRNN_SIM_ACCESS_H
 
@@ -12,19 +12,21 @@ struct Thread;
 
 enum class Access : uint8_t { read, write, atomic };
 
-/* pc is the code address to name in a report. Returns only when the access is sound. */
+/* Checks an access. pc is the code address for the report. Returns only if the access is
+ * correct. */
 void check_access(const void *memory, size_t bytes, Access access, uintptr_t pc);
-/* The same for an access that must be a multiple of its size. */
+/* The same for an access whose address must be a multiple of its size. */
 void check_aligned_access(const void *memory, size_t bytes, Access access, uintptr_t pc);
 
-/* Says that address is not a multiple of alignment. */
+/* Reports that address is not a multiple of alignment. */
 void report_misaligned(uintptr_t address, size_t alignment, uintptr_t pc);
 
-/* Told when a thread is switched to, and when it acquires what others released. */
+/* The scheduler calls look_from when it switches to a thread. look_for_acquired is called when a
+ * thread acquires what other threads released. */
 void look_from(const Thread &thread);
 void look_for_acquired(const Thread &thread);
 
-/* Whether a kernel's own code runs, not this library's. */
+/* Returns whether the kernel's own code is running, rather than the simulator's. */
 bool in_kernel();
 
 } // namespace sim

@@ -1,5 +1,6 @@
-/* Device and pinned memory, copies and fills. Ranges are checked when the work runs, since what they lie
- * in may be freed between call and run; copies from pageable memory are staged at the call. */
+/* Device and pinned memory, copies and fills. Address ranges are checked when the work runs,
+ * because memory may be freed between the call and the run. Copies from pageable memory are staged
+ * at the call. */
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -66,12 +67,13 @@ static cudaError_t release(void *memory, Space space)
     if (memory == nullptr || error != cudaSuccess)
         return done(error != cudaSuccess ? error : device_error());
     error = device_error();
-    /* Freeing waits for the device. After a fault the memory still goes, so that no leak is reported too. */
+    /* Freeing waits for the device. After a device fault the memory is still freed, so that the
+     * fault is not also reported as a leak. */
     if (error == cudaSuccess)
         error = drain_queue();
     auto found = allocations.find(memory);
     if (found == allocations.end() || found->second->space != space) {
-        report(LYRNN_SIM_BAD_ARGUMENT, "%p is freed, which is no live allocation of its kind",
+        report(LYRNN_SIM_BAD_ARGUMENT, "free of %p, which is not a live allocation of this kind",
                memory);
         return done(cudaErrorInvalidValue);
     }
@@ -83,7 +85,8 @@ static cudaError_t release(void *memory, Space space)
     return done(error);
 }
 
-/* Whether an address is the device's, and pinned memory: a host address that the device may use too. */
+/* Returns whether the address is device memory. is_pinned: whether it is pinned host memory, which
+ * the device may use too. */
 static bool is_device(const void *memory)
 {
     const Region *region = region_holding(memory, 0);
@@ -113,14 +116,14 @@ static bool kind_fits(cudaMemcpyKind kind, bool to_device, bool from_device)
     }
 }
 
-/* Reports a range of simulated memory that is not all in one live allocation. */
+/* Reports a range of simulated memory that is not within one live allocation, and returns false. */
 static bool range_is_live(const void *memory, size_t bytes, const char *what)
 {
     bool in_our_range = arena_begin != 0 && in_arena(reinterpret_cast<uintptr_t>(memory));
     if (!in_our_range || region_holding(memory, bytes) != nullptr)
         return true;
-    report(LYRNN_SIM_BAD_ARGUMENT, "%s of %zu bytes at %p, not all of them in one live allocation",
-           what, bytes, memory);
+    report(LYRNN_SIM_BAD_ARGUMENT, "%s of %zu bytes at %p is not within one live allocation", what,
+           bytes, memory);
     return false;
 }
 
@@ -131,9 +134,9 @@ static void run_copy(void *to, const void *from, size_t bytes)
     bool to_device = is_device(to), from_device = is_device(from);
     memmove(to, from, bytes);
     if (to_device && from_device)
-        copy_initialised(to, from, bytes);
+        copy_initialized(to, from, bytes);
     else if (to_device)
-        mark_initialised(to, bytes);
+        mark_initialized(to, bytes);
     (to_device ? (from_device ? counters.bytes_within_device : counters.bytes_to_device)
                : counters.bytes_to_host) += bytes;
 }
@@ -143,7 +146,7 @@ static cudaError_t queue_copy(void *to, const void *from, size_t bytes, cudaMemc
 {
     bool to_device = is_device(to), from_device = is_device(from);
     if (!kind_fits(kind, to_device, from_device)) {
-        report(LYRNN_SIM_BAD_ARGUMENT, "a copy of kind %d from %s to %s memory", kind,
+        report(LYRNN_SIM_BAD_ARGUMENT, "copy of kind %d from %s to %s memory", kind,
                from_device ? "device" : "host", to_device ? "device" : "host");
         return cudaErrorInvalidValue;
     }
@@ -161,7 +164,7 @@ static void run_fill(void *memory, int value, size_t bytes)
     if (!range_is_live(memory, bytes, "memset"))
         return;
     memset(memory, value, bytes);
-    mark_initialised(memory, bytes);
+    mark_initialized(memory, bytes);
 }
 
 } // namespace sim
@@ -209,14 +212,14 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     cudaError_t error = device_error();
     if (error == cudaSuccess)
         error = queue_copy(to, from, bytes, kind, stream);
-    /* A download to pageable memory returns only when it has happened. */
+    /* A download to pageable memory returns only after the data has arrived. */
     bool waits = is_device(from) && !is_device(to) && !is_pinned(to) && !is_capturing(stream);
     if (error == cudaSuccess && waits)
-        error = synchronise_host(stream);
+        error = synchronize_host(stream);
     return done(error);
 }
 
-/* Rows of width bytes, within the device alone: all that the backend asks for. */
+/* Copies rows of `width` bytes, from device to device only: the backend needs nothing else. */
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch,
                               size_t width, size_t height, cudaMemcpyKind kind, cudaStream_t stream)
 {
@@ -244,7 +247,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
     if (error == cudaSuccess)
         error = queue_copy(to, from, bytes, kind, nullptr);
     if (error == cudaSuccess && !(is_device(to) && is_device(from)))
-        error = synchronise_host();
+        error = synchronize_host();
     return done(error);
 }
 

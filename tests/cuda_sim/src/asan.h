@@ -1,4 +1,4 @@
-/* AddressSanitizer, where the build has it; nothing elsewhere. */
+/* AddressSanitizer's interface. In builds without AddressSanitizer these functions do nothing. */
 #ifndef LYRNN_SIM_ASAN_H
 #define LYRNN_SIM_ASAN_H
 

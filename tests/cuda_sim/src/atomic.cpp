@@ -1,4 +1,5 @@
-/* Atomics on integers, and the handshake between blocks that they make with fences. */
+/* Atomics on integers, and the ordering between blocks that atomics and fences establish
+ * together. */
 #include <cstring>
 
 #include "access.h"
@@ -17,8 +18,9 @@ static Word *find_word(uintptr_t address)
     return &grid->words.back();
 }
 
-/* An atomic makes known what its thread wrote before its last fence, and learns, once a fence follows,
- * what others had made known here. */
+/* Records the ordering of an atomic. The atomic releases what its thread wrote before its last
+ * fence. Once a fence follows, the thread also acquires what other threads had released at this
+ * address. */
 static void hand_shake(Thread *self, uintptr_t address)
 {
     Word *word = find_word(address);
@@ -73,7 +75,7 @@ uint64_t lyrnn_sim_atomic(lyrnn_sim_atomic_operation operation, void *address, s
     check_aligned_access(address, bytes, Access::atomic,
                          reinterpret_cast<uintptr_t>(__builtin_return_address(0)));
     Inside inside;
-    /* Narrow operands come sign-extended; what is compared is what memory holds. */
+    /* Narrow operands arrive sign-extended. The comparison uses the value as memory holds it. */
     const uint64_t mask = bytes == 4 ? 0xffffffffu : ~uint64_t{0};
     memcpy(&old, address, bytes);
     uint64_t now = compute(operation, old, bytes, is_signed, value & mask, compare & mask);
@@ -86,5 +88,5 @@ void lyrnn_sim_float_atomic(const void *)
 {
     kernel_thread("an atomic");
     report_at(LYRNN_SIM_FLOAT_ATOMIC, reinterpret_cast<uintptr_t>(__builtin_return_address(0)),
-              "the order of float atomics, and so their result, differs from run to run");
+              "float atomics have no fixed order, so their result differs between runs");
 }

@@ -1,5 +1,6 @@
-/* Barriers of block, cluster and grid, and fences. A barrier completes when every thread of the group has
- * arrived, returned ones included: those never do, and the scheduler reports it. */
+/* Barriers of a block, a cluster and the grid, and fences. A barrier completes when every thread of
+ * the group has arrived, including threads that have returned. Those never arrive, so the scheduler
+ * reports the barrier. */
 #include "grid.h"
 
 #include "access.h"
@@ -15,7 +16,7 @@ void arrive(Barrier *barrier, int line, const char *name)
         barrier->line = line;
     else if (barrier->line != line)
         report(LYRNN_SIM_DIVERGENT_BARRIER,
-               "%s at line %d, while others of the group wait at line %d", name, line,
+               "%s at line %d, while other threads of the group wait at line %d", name, line,
                barrier->line);
     barrier->arrived++;
 }
@@ -27,7 +28,8 @@ static void release_threads(Block *block, State state)
             make_ready(&thread);
 }
 
-/* What threads of a block have acquired, its barrier hands on to all of them. */
+/* Gives everything that a thread of the block has acquired to all of the block's threads, as
+ * __syncthreads does. */
 static void share_acquired(Block *block)
 {
     for (Thread &thread : block->threads) {
@@ -98,8 +100,8 @@ void lyrnn_sim_cluster_arrive(int line)
     Inside inside;
     Cluster *cluster = self->block->cluster;
     if (self->arrived_at_cluster)
-        report(LYRNN_SIM_DIVERGENT_BARRIER, "cluster barrier at line %d without a wait before",
-               line);
+        report(LYRNN_SIM_DIVERGENT_BARRIER,
+               "cluster barrier at line %d: no wait since the last arrive", line);
     arrive(&cluster->barrier, line, "cluster.sync");
     self->arrived_at_cluster = true;
     self->line = line;
@@ -116,7 +118,8 @@ void lyrnn_sim_cluster_wait()
         wait_in(State::at_cluster, self->line);
         return;
     }
-    /* The last to arrive goes on in the drawn order, not before all others. */
+    /* The last thread to arrive continues in its place of the drawn order, not before all the
+     * others. */
     make_ready(self);
     wait_in(State::ready, self->line);
 }

@@ -1,4 +1,4 @@
-/* cuBLAS's calls, which queue GEMMs. */
+/* The cuBLAS calls. They queue GEMMs. */
 #include "cublas_v2.h"
 
 #include "device.h"
@@ -194,7 +194,7 @@ cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t transpose_a,
                                      ldb, 0, beta, c, ldc, 0, 1);
 }
 
-/* y = op(A) x as a GEMM with one column; steps between elements become the leading dimensions of rows. */
+/* y = op(A) x as a GEMM with one column. The increments of x and y become leading dimensions. */
 cublasStatus_t cublasSgemv(cublasHandle_t handle, cublasOperation_t transpose, int m, int n,
                            const float *alpha, const float *a, int lda, const float *x, int incx,
                            const float *beta, float *y, int incy)

@@ -1,6 +1,7 @@
-/* cuBLASLt's calls. The heuristic has one algorithm, which asks of matrices all the alignment that it was promised
- * and reads the bias 16 bytes at a time, whatever that pointer is: the library has been seen to. It fills what it
- * takes of the workspace, so that memory that is also used for something else is found. */
+/* The cuBLASLt calls. The heuristic knows one algorithm. It requires all the alignment that the
+ * caller promised for the matrices, and it reads the bias 16 bytes at a time whatever its alignment
+ * is, because the real library was observed to do so. It overwrites the workspace that it uses, so
+ * that memory that is wrongly shared with something else is found. */
 #include "cublasLt.h"
 
 #include <algorithm>
@@ -32,7 +33,7 @@ static bool same(const cublasLtMatrixLayoutOpaque_t &x, const cublasLtMatrixLayo
     return x.type == y.type && x.rows == y.rows && x.columns == y.columns && x.ld == y.ld;
 }
 
-/* All but where the bias is. */
+/* Compares everything but the address of the bias. */
 static bool same(const cublasLtMatmulDescOpaque_t &x, const cublasLtMatmulDescOpaque_t &y)
 {
     return x.compute == y.compute && x.scale == y.scale && x.transpose_a == y.transpose_a &&
@@ -45,7 +46,7 @@ static Matrix stored(const void *elements, const cublasLtMatrixLayoutOpaque_t &l
             static_cast<long long>(layout.columns), layout.ld};
 }
 
-/* What can be a product at all, of fp32 matrices. */
+/* Returns whether the operands form a valid product of fp32 matrices. */
 static bool is_product(const cublasLtMatmulDescOpaque_t &operation,
                        const cublasLtMatrixLayoutOpaque_t &a, const cublasLtMatrixLayoutOpaque_t &b,
                        const cublasLtMatrixLayoutOpaque_t &c, const cublasLtMatrixLayoutOpaque_t &d)
@@ -64,7 +65,8 @@ static bool is_product(const cublasLtMatmulDescOpaque_t &operation,
 static bool bias_is_there(const cublasLtMatmulDescOpaque_t &operation)
 {
     if (operation.epilogue == CUBLASLT_EPILOGUE_BIAS && operation.bias == nullptr) {
-        report(LYRNN_SIM_BAD_ARGUMENT, "cuBLASLt: an epilogue with a bias, and no pointer to it");
+        report(LYRNN_SIM_BAD_ARGUMENT,
+               "cuBLASLt: the epilogue has a bias, but no bias pointer is set");
         return false;
     }
     return true;
@@ -84,22 +86,21 @@ static bool workspace_is_there(const void *workspace, size_t bytes)
     if (bytes == 0 || (reinterpret_cast<uintptr_t>(workspace) % 256 == 0 &&
                        region_holding(workspace, bytes) != nullptr))
         return true;
-    report(
-        LYRNN_SIM_BAD_ARGUMENT,
-        "cuBLASLt: a workspace of %zu bytes at %p does not lie in live device memory, aligned to "
-        "256 bytes",
-        bytes, workspace);
+    report(LYRNN_SIM_BAD_ARGUMENT,
+           "cuBLASLt: the workspace of %zu bytes at %p is not in live device memory aligned to "
+           "256 bytes",
+           bytes, workspace);
     return false;
 }
 
-/* What runs on two streams at once must not write to the same workspace; that they wait for one another is nothing
- * to rely on. An address is never given out twice, so a workspace keeps the stream that used it first. */
+/* Two streams may run at once, so they must not share a workspace, even if events happen to order
+ * them. Addresses are never reused, so a workspace belongs to the first stream that used it. */
 static bool workspace_is_the_streams(const void *workspace, cudaStream_t stream)
 {
     static std::map<const void *, cudaStream_t> streams;
     if (streams.insert({workspace, stream}).first->second == stream)
         return true;
-    report(LYRNN_SIM_BAD_ARGUMENT, "cuBLASLt: two streams have the workspace at %p", workspace);
+    report(LYRNN_SIM_BAD_ARGUMENT, "cuBLASLt: two streams use the workspace at %p", workspace);
     return false;
 }
 

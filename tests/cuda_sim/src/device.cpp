@@ -1,5 +1,5 @@
-/* The device as the environment describes it, errors and counters. Figures are those of NVIDIA's compute
- * capability tables. */
+/* The device that the environment describes, errors and counters. The limits are those of NVIDIA's
+ * tables of compute capabilities. */
 #include "device.h"
 
 #include <cstdio>

@@ -1,4 +1,5 @@
-/* The device that is simulated, and the process-wide state of the runtime: environment, faults, counters. */
+/* The simulated device, and the state of the runtime that belongs to the process: environment,
+ * faults, counters. */
 #ifndef LYRNN_SIM_DEVICE_STATE_H
 #define LYRNN_SIM_DEVICE_STATE_H
 
@@ -11,23 +12,27 @@ namespace sim
 struct Device {
     int num_devices, driver_version;
     bool eager;
-    int cublaslt; /* 0: the heuristic finds no algorithm, 1: it does, 2: one that is then refused */
+    /* LYRNN_SIM_CUBLASLT: 0: the heuristic finds no algorithm; 1: it finds one; 2: it finds one
+     * that is then refused. */
+    int cublaslt;
     cudaDeviceProp properties;
 };
 
-/* As the environment described it at the first call, or at the last lyrnn_sim_reset. */
+/* Returns the device that the environment described at the first call or at the last
+ * lyrnn_sim_reset. */
 const Device &device();
 extern lyrnn_sim_counters counters;
 
-/* What every runtime call begins with: cudaSuccess, or why no call can work now. */
+/* Every runtime call begins with this. Returns cudaSuccess, or the error that makes all calls fail
+ * now. */
 cudaError_t device_error();
-/* What every runtime call returns through: remembers an error for cudaGetLastError. */
+/* Every runtime call returns through this. It remembers an error for cudaGetLastError. */
 cudaError_t done(cudaError_t error);
 
 void read_environment();
 void forget_errors();
 
-/* Bytes of device memory that are handed out. */
+/* Returns how many bytes of device memory are allocated. */
 size_t device_bytes_in_use();
 
 } // namespace sim

@@ -1,4 +1,4 @@
-/* Events: marks in a stream, and the time at which the device came by. */
+/* Events: marks in a stream, and the time at which the device reached them. */
 #include <chrono>
 #include <memory>
 
@@ -38,7 +38,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
     cudaError_t error = device_error();
     if (error != cudaSuccess)
         return done(error);
-    /* Earlier waits go on waiting for the earlier mark. */
+    /* Waits that were queued earlier keep waiting for the earlier mark. */
     auto state = event->state = std::make_shared<lyrnn_sim_event_state>();
     state->recorded = true;
     if (!is_capturing(stream))
@@ -67,7 +67,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
         error = forbid_in_capture();
     if (error != cudaSuccess)
         return done(error);
-    counters.host_synchronisations++;
+    counters.host_synchronizations++;
     return done(run_queue(event->state->mark.frontier));
 }
 

@@ -1,5 +1,6 @@
-/* Coroutine switches. On x86-64 a switch stores six registers and exchanges the stack pointer, a few
- * nanoseconds; elsewhere ucontext does it. AddressSanitizer is told of every switch. */
+/* Switches between coroutines. On x86-64 a switch stores six registers and exchanges the stack
+ * pointer, which takes a few nanoseconds. Other processors use ucontext. AddressSanitizer is
+ * notified of every switch. */
 #include "fiber.h"
 
 #include <sys/mman.h>
@@ -26,7 +27,8 @@ static void (*fiber_body)();
 static const void *asan_host_stack;
 #endif
 
-/* Where the current switch came from, for the half of it that runs on the new stack. */
+/* The fiber that the current switch came from, for the half of the switch that runs on the new
+ * stack. */
 static Fiber *switched_from;
 
 static void finish_switch(Fiber *here)
@@ -56,7 +58,8 @@ static void fiber_main()
 
 #if defined(__x86_64__)
 
-/* It jumps to where it goes on: a ret would never go where the processor expects it to. */
+/* It jumps to the return address instead of using ret: the processor would always mispredict that
+ * ret. */
 extern "C" void lyrnn_sim_switch(void **save, void *load);
 __asm__(".text\n"
         ".globl lyrnn_sim_switch\n"
@@ -83,7 +86,7 @@ __asm__(".text\n"
 
 static void prepare(Fiber *fiber)
 {
-    /* Six registers, the address to return to, and one word that leaves the stack aligned as a call would. */
+    /* Six registers, the return address, and one word that aligns the stack as a call would. */
     void **top = reinterpret_cast<void **>(fiber->stack + fiber->stack_bytes);
     top -= 8;
     memset(top, 0, 8 * sizeof *top);
@@ -125,14 +128,15 @@ static void switch_stacks(Fiber *from, Fiber *to)
 Fiber *fiber_create(void (*body)())
 {
     const size_t guard_bytes = 4096;
-    /* The sanitizers' frames are several times larger. */
+    /* The stack frames of sanitizer builds are several times larger. */
     const size_t stack_bytes = LYRNN_SIM_ASAN ? 256 << 10 : 64 << 10;
     fiber_body = body;
     fibers.emplace_back();
     Fiber *fiber = &fibers.back();
     void *memory = mmap(nullptr, guard_bytes + stack_bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    /* Each guarded stack is two of the 65,530 mappings that a process may have; others merge. */
+    /* A guarded stack needs two memory mappings, and a process may have 65,530. Stacks without a
+     * guard page merge into one. */
     const size_t max_guards = 16384;
     if (memory == MAP_FAILED ||
         (fibers.size() <= max_guards && mprotect(memory, guard_bytes, PROT_NONE) != 0)) {

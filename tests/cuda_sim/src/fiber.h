@@ -1,4 +1,4 @@
-/* Coroutines: stacks of their own between which one host thread switches. */
+/* Coroutines. Each has its own stack, and one host thread switches between them. */
 #ifndef LYRNN_SIM_FIBER_H
 #define LYRNN_SIM_FIBER_H
 
@@ -9,26 +9,25 @@ namespace sim
 {
 
 struct Fiber {
-    void *stack_pointer =
-        nullptr;           /* where it stands while it does not run                        */
-    char *stack = nullptr; /* lowest address; the host's own stack has none                */
+    void *stack_pointer = nullptr; /* while the fiber does not run */
+    char *stack = nullptr;         /* lowest address; nullptr: the host's own stack */
     size_t stack_bytes = 0;
-    void *fake_stack = nullptr; /* AddressSanitizer's                                             */
+    void *fake_stack = nullptr; /* AddressSanitizer's */
 };
 
-/* A fibre that calls body() again and again, each time it is switched to after body has switched away
- * at its end. Aborts when there is no memory. */
+/* Creates a fiber that runs body() again each time it is switched to after body has ended by
+ * switching away. Aborts if there is no memory. */
 Fiber *fiber_create(void (*body)());
-/* Makes a fibre start anew, wherever it stood. */
+/* Makes a fiber start from the beginning of body, wherever it stopped. */
 void fiber_restart(Fiber *fiber);
 void fiber_switch(Fiber *from, Fiber *to);
-/* Whether an address lies in the stack of fiber. */
+/* Returns whether the address is in the fiber's stack. */
 inline bool fiber_owns(const Fiber &fiber, uintptr_t address)
 {
     return address - reinterpret_cast<uintptr_t>(fiber.stack) < fiber.stack_bytes;
 }
 
-/* The host's stack, from which kernels are scheduled. */
+/* The host's stack. Kernels are scheduled from it. */
 extern Fiber host_fiber;
 
 } // namespace sim

@@ -1,6 +1,6 @@
-/* GEMM on the host's CBLAS. Operands are checked to lie whole in live memory, and what is read to have been
- * written; TF32 and bf16 operands are rounded first, as tensor cores would. One thread, so that the same call
- * gives the same bits. */
+/* GEMM by the host's CBLAS. First it checks that all operands are in live memory and that what it
+ * reads has been written. TF32 and bf16 operands are rounded as tensor cores round them. It uses
+ * one thread, so that the same call gives the same bits. */
 #include "gemm.h"
 
 #include <cblas.h>
@@ -28,17 +28,16 @@ static bool check_matrix(const Matrix &x, const char *name, bool is_read)
     for (long long j = 0; j < x.columns; j++, column += static_cast<size_t>(x.ld) * bytes) {
         size_t length = static_cast<size_t>(x.rows) * bytes;
         if (region_holding(column, length) == nullptr) {
-            report(
-                LYRNN_SIM_BAD_ARGUMENT,
-                "GEMM operand %s (%lld x %lld, ld %lld) at %p does not lie in live device memory",
-                name, x.rows, x.columns, x.ld, x.elements);
+            report(LYRNN_SIM_BAD_ARGUMENT,
+                   "GEMM operand %s (%lld x %lld, ld %lld) at %p is not in live device memory",
+                   name, x.rows, x.columns, x.ld, x.elements);
             return false;
         }
-        const void *hole = is_read ? find_uninitialised(column, length) : nullptr;
+        const void *hole = is_read ? find_uninitialized(column, length) : nullptr;
         if (hole != nullptr) {
-            report(LYRNN_SIM_UNINITIALISED,
-                   "GEMM operand %s (%lld x %lld, ld %lld) at %p: nothing was "
-                   "written to %p",
+            report(LYRNN_SIM_UNINITIALIZED,
+                   "GEMM operand %s (%lld x %lld, ld %lld) at %p: "
+                   "%p was never written",
                    name, x.rows, x.columns, x.ld, x.elements, hole);
             return false;
         }
@@ -46,7 +45,7 @@ static bool check_matrix(const Matrix &x, const char *name, bool is_read)
     return true;
 }
 
-/* To fewer bits of mantissa, as tensor cores take operands: nearest, ties away from zero. */
+/* Rounds to fewer mantissa bits, as tensor cores do: to nearest, ties away from zero. */
 static float round_mantissa(float x, int mantissa_bits)
 {
     unsigned dropped = 23u - static_cast<unsigned>(mantissa_bits);
@@ -56,7 +55,7 @@ static float round_mantissa(float x, int mantissa_bits)
     return __uint_as_float((__float_as_uint(x) + half) & ~(2 * half - 1));
 }
 
-/* The elements as floats, without the space between columns. */
+/* Returns the elements as floats, without the gaps between columns. */
 static std::vector<float> load(const Matrix &x, int mantissa_bits)
 {
     std::vector<float> floats;
@@ -113,7 +112,7 @@ static void run_one(const Gemm &gemm, Matrix a, Matrix b, const Matrix &c, float
     if (gemm.bias != nullptr)
         add_bias(gemm.bias, c);
     for (long long j = 0; j < c.columns; j++)
-        mark_initialised(static_cast<const float *>(c.elements) + j * c.ld,
+        mark_initialized(static_cast<const float *>(c.elements) + j * c.ld,
                          static_cast<size_t>(c.rows) * sizeof(float));
 }
 

@@ -1,4 +1,4 @@
-/* A GEMM as cuBLAS and cuBLASLt queue it, and its run on the host. */
+/* A GEMM as cuBLAS and cuBLASLt queue it, and the function that computes it on the host. */
 #ifndef LYRNN_SIM_GEMM_H
 #define LYRNN_SIM_GEMM_H
 
@@ -9,7 +9,7 @@
 namespace sim
 {
 
-/* A column-major matrix as it is stored: rows by columns, columns ld elements apart. */
+/* A column-major matrix in memory. The starts of two columns are ld elements apart. */
 struct Matrix {
     const void *elements;
     cudaDataType type;
@@ -18,23 +18,27 @@ struct Matrix {
 
 struct Gemm {
     bool transpose_a, transpose_b;
-    int mantissa_bits; /* of the operands: fp32 23, TF32 10, bf16 7 */
+    /* Mantissa bits of the operands: fp32 23, TF32 10, bf16 7. */
+    int mantissa_bits;
     int m, n, k;
     Matrix a, b, c;
-    long long stride_a, stride_b, stride_c; /* elements between the problems of a batch */
+    /* Distance between the problems of a batch, in elements. */
+    long long stride_a, stride_b, stride_c;
     int count;
-    const float *alpha_pointer, *beta_pointer; /* device; NULL: the values below */
+    /* Device pointers. NULL: the values alpha and beta below are used. */
+    const float *alpha_pointer, *beta_pointer;
     float alpha, beta;
-    const float *bias; /* device (m), added to every column; NULL: none */
+    /* Device array of m values, added to every column. NULL: no bias. */
+    const float *bias;
 };
 
-/* Bits of mantissa that operands keep. */
+/* Returns the number of mantissa bits that operands keep. */
 int mantissa_bits(cublasComputeType_t compute);
 
-/* Whether columns of x do not overlap. */
+/* Returns whether the columns of x do not overlap. */
 bool leading_dimension_fits(const Matrix &x);
 
-/* Where the work of a GEMM is done: checks operands and computes. */
+/* Runs when the queue reaches the GEMM: checks the operands and computes the result. */
 void run_gemm(const Gemm &gemm);
 
 } // namespace sim

@@ -1,4 +1,4 @@
-/* Graphs: what a capture recorded, replayed as one piece of work. */
+/* Graphs: the work that a capture recorded, replayed as one unit of work. */
 #include "device.h"
 #include "queue.h"
 

@@ -1,8 +1,9 @@
-/* A launch while it runs: threads in warps in blocks in clusters in a grid.
+/* A running launch: a grid of clusters of blocks of warps of threads.
  *
- * One clock orders the accesses that races are looked for in. It ticks at every barrier; each group keeps the
- * tick of the last barrier that all of it took part in. An access at time t by one thread happened before
- * what another does now if t is below the tick of the smallest group that holds both. */
+ * One clock orders the memory accesses for the race checks. It ticks at every barrier. Each group
+ * keeps the tick of the last barrier that all of its threads took part in. An access at time t
+ * happened before the current access of another thread if t is below the tick of the smallest group
+ * that holds both threads. */
 #ifndef LYRNN_SIM_GRID_H
 #define LYRNN_SIM_GRID_H
 
@@ -25,14 +26,14 @@ struct Thread;
 enum class State : uint8_t { fresh, ready, at_block, at_warp, at_cluster, at_grid, finished };
 
 struct WarpRequest {
-    bool is_barrier; /* __syncwarp */
+    bool is_barrier; /* true for __syncwarp */
     lyrnn_sim_warp_operation operation;
     unsigned mask, lane;
     int width;
     uint64_t value;
 };
 
-/* The first `count` releases of an atomic word, which an atomic on it has seen. */
+/* An atomic has seen the first `count` releases of the word. */
 struct Acquired {
     uintptr_t word;
     size_t count;
@@ -42,20 +43,23 @@ struct Thread {
     Block *block;
     Warp *warp;
     Fiber *fiber;
-    uint32_t id;   /* in the grid, blocks of a cluster next to each other */
-    unsigned rank; /* in the block */
+    /* Number in the grid. The blocks of a cluster are adjacent. */
+    uint32_t id;
+    unsigned rank; /* number in the block */
     uint3 index;
     State state;
-    int line; /* of the barrier it waits at */
+    /* Source line of the barrier that the thread waits at. */
+    int line;
     bool arrived_at_cluster;
-    uint64_t cluster_generation; /* the barrier that cluster_wait waits for */
+    /* The barrier that cluster_wait waits for. */
+    uint64_t cluster_generation;
     WarpRequest request;
     uint64_t result;
     uint32_t fence_time, fence_block_time; /* 0: no fence yet */
     std::vector<Acquired> pending, acquired;
 };
 
-/* A barrier of a whole group: who waits, and the line that the first named. */
+/* A barrier of a group: how many threads have arrived, and the source line of the first. */
 struct Barrier {
     unsigned arrived;
     int line;
@@ -64,20 +68,23 @@ struct Barrier {
 
 struct Warp {
     uint32_t time;
-    unsigned exists, exited, waiting; /* masks of lanes, of those in a warp operation the last */
+    /* Masks of lanes. `waiting`: those in a warp operation. */
+    unsigned exists, exited, waiting;
     Thread *lanes[32];
 };
 
 struct Block {
     Cluster *cluster;
-    unsigned rank;   /* in the cluster */
-    uint32_t serial; /* in the grid, as thread ids are numbered */
+    unsigned rank; /* number in the cluster */
+    /* Number in the grid, in the order of thread ids. */
+    uint32_t serial;
     uint3 index;
     uint32_t time;
     unsigned num_finished;
     Barrier barrier;
     Region *shared;
-    size_t num_poisoned; /* shared arrays made ready so far */
+    /* Number of shared arrays that were poisoned so far. */
+    size_t num_poisoned;
     std::vector<Thread> threads;
     std::vector<Warp> warps;
     std::vector<Acquired> acquired;
@@ -85,21 +92,24 @@ struct Block {
 
 struct Cluster {
     uint32_t time;
-    unsigned num_finished; /* blocks */
+    unsigned num_finished; /* number of blocks */
     Barrier barrier;
     std::vector<Block *> blocks;
 };
 
-/* An array in the shared memory of every block of the launch; key NULL is the dynamic one. */
+/* An array that every block of the launch has in its shared memory. The key of the dynamic array is
+ * NULL. */
 struct SharedArray {
     const void *key;
     size_t offset, bytes;
 };
 
-/* What one thread made known by write, fence, atomic. */
+/* What one thread released by writing, then a fence, then an atomic. */
 struct Release {
-    uint32_t thread, thread_time; /* its own accesses before this time                            */
-    uint32_t block, block_time;   /* its block's accesses before this time                        */
+    /* Accesses of the thread itself before this time. */
+    uint32_t thread, thread_time;
+    /* Accesses of its block before this time. */
+    uint32_t block, block_time;
 };
 struct Word {
     uintptr_t address;
@@ -123,36 +133,41 @@ struct Grid {
     std::vector<Cluster *> resident;
     std::vector<SharedArray> shared_arrays;
     std::vector<Word> words;
-    bool cancelled;
+    bool canceled;
 };
 
-extern Grid *grid;      /* NULL while no kernel runs                                              */
-extern Thread *running; /* NULL on the host's stack                                               */
-extern Thread *watched; /* the same, but NULL inside this library, whose accesses go unchecked    */
+extern Grid *grid;      /* NULL while no kernel runs */
+extern Thread *running; /* NULL on the host's stack */
+/* Like running, but NULL inside the simulator, whose accesses are not checked. */
+extern Thread *watched;
 extern uint32_t clock_now;
 
-/* Runs a kernel to its end, or until a defect cancels it. */
+/* Runs a kernel until it ends or until a defect cancels it. */
 void run_grid(const Launch &launch);
 
-/* Ends the launch: from a thread, without return; from the scheduler, at its next turn. */
+/* Ends the launch. On a thread's stack it does not return. On the scheduler's stack the launch ends
+ * when the scheduler next runs. */
 void cancel_grid();
 
-/* Lets the running thread wait in a state until some other makes it ready. */
+/* The running thread waits in the state until another thread makes it ready. */
 void wait_in(State state, int line);
 void make_ready(Thread *thread);
 
-/* The common part of all barriers; reports a line that differs from that of the others. */
+/* The part that all barriers share. Reports threads that arrive from different source lines. */
 void arrive(Barrier *barrier, int line, const char *name);
 
-/* A thread that ends may complete the operation that the rest of its warp waits in. */
+/* Called when a thread ends: this may complete the operation in which the rest of its warp
+ * waits. */
 void complete_warp(Warp *warp);
 
-/* Makes the shared arrays that the launch has so far ready in a block that begins. */
+/* Prepares the shared arrays that the launch has so far, in a block that begins. */
 void shared_begin_block(Block *block);
-/* Reports other blocks' accesses to this block's shared memory that nothing orders before its end. */
+/* Reports accesses by other blocks to this block's shared memory, unless a barrier orders them
+ * before its end. */
 void shared_end_block(const Block &block);
 
-/* While in scope, accesses of the running thread are this library's and not looked at. */
+/* While an object of this class exists, accesses of the running thread are the simulator's own and
+ * are not checked. */
 class Inside
 {
   public:
@@ -171,7 +186,8 @@ class Inside
     Thread *before;
 };
 
-/* The running thread, for a function that only kernels may call. */
+/* Returns the running thread. Fails for host code, with the name of the function, which only
+ * kernels may call. */
 Thread *kernel_thread(const char *function);
 
 } // namespace sim

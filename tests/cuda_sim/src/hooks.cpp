@@ -1,5 +1,6 @@
-/* The functions that -fsanitize=thread makes the compilers call at every load and store. Only the
- * instrumentation is ThreadSanitizer's; this library takes the calls, no libtsan is linked. */
+/* The functions that -fsanitize=thread makes the compiler call at every load and store. Only the
+ * compiler's instrumentation is ThreadSanitizer's: this file defines the functions, and libtsan is
+ * not linked. */
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -73,8 +74,9 @@ void __tsan_write_range(void *memory, size_t bytes)
     sim::check_access(memory, bytes, Access::write, PC);
 }
 
-/* -fsanitize=alignment, whose calls come here too: an access wider than its address allows is one even
- * where the compiler splits it. What the pointer argument points to begins as libubsan's data does. */
+/* The functions that -fsanitize=alignment makes the compiler call. They report an access that is
+ * wider than its address allows, even where the compiler splits it into narrower ones. The struct's
+ * first fields are those of libubsan's data. */
 struct type_mismatch {
     const char *file;
     uint32_t line, column;
@@ -88,8 +90,8 @@ void __ubsan_handle_type_mismatch_v1(const type_mismatch *where, uintptr_t addre
         sim::report_misaligned(address, size_t{1} << where->log_alignment, PC);
 }
 
-/* Copies of whole structs: clang calls the C functions, which the linker sends here (--wrap); clang from
- * version 15 on calls the second set of names. */
+/* Copies of whole structs. Clang calls the C functions, which the linker redirects here (--wrap).
+ * Clang 15 and later call the second set of names. */
 void *__real_memcpy(void *to, const void *from, size_t bytes);
 void *__real_memmove(void *to, const void *from, size_t bytes);
 void *__real_memset(void *memory, int value, size_t bytes);

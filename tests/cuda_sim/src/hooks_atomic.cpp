@@ -1,5 +1,6 @@
-/* The atomics that -fsanitize=thread makes into calls. Only host code has them (shared_ptr's counts, guards of
- * statics): kernels use CUDA's own, atomic.cpp. They are what they say, at the strongest order. */
+/* The functions that -fsanitize=thread makes the compiler call for C++ atomics. Only host code has
+ * these (the counts of shared_ptr, the guards of statics): kernels use CUDA's atomics, see
+ * atomic.cpp. All of them use the strongest memory order. */
 #include <cstdint>
 
 extern "C" {

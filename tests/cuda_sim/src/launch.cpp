@@ -1,4 +1,4 @@
-/* Launches: the limits that a device would enforce, and the queries that ask for them. */
+/* Launches: the limits that a device enforces, and the queries for those limits. */
 #include <algorithm>
 #include <map>
 
@@ -27,8 +27,9 @@ static int blocks_per_sm(int threads, size_t dynamic_bytes)
                      static_cast<int>(std::min<size_t>(by_shared, 1024))});
 }
 
-/* A cluster lies within one graphics processing cluster (GPC). A device has as few of them as hold its
- * multiprocessors at 18 each, and these are spread evenly: H100's 132 over 8. */
+/* A cluster must fit in one graphics processing cluster (GPC). We assume that a device has the
+ * smallest number of GPCs that holds its multiprocessors at 18 each, and that these are spread
+ * evenly: H100's 132 over 8 GPCs. */
 static int clusters_at_once(int threads, size_t dynamic_bytes, unsigned blocks_per_cluster)
 {
     const int sms = device().properties.multiProcessorCount, gpcs = (sms + 17) / 18;
@@ -55,7 +56,7 @@ static cudaError_t check_shape(const cudaLaunchConfig_t &config)
         return cudaErrorInvalidConfiguration;
     if (blocks.x > static_cast<unsigned>(p.maxGridSize[0]) || blocks.y > 65535 || blocks.z > 65535)
         return cudaErrorInvalidConfiguration;
-    /* Thread numbers have 32 bits here; a device would take more. */
+    /* The simulator numbers threads with 32 bits. A device allows more threads. */
     if (1ull * blocks.x * blocks.y * blocks.z > 0xffffffffull / (block.x * block.y * block.z))
         return cudaErrorInvalidConfiguration;
     return cudaSuccess;

@@ -1,5 +1,5 @@
-/* The range of addresses that holds all simulated memory; see memory.h. Address space costs nothing:
- * pages of memory and of its shadow appear as they are touched. */
+/* The address range that holds all simulated memory; see memory.h. Address space costs nothing:
+ * pages of memory and of its shadow appear when they are first touched. */
 #include "memory.h"
 
 #include <sys/mman.h>
@@ -21,7 +21,7 @@ Cell *cells;
 bool has_hooks;
 
 static uintptr_t next_address;
-/* Of all regions ever, since pages go on naming what lay there. */
+/* All regions that ever existed: a page keeps the region that it belonged to, even a freed one. */
 static std::deque<Region> regions;
 
 static void *reserve(size_t bytes, int protection)
@@ -60,7 +60,7 @@ Region *region_create(size_t bytes, Space space)
         {next_address, next_address + bytes, next_address + mapped, space, true, nullptr});
     Region *region = &regions.back();
     next_address += mapped + page_bytes;
-    /* The page after the region names it too, so that a report of an overrun can. */
+    /* The page after the region refers to it too, so that a report of an overrun can name it. */
     for (uintptr_t page = region->begin; page <= region->limit; page += page_bytes)
         region_of_page[(page - arena_begin) / page_bytes] = region;
     if (space != Space::shared)
@@ -69,7 +69,7 @@ Region *region_create(size_t bytes, Space space)
     return region;
 }
 
-/* Gives the whole pages within [begin, end) back to the system; they read as zero from then on. */
+/* Returns the whole pages within [begin, end) to the system. They read as zero from then on. */
 static void drop_pages(uintptr_t begin, uintptr_t end)
 {
     begin = (begin + page_bytes - 1) / page_bytes * page_bytes;
@@ -101,25 +101,25 @@ Region *region_holding(const void *memory, size_t bytes)
     return inside ? region : nullptr;
 }
 
-void mark_initialised(const void *memory, size_t bytes)
+void mark_initialized(const void *memory, size_t bytes)
 {
     uintptr_t begin = reinterpret_cast<uintptr_t>(memory), end = begin + bytes;
     if (!has_hooks)
         return;
     while (begin < end && begin % 4 != 0)
-        cell_at(begin)->initialised |= static_cast<uint8_t>(1u << begin % 4), begin++;
+        cell_at(begin)->initialized |= static_cast<uint8_t>(1u << begin % 4), begin++;
     for (; begin + 4 <= end; begin += 4)
-        cell_at(begin)->initialised = 0xf;
+        cell_at(begin)->initialized = 0xf;
     for (; begin < end; begin++)
-        cell_at(begin)->initialised |= static_cast<uint8_t>(1u << begin % 4);
+        cell_at(begin)->initialized |= static_cast<uint8_t>(1u << begin % 4);
 }
 
-static bool is_initialised(uintptr_t address)
+static bool is_initialized(uintptr_t address)
 {
-    return (cell_at(address)->initialised >> address % 4 & 1) != 0;
+    return (cell_at(address)->initialized >> address % 4 & 1) != 0;
 }
 
-void copy_initialised(const void *to, const void *from, size_t bytes)
+void copy_initialized(const void *to, const void *from, size_t bytes)
 {
     uintptr_t target = reinterpret_cast<uintptr_t>(to), source = reinterpret_cast<uintptr_t>(from);
     if (!has_hooks)
@@ -127,22 +127,22 @@ void copy_initialised(const void *to, const void *from, size_t bytes)
     for (size_t i = 0; i < bytes; i++) {
         Cell *cell = cell_at(target + i);
         uint8_t bit = static_cast<uint8_t>(1u << (target + i) % 4);
-        cell->initialised = static_cast<uint8_t>(
-            is_initialised(source + i) ? cell->initialised | bit : cell->initialised & ~bit);
+        cell->initialized = static_cast<uint8_t>(
+            is_initialized(source + i) ? cell->initialized | bit : cell->initialized & ~bit);
     }
 }
 
-const void *find_uninitialised(const void *memory, size_t bytes)
+const void *find_uninitialized(const void *memory, size_t bytes)
 {
     uintptr_t begin = reinterpret_cast<uintptr_t>(memory), end = begin + bytes;
     if (!has_hooks)
         return nullptr;
     for (uintptr_t at = begin; at < end; at++) {
-        if (at % 4 == 0 && at + 4 <= end && cell_at(at)->initialised == 0xf) {
+        if (at % 4 == 0 && at + 4 <= end && cell_at(at)->initialized == 0xf) {
             at += 3;
             continue;
         }
-        if (!is_initialised(at))
+        if (!is_initialized(at))
             return reinterpret_cast<const void *>(at);
     }
     return nullptr;

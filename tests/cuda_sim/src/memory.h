@@ -1,7 +1,7 @@
-/* Device, pinned and shared memory, all in one range of addresses, and a shadow cell per 4 bytes of it.
+/* Device, pinned and shared memory, all in one address range, with a shadow cell per 4 bytes.
  *
- * Every allocation begins a page of its own and is followed by an inaccessible one; addresses are never
- * given out twice, so that a pointer to freed memory stays wrong. */
+ * Every allocation starts on its own page and is followed by an inaccessible page. Addresses are
+ * never reused, so that a pointer to freed memory stays invalid. */
 #ifndef LYRNN_SIM_MEMORY_H
 #define LYRNN_SIM_MEMORY_H
 
@@ -16,24 +16,26 @@ struct Block;
 enum class Space : uint8_t { device, pinned, shared };
 
 struct Region {
-    uintptr_t begin,
-        end;         /* what may be accessed; of shared memory: what a block may have at most */
-    uintptr_t limit; /* begin of the inaccessible page                                        */
+    uintptr_t
+        begin; /* [begin, end) may be accessed; shared memory: the most that a block may have */
+    uintptr_t end;
+    uintptr_t limit; /* start of the inaccessible page */
     Space space;
     bool live;
-    Block *block; /* shared memory: the block that has it now */
+    /* Shared memory: the block that uses it now. */
+    Block *block;
 };
 
-/* When, by whom and where memory was accessed last. */
+/* The time, the thread and the code address of the last access. */
 struct Stamp {
     uint32_t time, thread, pc;
 };
 
-/* What is known of 4 bytes. Masks have a bit a byte. read_scope says how far apart the readers since the
- * last barrier were (see shadow.cpp); read.thread is one of them. */
+/* What is known about 4 bytes. The masks have one bit per byte. read_scope is the smallest group
+ * that holds all readers since the last barrier (see access.cpp); read.thread is one of them. */
 struct Cell {
     Stamp write, read;
-    uint8_t write_mask, read_mask, initialised;
+    uint8_t write_mask, read_mask, initialized;
     uint8_t read_scope : 3, write_is_atomic : 1;
 };
 
@@ -56,22 +58,23 @@ inline Cell *cell_at(uintptr_t address)
     return cells + (address - arena_begin) / 4;
 }
 
-/* NULL when no addresses are left. Device memory comes filled with 0xFF bytes, uninitialised. */
+/* Returns NULL if no addresses are left. Device memory starts as 0xFF bytes and counts as
+ * uninitialized. */
 Region *region_create(size_t bytes, Space space);
 void region_free(Region *region);
-/* The live device or pinned region that holds all of [memory, memory + bytes), or NULL. */
+/* Returns the live device or pinned region that holds all of [memory, memory + bytes), or NULL. */
 Region *region_holding(const void *memory, size_t bytes);
 
-/* Host-side accesses, which come between kernels and so race with nothing. */
-void mark_initialised(const void *memory, size_t bytes);
-void copy_initialised(const void *to, const void *from, size_t bytes);
-/* The first byte that nobody wrote, or NULL; always NULL without hooks. */
-const void *find_uninitialised(const void *memory, size_t bytes);
+/* For accesses by the host. They happen between kernels, so they cannot race with one. */
+void mark_initialized(const void *memory, size_t bytes);
+void copy_initialized(const void *to, const void *from, size_t bytes);
+/* Returns the first byte that was never written, or NULL. Without hooks it is always NULL. */
+const void *find_uninitialized(const void *memory, size_t bytes);
 
-/* Fills a stretch of shared memory with poison and forgets what was known of it. */
+/* Fills shared memory with poison and resets its shadow cells. */
 void poison_shared(uintptr_t begin, size_t bytes);
 
-/* Set by the constructors of instrumented objects. */
+/* Constructors of instrumented object files set this. */
 extern bool has_hooks;
 
 } // namespace sim

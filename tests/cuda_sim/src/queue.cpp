@@ -1,6 +1,6 @@
-/* The queue of a device with streams: work runs when the host waits for it, and then only what it waits
- * for, in an order drawn from the seed among all that the streams and events allow. So a dependency that
- * somebody forgot shows as bytes that are not there yet. */
+/* The queue of a device with streams. Work runs only when the host waits for it, and only as much
+ * as the host waits for. The order is drawn from the seed, among all orders that streams and events
+ * allow. So a forgotten dependency shows as data that is not there yet. */
 #include "queue.h"
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace sim
 {
 
 static constexpr size_t longest_queue = 4096;
-/* Places [first_place, first_place + queue.size()); work that has run is empty and waits for its neighbours
- * at the front to go. */
+/* The queue holds the nodes [first_place, first_place + queue.size()). A node that has run is
+ * empty, and is removed once all nodes before it have run. */
 static std::deque<Node> queue;
 static size_t first_place;
 static bool draining;
@@ -50,7 +50,8 @@ void run_nodes(const std::vector<Node> &nodes)
     }
 }
 
-/* Adds to the found nodes all that they wait for; the first node has place `first`, those before it have run. */
+/* Adds all nodes that the found nodes wait for. The first node has place `first`; nodes before it
+ * have run. */
 template <typename Nodes>
 static void add_ancestors(const Nodes &nodes, size_t first, std::vector<bool> *found)
 {
@@ -70,8 +71,8 @@ std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier 
     return found;
 }
 
-/* Takes the wanted nodes that have not run yet out of the queue, their dependencies told by place among
- * themselves. */
+/* Removes the wanted nodes that have not run yet from the queue. In the result, dependencies are
+ * numbers in the result. */
 static std::vector<Node> take_nodes(const std::vector<bool> &wanted)
 {
     constexpr size_t none = SIZE_MAX;

@@ -1,4 +1,4 @@
-/* Work that was queued and waits to run, and what each piece must wait for. */
+/* Work that is queued and has not run yet, and what each part of it must wait for. */
 #ifndef LYRNN_SIM_QUEUE_H
 #define LYRNN_SIM_QUEUE_H
 
@@ -12,46 +12,50 @@ namespace sim
 
 using Work = std::function<void()>;
 
-/* Work by its place in a list; what comes after it in time comes after it in the list. */
+/* A piece of work, identified by its place in a list. It only waits for work at earlier places. */
 struct Node {
     Work work;
-    std::vector<size_t> after; /* places of the nodes that must have run */
+    /* Places of the nodes that must run first. */
+    std::vector<size_t> after;
 };
 
 /* What the next work of a stream must wait for. */
 using Frontier = std::vector<size_t>;
 void join_frontier(Frontier *frontier, const Frontier &other);
 
-/* Runs the nodes, each after those that it names, in an order drawn from the seed; 0: as they stand. */
+/* Runs all nodes, each after those that it waits for. The seed determines the order; with seed 0
+ * they run in the order of the list. */
 void run_nodes(const std::vector<Node> &nodes);
-/* Which of the nodes the frontier waits for, directly or through others. */
+/* Returns which nodes the frontier waits for, directly or through other nodes. */
 std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier &frontier);
 
-/* The queue: adds work that waits for the frontier's, and returns its place, good for ever. */
+/* Adds work that waits for the frontier to the queue. Returns its place, which stays valid. */
 size_t enqueue(Work work, const Frontier &frontier);
-/* Runs what the frontier waits for and no more; all that is queued; forgets it. What came of it. */
+/* run_queue runs only what the frontier waits for, drain_queue everything; both return the result.
+ * drop_queue discards everything. */
 cudaError_t run_queue(const Frontier &frontier);
 cudaError_t drain_queue();
 void drop_queue();
 bool queue_is_empty();
 
-/* Queues work, or records it where the stream is capturing. */
+/* Queues the work, or records it if the stream is capturing. */
 cudaError_t submit(cudaStream_t stream, Work work);
-/* Whether calls on stream are being recorded now. */
+/* Returns whether calls on the stream are being recorded. */
 bool is_capturing(cudaStream_t stream);
-/* What a call returns that a capture in progress forbids (and that spoils the capture), or cudaSuccess. */
+/* For calls that are not allowed during a capture: returns the error and invalidates the capture,
+ * or returns cudaSuccess if no capture is in progress. */
 cudaError_t forbid_in_capture();
 
-/* The host waits for the device, or for a stream alone: counts it, and runs the work. */
-cudaError_t synchronise_host();
-cudaError_t synchronise_host(cudaStream_t stream);
+/* The host waits for the whole device or for one stream: counts this, and runs the work. */
+cudaError_t synchronize_host();
+cudaError_t synchronize_host(cudaStream_t stream);
 
-/* Makes every call fail with error from now on. */
+/* Makes every call from now on fail with the error. */
 void fail_device(cudaError_t error);
 
 } // namespace sim
 
-/* What a capture recorded; an executable graph is a copy. */
+/* What a capture recorded. An executable graph is a copy of it. */
 struct lyrnn_sim_graph {
     std::vector<sim::Node> nodes;
 };

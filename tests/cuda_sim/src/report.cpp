@@ -1,5 +1,5 @@
-/* Defects: their names, the text that says where, and what happens next. Code addresses become file and
- * line by binutils' addr2line, which is asked only once something is wrong. */
+/* Defects: their names, the text with the location, and what happens next. binutils' addr2line
+ * translates code addresses into files and lines. It runs only after a defect was found. */
 #include "report.h"
 
 #include <unistd.h>
@@ -26,7 +26,7 @@ extern "C" const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect)
     static const char *const names[] = {"NO_DEFECT",
                                         "RACE",
                                         "OUT_OF_BOUNDS",
-                                        "UNINITIALISED",
+                                        "UNINITIALIZED",
                                         "DIVERGENT_BARRIER",
                                         "BAD_WARP_OPERATION",
                                         "FLOAT_ATOMIC",
@@ -52,8 +52,8 @@ static std::string without_newline(const char *line)
     return text;
 }
 
-/* What addr2line says of a code address: the innermost inlined function first. A program linked to move in
- * memory (the default) is asked for offsets. */
+/* Returns what addr2line prints for a code address, innermost inlined function first. Programs are
+ * position independent by default, so addr2line needs the offset. */
 static std::vector<Place> ask_addr2line(uintptr_t pc)
 {
     uintptr_t base = reinterpret_cast<uintptr_t>(&__executable_start);
@@ -71,7 +71,8 @@ static std::vector<Place> ask_addr2line(uintptr_t pc)
     return places;
 }
 
-/* The simulator's own headers stand in for the device and are not where a defect is. */
+/* The simulator's own headers play the device's part. A defect is never there, but in their
+ * caller. */
 static bool is_own_header(const std::string &place)
 {
     return place.find("/cuda_sim/include/") != std::string::npos;
@@ -79,7 +80,7 @@ static bool is_own_header(const std::string &place)
 
 std::string source_place(uintptr_t pc)
 {
-    /* The return address is one past the call. */
+    /* The return address is just after the call. */
     for (const Place &place : ask_addr2line(pc - 1)) {
         const std::string &text = place.file_and_line;
         if (is_own_header(text))

@@ -1,4 +1,4 @@
-/* How a defect leaves the simulator: to the test's hook, or to standard error and abort. */
+/* Reports a defect: to the test's hook, or to standard error followed by an abort. */
 #ifndef LYRNN_SIM_REPORT_H
 #define LYRNN_SIM_REPORT_H
 
@@ -10,15 +10,15 @@
 namespace sim
 {
 
-/* Reports a defect. Inside a kernel the text gains kernel, block and thread, the launch is cancelled and
- * the call does not return; outside it returns when there is a hook. */
+/* Reports a defect. Inside a kernel, the kernel, block and thread are added to the text, the launch
+ * is canceled, and the call does not return. Outside, the call returns if there is a hook. */
 __attribute__((format(printf, 2, 3))) void report(lyrnn_sim_defect defect, const char *format, ...);
 
-/* The same at the code address pc of a kernel. */
+/* The same, for the code address pc of a kernel. */
 __attribute__((format(printf, 3, 4))) void report_at(lyrnn_sim_defect defect, uintptr_t pc,
                                                      const char *format, ...);
 
-/* "gemm.cu:31" and "column_sums_kernel", as far as the debug information says. */
+/* For example "gemm.cu:31" and "column_sums_kernel", if there is debug information. */
 std::string source_place(uintptr_t pc);
 std::string function_name(uintptr_t pc);
 

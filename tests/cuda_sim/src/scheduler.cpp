@@ -1,7 +1,8 @@
-/* Runs the threads of a launch, one at a time, in an order drawn from the seed.
+/* Runs the threads of a launch one at a time, in an order drawn from the seed.
  *
- * Blocks outside a cooperative launch run a cluster after another, which is one of the orders that a
- * device may choose; those of a cooperative launch stand side by side. A thread runs until it waits. */
+ * Without a cooperative launch, clusters run one after the other, which is one of the orders that a
+ * device may choose. The blocks of a cooperative launch are all resident at once. A thread runs
+ * until it waits. */
 #include "scheduler.h"
 
 #include <cstdlib>
@@ -41,7 +42,7 @@ bool order_is_drawn()
     return seed != 0;
 }
 
-/* splitmix64 */
+/* The generator is splitmix64. */
 uint64_t draw(uint64_t bound)
 {
     uint64_t z = random_state += 0x9e3779b97f4a7c15ull;
@@ -68,7 +69,8 @@ static Thread *take_ready()
     return ready[ready_head++];
 }
 
-/* What a fibre does: the thread that it was switched to for, from its first line to its last. */
+/* The body of every fiber: runs the thread that the fiber was switched to for, from start to
+ * end. */
 static void run_thread()
 {
     grid->call->run(grid->call->arguments.get());
@@ -87,7 +89,7 @@ void wait_in(State state, int line)
 
 void cancel_grid()
 {
-    grid->cancelled = true;
+    grid->canceled = true;
     if (running != nullptr)
         fiber_switch(running->fiber, &host_fiber);
 }
@@ -119,7 +121,7 @@ static void resume(Thread *thread)
     look_from(*thread);
     fiber_switch(&host_fiber, thread->fiber);
     running = watched = nullptr;
-    if (!grid->cancelled && thread->state == State::finished)
+    if (!grid->canceled && thread->state == State::finished)
         finish_thread(thread);
 }
 
@@ -211,7 +213,7 @@ static const char *state_name(State state)
     }
 }
 
-/* Some wait, and nobody is left who could come. */
+/* Some threads wait, and no thread is left that could release them. */
 static void report_divergence()
 {
     unsigned num_finished = 0, num_waiting = 0;
@@ -234,15 +236,16 @@ static void report_divergence()
                "some threads wait at %s (line %d), others at %s (line %d)",
                state_name(first->state), first->line, state_name(other->state), other->line);
     else
-        report(LYRNN_SIM_DIVERGENT_BARRIER,
-               "%u threads wait at %s (line %d) for %u that have returned or take no part",
-               num_waiting, state_name(first->state), first->line, num_finished);
+        report(
+            LYRNN_SIM_DIVERGENT_BARRIER,
+            "%u threads wait at %s (line %d) for %u threads that have returned or do not take part",
+            num_waiting, state_name(first->state), first->line, num_finished);
 }
 
 /* Runs all resident blocks to their end. */
 static void run_resident()
 {
-    while (!grid->cancelled) {
+    while (!grid->canceled) {
         Thread *thread = take_ready();
         if (thread != nullptr) {
             resume(thread);
@@ -257,7 +260,8 @@ static void run_resident()
     }
 }
 
-/* Takes back what the blocks used; threads that a defect stopped leave their stacks as they are. */
+/* Takes back the blocks' resources. The stacks of threads that a defect stopped stay as they
+ * are. */
 static void end_resident()
 {
     for (Cluster *cluster : grid->resident) {
@@ -300,7 +304,7 @@ void run_grid(const Launch &launch)
     if (seed != 0)
         for (size_t i = order.size(); i > 1; i--)
             std::swap(order[i - 1], order[draw(i)]);
-    for (size_t i = 0; i < order.size() && !grid->cancelled; i++) {
+    for (size_t i = 0; i < order.size() && !grid->canceled; i++) {
         begin_cluster(order[i]);
         if (launch.cooperative && i + 1 < order.size())
             continue;
@@ -323,7 +327,8 @@ Thread *kernel_thread(const char *function)
 
 extern "C" void lyrnn_sim_set_seed(uint64_t seed)
 {
-    /* The environment is read at the first use of the device, and would win otherwise. */
+    /* The first use of the device reads the environment. It must happen before, or it would
+     * override this seed. */
     (void)sim::device();
     sim::set_seed(seed);
 }

@@ -1,4 +1,4 @@
-/* The order in which simulated threads, and the work of streams, run. */
+/* The order in which simulated threads and the work of streams run. */
 #ifndef LYRNN_SIM_SCHEDULER_H
 #define LYRNN_SIM_SCHEDULER_H
 
@@ -7,10 +7,10 @@
 namespace sim
 {
 
-/* 0: ascending. */
+/* 0: ascending order. */
 void set_seed(uint64_t seed);
 bool order_is_drawn();
-/* A number below bound from the seed's sequence. */
+/* Returns a random number below bound, from the seed's sequence. */
 uint64_t draw(uint64_t bound);
 
 } // namespace sim

@@ -1,5 +1,6 @@
-/* Shared memory of blocks: a stretch of the arena for each block that runs, the dynamic array at its
- * begin and the declared ones behind it in the order in which the launch comes by them, with gaps. */
+/* The shared memory of blocks. Each running block has a part of the arena. The dynamic array comes
+ * first, then the declared arrays in the order in which the launch first uses them, with gaps in
+ * between. */
 #include "shared.h"
 
 #include <algorithm>
@@ -59,7 +60,7 @@ static const SharedArray &declare(const void *key, size_t bytes, size_t alignmen
     size_t offset =
         round_up(last.offset + last.bytes + gap_bytes, alignment > 128 ? alignment : 128);
     if (used > grid->launch->shared_limit || offset + bytes > slot_bytes)
-        report(LYRNN_SIM_BAD_ARGUMENT, "%zu bytes of shared memory, where a block may have %zu",
+        report(LYRNN_SIM_BAD_ARGUMENT, "%zu bytes of shared memory requested, a block may have %zu",
                used, grid->launch->shared_limit);
     grid->shared_arrays.push_back({key, offset, bytes});
     for (Cluster *cluster : grid->resident)
@@ -83,10 +84,10 @@ void shared_end_block(const Block &block)
                 bool some_of_theirs = stamp == &cell.read && cell.read_scope >= 3;
                 if ((theirs || some_of_theirs) && stamp->time >= last_barrier)
                     report(LYRNN_SIM_RACE,
-                           "block (%u,%u,%u) ends while others of its cluster access its shared "
-                           "memory; the cluster must synchronise before",
+                           "block (%u,%u,%u) ends while other blocks of its cluster access its "
+                           "shared memory; call cluster.sync() first",
                            block.index.x, block.index.y, block.index.z);
-                if (grid->cancelled)
+                if (grid->canceled)
                     return;
             }
         }
@@ -117,8 +118,8 @@ void *lyrnn_sim_map_shared(const void *address, unsigned rank)
     uintptr_t offset = reinterpret_cast<uintptr_t>(address) - block->shared->begin;
     if (rank >= grid->blocks_per_cluster || offset >= slot_bytes)
         report(LYRNN_SIM_OUT_OF_BOUNDS,
-               "map_shared_rank of what is not shared memory, or of rank %u "
-               "in a cluster of %u",
+               "map_shared_rank: the address is not in shared memory, or rank %u "
+               "is not in the cluster of %u blocks",
                rank, grid->blocks_per_cluster);
     return reinterpret_cast<void *>(block->cluster->blocks[rank]->shared->begin + offset);
 }

@@ -1,4 +1,4 @@
-/* Questions about shared memory. */
+/* Queries about shared memory. */
 #ifndef LYRNN_SIM_SHARED_H
 #define LYRNN_SIM_SHARED_H
 
@@ -8,7 +8,7 @@
 namespace sim
 {
 
-/* Whether one shared array of the launch holds the bytes at address. */
+/* Returns whether all bytes are within one shared array of the launch. */
 bool shared_holds(const Region &region, uintptr_t address, size_t bytes);
 
 inline void asan_poison_slot(const Region &region)

@@ -1,5 +1,5 @@
-/* Streams and their capture. A stream is what its next work must wait for; the work itself stands in the
- * queue, or in the capture that the stream takes part in. */
+/* Streams and their capture. A stream only stores what its next work must wait for. The work itself
+ * is in the queue, or in the capture that the stream takes part in. */
 #include <memory>
 #include <set>
 
@@ -11,16 +11,17 @@ using sim::Frontier;
 
 struct lyrnn_sim_stream {
     bool is_blocking;
-    Frontier frontier;                     /* in the queue */
-    std::shared_ptr<sim::Capture> capture; /* that it takes part in, or none */
-    Frontier captured;                     /* in the capture */
+    Frontier frontier; /* places in the queue */
+    /* The capture that the stream takes part in, or NULL. */
+    std::shared_ptr<sim::Capture> capture;
+    Frontier captured; /* places in the capture */
 };
 
 namespace sim
 {
 
 static std::set<cudaStream_t> streams;
-/* What the legacy stream's next work must wait for, apart from the blocking streams. */
+/* What the next work of the legacy stream must wait for, in addition to the blocking streams. */
 static Frontier legacy_frontier;
 
 static bool is_legacy(cudaStream_t stream)
@@ -42,26 +43,27 @@ cudaError_t forbid_in_capture()
 {
     for (cudaStream_t stream : streams) {
         if (stream->capture != nullptr && stream->capture->mode != cudaStreamCaptureModeRelaxed) {
-            stream->capture->is_spoilt = true;
+            stream->capture->is_spoiled = true;
             return cudaErrorStreamCaptureUnsupported;
         }
     }
     return cudaSuccess;
 }
 
-/* Work on the legacy stream would wait for the blocking ones that capture. */
+/* Work on the legacy stream would wait for the blocking streams, which is not allowed while one of
+ * them captures. */
 static cudaError_t forbid_legacy_in_capture()
 {
     for (cudaStream_t stream : streams) {
         if (stream->is_blocking && stream->capture != nullptr) {
-            stream->capture->is_spoilt = true;
+            stream->capture->is_spoiled = true;
             return cudaErrorStreamCaptureImplicit;
         }
     }
     return cudaSuccess;
 }
 
-/* The legacy stream and the blocking ones wait for each other. */
+/* The legacy stream and the blocking streams wait for each other. */
 static cudaError_t submit_legacy(Work work)
 {
     cudaError_t error = forbid_legacy_in_capture();
@@ -87,7 +89,7 @@ cudaError_t submit(cudaStream_t stream, Work work)
         stream->frontier = {enqueue(std::move(work), stream->frontier)};
         return device_error();
     }
-    if (stream->capture->is_spoilt)
+    if (stream->capture->is_spoiled)
         return cudaErrorStreamCaptureInvalidated;
     std::vector<Node> &nodes = stream->capture->nodes;
     nodes.push_back({std::move(work), stream->captured});
@@ -95,23 +97,23 @@ cudaError_t submit(cudaStream_t stream, Work work)
     return cudaSuccess;
 }
 
-cudaError_t synchronise_host()
+cudaError_t synchronize_host()
 {
     cudaError_t error = forbid_in_capture();
     if (error != cudaSuccess)
         return error;
-    counters.host_synchronisations++;
+    counters.host_synchronizations++;
     return drain_queue();
 }
 
-cudaError_t synchronise_host(cudaStream_t stream)
+cudaError_t synchronize_host(cudaStream_t stream)
 {
     if (is_legacy(stream))
-        return synchronise_host();
+        return synchronize_host();
     cudaError_t error = is_valid(stream) ? forbid_in_capture() : cudaErrorInvalidResourceHandle;
     if (error != cudaSuccess)
         return error;
-    counters.host_synchronisations++;
+    counters.host_synchronizations++;
     return run_queue(stream->frontier);
 }
 
@@ -123,10 +125,11 @@ EventMark mark_of(cudaStream_t stream)
                                 : EventMark{stream->frontier, nullptr};
 }
 
-/* What two captures, or a capture and what stands outside it, say to a dependency between them. */
+/* Invalidates the stream's capture: dependencies between two captures, or between a capture and
+ * other work, are not allowed. */
 static cudaError_t spoil(cudaStream_t stream, cudaError_t error)
 {
-    stream->capture->is_spoilt = true;
+    stream->capture->is_spoiled = true;
     return error;
 }
 
@@ -154,7 +157,8 @@ cudaError_t wait_for(cudaStream_t stream, const EventMark &mark)
     return cudaSuccess;
 }
 
-/* Whether all that the capture's streams recorded comes before what its first one would record next. */
+/* Returns whether the origin stream waits for everything that all streams of the capture
+ * recorded. */
 static bool all_joined(const Capture &capture)
 {
     std::vector<bool> seen = find_ancestors(capture.nodes, capture.origin->captured);
@@ -185,7 +189,8 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream)
     return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
 }
 
-/* As on devices: 0 is the least, -5 the greatest. A priority promises nothing about order, and changes none here. */
+/* As on devices: 0 is the lowest priority and -5 the highest. A priority guarantees no order, and
+ * the simulator ignores it. */
 enum { LEAST_PRIORITY = 0, GREATEST_PRIORITY = -5 };
 
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)
@@ -213,16 +218,16 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     cudaError_t error = device_error();
-    return done(error == cudaSuccess ? synchronise_host(stream) : error);
+    return done(error == cudaSuccess ? synchronize_host(stream) : error);
 }
 
 cudaError_t cudaDeviceSynchronize()
 {
     cudaError_t error = device_error();
-    return done(error == cudaSuccess ? synchronise_host() : error);
+    return done(error == cudaSuccess ? synchronize_host() : error);
 }
 
-/* Queued work runs while a caller polls. */
+/* Polling runs queued work. */
 cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
     cudaError_t error = device_error();
@@ -261,9 +266,9 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     for (cudaStream_t other : streams)
         if (other->capture == capture)
             other->capture = nullptr;
-    if (capture->is_spoilt || !is_joined)
-        return done(capture->is_spoilt ? cudaErrorStreamCaptureInvalidated
-                                       : cudaErrorStreamCaptureUnjoined);
+    if (capture->is_spoiled || !is_joined)
+        return done(capture->is_spoiled ? cudaErrorStreamCaptureInvalidated
+                                        : cudaErrorStreamCaptureUnjoined);
     *graph = new lyrnn_sim_graph{std::move(capture->nodes)};
     counters.captures++;
     return done(device_error());
@@ -271,8 +276,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status)
 {
-    *status = !is_capturing(stream)        ? cudaStreamCaptureStatusNone
-              : stream->capture->is_spoilt ? cudaStreamCaptureStatusInvalidated
-                                           : cudaStreamCaptureStatusActive;
+    *status = !is_capturing(stream)         ? cudaStreamCaptureStatusNone
+              : stream->capture->is_spoiled ? cudaStreamCaptureStatusInvalidated
+                                            : cudaStreamCaptureStatusActive;
     return done(is_valid(stream) ? device_error() : cudaErrorInvalidResourceHandle);
 }

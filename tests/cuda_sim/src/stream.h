@@ -1,4 +1,4 @@
-/* What an event takes from a stream, and how another stream waits for it. */
+/* What an event remembers about a stream, and how another stream waits for it. */
 #ifndef LYRNN_SIM_STREAM_H
 #define LYRNN_SIM_STREAM_H
 
@@ -9,23 +9,25 @@
 namespace sim
 {
 
-/* Work that is being recorded, by the stream that began and by those that waited for its events. */
+/* A capture in progress: recorded by the stream that began it and by streams that waited for its
+ * events. */
 struct Capture {
     cudaStream_t origin;
     cudaStreamCaptureMode mode;
-    bool is_spoilt, has_ended;
+    bool is_spoiled, has_ended;
     std::vector<Node> nodes;
 };
 
-/* All that a stream was given before: places in the queue, or in the capture. */
+/* All work of a stream so far: places in the queue, or in the capture. */
 struct EventMark {
     Frontier frontier;
     std::shared_ptr<Capture> capture;
 };
 
-/* The mark of a stream as it stands. */
+/* Returns the mark of a stream for all its work so far. */
 EventMark mark_of(cudaStream_t stream);
-/* The stream's next work waits for the mark. A stream outside the mark's capture joins it. */
+/* The stream's next work waits for the mark. If the mark belongs to a capture, the stream joins
+ * that capture. */
 cudaError_t wait_for(cudaStream_t stream, const EventMark &mark);
 
 } // namespace sim

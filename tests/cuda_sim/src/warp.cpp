@@ -1,5 +1,5 @@
-/* Shuffles, votes and reductions: every lane of the mask hands in its value and waits; the last to come
- * computes all results. They order nothing in memory, __syncwarp does. */
+/* Shuffles, votes and reductions. Every lane in the mask supplies its value and waits; the last one
+ * to arrive computes all results. These operations order no memory accesses; __syncwarp does. */
 #include "grid.h"
 
 #include "report.h"
@@ -7,13 +7,14 @@
 namespace sim
 {
 
-/* Lanes that must come; returned ones need not. */
+/* Returns the lanes that must arrive. Lanes that have returned need not. */
 static unsigned expected_lanes(const Warp &warp, unsigned mask)
 {
     return mask & warp.exists & ~warp.exited;
 }
 
-/* The lane that a shuffle reads, or this lane where it would leave its part of the warp. */
+/* Returns the lane that a shuffle reads. It is the calling lane where the source would be in
+ * another segment of the warp. */
 static unsigned source_lane(const WarpRequest &request, unsigned lane)
 {
     unsigned width = static_cast<unsigned>(request.width);
@@ -26,7 +27,8 @@ static unsigned source_lane(const WarpRequest &request, unsigned lane)
     case LYRNN_SIM_SHUFFLE_DOWN:
         return lane - first + request.lane < width ? lane + request.lane : lane;
     default:
-        /* Reading from a later part of the warp yields the own value, from an earlier one does not. */
+        /* If the source is in a later segment, the result is the lane's own value. Earlier segments
+         * can be read. */
         source = lane ^ request.lane;
         return source < first + width ? source : lane;
     }
@@ -39,7 +41,7 @@ static uint64_t shuffle(const Warp &warp, unsigned lane)
     unsigned readable = expected_lanes(warp, request.mask);
     if (source > 31 || (readable >> source & 1) == 0) {
         report(LYRNN_SIM_BAD_WARP_OPERATION,
-               "the shuffle of line %d: lane %u reads lane %u, which takes no part",
+               "shuffle at line %d: lane %u reads lane %u, which does not take part",
                warp.lanes[lane]->line, lane, source);
         return 0;
     }
@@ -97,7 +99,7 @@ static uint64_t vote(const Warp &warp, unsigned lanes, unsigned self)
     }
 }
 
-/* Gives all lanes their results once every lane of the mask of some waiting one has come. */
+/* When every lane in the leader's mask has arrived, gives all of them their results. */
 static void complete_request(Warp *warp, const Thread &leader)
 {
     const WarpRequest request = leader.request;
@@ -108,20 +110,22 @@ static void complete_request(Warp *warp, const Thread &leader)
         if ((lanes >> lane & 1) == 0)
             continue;
         const Thread &thread = *warp->lanes[lane];
-        /* A lane in an operation of another mask may finish that first, and come here later. */
+        /* A lane that waits with another mask may first complete that operation, and come here
+         * later. */
         if (thread.request.mask != request.mask)
             return;
         if (thread.line != leader.line || thread.request.operation != request.operation)
             report(LYRNN_SIM_DIVERGENT_BARRIER,
-                   "lanes of one mask are in different warp operations, lines %d and %d",
+                   "lanes in one mask are in different warp operations, at lines %d and %d",
                    leader.line, thread.line);
     }
     for (unsigned lane = 0; lane < 32; lane++)
-        if ((lanes >> lane & 1) != 0 && !request.is_barrier && !grid->cancelled)
+        if ((lanes >> lane & 1) != 0 && !request.is_barrier && !grid->canceled)
             warp->lanes[lane]->result = request.operation <= LYRNN_SIM_SHUFFLE_XOR
                                             ? shuffle(*warp, lane)
                                             : vote(*warp, lanes, lane);
-    /* A barrier of part of the warp orders less than the clock can say, so that it orders nothing here. */
+    /* The clock cannot express a barrier of only some lanes, so such a barrier orders nothing
+     * here. */
     if (request.is_barrier && lanes == expected_lanes(*warp, ~0u))
         warp->time = ++clock_now;
     warp->waiting &= ~lanes;
@@ -133,7 +137,7 @@ static void complete_request(Warp *warp, const Thread &leader)
 void complete_warp(Warp *warp)
 {
     for (Thread *thread : warp->lanes)
-        if (thread != nullptr && thread->state == State::at_warp && !grid->cancelled)
+        if (thread != nullptr && thread->state == State::at_warp && !grid->canceled)
             complete_request(warp, *thread);
 }
 
@@ -142,8 +146,8 @@ static uint64_t take_part(const WarpRequest &request, int line)
     Thread *self = kernel_thread("a warp operation");
     Inside inside;
     if ((request.mask >> self->rank % 32 & 1) == 0)
-        report(LYRNN_SIM_BAD_WARP_OPERATION, "line %d: the mask %#x leaves out the calling lane",
-               line, request.mask);
+        report(LYRNN_SIM_BAD_WARP_OPERATION,
+               "line %d: the mask %#x does not include the calling lane", line, request.mask);
     self->request = request;
     self->line = line;
     self->state = State::at_warp;
