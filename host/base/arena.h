@@ -1,5 +1,6 @@
-/* One allocation that several arrays share. The function that lays the arrays out runs twice: over a base
- * of NULL it only counts bytes, over the memory then allocated it hands out addresses. */
+/* One allocation that several arrays share. A layout function takes the arrays one after the other,
+ * and runs twice: with a base of NULL it only counts bytes; with the allocated memory as the base
+ * it returns addresses. */
 #ifndef LYRNN_ARENA_H
 #define LYRNN_ARENA_H
 
@@ -7,10 +8,11 @@
 
 typedef struct {
     char *base;
-    size_t num_bytes; /* taken so far */
+    size_t num_bytes; /* taken up to now */
 } lyrnn_arena;
 
-/* The next count items of size bytes each, aligned for any device. */
+/* Takes the next count items of size bytes each, aligned for any device. Returns NULL if base is
+ * NULL. */
 static inline void *lyrnn_arena_take(lyrnn_arena *arena, size_t count, size_t size)
 {
     enum { ALIGNMENT = 256 };

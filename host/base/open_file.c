@@ -1,5 +1,5 @@
-/* O_NONBLOCK keeps open from waiting for the other end of a pipe. It has no effect on regular files,
- * and the check that follows refuses everything else. */
+/* O_NONBLOCK keeps open from waiting for the other end of a pipe. It has no effect on regular
+ * files, and the check that follows refuses everything else. */
 #include "base/open_file.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
-/* Philox4x32-10 from Random123, numbered as cuRAND numbers it: the key is the seed, the upper half of
- * the counter the purpose (cuRAND's subsequence), the lower half the block of four positions. */
+/* Philox4x32-10 from Random123, numbered as cuRAND does it. The key is the seed. The upper half of
+ * the counter is the purpose (cuRAND's subsequence), the lower half is the block of four
+ * positions. */
 #include "lyrnn/philox.h"
 
 #include <Random123/philox.h>
@@ -12,7 +13,7 @@ static philox4x32_ctr_t draw_block(uint64_t seed, uint64_t purpose, uint64_t blo
     return philox4x32(counter, key);
 }
 
-static float uniform_of(uint32_t bits)
+static float bits_to_uniform(uint32_t bits)
 {
     return (float)bits * 0x1p-32f + 0x1p-33f;
 }
@@ -24,12 +25,12 @@ uint32_t lyrnn_philox_bits(uint64_t seed, uint64_t purpose, uint64_t position)
 
 float lyrnn_philox_uniform(uint64_t seed, uint64_t purpose, uint64_t position)
 {
-    return uniform_of(lyrnn_philox_bits(seed, purpose, position));
+    return bits_to_uniform(lyrnn_philox_bits(seed, purpose, position));
 }
 
 void lyrnn_philox_uniform_block(uint64_t seed, uint64_t purpose, uint64_t block, float values[4])
 {
     philox4x32_ctr_t bits = draw_block(seed, purpose, block);
     for (int i = 0; i < 4; i++)
-        values[i] = uniform_of(bits.v[i]);
+        values[i] = bits_to_uniform(bits.v[i]);
 }

@@ -1,5 +1,5 @@
-/* The error text that travels beside a lyrnn_status. It is the thread's own, as errno is, so that
- * functions need no extra parameter to explain themselves. */
+/* The error text that belongs to a lyrnn_status. Each thread has its own, as it has its own errno,
+ * so functions need no extra parameter to explain a failure. */
 #include "lyrnn/status.h"
 
 #include <limits.h>
@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two paths, however long, and what is to be said of them. */
+/* Has room for two paths of any length and a sentence about them. */
 static _Thread_local char error_text[2 * PATH_MAX + 1024];
 
-/* Goes back to where a character of UTF-8 begins. */
-static const char *character_at(const char *begin, const char *c)
+/* Moves back to the byte at which the UTF-8 character at c begins. */
+static const char *char_start(const char *begin, const char *c)
 {
     while (c > begin && ((unsigned char)*c & 0xC0) == 0x80)
         c--;
     return c;
 }
 
-/* What is wrong stands at the end: of a text that is too long for its place, the middle is left out. */
+/* Shortens a text that does not fit. The end says what is wrong, so the middle is left out. */
 static void leave_out_middle(char *text, size_t size, const char *format, va_list arguments)
 {
     enum { END_BYTES = 1024 };
@@ -27,9 +27,9 @@ static void leave_out_middle(char *text, size_t size, const char *format, va_lis
     int length = vasprintf(&whole, format, arguments);
     if (length < 0)
         return;
-    /* Three bytes more may come in where the end begins within a character. */
-    const char *end = character_at(whole, whole + length - END_BYTES);
-    const char *cut = character_at(whole, whole + size - END_BYTES - sizeof "......");
+    /* The end may grow by up to three bytes to begin with a whole character. */
+    const char *end = char_start(whole, whole + length - END_BYTES);
+    const char *cut = char_start(whole, whole + size - END_BYTES - sizeof "......");
     snprintf(text + (cut - whole), size - (size_t)(cut - whole), "...%s", end);
     free(whole);
 }
@@ -37,7 +37,8 @@ static void leave_out_middle(char *text, size_t size, const char *format, va_lis
 #undef lyrnn_fail /* a macro for Clang's analyzer only */
 lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
 {
-    /* Built aside: an argument may be the previous text, as when a caller adds to it. */
+    /* An argument may be the previous text, which a caller extends, so the new one is built
+     * apart. */
     char text[sizeof error_text];
     va_list arguments;
     va_start(arguments, format);
@@ -48,7 +49,8 @@ lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
         leave_out_middle(text, sizeof text, format, arguments);
         va_end(arguments);
     }
-    /* A path or a prefix may hold line ends and terminal controls: the text stays one plain line. */
+    /* A path or a prefix may contain newlines and terminal controls. The text must stay one
+     * line. */
     for (char *c = text; *c != '\0'; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7F)
             *c = '?';

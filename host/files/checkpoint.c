@@ -53,7 +53,7 @@ static char *vocab_to_json(const lyrnn_vocab *vocab)
     return text;
 }
 
-/* What the file needs besides the weights themselves. The writer fills it, its caller frees it. */
+/* What the file needs apart from the weights. The writer fills it, its caller frees it. */
 typedef struct {
     char *config, *vocab; /* JSON */
     float *transposed;    /* the tensors that the flat buffer holds transposed */

@@ -1,5 +1,5 @@
 /* Writes and reads trainer.safetensors; trainer_state.h describes it. The reader checks the file by
- * itself. What the numbers mean for a run, for example how many batches an epoch has, its caller
+ * itself. What the numbers mean for a run, for example the number of batches per epoch, its caller
  * checks. */
 #include "files/trainer_state.h"
 

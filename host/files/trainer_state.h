@@ -1,10 +1,11 @@
 /* trainer.safetensors: a training at one point of time, in the file next to model.safetensors.
  *
- *     tensors        exp_avg.NAME and exp_avg_sq.NAME, Adam's moments of each parameter in PyTorch's shape;
- *                    h and, for lstm, c (L*D,B,H), the state that the next batch starts from
+ *     tensors        exp_avg.NAME and exp_avg_sq.NAME: Adam's moments of each parameter, in
+ *                    PyTorch's shape; h and, for lstm, c (L*D,B,H): the state that the next
+ *                    batch starts from
  *     __metadata__   "epoch", "batch", "step", "loss_sum", "loss_count", "best_epoch",
- *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128"; real numbers are
- *                    hexadecimal, so that none is rounded */
+ *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128"; real
+ *                    numbers are hexadecimal, so that none is rounded */
 #ifndef LYRNN_TRAINER_STATE_H
 #define LYRNN_TRAINER_STATE_H
 

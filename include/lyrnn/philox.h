@@ -1,8 +1,8 @@
-/* Random numbers that depend on what they are for, never on the order in which they are asked.
+/* Random numbers that depend on their purpose and position, never on the order of the calls.
  *
- * Philox4x32-10 (Salmon et al. 2011) maps (seed, purpose, position) to 32 random bits. The numbering is
- * cuRAND's: the same as curand_init(seed, purpose, position) followed by one draw, so that every
- * backend and every batch shape sees the same numbers. */
+ * Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") maps (seed,
+ * purpose, position) to 32 random bits. The result is that of cuRAND's curand_init(seed, purpose,
+ * position) and one draw, so all backends and all batch shapes see the same numbers. */
 #ifndef LYRNN_PHILOX_H
 #define LYRNN_PHILOX_H
 
@@ -12,22 +12,25 @@
 extern "C" {
 #endif
 
-/* Streams that never overlap. A purpose keeps its number for ever: checkpoints depend on it. */
+/* The sequences of two purposes never overlap. The numbers never change: checkpoints depend on
+ * them. */
 enum {
     LYRNN_PURPOSE_INIT = 1,    /* position: offset of the weight in the flat parameter buffer */
     LYRNN_PURPOSE_SHUFFLE = 2, /* position: epoch * 2^32 + swap number */
-    LYRNN_PURPOSE_BENCH = 3,   /* position: place in the made-up corpus */
+    LYRNN_PURPOSE_BENCH = 3,   /* position: position in the random corpus of bench */
     LYRNN_PURPOSE_DROPOUT = 4  /* position: see lyrnn_dropout_args */
 };
-/* And one for each sample of text: this and its number; position: the character's place in the text. */
+/* Sample number n of generated text has the purpose LYRNN_PURPOSE_SAMPLE + n; position: the
+ * position of the character in the text. */
 #define LYRNN_PURPOSE_SAMPLE (UINT64_C(1) << 32)
 
+/* Returns 32 random bits. */
 uint32_t lyrnn_philox_bits(uint64_t seed, uint64_t purpose, uint64_t position);
 
-/* The bits as a float in (0, 1], curand_uniform's mapping: bits * 2^-32 + 2^-33. */
+/* Returns the bits as a float in (0, 1], as curand_uniform does: bits * 2^-32 + 2^-33. */
 float lyrnn_philox_uniform(uint64_t seed, uint64_t purpose, uint64_t position);
 
-/* The four floats at positions 4 block to 4 block + 3, for the price of one. */
+/* Sets values to the four floats at positions 4 * block to 4 * block + 3, at the cost of one. */
 void lyrnn_philox_uniform_block(uint64_t seed, uint64_t purpose, uint64_t block, float values[4]);
 
 #ifdef __cplusplus

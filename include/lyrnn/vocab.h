@@ -46,7 +46,7 @@ lyrnn_newlines lyrnn_vocab_newlines(const lyrnn_vocab *vocab);
 lyrnn_status lyrnn_vocab_encode(const lyrnn_vocab *vocab, const char *object, const uint32_t *chars,
                                 size_t N, int32_t *ids);
 
-/* Writes the ids of those of N characters that have one, without gaps, and returns their number.
+/* Writes the ids of the known characters among N, without gaps, and returns their number.
  * ids has room for N. */
 size_t lyrnn_vocab_encode_known(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
                                 int32_t *ids);
