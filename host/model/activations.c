@@ -38,8 +38,8 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
     memset(activations, 0, sizeof *activations);
     if (T < 1 || B < 1 || T > INT_MAX / 4 / B)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--batch-size %d, --num-steps %d: each must be at least 1, and their "
-                          "product at most %d",
+                          "--batch-size %d, --num-steps %d: out of range; each must be at least 1, "
+                          "and their product at most %d",
                           B, T, INT_MAX / 4);
     lyrnn_backend *backend = model->backend;
     lyrnn_stack *stack = (lyrnn_stack *)calloc(1, sizeof *stack);

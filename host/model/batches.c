@@ -21,11 +21,12 @@ lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, size_t N, int B, int T,
     bool consecutive = sampling == LYRNN_SAMPLING_CONSECUTIVE;
     size_t needed = consecutive ? streams * (steps + 1) : streams * steps + 1;
     if (N < needed)
-        return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
-                          "corpus: %zu characters are fewer than the %zu that one batch takes "
-                          "(--batch-size %d * %s--num-steps %d + 1%s); lower --batch-size or "
-                          "--num-steps, or bring more text",
-                          N, needed, B, consecutive ? "(" : "", T, consecutive ? ")" : "");
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS_SHORT,
+            "corpus: has %zu characters, but one batch needs %zu (--batch-size %d * "
+            "%s--num-steps %d + 1%s); lower --batch-size or --num-steps, or give more "
+            "text",
+            N, needed, B, consecutive ? "(" : "", T, consecutive ? ")" : "");
     batches->K = consecutive ? (N / streams - 1) / steps : (N - 1) / steps / streams;
     return LYRNN_OK;
 }

@@ -280,15 +280,15 @@ static void too_short_a_corpus_is_told_the_numbers_and_what_to_lower(void **stat
     assert_int_equal(lyrnn_batches_init(&batches, 900, 32, 35, LYRNN_SAMPLING_CONSECUTIVE, 1),
                      LYRNN_ERR_CORPUS_SHORT);
     assert_string_equal(lyrnn_error_text(),
-                        "corpus: 900 characters are fewer than the 1152 that one batch takes "
+                        "corpus: has 900 characters, but one batch needs 1152 "
                         "(--batch-size 32 * (--num-steps 35 + 1)); lower --batch-size or "
-                        "--num-steps, or bring more text");
+                        "--num-steps, or give more text");
     assert_int_equal(lyrnn_batches_init(&batches, 900, 32, 35, LYRNN_SAMPLING_RANDOM, 1),
                      LYRNN_ERR_CORPUS_SHORT);
     assert_string_equal(lyrnn_error_text(),
-                        "corpus: 900 characters are fewer than the 1121 that one batch takes "
+                        "corpus: has 900 characters, but one batch needs 1121 "
                         "(--batch-size 32 * --num-steps 35 + 1); lower --batch-size or "
-                        "--num-steps, or bring more text");
+                        "--num-steps, or give more text");
 }
 
 static void sizes_beyond_an_int_do_not_wrap(void **state)
