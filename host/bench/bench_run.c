@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "bench/bench_floors.h"
+#include "bench/device_rates.h"
 #include "bench/percentile.h"
 #include "bench/process_memory.h"
 #include "bench/watched_backend.h"

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/bench_floors.h"
 #include "bench/bench_run.h"
+#include "bench/device_rates.h"
 #include "bench/op_cost.h"
 #include "bench/percentile.h"
 #include "bench/watched_backend.h"

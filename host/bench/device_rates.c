@@ -1,7 +1,7 @@
 /* The rates of a device's own GEMM and copy, and what a time step and a call take when there is nothing to do.
  * Sizes double until a call takes so long that the clock and the call itself do not matter; one that does not
  * fit ends the search. */
-#include "bench/bench_floors.h"
+#include "bench/device_rates.h"
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* What a device can do at best, measured through the seam. */
-#ifndef LYRNN_BENCH_FLOORS_H
-#define LYRNN_BENCH_FLOORS_H
+#ifndef LYRNN_DEVICE_RATES_H
+#define LYRNN_DEVICE_RATES_H
 
 #include "bench/bench_run.h"
 
