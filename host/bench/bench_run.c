@@ -72,7 +72,7 @@ static lyrnn_status open_training(workload *w)
     return status;
 }
 
-static lyrnn_status open_writing(workload *w)
+static lyrnn_status open_generation(workload *w)
 {
     lyrnn_generate_options options = lyrnn_greedy_options();
     options.sampler = w->config->sampler;
@@ -99,10 +99,10 @@ static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config,
     w->config = config;
     w->num_steps = num_steps;
     lyrnn_watch(&w->watched, backend, time_operations);
-    return config->task == LYRNN_BENCH_GENERATE ? open_writing(w) : open_training(w);
+    return config->task == LYRNN_BENCH_GENERATE ? open_generation(w) : open_training(w);
 }
 
-static lyrnn_status train(workload *w, double *seconds)
+static lyrnn_status train_epoch(workload *w, double *seconds)
 {
     LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->trainer, ++w->epoch));
     lyrnn_watched_reset(&w->watched);
@@ -114,7 +114,7 @@ static lyrnn_status train(workload *w, double *seconds)
     return LYRNN_OK;
 }
 
-static lyrnn_status write_texts(workload *w, double *seconds)
+static lyrnn_status generate_texts(workload *w, double *seconds)
 {
     int32_t id = 0;
     const lyrnn_prompt prompt = {.ids = &id, .length = 1};
@@ -128,7 +128,8 @@ static lyrnn_status write_texts(workload *w, double *seconds)
 
 static lyrnn_status repeat(workload *w, double *seconds)
 {
-    return w->config->task == LYRNN_BENCH_GENERATE ? write_texts(w, seconds) : train(w, seconds);
+    return w->config->task == LYRNN_BENCH_GENERATE ? generate_texts(w, seconds)
+                                                   : train_epoch(w, seconds);
 }
 
 /* A repetition, or as many as it takes for two steps: a device may run the first in a way of its own and record
@@ -142,7 +143,7 @@ static lyrnn_status warm_up(workload *w)
     return LYRNN_OK;
 }
 
-static lyrnn_bench_time summarise(double *ms, int num)
+static lyrnn_bench_time summarize(double *ms, int num)
 {
     return (lyrnn_bench_time){
         .median_ms = lyrnn_percentile(ms, (size_t)num, 0.5),
@@ -174,7 +175,7 @@ static lyrnn_status measure_steps(const lyrnn_bench_config *config, lyrnn_backen
     if (status != LYRNN_OK)
         return status;
     double rows = (config->task == LYRNN_BENCH_GENERATE ? 1.0 : config->T) * config->B;
-    result->step = summarise(step_ms, config->num_repetitions);
+    result->step = summarize(step_ms, config->num_repetitions);
     result->chars_per_second = rows / (1e-3 * result->step.median_ms);
     return LYRNN_OK;
 }
@@ -201,11 +202,10 @@ static void add_operation(const workload *w, lyrnn_operation op, double *op_ms,
     double steps = w->num_steps;
     if (tally->calls == 0)
         return;
-    LYRNN_CHECK(result->num_operations < LYRNN_BENCH_MAX_OPERATIONS);
     result->operations[result->num_operations++] = (lyrnn_bench_operation){
         .name = lyrnn_operation_name(op),
         .calls = tally->calls / steps,
-        .time = summarise(op_ms, w->config->num_repetitions),
+        .time = summarize(op_ms, w->config->num_repetitions),
         .flop = tally->cost.flop / steps,
         .bytes = tally->cost.bytes / steps,
         .time_steps = tally->cost.steps / steps,
@@ -214,8 +214,8 @@ static void add_operation(const workload *w, lyrnn_operation op, double *op_ms,
 
 /* Of long trainings fewer steps than a repetition above has: waiting for each operation leaves less to chance. A
  * text has as many, since it begins with work for all of them. */
-static lyrnn_status break_down(const lyrnn_bench_config *config, lyrnn_backend *backend,
-                               double *op_ms, lyrnn_bench_result *result)
+static lyrnn_status measure_operations(const lyrnn_bench_config *config, lyrnn_backend *backend,
+                                       double *op_ms, lyrnn_bench_result *result)
 {
     enum { MAX_STEPS = 20 };
     bool is_all = config->task != LYRNN_BENCH_TRAIN || config->num_steps < MAX_STEPS;
@@ -234,40 +234,40 @@ static lyrnn_status break_down(const lyrnn_bench_config *config, lyrnn_backend *
 }
 
 /* From what was counted and the device's rates. */
-static void predict(lyrnn_bench_result *result)
+static void predict_times(lyrnn_bench_result *result)
 {
-    const lyrnn_bench_floors *floors = &result->floors;
+    const lyrnn_device_rates *rates = &result->rates;
     double all_ms = 0;
     for (int i = 0; i < result->num_operations; i++)
         all_ms += result->operations[i].time.median_ms;
     for (int i = 0; i < result->num_operations; i++) {
         lyrnn_bench_operation *op = &result->operations[i];
-        double compute = op->flop / floors->flop_per_second;
-        double move = op->bytes / floors->bytes_per_second;
+        double compute = op->flop / rates->flop_per_second;
+        double move = op->bytes / rates->bytes_per_second;
         op->share = op->time.median_ms / all_ms;
         op->floor_ms =
-            1e3 * ((compute > move ? compute : move) + op->time_steps * floors->step_seconds);
-        op->predicted_ms = op->floor_ms + 1e3 * op->calls * floors->call_seconds;
+            1e3 * ((compute > move ? compute : move) + op->time_steps * rates->step_seconds);
+        op->predicted_ms = op->floor_ms + 1e3 * op->calls * rates->call_seconds;
         result->flop += op->flop;
         result->bytes += op->bytes;
         result->floor_ms += op->floor_ms;
     }
 }
 
-static lyrnn_status measure(const lyrnn_bench_config *config, lyrnn_backend *backend, double *ms,
-                            lyrnn_bench_result *result)
+static lyrnn_status measure_all(const lyrnn_bench_config *config, lyrnn_backend *backend,
+                                double *ms, lyrnn_bench_result *result)
 {
     if (config->task != LYRNN_BENCH_OPERATIONS)
         LYRNN_TRY(measure_steps(config, backend, ms, result));
     /* Before anything else of the bench's own takes memory. */
     result->peak_bytes = lyrnn_peak_memory_bytes();
-    LYRNN_TRY(break_down(config, backend, ms, result));
+    LYRNN_TRY(measure_operations(config, backend, ms, result));
     if (config->task == LYRNN_BENCH_OPERATIONS)
         result->peak_bytes = lyrnn_peak_memory_bytes();
     if (!backend->shares_host_memory)
         result->peak_bytes = result->device_bytes + backend->own_bytes;
-    LYRNN_TRY(lyrnn_bench_measure_floors(backend, config->model.cell, &result->floors));
-    predict(result);
+    LYRNN_TRY(lyrnn_measure_device_rates(backend, config->model.cell, &result->rates));
+    predict_times(result);
     return LYRNN_OK;
 }
 
@@ -281,7 +281,7 @@ lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *ba
         (double *)malloc((size_t)config->num_repetitions * LYRNN_NUM_OPERATIONS * sizeof *ms);
     if (ms == NULL)
         return lyrnn_out_of_memory("bench", 0, "lower --repetitions");
-    lyrnn_status status = measure(config, backend, ms, result);
+    lyrnn_status status = measure_all(config, backend, ms, result);
     free(ms);
     return status;
 }

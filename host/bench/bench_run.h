@@ -1,11 +1,15 @@
-/* How fast a device trains and writes, on random characters: whole optimizer steps or whole texts first, then
- * the same with every operation timed by itself, each beside the time that a model of the device predicts for it.
- * What the model needs of the device is measured in the same run. */
-#ifndef LYRNN_BENCH_H
-#define LYRNN_BENCH_H
+/* Measures how fast a device trains or generates, on random characters. It first times whole
+ * optimizer steps, or whole generations, without any interruption. Then it times each operation of
+ * a step separately and compares it with a floor: the minimum time that the device allows.
+ * op_cost.h counts what an operation has to do, and device_rates.h measures how fast the device does
+ * it. scripts/bench/README.md explains the method to users. */
+#ifndef LYRNN_BENCH_RUN_H
+#define LYRNN_BENCH_RUN_H
 
 #include <stddef.h>
 
+#include "bench/device_rates.h"
+#include "bench/op_cost.h"
 #include "lyrnn/backend.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn/status.h"
@@ -15,67 +19,56 @@ extern "C" {
 #endif
 
 typedef enum {
-    LYRNN_BENCH_TRAIN,     /* optimizer steps */
-    LYRNN_BENCH_GENERATE,  /* B texts side by side from a prompt of one character */
-    LYRNN_BENCH_OPERATIONS /* the operations of an optimizer step alone */
+    LYRNN_BENCH_TRAIN,     /* optimizer steps, then their operations */
+    LYRNN_BENCH_GENERATE,  /* B texts in parallel, each from a prompt of one character */
+    LYRNN_BENCH_OPERATIONS /* only the operations of an optimizer step */
 } lyrnn_bench_task;
 
+/* A step is one optimizer step, or one character of each of the B texts. */
 typedef struct {
     lyrnn_bench_task task;
     lyrnn_rnn_config model; /* input_size is V */
-    int T, B;               /* of a batch; writing takes T as 1 */
-    int num_steps;          /* of a repetition, timed as one; of writing: characters of a text */
-    int num_repetitions;    /* after one that is not counted; two of one step */
-    lyrnn_sampler sampler;  /* of writing */
+    int T, B;               /* of a training batch; generation has T = 1 */
+    int num_steps;          /* steps per repetition; a repetition is timed as a whole */
+    int num_repetitions;    /* those that count, after the warm-up */
+    lyrnn_sampler sampler;  /* used by generation */
 } lyrnn_bench_config;
 
-/* Over the repetitions. */
+/* Percentiles over the repetitions. */
 typedef struct {
     double median_ms, p10_ms, p90_ms;
 } lyrnn_bench_time;
 
-/* What the device can do at best, medians. */
-typedef struct {
-    double
-        flop_per_second; /* of the greatest square linear_backward that was tried: n doubles from 256 */
-                         /* until one takes 5 ms, at most to 8192 */
-    double
-        bytes_per_second; /* of copy_rows, in and out, from buffer to buffer of 16 to 512 MiB, likewise */
-    double
-        step_seconds; /* of a recurrence, B = 1, H = 8, of the same cell, for each further time step: */
-                      /* next to no work, so what a step waits for the one before */
-    double call_seconds; /* of a call and of waiting for it: zero, on one number */
-} lyrnn_bench_floors;
-
-/* An operation's part in a step: the sum of its calls. */
+/* One operation's part in a step: the sum of all its calls in the step. */
 typedef struct {
     const char *name;
     double calls;
-    lyrnn_bench_time time; /* with the device waited for before and after each call */
-    double share;          /* of all operations' medians */
-    double flop, bytes;    /* at least: host/op_cost.c */
-    double time_steps;     /* that wait for one another */
-    double floor_ms; /* the longer of FLOPs and bytes at the rates of the floors, and its time */
-                     /* steps; operations and layers that run side by side can take less together */
-    double predicted_ms; /* with its calls */
+    lyrnn_bench_time time; /* includes waiting for the device before and after each call */
+    double share;          /* of the sum of all operations' medians */
+    double flop, bytes;    /* the minimum numbers, from op_cost.h */
+    double time_steps;     /* those that must follow one another */
+    /* The time of the FLOPs or of the bytes, whichever is longer, plus the bare time steps. A whole
+     * step can take less than the sum of its floors: operations and layers may run in parallel. */
+    double floor_ms;
+    double predicted_ms; /* floor_ms plus a bare call for each call */
 } lyrnn_bench_operation;
 
-enum { LYRNN_BENCH_MAX_OPERATIONS = 40 };
-
 typedef struct {
-    lyrnn_bench_time step;   /* undisturbed; for LYRNN_BENCH_OPERATIONS zero, as is the next */
-    double chars_per_second; /* T*B characters a step, at the median */
-    size_t device_bytes;     /* of the backend's memory */
-    size_t
-        peak_bytes; /* of the process on the CPU, before the floors took theirs; else as above, with */
-                    /* the backend's own */
-    double flop, bytes, floor_ms; /* a step: the operations' sums */
-    lyrnn_bench_floors floors;
-    int num_operations; /* those called */
-    lyrnn_bench_operation operations[LYRNN_BENCH_MAX_OPERATIONS];
+    /* The undisturbed time of a step. Zero for LYRNN_BENCH_OPERATIONS, like chars_per_second. */
+    lyrnn_bench_time step;
+    double chars_per_second; /* B times T characters per step, at the median time */
+    size_t device_bytes;     /* what the model and its buffers take from the backend */
+    /* On a CPU: the peak resident memory of the process before the rates are measured.
+     * On another device: device_bytes plus the backend's own memory. */
+    size_t peak_bytes;
+    double flop, bytes, floor_ms; /* per step: sums over the operations */
+    lyrnn_device_rates rates;
+    int num_operations; /* only operations that were called */
+    lyrnn_bench_operation operations[LYRNN_NUM_OPERATIONS];
 } lyrnn_bench_result;
 
-/* LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
+/* Measures one shape on a backend with nothing else in use, and frees all that it allocates.
+ * LYRNN_ERR_USAGE if the model's shape is not valid; LYRNN_ERR_MEMORY if it does not fit. */
 lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *backend,
                              lyrnn_bench_result *result);
 

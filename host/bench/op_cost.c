@@ -8,7 +8,7 @@
 static const double item_bytes = sizeof(float); /* of an id too */
 
 /* ids: each stream reads T + 1, the last as target alone; one start a stream; inputs, targets. */
-static lyrnn_op_cost batch_gather(const void *args)
+static lyrnn_op_cost batch_gather_cost(const void *args)
 {
     const lyrnn_batch_gather_args *a = (const lyrnn_batch_gather_args *)args;
     double T = a->T, B = a->B;
@@ -23,7 +23,7 @@ static double distinct_rows(double M, double V)
 }
 
 /* ids, rows of table, bias, out; an addition a number. */
-static lyrnn_op_cost embedding_forward(const void *args)
+static lyrnn_op_cost embedding_forward_cost(const void *args)
 {
     const lyrnn_embedding_forward_args *a = (const lyrnn_embedding_forward_args *)args;
     double M = a->M, V = a->V, F = a->F;
@@ -38,7 +38,7 @@ static double moves_of_sums(bool add)
 }
 
 /* ids, dout, dtable (with add, the rows that there are), dbias; every dout is added to a row and to dbias. */
-static lyrnn_op_cost embedding_backward(const void *args)
+static lyrnn_op_cost embedding_backward_cost(const void *args)
 {
     const lyrnn_embedding_backward_args *a = (const lyrnn_embedding_backward_args *)args;
     double M = a->M, V = a->V, F = a->F;
@@ -49,7 +49,7 @@ static lyrnn_op_cost embedding_backward(const void *args)
 }
 
 /* x, weight, bias, y. */
-static lyrnn_op_cost linear_forward(const void *args)
+static lyrnn_op_cost linear_forward_cost(const void *args)
 {
     const lyrnn_linear_forward_args *a = (const lyrnn_linear_forward_args *)args;
     double M = a->M, in = a->in, out = a->out;
@@ -58,7 +58,7 @@ static lyrnn_op_cost linear_forward(const void *args)
 }
 
 /* dy, weight, dx. */
-static lyrnn_op_cost linear_backward(const void *args)
+static lyrnn_op_cost linear_backward_cost(const void *args)
 {
     const lyrnn_linear_backward_args *a = (const lyrnn_linear_backward_args *)args;
     double M = a->M, in = a->in, out = a->out;
@@ -68,7 +68,7 @@ static lyrnn_op_cost linear_backward(const void *args)
 }
 
 /* x, dy, dweight, dbias; every dy is added to dbias. */
-static lyrnn_op_cost linear_backward_weights(const void *args)
+static lyrnn_op_cost linear_backward_weights_cost(const void *args)
 {
     const lyrnn_linear_backward_weights_args *a = (const lyrnn_linear_backward_weights_args *)args;
     double M = a->M, in = a->in, out = a->out;
@@ -103,7 +103,7 @@ static double unit_flop(lyrnn_cell cell, bool backward)
 
 /* w_hh and b_hh once, as on a device that keeps them on chip; gates in and, but for rnn, out; of h and of
  * lstm's c the first slot in, the others out; gru's saved. */
-static lyrnn_op_cost recurrence_forward(const void *args)
+static lyrnn_op_cost recurrence_forward_cost(const void *args)
 {
     const lyrnn_recurrence_forward_args *a = (const lyrnn_recurrence_forward_args *)args;
     double T = a->T, B = a->B, H = a->H, G = lyrnn_num_gates(a->cell), M = T * B;
@@ -119,7 +119,7 @@ static lyrnn_op_cost recurrence_forward(const void *args)
 
 /* w_hh once; doutput; gates out and, but for rnn, in. Then the cell's own: of rnn the outputs; of lstm all slots
  * of c; of gru the states before each step, saved in and out. dh, and lstm's dc, in and out. */
-static lyrnn_op_cost recurrence_backward(const void *args)
+static lyrnn_op_cost recurrence_backward_cost(const void *args)
 {
     const lyrnn_recurrence_backward_args *a = (const lyrnn_recurrence_backward_args *)args;
     double T = a->T, B = a->B, H = a->H, G = lyrnn_num_gates(a->cell), M = T * B;
@@ -134,7 +134,7 @@ static lyrnn_op_cost recurrence_backward(const void *args)
 }
 
 /* h, dh' (of gru in part from dsaved), dw_hh, db_hh; every dh' is added to db_hh. */
-static lyrnn_op_cost recurrence_backward_weights(const void *args)
+static lyrnn_op_cost recurrence_backward_weights_cost(const void *args)
 {
     const lyrnn_recurrence_backward_weights_args *a =
         (const lyrnn_recurrence_backward_weights_args *)args;
@@ -145,14 +145,14 @@ static lyrnn_op_cost recurrence_backward_weights(const void *args)
 }
 
 /* x, y; a comparison and a product. Drawing the numbers is integer work, not counted. */
-static lyrnn_op_cost dropout(const void *args)
+static lyrnn_op_cost dropout_cost(const void *args)
 {
     double count = (double)((const lyrnn_dropout_args *)args)->count;
     return (lyrnn_op_cost){.flop = 2 * count, .bytes = item_bytes * 2 * count};
 }
 
 /* targets, logits in and out, losses; a logit is compared, shifted, raised, added and scaled. */
-static lyrnn_op_cost softmax_cross_entropy(const void *args)
+static lyrnn_op_cost softmax_cross_entropy_cost(const void *args)
 {
     const lyrnn_softmax_cross_entropy_args *a = (const lyrnn_softmax_cross_entropy_args *)args;
     double M = a->M, V = a->V;
@@ -160,7 +160,7 @@ static lyrnn_op_cost softmax_cross_entropy(const void *args)
 }
 
 /* params, m and v in and out, grads in; norm 2, clip 1, m 3, v 4, params 6. */
-static lyrnn_op_cost clip_and_adam(const void *args)
+static lyrnn_op_cost clip_and_adam_cost(const void *args)
 {
     double count = (double)((const lyrnn_clip_and_adam_args *)args)->count;
     return (lyrnn_op_cost){.flop = 16 * count, .bytes = item_bytes * 7 * count};
@@ -168,7 +168,7 @@ static lyrnn_op_cost clip_and_adam(const void *args)
 
 /* logits in, of which the greatest is looked for: what greedy sampling takes. States in and out, and the
  * character to two places. */
-static lyrnn_op_cost sample_token(const void *args)
+static lyrnn_op_cost sample_token_cost(const void *args)
 {
     const lyrnn_sample_token_args *a = (const lyrnn_sample_token_args *)args;
     double B = a->B, V = a->V;
@@ -178,51 +178,51 @@ static lyrnn_op_cost sample_token(const void *args)
 }
 
 /* weight, packed. */
-static lyrnn_op_cost pack_weights(const void *args)
+static lyrnn_op_cost pack_weights_cost(const void *args)
 {
     const lyrnn_pack_weights_args *a = (const lyrnn_pack_weights_args *)args;
     return (lyrnn_op_cost){.bytes = item_bytes * 2 * (double)a->num * a->N * a->K};
 }
 
-static lyrnn_op_cost init_uniform(const void *args)
+static lyrnn_op_cost init_uniform_cost(const void *args)
 {
     double count = (double)((const lyrnn_init_uniform_args *)args)->count;
     return (lyrnn_op_cost){.flop = 2 * count, .bytes = item_bytes * count};
 }
 
-static lyrnn_op_cost copy_rows(const void *args)
+static lyrnn_op_cost copy_rows_cost(const void *args)
 {
     return (lyrnn_op_cost){.bytes = 2 * (double)*(const size_t *)args};
 }
 
-static lyrnn_op_cost zero(const void *args)
+static lyrnn_op_cost zero_cost(const void *args)
 {
     return (lyrnn_op_cost){.bytes = (double)*(const size_t *)args};
 }
 
-typedef lyrnn_op_cost formula(const void *args);
+typedef lyrnn_op_cost cost_formula(const void *args);
 
-static formula *const formulas[LYRNN_NUM_OPERATIONS] = {
-    [LYRNN_OP_batch_gather] = batch_gather,
-    [LYRNN_OP_embedding_forward] = embedding_forward,
-    [LYRNN_OP_embedding_backward] = embedding_backward,
-    [LYRNN_OP_linear_forward] = linear_forward,
-    [LYRNN_OP_linear_backward] = linear_backward,
-    [LYRNN_OP_linear_backward_weights] = linear_backward_weights,
-    [LYRNN_OP_recurrence_forward] = recurrence_forward,
-    [LYRNN_OP_recurrence_backward] = recurrence_backward,
-    [LYRNN_OP_recurrence_backward_weights] = recurrence_backward_weights,
-    [LYRNN_OP_dropout] = dropout,
-    [LYRNN_OP_softmax_cross_entropy] = softmax_cross_entropy,
-    [LYRNN_OP_clip_and_adam] = clip_and_adam,
-    [LYRNN_OP_sample_token] = sample_token,
-    [LYRNN_OP_init_uniform] = init_uniform,
-    [LYRNN_OP_pack_weights] = pack_weights,
-    [LYRNN_OP_linear_forward_output] = linear_forward,
-    [LYRNN_OP_linear_backward_output] = linear_backward,
-    [LYRNN_OP_linear_backward_weights_output] = linear_backward_weights,
-    [LYRNN_OP_copy_rows] = copy_rows,
-    [LYRNN_OP_zero] = zero,
+static cost_formula *const formulas[LYRNN_NUM_OPERATIONS] = {
+    [LYRNN_OP_batch_gather] = batch_gather_cost,
+    [LYRNN_OP_embedding_forward] = embedding_forward_cost,
+    [LYRNN_OP_embedding_backward] = embedding_backward_cost,
+    [LYRNN_OP_linear_forward] = linear_forward_cost,
+    [LYRNN_OP_linear_backward] = linear_backward_cost,
+    [LYRNN_OP_linear_backward_weights] = linear_backward_weights_cost,
+    [LYRNN_OP_recurrence_forward] = recurrence_forward_cost,
+    [LYRNN_OP_recurrence_backward] = recurrence_backward_cost,
+    [LYRNN_OP_recurrence_backward_weights] = recurrence_backward_weights_cost,
+    [LYRNN_OP_dropout] = dropout_cost,
+    [LYRNN_OP_softmax_cross_entropy] = softmax_cross_entropy_cost,
+    [LYRNN_OP_clip_and_adam] = clip_and_adam_cost,
+    [LYRNN_OP_sample_token] = sample_token_cost,
+    [LYRNN_OP_init_uniform] = init_uniform_cost,
+    [LYRNN_OP_pack_weights] = pack_weights_cost,
+    [LYRNN_OP_linear_forward_output] = linear_forward_cost,
+    [LYRNN_OP_linear_backward_output] = linear_backward_cost,
+    [LYRNN_OP_linear_backward_weights_output] = linear_backward_weights_cost,
+    [LYRNN_OP_copy_rows] = copy_rows_cost,
+    [LYRNN_OP_zero] = zero_cost,
 };
 
 lyrnn_op_cost lyrnn_op_cost_of(lyrnn_operation operation, const void *args)

@@ -1,7 +1,9 @@
-/* What an operation of the seam costs at least, by its shapes alone: the bench's model of a step.
+/* The minimum work of an operation of the seam, counted from the shapes in its arguments: FLOPs,
+ * bytes, and time steps that must follow one another. This is the model that floors come from.
  *
- * Operations are numbered here. Beside the seam's own these are the two device operations that a step uses,
- * and under names of their own the linear operations of the output layer. */
+ * The list has all compute operations of the seam and the two memory operations that a step uses.
+ * The linear operations of the output layer have names of their own, so that the bench reports them
+ * separately. */
 #ifndef LYRNN_OP_COST_H
 #define LYRNN_OP_COST_H
 
@@ -20,15 +22,16 @@ typedef enum { LYRNN_COSTED_OPERATIONS(LYRNN_MEMBER) LYRNN_NUM_OPERATIONS } lyrn
 #undef LYRNN_MEMBER
 
 typedef struct {
-    double flop;  /* a multiplication, an addition, a comparison or a function such as exp is one */
-    double bytes; /* each array read and written once, were there cache enough for all of it */
-    double steps; /* that must follow one another, each waiting for the one before */
+    double flop; /* a multiplication, an addition, a comparison or a call such as exp counts as 1 */
+    double bytes; /* each array is read once and written once, as if caches had room for all */
+    double steps; /* time steps of a recurrence, each of which needs the result of the last */
 } lyrnn_op_cost;
 
-/* "linear_forward" */
+/* For example "linear_forward". */
 const char *lyrnn_operation_name(lyrnn_operation operation);
 
-/* args is the operation's struct of arguments, of copy_rows and zero the number of bytes, a size_t. */
+/* args points to the operation's struct of arguments. For copy_rows and zero it points to the number
+ * of bytes, a size_t. */
 lyrnn_op_cost lyrnn_op_cost_of(lyrnn_operation operation, const void *args);
 
 #endif

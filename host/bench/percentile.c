@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-static int compare(const void *left, const void *right)
+static int compare_doubles(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;
     return (a > b) - (a < b);
@@ -11,7 +11,7 @@ static int compare(const void *left, const void *right)
 
 double lyrnn_percentile(double *values, size_t num, double share)
 {
-    qsort(values, num, sizeof *values, compare);
+    qsort(values, num, sizeof *values, compare_doubles);
     double place = share * (double)(num - 1);
     size_t below = (size_t)place;
     size_t above = below + 1 < num ? below + 1 : below;

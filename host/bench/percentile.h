@@ -1,11 +1,11 @@
-/* The value below which a share of some numbers lies, between two of them by linear interpolation (numpy's
- * percentile). */
+/* Percentiles. Between two values they are interpolated linearly, as numpy.percentile does. */
 #ifndef LYRNN_PERCENTILE_H
 #define LYRNN_PERCENTILE_H
 
 #include <stddef.h>
 
-/* Of num >= 1 values, which it sorts; share from 0 to 1: 0.5 is the median. */
+/* Returns the value below which this share (0 to 1) of the values lies; 0.5 gives the median.
+ * num is at least 1. Sorts the values in place. */
 double lyrnn_percentile(double *values, size_t num, double share);
 
 #endif

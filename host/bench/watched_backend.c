@@ -11,14 +11,14 @@ static lyrnn_watched_backend *watched_of(lyrnn_backend *self)
     return (lyrnn_watched_backend *)self;
 }
 
-static double begin(lyrnn_watched_backend *watched)
+static double start_timer(lyrnn_watched_backend *watched)
 {
     watched->inner->synchronize(watched->inner);
     return lyrnn_seconds();
 }
 
-static void end(lyrnn_watched_backend *watched, lyrnn_operation operation, const void *args,
-                double start)
+static void stop_timer(lyrnn_watched_backend *watched, lyrnn_operation operation, const void *args,
+                       double start)
 {
     watched->inner->synchronize(watched->inner);
     lyrnn_op_tally *tally = &watched->tallies[operation];
@@ -31,8 +31,8 @@ static void end(lyrnn_watched_backend *watched, lyrnn_operation operation, const
 }
 
 /* The operation, or the output layer's use of it. */
-static lyrnn_operation use_of(const lyrnn_watched_backend *watched, lyrnn_operation operation,
-                              const void *args)
+static lyrnn_operation refine_operation(const lyrnn_watched_backend *watched,
+                                        lyrnn_operation operation, const void *args)
 {
     const float *rows = NULL;
     lyrnn_operation of_output = operation;
@@ -53,9 +53,9 @@ static lyrnn_operation use_of(const lyrnn_watched_backend *watched, lyrnn_operat
     static void timed_##name(lyrnn_backend *self, const lyrnn_##name##_args *args)                 \
     {                                                                                              \
         lyrnn_watched_backend *watched = watched_of(self);                                         \
-        double start = begin(watched);                                                             \
+        double start = start_timer(watched);                                                       \
         watched->inner->name(watched->inner, args);                                                \
-        end(watched, use_of(watched, LYRNN_OP_##name, args), args, start);                         \
+        stop_timer(watched, refine_operation(watched, LYRNN_OP_##name, args), args, start);        \
     }
 LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
@@ -65,34 +65,34 @@ static void timed_copy_rows(lyrnn_backend *self, void *to, size_t to_stride, con
 {
     lyrnn_watched_backend *watched = watched_of(self);
     size_t all_bytes = num_bytes * num_rows;
-    double start = begin(watched);
+    double start = start_timer(watched);
     watched->inner->copy_rows(watched->inner, to, to_stride, from, from_stride, num_bytes,
                               num_rows);
-    end(watched, LYRNN_OP_copy_rows, &all_bytes, start);
+    stop_timer(watched, LYRNN_OP_copy_rows, &all_bytes, start);
 }
 
 static void timed_zero(lyrnn_backend *self, void *memory, size_t bytes)
 {
     lyrnn_watched_backend *watched = watched_of(self);
-    double start = begin(watched);
+    double start = start_timer(watched);
     watched->inner->zero(watched->inner, memory, bytes);
-    end(watched, LYRNN_OP_zero, &bytes, start);
+    stop_timer(watched, LYRNN_OP_zero, &bytes, start);
 }
 
-static void the_one_lane(lyrnn_backend *self, int lane)
+static void check_lane_zero(lyrnn_backend *self, int lane)
 {
     (void)self;
     LYRNN_CHECK(lane == 0);
 }
 
 /* Not recorded: a replay would show the operations to nobody. */
-static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
+static void run_step_unrecorded(lyrnn_backend *self, void (*body)(void *), void *context)
 {
     (void)self;
     body(context);
 }
 
-static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
+static lyrnn_status counted_memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
 {
     lyrnn_watched_backend *watched = watched_of(self);
     LYRNN_TRY(watched->inner->memory_alloc(watched->inner, bytes, memory));
@@ -105,13 +105,13 @@ void lyrnn_watch(lyrnn_watched_backend *watched, lyrnn_backend *inner, bool time
     memset(watched, 0, sizeof *watched);
     watched->inner = inner;
     watched->backend = *inner;
-    watched->backend.memory_alloc = memory_alloc;
+    watched->backend.memory_alloc = counted_memory_alloc;
     if (!time_operations)
         return;
     watched->backend.num_lanes = 1;
-    watched->backend.lane_use = the_one_lane;
-    watched->backend.lane_wait = the_one_lane;
-    watched->backend.run_step = run_step;
+    watched->backend.lane_use = check_lane_zero;
+    watched->backend.lane_wait = check_lane_zero;
+    watched->backend.run_step = run_step_unrecorded;
     watched->backend.copy_rows = timed_copy_rows;
     watched->backend.zero = timed_zero;
 #define LYRNN_MEMBER(name) watched->backend.name = timed_##name;

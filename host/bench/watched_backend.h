@@ -1,6 +1,7 @@
-/* A backend around another that counts the memory handed out and, if asked, times every operation by itself:
- * the device is waited for before and after, nothing runs side by side and no step is recorded. Results are the
- * inner backend's, to the bit where its lanes change nothing. */
+/* A backend that wraps another one and measures it: it counts the memory that it hands out, and on
+ * request it times each operation. To time an operation it waits for the device before and after, so
+ * nothing runs in parallel and no step is recorded in a graph. The inner backend does the work, so
+ * results have the same bits if they do not depend on the number of lanes. */
 #ifndef LYRNN_WATCHED_BACKEND_H
 #define LYRNN_WATCHED_BACKEND_H
 
@@ -9,24 +10,27 @@
 #include "bench/op_cost.h"
 #include "lyrnn/backend.h"
 
+/* Sums over all calls of one operation. */
 typedef struct {
     double calls, seconds;
-    lyrnn_op_cost cost; /* of all calls */
+    lyrnn_op_cost cost;
 } lyrnn_op_tally;
 
 typedef struct {
-    lyrnn_backend
-        backend; /* to be used in the inner one's place; first, so that it is also this struct */
-    lyrnn_backend *inner; /* borrowed, lane 0 in use */
-    size_t num_bytes;     /* handed out so far */
-    const float *logits;  /* set by who knows: linear operations on them are the output layer's */
+    /* Pass this one to the model. It is the first member: operations cast it back to this struct. */
+    lyrnn_backend backend;
+    lyrnn_backend *inner; /* borrowed; its lane 0 is in use */
+    size_t num_bytes;     /* the sum of all allocations so far */
+    /* Set by the owner of the model, NULL if unknown: a linear operation on this array counts as
+     * the output layer's. */
+    const float *logits;
     lyrnn_op_tally tallies[LYRNN_NUM_OPERATIONS];
 } lyrnn_watched_backend;
 
-/* Not to be closed: that is the inner backend's. */
+/* Wraps inner, whose owner closes it. Never close watched->backend. */
 void lyrnn_watch(lyrnn_watched_backend *watched, lyrnn_backend *inner, bool time_operations);
 
-/* All tallies to zero. */
+/* Sets all tallies to zero. */
 void lyrnn_watched_reset(lyrnn_watched_backend *watched);
 
 #endif

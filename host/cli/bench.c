@@ -89,7 +89,7 @@ static const option_table table = {
 };
 
 /* Of the lists, those that count: a preset's shapes are its own but for what the user gave. */
-static void choose(const option_result *result, bench_fields *fields)
+static void choose_shapes(const option_result *result, bench_fields *fields)
 {
     static const char *const names[] = {
         [BENCH_VOCAB_SIZE] = "vocab-size", [BENCH_HIDDEN_SIZE] = "hidden-size",
@@ -102,7 +102,7 @@ static void choose(const option_result *result, bench_fields *fields)
         fields->choice.sizes_count[i] = all || options_given(&table, result, names[i]);
 }
 
-static lyrnn_bench_config config_of(const bench_fields *fields, const bench_shape *shape)
+static lyrnn_bench_config bench_config_of(const bench_fields *fields, const bench_shape *shape)
 {
     lyrnn_bench_config config = fields->bench;
     config.model.cell = shape->cell;
@@ -116,12 +116,12 @@ static lyrnn_bench_config config_of(const bench_fields *fields, const bench_shap
 }
 
 /* A shape that does not fit does not keep the others from being measured. */
-static lyrnn_status run_shapes(const bench_fields *fields, const bench_shape *shapes, size_t num,
-                               bench_output *output)
+static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape *shapes,
+                                   size_t num, bench_output *output)
 {
     size_t num_too_large = 0;
     for (size_t i = 0; i < num; i++) {
-        lyrnn_bench_config config = config_of(fields, &shapes[i]);
+        lyrnn_bench_config config = bench_config_of(fields, &shapes[i]);
         lyrnn_bench_result result;
         lyrnn_status status = lyrnn_bench_run(&config, output->backend, &result);
         if (status == LYRNN_OK) {
@@ -143,7 +143,7 @@ static lyrnn_status run_shapes(const bench_fields *fields, const bench_shape *sh
                             num_too_large, num);
 }
 
-static lyrnn_status bench(const bench_fields *fields)
+static lyrnn_status run_bench(const bench_fields *fields)
 {
     bench_shape *shapes;
     size_t num;
@@ -153,7 +153,7 @@ static lyrnn_status bench(const bench_fields *fields)
     bench_output output = {.format = (bench_format)fields->format, .backend = &backend};
     if (status == LYRNN_OK) {
         output.options = options_to_json(&table, fields);
-        status = run_shapes(fields, shapes, num, &output);
+        status = measure_shapes(fields, shapes, num, &output);
         json_decref(output.options);
         lyrnn_backend_close(&backend);
     }
@@ -167,8 +167,8 @@ static lyrnn_status command_bench(int argc, char **argv)
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help) {
-        choose(&result, &fields);
-        status = bench(&fields);
+        choose_shapes(&result, &fields);
+        status = run_bench(&fields);
     }
     options_free(&table, &fields);
     return status;

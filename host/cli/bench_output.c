@@ -14,7 +14,7 @@
 #include "cli/standard_output.h"
 #include "lyrnn/version.h"
 
-static double ratio(double above, double below)
+static double ratio_or_zero(double above, double below)
 {
     return below > 0 ? above / below : 0;
 }
@@ -26,7 +26,7 @@ static const char *driver_of(const char *device)
     return driver != NULL ? driver + 2 : "none";
 }
 
-static int set(json_t *row, const char *key, json_t *value)
+static int set_value(json_t *row, const char *key, json_t *value)
 {
     return json_object_set_new(row, key, value);
 }
@@ -36,7 +36,7 @@ static int set(json_t *row, const char *key, json_t *value)
 static int set_real(json_t *row, const char *key, double value)
 {
     LYRNN_CHECK(isfinite(value));
-    return set(row, key, json_real(value));
+    return set_value(row, key, json_real(value));
 }
 
 static int set_time(json_t *row, const char *key, const lyrnn_bench_time *time)
@@ -51,16 +51,16 @@ static int set_time(json_t *row, const char *key, const lyrnn_bench_time *time)
 static int set_operation(json_t *row, const char *name_key, const lyrnn_bench_operation *op)
 {
     double ms = op->time.median_ms;
-    return set(row, name_key, json_string(op->name)) | set_real(row, "calls", op->calls) |
+    return set_value(row, name_key, json_string(op->name)) | set_real(row, "calls", op->calls) |
            set_time(row, "ms", &op->time) | set_real(row, "share", op->share) |
            set_real(row, "gflop", 1e-9 * op->flop) |
-           set_real(row, "gflops", ratio(1e-6 * op->flop, ms)) |
+           set_real(row, "gflops", ratio_or_zero(1e-6 * op->flop, ms)) |
            set_real(row, "gbytes", 1e-9 * op->bytes) |
-           set_real(row, "gbytes_per_second", ratio(1e-6 * op->bytes, ms)) |
-           set_real(row, "intensity", ratio(op->flop, op->bytes)) |
+           set_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * op->bytes, ms)) |
+           set_real(row, "intensity", ratio_or_zero(op->flop, op->bytes)) |
            set_real(row, "time_steps", op->time_steps) | set_real(row, "floor_ms", op->floor_ms) |
            set_real(row, "predicted_ms", op->predicted_ms) |
-           set_real(row, "times_predicted", ratio(ms, op->predicted_ms));
+           set_real(row, "times_predicted", ratio_or_zero(ms, op->predicted_ms));
 }
 
 static int set_shape(json_t *row, const bench_shape *shape)
@@ -70,10 +70,10 @@ static int set_shape(json_t *row, const bench_shape *shape)
         [BENCH_NUM_LAYERS] = "num_layers", [BENCH_BATCH_SIZE] = "batch_size",
         [BENCH_NUM_STEPS] = "num_steps",
     };
-    int failed = set(row, "row", json_string(shape->row)) |
-                 set(row, "cell", json_string(lyrnn_cell_name(shape->cell)));
+    int failed = set_value(row, "row", json_string(shape->row)) |
+                 set_value(row, "cell", json_string(lyrnn_cell_name(shape->cell)));
     for (int i = 0; i < BENCH_NUM_SIZES; i++)
-        failed |= set(row, keys[i], json_integer(shape->sizes[i]));
+        failed |= set_value(row, keys[i], json_integer(shape->sizes[i]));
     return failed;
 }
 
@@ -84,24 +84,25 @@ static int set_machine(json_t *row, lyrnn_backend *backend)
     struct tm utc;
     backend->describe(backend, device, sizeof device);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    return set(row, "backend", json_string(backend->name)) |
-           set(row, "device_name", json_string(device)) |
-           set(row, "driver", json_string(driver_of(device))) |
-           set(row, "compiler", json_string(BUILD_COMPILER)) |
-           set(row, "commit", json_string(build_commit())) |
-           set(row, "flags", json_string(build_flags())) |
-           set(row, "version", json_string(LYRNN_VERSION)) | set(row, "date", json_string(date));
+    return set_value(row, "backend", json_string(backend->name)) |
+           set_value(row, "device_name", json_string(device)) |
+           set_value(row, "driver", json_string(driver_of(device))) |
+           set_value(row, "compiler", json_string(BUILD_COMPILER)) |
+           set_value(row, "commit", json_string(build_commit())) |
+           set_value(row, "flags", json_string(build_flags())) |
+           set_value(row, "version", json_string(LYRNN_VERSION)) |
+           set_value(row, "date", json_string(date));
 }
 
-static int set_floors(json_t *row, const lyrnn_bench_result *result)
+static int set_rates(json_t *row, const lyrnn_bench_result *result)
 {
-    const lyrnn_bench_floors *floors = &result->floors;
-    return set_real(row, "gemm_gflops", 1e-9 * floors->flop_per_second) |
-           set_real(row, "copy_gbytes_per_second", 1e-9 * floors->bytes_per_second) |
-           set_real(row, "bare_step_us", 1e6 * floors->step_seconds) |
-           set_real(row, "bare_call_us", 1e6 * floors->call_seconds) |
-           set(row, "device_bytes", json_integer((json_int_t)result->device_bytes)) |
-           set(row, "peak_bytes", json_integer((json_int_t)result->peak_bytes));
+    const lyrnn_device_rates *rates = &result->rates;
+    return set_real(row, "gemm_gflops", 1e-9 * rates->flop_per_second) |
+           set_real(row, "copy_gbytes_per_second", 1e-9 * rates->bytes_per_second) |
+           set_real(row, "bare_step_us", 1e6 * rates->step_seconds) |
+           set_real(row, "bare_call_us", 1e6 * rates->call_seconds) |
+           set_value(row, "device_bytes", json_integer((json_int_t)result->device_bytes)) |
+           set_value(row, "peak_bytes", json_integer((json_int_t)result->peak_bytes));
 }
 
 static int set_step(json_t *row, const lyrnn_bench_result *result)
@@ -110,11 +111,11 @@ static int set_step(json_t *row, const lyrnn_bench_result *result)
     return set_time(row, "ms_per_step", &result->step) |
            set_real(row, "chars_per_second", result->chars_per_second) |
            set_real(row, "gflop_per_step", 1e-9 * result->flop) |
-           set_real(row, "gflops", ratio(1e-6 * result->flop, ms)) |
+           set_real(row, "gflops", ratio_or_zero(1e-6 * result->flop, ms)) |
            set_real(row, "gbytes_per_step", 1e-9 * result->bytes) |
-           set_real(row, "gbytes_per_second", ratio(1e-6 * result->bytes, ms)) |
+           set_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * result->bytes, ms)) |
            set_real(row, "floor_ms", result->floor_ms) |
-           set_real(row, "times_floor", ratio(ms, result->floor_ms));
+           set_real(row, "times_floor", ratio_or_zero(ms, result->floor_ms));
 }
 
 static int set_operations(json_t *row, const lyrnn_bench_result *result)
@@ -126,7 +127,7 @@ static int set_operations(json_t *row, const lyrnn_bench_result *result)
         failed |= set_operation(item, "name", &result->operations[i]);
         failed |= json_array_append_new(list, item);
     }
-    return failed | set(row, "operations", list);
+    return failed | set_value(row, "operations", list);
 }
 
 static void print_csv_text(const char *text)
@@ -171,7 +172,7 @@ static void print_csv_operations(const json_t *operations, bool is_head)
     }
 }
 
-static void print_csv(json_t *row, bool is_head)
+static void print_csv_line(json_t *row, bool is_head)
 {
     const char *key, *comma = "";
     json_t *value;
@@ -192,21 +193,22 @@ static void print_csv(json_t *row, bool is_head)
 }
 
 /* Of a shape, or of one of its operations. */
-static lyrnn_status print_row(bench_output *output, const bench_shape *shape,
-                              const lyrnn_bench_result *result, const lyrnn_bench_operation *op)
+static lyrnn_status bench_print_row(bench_output *output, const bench_shape *shape,
+                                    const lyrnn_bench_result *result,
+                                    const lyrnn_bench_operation *op)
 {
     json_t *row = json_copy(output->options);
     int failed = set_shape(row, shape) | set_machine(row, output->backend) |
                  (op != NULL ? set_operation(row, "operation", op) : set_step(row, result)) |
-                 set_floors(row, result) | (op != NULL ? 0 : set_operations(row, result));
+                 set_rates(row, result) | (op != NULL ? 0 : set_operations(row, result));
     if (failed) {
         json_decref(row);
         return lyrnn_out_of_memory("bench", 0, "close other programs");
     }
     if (output->format == BENCH_CSV) {
         if (!output->has_begun)
-            print_csv(row, true);
-        print_csv(row, false);
+            print_csv_line(row, true);
+        print_csv_line(row, false);
     } else {
         json_dumpf(row, stdout, JSON_REAL_PRECISION(9));
         putchar('\n');
@@ -241,9 +243,9 @@ lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *
         output->has_begun = true;
     } else if (config->task == LYRNN_BENCH_OPERATIONS) {
         for (int i = 0; i < result->num_operations && status == LYRNN_OK; i++)
-            status = print_row(output, shape, result, &result->operations[i]);
+            status = bench_print_row(output, shape, result, &result->operations[i]);
     } else {
-        status = print_row(output, shape, result, NULL);
+        status = bench_print_row(output, shape, result, NULL);
     }
     /* A row is worth having at once, and a bench that nobody can read is not worth continuing. */
     return status == LYRNN_OK ? standard_output_flush() : status;

@@ -36,14 +36,14 @@ static void print_operation(const lyrnn_bench_operation *op)
 void bench_table_shape(const char *label, const lyrnn_bench_config *config,
                        const lyrnn_bench_result *result)
 {
-    const lyrnn_bench_floors *floors = &result->floors;
+    const lyrnn_device_rates *rates = &result->rates;
     const double mib = 1024.0 * 1024.0;
     printf("\n%s\n", label);
     if (config->task != LYRNN_BENCH_OPERATIONS)
         print_step(config, result);
     printf("  GEMM %.4g GFLOP/s, copy %.4g GB/s, bare time step %.3g us, bare call %.3g us\n",
-           1e-9 * floors->flop_per_second, 1e-9 * floors->bytes_per_second,
-           1e6 * floors->step_seconds, 1e6 * floors->call_seconds);
+           1e-9 * rates->flop_per_second, 1e-9 * rates->bytes_per_second, 1e6 * rates->step_seconds,
+           1e6 * rates->call_seconds);
     printf("  %.1f MiB of the device, at most %.1f MiB\n", (double)result->device_bytes / mib,
            (double)result->peak_bytes / mib);
     printf("  %-30s %5s %8s %6s %8s %8s %8s %9s %6s\n", "operations, one by one", "calls", "ms",

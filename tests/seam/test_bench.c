@@ -143,16 +143,16 @@ static const lyrnn_bench_operation *find(const lyrnn_bench_result *result, const
 static void assert_sound(const lyrnn_backend *backend, const lyrnn_bench_result *result)
 {
     double share = 0, flop = 0, bytes = 0, floor_ms = 0;
-    const lyrnn_bench_floors *floors = &result->floors;
-    assert_true(floors->flop_per_second > 0 && floors->bytes_per_second > 0);
-    assert_true(floors->step_seconds > 1e-9 && floors->call_seconds > 0);
+    const lyrnn_device_rates *rates = &result->rates;
+    assert_true(rates->flop_per_second > 0 && rates->bytes_per_second > 0);
+    assert_true(rates->step_seconds > 1e-9 && rates->call_seconds > 0);
     for (int i = 0; i < result->num_operations; i++) {
         const lyrnn_bench_operation *op = &result->operations[i];
-        double compute = op->flop / floors->flop_per_second;
-        double move = op->bytes / floors->bytes_per_second;
-        double expected_ms = 1e3 * (fmax(compute, move) + op->time_steps * floors->step_seconds);
+        double compute = op->flop / rates->flop_per_second;
+        double move = op->bytes / rates->bytes_per_second;
+        double expected_ms = 1e3 * (fmax(compute, move) + op->time_steps * rates->step_seconds);
         assert_true(fabs(op->floor_ms - expected_ms) <= 1e-9 * expected_ms);
-        expected_ms += 1e3 * op->calls * floors->call_seconds;
+        expected_ms += 1e3 * op->calls * rates->call_seconds;
         assert_true(fabs(op->predicted_ms - expected_ms) <= 1e-9 * expected_ms);
         assert_true(op->calls > 0 && op->bytes > 0);
         assert_true(op->time.p10_ms > 0 && op->time.p10_ms <= op->time.median_ms);
@@ -321,10 +321,10 @@ static void the_gemm_rate_is_that_of_products_alone(void **state)
     (void)state;
     lyrnn_backend backend;
     lyrnn_watched_backend watched;
-    lyrnn_bench_floors floors;
+    lyrnn_device_rates rates;
     open_test_backend(&backend, 1);
     lyrnn_watch(&watched, &backend, true);
-    assert_int_equal(lyrnn_bench_measure_floors(&watched.backend, LYRNN_RNN_TANH, &floors),
+    assert_int_equal(lyrnn_measure_device_rates(&watched.backend, LYRNN_RNN_TANH, &rates),
                      LYRNN_OK);
     const lyrnn_op_tally *products = &watched.tallies[LYRNN_OP_linear_backward];
     double flop = 0;
