@@ -1,5 +1,6 @@
-/* The bench's model of a step against counts by hand, and that watching a backend changes nothing but the clock:
- * every operation of a step is seen, and training under watch gives the same bits. */
+/* The bench's cost model of a step, compared with counts by hand. Also: watching a backend changes
+ * nothing but the time. Every operation of a step is seen, and a watched training gives the same
+ * bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,7 +43,7 @@ static void assert_cost(lyrnn_operation operation, const void *args, double flop
                  cost.flop, cost.bytes, cost.steps, flop, bytes, steps);
 }
 
-/* T = 2, B = 3 and so M = 6, V = 5, F = H = in = 4, out = 5. */
+/* T = 2, B = 3, so M = 6; V = 5, F = H = in = 4, out = 5. */
 static void costs_are_those_counted_by_hand(void **state)
 {
     (void)state;
@@ -56,7 +57,7 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_embedding_backward, &scatter, 48, 4 * (6 + 24 + 20 + 4), 0);
     scatter.add = true;
     assert_cost(LYRNN_OP_embedding_backward, &scatter, 48, 4 * (6 + 24 + 40 + 8), 0);
-    scatter.M = 3; /* rows that no id names are not touched */
+    scatter.M = 3; /* Rows that no id selects are not touched. */
     assert_cost(LYRNN_OP_embedding_backward, &scatter, 24, 4 * (3 + 12 + 24 + 8), 0);
 
     const lyrnn_linear_forward_args linear = {.M = 6, .in = 4, .out = 5};
@@ -90,7 +91,7 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_zero, &num_bytes, 0, 100, 0);
 }
 
-/* The same shape: a matrix of G*H rows of H, 6 rows of gates, 9 slots of h. */
+/* The same shape: G*H rows of H in the matrix, 6 rows of gates, 9 slots of h. */
 static void costs_of_recurrences_are_those_counted_by_hand(void **state)
 {
     (void)state;
@@ -139,7 +140,7 @@ static const lyrnn_bench_operation *find(const lyrnn_bench_result *result, const
     return NULL;
 }
 
-/* What must hold whatever the clock says. */
+/* Checks what must hold whatever the times are. */
 static void assert_sound(const lyrnn_backend *backend, const lyrnn_bench_result *result)
 {
     double share = 0, flop = 0, bytes = 0, floor_ms = 0;
@@ -190,7 +191,7 @@ static void every_operation_of_a_step_is_seen(void **state)
         {"recurrence_backward_weights", 2, 2 * (2 * 12 * 8 * 32 + 12 * 32)},
         {"dropout", 2, 2 * 2 * 12 * 8},
         {"softmax_cross_entropy", 1, 5 * 12 * 9},
-        {"clip_and_adam", 1, -1}, /* its buffers have padding */
+        {"clip_and_adam", 1, -1}, /* its buffers are padded */
         {"linear_forward_output", 1, 2 * 12 * 8 * 9},
         {"linear_backward_output", 1, 2 * 12 * 8 * 9},
         {"linear_backward_weights_output", 1, 2 * 12 * 8 * 9 + 12 * 9},
@@ -242,7 +243,7 @@ static void writing_is_broken_down_too(void **state)
     lyrnn_backend_close(&backend);
 }
 
-/* What the host does by itself: the CPU stands for every device. */
+/* This is decided on the host, so the CPU can stand in for every device. */
 static int num_runs;
 
 static void count_run(lyrnn_backend *backend, void (*body)(void *), void *context)
@@ -269,7 +270,7 @@ static void count_ids(lyrnn_backend *backend, const lyrnn_embedding_forward_args
     look_up(backend, args);
 }
 
-/* Log-uniform; the standard deviation of a share is at most 0.008. */
+/* A log-uniform distribution. The standard deviation of a share is at most 0.008. */
 static void few_characters_come_often(void **state)
 {
     (void)state;
@@ -292,7 +293,8 @@ static void few_characters_come_often(void **state)
     lyrnn_backend_close(&backend);
 }
 
-/* A device may record the second run of a step: neither that nor the first is to be counted. */
+/* A device may record the second run of a step, so neither that one nor the first may be
+ * counted. */
 static void what_is_counted_begins_with_the_third_step(void **state)
 {
     (void)state;
@@ -315,7 +317,8 @@ static void what_is_counted_begins_with_the_third_step(void **state)
     lyrnn_backend_close(&backend);
 }
 
-/* Each is called six times; the n^3 multiply-adds that the rate is of are all that it does. */
+/* Each is called six times. The rate counts n^3 multiply-adds, and those are all the work there
+ * is. */
 static void the_gemm_rate_is_that_of_products_alone(void **state)
 {
     (void)state;
@@ -345,7 +348,7 @@ static size_t resident_bytes(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Neither what was freed before nor what the floors take, 32 MiB and more, is the shape's. */
+/* The shape's peak includes neither what was freed before nor the 32 MiB and more of the floors. */
 static void the_peak_is_the_shapes_own(void **state)
 {
     (void)state;
@@ -375,7 +378,7 @@ static void the_peak_is_the_shapes_own(void **state)
 
 enum { N = 3 * (4 * 3 + 1) };
 
-/* The parameters after three steps, to be freed. */
+/* Returns the parameters after three steps. The caller frees them. */
 static float *train(lyrnn_backend *backend, size_t *count)
 {
     const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.1f};
@@ -420,7 +423,7 @@ static void training_under_watch_gives_the_same_bits(void **state)
     free(params);
     free(expected);
 
-    /* Counted alone, operations are the device's own. */
+    /* When only counts are taken, the device's own operations are called. */
     assert_true(counted.tallies[LYRNN_OP_recurrence_forward].calls == 0);
     assert_true(timed.tallies[LYRNN_OP_recurrence_forward].calls == 3 * 2);
     assert_true(timed.tallies[LYRNN_OP_init_uniform].calls > 0);

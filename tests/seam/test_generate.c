@@ -1,6 +1,6 @@
-/* The generation loop: a sample is the same whatever is written beside it and however often the host looks, the
- * listener hears everything once and in order, and a stop takes nothing back. LYRNN_TEST_DEVICE names the
- * device. */
+/* The generation loop. A sample does not depend on the other samples in its batch nor on how often
+ * the host polls. The listener receives everything once and in order, and a stop text removes
+ * nothing. LYRNN_TEST_DEVICE names the device. */
 #include "lyrnn/generate.h"
 
 #include <stdlib.h>
@@ -13,16 +13,18 @@
 
 enum { V = 11, LENGTH = 90, PREFIX = 3, TOTAL = PREFIX + LENGTH, MAX_SAMPLES = 301 };
 
-/* What the listener has heard. */
+/* What the listener has received. */
 typedef struct {
     uint64_t first;
     size_t num;
     int32_t texts[MAX_SAMPLES][TOTAL];
     size_t lengths[MAX_SAMPLES];
     lyrnn_sample_end ends[MAX_SAMPLES];
-    size_t num_told; /* characters of sample number num */
+    /* Number of characters of sample number num. */
+    size_t num_told;
     int32_t told[TOTAL];
-    size_t fail_at; /* refuses to hear this sample; 0: hears all */
+    /* The listener refuses this sample. 0: it accepts all. */
+    size_t fail_at;
 } heard;
 
 static lyrnn_status hear_character(void *context, uint64_t sample, int32_t id)
@@ -79,7 +81,7 @@ static lyrnn_status write_samples(const model_check *check, const lyrnn_generate
     return status;
 }
 
-/* Weights so large that a difference in the last bit grows with every character. */
+/* Makes weights so large that a difference in the last bit grows with every character. */
 static void draw_weights(model_check *check, uint64_t seed)
 {
     double *params = test_memory((size_t)check->count, sizeof *params);
@@ -97,7 +99,8 @@ static void open_random(model_check *check, lyrnn_cell cell, int num_layers)
     draw_weights(check, 2);
 }
 
-/* Every batch size, two batches among them, against each sample asked for alone. */
+/* Every batch size, including two that need two batches, compared with each sample generated on its
+ * own. */
 static void a_sample_is_the_same_alone_and_among_others(void **state)
 {
     static heard many, alone;
@@ -140,7 +143,7 @@ static void looking_more_often_changes_nothing(void **state)
     model_check_close(&check);
 }
 
-/* Where text wrote stop after the prefix, or its end. */
+/* Returns where the text contains `stop` after the prefix, or its end. */
 static size_t find(const int32_t *text, const int32_t *stop, size_t num_stop)
 {
     for (size_t i = PREFIX; i + num_stop <= TOTAL; i++)
@@ -159,7 +162,7 @@ static void a_stop_ends_a_text_before_it(void **state)
     assert_int_equal(write_samples(&check, &options, &whole), LYRNN_OK);
     for (size_t num_stop = 1; num_stop <= 3; num_stop++) {
         int num_stopped = 0;
-        /* One that certainly comes, and across two looks. */
+        /* A stop text that certainly appears, and that spans two polls. */
         options.stop = whole.texts[7] + PREFIX + 6;
         options.num_stop = num_stop;
         options.poll_every = 7;
@@ -191,7 +194,7 @@ static void a_listener_that_fails_ends_the_generation(void **state)
     model_check_close(&check);
 }
 
-/* As training does: the prompts take turns, and the weights may have changed meanwhile. */
+/* As in training: the prompts take turns, and the weights may have changed in between. */
 static void one_generator_serves_prompts_again_and_again(void **state)
 {
     static heard first, again;

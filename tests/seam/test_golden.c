@@ -1,7 +1,7 @@
-/* PyTorch as the judge: its numbers for the article's RNNModel, in golden/ by scripts/make_golden.py,
- * against the oracle and against a backend. Forward pass, gradients, ten optimizer steps with clipping, fifty
- * steps of consecutive sampling with carried state, and the text of the prediction loop. LYRNN_TEST_DEVICE
- * names the device. */
+/* PyTorch as the judge. Its results for the tutorial's RNNModel, stored in golden/ by
+ * scripts/make_golden.py, are compared with the oracle and with a backend: forward pass, gradients,
+ * ten optimizer steps with clipping, fifty steps of consecutive sampling with carried state, and
+ * the text of the prediction loop. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static const double forward_tolerance = 1e-5;
 static const double gradient_tolerance = 1e-4;
 static const double weights_tolerance = 1e-5;
 static const double trajectory_tolerance = 1e-5;
-/* Between two correct computations, one in float and one in double. */
+/* For two correct computations, one in float and one in double. */
 static const double oracle_tolerance = 1e-5;
 
 enum { SNAPSHOT_STEP = 10, MAX_STEPS = 50 };
@@ -27,12 +27,14 @@ typedef struct {
     oracle_model shape;
     int B, T, count;
     lyrnn_optimizer_config optimizer;
-    double *weights, *h_0, *c_0, *logits, *h_n, *c_n, *grads; /* of the one batch; c lstm alone */
+    /* Results of the one batch. c: lstm only. */
+    double *weights, *h_0, *c_0, *logits, *h_n, *c_n, *grads;
     int32_t *inputs, *targets;
     double loss;
     int32_t *corpus;
     size_t N;
-    double *losses, *norms, *snapshot; /* of the training */
+    /* Results of the training. */
+    double *losses, *norms, *snapshot;
     int num_steps;
 } golden;
 
@@ -58,7 +60,7 @@ static double number(json_t *object, const char *name)
     return json_number_value(value);
 }
 
-/* Appends a JSON array of count numbers to values and returns where the next goes. */
+/* Appends a JSON array of `count` numbers to values, and returns the end. */
 static double *append_numbers(json_t *array, double *values, size_t count)
 {
     assert_int_equal(json_array_size(array), count);
@@ -96,7 +98,7 @@ static lyrnn_rnn_config config_of(const oracle_model *shape)
                               .bidirectional = shape->bidirectional};
 }
 
-/* All tensors in the oracle's order, which is PyTorch's. */
+/* Returns all tensors in the oracle's order, which is PyTorch's. */
 static double *tensors(json_t *object, const char *name, const oracle_model *shape)
 {
     lyrnn_parameters parameters;
@@ -177,7 +179,8 @@ static void golden_close(golden *g)
     json_decref(g->json);
 }
 
-/* Tensor by tensor, so that a large one's scale does not hide a small one's error. */
+/* Compares tensor by tensor, so that the scale of a large tensor does not hide an error in a small
+ * one. */
 static void assert_tensors_near(const oracle_model *shape, const double *actual,
                                 const double *expected, double tolerance)
 {
@@ -192,7 +195,7 @@ static void assert_tensors_near(const oracle_model *shape, const double *actual,
     }
 }
 
-/* What both sides computed for the golden batch. */
+/* Compares the results of both sides for the golden batch. */
 static void assert_batch_near(golden *g, double loss, const oracle_results *actual,
                               double forward_bound, double gradient_bound)
 {
@@ -246,7 +249,7 @@ static void check_oracle_training(const char *name)
         if (step + 1 == SNAPSHOT_STEP)
             assert_tensors_near(&g.shape, training.params, g.snapshot, weights_tolerance);
     }
-    /* More than one epoch, so that the state's reset is part of the comparison. */
+    /* More than one epoch, so that the comparison includes a reset of the state. */
     assert_int_equal(training.K * integer(g.json, "epochs"), g.num_steps);
     assert_doubles_near("norms", norms, g.norms, (size_t)g.num_steps, gradient_tolerance);
     assert_doubles_near("losses", losses, g.losses, (size_t)g.num_steps, trajectory_tolerance);
@@ -335,7 +338,7 @@ static void check_backend_text(const char *name)
     golden_close(&g);
 }
 
-/* Calls check for every file: every cell, one to three layers, one direction and two. */
+/* Calls check for every file: every cell, one to three layers, one and two directions. */
 static void for_each_golden(void (*check)(const char *name))
 {
     const char *const cells[] = {"rnn_tanh", "rnn_relu", "lstm", "gru"};
@@ -378,7 +381,7 @@ static void greedy_text_is_that_of_pytorchs_loop(void **state)
     for_each_golden(check_backend_text);
 }
 
-/* Otherwise the ten steps would say nothing of one side of the condition. */
+/* Otherwise the ten steps would test only one side of the condition. */
 static void check_clipping(const char *name)
 {
     golden g = golden_open(name);

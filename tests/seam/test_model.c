@@ -1,5 +1,5 @@
-/* The article's model as a whole, beyond single numbers: carried state, learning, repeatability, the
- * perplexity's sums, initial weights, and greedy text, each against the oracle where it can speak.
+/* The tutorial's model as a whole: carried state, learning, repeatability, the sums for the
+ * perplexity, initial weights, and greedy text, compared with the oracle where possible.
  * LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static double *random_params(const oracle_model *shape, uint64_t seed)
 {
     size_t count = oracle_model_count(shape);
     double *params = test_memory(count, sizeof *params);
-    /* Rounded to float, so that both sides begin with the same numbers. */
+    /* Rounded to float, so that both sides start with the same numbers. */
     for (size_t i = 0; i < count; i++)
         params[i] = (double)(float)random_number(seed, i, 1 / sqrt((double)shape->H));
     return params;
@@ -29,7 +29,7 @@ static int32_t *random_ids(size_t N, int V, uint64_t seed)
     return ids;
 }
 
-/* inputs (T,B) -> logits (T,B,V), the activations' state going on where it is. */
+/* inputs (T,B) -> logits (T,B,V). The state of the activations continues from where it is. */
 static void forward(model_check *check, lyrnn_activations *a, const int32_t *inputs, float *logits)
 {
     lyrnn_backend *backend = &check->backend;
@@ -65,7 +65,8 @@ static void check_carried_state(lyrnn_cell cell, int num_layers)
         expected[i] = (double)whole[i];
     assert_near("logits", parts, expected, T * B * V, 1e-6);
 
-    /* From zero again the first part is itself again; without the reset it must not be. */
+    /* From a zero state, the first part gives the same result again. Without the reset it must
+     * not. */
     forward(&check, &b, inputs, parts);
     assert_memory_not_equal(parts, whole, PART * B * V * sizeof *parts);
     lyrnn_activations_reset_state(&b);
@@ -105,7 +106,7 @@ static lyrnn_counters *device_counters(lyrnn_backend *backend, lyrnn_counters co
     return memory;
 }
 
-/* The factors that dropout's masks are, for the oracle. */
+/* Returns the factors of dropout's masks, for the oracle. */
 static double *masks_of(const lyrnn_rnn_config *config, int T, int B, uint64_t seed, int64_t step)
 {
     size_t features = (size_t)(config->bidirectional ? 2 : 1) * (size_t)config->hidden_size;
@@ -119,7 +120,7 @@ static double *masks_of(const lyrnn_rnn_config *config, int T, int B, uint64_t s
     return keep;
 }
 
-/* Forward and backward from a state that is not zero, with dropout where the network has it. */
+/* Forward and backward from a state that is not zero, with dropout if the network has it. */
 static void check_batch(lyrnn_rnn_config config, int T, int B, uint64_t seed)
 {
     enum { STEP = 3 };
@@ -167,7 +168,7 @@ static void a_whole_batch_equals_the_oracle(void **state)
     }
 }
 
-/* 40 steps are more than one chunk where layers run side by side. */
+/* 40 steps are more than one chunk where layers run concurrently. */
 static void layers_directions_and_dropout_equal_the_oracle(void **state)
 {
     (void)state;
@@ -232,10 +233,11 @@ static void one_batch_overfits_to_almost_no_loss(void **state)
 {
     (void)state;
     enum { V = 7, H = 16, B = 2, T = 6, STEPS = 300 };
-    /* Learnable from a state of zero: the streams begin apart, and repeats follow unlike pasts. */
+    /* Learnable from a zero state: the streams start differently, and repeated characters follow
+     * different pasts. */
     const int32_t ids[B * (T + 1)] = {0, 1, 2, 1, 3, 1, 4, 5, 6, 2, 6, 0, 6, 5};
     for (int i = 0; i < 4; i++) {
-        /* A cell takes twenty seconds there: one stands for all. */
+        /* A cell takes twenty seconds in the simulator, so one cell stands for all. */
         if (getenv("LYRNN_SIM_SEED") != NULL && cells[i] != LYRNN_LSTM)
             continue;
         model_check check;
@@ -254,7 +256,8 @@ static void one_batch_overfits_to_almost_no_loss(void **state)
     }
 }
 
-/* Two small trainings from the seed on; params (count) are what the last one ends with. */
+/* Two small trainings that start from the seed. params (count) gets the final parameters of the
+ * second. */
 static double train_from_seed(uint64_t seed, int num_threads, double *params)
 {
     enum { V = 33, H = 64, B = 7, T = 9, N = 7 * (9 * 6 + 1), STEPS = 13 };
@@ -328,7 +331,7 @@ static void an_epochs_loss_is_the_mean_over_its_targets(void **state)
     free(ids);
 }
 
-/* The loss of the first step of a training that begins at some epoch. */
+/* Returns the loss of the first step of a training that starts at the given epoch. */
 static double first_loss_at(uint64_t epoch, const int32_t *ids, size_t N)
 {
     model_check check;
@@ -364,7 +367,8 @@ static double correlation(const double *a, const double *b, int count)
     return ab / sqrt(aa * bb);
 }
 
-/* Uniform in (-bound, bound): mean 0, variance bound^2 / 3, each within five of their own deviations. */
+/* Uniform in (-bound, bound): mean 0 and variance bound^2 / 3, each within five standard
+ * deviations. */
 static void assert_uniform(const double *values, int count, double bound)
 {
     double sum = 0, squares = 0, largest = 0;
@@ -413,7 +417,7 @@ static void initial_weights_are_uniform_and_independent(void **state)
     free(other);
 }
 
-/* Trained a little, so that the text has a course to keep rather than ties to break. */
+/* Trained a little, so that no two characters are nearly tied. */
 static void greedy_text_equals_the_oracles(void **state)
 {
     (void)state;
@@ -432,7 +436,8 @@ static void greedy_text_equals_the_oracles(void **state)
     for (int prefix = 1; prefix <= 5; prefix += 2) {
         int32_t expected[5 + LENGTH] = {7, 1, 12, 0, 3}, text[5 + LENGTH] = {7, 1, 12, 0, 3};
         double lead = oracle_model_generate(&check.shape, params, expected, prefix, LENGTH);
-        /* Were two characters as likely as float can tell, either text would be right. */
+        /* If two characters were equally likely within float's precision, either text would be
+         * correct. */
         assert_true(lead > 1e-4);
         greedy_text(&check.model, text, (size_t)prefix, LENGTH);
         assert_memory_equal(text, expected, (size_t)(prefix + LENGTH) * sizeof *text);

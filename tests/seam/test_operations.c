@@ -1,6 +1,6 @@
-/* Lookups, the output layer and initial weights: a backend's operations against the oracle over a table of
- * shapes, with what each promises besides its numbers. The recurrence, the loss, the optimizer and sampling
- * have files of their own. LYRNN_TEST_DEVICE names the device. */
+/* Lookups, the output layer and initial weights: a backend's operations compared with the oracle
+ * for a table of shapes, and the other promises of each operation. The recurrence, the
+ * loss, the optimizer and sampling have their own files. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 static const double forward_tolerance = 1e-5;
 static const double gradient_tolerance = 1e-4;
 
-/* The checks themselves must be able to fail. */
+/* These tests show that the checks can fail. */
 
 static void guard_bands_show_a_write_past_an_array(void **state)
 {
@@ -61,7 +61,7 @@ static void batch_gather_takes_the_batch_that_the_counter_names(void **state)
     int64_t starts[K * B];
     for (int i = 0; i < K * B; i++)
         starts[i] = random_id(2, (uint64_t)i, N - T);
-    /* The last character that any batch may touch. */
+    /* The last character that a batch may read. */
     starts[2 * B + 1] = N - T - 1;
     lyrnn_counters before = {
         .batch = 2, .step = 5, .bad_step = 3, .loss_count = 9, .loss_sum = 2.5};
@@ -209,7 +209,8 @@ static void embedding_backward_zeroes_absent_characters(void **state)
     }
 }
 
-/* Sums over one character are taken in ascending m, so these cancel to what float rounding leaves then. */
+/* The sum for one character is taken in ascending m, so these terms cancel except for the rounding
+ * in that order. */
 static void embedding_backward_adds_rows_in_ascending_order(void **state)
 {
     op_check *check = op_check_begin(state);
@@ -231,7 +232,7 @@ static const linear_shape linear_shapes[] = {
 };
 enum { NUM_LINEAR_SHAPES = sizeof linear_shapes / sizeof *linear_shapes };
 
-/* Each array begins `late` floats after where the device would have it begin. */
+/* Each array starts `late` floats after the device's natural alignment. */
 static const float *late_input(op_check *check, const float *host, int count, int late)
 {
     float *shifted = op_check_floats(check, late + count);
@@ -377,7 +378,7 @@ static void linear_backward_adds_where_asked(void **state)
     assert_are_sums(added.dbias, start.dbias, alone.dbias, s.out);
 }
 
-/* copy_rows, and lanes */
+/* copy_rows and lanes */
 
 static void copy_rows_copies_rows_and_nothing_between(void **state)
 {
@@ -397,7 +398,7 @@ static void copy_rows_copies_rows_and_nothing_between(void **state)
     }
 }
 
-/* A value handed from lane to lane and back to the first. */
+/* A value that is handed from lane to lane and back to the first. */
 static void a_lane_sees_what_it_waited_for(void **state)
 {
     enum { COUNT = 10000 };
@@ -438,7 +439,7 @@ static void check_init_uniform(void **state, int count, uint64_t purpose, uint64
         double u = (double)lyrnn_philox_uniform(args.seed, purpose, position + (uint64_t)i);
         expected[i] = (2 * u - 1) * 0.0625;
     }
-    /* A bound that is a power of two makes the formula's roundings the same in any order. */
+    /* The bound is a power of two, so the formula rounds the same in any order. */
     for (int i = 0; i < count; i++)
         assert_true(values[i] == (float)expected[i]);
 }

@@ -1,5 +1,6 @@
-/* Global-norm clipping and Adam: a backend against the oracle over several steps, with the norm below,
- * above and at the edges of the threshold. LYRNN_TEST_DEVICE names the device. */
+/* Clipping by the global norm, and Adam: a backend compared with the oracle over several steps,
+ * with the norm below, above and at the edges of the threshold. LYRNN_TEST_DEVICE names the
+ * device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,14 +9,15 @@
 #include "op_check.h"
 #include "oracle.h"
 
-/* Updates of float parameters that begin at zero, so that their size does not hide the update's error. */
+/* For updates of float parameters that start at zero, so that their size does not hide the update's
+ * error. */
 static const double tolerance = 1e-5;
 
 enum { NO_CLIPPING = 0 };
 
 typedef struct {
     int count;
-    float *params, *m, *v; /* device */
+    float *params, *m, *v; /* device arrays */
     lyrnn_counters *counters;
     double *expected_params, *expected_m, *expected_v;
 } adam_run;
@@ -37,7 +39,7 @@ static adam_run adam_begin(op_check *check, int count, int64_t step)
     };
 }
 
-/* One step by both; t is the step that the oracle takes it for. Returns the gradients' norm. */
+/* One step on both sides. t is the step number for the oracle. Returns the gradients' norm. */
 static double adam_step(op_check *check, adam_run *run, const float *grads, int64_t t,
                         float learning_rate, float clip_norm)
 {
@@ -105,7 +107,8 @@ static void gradients_are_cut_down_to_the_norm_and_no_further(void **state)
     const float threshold = 0.01f;
     one_step_from_counters(check, 0, threshold, 1, 1e-3f);
     one_step_from_counters(check, 0, threshold, 1e-5, 1e-3f);
-    /* The norm of 1000 numbers in [-b,b) is near 18.26 b: just above and just below. */
+    /* The norm of 1000 numbers in [-b,b) is about 18.26 b: just above and just below the
+     * threshold. */
     one_step_from_counters(check, 0, threshold, 0.01 / 18, 1e-3f);
     one_step_from_counters(check, 0, threshold, 0.01 / 19, 1e-3f);
 }
@@ -117,7 +120,7 @@ static void a_clip_norm_of_zero_means_no_clipping(void **state)
     one_step_from_counters(check, 0, NO_CLIPPING, 1e3, 1e-3f);
 }
 
-/* The case that clipping is for: the squares do not fit a float, the norm does. */
+/* This is what clipping is for: the squares overflow float, but the norm does not. */
 static void exploding_gradients_are_clipped_not_lost(void **state)
 {
     op_check *check = op_check_begin(state);
@@ -185,7 +188,8 @@ static void the_same_steps_give_the_same_bits(void **state)
     assert_same_bits("params", results[1], results[0], COUNT * sizeof(float));
 }
 
-/* Norms are reductions: one large element anywhere must count, whatever share of the work it falls to. */
+/* The norm is a reduction: one large element must count, wherever it is and whichever thread adds
+ * it. */
 static void every_element_counts_in_the_norm(void **state)
 {
     enum { COUNT = 1031 };

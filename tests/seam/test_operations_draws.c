@@ -1,5 +1,5 @@
-/* How often each character is drawn against how often the oracle says it should be, for each sampler: 100,000
- * draws each, on the simulator too. LYRNN_TEST_DEVICE names the device. */
+/* How often each character is drawn, compared with the oracle's probabilities, for each sampler:
+ * 100,000 draws each, in the simulator too. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <string.h>
 
@@ -7,8 +7,8 @@
 #include "oracle.h"
 #include "sample_check.h"
 
-/* How often each character came against how often it should, in units of what chance allows: the sum of
- * (count - n p)^2 / (n p) has mean df and variance 2 df. */
+/* Compares how often each character was drawn with how often it should be, in standard deviations:
+ * the sum of (count - n p)^2 / (n p) has mean df and variance 2 df. */
 static double excess_of_chi_square(int V, const int *counts, const double *probabilities, int n)
 {
     double sum = 0;
@@ -25,7 +25,7 @@ static double excess_of_chi_square(int V, const int *counts, const double *proba
     return df == 0 ? 0 : (sum - df) / sqrt(2 * df);
 }
 
-/* Draws from one row of logits as many samples by places as make a statistic. */
+/* Draws from one row of logits, for enough samples and places to make a statistic. */
 static void check_frequencies(void **state, const char *what, lyrnn_sampler sampler)
 {
     enum { B = 1000, V = 14, ROUNDS = 100, PLACE = 30, MAX_LENGTH = 33 };
@@ -83,7 +83,7 @@ static void characters_come_as_often_as_they_should(void **state)
     check_frequencies(state, "all together", all);
 }
 
-/* Places of one sample are as independent as samples are. */
+/* The places of one sample are as independent as different samples are. */
 static void places_draw_numbers_of_their_own(void **state)
 {
     enum { B = 8, V = 5, PLACES = 60 };

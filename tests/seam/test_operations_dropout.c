@@ -1,4 +1,4 @@
-/* Dropout: a backend against Philox itself, number by number, and the properties that make it dropout.
+/* Dropout: a backend compared with Philox number by number, and the properties that define dropout.
  * LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <string.h>

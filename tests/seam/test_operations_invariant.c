@@ -1,5 +1,6 @@
-/* Batch-invariant products: each row of an output layer and each stream of a recurrence has the bits that it
- * has alone, whatever stands beside it; and they are right. LYRNN_TEST_DEVICE names the device. */
+/* Batch-invariant products: each row of an output layer and each stream of a recurrence has the
+ * same bits as when it is computed on its own, whatever else is in the batch. The results are also
+ * correct. LYRNN_TEST_DEVICE names the device. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "recurrence_check.h"
 #include "sample_check.h"
 
-/* Inputs of so many rows of a layer, and what they give. */
+/* Runs a layer with M rows of inputs, and returns its outputs. */
 static float *run_linear(op_check *check, int M, int in, int out, const float *x, const float *w,
                          const float *bias)
 {
@@ -40,7 +41,8 @@ static void check_linear(void **state, int M, int in, int out)
     char what[64];
     snprintf(what, sizeof what, "M %d in %d out %d", M, in, out);
     assert_near(what, y, expected, (size_t)(M * out), 1e-5);
-    /* The ends, the middle, and where rows begin to be taken one by one. */
+    /* The first, the last and a middle row, and the place where rows begin to be computed one by
+     * one. */
     const int rows[] = {0, M / 2, M - M % 4 - 1, M - 1};
     for (int i = 0; i < 4; i++) {
         int m = rows[i] > 0 ? rows[i] : 0;
@@ -56,12 +58,12 @@ static void rows_of_an_output_layer_do_not_see_one_another(void **state)
     for (int i = 0; i < 7; i++)
         for (int k = 0; k < (is_simulated() ? 8 : 65); k++)
             check_linear(state, is_simulated() ? some[k] : k + 1, shapes[i][0], shapes[i][1]);
-    /* Enough for several threads. */
+    /* Enough work for several threads. */
     if (!is_simulated())
         check_linear(state, 64, 256, 1027);
 }
 
-/* The part of slots (slots,B,size) that is stream b's. */
+/* Returns stream b's part of slots (slots,B,size). */
 static float *take_stream(op_check *check, const float *from, int slots, int B, int size, int b)
 {
     float *to = op_check_floats(check, slots * size);
@@ -111,7 +113,7 @@ static void check_recurrence(void **state, oracle_recurrence shape, int column)
 static void streams_of_a_recurrence_do_not_see_one_another(void **state)
 {
     const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
-    /* Steps, streams, units; the last for several threads. */
+    /* Steps, streams, units. The last shape is large enough for several threads. */
     const int shapes[][3] = {{1, 2, 1},  {1, 3, 7},   {3, 4, 33},   {1, 5, 33},
                              {2, 17, 8}, {1, 65, 33}, {1, 64, 100}, {2, 65, 64}};
     for (int i = 0; i < (is_simulated() ? 6 : 8) * 16; i++) {
@@ -121,7 +123,7 @@ static void streams_of_a_recurrence_do_not_see_one_another(void **state)
                                    reverse};
         check_recurrence(state, shape, paired && reverse ? s[2] : 0);
     }
-    /* Each thread some units of one stream, or some streams. */
+    /* Each thread computes some units of one stream, or some streams. */
     if (!is_simulated())
         for (int B = 1; B <= 9; B += 4)
             check_recurrence(state, (oracle_recurrence){1, B, 400, 400, LYRNN_GRU, false}, 0);

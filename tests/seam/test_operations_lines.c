@@ -1,6 +1,7 @@
-/* What a character may be: line rules and the guard against copies, over texts that a backend writes from
- * random logits. Before each character the test works out from the texts alone, by brute force, which
- * characters are allowed, and from the oracle which of them must come. LYRNN_TEST_DEVICE names the device. */
+/* Which characters are allowed: line rules and the guard against copies, for texts that a backend
+ * generates from random logits. Before each character, the test finds the allowed characters by
+ * brute force from the texts, and the expected one with the oracle. LYRNN_TEST_DEVICE names the
+ * device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,15 +12,17 @@
 
 enum { B = 9, V = 6, MAX_V = 80, NEWLINE = 4, MAX_LENGTH = 60, CORPUS = 150 };
 
-/* A setting, and the texts as they should be. */
+/* A setting, and the expected texts. */
 typedef struct {
     const char *name;
     int prefix_length;
     int32_t newline;
     int min_line, max_line, num_lines, num_acrostic, guard_length;
     float temperature;
-    int ended, stuck;   /* how many texts must have come to such an end, at least */
-    int num_impossible; /* characters beyond V, which never come */
+    /* The minimum number of texts that must end in each of these ways. */
+    int ended, stuck;
+    /* Characters beyond V, which are never chosen. */
+    int num_impossible;
 } setting;
 
 typedef struct {
@@ -28,7 +31,7 @@ typedef struct {
     lyrnn_text_state states[B];
 } expected_texts;
 
-/* Whether the corpus's suffix at i comes before that at j. */
+/* Returns whether the suffix of the corpus at i sorts before the one at j. */
 static bool comes_before(const int32_t *ids, int i, int j)
 {
     while (i < CORPUS && j < CORPUS && ids[i] == ids[j]) {
@@ -68,7 +71,7 @@ static lyrnn_text_state state_of(const int32_t *text, int length, int32_t newlin
     return state;
 }
 
-/* Whether the corpus holds the text's last `length` characters followed by id. */
+/* Returns whether the corpus contains the last `length` characters of the text followed by id. */
 static bool is_copy(const lyrnn_device_copy_guard *guard, const int32_t *text, int place, int id)
 {
     if (guard->length == 0 || place < guard->length)
@@ -105,7 +108,7 @@ static bool is_allowed(const lyrnn_sample_token_args *args, const int32_t *text,
            id == rules->acrostic[state.line];
 }
 
-/* Moves the expected text on and returns the token that must come. */
+/* Advances the expected text, and returns the token that must be chosen. */
 static int32_t expect_token(expected_texts *expected, int b, int place, const float *logits)
 {
     lyrnn_sample_token_args *args = &expected->args;
@@ -179,7 +182,7 @@ static void check_setting(void **state, const setting *s)
     expected_texts expected;
     lyrnn_sample_token_args device = begin_texts(check, s, &expected);
     float logits[B * MAX_V];
-    /* Two places beyond the texts' room: nothing may come of them. */
+    /* Continues two places past the end of the texts: nothing may happen there. */
     for (int place = 0; place < MAX_LENGTH + 2; place++) {
         fill_logits(device.V, place, logits);
         const int32_t *tokens = sample_step(check, &device, logits);
@@ -220,7 +223,8 @@ static void texts_keep_to_the_rules(void **state)
         check_setting(state, &settings[i]);
 }
 
-/* The guard holds for the whole text: no run of length + 1 of the corpus's after the prefix. */
+/* The guard applies to the whole text: after the prefix it has no run of length + 1 characters of
+ * the corpus. */
 static void a_guarded_text_copies_no_run(void **state)
 {
     const setting s = {"guard of 2", 3, -1, 0, 0, 0, 0, 2, 1, 0, 0, 0};
@@ -240,7 +244,7 @@ static void a_guarded_text_copies_no_run(void **state)
     assert_true(written > B);
 }
 
-/* On its last line a text may end where the corpus's line ends. */
+/* A text may end, on its last line, where a line of the corpus ends. */
 static void the_end_of_a_text_copies_nothing(void **state)
 {
     enum { N = 3 };
@@ -278,7 +282,8 @@ static void sample_once(void *context)
     step->backend->sample_token(step->backend, step->args);
 }
 
-/* The place is the device's own affair: the same call, recorded and replayed, goes on through the text. */
+/* The place is stored on the device: the same call, recorded and replayed, advances through the
+ * text. */
 static void a_replayed_step_writes_the_next_character(void **state)
 {
     const setting s = {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 2, 1, 0, 0, 0};

@@ -1,6 +1,6 @@
-/* Softmax cross-entropy: losses, the gradient that takes the logits' place, and the counters, a backend
- * against the oracle; large logits, targets at both ends, and losses that are not finite.
- * LYRNN_TEST_DEVICE names the device. */
+/* Softmax cross-entropy: the losses, the gradient that overwrites the logits, and the counters, a
+ * backend compared with the oracle. Includes large logits, targets at both ends, and losses that
+ * are not finite. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,7 +73,7 @@ static void large_logits_stay_finite(void **state)
     op_check *check = op_check_begin(state);
     int32_t *targets = op_check_ids(check, M, V, 1);
     check_loss(check, M, V, targets, op_check_random(check, M * V, 1e4, 2));
-    /* Far from zero yet close to one another: e^x overflows, the softmax is an ordinary one. */
+    /* Far from zero but close to each other: e^x overflows, but the softmax is ordinary. */
     for (int sign = -1; sign <= 1; sign += 2) {
         float *logits = op_check_random(check, M * V, 2, 3);
         for (int i = 0; i < M * V; i++)
@@ -98,7 +98,8 @@ static void equal_logits_cost_the_logarithm_of_the_vocabulary(void **state)
     }
 }
 
-/* A whole epoch's sum stands in the counter: a batch added in float would vanish beside it. */
+/* The counter holds the sum of a whole epoch. If a batch were added in float, it would be lost in
+ * rounding. */
 static void losses_are_added_to_the_counters_in_double(void **state)
 {
     enum { M = 33, V = 7 };
@@ -117,7 +118,7 @@ static void losses_are_added_to_the_counters_in_double(void **state)
     assert_int_equal(result.counters.bad_step, 0);
 }
 
-/* The counters after a step whose logit at (row 1, id) is poisoned. */
+/* Returns the counters after a step whose logit at (row 1, id) is poisoned. */
 static lyrnn_counters counters_after(op_check *check, float poison, int id, lyrnn_counters before)
 {
     enum { M = 3, V = 33 };
@@ -131,7 +132,7 @@ static void a_loss_that_is_not_finite_names_its_step(void **state)
 {
     op_check *check = op_check_begin(state);
     const lyrnn_counters start = {0}, later = {.step = 6};
-    /* Row 1's target is id 5. */
+    /* The target of row 1 is id 5. */
     assert_int_equal(counters_after(check, NAN, 5, start).bad_step, 1);
     assert_int_equal(counters_after(check, NAN, 0, later).bad_step, 7);
     assert_int_equal(counters_after(check, NAN, 32, later).bad_step, 7);

@@ -1,6 +1,6 @@
-/* The recurrence, there and back: a backend against the oracle over shapes, cells, directions and strides;
- * carried state, time reversal, inputs at the edge of float, and NaN that must not be swallowed.
- * LYRNN_TEST_DEVICE names the device. */
+/* The recurrence, forward and backward: a backend compared with the oracle for shapes, cells,
+ * directions and strides. Also carried state, time reversal, inputs at the limits of float, and
+ * NaN, which must not disappear. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +22,11 @@ enum { NUM_SHAPES = sizeof shapes / sizeof *shapes, MANY_STREAMS = 1000 };
 static const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
 enum { NUM_CELLS = sizeof cells / sizeof *cells };
 
-/* In the simulator the large shapes take seconds: there the most involved variant of each cell stands for its
- * others, and at the article's shape relu's for all but the simplest. Where the whole device takes part in each
- * step, seconds begin earlier, and the article's shape is left to other paths; many streams are left to that one,
- * which cuts the batch into tiles. */
+/* In the simulator large shapes take seconds. So there only the most complex variant of each cell
+ * runs, and at the tutorial's shape only relu, unless the variant is the simplest. On the grid
+ * path, where the whole device takes part in each step, smaller shapes already take seconds, so the
+ * tutorial's shape is left to the other paths. Shapes with many streams are left to the grid path,
+ * which splits the batch into tiles. */
 static bool is_left_out(int shape, lyrnn_cell cell, bool reverse, bool paired)
 {
     const int *s = shapes[shape];
@@ -43,7 +44,8 @@ static bool is_left_out(int shape, lyrnn_cell cell, bool reverse, bool paired)
 
 typedef void (*layer_check)(op_check *check, recurrence_case *layer, const char *what);
 
-/* A layer of T, B and H; rows of h stand alone, or paired: beside those of another direction. */
+/* Checks a layer with T, B and H. Its rows of h are unpaired, or paired with those of
+ * another direction. */
 static void check_layer(void **state, const int shape[3], lyrnn_cell cell, bool reverse,
                         bool paired, uint64_t seed, layer_check visit)
 {
@@ -57,7 +59,7 @@ static void check_layer(void **state, const int shape[3], lyrnn_cell cell, bool 
     visit(check, &layer, what);
 }
 
-/* Calls visit for every shape, cell and direction, alone and paired. */
+/* Calls visit for every shape, cell and direction, unpaired and paired. */
 static void for_each_layer(void **state, layer_check visit)
 {
     for (int i = 0; i < NUM_SHAPES * NUM_CELLS * 4; i++) {
@@ -69,7 +71,7 @@ static void for_each_layer(void **state, layer_check visit)
     }
 }
 
-/* The carried state is read, not written; nor is the other direction's half. */
+/* The carried state and the other direction's half are not written. */
 static void assert_others_untouched(const char *what, const recurrence_case *layer,
                                     const float *states, const float *before)
 {
@@ -103,7 +105,7 @@ static void forward_equals_the_oracle_and_repeats(void **state)
     for_each_layer(state, check_forward);
 }
 
-/* gru's loss by h' of n, rows of H: the last third of dprime's rows. */
+/* gru's dh' of gate n, in rows of H: the last third of dprime's rows. */
 static double *dsaved_of(op_check *check, const recurrence_case *layer, const double *dprime)
 {
     int H = layer->shape.H, rows = layer->shape.T * layer->shape.B;
@@ -172,7 +174,7 @@ static void fill_nan_columns(float *values, int count, int stride, int first, in
             values[i] = NAN;
 }
 
-/* Were the neighbor read anywhere, its NaN would reach a result. */
+/* If the other direction's half were read, its NaN would reach a result. */
 static void a_paired_direction_does_not_read_its_neighbor(void **state)
 {
     enum { T = 5, B = 3, H = 7 };
@@ -196,7 +198,7 @@ static void a_paired_direction_does_not_read_its_neighbor(void **state)
     }
 }
 
-/* to[t] = from[T-1-t], slots of size floats. */
+/* to[t] = from[T-1-t], in slots of `size` floats. */
 static float *flip_time(op_check *check, const float *from, int slots, int size)
 {
     float *to = op_check_floats(check, slots * size);
@@ -238,7 +240,7 @@ static void reverse_equals_flipping_time(void **state)
     }
 }
 
-/* Three calls of four steps, each from the state that the last one left. */
+/* Three calls of four steps, each from the state that the previous call left. */
 static void twelve_steps_equal_three_times_four(void **state)
 {
     enum { T = 12, PART = 4, B = 5, H = 33, BH = B * H };
@@ -315,13 +317,14 @@ static void tanh_is_accurate_over_its_whole_range(void **state)
         for (int j = 0; j < H; j++) {
             double expected = tanh((double)layer.gates_x[j]);
             double difference = fabs((double)h[H + j] - expected);
-            /* Of both sizes, as PyTorch's: a few units in the last place even where tanh is small. */
+            /* For small and large values alike, as in PyTorch: a few units in the last place even
+             * where tanh is small. */
             assert_true(difference <= 1e-6 * fabs(expected));
         }
     }
 }
 
-/* Every gate driven far beyond saturation, one way and the other: states stay in [-1, 1] (c: [-2, 2]), and no
+/* Every gate far into saturation, in both directions: states stay in [-1, 1] (c: [-2, 2]), and no
  * gradient is NaN. */
 static void saturated_gates_give_no_nan(void **state)
 {
@@ -342,7 +345,7 @@ static void saturated_gates_give_no_nan(void **state)
     }
 }
 
-/* Swallowed here, a diverged run would look healthy to the loss. */
+/* If a NaN disappeared here, the loss of a diverged run would look healthy. */
 static void nan_in_a_gate_stays_nan(void **state)
 {
     enum { H = 33 };

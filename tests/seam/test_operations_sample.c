@@ -1,6 +1,6 @@
-/* The samplers: a backend's choices against the oracle's over random logits and settings, ties, forbidden
- * characters and NaN among them; the CPU's against the other device's; and that a sample does not depend on
- * the others beside it. LYRNN_TEST_DEVICE names the device. */
+/* The samplers. A backend's choices are compared with the oracle's for random logits and settings,
+ * including ties, forbidden characters and NaN. The CPU's choices are compared with the device's. A
+ * sample must not depend on the other samples in the batch. LYRNN_TEST_DEVICE names the device. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 enum { PLACE = 30, MAX_LENGTH = 33 };
 
-/* What a test looks at: B texts whose next character is PLACE, on the host. */
+/* Makes B texts on the host whose next character is at PLACE. */
 static lyrnn_sample_token_args new_case(op_check *check, int B, int V, lyrnn_sampler sampler,
                                         lyrnn_text_cursor *cursor)
 {
@@ -29,7 +29,7 @@ static lyrnn_sample_token_args new_case(op_check *check, int B, int V, lyrnn_sam
     };
 }
 
-/* Returns a choice from a few values, in turn for each position and setting. */
+/* Returns one of a few values, a different one for each position and setting. */
 static float pick_float(const float *values, int count, uint64_t seed, uint64_t setting)
 {
     return values[random_id(seed, setting, count)];
@@ -51,7 +51,7 @@ static lyrnn_sampler random_sampler(uint64_t setting, int V)
     };
 }
 
-/* Each row is of another kind. */
+/* Fills each row with a different kind of logits. */
 static void fill_logits(int B, int V, float *logits, uint64_t setting)
 {
     for (int b = 0; b < B; b++) {
@@ -65,7 +65,7 @@ static void fill_logits(int B, int V, float *logits, uint64_t setting)
             case 2: /* impossible characters */
                 x = random_id(7, at, 3) == 0 ? x : -INFINITY;
                 break;
-            case 3: /* NaN here and there */
+            case 3: /* some NaN */
                 x = random_id(8, at, 4) == 0 ? NAN : x;
                 break;
             case 4: /* zeros of both signs */
@@ -74,7 +74,7 @@ static void fill_logits(int B, int V, float *logits, uint64_t setting)
             case 5: /* large, and far apart */
                 x = round(x) * 1e30;
                 break;
-            case 6: /* all the same */
+            case 6: /* all equal */
                 x = -2;
                 break;
             case 7: /* ties among tiny differences */
@@ -110,7 +110,7 @@ static void check_one_character(op_check *check, const lyrnn_sample_token_args *
         assert_int_equal(text[PLACE], expected);
 }
 
-/* The CPU's choice from the same logits: the devices must not differ in a single one. */
+/* The CPU's choice for the same logits: the devices must agree on every one. */
 static void check_against_cpu(op_check *check, const lyrnn_sample_token_args *args,
                               const float *logits, const int32_t *tokens)
 {
@@ -151,7 +151,7 @@ static void tokens_are_the_oracles(void **state)
     }
 }
 
-/* As many characters as no script has, and then some. */
+/* More characters than any script has. */
 static void a_huge_vocabulary_is_no_exception(void **state)
 {
     enum { V = 100003 };
@@ -196,7 +196,7 @@ static void greedy_gives_ties_to_the_lowest_id(void **state)
         assert_int_equal(tokens[b], expected[b]);
 }
 
-/* An infinite logit wins, and the penalty forbids nothing. */
+/* An infinite logit wins, and the repeat penalty forbids nothing. */
 static void infinities_and_penalties_stay_in_order(void **state)
 {
     enum { B = 3, V = 40 };

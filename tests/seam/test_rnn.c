@@ -1,5 +1,6 @@
-/* rnn.h as a program outside lyrnn uses it: torch.nn.RNN over host arrays, the article's example among the
- * shapes, its values the oracle's, and errors for what cannot be. LYRNN_TEST_DEVICE names the device. */
+/* rnn.h as a program outside lyrnn uses it: torch.nn.RNN over host arrays. The shapes include the
+ * tutorial's example, the values are compared with the oracle's, and invalid arguments give errors.
+ * LYRNN_TEST_DEVICE names the device. */
 #include "lyrnn/rnn.h"
 
 #include <math.h>
@@ -10,7 +11,7 @@
 #include "op_check.h"
 #include "oracle.h"
 
-/* A network with the shape that its tests share, and host arrays for one call. */
+/* A network with its shape, and host arrays for one call. */
 typedef struct {
     lyrnn_rnn_config config;
     int T, B;
@@ -54,7 +55,7 @@ static double *parameter(op_check *check, const rnn_case *c, const char *name, i
     return op_check_widen(check, values, count);
 }
 
-/* Slots 0..T of the state, from the network's own parameters. */
+/* Returns slots 0..T of the state, computed from the network's own parameters. */
 static double *expected_states(op_check *check, const rnn_case *c, const float *h_0)
 {
     int V = c->config.input_size, H = c->config.hidden_size, M = c->T * c->B;
@@ -90,7 +91,7 @@ static void the_articles_example_has_pytorchs_shapes_and_values(void **state)
     enum { T = 35, B = 2, V = 1027, H = 256 };
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
-    /* The article feeds one-hot vectors. */
+    /* The tutorial feeds one-hot vectors. */
     memset(c.input, 0, (size_t)(T * B * V) * sizeof(float));
     for (int row = 0; row < T * B; row++)
         c.input[row * V + random_id(1, (uint64_t)row, V)] = 1;
@@ -111,7 +112,7 @@ static void output_equals_the_oracle_for_odd_shapes(void **state)
     }
 }
 
-/* Longer, shorter, wider: what an earlier call left behind must not show. */
+/* Longer, shorter, wider: the results must not depend on earlier calls. */
 static void calls_of_other_shapes_follow_one_another(void **state)
 {
     const int shapes[][2] = {{5, 3}, {2, 3}, {9, 3}, {9, 1}, {4, 7}, {5, 3}};
@@ -131,7 +132,7 @@ static void no_h_0_means_zeros(void **state)
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_RNN_TANH, T, B, V, H);
     float *zeros = op_check_floats(check, B * H), *other = op_check_floats(check, T * B * H);
-    /* After a call that left a state behind. */
+    /* This runs after a call that left a state behind. */
     run_forward(
         c.rnn,
         (lyrnn_rnn_forward_args){
@@ -207,13 +208,15 @@ static void a_result_that_nobody_wants_may_be_null(void **state)
     lyrnn_rnn_close(c.rnn);
 }
 
-/* What a case of backward moves: the loss is the sum of weights times output, h_n and c_n. */
+/* What the numeric differences vary. The loss is the sum of weights times output, h_n and c_n. */
 typedef struct {
     lyrnn_rnn *rnn;
     lyrnn_rnn_config config;
     int T, B, num_input, num_output, num_state;
-    float *input, *h_0, *c_0, *output, *h_n, *c_n; /* c NULL but for the lstm */
-    float *output_weights, *h_weights, *c_weights; /* c_weights as c */
+    /* c_0 and c_n are NULL except for lstm. */
+    float *input, *h_0, *c_0, *output, *h_n, *c_n;
+    /* c_weights is NULL except for lstm. */
+    float *output_weights, *h_weights, *c_weights;
     float *dinput, *dh_0, *dc_0;
 } backward_case;
 
@@ -237,7 +240,7 @@ static double backward_value(backward_case *c)
     return value;
 }
 
-/* Float's own differences: coarse, but enough to tell a wrong term, a forgotten direction or layer. */
+/* Differences in float are coarse, but they show a wrong term or a forgotten direction or layer. */
 static void assert_difference(backward_case *c, float *place, float gradient)
 {
     const float step = 1e-2f;
@@ -309,7 +312,7 @@ static void check_rnn_backward(op_check *check, lyrnn_rnn_config config, bool ba
                                                   .dinput = c.dinput,
                                                   .dh_0 = c.dh_0,
                                                   .dc_0 = c.dc_0});
-    /* Taken before the differences run other forwards. */
+    /* Read before the differences run other forward passes. */
     const lyrnn_parameters *parameters = lyrnn_rnn_parameters(c.rnn);
     float *gradients[LYRNN_MAX_PARAMETERS];
     for (int i = 0; i < parameters->num; i++) {
@@ -333,7 +336,7 @@ static void check_rnn_backward(op_check *check, lyrnn_rnn_config config, bool ba
 
 static void backward_is_the_slope_of_forward(void **state)
 {
-    /* No relu: a difference across its kink would be none. */
+    /* Without relu: a difference across its kink is not its gradient. */
     const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_LSTM, LYRNN_GRU};
     for (int i = 0; i < 6; i++)
         check_rnn_backward(op_check_begin(state),

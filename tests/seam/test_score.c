@@ -1,6 +1,6 @@
-/* Scores of texts against the oracle, which reads each of them on its own in one piece; and that neither the
- * chunks, nor the streams side by side, nor the memory at hand change a score. LYRNN_TEST_DEVICE names
- * the device. */
+/* Scores of texts compared with the oracle, which reads each text on its own in one piece. Chunks,
+ * streams that run in parallel, and the available memory must not change a score. LYRNN_TEST_DEVICE
+ * names the device. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 enum { T = 5, B = 3 };
 
-/* A model with random weights. */
+/* Opens a model with random weights. */
 static double *open_model(model_check *check, const lyrnn_rnn_config *config)
 {
     model_check_open_config(check, config, 0);
@@ -31,7 +31,7 @@ static lyrnn_rnn_config config_of(lyrnn_cell cell, int num_layers, bool bidirect
                               .bidirectional = bidirectional};
 }
 
-/* Random texts of the given lengths, one after the other in *ids. */
+/* Makes random texts of the given lengths, one after the other in *ids. */
 static lyrnn_scored_text *random_texts(const size_t *lengths, size_t num, int V, int32_t **ids)
 {
     lyrnn_scored_text *texts = test_memory(num, sizeof *texts);
@@ -102,7 +102,7 @@ static void texts_side_by_side_each_equal_the_oracle(void **state)
     check_texts(&gru, mixed, NUM_MIXED, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS);
 }
 
-/* Read backwards a text must not begin in another's padding. */
+/* A text that is read backwards must not start in the padding of another one. */
 static void texts_read_in_both_directions_equal_the_oracle_within_a_chunk(void **state)
 {
     (void)state;
@@ -121,7 +121,7 @@ static void no_text_at_all_is_fine(void **state)
     free(params);
 }
 
-/* The CPU backend's memory_alloc under watch. */
+/* The CPU backend's memory_alloc, which the test replaces. */
 static lyrnn_status (*real_alloc)(lyrnn_backend *, size_t, void **);
 static size_t largest_request;
 
@@ -137,7 +137,7 @@ static lyrnn_status refusing_alloc(lyrnn_backend *self, size_t bytes, void **mem
                          : real_alloc(self, bytes, memory);
 }
 
-/* 16 texts by 19 steps of this vocabulary would be 243 MB of logits. */
+/* For this vocabulary, 16 texts of 19 steps would need 243 MB of logits. */
 static void a_large_vocabulary_is_read_in_smaller_pieces(void **state)
 {
     (void)state;
@@ -153,7 +153,8 @@ static void a_large_vocabulary_is_read_in_smaller_pieces(void **state)
     if (!check.backend.shares_host_memory) {
         model_check_close(&check);
         free(params);
-        skip(); /* it is the host that decides, and simulated it would take minutes */
+        /* The host decides this, and the simulator would take minutes. */
+        skip();
     }
     real_alloc = check.backend.memory_alloc;
     check.backend.memory_alloc = watched_alloc;

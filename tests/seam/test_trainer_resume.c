@@ -1,6 +1,6 @@
-/* A training that is taken to the host, ended, and put into another trainer goes on to the same bits: every
- * cell, both ways of sampling, dropout, at an epoch's end and at every batch within one.
- * LYRNN_TEST_DEVICE names the device. */
+/* A training that is copied to the host, ended, and put into another trainer continues with the
+ * same bits: for every cell, both ways of sampling, and dropout, at the end of an epoch and at
+ * every batch within one. LYRNN_TEST_DEVICE names the device. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,8 +30,9 @@ static void snapshot_free(snapshot *s)
     lyrnn_trainer_snapshot_free(&s->state);
 }
 
-/* Opens a device, goes on from `from` (a zeroed state: from the start) until so many batches are done, and
- * takes a snapshot, which may be the same. Everything on the device is new and is freed. */
+/* Opens a device, continues from `from` (zeroed: from the start) until `until` batches are done,
+ * and takes a snapshot, which may be the same struct. Everything on the device is new, and is freed
+ * at the end. */
 static void train(const lyrnn_rnn_config *config, lyrnn_sampling sampling, const snapshot *from,
                   int until, snapshot *to)
 {
@@ -54,7 +55,7 @@ static void train(const lyrnn_rnn_config *config, lyrnn_sampling sampling, const
         assert_int_equal(lyrnn_trainer_upload(&trainer, &from->state), LYRNN_OK);
     }
     for (bool is_first = true; done < until; done++, is_first = false) {
-        /* Within an epoch the batches go on; at its end, resumed or not, a new one begins. */
+        /* Within an epoch the batches continue. At its end, resumed or not, a new epoch starts. */
         if (done % K == 0 && !(is_first && from->state.counters.batch > 0))
             assert_int_equal(lyrnn_trainer_begin_epoch(&trainer, (uint64_t)(done / K) + 1),
                              LYRNN_OK);
@@ -97,7 +98,7 @@ static void check_resuming(const lyrnn_rnn_config *config, lyrnn_sampling sampli
     for (int i = 0; i < B * H; i++)
         is_carried = is_carried || whole.state.h[i] != 0.0f;
     assert_true(is_carried == (sampling == LYRNN_SAMPLING_CONSECUTIVE));
-    /* Every place in an epoch, its end included. */
+    /* Every place in an epoch, including its end. */
     for (int at = 1; at < 3 * K; at += 2) {
         train(config, sampling, &start, at, &part);
         train(config, sampling, &part, EPOCHS * K - 1, &part);
@@ -128,7 +129,7 @@ static void a_resumed_training_goes_on_to_the_same_bits(void **state)
     }
 }
 
-/* What comes to the host is what went from there, also before any step has been taken. */
+/* What is downloaded equals what was uploaded, even before any step. */
 static void a_state_comes_back_as_it_went_in(void **state)
 {
     (void)state;

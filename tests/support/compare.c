@@ -1,4 +1,5 @@
-/* See compare.h. Every comparison is written as "fail unless within", which a NaN cannot pass. */
+/* See compare.h. Every comparison fails unless the error is within the tolerance, so a NaN cannot
+ * pass. */
 #include "compare.h"
 
 #include <math.h>
@@ -82,7 +83,7 @@ void assert_same_bits(const char *what, const void *actual, const void *expected
             fail_msg("%s: differs from byte %zu of %zu", what, i, bytes);
 }
 
-/* splitmix64's finalizer (Steele, Lea, Flood 2014). */
+/* The finalizer of splitmix64 (Steele, Lea, Flood 2014). */
 static uint64_t mix(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);

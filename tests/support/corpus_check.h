@@ -1,4 +1,4 @@
-/* What tests of corpus.h share. */
+/* What the tests of corpus.h share. */
 #ifndef CORPUS_CHECK_H
 #define CORPUS_CHECK_H
 
@@ -14,7 +14,7 @@
 
 #define BOM "\xEF\xBB\xBF"
 
-/* A string literal and its length; a literal may hold NUL. */
+/* A string literal and its length. The literal may contain NUL. */
 #define BYTES(literal) literal, sizeof(literal) - 1
 #define CHARS(literal) literal, sizeof(literal) / sizeof *(literal)-1
 

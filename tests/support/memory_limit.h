@@ -1,5 +1,6 @@
-/* A limit on the memory that a test may take from here on, so that claiming too much fails. Sanitizers reserve
- * more address space than any limit allows: their builds run without it, and say so. */
+/* Limits how much more memory a test may allocate, so that a test of huge requests fails instead of
+ * using all memory. Sanitizers reserve more address space than any limit allows, so their builds
+ * run without the limit and print that. */
 #ifndef MEMORY_LIMIT_H
 #define MEMORY_LIMIT_H
 
@@ -19,7 +20,8 @@
 #define MEMORY_HAS_LIMIT true
 #endif
 
-/* Bytes of address space that this process has; 0 where the system does not tell. */
+/* Returns the size of this process's address space in bytes, or 0 if the system does not provide
+ * it. */
 static inline size_t memory_in_use(void)
 {
     unsigned long pages = 0;
@@ -32,7 +34,7 @@ static inline size_t memory_in_use(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Returns the limit to put back by memory_limit_lift. */
+/* Returns the old limit, which memory_limit_lift restores. */
 static inline struct rlimit memory_limit_set(size_t more_bytes)
 {
     struct rlimit old, limit;

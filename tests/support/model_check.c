@@ -116,7 +116,7 @@ static void get_state(const lyrnn_activations *a, const oracle_results *results,
     free(c_n);
 }
 
-/* The logits' gradient takes their place; returns the batch's mean loss. */
+/* Returns the batch's mean loss. The logits are overwritten by their gradient. */
 static double run_loss(lyrnn_backend *backend, const lyrnn_activations *a, int V)
 {
     lyrnn_counters counters = {0};

@@ -1,5 +1,5 @@
-/* A lyrnn_model beside the oracle's: the same weights in both layouts, batches in and results out through
- * the seam, training under both. For the tests of whole models. */
+/* A lyrnn_model next to the oracle's model: the same weights in both layouts, batches in and
+ * results out through the seam, and training of both. For the tests of whole models. */
 #ifndef MODEL_CHECK_H
 #define MODEL_CHECK_H
 
@@ -10,45 +10,51 @@
 
 typedef struct {
     oracle_model shape;
-    int count; /* numbers of the oracle's flat array */
+    /* The length of the oracle's flat array. */
+    int count;
     lyrnn_backend backend;
     lyrnn_model model;
 } model_check;
 
-/* Opens LYRNN_TEST_DEVICE with a model whose parameters are zero; of one layer and direction, or any. */
+/* Opens the device LYRNN_TEST_DEVICE with a model whose parameters are zero. The first function
+ * makes one layer in one direction, the second one any model. */
 void model_check_open(model_check *check, lyrnn_cell cell, int V, int H, int num_threads);
 void model_check_open_config(model_check *check, const lyrnn_rnn_config *config, int num_threads);
 void model_check_close(model_check *check);
 
-/* All parameters or gradients, between the oracle's flat array and the device's flat buffer. */
+/* Copies all parameters or gradients between the oracle's flat array and the device's flat
+ * buffer. */
 void model_check_upload(model_check *check, const double *params);
 void model_check_download(model_check *check, const float *device, double *values);
 
-/* One batch through forward, loss and backward; results as the oracle's, each may be NULL. dropout as
- * activations have it, counters NULL: none. Returns the mean loss. */
+/* Runs forward, loss and backward for one batch. The results have the oracle's layout, and each may
+ * be NULL. dropout is as in the activations; with counters NULL there is none. Returns the mean
+ * loss. */
 double model_check_run(model_check *check, const oracle_batch *batch, const oracle_results *results,
                        lyrnn_dropout dropout);
 
-/* Consecutive sampling over ids (N), one optimizer step at a time. */
+/* Training by lyrnn, one optimizer step at a time: consecutive sampling over ids (N). */
 typedef struct {
     lyrnn_trainer trainer;
     size_t batch;
     uint64_t epoch;
-    double loss_sum; /* of the epoch so far */
+    /* Sum of the losses of this epoch so far. */
+    double loss_sum;
 } model_check_training;
 
 void model_check_train_open(model_check *check, model_check_training *training, const int32_t *ids,
                             size_t N, int B, int T, lyrnn_optimizer_config optimizer);
-/* Takes a step, beginning an epoch where one has ended. Returns the step's mean loss. */
+/* Takes a step. Starts a new epoch when one has ended. Returns the step's mean loss. */
 double model_check_train_step(model_check_training *training);
 void model_check_train_close(model_check_training *training);
 
-/* The same by the oracle, which owns params, moments and state. */
+/* The same training by the oracle, which owns params, moments and state. */
 typedef struct {
     oracle_model shape;
     int count, B, T, K, batch;
     const int32_t *ids;
-    size_t columns; /* of each stream */
+    /* Characters in each stream. */
+    size_t columns;
     oracle_adam adam;
     double *params, *grads, *m, *v, *h, *c;
 } oracle_training;
@@ -56,14 +62,15 @@ typedef struct {
 void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,
                        const int32_t *ids, size_t N, int B, int T,
                        lyrnn_optimizer_config optimizer);
-/* Returns the step's mean loss; norm, unless NULL, the gradients' before clipping. */
+/* Returns the step's mean loss. Unless norm is NULL, sets it to the gradients' norm before
+ * clipping. */
 double oracle_train_step(oracle_training *training, double *norm);
 void oracle_train_close(oracle_training *training);
 
-/* The length characters that a model writes greedily after the prefix_length first of text. */
+/* Generates `length` characters greedily after the first prefix_length of text. */
 void greedy_text(const lyrnn_model *model, int32_t *text, size_t prefix_length, size_t length);
 
-/* Zeroed host memory, or the test fails. */
+/* Returns zeroed host memory. If there is none, the test fails. */
 void *test_memory(size_t count, size_t size);
 
 #endif

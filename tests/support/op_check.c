@@ -1,5 +1,5 @@
-/* See op_check.h. The guard bands hold NaN so that reading past an array spoils the result and writing
- * past it shows; they are as long as the alignment that memory_alloc promises. */
+/* See op_check.h. The guard bands hold NaN: reading past an array spoils the result, and writing
+ * past it is detected. They are as long as the alignment that memory_alloc promises. */
 #include "op_check.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 enum { GUARD_BYTES = 256, CTEST_SKIPPED = 77 };
 
-/* A quiet NaN whose payload no arithmetic makes. */
+/* A quiet NaN with a payload that no arithmetic produces. */
 static const uint32_t guard_word = 0x7fdeadf1u;
 
 const char *test_device(void)
@@ -100,7 +100,7 @@ int32_t *op_check_ids(op_check *check, int count, int V, uint64_t seed)
     int32_t *ids = host_array(check, count, sizeof *ids);
     for (int i = 0; i < count; i++)
         ids[i] = random_id(seed, (uint64_t)i, V);
-    /* The ends of the range, where an index goes wrong first. */
+    /* The ends of the range, where indexing errors show first. */
     ids[0] = V - 1;
     ids[count - 1] = 0;
     return ids;
@@ -120,7 +120,7 @@ void op_check_add(double *sums, const float *values, int count)
         sums[i] += (double)values[i];
 }
 
-/* Where one guarded array is made ready on the host and looked at again. */
+/* A host buffer in which one guarded array is prepared, and checked later. */
 static unsigned char *staging(size_t bytes)
 {
     unsigned char *memory = malloc(bytes);
@@ -130,7 +130,7 @@ static unsigned char *staging(size_t bytes)
     return memory;
 }
 
-/* Makes a device array; host NULL leaves it NaN. */
+/* Makes a device array. If host is NULL, it stays NaN. */
 static op_check_array *device_array(op_check *check, const void *host, size_t bytes)
 {
     assert_true(check->num_arrays < OP_CHECK_MAX_ARRAYS);

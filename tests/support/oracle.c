@@ -1,5 +1,5 @@
-/* The operations as their formulas read, in double precision; see oracle.h. Speed is given up for
- * loops that can be checked by eye: no blocking, no fusion, no cleverness with memory. */
+/* The operations, written like their formulas, in double precision; see oracle.h. The loops are
+ * slow, but easy to verify by reading: no blocking, no fusion, no reuse of memory. */
 #include "oracle.h"
 
 #include <math.h>
@@ -61,7 +61,8 @@ void oracle_linear_backward(int M, int in, int out, const double *x, const doubl
     }
 }
 
-/* h holds T+1 slots; step t leads from one to its neighbor. Where in h a stream's row of each begins. */
+/* h has T+1 slots. Step t goes from one slot to the next one. These return where in h the row of
+ * stream b starts before and after step t. */
 static int row_before(const oracle_recurrence *shape, int t, int b)
 {
     int slot = shape->reverse ? t + 1 : t;
@@ -74,7 +75,7 @@ static int row_after(const oracle_recurrence *shape, int t, int b)
     return (slot * shape->B + b) * shape->h_stride;
 }
 
-/* The time that the step-th step of the recurrence visits. */
+/* Returns the time t that the recurrence visits at its step number `step`. */
 static int time_of_step(const oracle_recurrence *shape, int step)
 {
     return shape->reverse ? shape->T - 1 - step : step;
@@ -90,7 +91,7 @@ static double sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* h' = w_hh h + b_hh of gate g and unit j. */
+/* Returns h' = w_hh h + b_hh for gate g and unit j. */
 static double prime_of(const oracle_recurrence *shape, const double *w_hh, const double *b_hh,
                        const double *before, int g, int j)
 {
@@ -101,7 +102,7 @@ static double prime_of(const oracle_recurrence *shape, const double *w_hh, const
     return sum;
 }
 
-/* One unit's gates after their activation; hn is gru's h' of n. */
+/* The gates of one unit after their activation. hn is gru's h' of gate n. */
 typedef struct {
     double gate[4], hn;
 } unit_gates;
@@ -163,8 +164,9 @@ void oracle_recurrence_forward(const oracle_recurrence *shape, const double *gat
     }
 }
 
-/* One unit at one step, the losses by its new state dh and dc. Writes the losses by the input projection and
- * by h', both (G) H apart, and puts what reaches the state before by itself, not by h', into dh and dc. */
+/* Backward for one unit at one step, from the gradients dh and dc of its new state. Writes the
+ * gradients of the input projection and of h', (G) each, H apart. Replaces dh and dc by the
+ * gradients of the previous state, without the part that flows through h'. */
 static void unit_backward(lyrnn_cell cell, int H, const unit_gates *u, double h_before, double h,
                           double c_before, double c, double *dh, double *dc, double *dx,
                           double *dprime)
@@ -198,7 +200,8 @@ static void unit_backward(lyrnn_cell cell, int H, const unit_gates *u, double h_
     *dh = cell == LYRNN_GRU ? *dh * gate[1] : 0;
 }
 
-/* What the losses by h' (G*H) of one stream at one step do: to the weights, and to the state before. */
+/* Backward from dh' (G*H) of one stream at one step: adds the gradients of w_hh, b_hh and the
+ * previous state. */
 static void prime_backward(int GH, int H, const double *w_hh, const double *before,
                            const double *dprime, double *dh, double *dw_hh, double *db_hh)
 {

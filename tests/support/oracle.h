@@ -1,7 +1,7 @@
-/* What lyrnn computes, said a second time: every numeric operation and the article's whole model in
- * double precision and plain loops. Nothing here is shared with a backend, so that a mistake would have to
- * be made twice to go unseen. Shapes and letters are those of lyrnn/backend.h; all arrays are dense
- * but for h, c and doutput, whose rows stand h_stride apart. */
+/* The oracle: every numeric operation and the tutorial's whole model, computed a second time in
+ * double precision with plain loops. It shares no code with a backend, so an error would have to be
+ * made twice to stay hidden. Shapes and letters are those of lyrnn/backend.h. All arrays are dense,
+ * except that the rows of h, c and doutput are h_stride apart. */
 #ifndef ORACLE_H
 #define ORACLE_H
 
@@ -36,42 +36,43 @@ typedef struct {
 /* G */
 int oracle_num_gates(lyrnn_cell cell);
 
-/* The cells of torch.nn.RNN, LSTM and GRU. gates_x (T,B,G*H) is the input projection with its bias; slot 0 of
- * h and c (reverse: slot T) holds the first state. c for lstm alone, else NULL. */
+/* The cells of torch.nn.RNN, LSTM and GRU. gates_x (T,B,G*H) is the input projection with its bias.
+ * Slot 0 of h and c (reverse: slot T) holds the initial state. c is NULL except for lstm. */
 void oracle_recurrence_forward(const oracle_recurrence *shape, const double *gates_x,
                                const double *w_hh, const double *b_hh, double *h, double *c);
 
 typedef struct {
-    double *dh, *dc; /* (B,H)  the last state's gradient in, the first state's out; dc lstm alone */
+    /* (B,H) In: the gradient of the last state. Out: that of the initial state. dc: lstm only. */
+    double *dh, *dc;
     double *dgates_x; /* (T,B,G*H) */
-    double *dprime;   /* (T,B,G*H)  by h w_hh^T + b_hh */
+    double *dprime;   /* (T,B,G*H)  gradient of h' = h w_hh^T + b_hh */
     double *dw_hh;    /* (G*H,H) */
     double *db_hh;    /* (G*H) */
 } oracle_recurrence_grads;
 
-/* From h and c as given; the gates are computed anew from them. */
+/* Takes h and c as forward left them, and computes the gates again from them. */
 void oracle_recurrence_backward(const oracle_recurrence *shape, const double *gates_x,
                                 const double *w_hh, const double *b_hh, const double *h,
                                 const double *c, const double *doutput,
                                 const oracle_recurrence_grads *grads);
 
-/* losses[m] = -log softmax(logits[m])[targets[m]]; dlogits = (softmax - onehot) / M. Returns the mean
- * loss. */
+/* losses[m] = -log softmax(logits[m])[targets[m]]; dlogits = (softmax - onehot) / M. Returns the
+ * mean loss. */
 double oracle_softmax_cross_entropy(int M, int V, const int32_t *targets, const double *logits,
                                     double *losses, double *dlogits);
 
 typedef struct {
-    int64_t step; /* t of this step, from 1 */
+    int64_t step; /* number of this step, from 1 */
     double learning_rate, clip_norm, beta1, beta2, epsilon;
 } oracle_adam;
 
-/* One optimizer step; grads are left as they are. Returns their norm before clipping. */
+/* One optimizer step. Does not change grads. Returns their norm before clipping. */
 double oracle_clip_and_adam(const oracle_adam *adam, size_t count, double *params,
                             const double *grads, double *m, double *v);
 
-/* The article's RNNModel over any nn.RNN, nn.LSTM or nn.GRU. Its parameters are one flat array: PyTorch's
- * tensors in PyTorch's layout and order, one after the other: of each layer, of each direction weight_ih
- * (G*H,in), weight_hh (G*H,H), bias_ih (G*H), bias_hh (G*H), then dense.weight (V,D*H), dense.bias (V). */
+/* The tutorial's RNNModel, with any nn.RNN, nn.LSTM or nn.GRU. Its parameters are one flat array of
+ * PyTorch's tensors in PyTorch's layout and order: for each layer and direction weight_ih (G*H,in),
+ * weight_hh (G*H,H), bias_ih (G*H), bias_hh (G*H); then dense.weight (V,D*H), dense.bias (V). */
 typedef struct {
     lyrnn_cell cell;
     int V, H, num_layers;
@@ -80,19 +81,20 @@ typedef struct {
 
 size_t oracle_model_count(const oracle_model *model);
 
-/* Numbers of a state, (L*D,B,H). */
+/* Returns the length of a state, L*D*B*H. */
 int oracle_state_count(const oracle_model *model, int B);
 
 typedef struct {
     int T, B;
     const int32_t *inputs;  /* (T,B) */
     const int32_t *targets; /* (T,B) */
-    const double *h_0;      /* (L*D,B,H), NULL: zeros */
-    const double *c_0;      /* the same, lstm alone */
-    const double *keep;     /* (L-1,T,B,D*H) dropout's factors on each layer's output, NULL: none */
+    const double *h_0;      /* (L*D,B,H); NULL: zeros */
+    const double *c_0;      /* the same, lstm only */
+    /* (L-1,T,B,D*H) Dropout's factors for each layer's output. NULL: no dropout. */
+    const double *keep;
 } oracle_batch;
 
-/* What a batch gives; each may be NULL. h_n may be h_0, c_n may be c_0. */
+/* The results of a batch. Each may be NULL. h_n may be h_0, and c_n may be c_0. */
 typedef struct {
     double *logits;    /* (T,B,V) */
     double *h_n, *c_n; /* (L*D,B,H) */
@@ -103,17 +105,19 @@ typedef struct {
 double oracle_model_loss(const oracle_model *model, const double *params, const oracle_batch *batch,
                          const oracle_results *results);
 
-/* text (prefix_length + length): the ids after the prefix become the likeliest ones, one by one. Returns
- * the smallest lead that a winner had over the runner-up, so that a caller can tell a close call. */
+/* text (prefix_length + length): fills in the most likely id after the prefix, one by one. Returns
+ * the smallest margin between the best and the second-best logit, so that a caller can recognize a
+ * near tie. */
 double oracle_model_generate(const oracle_model *model, const double *params, int32_t *text,
                              int prefix_length, int length);
 
-/* The probability of each id (V) after all samplers, 0 where it cannot come; logits (V) have -infinity where
- * an id is forbidden, text (length) is what is penalized. False where nothing is left. */
+/* Computes the probability of each id (V) after all samplers, 0 if it is excluded. logits (V) are
+ * -infinity for forbidden ids. text (length) is what the repeat penalty applies to. Returns false
+ * if no id remains. */
 bool oracle_sampler(const lyrnn_sampler *sampler, int V, const float *logits, const int32_t *text,
                     int length, double *probabilities);
 
-/* The first id at which the sum of probabilities reaches u. */
+/* Returns the first id at which the cumulative sum of probabilities reaches u. */
 int oracle_draw(int V, const double *probabilities, double u);
 
 #endif

@@ -1,6 +1,6 @@
-/* The article's RNNModel composed from the oracle's operations: one-hot lookup, layers of one or two
- * directions, output layer, mean cross-entropy, and the way back. A one-hot product with weight_ih is
- * written out as the linear layer that it is. */
+/* The tutorial's RNNModel, composed of the oracle's operations: one-hot lookup, layers in one or
+ * two directions, output layer, mean cross-entropy, and the backward pass. The product of one-hot
+ * rows and weight_ih is computed as the linear layer that it is. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static int input_width(const oracle_model *model, int layer)
     return layer == 0 ? model->V : num_directions(model) * model->H;
 }
 
-/* Places in the flat array. */
+/* Offsets in the flat array. */
 typedef struct {
     int weight_ih, weight_hh, bias_ih, bias_hh, end;
 } layer_places;
@@ -68,7 +68,7 @@ int oracle_state_count(const oracle_model *model, int B)
     return model->num_layers * num_directions(model) * B * model->H;
 }
 
-/* One layer in one direction; h and c are its own dense slots (T+1,B,H). */
+/* One layer in one direction. h and c are its own dense slots (T+1,B,H). */
 typedef struct {
     oracle_recurrence shape;
     double *gates_x, *h, *c;
@@ -80,11 +80,12 @@ typedef struct {
     const oracle_model *model;
     const double *params;
     const oracle_batch *batch;
-    double *inputs[MAX_LAYERS + 1]; /* (T,B,in) each layer's, the last the output layer's */
+    /* (T,B,in) The input of each layer. The last entry is the input of the output layer. */
+    double *inputs[MAX_LAYERS + 1];
     direction_pass directions[MAX_LAYERS][2];
 } model_pass;
 
-/* The slots before the first step and after the last. */
+/* Return the slots before the first step and after the last one. */
 static int first_slot(const oracle_recurrence *shape)
 {
     return shape->reverse ? shape->T : 0;
@@ -117,7 +118,7 @@ static void forward_direction(model_pass *pass, int layer, int direction)
                               pass->params + at.bias_hh, d->h, d->c);
 }
 
-/* The factor of dropout on element i of a layer's output. */
+/* Returns dropout's factor for element i of a layer's output. */
 static double keep_of(const model_pass *pass, int layer, int i)
 {
     int features = num_directions(pass->model) * pass->model->H;
@@ -157,7 +158,8 @@ static void pass_free(model_pass *pass)
     free(pass->inputs[pass->model->num_layers]);
 }
 
-/* doutput (T,B,D*H) by a layer's output after dropout -> its gradients, and dinput (T,B,in). */
+/* Backward through a layer. In: doutput (T,B,D*H), the gradient of its output after dropout. Out:
+ * the gradients of its parameters, and dinput (T,B,in). */
 static void backward_layer(const model_pass *pass, int layer, const double *doutput, double *dinput,
                            double *grads)
 {

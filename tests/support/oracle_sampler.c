@@ -1,5 +1,5 @@
-/* llama.cpp's samplers as their definitions read: a full sort, double precision, one filter after another;
- * see oracle.h. */
+/* llama.cpp's samplers, written like their definitions: a full sort, double precision, one filter
+ * after the other. See oracle.h. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@ typedef struct {
     int id;
 } candidate;
 
-/* The greater logit first, the lower id among equals. */
+/* Larger logits first. Among equal logits, lower ids first. */
 static int compare_candidates(const void *left, const void *right)
 {
     const candidate *a = left, *b = right;
@@ -27,7 +27,7 @@ static bool is_among_last(int id, const int32_t *text, int length, int last_n)
     return false;
 }
 
-/* Fills sorted with what may come and returns how many. */
+/* Fills `sorted` with the ids that are not excluded, and returns their number. */
 static int sort_candidates(const lyrnn_sampler *sampler, int V, const float *logits,
                            const int32_t *text, int length, candidate *sorted)
 {
@@ -48,7 +48,7 @@ static int sort_candidates(const lyrnn_sampler *sampler, int V, const float *log
     return count;
 }
 
-/* e^(logit - first) at a temperature. */
+/* Returns e^(logit - first logit) at a temperature. */
 static double weight_of(const candidate *sorted, int i, double temperature)
 {
     return exp(((double)sorted[i].logit - (double)sorted[0].logit) / temperature);

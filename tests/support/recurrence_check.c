@@ -26,7 +26,7 @@ int recurrence_gates_count(const recurrence_case *layer)
     return layer->shape.T * layer->shape.B * gates_width(layer);
 }
 
-/* Slots with a carried state, the rest NaN in the layer's own columns. */
+/* Makes slots with an initial state. The other slots are NaN in the layer's own columns. */
 static float *new_states(op_check *check, oracle_recurrence shape, int column, uint64_t seed)
 {
     int T = shape.T, B = shape.B, stride = shape.h_stride, carried = shape.reverse ? T : 0;

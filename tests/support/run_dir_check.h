@@ -1,4 +1,4 @@
-/* What tests of run_dir.h share: a small model to save, and what they say of its files. */
+/* What the tests of run_dir.h share: a small model to save, and checks of its files. */
 #ifndef RUN_DIR_CHECK_H
 #define RUN_DIR_CHECK_H
 
@@ -17,7 +17,8 @@ enum { V = 2, MAX_PARAMS = 1024 };
 static const lyrnn_rnn_config config = {
     .cell = LYRNN_LSTM, .input_size = V, .hidden_size = 2, .num_layers = 1};
 
-/* Saves a model all of whose weights are value, after so many epochs and batches of the next. */
+/* Saves a model whose weights all equal `value`, after `epoch` epochs and `batch` batches of the
+ * next one. */
 static inline lyrnn_status save_model(lyrnn_run_dir *run, int epoch, int64_t batch, float value)
 {
     static const uint32_t chars[V] = {'a', 'b'};

@@ -1,4 +1,4 @@
-/* A directory for one test's files, and what tests do with whole files. Failures abort the test. */
+/* A directory for the files of one test, and helpers for whole files. Failures end the test. */
 #ifndef TEMP_DIR_H
 #define TEMP_DIR_H
 
@@ -17,7 +17,7 @@ typedef struct {
     char path[PATH_MAX];
 } temp_path;
 
-/* A cmocka setup: makes a directory and enters it, so that tests name files relatively. */
+/* A cmocka setup: makes a directory and enters it, so that tests can use relative file names. */
 static int temp_dir_enter(void **state)
 {
     temp_path *dir = malloc(sizeof *dir);
@@ -36,7 +36,7 @@ static int temp_dir_remove_entry(const char *path, const struct stat *info, int 
     return remove(path);
 }
 
-/* The teardown: leaves the directory and removes it whole. */
+/* The teardown: leaves the directory and removes it with its content. */
 static int temp_dir_leave(void **state)
 {
     temp_path *dir = *state;
@@ -46,7 +46,7 @@ static int temp_dir_leave(void **state)
     return result;
 }
 
-/* The content of a file, to free, or NULL. */
+/* Returns the content of a file, or NULL. The caller frees it. */
 static inline unsigned char *read_file(const char *path, size_t *num_bytes)
 {
     FILE *file = fopen(path, "rb");
@@ -70,7 +70,7 @@ static inline bool write_file(const char *path, const void *bytes, size_t num_by
     return fclose(file) == 0 && written;
 }
 
-/* Anything of that name, a dangling link too. */
+/* Returns whether anything has this name, including a dangling link. */
 static inline bool exists(const char *path)
 {
     struct stat info;
