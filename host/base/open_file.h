@@ -7,7 +7,8 @@
 /* Opens the regular file `name` in the folder folder_fd (AT_FDCWD: the working directory) with
  * openat's flags; a new file gets mode 0666. It never waits: the name of a pipe or a device is an
  * error. `path` names the file in errors. The caller closes *fd, which is -1 on failure.
- * LYRNN_ERR_IO: the file cannot be opened (errno then keeps the reason), or is not regular. */
+ * LYRNN_ERR_IO: the file cannot be opened, and errno keeps the reason; or it is not regular, and
+ * errno is 0. */
 lyrnn_status lyrnn_open_file_at(int folder_fd, const char *name, int flags, const char *path,
                                 int *fd);
 

@@ -19,10 +19,7 @@
 #include "files/untrusted_json.h"
 #include "lyrnn/safetensors.h"
 
-static lyrnn_status out_of_memory(const char *path, size_t num_bytes)
-{
-    return lyrnn_out_of_memory(path, num_bytes, "close other programs");
-}
+#define MEMORY_REMEDY "close other programs"
 
 /* Writing */
 
@@ -70,7 +67,7 @@ static lyrnn_status write_model(const char *path, const lyrnn_rnn_config *config
     parts->config = network_to_json(config);
     parts->vocab = vocab_to_json(vocab);
     if (parts->transposed == NULL || parts->config == NULL || parts->vocab == NULL)
-        return out_of_memory(path, num_bytes);
+        return lyrnn_out_of_memory(path, num_bytes, MEMORY_REMEDY);
     float *next = parts->transposed;
     for (int i = 0; i < parameters.num; i++) {
         tensors[i] = lyrnn_parameter_tensor(&parameters.items[i]);
@@ -108,7 +105,7 @@ static lyrnn_status parse_metadata(const lyrnn_safetensors *file, const char *pa
     if (*json != NULL)
         return LYRNN_OK;
     if (error.problem == NULL)
-        return out_of_memory(path, 0);
+        return lyrnn_out_of_memory(path, 0, MEMORY_REMEDY);
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: its \"%s\" %s; give a file that lyrnn wrote", path,
                       key, error.problem);
 }
@@ -170,8 +167,9 @@ static bool read_char(const json_t *json, uint32_t *c)
     return true;
 }
 
-/* chars (V) is the caller's. */
-static lyrnn_status read_chars(const json_t *json, const char *path, size_t V, uint32_t *chars)
+/* Makes the vocabulary from an array of V strings. chars has room for V characters. */
+static lyrnn_status make_vocab(const json_t *json, const char *path, size_t V, uint32_t *chars,
+                               lyrnn_vocab *vocab)
 {
     for (size_t i = 0; i < V; i++)
         if (!read_char(json_array_get(json, i), &chars[i]))
@@ -179,7 +177,8 @@ static lyrnn_status read_chars(const json_t *json, const char *path, size_t V, u
                               "%s: entry %zu of its \"vocab\" is not one character; give a file "
                               "that lyrnn wrote",
                               path, i);
-    return LYRNN_OK;
+    lyrnn_status status = lyrnn_vocab_from_chars(vocab, chars, V);
+    return status == LYRNN_OK ? LYRNN_OK : lyrnn_fail(status, "%s: %s", path, lyrnn_error_text());
 }
 
 static lyrnn_status vocab_from_json(const json_t *json, const char *path, int input_size,
@@ -193,10 +192,8 @@ static lyrnn_status vocab_from_json(const json_t *json, const char *path, int in
                           path, V, input_size);
     uint32_t *chars = malloc(V * sizeof *chars);
     if (chars == NULL)
-        return out_of_memory(path, V * sizeof *chars);
-    lyrnn_status status = read_chars(json, path, V, chars);
-    if (status == LYRNN_OK && (status = lyrnn_vocab_from_chars(vocab, chars, V)) != LYRNN_OK)
-        lyrnn_fail(status, "%s: %s", path, lyrnn_error_text());
+        return lyrnn_out_of_memory(path, V * sizeof *chars, MEMORY_REMEDY);
+    lyrnn_status status = make_vocab(json, path, V, chars, vocab);
     free(chars);
     return status;
 }
@@ -252,7 +249,7 @@ static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
     LYRNN_TRY(find_weights(file, path, &parameters, tensors));
     *params = calloc(parameters.count, sizeof **params);
     if (*params == NULL)
-        return out_of_memory(path, parameters.count * sizeof **params);
+        return lyrnn_out_of_memory(path, parameters.count * sizeof **params, MEMORY_REMEDY);
     for (int i = 0; i < parameters.num; i++) {
         /* The data section is aligned and holds nothing but these F32 tensors. */
         const float *values = tensors[i]->data;
@@ -276,8 +273,8 @@ static lyrnn_status find_config(lyrnn_checkpoint *checkpoint, const lyrnn_safete
     return blame_file(path, lyrnn_rnn_config_check(config));
 }
 
-static lyrnn_status read_model(lyrnn_checkpoint *checkpoint, const lyrnn_safetensors *file,
-                               const char *path)
+static lyrnn_status read_contents(lyrnn_checkpoint *checkpoint, const lyrnn_safetensors *file,
+                                  const char *path)
 {
     LYRNN_TRY(find_config(checkpoint, file, path));
     if (lyrnn_safetensors_metadata(file, "vocab") != NULL)
@@ -290,7 +287,7 @@ lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, cons
     lyrnn_safetensors file;
     memset(checkpoint, 0, sizeof *checkpoint);
     LYRNN_TRY(lyrnn_safetensors_open(&file, path));
-    lyrnn_status status = read_model(checkpoint, &file, path);
+    lyrnn_status status = read_contents(checkpoint, &file, path);
     if (status != LYRNN_OK)
         lyrnn_checkpoint_free(checkpoint);
     lyrnn_safetensors_close(&file);

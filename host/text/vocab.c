@@ -14,6 +14,8 @@
 
 enum { NUM_CODE_POINTS = 0x110000 };
 
+#define MEMORY_REMEDY "close other programs"
+
 static int compare_chars(const void *a, const void *b, void *chars)
 {
     uint32_t char_a = ((const uint32_t *)chars)[*(const int32_t *)a];
@@ -36,18 +38,14 @@ static lyrnn_status check_chars(const uint32_t *chars, size_t V)
     return LYRNN_OK;
 }
 
-static lyrnn_status out_of_memory(size_t num_bytes)
-{
-    return lyrnn_out_of_memory("vocabulary", num_bytes, "close other programs");
-}
-
 static lyrnn_status copy_and_sort(lyrnn_vocab *vocab, const uint32_t *chars, size_t V)
 {
     vocab->V = (int)V;
     vocab->chars = malloc(V * sizeof *vocab->chars);
     vocab->by_char = malloc(V * sizeof *vocab->by_char);
     if (vocab->chars == NULL || vocab->by_char == NULL)
-        return out_of_memory(V * (sizeof *vocab->chars + sizeof *vocab->by_char));
+        return lyrnn_out_of_memory(
+            "vocabulary", V * (sizeof *vocab->chars + sizeof *vocab->by_char), MEMORY_REMEDY);
     memcpy(vocab->chars, chars, V * sizeof *chars);
     for (int32_t id = 0; id < vocab->V; id++)
         vocab->by_char[id] = id;
@@ -100,7 +98,9 @@ lyrnn_status lyrnn_vocab_from_corpus(lyrnn_vocab *vocab, const lyrnn_corpus *cor
     lyrnn_status status =
         seen != NULL && chars != NULL
             ? lyrnn_vocab_from_chars(vocab, chars, list_distinct(corpus, seen, chars))
-            : out_of_memory(NUM_CODE_POINTS * sizeof *seen + max_distinct * sizeof *chars);
+            : lyrnn_out_of_memory("vocabulary",
+                                  NUM_CODE_POINTS * sizeof *seen + max_distinct * sizeof *chars,
+                                  MEMORY_REMEDY);
     free(chars);
     free(seen);
     return status;
@@ -150,7 +150,7 @@ lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *
     size_t num_unnamed = 0;
     bool *seen = calloc(NUM_CODE_POINTS, sizeof *seen);
     if (seen == NULL)
-        return out_of_memory(NUM_CODE_POINTS * sizeof *seen);
+        return lyrnn_out_of_memory("vocabulary", NUM_CODE_POINTS * sizeof *seen, MEMORY_REMEDY);
     list[0] = '\0';
     *num_distinct = 0;
     for (size_t i = 0; i < N; i++) {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "lyrnn/status.h"
 
 static void a_failure_is_its_status_and_its_text(void **state)
@@ -69,6 +70,17 @@ static void of_a_longer_text_the_middle_is_cut(void **state)
     }
 }
 
+static void a_lack_of_memory_names_object_bytes_and_remedy(void **state)
+{
+    (void)state;
+    assert_int_equal(lyrnn_out_of_memory("corpus", 12, "give less text"), LYRNN_ERR_MEMORY);
+    assert_string_equal(lyrnn_error_text(),
+                        "corpus: out of memory, 12 bytes requested; give less text");
+    assert_int_equal(lyrnn_out_of_memory("config.json", 0, "close other programs"),
+                     LYRNN_ERR_MEMORY);
+    assert_string_equal(lyrnn_error_text(), "config.json: out of memory; close other programs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +89,7 @@ int main(void)
         cmocka_unit_test(the_text_is_one_plain_line),
         cmocka_unit_test(two_paths_of_any_length_are_told_whole),
         cmocka_unit_test(of_a_longer_text_the_middle_is_cut),
+        cmocka_unit_test(a_lack_of_memory_names_object_bytes_and_remedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
