@@ -11,7 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
-#include "cli/resume.h"
+#include "cli/resume_options.h"
 #include "lyrnn/train.h"
 #include "lyrnn/version.h"
 #include "run/config.h"

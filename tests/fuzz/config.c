@@ -9,7 +9,7 @@
 
 #include "cli/card.h"
 #include "cli/options/options.h"
-#include "cli/resume.h"
+#include "cli/resume_options.h"
 #include "fuzz.h"
 #include "lyrnn/status.h"
 #include "run/config.h"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "cli/options/options.h"
-#include "cli/resume.h"
+#include "cli/resume_options.h"
 #include "temp_dir.h"
 
 typedef struct {

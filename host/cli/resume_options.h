@@ -1,6 +1,6 @@
 /* --resume: the options of a run that is to go on, as its config.json has them. */
-#ifndef LYRNN_CLI_RESUME_H
-#define LYRNN_CLI_RESUME_H
+#ifndef LYRNN_CLI_RESUME_OPTIONS_H
+#define LYRNN_CLI_RESUME_OPTIONS_H
 
 #include "cli/options/options.h"
 

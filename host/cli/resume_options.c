@@ -1,5 +1,5 @@
 /* A run's config.json read back, by the same table of options that wrote it. */
-#include "cli/resume.h"
+#include "cli/resume_options.h"
 
 #include <stdlib.h>
 #include <string.h>
