@@ -61,7 +61,8 @@ static lyrnn_status read_text(int fd, const char *path, char **text, size_t *num
     return LYRNN_OK;
 }
 
-static lyrnn_status parse(const char *path, const char *text, size_t num_bytes, json_t **config)
+static lyrnn_status parse_config(const char *path, const char *text, size_t num_bytes,
+                                 json_t **config)
 {
     untrusted_json_error error;
     *config = untrusted_json_parse(text, num_bytes, &error);
@@ -88,7 +89,7 @@ lyrnn_status lyrnn_run_config_read(const char *run_path, json_t **config)
     LYRNN_TRY(open_config(run_path, path, &fd));
     lyrnn_status status = read_text(fd, path, &text, &num_bytes);
     if (status == LYRNN_OK)
-        status = parse(path, text, num_bytes, config);
+        status = parse_config(path, text, num_bytes, config);
     free(text);
     close(fd);
     return status;

@@ -1,5 +1,5 @@
 /* config.json of a run: every option as it was resolved, the version, the device and the corpus. In
- * memory it is a json_t. This module alone writes the file and reads it back. */
+ * memory it is a json_t. Only this module writes and reads the file. */
 #ifndef LYRNN_RUN_CONFIG_H
 #define LYRNN_RUN_CONFIG_H
 

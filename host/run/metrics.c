@@ -170,8 +170,8 @@ lyrnn_status lyrnn_metrics_create(int run_fd, const char *run_path, FILE **file)
 
 /* Counts the bytes of the first `epoch` epochs' lines. A last line without its newline is left out
  * if it is torn, and needs the newline if it is whole. */
-static lyrnn_status measure(line_reader *reader, const char *run_path, int epoch, off_t *num_bytes,
-                            bool *needs_newline)
+static lyrnn_status count_kept_bytes(line_reader *reader, const char *run_path, int epoch,
+                                     off_t *num_bytes, bool *needs_newline)
 {
     *num_bytes = 0;
     *needs_newline = false;
@@ -205,7 +205,7 @@ lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, F
     bool needs_newline;
     LYRNN_TRY(open_to_append(run_fd, run_path, 0, file));
     line_reader reader = {.file = *file};
-    lyrnn_status status = measure(&reader, run_path, epoch, &num_bytes, &needs_newline);
+    lyrnn_status status = count_kept_bytes(&reader, run_path, epoch, &num_bytes, &needs_newline);
     line_reader_free(&reader);
     if (status == LYRNN_OK)
         status = cut_to(*file, run_path, num_bytes, needs_newline);

@@ -5,7 +5,7 @@
  *
  * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch.
  * The "val_" pair is there if the run validates. A number that JSON cannot hold, such as an
- * infinite perplexity, is null. This module alone writes the file and reads it back. */
+ * infinite perplexity, is null. Only this module writes and reads the file. */
 #ifndef LYRNN_METRICS_H
 #define LYRNN_METRICS_H
 

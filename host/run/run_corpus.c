@@ -51,8 +51,8 @@ lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, 
 static lyrnn_status find_run(const char *model_path, char run[PATH_MAX])
 {
     if (realpath(model_path, run) == NULL)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or the folder of a run",
-                          model_path, strerror(errno));
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or a run", model_path,
+                          strerror(errno));
     for (int i = 0; i < 3; i++) {
         char *slash = strrchr(run, '/');
         if (slash != NULL)
@@ -61,8 +61,8 @@ static lyrnn_status find_run(const char *model_path, char run[PATH_MAX])
     return LYRNN_OK;
 }
 
-static lyrnn_status load(const json_t *config, const char *const *paths, size_t num_paths,
-                         lyrnn_corpus *corpus)
+static lyrnn_status load_as_read(const json_t *config, const char *const *paths, size_t num_paths,
+                                 lyrnn_corpus *corpus)
 {
     const char *read_as = json_string_value(json_object_get(config, "newlines"));
     json_int_t max_chars = json_integer_value(json_object_get(config, "max_chars"));
@@ -93,7 +93,7 @@ static lyrnn_status load_checked(const char *run, const json_t *config, lyrnn_co
     size_t num_paths;
     lyrnn_status status = lyrnn_run_corpus_paths(run, config, &paths, &num_paths);
     if (status == LYRNN_OK)
-        status = load(config, paths, num_paths, corpus);
+        status = load_as_read(config, paths, num_paths, corpus);
     if (status == LYRNN_OK)
         status = check_hash(config, corpus);
     free(paths);

@@ -1,5 +1,5 @@
-/* Which text a run learned. config.json names its files under "corpus" (none: the sample lyrics),
- * and under "corpus_xxh128" the hash of what was read from them. */
+/* The text that a run learned. config.json names its files under "corpus" (none: the sample
+ * lyrics), and under "corpus_xxh128" the hash of what was read from them. */
 #ifndef LYRNN_RUN_CORPUS_H
 #define LYRNN_RUN_CORPUS_H
 

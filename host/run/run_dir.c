@@ -1,8 +1,9 @@
-/* A run's directory on disk.
+/* Makes, opens and closes a run's folder.
  *
- * What must be whole or absent is made under a name that begins with '.', flushed, renamed into
- * place, and the directory flushed after it. Removing an earlier run goes by descriptors and
- * O_NOFOLLOW: a symbolic link inside the directory is removed, never followed. */
+ * A file or link that must be either whole or absent is made under a name that begins with '.',
+ * flushed and renamed; then its folder is flushed, so that the new name survives a power failure.
+ * An earlier run is removed through descriptors and O_NOFOLLOW: a symbolic link inside the folder
+ * is removed, never followed. */
 #include "run/run_dir.h"
 
 #include <dirent.h>
@@ -22,7 +23,7 @@ static bool is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-/* Cuts the last component off; "" where there is no slash before it. */
+/* Removes the last component of a path; the rest is "" if the path has only one. */
 static void cut_last_component(char *path)
 {
     size_t length = strlen(path);
@@ -35,7 +36,7 @@ static void cut_last_component(char *path)
     path[length] = '\0';
 }
 
-/* Whether a new entry can be made at path, whose nearest existing ancestor decides. */
+/* Checks that a new entry can be made at path: its nearest existing ancestor decides. */
 static lyrnn_status check_parent(const char *path)
 {
     path_text parent;
@@ -45,12 +46,11 @@ static lyrnn_status check_parent(const char *path)
     } while (parent[0] != '\0' && access(parent, F_OK) != 0 && errno == ENOENT);
     const char *existing = parent[0] == '\0' ? "." : parent;
     if (access(existing, F_OK) == 0 && !is_directory(existing))
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: not a directory; choose another --out", existing);
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: is not a folder; choose another --out", existing);
     return access(existing, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", existing);
 }
 
-/* mkdir, and the new name outlives a power cut: but where the directory above may not be read, it
- * may not. */
+/* mkdir, and the new name survives a power failure, unless the folder above may not be read. */
 static int make_lasting(const char *path)
 {
     char above[PATH_MAX];
@@ -79,15 +79,15 @@ static lyrnn_status make_parents(const char *path)
             char next = c[1];
             c[1] = '\0';
             if (make_lasting(parent) != 0 && !is_directory(parent))
-                return run_dir_cannot("make the directory", parent);
+                return run_dir_cannot("make the folder", parent);
             c[1] = next;
         }
     }
     return LYRNN_OK;
 }
 
-/* Removes what an earlier run left, but config.json: until the new one replaces it, it is what
- * marks the directory as a run. */
+/* Removes the files of an earlier run, except config.json: it marks the folder as a run until the
+ * new one replaces it. */
 static void remove_run(int run_fd)
 {
     static const char *const names[] = {"latest",       "best",    "metrics.jsonl",
@@ -113,8 +113,8 @@ bool run_dir_is_empty(const char *path)
     return empty;
 }
 
-/* A config.json marks a run. Where its checkpoints are a link, or no directory, it is not as lyrnn
- * made it, and what a new run saved would land elsewhere. */
+/* A config.json marks a run. If `checkpoints` is a link or no folder, lyrnn did not make it, and a
+ * new run would save its checkpoints elsewhere. */
 static bool is_run(const char *path)
 {
     path_text name;
@@ -132,25 +132,25 @@ lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
     if (path == NULL)
         return check_parent("runs/new");
     if (path[0] == '\0')
-        return lyrnn_fail(LYRNN_ERR_IO, "--out: the name is empty; give a directory");
+        return lyrnn_fail(LYRNN_ERR_IO, "--out: the name is empty; name a folder");
     if (lstat(path, &info) != 0)
         return errno == ENOENT ? check_parent(path) : run_dir_cannot("use it", path);
     if (!is_directory(path))
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: exists and is not a directory; choose another --out",
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: exists and is not a folder; choose another --out",
                           path);
     if (!overwrite)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: exists; choose another --out, or give --overwrite",
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: exists; choose another --out, or add --overwrite",
                           path);
     if (!run_dir_is_empty(path) && !is_run(path))
         return lyrnn_fail(LYRNN_ERR_IO,
-                          "%s: neither empty nor a run (config.json and checkpoints), so "
-                          "nothing in it is overwritten; choose another --out",
+                          "%s: is neither empty nor a run (config.json and checkpoints), so lyrnn "
+                          "overwrites nothing in it; choose another --out",
                           path);
     LYRNN_TRY(run_dir_check_lock(path));
     return access(path, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", path);
 }
 
-/* Makes runs/<date-time>, or the first of its -2, -3, ... that is free. */
+/* Makes runs/<date-time>, or the first of runs/<date-time>-2, -3, ... that is free. */
 static lyrnn_status make_default(char *path)
 {
     char date_time[sizeof "20000101-000000"];
@@ -158,30 +158,29 @@ static lyrnn_status make_default(char *path)
     struct tm local;
     if (localtime_r(&now, &local) == NULL ||
         strftime(date_time, sizeof date_time, "%Y%m%d-%H%M%S", &local) == 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "clock: the date cannot be told; give --out");
+        return lyrnn_fail(LYRNN_ERR_IO, "clock: cannot tell the date; name the run with --out");
     LYRNN_TRY(run_dir_format(path, "runs/%s", date_time));
     LYRNN_TRY(make_parents(path));
     for (int i = 2; make_lasting(path) != 0; i++) {
         if (errno != EEXIST || i == INT_MAX)
-            return run_dir_cannot("make the directory", path);
+            return run_dir_cannot("make the folder", path);
         LYRNN_TRY(run_dir_format(path, "runs/%s-%d", date_time, i));
     }
     return LYRNN_OK;
 }
 
-/* Makes the directory, or takes over an existing one; is_new says which. */
+/* Makes the folder, or takes over an existing one; *is_new says which. */
 static lyrnn_status make_directory(const char *path, bool overwrite, bool *is_new)
 {
     LYRNN_TRY(lyrnn_run_dir_check(path, overwrite));
     LYRNN_TRY(make_parents(path));
     *is_new = make_lasting(path) == 0;
     if (!*is_new && !(overwrite && errno == EEXIST))
-        return run_dir_cannot("make the directory", path);
+        return run_dir_cannot("make the folder", path);
     return LYRNN_OK;
 }
 
-/* Opens the directory and takes its lock. */
-static lyrnn_status take(lyrnn_run_dir *run, const char *path, int *fd)
+static lyrnn_status open_and_lock(lyrnn_run_dir *run, const char *path, int *fd)
 {
     *fd = open(path, OPEN_DIR);
     run->path = strdup(path);
@@ -190,7 +189,7 @@ static lyrnn_status take(lyrnn_run_dir *run, const char *path, int *fd)
     return run_dir_lock(*fd, path, &run->lock);
 }
 
-static lyrnn_status fill(lyrnn_run_dir *run, int fd, const json_t *config)
+static lyrnn_status write_first_files(lyrnn_run_dir *run, int fd, const json_t *config)
 {
     remove_run(fd);
     LYRNN_TRY(lyrnn_run_config_write(fd, run->path, config));
@@ -211,9 +210,9 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
     } else {
         LYRNN_TRY(make_directory(path, overwrite, &is_new));
     }
-    lyrnn_status status = take(run, path, &fd);
+    lyrnn_status status = open_and_lock(run, path, &fd);
     if (status == LYRNN_OK) {
-        status = fill(run, fd, config);
+        status = write_first_files(run, fd, config);
         if (status != LYRNN_OK && is_new) {
             remove_run(fd);
             unlinkat(fd, "config.json", 0);
@@ -240,11 +239,12 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
     if (run_dir_is_empty(path))
         return run_dir_nothing_saved(path);
     if (!is_run(path))
-        return lyrnn_fail(LYRNN_ERR_IO,
-                          "%s: not a run (config.json and checkpoints); give the directory that "
-                          "lyrnn train made",
-                          path);
-    lyrnn_status status = take(run, path, &fd);
+        return lyrnn_fail(
+            LYRNN_ERR_IO,
+            "%s: is not a run (config.json and checkpoints); name a folder that lyrnn "
+            "train made",
+            path);
+    lyrnn_status status = open_and_lock(run, path, &fd);
     if (fd >= 0)
         close(fd);
     if (status == LYRNN_OK)

@@ -1,8 +1,8 @@
-/* The checkpoints of a run: saved whole or not at all, named by latest and best, and removed when
- * there are more of them than are to be kept.
+/* The checkpoints of a run: each is saved whole or not at all, `latest` and `best` name two of
+ * them, and prune removes those that are no longer needed.
  *
- * epoch-000050 stands at an epoch's end, epoch-000051-batch-000017 within one, where training was
- * stopped; .NAME.tmp is being written. */
+ * epoch-000050 is at an epoch's end; epoch-000051-batch-000017 is within an epoch, where training
+ * was stopped; .NAME.tmp is not finished yet. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -50,26 +50,26 @@ static bool take_digits(const char **name)
     return length > 0;
 }
 
-typedef enum { NOT_LYRNNS, HALF_WRITTEN, WITHIN_EPOCH, AT_EPOCH } checkpoint_kind;
+typedef enum { NOT_OURS, UNFINISHED, WITHIN_EPOCH, AT_EPOCH } checkpoint_kind;
 
 static checkpoint_kind kind_of(const char *name)
 {
-    bool is_half_written = take_text(&name, "."), is_within = false;
+    bool is_unfinished = take_text(&name, "."), is_within = false;
     if (!take_text(&name, "epoch-") || !take_digits(&name))
-        return NOT_LYRNNS;
+        return NOT_OURS;
     if (take_text(&name, "-batch-")) {
         is_within = true;
         if (!take_digits(&name))
-            return NOT_LYRNNS;
+            return NOT_OURS;
     }
-    if (strcmp(name, is_half_written ? ".tmp" : "") != 0)
-        return NOT_LYRNNS;
-    return is_half_written ? HALF_WRITTEN : is_within ? WITHIN_EPOCH : AT_EPOCH;
+    if (strcmp(name, is_unfinished ? ".tmp" : "") != 0)
+        return NOT_OURS;
+    return is_unfinished ? UNFINISHED : is_within ? WITHIN_EPOCH : AT_EPOCH;
 }
 
-/* Removes one checkpoint directory; what lyrnn did not put there stays, and with it the directory.
- * A link or a file of that name is not lyrnn's. The model goes last: it is of use without the other
- * file. Without error: what matters later fails there. */
+/* Removes one checkpoint's folder. Files that lyrnn did not put there stay, and with them the
+ * folder. A link or a file of that name is not ours. The model goes last, because it is of use
+ * without the other file. Reports no error: if a leftover matters, a later step fails on it. */
 static void remove_checkpoint(int checkpoints_fd, const char *name)
 {
     int fd = openat(checkpoints_fd, name, OPEN_DIR | O_NOFOLLOW);
@@ -81,7 +81,7 @@ static void remove_checkpoint(int checkpoints_fd, const char *name)
     unlinkat(checkpoints_fd, name, AT_REMOVEDIR);
 }
 
-/* The run's checkpoints, to be closed by closedir; NULL where there are none. */
+/* Opens the folder of checkpoints; the caller uses closedir. NULL: there is none. */
 static DIR *open_checkpoints(int run_fd)
 {
     int fd = openat(run_fd, "checkpoints", OPEN_DIR | O_NOFOLLOW);
@@ -97,7 +97,7 @@ void run_dir_remove_checkpoints(int run_fd)
     if (directory == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        if (kind_of(entry->d_name) != NOT_LYRNNS)
+        if (kind_of(entry->d_name) != NOT_OURS)
             remove_checkpoint(dirfd(directory), entry->d_name);
     closedir(directory);
     unlinkat(run_fd, "checkpoints", AT_REMOVEDIR);
@@ -105,7 +105,7 @@ void run_dir_remove_checkpoints(int run_fd)
 
 /* Saving */
 
-/* Writes both files into the directory temporary, which is made, and flushes all three. */
+/* Makes the folder `temporary` with both files, and flushes all three. */
 static lyrnn_status write_files(const char *temporary, const lyrnn_rnn_config *config,
                                 const lyrnn_vocab *vocab, const float *params,
                                 const lyrnn_trainer_state *state)
@@ -114,14 +114,14 @@ static lyrnn_status write_files(const char *temporary, const lyrnn_rnn_config *c
     LYRNN_TRY(run_dir_format(model, "%s/model.safetensors", temporary));
     LYRNN_TRY(run_dir_format(trainer, "%s/trainer.safetensors", temporary));
     if (mkdir(temporary, 0777) != 0)
-        return run_dir_cannot("make the directory", temporary);
+        return run_dir_cannot("make the folder", temporary);
     LYRNN_TRY(lyrnn_checkpoint_write(model, config, vocab, params));
     LYRNN_TRY(lyrnn_trainer_state_write(trainer, config, state));
     return run_dir_sync(temporary);
 }
 
-/* Renames a directory; one that has the name already (an earlier save of the same epoch) takes the
- * temporary name in exchange, in one step, and is then removed. */
+/* Renames a checkpoint's folder. An earlier save of the same epoch swaps names with it in one step
+ * and is then removed. */
 static lyrnn_status move_into_place(int checkpoints_fd, const char *temporary, const char *name,
                                     const char *run_path)
 {
@@ -147,7 +147,7 @@ static lyrnn_status save_checkpoint(const char *run_path, const char *name,
     LYRNN_TRY(run_dir_format(checkpoints, "%s/checkpoints", run_path));
     LYRNN_TRY(run_dir_format(temporary, "%s/%s", checkpoints, temporary_name));
     if (mkdir(checkpoints, 0777) != 0 && errno != EEXIST)
-        return run_dir_cannot("make the directory", checkpoints);
+        return run_dir_cannot("make the folder", checkpoints);
     int fd = open(checkpoints, OPEN_DIR);
     if (fd < 0)
         return run_dir_cannot("open", checkpoints);
@@ -164,8 +164,8 @@ static lyrnn_status save_checkpoint(const char *run_path, const char *name,
     return status;
 }
 
-/* Makes run/link ("latest", "best") name a checkpoint, at once. */
-static lyrnn_status point(const char *run_path, const char *link, const char *name)
+/* Makes run/link ("latest", "best") name a checkpoint. The old link is replaced in one step. */
+static lyrnn_status set_link(const char *run_path, const char *link, const char *name)
 {
     path_text target, temporary, path;
     LYRNN_TRY(run_dir_format(target, "checkpoints/%s", name));
@@ -188,14 +188,14 @@ lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *conf
 {
     checkpoint_name name;
     name_checkpoint(state, name);
-    /* A checkpoint that outlives a power cut must not miss the lines before it. */
+    /* A checkpoint that survives a power failure needs the lines of its epochs. */
     if (run->metrics != NULL && fsync(fileno(run->metrics)) != 0)
         return run_dir_cannot("flush metrics.jsonl", run->path);
     LYRNN_TRY(save_checkpoint(run->path, name, config, vocab, params, state));
     if (state->snapshot.counters.batch == 0 && state->snapshot.epoch > 0 &&
         state->snapshot.epoch == state->best_epoch)
-        LYRNN_TRY(point(run->path, "best", name));
-    return point(run->path, "latest", name);
+        LYRNN_TRY(set_link(run->path, "best", name));
+    return set_link(run->path, "latest", name);
 }
 
 lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch)
@@ -204,12 +204,12 @@ lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch)
     path_text path;
     name_epoch(epoch, name);
     LYRNN_TRY(run_dir_format(path, "%s/checkpoints/%s", run->path, name));
-    return access(path, F_OK) == 0 ? point(run->path, "best", name) : LYRNN_OK;
+    return access(path, F_OK) == 0 ? set_link(run->path, "best", name) : LYRNN_OK;
 }
 
 /* Removing */
 
-/* Which checkpoint run/link names; "" where there is no such link. */
+/* Reads which checkpoint run/link names; "" if there is no such link. */
 static void read_link(int run_fd, const char *link, checkpoint_name name)
 {
     char target[sizeof "checkpoints/" + sizeof(checkpoint_name)];
@@ -225,7 +225,7 @@ typedef struct {
     size_t num;
 } name_list;
 
-/* Without memory the name is passed over, and its checkpoint kept. */
+/* If there is no memory for the name, its checkpoint is kept. */
 static void add_name(name_list *list, const char *name)
 {
     if (strlen(name) >= sizeof(checkpoint_name))
@@ -244,24 +244,29 @@ static int compare_latest_first(const void *a, const void *b)
     return (left < right) - (left > right);
 }
 
-/* The names are gathered first: a directory is not read and changed at once. */
-void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep)
+/* Lists the checkpoints at an epoch's end, the latest first, and the others. The names are
+ * collected before anything is removed, because a folder must not change while it is read. */
+static void list_checkpoints(DIR *directory, name_list *epochs, name_list *others)
+{
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        checkpoint_kind kind = kind_of(entry->d_name);
+        if (kind != NOT_OURS)
+            add_name(kind == AT_EPOCH ? epochs : others, entry->d_name);
+    }
+    if (epochs->num > 0)
+        qsort(epochs->names, epochs->num, sizeof *epochs->names, compare_latest_first);
+}
+
+static void prune(int run_fd, int keep)
 {
     checkpoint_name latest, best;
     name_list epochs = {0}, others = {0};
-    int run_fd = open(run->path, OPEN_DIR);
-    DIR *directory = run_fd < 0 ? NULL : open_checkpoints(run_fd);
+    DIR *directory = open_checkpoints(run_fd);
     if (directory == NULL)
-        goto done;
+        return;
     read_link(run_fd, "latest", latest);
     read_link(run_fd, "best", best);
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        checkpoint_kind kind = kind_of(entry->d_name);
-        if (kind != NOT_LYRNNS)
-            add_name(kind == AT_EPOCH ? &epochs : &others, entry->d_name);
-    }
-    if (epochs.num > 0)
-        qsort(epochs.names, epochs.num, sizeof *epochs.names, compare_latest_first);
+    list_checkpoints(directory, &epochs, &others);
     for (size_t i = 0; i < others.num; i++)
         if (strcmp(others.names[i], latest) != 0)
             remove_checkpoint(dirfd(directory), others.names[i]);
@@ -269,15 +274,21 @@ void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep)
         if (strcmp(epochs.names[i], latest) != 0 && strcmp(epochs.names[i], best) != 0)
             remove_checkpoint(dirfd(directory), epochs.names[i]);
     closedir(directory);
-done:
     free(epochs.names);
     free(others.names);
-    if (run_fd >= 0)
-        close(run_fd);
 }
 
-/* Whether one whole checkpoint was made after another: by its number, and at the same within an
- * epoch first. */
+void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep)
+{
+    int run_fd = open(run->path, OPEN_DIR);
+    if (run_fd < 0)
+        return;
+    prune(run_fd, keep);
+    close(run_fd);
+}
+
+/* Whether one finished checkpoint was made after another. epoch-000051-batch-000017 comes before
+ * epoch-000051. */
 static bool is_newer(const char *name, const char *other)
 {
     long long left = atoll(name + strlen("epoch-")), right = atoll(other + strlen("epoch-"));
@@ -286,7 +297,7 @@ static bool is_newer(const char *name, const char *other)
     return kind_of(name) == AT_EPOCH || (kind_of(other) != AT_EPOCH && strcmp(name, other) > 0);
 }
 
-/* "" where there is none. */
+/* "" if there is none. */
 static void find_newest(const char *run_path, checkpoint_name newest)
 {
     newest[0] = '\0';
@@ -327,7 +338,7 @@ lyrnn_status run_dir_restore_latest(const char *run_path)
     if (has_latest(run_path))
         return LYRNN_OK;
     find_newest(run_path, newest);
-    return newest[0] != '\0' ? point(run_path, "latest", newest) : LYRNN_OK;
+    return newest[0] != '\0' ? set_link(run_path, "latest", newest) : LYRNN_OK;
 }
 
 void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch)
@@ -348,28 +359,27 @@ void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch)
 
 lyrnn_status lyrnn_run_dir_find_model(const char *path, char *model_path, size_t size)
 {
-    /* A run, or one checkpoint of it. */
+    /* In a run, and in the folder of one checkpoint. */
     static const char *const names[] = {"/latest/model.safetensors", "/model.safetensors"};
     struct stat info;
     if (path[0] == '\0')
         return lyrnn_fail(LYRNN_ERR_IO,
-                          "model: its name is empty; give a model.safetensors or a run directory");
+                          "model: the name is empty; name a model.safetensors or a run");
     if (stat(path, &info) != 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; give a model.safetensors or a run directory", path,
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or a run", path,
                           strerror(errno));
     if (!S_ISDIR(info.st_mode)) {
         if ((size_t)snprintf(model_path, size, "%s", path) >= size)
-            return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; use a shorter one", path);
+            return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one", path);
         return LYRNN_OK;
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if ((size_t)snprintf(model_path, size, "%s%s", path, names[i]) >= size)
-            return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; use a shorter one", path);
+            return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one", path);
         if (stat(model_path, &info) == 0)
             return LYRNN_OK;
     }
     return lyrnn_fail(LYRNN_ERR_IO,
-                      "%s: no checkpoint in it; give a model.safetensors or a run directory that "
-                      "has one",
+                      "%s: has no checkpoint; name a model.safetensors or a run that has one",
                       path);
 }

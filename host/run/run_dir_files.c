@@ -1,4 +1,4 @@
-/* Paths and whole files within a run's directory. */
+/* Paths, errors and whole files in a run's folder. */
 #include "run/run_dir_files.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ lyrnn_status run_dir_cannot(const char *verb, const char *path)
 lyrnn_status run_dir_nothing_saved(const char *path)
 {
     return lyrnn_fail(LYRNN_ERR_IO,
-                      "%s: nothing has been saved in it yet; begin anew by --out %s --overwrite",
+                      "%s: nothing has been saved in it yet; start again with --out %s --overwrite",
                       path, path);
 }
 

@@ -1,5 +1,5 @@
-/* What the parts of run_dir.h share: paths, errors that name them, and the files that lyrnn puts in
- * a run. */
+/* What the parts of run_dir.h share: paths, the errors that name them, and ways to write a file
+ * whole. */
 #ifndef LYRNN_RUN_DIR_FILES_H
 #define LYRNN_RUN_DIR_FILES_H
 
@@ -14,39 +14,39 @@ typedef char path_text[PATH_MAX];
 
 enum { OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 
-/* Fails with errno's reason, and what to do about it. */
+/* Fails with "PATH: cannot VERB: REASON; REMEDY", from errno. */
 lyrnn_status run_dir_cannot(const char *verb, const char *path);
 
-/* Whether there is nothing in the directory, or only what a process leaves that was killed while it
- * made a run: before config.json, which marks one. */
+/* Whether the folder is empty, or holds only what a process leaves that was killed while it made a
+ * run, before config.json, which marks one. */
 bool run_dir_is_empty(const char *path);
 
-/* Fails: there is nothing to go on with in this run, or in what was to become one. */
+/* Fails: this run has no checkpoint to continue from. */
 lyrnn_status run_dir_nothing_saved(const char *path);
 
-/* Writes a path_text; one that is too long is refused. */
+/* Formats a path_text. LYRNN_ERR_IO: it is too long. */
 LYRNN_PRINTF(2, 3) lyrnn_status run_dir_format(char *path, const char *format, ...);
 
-/* Makes a rename or a new name in a directory outlive a power cut. */
+/* Flushes a folder, so that a rename or a new name in it survives a power failure. */
 lyrnn_status run_dir_sync(const char *path);
 
-/* Makes a file of the directory fd hold text, at once: written aside under temporary, flushed,
- * renamed. path names the directory in errors. */
+/* Replaces the file `name` in the folder fd by one that holds text: it is written under the name
+ * `temporary`, flushed and renamed. path names the folder in errors. */
 lyrnn_status run_dir_replace_file(int fd, const char *path, const char *temporary, const char *name,
                                   const char *text);
 
-/* Removes the checkpoints of a run, whole or half-written, and their directory. What lyrnn did not
- * put there stays. Without error: what matters later fails there. */
+/* Removes a run's checkpoints, finished or not, and their folder. Files that lyrnn did not put
+ * there stay. Reports no error: if a leftover matters, a later step fails on it. */
 void run_dir_remove_checkpoints(int run_fd);
 
-/* Takes the run's lock until the stream is closed, or the process ends however it may; refuses
- * where another process has it. */
+/* Locks the run until *lock is closed or the process ends, in whatever way. Refuses if another
+ * process holds the lock. */
 lyrnn_status run_dir_lock(int run_fd, const char *path, FILE **lock);
-/* Whether run_dir_lock would refuse now. */
+/* Fails if run_dir_lock would refuse now. */
 lyrnn_status run_dir_check_lock(const char *path);
 
-/* Makes latest name the newest checkpoint where the link is missing: a process was killed before it
- * made its first, or a copy of the run lost it. */
+/* Makes `latest` name the newest checkpoint if the link is missing: a process may have been killed
+ * before it made the first one, or a copy of the run may have left it out. */
 lyrnn_status run_dir_restore_latest(const char *run_path);
 
 #endif

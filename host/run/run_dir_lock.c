@@ -1,6 +1,6 @@
-/* One process at a time trains in a run: it holds RUN/lock by flock, which the system lets go of
- * when the process ends, however it ends. So the file itself means nothing, and stays; what stands
- * in it tells a second process whom it met. */
+/* Only one process at a time trains in a run. It holds RUN/lock with flock, which the system
+ * releases when the process ends, in whatever way. The file itself therefore means nothing and
+ * stays; its text, "PID HOST", only names the holder to a process that is refused. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 
 enum { MAX_HOST_NAME = 64 };
 
-/* Who holds the lock, by the file's "PID HOST"; nobody vouches for its content. */
-static lyrnn_status refuse(int fd, const char *path)
+/* The text of the file names the holder, but anyone may have written it. */
+static lyrnn_status refuse_held(int fd, const char *path)
 {
     char text[128], host[MAX_HOST_NAME + 1], holder[128] = "";
     long pid;
@@ -21,19 +21,19 @@ static lyrnn_status refuse(int fd, const char *path)
     if (sscanf(text, "%ld %64s", &pid, host) == 2)
         snprintf(holder, sizeof holder, " (process %ld on %s)", pid, host);
     return lyrnn_fail(LYRNN_ERR_IO,
-                      "%s: another lyrnn is training there%s; wait until it has ended, or stop it",
-                      path, holder);
+                      "%s: another lyrnn is training there%s; wait until it ends, or stop it", path,
+                      holder);
 }
 
-static lyrnn_status take(int fd, const char *path, int operation)
+static lyrnn_status lock_or_refuse(int fd, const char *path, int operation)
 {
     if (flock(fd, operation | LOCK_NB) == 0)
         return LYRNN_OK;
-    return errno == EWOULDBLOCK ? refuse(fd, path) : run_dir_cannot("lock it", path);
+    return errno == EWOULDBLOCK ? refuse_held(fd, path) : run_dir_cannot("lock it", path);
 }
 
-/* Without error: a full disk takes nothing from the lock but its holder's name. */
-static void sign(FILE *lock)
+/* Reports no error: on a full disk the lock holds without its holder's name. */
+static void write_holder(FILE *lock)
 {
     char host[MAX_HOST_NAME + 1] = "";
     gethostname(host, sizeof host - 1);
@@ -49,11 +49,11 @@ lyrnn_status run_dir_lock(int run_fd, const char *path, FILE **lock)
     int fd = openat(run_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0)
         return run_dir_cannot("open lock", path);
-    lyrnn_status status = take(fd, path, LOCK_EX);
+    lyrnn_status status = lock_or_refuse(fd, path, LOCK_EX);
     if (status == LYRNN_OK && (*lock = fdopen(fd, "r+")) == NULL)
         status = run_dir_cannot("open lock", path);
     if (status == LYRNN_OK)
-        sign(*lock);
+        write_holder(*lock);
     else
         close(fd);
     return status;
@@ -66,7 +66,7 @@ lyrnn_status run_dir_check_lock(const char *path)
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? LYRNN_OK : run_dir_cannot("open lock", path);
-    lyrnn_status status = take(fd, path, LOCK_SH);
+    lyrnn_status status = lock_or_refuse(fd, path, LOCK_SH);
     close(fd);
     return status;
 }

@@ -1,6 +1,6 @@
-/* The training itself: epochs of steps, and after each what there is to say and to save. A process
- * that ends at any moment loses at most the steps since the last checkpoint; one that is asked to
- * stop loses none. */
+/* Trains epoch by epoch and, after each, reports and saves. A process that is killed loses at most
+ * the steps since its last checkpoint; one that is asked to stop (Ctrl-C, SIGTERM) saves first and
+ * loses none. */
 #include "train/job.h"
 
 #include <math.h>
@@ -20,7 +20,7 @@ static lyrnn_status diverged(const train_job *job, const char *what, int64_t ste
     bool has_checkpoint = lyrnn_run_dir_has_checkpoint(&job->run);
     return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s%s", what,
                       (long long)step, epoch, advice,
-                      has_checkpoint ? "; to go on from the last checkpoint: --resume " : "",
+                      has_checkpoint ? "; to continue from the last checkpoint: --resume " : "",
                       has_checkpoint ? job->run.path : "");
 }
 
@@ -33,13 +33,13 @@ static lyrnn_status interrupted(const train_job *job)
                  (long long)state->snapshot.counters.batch, job->batches.K);
     return lyrnn_fail(
         LYRNN_INTERRUPTED,
-        "%s: interrupted after epoch %d%s, and saved; to go on: lyrnn train --resume %s",
+        "%s: interrupted after epoch %d%s, and saved; to continue: lyrnn train --resume %s",
         job->run.path, state->snapshot.epoch, batch, job->run.path);
 }
 
 /* Saving */
 
-/* The epoch's sums are reported; the next one's begin at zero. */
+/* Ends the epoch in the state: its sums are reported, and those of the next epoch begin at zero. */
 static void close_epoch(train_job *job, int epoch)
 {
     lyrnn_counters *counters = &job->state.snapshot.counters;
@@ -49,9 +49,9 @@ static void close_epoch(train_job *job, int epoch)
     counters->loss_count = 0;
 }
 
-/* Takes all that a checkpoint holds to the host. The last update can break the weights before any
- * loss has seen them. */
-static lyrnn_status download(train_job *job)
+/* Downloads what a checkpoint holds. The last update may have made a weight infinite or NaN, which
+ * no loss shows yet, so that the weights are checked here. */
+static lyrnn_status download_checkpoint(train_job *job)
 {
     lyrnn_model_download(&job->model, job->params);
     lyrnn_trainer_download(&job->trainer, &job->state.snapshot);
@@ -66,19 +66,18 @@ static lyrnn_status download(train_job *job)
     return LYRNN_OK;
 }
 
-/* Saves what was downloaded. */
-static lyrnn_status save(train_job *job)
+static lyrnn_status save_downloaded(train_job *job)
 {
     LYRNN_TRY(lyrnn_run_dir_save(&job->run, &job->config, &job->vocab, job->params, &job->state));
     job->is_saved = true;
     return LYRNN_OK;
 }
 
-/* Saves an epoch that is the best so far. The best before it goes, unless it was due itself: latest
- * has moved on. */
+/* Saves an epoch that is the best so far, and removes the best before it unless --checkpoint-every
+ * asked for that one. `latest` does not name it any more. */
 static lyrnn_status save_best(train_job *job, int before)
 {
-    LYRNN_TRY(save(job));
+    LYRNN_TRY(save_downloaded(job));
     if (before != 0 && before % job->options->checkpoint_every != 0)
         lyrnn_run_dir_remove(&job->run, before);
     return LYRNN_OK;
@@ -86,21 +85,22 @@ static lyrnn_status save_best(train_job *job, int before)
 
 static lyrnn_status stop_within_epoch(train_job *job)
 {
-    LYRNN_TRY(download(job));
-    LYRNN_TRY(save(job));
+    LYRNN_TRY(download_checkpoint(job));
+    LYRNN_TRY(save_downloaded(job));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
     return interrupted(job);
 }
 
-/* Saves an epoch that was not due. The weights are still those of its end. */
+/* Saves an epoch that --checkpoint-every did not ask for. The weights are still those of its
+ * end. */
 static lyrnn_status save_after_epoch(train_job *job)
 {
     int epoch = job->state.snapshot.epoch;
     if (job->is_saved)
         return LYRNN_OK;
-    LYRNN_TRY(download(job));
+    LYRNN_TRY(download_checkpoint(job));
     close_epoch(job, epoch);
-    LYRNN_TRY(save(job));
+    LYRNN_TRY(save_downloaded(job));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
     return LYRNN_OK;
 }
@@ -133,7 +133,7 @@ static bool is_last(const train_job *job, int epoch)
     return epoch == job->options->num_epochs || has_lost_patience(job, epoch);
 }
 
-/* Whether the epoch is one to save whatever the validation says. */
+/* Whether the epoch is saved whatever its validation perplexity is. */
 static bool is_due(const train_job *job, int epoch)
 {
     return epoch % job->options->checkpoint_every == 0 || is_last(job, epoch);
@@ -153,13 +153,14 @@ static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
         LYRNN_TRY(lyrnn_generate(&job->generator, &job->prompts[i], (size_t)job->options->pred_len,
                                  &listener));
     if (fflush(job->samples) != 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "standard output: the samples cannot be written; make room "
-                                        "or send them elsewhere");
+        return lyrnn_fail(LYRNN_ERR_IO, "standard output: cannot write the samples; free some "
+                                        "space there, or send them elsewhere");
     return LYRNN_OK;
 }
 
-/* What has been learnt must not be lost with those who no longer read of it. */
-static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
+/* If nobody can read our output any more (a closed pipe, a full disk), saves a checkpoint before it
+ * gives up. */
+static lyrnn_status report_epoch(train_job *job, const lyrnn_metrics *metrics)
 {
     lyrnn_status status = write_report(job, metrics);
     if (status == LYRNN_OK)
@@ -170,9 +171,9 @@ static lyrnn_status report(train_job *job, const lyrnn_metrics *metrics)
     return lyrnn_fail(status, "%s", text);
 }
 
-/* An epoch that is due or the best so far is saved. The order is what makes a killed run whole
- * again: a checkpoint never lacks the line of its epoch, a line without its checkpoint is cut off
- * on resuming; and that nobody can read the samples any more comes after both. */
+/* Saves an epoch that is due or the best so far. The order lets a killed run continue: the line in
+ * metrics.jsonl comes before its checkpoint, because resuming cuts off a line without a checkpoint
+ * but could not add a missing line. The report comes last, because it may fail. */
 static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
 {
     int epoch = metrics->epoch, before = job->state.best_epoch;
@@ -185,18 +186,18 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     }
     bool is_to_be_saved = is_best || is_due(job, epoch);
     if (is_to_be_saved)
-        LYRNN_TRY(download(job));
+        LYRNN_TRY(download_checkpoint(job));
     close_epoch(job, epoch);
     LYRNN_TRY(lyrnn_run_dir_append_metrics(&job->run, metrics));
     if (is_to_be_saved) {
-        LYRNN_TRY(is_best ? save_best(job, before) : save(job));
+        LYRNN_TRY(is_best ? save_best(job, before) : save_downloaded(job));
         lyrnn_run_dir_prune(&job->run, job->options->keep);
     }
-    return report(job, metrics);
+    return report_epoch(job, metrics);
 }
 
-/* All steps of an epoch, or those left where the run was resumed within it: the loss is the whole
- * epoch's, time and speed are this process's. */
+/* Trains all steps of an epoch, or those that are left if the run was resumed within it. The loss
+ * is that of the whole epoch; time and speed are those of this process. */
 static lyrnn_status train_epoch(train_job *job, int epoch)
 {
     size_t K = job->batches.K, first = (size_t)job->state.snapshot.counters.batch;
@@ -234,8 +235,8 @@ static lyrnn_status train_epoch(train_job *job, int epoch)
 
 static lyrnn_status save_untrained(train_job *job)
 {
-    LYRNN_TRY(download(job));
-    return save(job);
+    LYRNN_TRY(download_checkpoint(job));
+    return save_downloaded(job);
 }
 
 lyrnn_status train_epochs(train_job *job)

@@ -1,6 +1,6 @@
-/* The article's train_and_predict, and what real use needs around it: text in, model up, an epoch
- * at a time, samples on the way, checkpoints to keep. Everything that can be refused is refused
- * before the run directory is made. */
+/* A training from text to checkpoints, in the order in which it happens: text, plan, model, run
+ * folder, epochs. Everything that can be refused is refused before the run's folder is made.
+ * Source: the tutorial's train_and_predict_rnn. Read start.c and epochs.c next. */
 #include "lyrnn/train.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "train/job.h"
 
-static void job_free(train_job *job)
+static void train_job_free(train_job *job)
 {
     lyrnn_run_dir_close(&job->run);
     lyrnn_generator_free(&job->generator);
@@ -44,15 +44,17 @@ static lyrnn_status encode_corpus(train_job *job)
     return lyrnn_vocab_encode(&job->vocab, "corpus", job->corpus.chars, job->corpus.N, job->ids);
 }
 
-/* Stands in for default prefixes that another language's lyrics cannot spell. */
+/* Replaces the default prefixes if the corpus lacks their characters: the sample then begins as the
+ * corpus does. */
 static lyrnn_status prompt_with_first_line(train_job *job)
 {
     enum { LONGEST = 10 };
     size_t length = 1;
     while (length < job->corpus.N && length < LONGEST && job->corpus.chars[length] != '\n')
         length++;
-    fprintf(job->log, "prefix: the corpus cannot spell the default ones; samples begin as it does "
-                      "(give your own: --prefix TEXT)\n");
+    fprintf(job->log,
+            "prefix: the corpus lacks characters of the default ones; samples begin as the corpus "
+            "does (choose your own: --prefix TEXT)\n");
     LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length));
     job->num_prompts++;
     return LYRNN_OK;
@@ -79,24 +81,23 @@ static lyrnn_status encode_prefixes(train_job *job)
     return LYRNN_OK;
 }
 
-/* The end of the corpus, not random pieces: lyrics repeat, and a piece's chorus would have been
- * learnt. */
+/* Holds out the end of the corpus for validation. Random pieces would not do: lyrics repeat, so the
+ * model would have learned the chorus of a held-out piece. */
 static lyrnn_status split_corpus(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     if (options->patience > 0 && !(options->val_fraction > 0.0f))
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--patience %d: watches the validation perplexity, and "
-                          "there is none; add --val-fraction 0.1",
+                          "--patience %d: needs a validation perplexity; add --val-fraction 0.1",
                           options->patience);
     job->num_validation = (size_t)((double)job->corpus.N * (double)options->val_fraction);
     size_t needed = (size_t)options->num_steps + 1;
     if (options->val_fraction > 0.0f && job->num_validation < needed)
-        return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
-                          "--val-fraction %g: leaves %zu characters to validate on, which takes at "
-                          "least %zu (--num-steps + 1); raise it, lower --num-steps, or bring more "
-                          "text",
-                          (double)options->val_fraction, job->num_validation, needed);
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS_SHORT,
+            "--val-fraction %g: holds out %zu characters, and validation needs at least "
+            "%zu (--num-steps + 1); raise it, lower --num-steps, or add text",
+            (double)options->val_fraction, job->num_validation, needed);
     return LYRNN_OK;
 }
 
@@ -135,16 +136,17 @@ static lyrnn_status prepare_model(train_job *job)
     return lyrnn_generator_init(&job->generator, &job->model, &greedy, train_sample_length(job));
 }
 
-/* A file could not be written, and what can be done about that has been said: how to go on then. */
-static lyrnn_status say_how_to_go_on(const train_job *job)
+/* Completes the error about a file that could not be written: it says how to continue after the
+ * cause is fixed. */
+static lyrnn_status add_how_to_continue(const train_job *job)
 {
     const char *path = job->run.path;
     if (lyrnn_run_dir_has_checkpoint(&job->run))
-        return lyrnn_fail(LYRNN_ERR_IO, "%s, then go on: lyrnn train --resume %s",
+        return lyrnn_fail(LYRNN_ERR_IO, "%s, then continue: lyrnn train --resume %s",
                           lyrnn_error_text(), path);
     if (path != NULL)
         return lyrnn_fail(LYRNN_ERR_IO,
-                          "%s, then begin anew by --out %s --overwrite: nothing was saved",
+                          "%s, then start again with --out %s --overwrite: nothing was saved",
                           lyrnn_error_text(), path);
     return LYRNN_ERR_IO;
 }
@@ -161,7 +163,7 @@ static lyrnn_status run_job(train_job *job)
     lyrnn_status status = train_begin_run(job);
     if (status == LYRNN_OK)
         status = train_epochs(job);
-    return status == LYRNN_ERR_IO ? say_how_to_go_on(job) : status;
+    return status == LYRNN_ERR_IO ? add_how_to_continue(job) : status;
 }
 
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
@@ -176,6 +178,6 @@ lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *back
     lyrnn_status status = run_job(&job);
     if (job.progress.log != NULL)
         lyrnn_progress_clear(&job.progress);
-    job_free(&job);
+    train_job_free(&job);
     return status;
 }

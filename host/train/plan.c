@@ -1,5 +1,4 @@
-/* What a training will need and do, said before anything runs: its memory, and the lines of the
- * plan. */
+/* What a training will do and how much memory it takes, reported before anything runs. */
 #include "model/device_memory.h"
 #include "train/job.h"
 
@@ -12,12 +11,11 @@ size_t train_sample_length(const train_job *job)
     return longest + (size_t)job->options->pred_len;
 }
 
-/* Memory of the whole job, in bytes: of the device, and of the host what checkpoints are copied
- * to. */
+/* Memory of the whole job, in bytes. */
 typedef struct {
     lyrnn_training_memory training;
-    size_t validation, samples, device_total;
-    size_t checkpoints;
+    size_t validation, samples, device_total; /* on the device */
+    size_t checkpoints;                       /* on the host, where a checkpoint is put together */
 } job_memory;
 
 static job_memory count_memory(const train_job *job)
@@ -80,14 +78,14 @@ void train_log_plan(const train_job *job)
     if (job->config.bidirectional)
         fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     if (job->config.dropout > 0.0f && job->config.num_layers == 1)
-        fprintf(job->log, "warning: --dropout acts between layers, and there is one\n");
-    fprintf(job->log, "batches: %zu an epoch of %d streams by %d steps\n", job->batches.K,
+        fprintf(job->log, "warning: --dropout acts between layers, and this model has only one\n");
+    fprintf(job->log, "batches: %zu per epoch, each of %d streams by %d steps\n", job->batches.K,
             job->batches.B, job->batches.T);
     if (job->num_validation > 0)
         fprintf(job->log, "validation: on the last %zu characters\n", job->num_validation);
     fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
-        fprintf(job->log, "device: not CUDA: %s\n", job->backend->why_not_cuda);
+        fprintf(job->log, "device: no CUDA: %s\n", job->backend->why_not_cuda);
     log_memory(job);
 }
 
@@ -95,7 +93,7 @@ lyrnn_status train_check_memory(const train_job *job)
 {
     lyrnn_backend *backend = job->backend;
     job_memory bytes = count_memory(job);
-    /* A resumed run's checkpoint is in memory already. */
+    /* The checkpoint of a resumed run is in memory already. */
     bool needs_checkpoints =
         job->backend->shares_host_memory && job->start->kind != LYRNN_START_RESUME;
     size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);

@@ -1,4 +1,5 @@
-/* The progress bar: epoch, bar, characters a second and time left. */
+/* Draws the progress bar: epoch, bar, characters per second and the time that is left. Speed and
+ * time come from the steps of this process. */
 #include "train/progress.h"
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* The bar that shows training go on: on a terminal alone, drawn over itself a few times a
+/* The progress bar of a training. It is drawn only on a terminal, over itself, a few times per
  * second. */
 #ifndef LYRNN_PROGRESS_H
 #define LYRNN_PROGRESS_H
@@ -16,14 +16,15 @@ typedef struct {
     double start_seconds, drawn_seconds;
 } lyrnn_progress;
 
-/* first_step steps were taken earlier, by another process. */
+/* Starts a bar for total_steps steps of chars_per_step characters. first_step of them were done
+ * earlier, by another process. */
 void lyrnn_progress_init(lyrnn_progress *progress, FILE *log, int num_epochs, int64_t first_step,
                          int64_t total_steps, int chars_per_step);
 
-/* After step steps, in an epoch counted from 1. Cheap when it is not yet time to draw. */
+/* Draws the bar if it is time to. step counts the steps done, epoch from 1. */
 void lyrnn_progress_update(lyrnn_progress *progress, int epoch, int64_t step);
 
-/* Wipes the bar, so that a line can be printed. */
+/* Erases the bar, so that a line can be printed. */
 void lyrnn_progress_clear(lyrnn_progress *progress);
 
 #endif

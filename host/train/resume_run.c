@@ -1,15 +1,14 @@
-/* Going on with a run as if it had never stopped. What decides the steps to come is the checkpoint;
- * what the options say is held against it, so that a run whose text or options were changed is
- * refused. */
+/* Continues a run as if it had never stopped. The checkpoint decides the steps to come. The options
+ * are compared with it, so that a run whose text or options were changed is refused. */
 #include "train/job.h"
 
 #include <limits.h>
 #include <string.h>
 
-static lyrnn_status other_network(const train_job *job, const char *key, int asked, int found)
+static lyrnn_status refuse_shape(const train_job *job, const char *key, int asked, int found)
 {
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                      "%s: %s is %d where its latest model has %d; correct config.json",
+                      "%s: %s is %d but its latest model has %d; correct config.json",
                       job->run.path, key, asked, found);
 }
 
@@ -17,16 +16,15 @@ static lyrnn_status check_network(const train_job *job)
 {
     const lyrnn_rnn_config *asked = &job->options->model, *found = &job->config;
     if (asked->cell != found->cell)
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: cell is %s where its latest model has %s; correct config.json",
-                          job->run.path, lyrnn_cell_name(asked->cell),
-                          lyrnn_cell_name(found->cell));
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE, "%s: cell is %s but its latest model has %s; correct config.json",
+            job->run.path, lyrnn_cell_name(asked->cell), lyrnn_cell_name(found->cell));
     if (asked->hidden_size != found->hidden_size)
-        return other_network(job, "hidden_size", asked->hidden_size, found->hidden_size);
+        return refuse_shape(job, "hidden_size", asked->hidden_size, found->hidden_size);
     if (asked->num_layers != found->num_layers)
-        return other_network(job, "num_layers", asked->num_layers, found->num_layers);
+        return refuse_shape(job, "num_layers", asked->num_layers, found->num_layers);
     if (asked->bidirectional != found->bidirectional)
-        return other_network(job, "bidirectional", asked->bidirectional, found->bidirectional);
+        return refuse_shape(job, "bidirectional", asked->bidirectional, found->bidirectional);
     return LYRNN_OK;
 }
 
@@ -40,8 +38,8 @@ static lyrnn_status check_corpus(const train_job *job)
     lyrnn_vocab_free(&vocab);
     return lyrnn_fail(
         LYRNN_ERR_CORPUS,
-        "corpus: not the text that %s learns: %zu characters, %d distinct, XXH128 %s, "
-        "where the run has %lld, %d distinct, XXH128 %s; give that text",
+        "corpus: is not the text that %s learns: it has %zu characters, %d distinct, XXH128 %s, "
+        "and the run has %lld, %d distinct, XXH128 %s; name that text",
         job->run.path, job->corpus.N, V, job->corpus_xxh128, (long long)job->state.corpus_chars,
         job->vocab.V, job->state.corpus_xxh128);
 }
@@ -52,13 +50,13 @@ lyrnn_status train_read_state(train_job *job)
     LYRNN_TRY(check_network(job));
     if ((size_t)snprintf(path, sizeof path, "%s/latest/trainer.safetensors", job->run.path) >=
         sizeof path)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; use a shorter one",
+        return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one",
                           job->run.path);
     if (lyrnn_trainer_state_read(&job->state, path, &job->config, job->options->batch_size) !=
         LYRNN_OK)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s (to begin anew from the run's weights: --init %s)",
-                          lyrnn_error_text(), job->run.path);
+                          "%s (or start a new run from its weights: --init %s)", lyrnn_error_text(),
+                          job->run.path);
     return check_corpus(job);
 }
 
@@ -72,7 +70,7 @@ lyrnn_status train_check_state(const train_job *job)
     if (state->seed != options->seed)
         return lyrnn_fail(
             LYRNN_ERR_MODEL_FILE,
-            "%s: seed is %llu where its latest checkpoint has %llu; correct config.json", path,
+            "%s: seed is %llu but its latest checkpoint has %llu; correct config.json", path,
             (unsigned long long)options->seed, (unsigned long long)state->seed);
     int64_t before = counters->step - counters->batch;
     if (counters->batch > K || before % K != 0 || before / K != state->snapshot.epoch ||
@@ -84,13 +82,13 @@ lyrnn_status train_check_state(const train_job *job)
     if (options->num_epochs <= state->snapshot.epoch)
         return lyrnn_fail(
             LYRNN_ERR_USAGE,
-            "--num-epochs %d: %s has %d epochs behind it; raise --num-epochs to go on",
+            "--num-epochs %d: %s has done %d epochs already; raise --num-epochs to continue",
             options->num_epochs, path, state->snapshot.epoch);
     if (options->patience > 0 && counters->batch == 0 &&
         state->snapshot.epoch - state->best_epoch >= options->patience)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--patience %d: %s has ended, %d epochs after its best validation; raise "
-                          "--patience to go on",
+                          "--patience to continue",
                           options->patience, path, state->snapshot.epoch - state->best_epoch);
     return LYRNN_OK;
 }
@@ -99,8 +97,7 @@ lyrnn_status train_resume_run(train_job *job, const json_t *config)
 {
     const lyrnn_trainer_state *state = &job->state;
     LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->snapshot.epoch, config));
-    /* A process that was killed may have named a best that its latest checkpoint knows nothing
-     * of. */
+    /* A process that was killed may have left `best` at an epoch after the latest checkpoint. */
     if (state->best_epoch > 0)
         LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, state->best_epoch));
     lyrnn_run_dir_prune(&job->run, job->options->keep);

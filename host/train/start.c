@@ -1,5 +1,6 @@
-/* What a training starts from: a new model, the model of --init, or the run to resume; and with it
- * the vocabulary, the shape, the first weights and the trainer's state. */
+/* What a training starts from: a new model, the model of --init, or the run of --resume. Everything
+ * that depends on that kind is here: vocabulary, shape, first weights, the trainer's state and the
+ * run's folder. resume_run.c has the checks that only a resumed run needs. */
 #include <jansson.h>
 #include <string.h>
 
@@ -22,49 +23,51 @@ void lyrnn_start_free(lyrnn_start *start)
     *start = (lyrnn_start){0};
 }
 
-/* The process that made the run may have ended, killed perhaps, before its first checkpoint. */
 lyrnn_status train_open_start(train_job *job)
 {
     lyrnn_start *start = job->start;
     if (start->kind != LYRNN_START_RESUME)
         return LYRNN_OK;
     LYRNN_TRY(lyrnn_run_dir_open(&job->run, start->path));
+    /* The process that made the run may have ended before its first checkpoint. */
     if (!lyrnn_run_dir_has_checkpoint(&job->run))
         return run_dir_nothing_saved(start->path);
     LYRNN_TRY(lyrnn_run_dir_find_model(start->path, start->model_path, sizeof start->model_path));
     return lyrnn_checkpoint_read(&start->checkpoint, start->model_path);
 }
 
-/* A bare state_dict's rows have no characters yet: they get the corpus's, in code-point order. */
+/* Gives a model without a vocabulary, a plain state_dict, the characters of the corpus in
+ * code-point order. */
 static lyrnn_status lend_vocab(train_job *job)
 {
     const char *path = job->start->model_path;
     int V = job->start->checkpoint.config.input_size;
     if (job->vocab.V != V)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: it has no vocabulary and %d inputs, and the corpus has %d distinct "
-                          "characters; give the text that it was trained on (--max-chars, "
-                          "--newlines), or save it with its \"vocab\"",
+                          "%s: has %d inputs and no vocabulary, and the corpus has %d distinct "
+                          "characters; name the text that it was trained on (check --max-chars and "
+                          "--newlines), or save the model with its \"vocab\"",
                           path, V, job->vocab.V);
-    fprintf(job->log,
-            "warning: %s has no \"vocab\": its inputs are taken to be the corpus's characters in "
-            "code-point order\n",
-            path);
+    fprintf(
+        job->log,
+        "warning: %s has no \"vocab\": lyrnn assumes that its inputs are the corpus's characters "
+        "in code-point order\n",
+        path);
     return lyrnn_vocab_from_chars(&job->start->checkpoint.vocab, job->vocab.chars, (size_t)V);
 }
 
 enum { LIST_BYTES = 160 };
 
-/* Counts the characters of vocab that `known` lacks, and names as many as list (LIST_BYTES)
- * holds. */
+/* Counts the characters of vocab that `known` lacks, and writes as many of them as fit to `list`,
+ * an array of LIST_BYTES. */
 static lyrnn_status list_new(const lyrnn_vocab *vocab, const lyrnn_vocab *known, char *list,
                              size_t *num)
 {
     return lyrnn_vocab_list_unknown(known, vocab->chars, (size_t)vocab->V, list, LIST_BYTES, num);
 }
 
-/* The corpus's characters, be they few: a model that is fine-tuned should write as that text does.
- * Where the initial model has the very same, its order of them stays, and with it all of its
+/* A fine-tuned model knows the characters of the corpus and no others, so that it writes as that
+ * text does. If the initial model has exactly these characters, their order stays and with it all
  * weights. */
 static lyrnn_status match_vocab(train_job *job)
 {
@@ -76,17 +79,17 @@ static lyrnn_status match_vocab(train_job *job)
     size_t num_new;
     LYRNN_TRY(list_new(vocab, known, list, &num_new));
     if (num_new == (size_t)vocab->V)
-        return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "corpus: it has no character that the model in %s knows; leave out "
-                          "--init, or give lyrics in the model's script",
-                          job->start->model_path);
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS,
+            "corpus: has no character that the model in %s knows; leave out --init, or "
+            "name lyrics in the model's script",
+            job->start->model_path);
     if (num_new > 0 || vocab->V != known->V)
         return LYRNN_OK;
     lyrnn_vocab_free(vocab);
     return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
 }
 
-/* A resumed run's vocabulary is its own. */
 lyrnn_status train_take_start(train_job *job)
 {
     const lyrnn_checkpoint *checkpoint = &job->start->checkpoint;
@@ -157,7 +160,7 @@ lyrnn_status train_prepare_state(train_job *job)
     return LYRNN_OK;
 }
 
-/* What the caller says about the training, and the hash of the text. NULL: no memory. */
+/* The caller's config.json with the hash of the corpus added. NULL: no memory. */
 static json_t *config_with_hash(const train_job *job)
 {
     json_t *given = job->options->config;

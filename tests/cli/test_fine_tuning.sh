@@ -75,5 +75,5 @@ done
 
 # Nothing to keep.
 for ((i = 0; i < 20; i++)); do printf 'la'; done >la.txt
-refuses 1 'corpus: it has no character that the model in first/.* knows; ' \
+refuses 1 'corpus: has no character that the model in first/.* knows; ' \
     train la.txt --batch-size 2 --num-steps 5 --init first --out no

@@ -29,7 +29,7 @@ expect_error 1 'standard output: '
 
 # Nor is an epoch lost that was not yet due.
 to_full "${train[@]}" --num-epochs 9 --pred-period 3 --checkpoint-every 8 --out unheard --overwrite
-expect_error 1 'standard output: .*, then go on: lyrnn train --resume unheard'
+expect_error 1 'standard output: .*, then continue: lyrnn train --resume unheard'
 [[ $(readlink unheard/latest) == checkpoints/epoch-000003 ]] || fail "epoch 3 must be saved"
 succeeds train --resume unheard
 [[ $(wc -l <unheard/metrics.jsonl) == 9 ]] || fail "and gone on from"

@@ -95,7 +95,7 @@ tells '^problem +hurt/latest/model\.safetensors: ' '^problem +hurt/metrics\.json
 omits '^cell'
 rm hurt/latest
 succeeds info --json hurt
-tells '^    "hurt: no checkpoint in it; ' '^  "seed": 7,$'
+tells '^    "hurt: has no checkpoint; ' '^  "seed": 7,$'
 
 # A pipe in a file's place does not make it wait for a writer.
 cp -a run piped
@@ -112,5 +112,5 @@ timeout 20 "$lyrnn" train --resume piped --num-epochs 4 >"$out" 2>"$err" </dev/n
 expect_error 1 'piped/metrics\.jsonl: is not a regular file; '
 
 mkdir folder
-refuses 1 'folder: no checkpoint in it; ' info folder
-refuses 1 'folder: no checkpoint in it; ' info --json folder
+refuses 1 'folder: has no checkpoint; ' info folder
+refuses 1 'folder: has no checkpoint; ' info --json folder

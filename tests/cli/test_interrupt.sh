@@ -41,7 +41,7 @@ interrupt() {
     kill "-$signal" "$pid"
     finish
     expect_error "$expected" \
-        "run: interrupted after epoch [01] and $batches, and saved; to go on: lyrnn train --resume run\$"
+        "run: interrupted after epoch [01] and $batches, and saved; to continue: lyrnn train --resume run\$"
     [[ $(readlink run/latest) =~ ^checkpoints/epoch-0*[0-9]+-batch-[0-9]+$ ]] ||
         fail "latest must be within an epoch, not $(readlink run/latest)"
     [[ $(find run/checkpoints -mindepth 1 -name '*batch*' | wc -l) == 1 ]] ||

@@ -122,19 +122,19 @@ refuses 2 '--seed 2: the run in parts has 1; ' train --resume parts --seed 2
 refuses 2 '--init: --resume ' train --resume parts --init whole
 refuses 2 '--out: --resume ' train --resume parts --out other
 refuses 2 '--overwrite: --resume ' train --resume parts --overwrite
-refuses 2 '--num-epochs 10: parts has 10 epochs behind it; raise' train --resume parts
-refuses 2 '--num-epochs 3: parts has 10 epochs behind it; raise' train --resume parts --num-epochs 3
+refuses 2 '--num-epochs 10: parts has done 10 epochs already; raise' train --resume parts
+refuses 2 '--num-epochs 3: parts has done 10 epochs already; raise' train --resume parts --num-epochs 3
 refuses 1 'nowhere/config.json: .*No such file' train --resume nowhere
 refuses 1 'corpus.txt/config.json: .*Not a directory' train --resume corpus.txt
 # Killed while it made its run.
 mkdir empty
-refuses 1 'empty: nothing has been saved in it yet; begin anew by --out empty --overwrite$' \
+refuses 1 'empty: nothing has been saved in it yet; start again with --out empty --overwrite$' \
     train --resume empty
-refuses 1 'empty: exists; choose another --out, or give --overwrite$' train corpus.txt \
+refuses 1 'empty: exists; choose another --out, or add --overwrite$' train corpus.txt \
     "${tiny[@]}" --out empty
 for command_line in 'generate empty --prefix 分' 'eval empty corpus.txt' 'info empty'; do
     # shellcheck disable=SC2086 # words of a command line
-    refuses 1 'empty: no checkpoint in it; give a model.safetensors or a run directory that has one$' \
+    refuses 1 'empty: has no checkpoint; name a model.safetensors or a run that has one$' \
         $command_line
 done
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out empty --overwrite
@@ -145,12 +145,12 @@ mv corpus.txt moved.txt
 refuses 1 '.*/corpus.txt: cannot open: No such file' "${more[@]}"
 tail -n +2 moved.txt >other.txt
 hash='XXH128 [0-9a-f]{32}'
-refuses 1 "corpus: not the text that parts learns: 376 characters, 27 distinct, $hash, where the run has 384, 27 distinct, $hash; give that text$" \
+refuses 1 "corpus: is not the text that parts learns: it has 376 characters, 27 distinct, $hash, and the run has 384, 27 distinct, $hash; name that text$" \
     "${more[@]}" other.txt
 sed '1s/^../春天/' moved.txt >other.txt
-refuses 1 'corpus: not the text that parts learns: 384 characters, 28 distinct, ' "${more[@]}" \
+refuses 1 'corpus: is not the text that parts learns: it has 384 characters, 28 distinct, ' "${more[@]}" \
     other.txt
-refuses 1 'corpus: not the text' "${more[@]}" moved.txt moved.txt
+refuses 1 'corpus: is not the text' "${more[@]}" moved.txt moved.txt
 succeeds "${more[@]}" moved.txt
 mkdir elsewhere
 cd elsewhere
@@ -173,8 +173,8 @@ breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it mus
     refuses 1 "$2" train --resume broken --num-epochs 99
 }
 breaks 's/"hidden_size": 16/"hidden_size": 8/' \
-    'broken: hidden_size is 8 where its latest model has 16; '
-breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru where its latest model has lstm; '
+    'broken: hidden_size is 8 but its latest model has 16; '
+breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru but its latest model has lstm; '
 breaks 's/"batch_size": 2/"batch_size": 3/' \
     'broken/latest/trainer.safetensors: tensor h does not have the shape'
 for steps in 4 10; do # 10 makes each epoch one of half as many batches
@@ -183,9 +183,9 @@ for steps in 4 10; do # 10 makes each epoch one of half as many batches
 done
 breaks 's/"val_fraction": 0.2/"val_fraction": 0.4/' \
     'broken: its latest checkpoint, at step [0-9]*, does not'
-breaks 's/"seed": 1/"seed": 2/' 'broken: seed is 2 where its latest checkpoint has 1; '
+breaks 's/"seed": 1/"seed": 2/' 'broken: seed is 2 but its latest checkpoint has 1; '
 breaks 's/"max_chars": 0/"max_chars": 300/' \
-    'corpus: not the text that broken learns: 300 characters'
+    'corpus: is not the text that broken learns: it has 300 characters'
 breaks 's/"num_steps": 5/"num_steps": 0/' 'broken/config.json: --num-steps 0: must be from 1'
 breaks 's/"num_steps": 5/"num_steps": "5"/' \
     'broken/config.json: "num_steps" must be a whole number; '
@@ -208,7 +208,7 @@ succeeds train --resume broken --num-epochs 99
 [[ $(readlink broken/latest) == checkpoints/epoch-000099 ]] ||
     fail "the newest checkpoint is gone on from"
 rm -r broken/latest broken/checkpoints
-refuses 1 'broken: nothing has been saved in it yet; begin anew by --out broken --overwrite$' \
+refuses 1 'broken: nothing has been saved in it yet; start again with --out broken --overwrite$' \
     train --resume broken --num-epochs 99
 
 # --keep: the last ones, and the best.

@@ -60,5 +60,5 @@ cmp "$(model_of relu)" "$(model_of kept)" || fail "the file's vocabulary must be
 # A corpus with other characters than the model has inputs.
 write_bare relu format config vocab
 tr -d '\n' <corpus.txt >fewer.txt
-refuses 1 'bare\.safetensors: it has no vocabulary and 27 inputs, and the corpus has 26 distinct' \
+refuses 1 'bare\.safetensors: has 27 inputs and no vocabulary, and the corpus has 26 distinct' \
     train fewer.txt --batch-size 2 --num-steps 5 --init bare.safetensors --out no

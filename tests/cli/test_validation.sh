@@ -76,6 +76,6 @@ cmp "patient/best/model.safetensors" "all/best/model.safetensors" || fail "the s
 grep -q "^epoch $last, " "$out" || fail "the last epoch is reported"
 
 refuses 2 '--patience 3: .*add --val-fraction' train corpus.txt "${tiny[@]}" --patience 3 --out no
-refuses 1 '--val-fraction 0\.01: leaves 3 characters .*at least 6' \
+refuses 1 '--val-fraction 0\.01: holds out 3 characters.*at least 6' \
     train corpus.txt "${tiny[@]}" --val-fraction 0.01 --out no
 refuses 1 'corpus: .*' train corpus.txt --batch-size 8 --num-steps 5 --val-fraction 0.9 --out no

@@ -66,8 +66,8 @@ expect_end() {
             [[ $status != 0 ]] || return 0
             reason+='|File exists; fix the cause'
         fi
-        [[ ! -d run ]] || then='(, then begin anew by --out run --overwrite: nothing was saved)?'
-        ! has_checkpoint || then='(, then go on: lyrnn train --resume run)'
+        [[ ! -d run ]] || then='(, then start again with --out run --overwrite: nothing was saved)?'
+        ! has_checkpoint || then='(, then continue: lyrnn train --resume run)'
         # An older run's checkpoint, not yet removed, is nothing to go on with.
         [[ ! -e base || $must_keep == yes ]] || then+='?'
         [[ $2 != create*/lock ]] || then=''
@@ -97,7 +97,7 @@ goes_on() {
         [[ $must_keep == no ]] || fail "the checkpoint before must stay"
         if [[ -e run ]] && ! has_checkpoint; then
             run train --resume run
-            expect_error 1 'run: nothing has been saved in it yet; begin anew by --out run --overwrite$'
+            expect_error 1 'run: nothing has been saved in it yet; start again with --out run --overwrite$'
         fi
         succeeds "${train[@]}" --num-epochs 1 --keep 1 --out run --overwrite
     fi
@@ -106,7 +106,7 @@ goes_on() {
         [[ $(ls -A run run/checkpoints) == "$expected_files" ]] ||
             fail "other files: $(ls -A run run/checkpoints)"
     else # it was done but for the removal of what is not to be kept
-        expect_error 2 '--num-epochs 3: run has 3 epochs behind it; raise --num-epochs to go on$'
+        expect_error 2 '--num-epochs 3: run has done 3 epochs already; raise --num-epochs to continue$'
     fi
     same_runs whole run
     [[ $(readlink run/best) == checkpoints/epoch-000003 ]] || fail "another epoch is the best"

@@ -67,7 +67,7 @@ for ((killed = 0; killed < kills;)); do
         kill_within "$life_us" train --resume run
     elif [[ -e run ]]; then
         run train --resume run
-        expect_error 1 'run: nothing has been saved in it yet; begin anew by --out run --overwrite$'
+        expect_error 1 'run: nothing has been saved in it yet; start again with --out run --overwrite$'
         kill_within "$life_us" "${train[@]}" --out run --overwrite
     else
         kill_within "$life_us" "${train[@]}" --out run
@@ -83,7 +83,7 @@ for ((killed = 0; killed < kills;)); do
     # It was killed when all was done, but for the removal of what is not to be kept.
     is_done=0
     if [[ $status == 2 ]]; then
-        expect_error 2 '--num-epochs 12: run has 12 epochs behind it; raise --num-epochs to go on$'
+        expect_error 2 '--num-epochs 12: run has done 12 epochs already; raise --num-epochs to continue$'
         is_done=1
     fi
     [[ $status == 0 || $is_done == 1 ]] || fail "it must end, or be killed"

@@ -88,9 +88,9 @@ static void what_is_no_directory_is_refused_even_with_overwrite(void **state)
     assert_true(write_file("file", "mine", 4));
     assert_int_equal(symlink("nowhere", "dangling"), 0);
     for (int overwrite = 0; overwrite < 2; overwrite++) {
-        assert_refused("file", overwrite, "file: exists and is not a directory; ");
+        assert_refused("file", overwrite, "file: exists and is not a folder; ");
         assert_refused("file/run", overwrite, "file/run: cannot use it: Not a directory");
-        assert_refused("dangling", overwrite, "dangling: exists and is not a directory; ");
+        assert_refused("dangling", overwrite, "dangling: exists and is not a folder; ");
     }
     assert_content("file", "mine");
     assert_false(exists("nowhere"));
@@ -101,11 +101,11 @@ static void overwrite_refuses_what_is_not_a_run(void **state)
     (void)state;
     assert_int_equal(mkdir("thesis", 0777), 0);
     assert_true(write_file("thesis/metrics.jsonl", "mine", 4));
-    assert_refused("thesis", true, "thesis: neither empty nor a run");
+    assert_refused("thesis", true, "thesis: is neither empty nor a run");
     assert_content("thesis/metrics.jsonl", "mine");
     /* A directory or a link called config.json marks nothing. */
     assert_int_equal(symlink("metrics.jsonl", "thesis/config.json"), 0);
-    assert_refused("thesis", true, "thesis: neither empty nor a run");
+    assert_refused("thesis", true, "thesis: is neither empty nor a run");
     assert_content("thesis/metrics.jsonl", "mine");
 }
 
@@ -187,7 +187,7 @@ static void overwrite_follows_no_link_out_of_the_directory(void **state)
     /* Its checkpoints elsewhere: not as lyrnn made it. */
     make("linked", false);
     assert_int_equal(symlink("../outside", "linked/checkpoints"), 0);
-    assert_refused("linked", true, "linked: neither empty nor a run");
+    assert_refused("linked", true, "linked: is neither empty nor a run");
     assert_int_equal(unlink("linked/checkpoints"), 0);
 
     /* Links where lyrnn's own would stand: they go or stay, what they point to stays. */

@@ -111,7 +111,7 @@ static void a_save_into_a_run_that_is_gone_is_an_error(void **state)
     lyrnn_run_dir run;
     assert_int_equal(create_run(&run, "gone", false, "{}"), LYRNN_OK);
     assert_int_equal(rename("gone", "elsewhere"), 0);
-    assert_error(save(&run, 1, 1), "gone/checkpoints: cannot make the directory: No such file");
+    assert_error(save(&run, 1, 1), "gone/checkpoints: cannot make the folder: No such file");
     lyrnn_run_dir_close(&run);
 }
 
@@ -147,12 +147,12 @@ static void find_model_names_what_has_none(void **state)
     assert_int_equal(create_run(&run, "young", false, "{}"), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     assert_int_equal(mkdir("hollow", 0777), 0);
-    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: no checkpoint");
-    assert_error(lyrnn_run_dir_find_model("hollow", model, sizeof model), "hollow: no checkpoint");
+    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: has no checkpoint");
+    assert_error(lyrnn_run_dir_find_model("hollow", model, sizeof model), "hollow: has no checkpoint");
     assert_error(lyrnn_run_dir_find_model("none", model, sizeof model), "none: No such file");
     /* A latest whose checkpoint was deleted. */
     assert_int_equal(symlink("checkpoints/epoch-000001", "young/latest"), 0);
-    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: no checkpoint");
+    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: has no checkpoint");
 }
 
 static void find_model_writes_within_its_buffer(void **state)

@@ -119,7 +119,7 @@ static void what_is_no_run_cannot_be_opened(void **state)
     lyrnn_run_dir run;
     assert_int_equal(mkdir("songs", 0777), 0);
     assert_true(write_file("songs/moon.txt", "m", 1));
-    assert_error(lyrnn_run_dir_open(&run, "songs"), "songs: not a run");
+    assert_error(lyrnn_run_dir_open(&run, "songs"), "songs: is not a run");
     assert_error(lyrnn_run_dir_open(&run, "nothing"), "nothing: cannot open: No such file");
     assert_false(exists("songs/lock"));
 }
@@ -129,7 +129,7 @@ static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
 {
     (void)state;
     static const char refusal[] =
-        "unmade: nothing has been saved in it yet; begin anew by --out unmade --overwrite";
+        "unmade: nothing has been saved in it yet; start again with --out unmade --overwrite";
     static const char *const steps[] = {NULL, "unmade/lock", "unmade/.config.json"};
     lyrnn_run_dir run;
     json_t *json;
@@ -140,7 +140,7 @@ static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
         assert_error(lyrnn_run_config_read("unmade", &json), refusal);
     }
     assert_true(write_file("unmade/notes.txt", "n", 1));
-    assert_error(lyrnn_run_dir_open(&run, "unmade"), "unmade: not a run");
+    assert_error(lyrnn_run_dir_open(&run, "unmade"), "unmade: is not a run");
     assert_error(lyrnn_run_config_read("unmade", &json),
                  "unmade/config.json: cannot open: No such file");
 }
