@@ -1,11 +1,11 @@
-/* A run's config.json read back, by the same table of options that wrote it. */
+/* Reads a run's options from its config.json, by the same table of options that wrote them. */
 #include "cli/resume_options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A value as a user would give it. */
-static void print_value(const json_t *value, char text[128])
+/* Writes a value as the command line spells it. */
+static void value_to_text(const json_t *value, char text[128])
 {
     char *json = NULL;
     if (json_is_string(value))
@@ -21,10 +21,11 @@ static lyrnn_status refuse_change(const option_spec *spec, const char *run_path,
 {
     char given_text[128], run_text[128];
     if (spec->kind == OPTION_FLAG)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: the run in %s is without it; leave it out",
-                          spec->name, run_path);
-    print_value(given, given_text);
-    print_value(run, run_text);
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--%s: the run in %s does not have it; leave the option out", spec->name,
+                          run_path);
+    value_to_text(given, given_text);
+    value_to_text(run, run_text);
     return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: the run in %s has %s; leave the option out",
                       spec->name, given_text, run_path, run_text);
 }
@@ -49,21 +50,20 @@ static bool is_listed(const char *const *names, const char *name)
     return false;
 }
 
-lyrnn_status resume_options(const option_table *table, const option_result *result,
-                            const char *run_path, const json_t *config,
-                            const char *const *may_change, void *given_fields, void *run_fields)
+lyrnn_status resume_options(const resume_args *args, void *given_fields, void *run_fields)
 {
-    if (options_from_json(table, config, run_fields) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s/config.json: %s; correct the file", run_path,
-                          lyrnn_error_text());
+    const option_table *table = args->table;
+    if (options_from_json(table, args->config, run_fields) != LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s/config.json: %s; correct the file",
+                          args->run_path, lyrnn_error_text());
     for (size_t i = 0; i < table->num_specs; i++) {
         const option_spec *spec = &table->specs[i];
-        if (!result->given[i])
+        if (!args->result->given[i])
             continue;
-        if (is_listed(may_change, spec->name))
+        if (is_listed(args->may_change, spec->name))
             options_swap(spec, given_fields, run_fields);
         else
-            LYRNN_TRY(check_same(spec, run_path, given_fields, run_fields));
+            LYRNN_TRY(check_same(spec, args->run_path, given_fields, run_fields));
     }
     return LYRNN_OK;
 }

@@ -1,15 +1,23 @@
-/* --resume: the options of a run that is to go on, as its config.json has them. */
+/* The options of a run that --resume continues: those in its config.json, and what the command line
+ * may change of them. */
 #ifndef LYRNN_CLI_RESUME_OPTIONS_H
 #define LYRNN_CLI_RESUME_OPTIONS_H
 
 #include "cli/options/options.h"
 
-/* Fills run_fields, a zeroed struct like given_fields, with the run's options, and then with those
- * of given_fields that the command line gave. Such a one may differ from the run's where may_change
- * (a list that NULL ends) names it; elsewhere that is LYRNN_ERR_USAGE, with both values. Texts are
- * borrowed from config. Both structs are to be freed by options_free, on failure too. */
-lyrnn_status resume_options(const option_table *table, const option_result *result,
-                            const char *run_path, const json_t *config,
-                            const char *const *may_change, void *given_fields, void *run_fields);
+typedef struct {
+    const option_table *table;
+    const option_result *result;   /* which options the command line has */
+    const char *run_path;          /* names the run in errors */
+    const json_t *config;          /* the run's config.json */
+    const char *const *may_change; /* options that may differ from the run's; NULL ends the list */
+} resume_args;
+
+/* Fills run_fields, a zeroed struct like given_fields, with the run's options. An option of the
+ * command line, whose value is in given_fields, then replaces the run's if may_change names it; any
+ * other one must repeat the run's value. Texts are borrowed from config. The caller frees both
+ * structs with options_free, on failure too. LYRNN_ERR_USAGE: an option differs; the error has both
+ * values. LYRNN_ERR_MODEL_FILE: config is not that of a run. */
+lyrnn_status resume_options(const resume_args *args, void *given_fields, void *run_fields);
 
 #endif

@@ -1,5 +1,6 @@
-/* lyrnn train: the options; with --init the shape that the file gives, with --resume all that the
- * run has. */
+/* lyrnn train. The table of its options is also the format of config.json. A new training takes the
+ * shape of its model from the options, --init from the opened model file, and --resume every option
+ * from the run. train/start.c does the rest of that difference. */
 #include "cli/commands.h"
 
 #include <limits.h>
@@ -24,10 +25,10 @@ typedef struct {
     machine_options machine;
 } train_fields;
 
-_Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "as --hidden-size says");
-_Static_assert(LYRNN_MAX_LAYERS == 16, "as --num-layers says");
+_Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "the limit of --hidden-size");
+_Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
 
-/* --seed stops where the integers of config.json do. */
+/* The limit of --seed is that of the integers in config.json. */
 #define FIELD(member) .offset = offsetof(train_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Lyrics:"},
@@ -154,36 +155,36 @@ static const option_table table = {
     .more_arguments = COMPLETE_FILE,
 };
 
-static lyrnn_status contradiction(const char *option, const char *asked, const char *path,
-                                  const char *read)
+static lyrnn_status refuse_other_shape(const char *option, const char *asked, const char *path,
+                                       const char *read)
 {
     return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: the model in %s has %s; leave the option out",
                       option, asked, path, read);
 }
 
-static lyrnn_status contradiction_of_numbers(const char *option, double asked, const char *path,
-                                             double read)
+static lyrnn_status refuse_other_number(const char *option, double asked, const char *path,
+                                        double read)
 {
     char asked_text[32], read_text[32];
     snprintf(asked_text, sizeof asked_text, "%g", asked);
     snprintf(read_text, sizeof read_text, "%g", read);
-    return contradiction(option, asked_text, path, read_text);
+    return refuse_other_shape(option, asked_text, path, read_text);
 }
 
-/* Takes the shape of the opened model. An option may repeat it, not contradict it. Dropout is no part
- * of the shape: the file's holds unless another is given. */
+/* Takes the shape of the opened model. An option may repeat it but not contradict it. Dropout is
+ * not part of the shape: --dropout replaces that of the file. */
 static lyrnn_status take_shape(train_fields *fields, const option_result *result,
                                const lyrnn_start *start)
 {
     const char *path = start->model_path;
     lyrnn_rnn_config *asked = &fields->train.model, read = start->checkpoint.config;
     if (options_given(&table, result, "cell") && asked->cell != read.cell)
-        return contradiction("cell", lyrnn_cell_name(asked->cell), path,
-                             lyrnn_cell_name(read.cell));
+        return refuse_other_shape("cell", lyrnn_cell_name(asked->cell), path,
+                                  lyrnn_cell_name(read.cell));
     if (options_given(&table, result, "hidden-size") && asked->hidden_size != read.hidden_size)
-        return contradiction_of_numbers("hidden-size", asked->hidden_size, path, read.hidden_size);
+        return refuse_other_number("hidden-size", asked->hidden_size, path, read.hidden_size);
     if (options_given(&table, result, "num-layers") && asked->num_layers != read.num_layers)
-        return contradiction_of_numbers("num-layers", asked->num_layers, path, read.num_layers);
+        return refuse_other_number("num-layers", asked->num_layers, path, read.num_layers);
     if (asked->bidirectional && !read.bidirectional)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--bidirectional: the model in %s has one direction; leave the option "
@@ -195,28 +196,35 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
     return LYRNN_OK;
 }
 
-/* What does not decide the steps to come, and where: options that may differ from those that a run
- * began with. */
+/* The options that --resume may change: they do not decide the steps to come, or only where these
+ * run. */
 static const char *const may_change[] = {"resume",           "num-epochs",  "lr",       "clip-norm",
                                          "patience",         "pred-period", "pred-len", "prefix",
                                          "checkpoint-every", "keep",        "device",   "precision",
                                          "threads",          "debug-sync",  NULL};
 
-/* Of the run that --resume names: run takes its options, and from asked those that were given. */
+/* Fills `run` with the options of the run that --resume names; those in `asked` that the user gave
+ * replace them. */
 static lyrnn_status take_run(train_fields *asked, const option_result *result, json_t *config,
                              train_fields *run)
 {
     static const char *const contradicting[] = {"init", "out", "overwrite"};
     for (size_t i = 0; i < sizeof contradicting / sizeof contradicting[0]; i++)
         if (options_given(&table, result, contradicting[i]))
-            return lyrnn_fail(LYRNN_ERR_USAGE,
-                              "--%s: --resume goes on in the run that it names; leave one of them "
-                              "out",
-                              contradicting[i]);
-    return resume_options(&table, result, asked->resume_path, config, may_change, asked, run);
+            return lyrnn_fail(
+                LYRNN_ERR_USAGE,
+                "--%s: --resume continues the run that it names; leave one of them out",
+                contradicting[i]);
+    const resume_args args = {.table = &table,
+                              .result = result,
+                              .run_path = asked->resume_path,
+                              .config = config,
+                              .may_change = may_change};
+    return resume_options(&args, asked, run);
 }
 
-/* Every option as it was resolved, and what else decides the outcome. NULL: no memory. */
+/* What config.json holds: every option as it was resolved, the version, the device and the corpus.
+ * NULL: no memory. */
 static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend)
 {
     char device[256];
@@ -236,14 +244,17 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     return config;
 }
 
-/* With the corpus named already, and the shape or the run's options taken. */
-static lyrnn_status train(train_fields *fields, const option_result *result, lyrnn_start *start)
+/* Opens the device and trains. The corpus is named, and the shape or the run's options are
+ * taken. */
+static lyrnn_status train_on_device(train_fields *fields, const option_result *result,
+                                    lyrnn_start *start)
 {
     lyrnn_train_options *options = &fields->train;
     options->start = start;
     options->prefixes = fields->prefixes.items;
     options->num_prefixes = fields->prefixes.num;
-    /* A resumed run's have been found fit, or given way, when it began. */
+    /* When a resumed run began, its default prefixes were replaced if the corpus lacked their
+     * characters. */
     options->prefixes_are_defaults = !options_given(&table, result, "prefix");
     options->watch_for_stop = interrupt_catch;
 
@@ -265,7 +276,7 @@ static void take_arguments(train_fields *fields, const option_result *result)
     fields->train.num_corpus_paths = (size_t)result->num_arguments;
 }
 
-static lyrnn_status begin(train_fields *fields, const option_result *result)
+static lyrnn_status train_new(train_fields *fields, const option_result *result)
 {
     lyrnn_start start = {0};
     lyrnn_status status = LYRNN_OK;
@@ -276,7 +287,7 @@ static lyrnn_status begin(train_fields *fields, const option_result *result)
             status = take_shape(fields, result, &start);
     }
     if (status == LYRNN_OK)
-        status = train(fields, result, &start);
+        status = train_on_device(fields, result, &start);
     lyrnn_start_free(&start);
     return status;
 }
@@ -291,7 +302,7 @@ static lyrnn_status find_corpus(const char *run_path, const json_t *config, cons
                             lyrnn_error_text());
 }
 
-static lyrnn_status resume(train_fields *asked, const option_result *result)
+static lyrnn_status train_resumed(train_fields *asked, const option_result *result)
 {
     const char *run_path = asked->resume_path, **paths = NULL;
     lyrnn_start start = {.kind = LYRNN_START_RESUME, .path = run_path};
@@ -299,7 +310,8 @@ static lyrnn_status resume(train_fields *asked, const option_result *result)
     json_t *config;
     LYRNN_TRY(lyrnn_run_config_read(run_path, &config));
     lyrnn_status status = take_run(asked, result, config, &fields);
-    /* Files that were moved are named anew; whether they are the run's text, their hash tells. */
+    /* Files on the command line replace those that config.json names, in case they were moved;
+     * their hash shows whether they hold the same text. */
     if (result->num_arguments > 0) {
         take_arguments(&fields, result);
     } else if (status == LYRNN_OK) {
@@ -307,7 +319,7 @@ static lyrnn_status resume(train_fields *asked, const option_result *result)
         fields.train.corpus_paths = paths;
     }
     if (status == LYRNN_OK)
-        status = train(&fields, result, &start);
+        status = train_on_device(&fields, result, &start);
     lyrnn_start_free(&start);
     free(paths);
     options_free(&table, &fields);
@@ -321,7 +333,8 @@ static lyrnn_status command_train(int argc, char **argv)
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help)
-        status = fields.resume_path != NULL ? resume(&fields, &result) : begin(&fields, &result);
+        status = fields.resume_path != NULL ? train_resumed(&fields, &result)
+                                            : train_new(&fields, &result);
     options_free(&table, &fields);
     return status;
 }

@@ -110,7 +110,7 @@ succeeds train --resume parts --num-epochs 10 --hidden-size 16 --cell lstm --see
 refuses 2 '--hidden-size 32: the run in parts has 16; leave' train --resume parts --hidden-size 32
 refuses 2 '--cell gru: the run in parts has lstm; ' train --resume parts --cell gru --num-epochs 99
 refuses 2 '--num-layers 2: the run in parts has 1; ' train --resume parts --num-layers 2
-refuses 2 '--bidirectional: the run in parts is without' train --resume parts --bidirectional
+refuses 2 '--bidirectional: the run in parts does not have it' train --resume parts --bidirectional
 refuses 2 '--dropout 0.5: the run in parts has 0.0; ' train --resume parts --dropout 0.5
 refuses 2 '--batch-size 4: the run in parts has 2; ' train --resume parts --batch-size 4
 refuses 2 '--num-steps 6: the run in parts has 5; ' train --resume parts --num-steps 6

@@ -226,6 +226,17 @@ static json_t *make_run(void)
     return json;
 }
 
+static lyrnn_status merge_run(const option_result *result, const char *run_path,
+                              const json_t *config, fields *given, fields *run)
+{
+    const resume_args args = {.table = &table,
+                              .result = result,
+                              .run_path = run_path,
+                              .config = config,
+                              .may_change = may_change};
+    return resume_options(&args, given, run);
+}
+
 static void given_options_replace_the_runs_where_they_may(void **state)
 {
     (void)state;
@@ -233,7 +244,7 @@ static void given_options_replace_the_runs_where_they_may(void **state)
     option_result result;
     json_t *json = make_run();
     PARSE(&given, &result, "--lr", "0.25", "--prefix", "风", "--hidden-size", "33");
-    if (resume_options(&table, &result, "runs/x", json, may_change, &given, &run) != LYRNN_OK)
+    if (merge_run(&result, "runs/x", json, &given, &run) != LYRNN_OK)
         fail_msg("%s", lyrnn_error_text());
     assert_int_equal(run.whole, 33);
     assert_true(run.rate == 0.25f);
@@ -246,8 +257,7 @@ static void given_options_replace_the_runs_where_they_may(void **state)
     /* Nothing given: all the run's, not the defaults. */
     run = (fields){0};
     parse(&given, &result, 0, NULL);
-    assert_int_equal(resume_options(&table, &result, "runs/x", json, may_change, &given, &run),
-                     LYRNN_OK);
+    assert_int_equal(merge_run(&result, "runs/x", json, &given, &run), LYRNN_OK);
     assert_int_equal(run.whole, 33);
     assert_true(run.rate == 0.5f);
     assert_int_equal(run.texts.num, 2);
@@ -262,8 +272,7 @@ static void assert_refused(json_t *json, const char *option, const char *value, 
     option_result result;
     const char *words[] = {option, value};
     parse(&given, &result, value == NULL ? 1 : 2, words);
-    assert_int_equal(resume_options(&table, &result, "runs/x", json, may_change, &given, &run),
-                     LYRNN_ERR_USAGE);
+    assert_int_equal(merge_run(&result, "runs/x", json, &given, &run), LYRNN_ERR_USAGE);
     assert_string_equal(lyrnn_error_text(), problem);
     options_free(&table, &given);
     options_free(&table, &run);
@@ -278,7 +287,8 @@ static void given_options_that_differ_are_refused_elsewhere(void **state)
     assert_refused(json, "--cell", "gru",
                    "--cell gru: the run in runs/x has rnn_tanh; leave the option out");
     assert_refused(json, "--seed", "2", "--seed 2: the run in runs/x has 1; leave the option out");
-    assert_refused(json, "--both", NULL, "--both: the run in runs/x is without it; leave it out");
+    assert_refused(json, "--both", NULL,
+                   "--both: the run in runs/x does not have it; leave the option out");
     assert_refused(json, "--init", "a",
                    "--init a: the run in runs/x has none; leave the option out");
     json_decref(json);
@@ -291,8 +301,7 @@ static void an_object_that_is_no_runs_is_refused(void **state)
     option_result result;
     json_t *config = parse_json("{}");
     parse(&given, &result, 0, NULL);
-    assert_int_equal(resume_options(&table, &result, "run", config, may_change, &given, &run),
-                     LYRNN_ERR_MODEL_FILE);
+    assert_int_equal(merge_run(&result, "run", config, &given, &run), LYRNN_ERR_MODEL_FILE);
     assert_string_equal(lyrnn_error_text(),
                         "run/config.json: \"hidden_size\" is missing; correct the file");
     options_free(&table, &given);

@@ -147,12 +147,15 @@ static void find_model_names_what_has_none(void **state)
     assert_int_equal(create_run(&run, "young", false, "{}"), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     assert_int_equal(mkdir("hollow", 0777), 0);
-    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: has no checkpoint");
-    assert_error(lyrnn_run_dir_find_model("hollow", model, sizeof model), "hollow: has no checkpoint");
+    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model),
+                 "young: has no checkpoint");
+    assert_error(lyrnn_run_dir_find_model("hollow", model, sizeof model),
+                 "hollow: has no checkpoint");
     assert_error(lyrnn_run_dir_find_model("none", model, sizeof model), "none: No such file");
     /* A latest whose checkpoint was deleted. */
     assert_int_equal(symlink("checkpoints/epoch-000001", "young/latest"), 0);
-    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model), "young: has no checkpoint");
+    assert_error(lyrnn_run_dir_find_model("young", model, sizeof model),
+                 "young: has no checkpoint");
 }
 
 static void find_model_writes_within_its_buffer(void **state)
