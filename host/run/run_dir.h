@@ -55,8 +55,10 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
  * trains in it. */
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path);
 
-/* Whether the run has a checkpoint. */
+/* Whether the run has a checkpoint. lyrnn_run_dir_require_checkpoint fails if it has none, because a
+ * process was killed before the first one. LYRNN_ERR_IO. */
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run);
+lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run);
 
 /* Prepares an open run to continue after its first `epoch` epochs: replaces config.json, and
  * truncates metrics.jsonl to their lines. LYRNN_ERR_IO. */

@@ -332,6 +332,11 @@ bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run)
     return newest[0] != '\0' || has_latest(run->path);
 }
 
+lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run)
+{
+    return lyrnn_run_dir_has_checkpoint(run) ? LYRNN_OK : run_dir_nothing_saved(run->path);
+}
+
 lyrnn_status run_dir_restore_latest(const char *run_path)
 {
     checkpoint_name newest;

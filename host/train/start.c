@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "run/run_dir_files.h"
 #include "train/job.h"
 
 lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_cell cell)
@@ -29,9 +28,7 @@ lyrnn_status train_open_start(train_job *job)
     if (start->kind != LYRNN_START_RESUME)
         return LYRNN_OK;
     LYRNN_TRY(lyrnn_run_dir_open(&job->run, start->path));
-    /* The process that made the run may have ended before its first checkpoint. */
-    if (!lyrnn_run_dir_has_checkpoint(&job->run))
-        return run_dir_nothing_saved(start->path);
+    LYRNN_TRY(lyrnn_run_dir_require_checkpoint(&job->run));
     LYRNN_TRY(lyrnn_run_dir_find_model(start->path, start->model_path, sizeof start->model_path));
     return lyrnn_checkpoint_read(&start->checkpoint, start->model_path);
 }

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "lyrnn/device.h"
 #include "lyrnn/train.h"
+#include "run/config.h"
 #include "run_dir_check.h"
 
 static const char verse[] = "我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n一夜听雨到天明\n";
@@ -137,6 +138,11 @@ static void a_program_trains_from_an_opened_model(void **state)
     lyrnn_start start;
     lyrnn_train_options options = small_training("made");
     assert_ok(train_by_library(&options));
+    json_t *config;
+    assert_ok(lyrnn_run_config_read("made", &config));
+    assert_int_equal(json_object_size(config), 1);
+    assert_non_null(json_object_get(config, "corpus_xxh128"));
+    json_decref(config);
 
     assert_ok(lyrnn_start_from_model(&start, "made", LYRNN_RNN_TANH));
     assert_int_equal(start.checkpoint.config.cell, LYRNN_GRU);
