@@ -276,54 +276,68 @@ static void take_arguments(train_fields *fields, const option_result *result)
     fields->train.num_corpus_paths = (size_t)result->num_arguments;
 }
 
+static lyrnn_status open_and_train(train_fields *fields, const option_result *result,
+                                   lyrnn_start *start)
+{
+    take_arguments(fields, result);
+    if (fields->init_path != NULL) {
+        LYRNN_TRY(lyrnn_start_from_model(start, fields->init_path, fields->train.model.cell));
+        LYRNN_TRY(take_shape(fields, result, start));
+    }
+    return train_on_device(fields, result, start);
+}
+
 static lyrnn_status train_new(train_fields *fields, const option_result *result)
 {
     lyrnn_start start = {0};
-    lyrnn_status status = LYRNN_OK;
-    take_arguments(fields, result);
-    if (fields->init_path != NULL) {
-        status = lyrnn_start_from_model(&start, fields->init_path, fields->train.model.cell);
-        if (status == LYRNN_OK)
-            status = take_shape(fields, result, &start);
-    }
-    if (status == LYRNN_OK)
-        status = train_on_device(fields, result, &start);
+    lyrnn_status status = open_and_train(fields, result, &start);
     lyrnn_start_free(&start);
     return status;
 }
 
-static lyrnn_status find_corpus(const char *run_path, const json_t *config, const char ***paths,
-                                size_t *num_paths)
+/* What a resumed run owns. */
+typedef struct {
+    train_fields fields;
+    lyrnn_start start;
+    json_t *config;
+    const char **corpus_paths;
+} resumed_run;
+
+/* Names the corpus: by the command line, in case the files were moved, or by config.json. Their
+ * hash shows whether they hold the same text. */
+static lyrnn_status name_corpus(resumed_run *run, const option_result *result)
 {
-    lyrnn_status status = lyrnn_run_corpus_paths(run_path, config, paths, num_paths);
+    lyrnn_train_options *options = &run->fields.train;
+    if (result->num_arguments > 0) {
+        take_arguments(&run->fields, result);
+        return LYRNN_OK;
+    }
+    lyrnn_status status = lyrnn_run_corpus_paths(run->start.path, run->config, &run->corpus_paths,
+                                                 &options->num_corpus_paths);
+    options->corpus_paths = run->corpus_paths;
     return status != LYRNN_ERR_CORPUS
                ? status
                : lyrnn_fail(LYRNN_ERR_USAGE, "%s; name its files on the command line",
                             lyrnn_error_text());
 }
 
+static lyrnn_status read_and_train(train_fields *asked, const option_result *result,
+                                   resumed_run *run)
+{
+    LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
+    LYRNN_TRY(take_run(asked, result, run->config, &run->fields));
+    LYRNN_TRY(name_corpus(run, result));
+    return train_on_device(&run->fields, result, &run->start);
+}
+
 static lyrnn_status train_resumed(train_fields *asked, const option_result *result)
 {
-    const char *run_path = asked->resume_path, **paths = NULL;
-    lyrnn_start start = {.kind = LYRNN_START_RESUME, .path = run_path};
-    train_fields fields = {0};
-    json_t *config;
-    LYRNN_TRY(lyrnn_run_config_read(run_path, &config));
-    lyrnn_status status = take_run(asked, result, config, &fields);
-    /* Files on the command line replace those that config.json names, in case they were moved;
-     * their hash shows whether they hold the same text. */
-    if (result->num_arguments > 0) {
-        take_arguments(&fields, result);
-    } else if (status == LYRNN_OK) {
-        status = find_corpus(run_path, config, &paths, &fields.train.num_corpus_paths);
-        fields.train.corpus_paths = paths;
-    }
-    if (status == LYRNN_OK)
-        status = train_on_device(&fields, result, &start);
-    lyrnn_start_free(&start);
-    free(paths);
-    options_free(&table, &fields);
-    json_decref(config);
+    resumed_run run = {.start = {.kind = LYRNN_START_RESUME, .path = asked->resume_path}};
+    lyrnn_status status = read_and_train(asked, result, &run);
+    lyrnn_start_free(&run.start);
+    free(run.corpus_paths);
+    options_free(&table, &run.fields);
+    json_decref(run.config);
     return status;
 }
 

@@ -87,21 +87,13 @@ static lyrnn_status check_hash(const json_t *config, const lyrnn_corpus *corpus)
                       hash, learned);
 }
 
-static lyrnn_status load_checked(const char *run, const json_t *config, lyrnn_corpus *corpus)
+static lyrnn_status load_checked(const char *run, const json_t *config, const char ***paths,
+                                 lyrnn_corpus *corpus)
 {
-    const char **paths;
     size_t num_paths;
-    lyrnn_status status = lyrnn_run_corpus_paths(run, config, &paths, &num_paths);
-    if (status == LYRNN_OK)
-        status = load_as_read(config, paths, num_paths, corpus);
-    if (status == LYRNN_OK)
-        status = check_hash(config, corpus);
-    free(paths);
-    if (status == LYRNN_OK)
-        return LYRNN_OK;
-    lyrnn_corpus_free(corpus);
-    return lyrnn_fail(status, "%s; name the text that the run learned: --corpus FILE",
-                      lyrnn_error_text());
+    LYRNN_TRY(lyrnn_run_corpus_paths(run, config, paths, &num_paths));
+    LYRNN_TRY(load_as_read(config, *paths, num_paths, corpus));
+    return check_hash(config, corpus);
 }
 
 lyrnn_status lyrnn_run_corpus_load(const char *model_path, lyrnn_corpus *corpus)
@@ -115,7 +107,13 @@ lyrnn_status lyrnn_run_corpus_load(const char *model_path, lyrnn_corpus *corpus)
                           "%s: is not in a run that names the text that it learned; name the text: "
                           "--corpus FILE",
                           model_path);
-    lyrnn_status status = load_checked(run, config, corpus);
+    const char **paths = NULL;
+    lyrnn_status status = load_checked(run, config, &paths, corpus);
+    free(paths);
     json_decref(config);
-    return status;
+    if (status == LYRNN_OK)
+        return LYRNN_OK;
+    lyrnn_corpus_free(corpus);
+    return lyrnn_fail(status, "%s; name the text that the run learned: --corpus FILE",
+                      lyrnn_error_text());
 }

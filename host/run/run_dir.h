@@ -55,8 +55,8 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
  * trains in it. */
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path);
 
-/* Whether the run has a checkpoint. lyrnn_run_dir_require_checkpoint fails if it has none, because a
- * process was killed before the first one. LYRNN_ERR_IO. */
+/* Whether the run has a checkpoint. lyrnn_run_dir_require_checkpoint fails if it has none, because
+ * a process was killed before the first one. LYRNN_ERR_IO. */
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run);
 lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run);
 

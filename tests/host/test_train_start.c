@@ -34,8 +34,8 @@ static lyrnn_status train(const char *first, ...)
     return train_command.run(argc, argv);
 }
 
-/* Watches a file. Equal events that follow each other become one, so the watch asks for the closing as
- * well, which separates two openings. */
+/* Watches a file. Equal events that follow each other become one, so the watch asks for the closing
+ * as well, which separates two openings. */
 static int watch(const char *path)
 {
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
