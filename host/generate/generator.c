@@ -79,7 +79,7 @@ static lyrnn_status allocate(lyrnn_generator *g)
     lay_out(g, &arena);
     size_t num_bytes = arena.num_bytes;
     char purpose[80];
-    snprintf(purpose, sizeof purpose, "%d texts of %zu characters side by side", g->B,
+    snprintf(purpose, sizeof purpose, "%d texts of %zu characters in parallel", g->B,
              g->max_length);
     LYRNN_TRY(lyrnn_device_alloc(backend, num_bytes, purpose, "lower --num-samples or --length",
                                  &g->memory));

@@ -41,7 +41,7 @@ typedef struct {
     lyrnn_sampler sampler; /* how a character is chosen, see lyrnn/backend.h */
     lyrnn_line_rules lines;
     lyrnn_copy_guard copies;
-    /* (num_stop) ids, borrowed. A text ends before the first place where it contains them. */
+    /* (num_stop) ids, borrowed. The text ends before the first such ids after the prefix. */
     const int32_t *stop;
     size_t num_stop;
     uint64_t first_sample; /* number of the first sample */
