@@ -1,11 +1,11 @@
-/* The CUDA backend from the module's side: the one name that liblyrnn_cuda.so exports, and status.h's functions
- * for the code of cuda/, which are the program's. */
+/* The module's side of the CUDA backend: the one name that liblyrnn_cuda.so exports. It also has
+ * status.h's functions for the code of cuda/, which call the program's. */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "device/module.h"
 
-/* Every open sets it, to the same: a process has one program. */
+/* Every open sets it to the same value, because a process has one program. */
 static const lyrnn_cuda_program *program;
 
 #undef lyrnn_fail /* a macro for Clang's analyzer only */

@@ -1,6 +1,8 @@
-/* The CUDA backend from the program's side: liblyrnn_cuda.so, loaded when a CUDA device is asked for. Linked in,
- * it would bring cuBLAS with it: 200 MB and 0.2 s for every command, on the CPU too, and a program that does not
- * start where the CUDA libraries are missing. It is looked for along the program's run path. */
+/* The program's side of the CUDA backend: loads liblyrnn_cuda.so when a CUDA device is requested.
+ * It searches the program's run path.
+ *
+ * If the backend were linked in, every command would load cuBLAS, on the CPU too: 200 MB and 0.2 s.
+ * And the program would not start where the CUDA libraries are missing. */
 #include <dlfcn.h>
 #include <string.h>
 
@@ -8,11 +10,12 @@
 
 static const char library_name[] = "liblyrnn_cuda.so";
 
-/* Nothing is closed again: CUDA's libraries leave threads and exit handlers behind, whose code must stay. */
+/* The libraries stay open: CUDA's leave threads and exit handlers behind, whose code must stay
+ * loaded. */
 lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrnn_backend *backend)
 {
     static const lyrnn_cuda_program program = {lyrnn_fail, lyrnn_error_text, lyrnn_check_failed};
-    /* The CUDA runtime says so as well, but only once cuBLAS has been loaded. */
+    /* The CUDA runtime would say so too, but only after cuBLAS was loaded. */
     if (dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) == NULL)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                           "cuda: there is no NVIDIA driver here; use --device cpu");

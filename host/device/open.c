@@ -1,4 +1,5 @@
-/* Which backend a device's name stands for, and the check that its table is whole. */
+/* Opens the backend that the name of a device stands for, and checks that its table is complete.
+ * This is where "auto" decides whether CUDA is used. */
 #include "lyrnn/device.h"
 
 #include <limits.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void check_whole(const lyrnn_backend *backend)
+static void check_table(const lyrnn_backend *backend)
 {
 #define LYRNN_MEMBER(name) LYRNN_CHECK(backend->name != NULL);
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
@@ -17,7 +18,7 @@ static void check_whole(const lyrnn_backend *backend)
 #undef LYRNN_MEMBER
 }
 
-/* The CUDA device that device asks for; "cuda" is device 0. */
+/* Opens the CUDA device of that name; "cuda" is device 0. */
 static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyrnn_backend *backend)
 {
     char *end = NULL;
@@ -25,17 +26,17 @@ static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyr
     if (strncmp(device, "cuda:", 5) == 0) {
         number = strtol(device + 5, &end, 10);
         if (end == device + 5 || *end != '\0' || number < 0 || number > INT_MAX)
-            return lyrnn_fail(LYRNN_ERR_USAGE, "--device %s: N in cuda:N must be a device's number",
-                              device);
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "--device %s: N in cuda:N must be the number of a device", device);
     }
     return lyrnn_cuda_backend_open((int)number, precision, backend);
 }
 
-/* Of the reason, which may be empty, what is wrong alone: its remedy is another device. */
+/* The reason may be empty. Its remedy is another device, so only what is wrong is printed. */
 static lyrnn_status precision_without_cuda(const char *reason)
 {
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
-                      "--precision: the CPU computes in fp32 alone%s%.*s; use --precision fp32",
+                      "--precision: the CPU only computes in fp32%s%.*s; use --precision fp32",
                       reason[0] != '\0' ? ", and there is no CUDA device: " : "",
                       (int)strcspn(reason, ";"), reason);
 }
@@ -48,7 +49,7 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_preci
     if (any || strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0) {
         lyrnn_status status = open_cuda(any ? "cuda" : device, precision, backend);
         if (status == LYRNN_OK)
-            check_whole(backend);
+            check_table(backend);
         if (status == LYRNN_OK || !any)
             return status;
     } else if (strcmp(device, "cpu") != 0) {
@@ -60,7 +61,7 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_preci
     LYRNN_TRY(lyrnn_cpu_backend_open(num_threads, backend));
     if (any)
         snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", lyrnn_error_text());
-    check_whole(backend);
+    check_table(backend);
     return LYRNN_OK;
 }
 

@@ -82,8 +82,8 @@ grep -qE '^device +cpu: ' "$out" || fail "info must list the CPU"
 write_corpus
 run train corpus.txt "${tiny[@]}" --num-epochs 0 --precision bf16 --out rounded
 [[ $status == 0 ]] ||
-    expect_error 1 '--precision: the CPU computes in fp32 alone, and [^;]*cuda: [^;]*; use --precision fp32$'
-refuses 1 '--precision: the CPU computes in fp32 alone; use --precision fp32$' \
+    expect_error 1 '--precision: the CPU only computes in fp32, and [^;]*cuda: [^;]*; use --precision fp32$'
+refuses 1 '--precision: the CPU only computes in fp32; use --precision fp32$' \
     train corpus.txt "${tiny[@]}" --precision bf16 --device cpu
 
 # Examples can be pasted: each is a line of its own, and works.
@@ -161,7 +161,7 @@ awk -v p="$parameters" -v c="$checkpoints" 'BEGIN { exit !(c > 3 * p - 0.3 && c 
 # More memory than there is (a training of this size takes 137 GB): refused by the total, at once.
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
     run train corpus.txt "${tiny[@]}" --hidden-size 65536 --out huge
-    expect_error 1 'memory: [0-9]+ bytes asked, [0-9]+ available .*in all; lower --hidden-size'
+    expect_error 1 'memory: [0-9]+ bytes requested, [0-9]+ available .*in all; lower --hidden-size'
     [[ ! -e huge ]] || fail "a run that cannot start leaves nothing"
     asked=$(sed -nE 's/^lyrnn: memory: ([0-9]+) bytes.*/\1/p' "$err")
     ((asked > 7 * 4 * 65536 * 65536)) || fail "a checkpoint's copies must be asked for: $asked"
