@@ -1,5 +1,5 @@
-/* Cuts the next batch out of the corpus: T characters from each stream's start, and the same shifted by
- * one as targets. */
+/* Cuts the next batch out of the corpus: T characters from the start of each stream as inputs, and
+ * the same shifted by one as targets. */
 #include "cpu/cpu.h"
 
 void lyrnn_cpu_batch_gather(lyrnn_backend *self, const lyrnn_batch_gather_args *args)

@@ -1,27 +1,28 @@
-/* What a step does to each hidden unit of one stream, once the product h W_hh^T is there.
+/* What one time step does to all hidden units of one stream, once h W_hh^T is there.
  *
- * A row of gates is (G,H), in PyTorch's order; every array is one stream's row of H units unless said
- * otherwise. h, c are the state after the step, h_before and c_before the state before it.
- * Derivatives are taken from the functions' own values. */
+ * A row of gates is (G,H), in PyTorch's order; the other arrays are one stream's row of H units. h
+ * and c are the state after the step, h_before and c_before the state before it. h' is h W_hh^T +
+ * b_hh. Backward computes the derivatives from the values of the functions: tanh' is 1 - tanh^2. */
 #ifndef LYRNN_CPU_CELLS_H
 #define LYRNN_CPU_CELLS_H
 
 #include "cpu/vector_math.h"
 #include "lyrnn/backend.h"
 
-/* One stream's row at one step; pointers that the cell does not have are not read. */
+/* One stream's row at one step. A cell does not read pointers that it does not have. */
 typedef struct {
     int H;
     float *gates;          /* (G,H) */
     float *saved;          /* gru: h' of n */
-    const float *b_hh;     /* (G,H)  forward alone */
+    const float *b_hh;     /* (G,H), forward only */
     const float *h_before; /* gru */
     const float *c_before; /* lstm */
-    float *h;              /* backward reads it */
-    float *c;              /* lstm; backward reads it */
-    const float *doutput;  /* backward alone, as what follows */
-    float *dh;             /* in: the loss by h; out: what of it passes to h_before without W_hh */
-    float *dc;             /* lstm; in: the loss by c; out: by c_before */
+    float *h;              /* written by forward, read by backward */
+    float *c;              /* lstm, likewise */
+    /* For backward only. */
+    const float *doutput;
+    float *dh; /* in: the gradient of h; out: of h_before, without what passes through W_hh */
+    float *dc; /* lstm; in: the gradient of c; out: of c_before */
 } cell_row;
 
 static inline void rnn_tanh_forward(const cell_row *row)
@@ -37,7 +38,7 @@ static inline void rnn_relu_forward(const cell_row *row)
 {
     const float *gates = row->gates, *bias = row->b_hh;
     float *h = row->h;
-    /* Written so that NaN stays NaN. */
+    /* Unlike fmaxf, this keeps NaN. */
 #pragma omp simd
     for (int j = 0; j < row->H; j++) {
         float x = gates[j] + bias[j];
@@ -128,18 +129,18 @@ static inline void lstm_backward(const cell_row *row)
     float *dh = row->dh, *dc = row->dc;
 #pragma omp simd
     for (int j = 0; j < H; j++) {
-        float by_h = doutput[j] + dh[j], tanh_c = vector_tanhf(c[j]);
-        float by_c = dc[j] + by_h * o[j] * (1.0f - tanh_c * tanh_c);
-        float by_i = by_c * g[j] * i[j] * (1.0f - i[j]);
-        float by_f = by_c * c_before[j] * f[j] * (1.0f - f[j]);
-        float by_g = by_c * i[j] * (1.0f - g[j] * g[j]);
-        float by_o = by_h * tanh_c * o[j] * (1.0f - o[j]);
-        dc[j] = by_c * f[j];
+        float dh_j = doutput[j] + dh[j], tanh_c = vector_tanhf(c[j]);
+        float dc_j = dc[j] + dh_j * o[j] * (1.0f - tanh_c * tanh_c);
+        float di = dc_j * g[j] * i[j] * (1.0f - i[j]);
+        float df = dc_j * c_before[j] * f[j] * (1.0f - f[j]);
+        float dg = dc_j * i[j] * (1.0f - g[j] * g[j]);
+        float d_o = dh_j * tanh_c * o[j] * (1.0f - o[j]);
+        dc[j] = dc_j * f[j];
         dh[j] = 0.0f;
-        i[j] = by_i;
-        f[j] = by_f;
-        g[j] = by_g;
-        o[j] = by_o;
+        i[j] = di;
+        f[j] = df;
+        g[j] = dg;
+        o[j] = d_o;
     }
 }
 
@@ -151,15 +152,15 @@ static inline void gru_backward(const cell_row *row)
     float *dh = row->dh;
 #pragma omp simd
     for (int j = 0; j < H; j++) {
-        float by_h = doutput[j] + dh[j];
-        float by_n = by_h * (1.0f - z[j]) * (1.0f - n[j] * n[j]);
-        float by_z = by_h * (h_before[j] - n[j]) * z[j] * (1.0f - z[j]);
-        float by_r = by_n * saved[j] * r[j] * (1.0f - r[j]);
-        dh[j] = by_h * z[j];
-        saved[j] = by_n * r[j];
-        r[j] = by_r;
-        z[j] = by_z;
-        n[j] = by_n;
+        float dh_j = doutput[j] + dh[j];
+        float dn = dh_j * (1.0f - z[j]) * (1.0f - n[j] * n[j]);
+        float dz = dh_j * (h_before[j] - n[j]) * z[j] * (1.0f - z[j]);
+        float dr = dn * saved[j] * r[j] * (1.0f - r[j]);
+        dh[j] = dh_j * z[j];
+        saved[j] = dn * r[j];
+        r[j] = dr;
+        z[j] = dz;
+        n[j] = dn;
     }
 }
 

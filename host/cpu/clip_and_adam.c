@@ -1,10 +1,12 @@
-/* Global-norm clipping and Adam (Kingma and Ba 2015, Algorithm 1) as torch.optim.Adam computes it, over the
- * flat parameter buffer: one pass for the norm, one for the update. */
+/* Global-norm clipping and Adam (Kingma and Ba 2015, Algorithm 1) as torch.optim.Adam computes it,
+ * over the flat parameter buffer: one pass for the norm, one for the update. backend.h has the
+ * equations. */
 #include "cpu/cpu.h"
 
 #include <math.h>
 
-/* Sums squares in a fixed number of parts, so that the result does not depend on the threads. */
+/* Sums the squares in a fixed number of parts, so that the result does not depend on the
+ * threads. */
 static double global_norm(const float *grads, size_t count)
 {
     enum { PARTS = 256 };

@@ -1,4 +1,5 @@
-/* What the files of the CPU backend share: the operations' declarations, and GEMM as they call it. */
+/* What the files of the CPU backend share: the declarations of the operations, work sharing,
+ * GEMM. */
 #ifndef LYRNN_CPU_H
 #define LYRNN_CPU_H
 
@@ -9,12 +10,14 @@
 #include "base/matrix.h"
 #include "lyrnn/backend.h"
 
-/* An operation on no more floats than this is done by the calling thread before others would wake up. */
+/* The calling thread finishes an operation on at most this many floats before others would wake
+ * up. */
 #define LYRNN_CPU_SERIAL_MAX ((size_t)16384)
 
-/* Calls work(args, first, end) for parts of [0, count): one a thread where is_large, else all of it at once, as
- * inside a parallel region. Not by OpenMP's if clause: that starts a team of one, and a character being
- * written, of a few microseconds, would pay for one in every operation. */
+/* Calls work(args, first, end) for parts of [0, count). If is_large, each thread gets one part.
+ * Otherwise, and inside a parallel region, the calling thread does all of it. OpenMP's if clause
+ * would not do: it starts a team of one thread in each operation, and the generation of a character
+ * takes only a few microseconds. */
 static inline void lyrnn_cpu_share(const void *args, int count, bool is_large,
                                    void (*work)(const void *args, int first, int end))
 {
@@ -34,8 +37,8 @@ static inline void lyrnn_cpu_share(const void *args, int count, bool is_large,
 LYRNN_COMPUTE_OPERATIONS(LYRNN_DECLARE)
 #undef LYRNN_DECLARE
 
-/* c (M,N) = a (M,K) b (K,N) + beta c, rows of c c_stride floats apart. Uses all threads; not for use
- * inside a parallel region. */
+/* c (M,N) = a (M,K) b (K,N) + beta c, rows of c c_stride floats apart. It uses all threads and must
+ * not be called inside a parallel region. */
 void lyrnn_cpu_gemm(lyrnn_matrix a, lyrnn_matrix b, float beta, float *c, int c_stride);
 
 /* y (M,num*N) = bias + x (M,K) w^T, for num matrices (N,K) as pack_weights leaves them. */
@@ -48,11 +51,11 @@ typedef struct {
     int y_stride;
 } lyrnn_packed_product;
 
-/* A row of y has the same bits whatever M and the number of threads are. Inside a parallel region the
- * calling thread does all the work. */
+/* A row of y has the same bits whatever M and the number of threads are. Inside a parallel region
+ * the calling thread does all the work. */
 void lyrnn_cpu_invariant_gemm(const lyrnn_packed_product *product);
 
-/* sums[j] = sum over m of rows[m][j], in ascending m. With add, the sum is added to what sums holds. */
+/* sums[j] = sum over m of rows[m][j], in ascending m. add: the sum is added to what sums holds. */
 void lyrnn_cpu_column_sums(lyrnn_matrix rows, bool add, float *sums);
 
 #endif

@@ -1,4 +1,4 @@
-/* The CPU as a device: its memory is malloc's, nothing is queued, and a step is simply run. */
+/* The CPU as a device: memory comes from malloc, nothing is queued, and a step simply runs. */
 #include "cpu/cpu.h"
 
 #include <limits.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Bytes that the system could still hand out, or SIZE_MAX where it does not say. Asked because Linux
- * grants more than it has and then kills the process that uses it. */
+/* The bytes that the system can still hand out; SIZE_MAX: it does not say. malloc would not fail:
+ * Linux grants more memory than there is and then kills the process that uses it. */
 static size_t available_bytes(void)
 {
     FILE *file = fopen("/proc/meminfo", "r");
@@ -32,7 +32,7 @@ static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memor
     if (bytes <= available)
         *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
     if (*memory == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked, %zu available", bytes,
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes requested, %zu available", bytes,
                           available);
     return LYRNN_OK;
 }
@@ -85,7 +85,7 @@ static void zero(lyrnn_backend *self, void *memory, size_t bytes)
     memset(memory, 0, bytes);
 }
 
-/* Everything runs when it is asked for: one lane, in order. */
+/* Every operation has run when it returns, so there is a single lane. */
 static void lane_use(lyrnn_backend *self, int lane)
 {
     (void)self;
@@ -119,11 +119,11 @@ static void describe(lyrnn_backend *self, char *text, size_t size)
             break;
     if (file != NULL)
         fclose(file);
-    const char *flavour = openblas_get_parallel() == OPENBLAS_OPENMP
-                              ? ""
-                              : ", not its OpenMP flavour: libopenblas-openmp-dev is faster";
+    const char *build = openblas_get_parallel() == OPENBLAS_OPENMP
+                            ? ""
+                            : ", not its OpenMP build: libopenblas-openmp-dev is faster";
     snprintf(text, size, "%s, %d thread%s, OpenBLAS for %s%s", model, self->num_threads,
-             self->num_threads == 1 ? "" : "s", openblas_get_corename(), flavour);
+             self->num_threads == 1 ? "" : "s", openblas_get_corename(), build);
 }
 
 static void close_device(lyrnn_backend *self)
@@ -133,8 +133,8 @@ static void close_device(lyrnn_backend *self)
 
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
 {
-    /* OpenMP's own default is OMP_NUM_THREADS, or one per core. OpenBLAS waits for ever for threads that
-     * OpenMP does not grant: so the number is made one that it must. */
+    /* OpenMP's own default is OMP_NUM_THREADS, or one per core. OpenBLAS waits for ever for threads
+     * that OpenMP does not grant, so this settles on a number that OpenMP must grant. */
     int threads = num_threads > 0 ? num_threads : omp_get_max_threads();
     if (threads > omp_get_thread_limit())
         threads = omp_get_thread_limit();

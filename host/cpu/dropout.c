@@ -1,5 +1,5 @@
-/* Inverted dropout: y = keep x / (1 - p), keep drawn anew from Philox on the way there and on the way
- * back. Numbers come in blocks of four, of which a range may begin and end in the middle. */
+/* Inverted dropout: y = keep x / (1 - p). Forward and backward draw the same keep from Philox.
+ * Philox makes blocks of four numbers; a range may begin and end in the middle of a block. */
 #include "cpu/cpu.h"
 #include "lyrnn/philox.h"
 
@@ -15,7 +15,7 @@ void lyrnn_cpu_dropout(lyrnn_backend *self, const lyrnn_dropout_args *args)
         lyrnn_philox_uniform_block(args->seed, LYRNN_PURPOSE_DROPOUT, position / 4 + block,
                                    uniform);
         for (size_t word = 0; word < 4; word++) {
-            size_t i = 4 * block + word - lead; /* beyond count where word comes before the first */
+            size_t i = 4 * block + word - lead; /* before the range: wraps around, beyond count */
             if (i < args->count)
                 args->y[i] = uniform[word] > args->p ? args->x[i] * scale : 0.0f;
         }

@@ -1,5 +1,5 @@
-/* The one-hot lookup. A one-hot row times W_ih is a row of W_ih^T, so forward is a gather and backward a
- * scatter that adds; no one-hot vector is ever made. */
+/* The one-hot lookup. A one-hot row times W_ih is a row of W_ih^T. So forward is a gather, backward
+ * is a scatter that adds, and there are no one-hot vectors. */
 #include "cpu/cpu.h"
 
 #include <string.h>
@@ -27,8 +27,8 @@ void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_bac
 {
     (void)self;
     int M = args->M, V = args->V, F = args->F;
-    /* Each thread owns some columns of every row: no two add to the same float, and the order of
-     * addition is that of m whatever the number of threads. Hence no sorting, unlike on CUDA. */
+    /* Each thread owns some columns of every row. So no two threads add to the same float, and the
+     * order of addition is always that of m. Unlike on CUDA, nothing needs to be sorted. */
     enum { COLUMNS = 64 };
 #pragma omp parallel for schedule(static) if (((size_t)M + (size_t)V) * (size_t)F >                \
                                               LYRNN_CPU_SERIAL_MAX)

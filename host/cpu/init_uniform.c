@@ -1,4 +1,4 @@
-/* Initial weights from U(-bound, bound): each number depends on its position alone. */
+/* Initial weights from U(-bound, bound) by Philox. Each number depends only on its position. */
 #include "cpu/cpu.h"
 #include "lyrnn/philox.h"
 

@@ -4,8 +4,8 @@
  *
  * BLAS copies w into its own layout at each call, which costs nearly as much as the product itself.
  * Here w is packed once, in panels of two vectors' width. A panel stays in the cache while all rows
- * pass by, and the sums stay in registers. Each sum runs over ascending k, so that a row of y has the
- * same bits whatever the other rows are. */
+ * pass by, and the sums stay in registers. Each sum runs over ascending k, so that a row of y has
+ * the same bits whatever the other rows are. */
 #ifndef LYRNN_PANELS_H
 #define LYRNN_PANELS_H
 
@@ -15,7 +15,7 @@
 
 #include "base/matrix.h"
 
-/* As wide as the machine's registers, and as many sums as they hold. */
+/* A vector is as wide as the machine's registers, which hold two vectors of sums per row. */
 #ifdef __AVX512F__
 enum { PANEL_LANES = 16, PANEL_ROWS = 8 };
 #else
@@ -30,7 +30,7 @@ typedef struct {
     size_t stride;
 } panel_sums;
 
-/* Columns of the panel that begins at column `first`: the last may be narrower. */
+/* The columns of the panel that begins at column `first`. The last panel may be narrower. */
 static inline int panel_width(int N, int first)
 {
     return N - first < PANEL_COLUMNS ? N - first : PANEL_COLUMNS;
@@ -52,7 +52,7 @@ static inline void pack_panels(lyrnn_matrix w, float *packed)
     }
 }
 
-/* The first `width` of two vectors' lanes; the others are zero. */
+/* Loads the first `width` lanes of two vectors; the other lanes are zero. */
 static inline __attribute__((always_inline)) void load_columns(const float *from, int width,
                                                                panel_vector columns[2])
 {

@@ -1,8 +1,9 @@
-/* The recurrence of all cells over a whole sequence, there and back; cells.h has what a step does to a unit.
- *     forward   h' = h_{t-1} W_hh^T + b_hh, then the cell
+/* The recurrence of all cells over a whole sequence, forward and backward.
+ *     forward   h' = h_{t-1} W_hh^T + b_hh, then the cell (cells.h)
  *     backward  the cell, then dh_{t-1} += dh' W_hh;  dW_hh = sum of dh'_t^T h_{t-1}
- * Streams do not see one another, so each thread takes some of them through the whole sequence and no
- * step waits for another thread. The weight gradient is GEMMs over all T*B rows. */
+ * Streams do not depend on each other. So each thread takes some of them through the whole
+ * sequence, and no step waits for another thread. The weights' gradient is GEMMs over all T*B
+ * rows. */
 #include "cpu/cpu.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "cpu/cells.h"
 #include "cpu/panels.h"
 
-/* Where time step t reads and writes its state: slots of h and c, (T+1,B,H). */
+/* The slots of h and c, (T+1,B,H), that time step t reads and writes. */
 static int slot_before(bool reverse, int t)
 {
     return reverse ? t + 1 : t;
@@ -21,13 +22,14 @@ static int slot_after(bool reverse, int t)
     return reverse ? t : t + 1;
 }
 
-/* One thread is best for a single stream, and where the work is over before another wakes up. */
+/* Whether several threads are worth their start: a single stream cannot be shared, and small work
+ * is done before another thread wakes up. */
 static bool is_large(int T, int B, int H)
 {
     return B > 1 && (size_t)T * (size_t)B * (size_t)H * (size_t)H > 16 * LYRNN_CPU_SERIAL_MAX;
 }
 
-/* Not for few rows in all: packing w_hh would cost more than it saves. */
+/* For few rows, packing w_hh would cost more than it saves. */
 static bool packs_weights(const lyrnn_recurrence_forward_args *args)
 {
     enum { FEW_ROWS = 16 };
@@ -94,7 +96,7 @@ static void step_forward(const lyrnn_recurrence_forward_args *args, const lyrnn_
     }
 }
 
-/* The streams [first, end) through the whole sequence. */
+/* Takes the streams [first, end) through the whole sequence. */
 static void forward_streams(const void *forward_args, int first, int end)
 {
     const lyrnn_recurrence_forward_args *args = (const lyrnn_recurrence_forward_args *)forward_args;

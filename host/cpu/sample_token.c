@@ -1,5 +1,5 @@
-/* The next character of each text: the prefix's own, or one that the line rules and the guard against copies
- * allow, chosen by the samplers. Texts do not see one another. */
+/* The next character of each text. It is the prefix's own, or the samplers choose one that the line
+ * rules and the copy guard allow. Texts do not depend on each other. */
 #include "cpu/cpu.h"
 
 #include <math.h>
@@ -29,13 +29,14 @@ static void apply_line_rules(const lyrnn_device_line_rules *rules, const lyrnn_t
         forbid_all_but(rules->acrostic[state->line], V, logits);
 }
 
-/* Whether a newline now would end the text. */
+/* Whether a newline would end the text. */
 static bool is_last_line(const lyrnn_device_line_rules *rules, const lyrnn_text_state *state)
 {
     return rules->newline >= 0 && rules->num_lines > 0 && state->line + 1 >= rules->num_lines;
 }
 
-/* Below, at or above 0 as the suffix at `from` comes before, begins with or comes after the pattern. */
+/* Negative: the suffix at `from` comes before the pattern. 0: it begins with it. Positive: after
+ * it. */
 static int compare_suffix(const lyrnn_device_copy_guard *guard, size_t from, const int32_t *pattern)
 {
     for (size_t i = 0; i < (size_t)guard->length; i++) {
@@ -47,7 +48,7 @@ static int compare_suffix(const lyrnn_device_copy_guard *guard, size_t from, con
     return 0;
 }
 
-/* How many suffixes come before the pattern, or begin with it too. */
+/* How many suffixes come before the pattern; equals_too: or begin with it. */
 static size_t count_before(const lyrnn_device_copy_guard *guard, const int32_t *pattern,
                            bool equals_too)
 {
@@ -63,7 +64,8 @@ static size_t count_before(const lyrnn_device_copy_guard *guard, const int32_t *
     return low;
 }
 
-/* Forbids what follows the text's last characters anywhere in the corpus, but for `spared`. */
+/* Forbids each character that follows the text's last ones anywhere in the corpus, except
+ * `spared`. */
 static void apply_copy_guard(const lyrnn_device_copy_guard *guard, const int32_t *text, int length,
                              int32_t spared, float *logits)
 {
@@ -79,23 +81,23 @@ static void apply_copy_guard(const lyrnn_device_copy_guard *guard, const int32_t
 }
 
 /* The chosen id; -1 where none is allowed. */
-static int32_t choose(const lyrnn_sample_token_args *args, int b, int place)
+static int32_t choose_allowed(const lyrnn_sample_token_args *args, int b, int place)
 {
     const int32_t *text = args->texts + (size_t)b * (size_t)args->max_length;
     const lyrnn_text_state *state = &args->states[b];
     float *logits = args->logits + (size_t)b * (size_t)args->V;
     apply_line_rules(&args->lines, state, args->V, logits);
-    /* A newline that ends the text is not written, and so copies nothing. */
+    /* A newline that ends the text is not written, so it copies nothing. */
     int32_t spared = is_last_line(&args->lines, state) ? args->lines.newline : -1;
     apply_copy_guard(&args->copies, text, place, spared, logits);
-    lyrnn_cpu_penalise(&args->sampler, text, place, logits);
+    lyrnn_cpu_penalize(&args->sampler, text, place, logits);
     float u = lyrnn_philox_uniform(args->sampler.seed,
                                    LYRNN_PURPOSE_SAMPLE + args->cursor->first_sample + (uint64_t)b,
                                    (uint64_t)place);
     return lyrnn_cpu_choose(&args->sampler, args->V, logits, u);
 }
 
-/* Moves one text on by the character at the cursor and returns it; 0 where there is none. */
+/* Appends the character at the cursor to one text and returns it; 0: none is written. */
 static int32_t step_text(const lyrnn_sample_token_args *args, int b)
 {
     int64_t place = args->cursor->position;
@@ -104,7 +106,7 @@ static int32_t step_text(const lyrnn_sample_token_args *args, int b)
     if (state->end != LYRNN_TEXT_RUNNING || place >= args->max_length)
         return 0;
     bool is_forced = place < args->cursor->prefix_length;
-    int32_t token = is_forced ? text[place] : choose(args, b, (int)place);
+    int32_t token = is_forced ? text[place] : choose_allowed(args, b, (int)place);
     bool is_newline = args->lines.newline >= 0 && token == args->lines.newline;
     if (token < 0) {
         state->end = LYRNN_TEXT_STUCK;

@@ -1,11 +1,14 @@
-/* llama.cpp's samplers in its order, on one row of logits: repeat penalty, top-k, top-p, min-p, temperature.
+/* llama.cpp's samplers in its order, on one row of logits: repeat penalty, top-k, top-p, min-p,
+ * temperature.
  *
- * Each filter keeps an upper set of one order, the greater logit first and the lower id among equals, and
- * sets the logits of the others to -infinity. Probabilities are compared as integers, parts in 2^42 of the
- * first one's: their sums are exact, so that neither the order of addition nor the width of vectors changes a
- * choice; another device's exponential differs by a part at most.
- * top-k and top-p find the last one they keep by a histogram of the logits, refined until a bucket holds a
- * single value: no sort, and no memory beside the row. */
+ * The logits are ordered, the larger first and of equal ones the lower id first. Each filter keeps
+ * a first part of this order and sets the other logits to -infinity. Probabilities are integers, in
+ * units of 2^-42 of the first one's. Their sums are exact, so that neither the order of addition
+ * nor the width of vectors changes a choice. The exponential of another device differs by one unit
+ * at most.
+ *
+ * top-k and top-p find the last logit that they keep by a histogram, refined until a bucket holds a
+ * single value. This needs no sorting and no memory except the row. */
 #include "cpu/sampler.h"
 
 #include <float.h>
@@ -15,10 +18,10 @@
 
 #include "cpu/vector_math.h"
 
-/* Logits that are looked at together. */
+/* The number of logits that are processed together. */
 enum { CHUNK = 16 };
 
-void lyrnn_cpu_penalise(const lyrnn_sampler *sampler, const int32_t *text, int length,
+void lyrnn_cpu_penalize(const lyrnn_sampler *sampler, const int32_t *text, int length,
                         float *logits)
 {
     float penalty = sampler->repeat_penalty;
@@ -30,18 +33,19 @@ void lyrnn_cpu_penalise(const lyrnn_sampler *sampler, const int32_t *text, int l
         float *logit = &logits[text[i]];
         if (!is_last || *logit == -INFINITY)
             continue;
-        float penalised = *logit > 0.0f ? *logit / penalty : *logit * penalty;
-        /* The penalty forbids nothing. */
-        *logit = penalised < -FLT_MAX ? -FLT_MAX : penalised;
+        float penalized = *logit > 0.0f ? *logit / penalty : *logit * penalty;
+        /* The penalty must not forbid a character. */
+        *logit = penalized < -FLT_MAX ? -FLT_MAX : penalized;
     }
 }
 
-/* What the logits of a row lie between. */
+/* The lowest and the largest of some logits. */
 typedef struct {
     float lowest, largest;
 } bounds;
 
-/* Makes logits that can be compared, NaN forbidden, and widens each lane's bounds of those that are not. */
+/* Makes logits comparable: NaN becomes -infinity (forbidden). Widens the bounds of each lane by the
+ * logits that are allowed. */
 static inline __attribute__((always_inline)) void
 tidy_some(int count, float *logits, float lowest[CHUNK], float largest[CHUNK])
 {
@@ -74,10 +78,10 @@ static bounds tidy(int V, float *logits)
     return all;
 }
 
-/* Those of logits that no filter has dropped. */
+/* The bounds of all logits that no filter has dropped. */
 static const bounds all_finite = {-FLT_MAX, FLT_MAX};
 
-/* Loads the chunk at `first`, filled up with -infinity; false where nothing in it lies in the range. */
+/* Loads the chunk at `first`, filled up with -infinity. False: no logit of it is in the range. */
 static inline bool load_chunk(int V, const float *logits, int first, bounds range,
                               float chunk[CHUNK])
 {
@@ -95,7 +99,7 @@ static inline bool load_chunk(int V, const float *logits, int first, bounds rang
     return inside != 0;
 }
 
-/* e^((logit - largest) / temperature) in parts of 2^-42, which is nothing for -infinity. */
+/* e^((logit - largest) / temperature) in units of 2^-42; 0 for -infinity. */
 static inline void weigh_chunk(const float chunk[CHUNK], float largest, double inverse_temperature,
                                uint64_t weights[CHUNK])
 {
@@ -103,7 +107,8 @@ static inline void weigh_chunk(const float chunk[CHUNK], float largest, double i
         weights[i] = fixed_exp(((double)chunk[i] - (double)largest) * inverse_temperature);
 }
 
-/* How many first logits to keep: so many, or as many as reach a share of all their probabilities. */
+/* How many first logits to keep: k, or by_weight as many as reach the share p of all
+ * probabilities. */
 typedef struct {
     bool by_weight;
     int k;
@@ -120,7 +125,8 @@ static uint64_t target_of(const quota *kept, uint64_t total)
 
 enum { BUCKETS = 256 };
 
-/* The bucket of each logit of a chunk, equal stretches of the range from its largest down; -1 outside. */
+/* The bucket of each logit of a chunk; -1: outside the range. Buckets are equal parts of the range,
+ * from the largest down. */
 static inline void find_buckets(const float chunk[CHUNK], bounds range, int32_t found[CHUNK])
 {
     double largest = (double)range.largest, scale = BUCKETS / (largest - (double)range.lowest);
@@ -151,7 +157,7 @@ static void fill_buckets(const quota *kept, int V, const float *logits, float la
     }
 }
 
-/* The bounds of what lies in a bucket of the range. */
+/* The bounds of the logits in one bucket of the range. */
 static bounds bounds_of_bucket(int V, const float *logits, bounds range, int bucket)
 {
     bounds inner = {INFINITY, -INFINITY};
@@ -174,7 +180,7 @@ static bounds bounds_of_bucket(int V, const float *logits, bounds range, int buc
     return inner;
 }
 
-/* Of the logits that equal `last` only the first so many stay, of the lower ones none. */
+/* Drops all logits below `last`, and those equal to `last` except the first `equals` ones. */
 static void drop_after(int V, float *logits, float last, uint64_t equals)
 {
     int end = 0;
@@ -187,8 +193,8 @@ static void drop_after(int V, float *logits, float last, uint64_t equals)
         logits[v] = logits[v] < last || (logits[v] == last && v >= end) ? -INFINITY : logits[v];
 }
 
-/* Narrows a range down to the one value that the last logit to be kept has. The lowest and the largest never
- * share a bucket, so that each turn leaves something out. */
+/* Narrows the range until it is the one value of the last logit to keep. The lowest and the largest
+ * logit are never in the same bucket, so that each round drops at least one. */
 static void keep_first(const quota *kept, int V, float *logits, bounds range)
 {
     uint64_t buckets[BUCKETS], before = 0, target = 0;
@@ -215,14 +221,14 @@ static void keep_first(const quota *kept, int V, float *logits, bounds range)
 
 static void keep_min_p(float min_p, int V, float *logits, float largest)
 {
-    double least = fmin(log((double)min_p), 0.0);
+    double lowest = fmin(log((double)min_p), 0.0);
 #pragma omp simd
     for (int v = 0; v < V; v++)
-        logits[v] = (double)logits[v] - (double)largest >= least ? logits[v] : -INFINITY;
+        logits[v] = (double)logits[v] - (double)largest >= lowest ? logits[v] : -INFINITY;
 }
 
-/* The first id at which the sum of the weights reaches u times all. Sums are kept by span of the row, so that
- * only one span is weighed again. */
+/* The first id at which the sum of the weights reaches u times the sum of all. The sums are kept
+ * per span of the row, so that only one span is weighed again. */
 static int draw(float temperature, int V, const float *logits, float largest, float u)
 {
     enum { SPANS = 64 };
@@ -261,7 +267,8 @@ static int draw(float temperature, int V, const float *logits, float largest, fl
 
 enum { FEW = 256 };
 
-/* Moves what is left to the front, in order, where it is few; ids says what it was. Returns how many. */
+/* Moves the logits that are left, at most FEW, to the front in order; ids says which they were.
+ * Returns their number. */
 static int compact(int V, float *logits, int32_t ids[FEW])
 {
     int count = 0;
@@ -279,8 +286,8 @@ static int compact(int V, float *logits, int32_t ids[FEW])
     return count;
 }
 
-/* Draws by all samplers after top-k. */
-static int choose_by_chance(const lyrnn_sampler *sampler, int V, float *logits, bounds all, float u)
+/* Draws one at random, by all samplers after top-k. */
+static int draw_after_top_k(const lyrnn_sampler *sampler, int V, float *logits, bounds all, float u)
 {
     if (sampler->top_p < 1.0f)
         keep_first(&(quota){.by_weight = true, .p = sampler->top_p}, V, logits, all);
@@ -302,10 +309,10 @@ int lyrnn_cpu_choose(const lyrnn_sampler *sampler, int V, float *logits, float u
         return v;
     }
     if (sampler->top_k <= 0 || sampler->top_k >= V)
-        return choose_by_chance(sampler, V, logits, all, u);
+        return draw_after_top_k(sampler, V, logits, all, u);
     keep_first(&(quota){.k = sampler->top_k}, V, logits, all);
     if (sampler->top_k > FEW)
-        return choose_by_chance(sampler, V, logits, all, u);
+        return draw_after_top_k(sampler, V, logits, all, u);
     V = compact(V, logits, ids);
-    return ids[choose_by_chance(sampler, V, logits, all, u)];
+    return ids[draw_after_top_k(sampler, V, logits, all, u)];
 }

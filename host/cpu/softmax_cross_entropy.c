@@ -1,13 +1,14 @@
-/* Softmax and cross-entropy in one visit of each row, torch.nn.functional.cross_entropy:
+/* Softmax and cross-entropy in one visit per row, torch.nn.functional.cross_entropy:
  *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
- * The gradient takes the logits' place. */
+ * The gradient overwrites the logits. */
 #include "cpu/cpu.h"
 
 #include <math.h>
 
 #include "cpu/vector_math.h"
 
-/* The largest of a row, in lanes that compilers turn into vectors: a plain maximum they may not reorder. */
+/* The largest value of a row. Compilers may not reorder a plain maximum, so it is kept in lanes
+ * that they turn into vectors. */
 static float row_max(const float *x, int V)
 {
     enum { LANES = 16 };
@@ -26,7 +27,7 @@ static float row_max(const float *x, int V)
     return max;
 }
 
-/* Returns the loss of one row; x becomes scale times its gradient. */
+/* Returns the loss of one row; x becomes its gradient times scale. */
 static float row_loss(float *x, int V, int target, float scale)
 {
     float max = row_max(x, V);

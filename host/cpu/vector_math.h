@@ -2,9 +2,9 @@
  *
  *     e^x = 2^n e^r,  n = round(x / ln 2),  |r| <= ln(2) / 2
  *
- * and e^r - 1 by its Taylor series to r^7, which leaves less than half a unit in the last place. tanh
- * goes through e^x - 1, not e^x, so that it keeps its relative precision near zero. NaN stays NaN.
- * fixed_exp is the same in double, for probabilities that are added up as integers. */
+ * e^r - 1 is its Taylor series up to r^7, which leaves less than half a unit in the last place.
+ * tanh uses e^x - 1 instead of e^x, so that it keeps its relative precision near zero. NaN stays
+ * NaN. fixed_exp is the same in double, for probabilities that are added up as integers. */
 #ifndef LYRNN_VECTOR_MATH_H
 #define LYRNN_VECTOR_MATH_H
 
@@ -14,11 +14,11 @@
 /* Splits e^x into 2^n and e^r - 1, for x in [-87.3, 88.7]. */
 static inline float exp_parts(float x, float *expm1_r)
 {
-    /* Adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits. */
+    /* Adding 1.5 * 2^23 rounds to an integer, which is then in the low bits. */
     const float rounder = 12582912.0f;
     float shifted = x * 1.44269504f + rounder;
     float n = shifted - rounder;
-    /* ln 2 in two parts: n times the upper one is exact. */
+    /* ln 2 in two parts, so that n times the upper one is exact. */
     float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float series = 1.0f / 5040.0f;
     series = series * r + 1.0f / 720.0f;
@@ -61,8 +61,8 @@ static inline float vector_tanhf(float x)
     return expm1 / (expm1 + 2.0f);
 }
 
-/* e^x for x <= 0, in parts of 2^-42: as precise as a probability need be, and sums of a million fit 64 bits.
- * NaN gives 0. */
+/* e^x for x <= 0, in units of 2^-42. That is precise enough for a probability, and the sum of a
+ * million of them fits 64 bits. NaN gives 0. */
 static inline uint64_t fixed_exp(double x)
 {
     enum { FRACTION_BITS = 42 };
@@ -88,7 +88,7 @@ static inline uint64_t fixed_exp(double x)
     bits = (bits + 1023u + FRACTION_BITS) << 52;
     double scale;
     memcpy(&scale, &bits, sizeof scale);
-    /* Added to 2^52, the rounded number stands in the low bits. */
+    /* Adding 2^52 rounds the number, which is then in the low bits. */
     double rounded = (scale * expm1_r + scale) + 0x1p52;
     memcpy(&bits, &rounded, sizeof bits);
     return bits & ((UINT64_C(1) << 52) - 1);

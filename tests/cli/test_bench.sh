@@ -127,10 +127,10 @@ if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000));
     expect_error 1 'bench: 1 of 3 shapes do not fit into memory; '
     [[ $(wc -l <"$err") == 2 ]] || fail "one line for the shape and one in the end"
     head -n 1 "$err" | grep -qE \
-        '^rnn_tanh, V 9, H 65536, L 1, B 2, T 3: memory: [0-9]+ bytes asked.*; lower ' ||
+        '^rnn_tanh, V 9, H 65536, L 1, B 2, T 3: memory: [0-9]+ bytes requested.*; lower ' ||
         fail "it must be named"
     [[ $(wc -l <"$out") == 2 ]] || fail "the others must be measured"
-    refuses 1 'memory: [0-9]+ bytes asked, [0-9]+ available .*in all; lower --hidden-size' \
+    refuses 1 'memory: [0-9]+ bytes requested, [0-9]+ available .*in all; lower --hidden-size' \
         bench "${small[@]}" --hidden-size 65536
 fi
 

@@ -116,6 +116,6 @@ refuses 2 '--stop: is empty' generate run --prefix 月 --stop ''
 refuses 1 '--stop 猫: unknown character 猫' generate run --prefix 月 --stop 猫
 refuses 2 '--format xml: must be one of text' generate run --prefix 月 --format xml
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
-    refuses 1 'memory: [0-9]{12} bytes asked, .*lower --num-samples' \
+    refuses 1 'memory: [0-9]{12} bytes requested, .*lower --num-samples' \
         generate run --prefix 月 --num-samples 1000000 --length 100000000
 fi

@@ -9,7 +9,7 @@ static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memor
 {
     (void)self;
     (void)memory;
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "device memory: %zu bytes asked, 0 free", bytes);
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "device memory: %zu bytes requested, 0 free", bytes);
 }
 
 static void memory_free(lyrnn_backend *self, void *memory)

@@ -77,7 +77,7 @@ succeeds info
 grep -q '^device *cuda: the stand-in$' "$out" || fail "info must describe the device"
 refuses 1 'cuda:1: the stand-in has no such device; use another$' "${train[@]}" cuda:1 --out none
 run "${train[@]}" cuda --out none
-expect_error 1 'device memory: [0-9]+ bytes asked, 0 free.*; lower --'
+expect_error 1 'device memory: [0-9]+ bytes requested, 0 free.*; lower --'
 ulimit -c 0
 run "${train[@]}" cuda:2 --out none 2>/dev/null # where bash tells of it
 [[ $status -gt 128 ]] || fail "a broken lyrnn must abort"
