@@ -1,5 +1,5 @@
-/* Cuts the next batch out of the corpus; the cursor stands on the device, so a recorded step finds the
- * next batch at each replay. */
+/* Cuts the next batch out of the corpus. The cursor is in device memory, so that a recorded step
+ * finds the next batch at each replay. */
 #include "cuda.cuh"
 
 __global__ void batch_gather_kernel(lyrnn_batch_gather_args args)
@@ -13,7 +13,7 @@ __global__ void batch_gather_kernel(lyrnn_batch_gather_args args)
     args.targets[m] = args.ids[start + t + 1];
 }
 
-/* A kernel of its own: no block may move the cursor while another still reads it. */
+/* This is a separate kernel because no block may move the cursor while another still reads it. */
 __global__ void next_batch_kernel(lyrnn_counters *counters)
 {
     counters->batch++;

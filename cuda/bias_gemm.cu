@@ -1,15 +1,18 @@
-/* y = x w^T + bias in one pass over y: cuBLASLt adds the bias to a tile of the product before it is stored.
- * Where it cannot, the bias is copied to every row and a GEMM adds to that, one more write and read of y.
+/* y = x w^T + bias in one pass over y: cuBLASLt adds the bias to a tile of the product before it
+ * stores the tile. Where cuBLASLt has no such product, the bias is copied to every row and a GEMM
+ * adds to it, which writes and reads y once more.
  *
- * A product is described anew each time: the descriptions lie on the stack, the library remembers which
- * algorithm it chose for which shape, and a captured step comes here no more. Its first choice is taken, never
- * the fastest of a trial, so that the same step has the same bits. */
+ * Each call describes its product to cuBLASLt again. This is cheap: the descriptions are on the
+ * stack, the library remembers the algorithm of each shape, and a replayed step makes no call at
+ * all. The code takes the library's first choice, never the fastest of a trial, so that a step
+ * always has the same bits. */
 #include "cuda.cuh"
 
 #include <cublasLt.h>
 
-/* The strictest that its kernels ask of a matrix. It has no preference for the bias and has been seen to choose
- * kernels that read one 16 bytes at a time which was aligned to less, so all pointers are held to it. */
+/* The strictest alignment that a kernel of cuBLASLt requires of a matrix. The library has no such
+ * preference for the bias, and has chosen kernels that read a less aligned bias 16 bytes at a time.
+ * So the code checks all pointers against it. */
 enum { ALIGNMENT_BYTES = 16 };
 
 typedef struct {
@@ -18,13 +21,13 @@ typedef struct {
     float *y;          /* (M,N) */
 } bias_gemm;
 
-/* Column-major, as cuBLASLt counts: y^T (N,M) = w (N,K) x^T (K,M). */
+/* What cuBLASLt sees, which is column-major: y^T (N,M) = w (N,K) x^T (K,M). */
 typedef struct {
     cublasLtMatmulDescOpaque_t operation;
     cublasLtMatrixLayoutOpaque_t w, x, y;
 } bias_gemm_description;
 
-/* A cuBLAS handle is one of cuBLASLt too (cuBLAS documentation, cublasLtHandle_t). */
+/* A cuBLAS handle is also a cuBLASLt handle (cuBLAS documentation, cublasLtHandle_t). */
 static cublasLtHandle_t handle_of(const lyrnn_cuda_state *state)
 {
     return (cublasLtHandle_t)state->cublas;
@@ -35,7 +38,7 @@ static bool is_aligned(const void *pointer)
     return (uintptr_t)pointer % ALIGNMENT_BYTES == 0;
 }
 
-/* False: the library says that it has no such product. It may say so after it chose an algorithm for it. */
+/* False: the library has no such product. It may say so even after it chose an algorithm. */
 static bool is_supported(cublasStatus_t status, const char *call)
 {
     if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
@@ -92,7 +95,7 @@ static bool choose_algorithm(const lyrnn_cuda_state *state, bias_gemm_descriptio
            is_supported(found.state, "cublasLtMatmulAlgoGetHeuristic's algorithm");
 }
 
-/* False, and nothing queued, where cuBLASLt cannot. */
+/* False: cuBLASLt has no such product, and nothing is queued. */
 static bool run_in_one_pass(const lyrnn_cuda_state *state, const bias_gemm *gemm)
 {
     const float alpha = 1.0f, beta = 0.0f;

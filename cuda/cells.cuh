@@ -1,8 +1,10 @@
-/* What one time step does to one hidden unit of one stream, once its share of h W_hh^T is there. All
- * paths of the recurrence share this code. host/cpu/cells.h has the same functions for a whole row.
+/* What one time step does to one hidden unit of one stream, once its share of h W_hh^T is there.
+ * All paths of the recurrence share this code. host/cpu/cells.h has the same functions for a whole
+ * row.
  *
  * The cell is a template parameter, so that each kernel holds the arithmetic of one cell only.
- * backend.h has the equations. h' is h W_hh^T + b_hh; a leading d means the gradient of what follows. */
+ * backend.h has the equations. h' is h W_hh^T + b_hh; a leading d means the gradient of what
+ * follows. */
 #ifndef LYRNN_CELLS_CUH
 #define LYRNN_CELLS_CUH
 
@@ -117,8 +119,8 @@ __device__ __forceinline__ void cell_backward(const unit_state<CELL> &unit,
     }
 }
 
-/* The time step that step number i takes: a reversed layer walks from T-1 down to 0, and backward walks
- * against the layer's direction. */
+/* The time step that step number i takes: a reversed layer walks from T-1 down to 0, and backward
+ * walks against the layer's direction. */
 template <typename Args> __device__ __forceinline__ int time_forward(const Args &args, int i)
 {
     return args.reverse ? args.T - 1 - i : i;
@@ -200,8 +202,8 @@ __device__ __forceinline__ void store_gradients(const lyrnn_recurrence_backward_
         args.saved[place.saved] = gradients.dprime[2];
 }
 
-/* One unit of step t, backward. dh is what doutput and args.dh hold, plus dh_through_w: what the step
- * after it passed on through W_hh, where that is not yet in args.dh. */
+/* One unit of step t, backward. dh is what doutput and args.dh hold, plus dh_through_w: what the
+ * step after it passed on through W_hh, where that is not yet in args.dh. */
 template <lyrnn_cell CELL>
 __device__ __forceinline__ void unit_backward(const lyrnn_recurrence_backward_args &args, int t,
                                               int stream, int j, float dh_through_w)

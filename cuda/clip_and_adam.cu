@@ -1,6 +1,7 @@
-/* Global-norm clipping and Adam over the flat buffers in two kernels: the first leaves a fixed number of
- * partial sums of squares and counts the step, the second adds them up in every block and updates. The
- * norm never visits the host. */
+/* Global-norm clipping and Adam (Kingma and Ba 2015, Algorithm 1) as torch.optim.Adam computes it,
+ * in two kernels. The first writes a fixed number of partial sums of squares and counts the step.
+ * In the second every block adds them up and updates its parameters. The norm never visits the
+ * host. */
 #include "cuda.cuh"
 
 #include <math.h>
@@ -8,7 +9,7 @@
 #include "reduce.cuh"
 
 enum { ADAM_THREADS = 256 };
-static_assert((int)ADAM_THREADS == (int)LYRNN_CUDA_NORM_PARTS, "a thread a part");
+static_assert((int)ADAM_THREADS == (int)LYRNN_CUDA_NORM_PARTS, "one thread per part");
 
 typedef struct {
     lyrnn_clip_and_adam_args adam;
@@ -38,7 +39,7 @@ __global__ void __launch_bounds__(ADAM_THREADS) norm_parts_kernel(clip_and_adam_
         args.adam.counters->step++;
 }
 
-/* What gradients are multiplied by so that their norm is at most clip_norm. */
+/* The factor that makes the norm of the gradients at most clip_norm. */
 __device__ float clip_scale(const clip_and_adam_args &args, double *scratch)
 {
     double norm = sqrt(block_reduce(args.parts[threadIdx.x], scratch, add_doubles()));

@@ -1,8 +1,8 @@
 /* What the files of the CUDA backend share: its state, checked calls, launches and GEMM.
  *
- * A failed call is a fault of the device or of this code: it names itself and aborts. Kernels take the
- * operation's argument struct by value; every launch goes through one function, on the stream of the lane
- * in use. */
+ * A failed call is a fault of the device or of this code: lyrnn_cuda_fault names the call and
+ * aborts. Kernels take the operation's argument struct by value. Launches go to the stream of the
+ * lane in use. */
 #ifndef LYRNN_CUDA_CUH
 #define LYRNN_CUDA_CUH
 
@@ -12,23 +12,22 @@
 #include "base/matrix.h"
 #include "lyrnn/backend.h"
 
-/* Lanes that run side by side, each a stream with a cuBLAS handle of its own: for three layers, the output layer,
- * and the weights' gradients. */
-enum { LYRNN_CUDA_LANES = 5, LYRNN_CUDA_NORM_PARTS = 256 };
+/* The lanes: three for layers, one for the output layer and one for the gradients of weights. Each
+ * lane is a CUDA stream with its own cuBLAS handle. */
+enum { LYRNN_CUDA_LANES = 5 };
 
-/* Shared memory by one name: type *name, the launch's dynamic bytes; once in a kernel. The simulator of
- * tests/cuda_sim has a definition of its own, which watches every access. */
+/* The partial sums of squares in clip_and_adam. */
+enum { LYRNN_CUDA_NORM_PARTS = 256 };
+
+/* Declares type *name, the dynamic shared memory of the launch. A kernel uses it once. The
+ * simulator in tests/cuda_sim has its own definition, which watches every access. */
 #ifndef LYRNN_CUDA_SIM
 #define LYRNN_DYNAMIC_SHARED(type, name)                                                           \
     extern __shared__ __align__(16) unsigned char lyrnn_dynamic_shared[];                          \
     type *name = reinterpret_cast<type *>(lyrnn_dynamic_shared)
 #endif
 
-/* About the clock of the devices that the recurrence's cost estimates are for; which path is chosen depends
- * little on it. */
-#define LYRNN_CUDA_CYCLES_PER_NS 1.7
-
-/* Which path the recurrence takes; tests force one by the environment variable LYRNN_DEBUG_RECURRENCE. */
+/* How a recurrence runs (recurrence_plan.cuh). */
 typedef enum {
     LYRNN_RECURRENCE_BY_COST,
     LYRNN_RECURRENCE_BY_STEPS,
@@ -36,37 +35,39 @@ typedef enum {
     LYRNN_RECURRENCE_GRID
 } lyrnn_recurrence_path;
 
-/* A step being recorded: run once to warm the libraries up, captured the second time, then replayed. */
+/* A recorded step. Its first run is eager, its second is captured, and later ones are replayed. */
 typedef struct {
-    void (*body)(void *); /* NULL: none */
+    void (*body)(void *); /* NULL: this place is free */
     void *context;
     int runs;
     cudaGraphExec_t graph;
 } lyrnn_cuda_step;
 
-/* Training and validating alternate. */
+/* How many recorded steps are kept: training and validation steps alternate. */
 enum { LYRNN_CUDA_STEPS = 4 };
 
-/* The backend's state, one a process and device. */
+/* The state of one open device. */
 typedef struct {
     int device;
     cudaDeviceProp properties;
-    cudaStream_t stream; /* of the lane in use, as are cublas and workspace */
+    /* Those of the lane in use. */
+    cudaStream_t stream;
     cublasHandle_t cublas;
     void *workspace;
     struct {
         cudaStream_t stream;
         cublasHandle_t cublas;
-        void *workspace;    /* device (workspace_bytes), of cuBLAS and cuBLASLt */
-        cudaEvent_t queued; /* recorded by who waits for the lane */
+        void *workspace;    /* device (workspace_bytes), for cuBLAS and cuBLASLt */
+        cudaEvent_t queued; /* recorded by a lane that waits for this one */
     } lanes[LYRNN_CUDA_LANES];
     size_t workspace_bytes;
-    void *workspaces; /* device, of all lanes, and then norm_parts */
+    void *workspaces; /* device, one allocation: the workspaces of all lanes, then norm_parts */
     lyrnn_precision precision;
+    /* The path that LYRNN_DEBUG_RECURRENCE forces: steps, resident or grid. */
     lyrnn_recurrence_path recurrence_path;
-    double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) partial sums of clip_and_adam */
+    double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) */
     lyrnn_cuda_step steps[LYRNN_CUDA_STEPS];
-    int next_step; /* whose place the next new step takes */
+    int next_step; /* the place that the next new step takes */
 } lyrnn_cuda_state;
 
 #define LYRNN_CUDA_DECLARE(name)                                                                   \
@@ -101,13 +102,13 @@ static inline int lyrnn_cuda_ceil_div(int a, int b)
     return (a + b - 1) / b;
 }
 
-/* Blocks of `threads` that cover count items. */
+/* The number of blocks of `threads` threads that cover count items. */
 static inline unsigned lyrnn_cuda_blocks(size_t count, unsigned threads)
 {
     return (unsigned)((count + threads - 1) / threads);
 }
 
-/* Queues kernel(args) on the stream. */
+/* Queues kernel(args) in the lane in use. */
 template <typename Args>
 void lyrnn_cuda_launch(lyrnn_backend *self, void (*kernel)(Args), dim3 grid, unsigned threads,
                        size_t shared_bytes, const Args &args)
@@ -130,13 +131,13 @@ void lyrnn_cuda_gemm(lyrnn_backend *self, lyrnn_matrix a, lyrnn_matrix b, float 
 void lyrnn_cuda_bias_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w, const float *bias,
                           float *y);
 
-/* y (M,N) = x (M,K) w^T + bias, for w (N,K) without gaps and bias (N); bias NULL: none. Rows of y are
- * y_stride floats apart. A row of y depends on its row of x only, to the last bit. The arithmetic is
- * fp32, whatever the precision. */
+/* y (M,N) = x (M,K) w^T + bias, for w (N,K) without gaps and bias (N); bias NULL: none. Rows of y
+ * are y_stride floats apart. A row of y depends on its row of x only, to the last bit. The
+ * arithmetic is fp32, whatever the precision. */
 void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w,
                                const float *bias, float *y, int y_stride);
 
-/* sums[j] = sum over m of rows[m][j], in an order that depends on the shape only. With add, the sum is
+/* sums[j] = sum over m of rows[m][j], in an order that depends on the shape only. add: the sum is
  * added to what sums holds. */
 void lyrnn_cuda_column_sums(lyrnn_backend *self, lyrnn_matrix rows, bool add, float *sums);
 

@@ -1,7 +1,8 @@
-/* A CUDA device: memory, lanes (streams), and a step that is captured into a graph and replayed.
+/* A CUDA device: memory, lanes (streams), and steps that are captured into graphs and replayed.
  *
- * The first run of a step is eager, so that libraries allocate what they need; the second is captured; from
- * then on a step is one graph launch. Freeing memory drops the graph, whose nodes hold addresses. */
+ * The first run of a step is eager, so that libraries allocate what they need. The second run is
+ * captured. From then on a step is one graph launch. Freeing memory drops all graphs, because their
+ * nodes hold addresses. */
 #include "cuda.cuh"
 
 #include <stdio.h>
@@ -33,12 +34,12 @@ static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memor
     (void)self;
     cudaError_t error = cudaMalloc(memory, bytes);
     if (error == cudaErrorMemoryAllocation) {
-        /* The error would otherwise be reported again by the next launch. */
+        /* Otherwise the next launch would report this error again. */
         (void)cudaGetLastError();
         size_t free_bytes = 0, total_bytes = 0;
         LYRNN_CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
         *memory = NULL;
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "device memory: %zu bytes asked, %zu free", bytes,
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "device memory: %zu bytes requested, %zu free", bytes,
                           free_bytes);
     }
     LYRNN_CUDA_CHECK(error);
@@ -126,7 +127,7 @@ static cudaGraphExec_t record(lyrnn_cuda_state *state, void (*body)(void *), voi
     return executable;
 }
 
-/* The record of a step; a new one takes the place of the oldest. */
+/* The record of this step. A new step takes the place of the oldest. */
 static lyrnn_cuda_step *find_step(lyrnn_cuda_state *state, void (*body)(void *), void *context)
 {
     for (lyrnn_cuda_step &step : state->steps)
@@ -159,7 +160,7 @@ static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
     LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
 }
 
-/* An operation, and with debug_sync what became of it. */
+/* Runs an operation. debug_sync: also waits for it, and names it if it failed. */
 template <typename Args>
 static void run_operation(lyrnn_backend *self, const char *name,
                           void (*operation)(lyrnn_backend *, const Args *), const Args *args)
@@ -192,7 +193,7 @@ static void describe(lyrnn_backend *self, char *text, size_t size)
              runtime % 1000 / 10, driver / 1000, driver % 1000 / 10);
 }
 
-/* Also of a state that was opened in part. */
+/* The state may be only partly open. */
 static void close_libraries(lyrnn_cuda_state *state)
 {
     for (auto &lane : state->lanes) {
@@ -215,7 +216,7 @@ static void close_device(lyrnn_backend *self)
     close_libraries(state);
 }
 
-/* Why a device cannot be used, or NULL. */
+/* Why a call failed; NULL: it succeeded. */
 static const char *reason_of(cudaError_t error)
 {
     return error == cudaSuccess ? NULL : cudaGetErrorString(error);
@@ -230,12 +231,12 @@ static const char *open_lane(lyrnn_cuda_state *state, int lane)
 {
     auto *opened = &state->lanes[lane];
     opened->workspace = (char *)state->workspaces + (size_t)lane * state->workspace_bytes;
-    int least = 0, greatest = 0; /* priorities, of which the lesser number is the greater */
-    const char *reason = reason_of(cudaDeviceGetStreamPriorityRange(&least, &greatest));
+    int lowest = 0, highest = 0; /* priorities; the highest has the smallest number */
+    const char *reason = reason_of(cudaDeviceGetStreamPriorityRange(&lowest, &highest));
     if (reason == NULL)
         reason = reason_of(
             cudaStreamCreateWithPriority(&opened->stream, cudaStreamNonBlocking,
-                                         greatest + lane < least ? greatest + lane : least));
+                                         highest + lane < lowest ? highest + lane : lowest));
     if (reason == NULL)
         reason = reason_of(cudaEventCreateWithFlags(&opened->queued, cudaEventDisableTiming));
     if (reason == NULL)
@@ -248,7 +249,7 @@ static const char *open_lane(lyrnn_cuda_state *state, int lane)
     return reason;
 }
 
-/* A device that is there can still refuse: other programs have filled it, or have it to themselves. */
+/* A device that exists can still refuse: other programs fill it, or use it exclusively. */
 static const char *open_lanes(lyrnn_cuda_state *state)
 {
     const char *reason = NULL;
@@ -264,9 +265,10 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
     if (reason == NULL)
         reason = reason_of(cudaGetDeviceProperties(&state->properties, state->device));
     if (reason == NULL) {
-        /* A workspace of our own keeps cuBLAS from allocating under capture, and its results repeatable. On
-         * compute capability 9.0 its documentation recommends 32 MiB, and 4 before: pedantic fp32 is the
-         * arithmetic of before, and 8 leaves room to share a sum among more blocks. */
+        /* Our own workspace keeps cuBLAS from allocating during capture and keeps its results
+         * repeatable. The cuBLAS documentation recommends 32 MiB from compute capability 9.0 on,
+         * and 4 MiB before. Pedantic fp32 runs the older kernels; 8 MiB let them share a sum among
+         * more blocks. */
         bool wide = state->properties.major >= 9 && state->precision != LYRNN_FP32;
         state->workspace_bytes = (size_t)(wide ? 32 : 8) << 20;
         size_t num_bytes = LYRNN_CUDA_LANES * state->workspace_bytes;
@@ -282,7 +284,7 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
     }
     if (reason == NULL)
         return LYRNN_OK;
-    /* The error would otherwise be reported again by the next launch. */
+    /* Otherwise the next launch would report this error again. */
     (void)cudaGetLastError();
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                       "cuda:%d: %s; end other programs on the GPU, or use --device cpu",

@@ -1,5 +1,6 @@
-/* Inverted dropout: y = keep x / (1 - p), keep drawn anew from Philox on the way there and on the way back.
- * A thread takes one block of four numbers; a range may begin and end in the middle of one. */
+/* Inverted dropout: y = keep x / (1 - p). Forward and backward draw the same keep from Philox.
+ * Philox makes blocks of four numbers, and a thread takes one block. A range may begin and end in
+ * the middle of a block. */
 #include "cuda.cuh"
 
 #include <curand_kernel.h>
@@ -18,7 +19,7 @@ __global__ void dropout_kernel(lyrnn_dropout_args args)
     curand_init(args.seed, LYRNN_PURPOSE_DROPOUT, position / 4 * 4 + 4 * block, &generator);
     for (size_t word = 0; word < 4; word++) {
         float uniform = curand_uniform(&generator);
-        size_t i = 4 * block + word - lead; /* beyond count where word comes before the first */
+        size_t i = 4 * block + word - lead; /* before the range: wraps around, beyond count */
         if (i < args.count)
             args.y[i] = uniform > args.p ? args.x[i] * scale : 0.0f;
     }
@@ -27,8 +28,8 @@ __global__ void dropout_kernel(lyrnn_dropout_args args)
 extern "C" void lyrnn_cuda_dropout(lyrnn_backend *self, const lyrnn_dropout_args *args)
 {
     enum { THREADS = 256 };
-    /* The step, and with it where in a block the range begins, is on the device: one block more than count
-     * fills covers every case. */
+    /* Only the device knows the step, and so where in a block the range begins. One block more than
+     * count fills covers every case. */
     unsigned blocks = lyrnn_cuda_blocks(args->count / 4 + 2, THREADS);
     lyrnn_cuda_launch(self, dropout_kernel, dim3(blocks), THREADS, 0, *args);
 }

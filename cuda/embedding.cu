@@ -1,8 +1,9 @@
-/* The one-hot lookup: forward is a gather of rows, backward the sum of the gradient rows of each id.
+/* The one-hot lookup. Forward is a gather of rows. Backward sums the gradient rows of each id.
  *
- * Backward first sorts the positions by id, stably, then adds each id's run in a fixed order: the same
- * bits at every run, which float atomics would not give. A position's place in the sorted order is the
- * number of positions that come before it, so the sort is one pass of comparisons over all pairs. */
+ * Backward first sorts the positions by id, stably, and then adds the run of each id in a fixed
+ * order. So the bits are the same at every run, which float atomics would not ensure. A position's
+ * place in the sorted order is the number of positions that come before it. The sort is therefore
+ * one pass of comparisons over all pairs. */
 #include "cuda.cuh"
 
 __global__ void embedding_forward_kernel(lyrnn_embedding_forward_args args)
@@ -26,7 +27,7 @@ extern "C" void lyrnn_cuda_embedding_forward(lyrnn_backend *self,
 typedef struct {
     const int32_t *ids; /* (M) */
     int M;
-    int32_t *order; /* (M) positions sorted by id, then by position */
+    int32_t *order; /* (M) the positions, sorted by id, then by position */
 } rank_sort_args;
 
 enum { SORT_THREADS = 256 };
@@ -52,8 +53,8 @@ __global__ void __launch_bounds__(SORT_THREADS) rank_sort_kernel(rank_sort_args 
 
 enum { RUN_COLUMNS = 32, RUN_LANES = 8 };
 
-/* Block (i, tile) sums RUN_COLUMNS columns of the run that begins at sorted position i, if one does; its
- * RUN_LANES rows of threads share the run. */
+/* Block (i, tile) sums RUN_COLUMNS columns of the run that begins at sorted position i, if one
+ * begins there. Its RUN_LANES rows of threads share the run. */
 __global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
     sum_runs_kernel(lyrnn_embedding_backward_args args)
 {

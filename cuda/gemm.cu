@@ -1,9 +1,9 @@
-/* GEMM by cuBLAS, and the sums over rows that bias gradients are. */
+/* GEMM by cuBLAS, and the column sums that are the gradients of biases. */
 #include "cuda.cuh"
 
 #include "reduce.cuh"
 
-/* fp32 means fp32: cuBLAS would otherwise be free to round operands. */
+/* Pedantic fp32: otherwise cuBLAS may round the operands. */
 cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision)
 {
     switch (precision) {
@@ -40,7 +40,8 @@ typedef struct {
 
 enum { SUM_COLUMNS = 32, SUM_LANES = 16 };
 
-/* A block sums SUM_COLUMNS columns; each of its SUM_LANES rows of threads takes every SUM_LANES-th row. */
+/* A block sums SUM_COLUMNS columns. Each of its SUM_LANES rows of threads takes every SUM_LANES-th
+ * row. */
 __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(column_sums_args args)
 {
     LYRNN_DYNAMIC_SHARED(float, partial); /* (SUM_LANES,SUM_COLUMNS) */

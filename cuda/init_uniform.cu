@@ -1,5 +1,5 @@
-/* Initial weights from U(-bound, bound): cuRAND's Philox, a generator set to each number's own position, so
- * that the CPU draws the same ones. */
+/* Initial weights from U(-bound, bound) by cuRAND's Philox. Each number has its own generator, set
+ * to its position, so that the CPU draws the same numbers. */
 #include "cuda.cuh"
 
 #include <curand_kernel.h>

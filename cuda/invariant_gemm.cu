@@ -1,8 +1,9 @@
-/* y (M,N) = x (M,K) w^T + bias, where a row of y has the same bits whatever the number of rows M is.
+/* y (M,N) = x (M,K) w^T + bias, where a row of y has the same bits whatever the number of rows M
+ * is.
  *
- * cuBLAS chooses its order of addition by the shape. Here a warp computes one column for some rows: each
- * of its lanes adds up every 32nd product, and a butterfly of shuffles adds the lanes. How many rows a
- * warp takes does not change the sum of any row. */
+ * cuBLAS chooses its order of addition by the shape. Here a warp computes one column for some rows.
+ * Each of its lanes adds up every 32nd product, and a butterfly of shuffles adds the lanes. No
+ * row's sum depends on the number of rows in the warp. */
 #include "cuda.cuh"
 
 #include "reduce.cuh"

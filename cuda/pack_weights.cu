@@ -1,4 +1,4 @@
-/* The batch-invariant kernel reads weights as they are held: packing them is a copy. */
+/* The batch-invariant kernel reads weights in their usual layout, so that packing is a copy. */
 #include "cuda.cuh"
 
 extern "C" void lyrnn_cuda_pack_weights(lyrnn_backend *self, const lyrnn_pack_weights_args *args)

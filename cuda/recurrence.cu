@@ -1,10 +1,10 @@
 /* The recurrence of all cells over a whole sequence, forward and backward.
  *     forward   h' = h_{t-1} W_hh^T + b_hh, then the cell
  *     backward  the cell, then dh_{t-1} += dh' W_hh;  dW_hh = sum of dh'_t^T h_{t-1}
- * Each operation first makes a plan (recurrence_plan.cu) and then runs it. Here is the general path, by
- * steps: per time step one cuBLAS GEMM and one kernel for the cell. recurrence_resident.cu and
- * recurrence_grid.cu have the paths that keep W_hh on chip. The weights' gradient is GEMMs over all T*B
- * rows. */
+ * Each operation first makes a plan (recurrence_plan.cu) and then runs it. Here is the general
+ * path, by steps: per time step one cuBLAS GEMM and one kernel for the cell. recurrence_resident.cu
+ * and recurrence_grid.cu have the paths that keep W_hh on chip. The weights' gradient is GEMMs over
+ * all T*B rows. */
 #include "base/gate_parts.h"
 #include "cells.cuh"
 #include "recurrence_grid.cuh"

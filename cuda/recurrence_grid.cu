@@ -1,16 +1,18 @@
 /* The recurrence in one kernel, with W_hh in the shared memory of the whole device.
  *
- * A cluster of C blocks owns a tile: some units (all G gates of each) of some streams. A step is a product, of
- * the streams' vectors with the tile's part of W_hh, then the cell.
- * - Each block of the cluster holds W_hh for the tile's columns and one C-th of the sums' index k, for the whole
- *   sequence, and reads that part of the vectors alone, from L2, a chunk at a time while it multiplies the one
- *   before. A thread has 8 x 8 sums; where the tile has fewer, groups of threads share k.
- * - The blocks then add up their sums through distributed shared memory, each for its share of the tile's units
- *   and streams, and run the cell on them.
- * - What the cell leaves is what all blocks multiply next: one barrier of the grid a step.
- *
- * Forward, the vectors are h and the columns G a unit; backward, the losses by h' of all gates, and a column a
- * unit. Sums run in an order that the plan fixes. */
+ * A cluster of C blocks owns a tile: some units (all G gates of each) of some streams. In each time
+ * step it multiplies the vectors of its streams with its part of W_hh, then runs the cell on its
+ * units.
+ *     Each block holds W_hh for the tile's columns and for one C-th of the index k of the sums, for
+ *     the whole sequence. So it reads only that part of the vectors. It fetches them from L2 in
+ *     chunks, each while it multiplies the one before. A thread computes 8 x 8 sums. Where a tile
+ *     has fewer sums than that, groups of threads share k.
+ *     The blocks add up their sums through distributed shared memory. Each block does so for its
+ *     share of the tile's units and streams, and runs the cell on them.
+ *     All blocks multiply the new vectors in the next step, so each step ends with a barrier of the
+ *     grid.
+ * Forward, the vectors are h and a unit has G columns. Backward, the vectors are dh' of all gates
+ * and a unit has one column. The plan fixes the order of every sum. */
 #include "recurrence_grid.cuh"
 
 #include "cells.cuh"
@@ -26,7 +28,8 @@ typedef struct {
     grid_plan plan;
 } grid_backward_args;
 
-/* weights[k][gate * units + unit]: the rows of w_hh of the tile's gates, transposed. */
+/* Forward: loads the rows of w_hh of the tile's gates, transposed, into weights[k][gate * units +
+ * unit]. */
 __device__ void load_rows(float *weights, const float *w_hh, int G, int H, const grid_plan &plan,
                           const tile &own)
 {
@@ -43,8 +46,8 @@ __device__ void load_rows(float *weights, const float *w_hh, int G, int H, const
     }
 }
 
-/* The cell of step number i for this block's share of the tile: the blocks of the cluster share its units
- * and streams. */
+/* The cell of step number i for this block's share of the tile: the blocks of the cluster share its
+ * units and streams. */
 template <lyrnn_cell CELL>
 __device__ __forceinline__ void finish_forward(const grid_forward_args &a, int i,
                                                const block_team &team, float *work, const tile &own)
@@ -92,7 +95,7 @@ __global__ void __launch_bounds__(GRID_THREADS, 1) grid_forward_kernel(grid_forw
     }
 }
 
-/* weights[k][unit]: the columns of w_hh of the tile's units. */
+/* Backward: loads the columns of w_hh of the tile's units into weights[k][unit]. */
 __device__ void load_columns(float *weights, const float *w_hh, int H, const grid_plan &plan,
                              const tile &own)
 {
@@ -104,8 +107,8 @@ __device__ void load_columns(float *weights, const float *w_hh, int H, const gri
     }
 }
 
-/* The cell of step number i, backward, for this block's share of the tile. From the second step on, dh
- * includes what the step before passed on through W_hh. */
+/* The cell of step number i, backward, for this block's share of the tile. From the second step on,
+ * dh includes what the step before passed on through W_hh. */
 template <lyrnn_cell CELL>
 __device__ __forceinline__ void finish_backward(const grid_backward_args &a, int i,
                                                 const block_team &team, float *work,

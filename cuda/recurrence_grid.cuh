@@ -4,8 +4,8 @@
 
 #include "recurrence_plan.cuh"
 
-/* How many clusters of this many blocks are on the device at once, when a block has all the shared
- * memory of a multiprocessor. With more, the grid's barrier would never end. */
+/* How many clusters of this size fit on the device at once, if each block has all the shared memory
+ * of a multiprocessor. A larger grid would wait at its barrier for ever. */
 int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *state, const recurrence_problem &problem,
                                  int cluster);
 

@@ -1,8 +1,8 @@
 /* Chooses how a recurrence runs: lays it out for each path and estimates the time of each.
  *
- * The estimates only order the paths and layouts; no result depends on them beyond the order of sums.
- * All that they assume of a device is in the table below. It comes from published latencies and
- * throughputs, mostly of an H100, and no GPU has confirmed it yet. */
+ * The estimates only order the paths and layouts; no result depends on them beyond the order of
+ * sums. All that they assume of a device is in the table below. It comes from published latencies
+ * and throughputs, mostly of an H100, and no GPU has confirmed it yet. */
 #include "recurrence_plan.cuh"
 
 #include <math.h>
@@ -13,8 +13,8 @@
 struct device_costs {
     double cycles_per_ns = 1.7;
 
-    /* By steps: per time step the latency of two kernels, and a GEMM at cuBLAS's share of the peak for
-     * few rows. Tensor cores make it faster. */
+    /* By steps: per time step the latency of two kernels, and a GEMM at cuBLAS's share of the peak
+     * for few rows. Tensor cores make it faster. */
     double two_kernels_ns = 6000.0;
     double fmas_per_cycle = 128.0;
     double gemm_share = 0.6;
@@ -25,9 +25,9 @@ struct device_costs {
     double cycles_per_weight = 2.5;
     double resident_barrier_cycles = 600.0;
 
-    /* Over the grid: the launch, the read of W_hh into shared memory, and per step the products at the
-     * share of the peak that reads of shared memory leave, the vectors from L2, the sums through shared
-     * memory, their exchange within the cluster, the cell, and the barriers. */
+    /* Over the grid: the launch, the read of W_hh into shared memory, and per step the products at
+     * the share of the peak that reads of shared memory leave, the vectors from L2, the sums
+     * through shared memory, their exchange within the cluster, the cell, and the barriers. */
     double grid_launch_ns = 8000.0;
     double load_bytes_per_cycle = 16.0;
     double tile_fma_share = 0.75;
@@ -64,7 +64,8 @@ static int max_weights(int G)
     return G == 1 ? 128 : 32;
 }
 
-/* Lays out a cluster of this size. False: a thread would have to hold more weights than any kernel does. */
+/* Lays out a cluster of this size. False: a thread would have to hold more weights than any kernel
+ * does. */
 static bool lay_out_cluster(int G, int H, int cluster, resident_plan *plan)
 {
     int units = lyrnn_cuda_ceil_div(H, cluster);
@@ -89,9 +90,9 @@ static size_t resident_shared_bytes(const resident_plan &plan, int num_vectors)
            sizeof(float);
 }
 
-/* Takes the smallest cluster whose threads hold at most 64 weights each: more blocks shorten the dot
- * products, but lengthen the barrier. Then takes as few streams per cluster as let all clusters be on
- * the device at once, within the shared memory that every kernel may have. */
+/* Takes the smallest cluster whose threads hold at most 64 weights each: more blocks shorten the
+ * dot products, but lengthen the barrier. Then takes as few streams per cluster as let all clusters
+ * be on the device at once, within the shared memory that every kernel may have. */
 static bool lay_out_resident(const lyrnn_cuda_state *state, const recurrence_problem &p,
                              resident_plan *plan)
 {
@@ -146,8 +147,8 @@ typedef struct {
 } tile_choice;
 
 /* Lays out tiles for such a choice. False: they do not fit.
- * Forward multiplies h (H) and a unit has a column per gate. Backward multiplies dh' (G*H) and a unit
- * has one column. */
+ * Forward multiplies h (H) and a unit has a column per gate. Backward multiplies dh' (G*H) and a
+ * unit has one column. */
 static bool lay_out_tiles(const lyrnn_cuda_state *state, const recurrence_problem &p,
                           const tile_choice &choice, grid_plan *plan)
 {
@@ -164,8 +165,8 @@ static bool lay_out_tiles(const lyrnn_cuda_state *state, const recurrence_proble
     plan->streams_log = choice.streams_log;
     plan->groups =
         GRID_THREADS / (((1 << choice.streams_log) / TILE_SIDE) * (plan->columns / TILE_SIDE));
-    /* A group with fewer than eight values of k costs more than it saves: its sums pass through shared
-     * memory. */
+    /* A group with fewer than eight values of k costs more than it saves: its sums pass through
+     * shared memory. */
     plan->groups = plan->groups < plan->depth / 8 ? plan->groups : plan->depth / 8;
     return plan->groups > 0 && grid_shared_bytes(*plan) <= state->properties.sharedMemPerBlockOptin;
 }
@@ -174,7 +175,8 @@ static bool lay_out_tiles(const lyrnn_cuda_state *state, const recurrence_proble
  * columns: from 20 columns on, L2 delivers more than the FMAs take, and the FMAs decide. Fetching
  * overlaps with them; sums, cell and barriers follow one another.
  *
- * Estimated time of a step on an H100 in microseconds: over the grid forward and backward, and by steps.
+ * Estimated time of a step on an H100 in microseconds: over the grid forward and backward, and by
+ * steps.
  *     lstm H 512 B 64         5.7   6.0    9.9
  *     gru H 512 B 64          5.0   5.2    8.9
  *     lstm H 1024 B 128      28.2  28.9   37.2
@@ -195,8 +197,9 @@ static double step_cycles(const grid_plan &plan)
     return (fma > fetch ? fma : fetch) + sum + exchange + COSTS.cell_cycles + barriers;
 }
 
-/* Finds the layout with the fewest cycles per step. False: none fits. Where this path is forced, prefers
- * one with clusters: the shapes that tests can afford would not get them otherwise. */
+/* Finds the layout with the minimum of cycles per step. False: none fits. Where this path is
+ * forced, prefers one with clusters: the shapes that tests can afford would not get them
+ * otherwise. */
 static bool lay_out_grid(const lyrnn_cuda_state *state, const recurrence_problem &p,
                          grid_plan *best)
 {

@@ -1,7 +1,8 @@
 /* How a recurrence runs on a device: its path, its layout and its launch.
  *
- * recurrence.cu makes a plan for each call of the operation, which a captured step makes once, and hands
- * it to the path that it names. The kernels take their sizes from it and derive none again. */
+ * recurrence.cu makes a plan for each call of the operation, which a captured step makes once, and
+ * hands it to the path that it names. The kernels take their sizes from it and derive none
+ * again. */
 #ifndef LYRNN_RECURRENCE_PLAN_CUH
 #define LYRNN_RECURRENCE_PLAN_CUH
 
@@ -21,10 +22,11 @@ typedef struct {
 
 /* The path over the grid (recurrence_grid.cu, tile_product.cuh).
  *
- * A thread computes a square of TILE_SIDE x TILE_SIDE sums. A chunk of the vectors is TILE_CHUNK floats;
- * each thread fetches TILE_FETCH of them, in squares of 4 streams by 8 values of k. Hence a tile has at
- * most 2^TILE_MAX_STREAMS_LOG streams. TILE_PADDING floats per row put the four rows and eight columns
- * that a warp transposes into different banks, and keep rows aligned to float4. */
+ * A thread computes a square of TILE_SIDE x TILE_SIDE sums. A chunk of the vectors is TILE_CHUNK
+ * floats; each thread fetches TILE_FETCH of them, in squares of 4 streams by 8 values of k. Hence a
+ * tile has at most 2^TILE_MAX_STREAMS_LOG streams. TILE_PADDING floats per row put the four rows
+ * and eight columns that a warp transposes into different banks, and keep rows aligned to
+ * float4. */
 enum { GRID_THREADS = 256, TILE_SIDE = 8, TILE_FETCH = 16, TILE_PADDING = 4 };
 enum { TILE_CHUNK = GRID_THREADS * TILE_FETCH, TILE_MAX_STREAMS_LOG = 9 };
 static_assert(TILE_CHUNK >> TILE_MAX_STREAMS_LOG == 8, "whole squares");
@@ -33,8 +35,8 @@ typedef struct {
     int cluster; /* C blocks per cluster */
     int units;   /* units per tile */
     int tiles;   /* tiles side by side: ceil(H / units) */
-    /* Columns per tile: all units of the first gate, then of the next, then zeros up to a multiple of
-     * TILE_SIDE. */
+    /* Columns per tile: all units of the first gate, then of the next, then zeros up to a multiple
+     * of TILE_SIDE. */
     int columns;
     int depth;       /* values of k per block, a multiple of 8 */
     int streams_log; /* log2 of the streams per tile, 3 to TILE_MAX_STREAMS_LOG */
@@ -56,8 +58,8 @@ typedef struct {
     grid_plan grid;
 } recurrence_plan;
 
-/* The plan with the lowest expected time, or of the path that LYRNN_DEBUG_RECURRENCE forces. By steps,
- * where the forced path does not fit. */
+/* The plan with the lowest expected time, or of the path that LYRNN_DEBUG_RECURRENCE forces. By
+ * steps, where the forced path does not fit. */
 recurrence_plan lyrnn_cuda_plan_recurrence(const lyrnn_cuda_state *state,
                                            const recurrence_problem &problem);
 

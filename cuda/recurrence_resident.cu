@@ -1,11 +1,11 @@
 /* The recurrence in one kernel, with W_hh in registers for the whole sequence.
  *
- * A cluster of C blocks takes a slice of the batch and needs no other cluster. Each block owns H/C units.
- * S neighboring threads share a unit: each holds, for each of the G gates, every S-th group of four of
- * its weights. A step is G dot products per stream, a butterfly over the S threads, the cell, and a store
- * of the new h into the shared memory of every block of the cluster. The vectors alternate between two
- * buffers, so that one barrier per step is enough. Backward is the same walk with W_hh transposed, and
- * dh', G vectors, in the place of h. */
+ * A cluster of C blocks takes a slice of the batch and needs no other cluster. Each block owns H/C
+ * units. S neighboring threads share a unit: each holds, for each of the G gates, every S-th group
+ * of four of its weights. A step is G dot products per stream, a butterfly over the S threads, the
+ * cell, and a store of the new h into the shared memory of every block of the cluster. The vectors
+ * alternate between two buffers, so that one barrier per step is enough. Backward is the same walk
+ * with W_hh transposed, and dh', G vectors, in the place of h. */
 #include "recurrence_resident.cuh"
 
 #include "cells.cuh"
@@ -44,9 +44,9 @@ __device__ seat find_seat(const resident_plan &plan, int B, int H)
     return s;
 }
 
-/* Loads this thread's weights of its unit, for each gate: weights[4 i + q] has k = 4 (i S + slice) + q
- * and is zero beyond H. Forward takes the gate's row of w_hh. Backward (transposed) takes the unit's
- * column of the gate's rows. */
+/* Loads this thread's weights of its unit, for each gate: weights[4 i + q] has k = 4 (i S + slice)
+ * + q and is zero beyond H. Forward takes the gate's row of w_hh. Backward (transposed) takes the
+ * unit's column of the gate's rows. */
 template <int G, int WEIGHTS>
 __device__ void load_weights(float (&weights)[G][WEIGHTS], const float *w_hh, int H,
                              const resident_plan &plan, const seat &s, bool transposed)
@@ -107,8 +107,8 @@ __device__ __forceinline__ void dot_own(const float (&weights)[G][WEIGHTS], cons
     }
 }
 
-/* Backward: the sum over the gates of the dot product with the gate's own dh', for the stream that this
- * thread finishes. vectors is (streams,G,padded). */
+/* Backward: the sum over the gates of the dot product with the gate's own dh', for the stream that
+ * this thread finishes. vectors is (streams,G,padded). */
 template <int G, int WEIGHTS>
 __device__ __forceinline__ float dot_all(const float (&weights)[G][WEIGHTS], const float *vectors,
                                          const resident_plan &plan, const seat &s)
@@ -127,7 +127,8 @@ __device__ __forceinline__ float dot_all(const float (&weights)[G][WEIGHTS], con
     return own;
 }
 
-/* Stores the value of this thread's unit into vector number `vector` of every block of the cluster. */
+/* Stores the value of this thread's unit into vector number `vector` of every block of the
+ * cluster. */
 __device__ __forceinline__ void broadcast(const block_team &team, float *vectors, const seat &s,
                                           int vector, float value)
 {
@@ -136,7 +137,8 @@ __device__ __forceinline__ void broadcast(const block_team &team, float *vectors
         team.map_shared_rank(vectors, rank)[at] = value;
 }
 
-/* Fills both buffers of num_vectors vectors with zeros, so that the padding beyond H adds nothing. */
+/* Fills both buffers of num_vectors vectors with zeros, so that the padding beyond H adds
+ * nothing. */
 __device__ void clear_vectors(float *vectors, int num_vectors, const seat &s)
 {
     for (int i = (int)threadIdx.x; i < 2 * num_vectors * s.padded; i += RESIDENT_THREADS)

@@ -1,5 +1,5 @@
-/* Reductions over a block in a fixed order: lanes of a warp by shuffles, then warps through shared
- * memory. Every thread of the block must take part, and all get the result. */
+/* Reductions over a block in a fixed order: first the lanes of a warp by shuffles, then the warps
+ * through shared memory. Every thread of the block must call them, and all get the result. */
 #ifndef LYRNN_REDUCE_CUH
 #define LYRNN_REDUCE_CUH
 
@@ -7,8 +7,8 @@
 
 enum { LYRNN_WARP = 32 };
 
-/* Combines value over the block with combine(a, b); scratch (32) is shared memory, free for reuse by the
- * next call. blockDim.x is a multiple of the warp size. */
+/* Reduces the threads' values with combine(a, b). scratch (32) is shared memory; the next call may
+ * use it again. blockDim.x must be a multiple of the warp size. */
 template <typename Value, typename Combine>
 __device__ __forceinline__ Value block_reduce(Value value, Value *scratch, Combine combine)
 {

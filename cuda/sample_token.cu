@@ -1,14 +1,14 @@
-/* The next character of each text, a block a text: the prefix's own, or one that the line rules and the guard
- * against copies allow, chosen by the samplers. */
+/* The next character of each text, one block per text. It is the prefix's own, or the samplers
+ * choose one that the line rules and the copy guard allow. */
 #include "cuda.cuh"
 
 #include "lyrnn/philox.h"
 #include "sampler.cuh"
 
-/* What the line rules make of a text where it stands. */
+/* What the line rules say about the next character. */
 typedef struct {
     bool newline_forbidden;
-    int32_t only, only_too; /* ids that alone are allowed; -1: any */
+    int32_t only, only_too; /* if not -1: no other id is allowed */
     bool is_last_line;      /* a newline would end the text */
 } line_verdict;
 
@@ -34,7 +34,7 @@ __device__ __forceinline__ bool allows(const line_verdict &verdict, int32_t newl
            (verdict.only_too < 0 || id == verdict.only_too);
 }
 
-/* Whether the suffix at `from` comes before the pattern, or begins with it where equals_too. */
+/* Whether the suffix at `from` comes before the pattern; equals_too: or begins with it. */
 __device__ __forceinline__ bool is_before(const lyrnn_device_copy_guard &guard, size_t from,
                                           const int32_t *pattern, bool equals_too)
 {
@@ -48,7 +48,8 @@ __device__ __forceinline__ bool is_before(const lyrnn_device_copy_guard &guard, 
     return equals_too;
 }
 
-/* How many suffixes are before the pattern: a search in which each lane of a warp tries one place. */
+/* How many suffixes are before the pattern. In each round of the search, every lane of the warp
+ * tries one place. */
 __device__ __forceinline__ size_t count_before(const lyrnn_device_copy_guard &guard,
                                                const int32_t *pattern, bool equals_too)
 {
@@ -65,7 +66,8 @@ __device__ __forceinline__ size_t count_before(const lyrnn_device_copy_guard &gu
     return low;
 }
 
-/* Forbids what follows the text's last characters anywhere in the corpus, but for `spared`. */
+/* Forbids each character that follows the text's last ones anywhere in the corpus, except
+ * `spared`. */
 __device__ __forceinline__ void apply_copy_guard(const lyrnn_device_copy_guard &guard,
                                                  const int32_t *text, int length, int32_t spared,
                                                  float *logits, sample_memory *memory)
@@ -100,10 +102,10 @@ __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verd
     const int32_t *text = args.texts + (size_t)blockIdx.x * (size_t)args.max_length;
     float *logits = args.logits + (size_t)blockIdx.x * (size_t)args.V;
     stretch own = own_stretch(args.V);
-    /* A newline that ends the text is not written, and so copies nothing. */
+    /* A newline that ends the text is not written, so it copies nothing. */
     int32_t spared = verdict.is_last_line ? args.lines.newline : -1;
     apply_copy_guard(args.copies, text, place, spared, logits, memory);
-    penalise(args.sampler, text, place, logits);
+    penalize(args.sampler, text, place, logits);
     for (int v = own.first; v < own.end; v++)
         logits[v] = allows(verdict, args.lines.newline, v) ? tidied(logits[v]) : -INFINITY;
     curandStatePhilox4_32_10_t generator;
@@ -112,7 +114,7 @@ __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verd
     return choose(s, own, logits, curand_uniform(&generator), memory);
 }
 
-/* Enters a character into its text; 0 where none is written. */
+/* Appends a character to its text and returns it; 0: none is written. */
 __device__ int32_t write_token(const lyrnn_sample_token_args &args, const line_verdict &verdict,
                                lyrnn_text_state state, const lyrnn_text_cursor &cursor,
                                int32_t token)
@@ -157,7 +159,7 @@ __global__ void __launch_bounds__(SAMPLE_THREADS_MAX, 1) sample_token_kernel(sam
         args.tokens[blockIdx.x] = token;
 }
 
-/* Only when all blocks have read it. */
+/* This is a separate kernel because no block may move the cursor while another still reads it. */
 __global__ void move_cursor_kernel(lyrnn_text_cursor *cursor)
 {
     cursor->position += 1;

@@ -1,7 +1,9 @@
-/* llama.cpp's samplers on one row of logits, a block a row, with the CPU's choices (host/cpu/sampler.c). Sums
- * are of integers, so that atomics may add them in any order. top-k and top-p find the last logit they keep by
- * a histogram over the bits of the logits, read as numbers in the order of floats, eight to eleven at a time.
- * Every thread of the block must take part; each has a stretch of neighbouring ids. */
+/* llama.cpp's samplers on one row of logits, one block per row. They choose what the CPU chooses
+ * (host/cpu/sampler.c has the method). The sums are of integers, so that atomics may add them in
+ * any order. top-k and top-p find the last logit that they keep by a histogram. Its keys are the
+ * bits of the logits, mapped to integers of the same order; each round fixes eight to eleven of
+ * these bits. Every thread of the block must call these functions. Each has a stretch of
+ * neighboring ids. */
 #ifndef LYRNN_SAMPLER_CUH
 #define LYRNN_SAMPLER_CUH
 
@@ -13,12 +15,12 @@
 #include "cuda.cuh"
 #include "reduce.cuh"
 
-/* Of a block, a power of two; and how many buckets each of its threads looks after. */
+/* The largest number of threads per block, a power of two, and the buckets per thread. */
 enum { SAMPLE_THREADS_MAX = 256, BUCKETS_EACH = 8 };
 
 typedef unsigned long long weight_sum;
 
-/* The operation's arguments and what the host works out from them. */
+/* The operation's arguments and what the host computes from them. */
 typedef struct {
     lyrnn_sample_token_args args;
     double min_p_log, inverse_temperature;
@@ -29,13 +31,15 @@ typedef struct {
     weight_sum sums[32];
     float floats[32];
     int ints[32];
-    weight_sum found_before, found_sum; /* what one thread found for all */
+    /* What one thread found for all. */
+    weight_sum found_before, found_sum;
     int found;
-    size_t range[2];                                       /* of suffixes */
-    weight_sum buckets[SAMPLE_THREADS_MAX * BUCKETS_EACH]; /* a smaller block has fewer */
+    size_t range[2]; /* of suffixes */
+    /* A smaller block has fewer of them. */
+    weight_sum buckets[SAMPLE_THREADS_MAX * BUCKETS_EACH];
 } sample_memory;
 
-/* No more threads than characters, but for the first warp. */
+/* At least one warp, and otherwise no more threads than characters. */
 static inline unsigned sample_threads(int V)
 {
     unsigned threads = LYRNN_WARP;
@@ -49,7 +53,7 @@ static inline size_t sample_memory_bytes(unsigned threads)
     return offsetof(sample_memory, buckets) + threads * BUCKETS_EACH * sizeof(weight_sum);
 }
 
-/* The ids of a thread. */
+/* The ids [first, end) of a thread. */
 typedef struct {
     int first, end;
 } stretch;
@@ -61,7 +65,7 @@ __device__ __forceinline__ stretch own_stretch(int count)
     return stretch{first, min(first + each, count)};
 }
 
-/* The sum over the threads before this one, and over all. */
+/* The sum over the threads before this one; *total is the sum over all. */
 __device__ __forceinline__ weight_sum sum_before(weight_sum value, weight_sum *scratch,
                                                  weight_sum *total)
 {
@@ -84,7 +88,7 @@ __device__ __forceinline__ weight_sum sum_before(weight_sum value, weight_sum *s
     return sum;
 }
 
-/* The bits of a float as a number that is ordered as floats are, and back. */
+/* Maps the bits of a float to an integer of the same order, and back. */
 __device__ __forceinline__ unsigned key_of(float x)
 {
     unsigned bits = __float_as_uint(x);
@@ -96,19 +100,19 @@ __device__ __forceinline__ float float_of(unsigned key)
     return __uint_as_float(key ^ (key >> 31 != 0 ? 0x80000000u : 0xffffffffu));
 }
 
-/* e^x for x <= 0 in parts of 2^-42; NaN gives 0. */
+/* e^x for x <= 0 in units of 2^-42; NaN gives 0. */
 __device__ __forceinline__ weight_sum fixed_exp(double x)
 {
     return (weight_sum)llrint(exp(x > -40.0 ? x : -40.0) * 0x1p42);
 }
 
-/* Logits that can be compared bit by bit: NaN forbidden, and no -0. */
+/* Makes logits comparable by their bits: NaN becomes -infinity (forbidden), and -0 becomes 0. */
 __device__ __forceinline__ float tidied(float x)
 {
     return x >= -FLT_MAX ? fminf(x + 0.0f, FLT_MAX) : -INFINITY;
 }
 
-__device__ __forceinline__ void penalise(const lyrnn_sampler &sampler, const int32_t *text,
+__device__ __forceinline__ void penalize(const lyrnn_sampler &sampler, const int32_t *text,
                                          int length, float *logits)
 {
     int first = max(length - sampler.repeat_last_n, 0);
@@ -122,15 +126,16 @@ __device__ __forceinline__ void penalise(const lyrnn_sampler &sampler, const int
         float logit = is_last ? logits[id] : -INFINITY;
         if (logit == -INFINITY)
             continue;
-        float penalised =
+        float penalized =
             logit > 0.0f ? logit / sampler.repeat_penalty : logit * sampler.repeat_penalty;
-        /* The penalty forbids nothing. */
-        logits[id] = penalised < -FLT_MAX ? -FLT_MAX : penalised;
+        /* The penalty must not forbid a character. */
+        logits[id] = penalized < -FLT_MAX ? -FLT_MAX : penalized;
     }
     __syncthreads();
 }
 
-/* How many first logits to keep: so many, or as many as reach a share of all their probabilities. */
+/* How many first logits to keep: k, or by_weight as many as reach the share p of all
+ * probabilities. */
 typedef struct {
     bool by_weight;
     int k;
@@ -144,28 +149,40 @@ __device__ __forceinline__ weight_sum target_of(const quota &kept, weight_sum to
     return max(min(target, total), (weight_sum)1);
 }
 
-/* Adds up, in buckets of 2^shift keys from the highest down, what lies in low to high. */
-__device__ __forceinline__ void fill_buckets(const quota &kept, stretch own, const float *logits,
-                                             float largest, unsigned low, unsigned high, int shift,
-                                             sample_memory *memory)
+/* A row of logits and its largest one. */
+typedef struct {
+    float *logits;
+    float largest;
+} logit_row;
+
+/* The keys low to high, in buckets of 2^shift keys each, from the highest down. */
+typedef struct {
+    unsigned low, high;
+    int shift;
+} key_range;
+
+/* Adds up the logits whose keys are in the range, per bucket: their weights, or their number. */
+__device__ __forceinline__ void fill_buckets(const quota &kept, stretch own, const logit_row &row,
+                                             const key_range &keys, sample_memory *memory)
 {
     for (unsigned i = 0; i < BUCKETS_EACH; i++)
         memory->buckets[i * blockDim.x + threadIdx.x] = 0;
     __syncthreads();
     for (int v = own.first; v < own.end; v++) {
-        unsigned below = high - key_of(logits[v]);
-        if (below > high - low)
+        unsigned below = keys.high - key_of(row.logits[v]);
+        if (below > keys.high - keys.low)
             continue;
         weight_sum weight = 1;
         if (kept.by_weight)
-            weight = fixed_exp((double)logits[v] - (double)largest);
-        atomicAdd(&memory->buckets[below >> shift], weight);
+            weight = fixed_exp((double)row.logits[v] - (double)row.largest);
+        atomicAdd(&memory->buckets[below >> keys.shift], weight);
     }
     __syncthreads();
 }
 
-/* Finds the bucket in which the sum, counted from `before` on, reaches the target; a target of 0 is first
- * worked out from the quota. Returns the bucket, in *before the sum up to it and in *own_sum its own. */
+/* Finds the bucket in which the sum, counted from *before on, reaches the target. A target of 0 is
+ * first computed from the quota. Returns the bucket; *before becomes the sum up to it, *own_sum its
+ * own. */
 __device__ __forceinline__ unsigned find_bucket(const quota &kept, weight_sum *before,
                                                 weight_sum *own_sum, weight_sum *target,
                                                 sample_memory *memory)
@@ -190,7 +207,7 @@ __device__ __forceinline__ unsigned find_bucket(const quota &kept, weight_sum *b
     return (unsigned)memory->found;
 }
 
-/* Of the logits that equal `last` only the first so many stay, of the lower ones none. */
+/* Drops all logits below `last`, and those equal to `last` except the first `equals` ones. */
 __device__ __forceinline__ void drop_after(stretch own, float *logits, float last,
                                            weight_sum equals, sample_memory *memory)
 {
@@ -206,29 +223,29 @@ __device__ __forceinline__ void drop_after(stretch own, float *logits, float las
     }
 }
 
-__device__ __forceinline__ void keep_first(const quota &kept, stretch own, float *logits,
-                                           float largest, sample_memory *memory)
+__device__ __forceinline__ void keep_first(const quota &kept, stretch own, const logit_row &row,
+                                           sample_memory *memory)
 {
     weight_sum before = 0, sum, smallest, target = 0;
-    unsigned low = key_of(-FLT_MAX), high = key_of(largest);
-    int bits = 31 - __clz((int)(blockDim.x * BUCKETS_EACH)), shift;
+    key_range keys = {key_of(-FLT_MAX), key_of(row.largest), 0};
+    int bits = 31 - __clz((int)(blockDim.x * BUCKETS_EACH));
     bool needs_all;
     do {
-        shift = max(32 - __clz((int)(high - low)) - bits, 0);
-        fill_buckets(kept, own, logits, largest, low, high, shift, memory);
-        high -= find_bucket(kept, &before, &sum, &target, memory) << shift;
-        unsigned size = 1u << shift;
-        low = high - low >= size ? high - size + 1 : low;
-        /* Without any one of the bucket's logits the sum would fall short. */
-        smallest = kept.by_weight ? fixed_exp((double)float_of(low) - (double)largest) : 1;
+        keys.shift = max(32 - __clz((int)(keys.high - keys.low)) - bits, 0);
+        fill_buckets(kept, own, row, keys, memory);
+        keys.high -= find_bucket(kept, &before, &sum, &target, memory) << keys.shift;
+        unsigned size = 1u << keys.shift;
+        keys.low = keys.high - keys.low >= size ? keys.high - size + 1 : keys.low;
+        /* If any logit of the bucket were dropped, the sum would miss the target. */
+        smallest = kept.by_weight ? fixed_exp((double)float_of(keys.low) - (double)row.largest) : 1;
         needs_all = before + sum < target + smallest;
-    } while (shift > 0 && !needs_all);
+    } while (keys.shift > 0 && !needs_all);
 
     weight_sum equals = needs_all ? ~(weight_sum)0 : (target - before + smallest - 1) / smallest;
-    drop_after(own, logits, float_of(low), equals, memory);
+    drop_after(own, row.logits, float_of(keys.low), equals, memory);
 }
 
-/* The first id at which the sum of the weights reaches u times all. */
+/* The first id at which the sum of the weights reaches u times the sum of all. */
 __device__ __forceinline__ int draw(const sampling &s, stretch own, const float *logits,
                                     float largest, float u, sample_memory *memory)
 {
@@ -250,7 +267,7 @@ __device__ __forceinline__ int draw(const sampling &s, stretch own, const float 
     return memory->found;
 }
 
-/* The id chosen from tidied logits by all samplers after the penalty; -1 where all are -infinity. */
+/* The id that all samplers after the penalty choose from tidied logits; -1: all are -infinity. */
 __device__ __forceinline__ int choose(const sampling &s, stretch own, float *logits, float u,
                                       sample_memory *memory)
 {
@@ -268,13 +285,13 @@ __device__ __forceinline__ int choose(const sampling &s, stretch own, float *log
         return block_reduce(first < own.end ? first : s.args.V, memory->ints,
                             [](int a, int b) { return min(a, b); });
     }
-    /* One copy of the code for top-k and top-p. */
+    /* One copy of the machine code serves top-k and top-p. */
 #pragma unroll 1
     for (int filter = 0; filter < 2; filter++) {
         quota kept = {filter == 1, sampler.top_k, sampler.top_p};
         bool keeps_all = kept.by_weight ? kept.p >= 1.0f : kept.k <= 0 || kept.k >= s.args.V;
         if (!keeps_all)
-            keep_first(kept, own, logits, largest, memory);
+            keep_first(kept, own, logit_row{logits, largest}, memory);
     }
     if (sampler.min_p > 0.0f)
         for (int v = own.first; v < own.end; v++)

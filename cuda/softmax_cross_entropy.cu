@@ -1,7 +1,7 @@
-/* Softmax and cross-entropy, a block a row:
+/* Softmax and cross-entropy, one block per row:
  *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
- * One pass reads the row and keeps a running maximum with the sum rescaled to it; a second writes the
- * gradient over the logits. Any V, stable for any size of logit. */
+ * The first pass reads the row and keeps a running maximum with the sum rescaled to it. The second
+ * pass writes the gradient over the logits. Any V works, and logits of any size. */
 #include "cuda.cuh"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 
 enum { ROW_THREADS = 256 };
 
-/* A sum of e^(x - max) over some of a row. */
+/* The sum of e^(x - max) over a part of a row. */
 typedef struct {
     float max, sum;
 } scaled_sum;
@@ -22,13 +22,13 @@ __device__ __forceinline__ scaled_sum combine_sums(scaled_sum a, scaled_sum b)
         b = a;
         a = larger;
     }
-    /* -inf - -inf would be NaN: a part that has nothing adds nothing. */
+    /* A part whose sum is 0 may have max = -inf, and -inf - -inf would be NaN. */
     if (b.sum != 0.0f)
         a.sum += b.sum * expf(b.max - a.max);
     return a;
 }
 
-/* One logit; that of an impossible character is -inf and adds nothing. */
+/* The sum of one logit. An impossible character has the logit -inf, which adds nothing. */
 __device__ __forceinline__ scaled_sum sum_of(float logit)
 {
     return scaled_sum{logit, logit == -INFINITY ? 0.0f : 1.0f};
@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(ROW_THREADS)
         args.losses[blockIdx.x] = logf(total.sum) + (total.max - target_logit);
 }
 
-/* One block adds the losses up in a fixed order and enters them in the counters. */
+/* One block adds up the losses in a fixed order and updates the counters. */
 __global__ void __launch_bounds__(ROW_THREADS)
     count_losses_kernel(lyrnn_softmax_cross_entropy_args args)
 {

@@ -1,13 +1,15 @@
-/* The product of recurrence_grid.cu: vectors of a tile's streams with the part of W_hh that a cluster holds.
+/* The product of recurrence_grid.cu: the vectors of a tile's streams with the part of W_hh that a
+ * cluster holds.
  *
- * Each block of the cluster sums over its part of k; a chunk of the vectors is fetched from L2 into registers
- * while the one before is multiplied in shared memory. For each k a thread reads 8 + 8 floats for 64 FMAs. */
+ * Each block of the cluster sums over its part of k. It fetches a chunk of the vectors from L2 into
+ * registers while it multiplies the previous chunk in shared memory. For each k, a thread reads 8 +
+ * 8 floats and computes 64 FMAs. recurrence_plan.cuh has the sizes. */
 #ifndef LYRNN_TILE_PRODUCT_CUH
 #define LYRNN_TILE_PRODUCT_CUH
 
 #include "recurrence_plan.cuh"
 
-/* What of the tile exists. */
+/* The part of the tile that exists: tiles at the edges may be smaller. */
 struct tile {
     int rank; /* of this block in the cluster */
     int first_unit, units;
@@ -29,7 +31,8 @@ __device__ __forceinline__ tile find_tile(const grid_plan &plan, int B, int H, i
     return t;
 }
 
-/* The vectors of all streams (B,K): rows stride floats apart, but from k = apart_from on in rows of H. */
+/* The vectors of all streams (B,K). Values below k = apart_from are in rows, the others in apart.
+ * The rows of each begin a stride of floats apart. */
 struct vectors {
     const float *rows;
     int stride;
@@ -37,7 +40,8 @@ struct vectors {
     int apart_from, apart_stride;
 };
 
-/* Other blocks wrote it in this launch: from L2, not from an L1 that may hold what was there before. */
+/* Other blocks wrote this value in the same launch. So it is read from L2: L1 may hold an older
+ * one. */
 __device__ __forceinline__ float read_vector(const vectors &from, int stream, int k)
 {
     return k < from.apart_from ? __ldcg(from.rows + (size_t)stream * (size_t)from.stride + k)
@@ -45,7 +49,8 @@ __device__ __forceinline__ float read_vector(const vectors &from, int stream, in
                                         k - from.apart_from);
 }
 
-/* Where the e-th of a thread's TILE_FETCH floats of a chunk stands: a warp takes 4 streams x 8 values of k. */
+/* The place in the chunk of the e-th float that a thread fetches: x is the stream, y is k. A warp
+ * takes 4 streams x 8 values of k. */
 __device__ __forceinline__ int2 place_in_chunk(const grid_plan &plan, int e)
 {
     int lane = (int)threadIdx.x % 32, square = e * (GRID_THREADS / 32) + (int)threadIdx.x / 32;
@@ -53,7 +58,7 @@ __device__ __forceinline__ int2 place_in_chunk(const grid_plan &plan, int e)
     return int2{(square & ((1 << across) - 1)) * 4 + lane / 8, (square >> across) * 8 + lane % 8};
 }
 
-/* The chunk that begins at value k of the block's part; zeros beyond the tile. */
+/* Fetches the chunk that begins at value k of the block's part. Values beyond the tile are zero. */
 __device__ __forceinline__ void fetch_chunk(float (&values)[TILE_FETCH], const vectors &from,
                                             const grid_plan &plan, const tile &own, int k)
 {
@@ -66,7 +71,7 @@ __device__ __forceinline__ void fetch_chunk(float (&values)[TILE_FETCH], const v
     }
 }
 
-/* chunk (depth, streams + TILE_PADDING): what is multiplied together lies together. */
+/* Stores a chunk as (depth, streams + TILE_PADDING), so that values of one k are neighbors. */
 __device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[TILE_FETCH],
                                             int depth, const grid_plan &plan)
 {
@@ -79,7 +84,8 @@ __device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[
     }
 }
 
-/* TILE_SIDE values in two quads, the second so many quads after the first: a warp's quads then lie side by side. */
+/* Loads TILE_SIDE values as two quads. The second is `distance` quads after the first, so that the
+ * quads of a warp are neighbors. */
 __device__ __forceinline__ void load_side(float (&values)[TILE_SIDE], const float *quads,
                                           int distance)
 {
@@ -94,8 +100,9 @@ __device__ __forceinline__ void load_side(float (&values)[TILE_SIDE], const floa
     values[7] = high.w;
 }
 
-/* A thread's square of sums: quads `stream` and `stream + streams` of the tile's streams, `column` and
- * `column + columns` of its columns, over every groups-th k from `group` on. */
+/* A thread's square of sums. It covers the quads `stream` and `stream + streams` of the tile's
+ * streams, and the quads `column` and `column + columns` of its columns. It sums every groups-th k
+ * from `group` on. */
 struct square {
     int group, stream, streams, column, columns;
 };
@@ -137,7 +144,7 @@ __device__ __forceinline__ void multiply_chunk(float (&sums)[TILE_SIDE][TILE_SID
     }
 }
 
-/* sums (groups,streams,columns) */
+/* Stores the square into (groups,streams,columns). */
 __device__ __forceinline__ void store_square(float *to, const float (&sums)[TILE_SIDE][TILE_SIDE],
                                              const grid_plan &plan, const square &s)
 {
@@ -152,7 +159,7 @@ __device__ __forceinline__ void store_square(float *to, const float (&sums)[TILE
     }
 }
 
-/* Adds the other groups' sums (streams,columns) to the first's. */
+/* Adds the sums (streams,columns) of the other groups to those of the first. */
 __device__ __forceinline__ void sum_groups(float *sums, const grid_plan &plan)
 {
     int count = plan.columns << plan.streams_log;
@@ -166,8 +173,9 @@ __device__ __forceinline__ void sum_groups(float *sums, const grid_plan &plan)
     }
 }
 
-/* This block's part of the product: work = (streams,columns) sums over its k, of the vectors with weights
- * (depth, columns + TILE_PADDING). work first holds two chunks, which is what the barriers are for. */
+/* This block's part of the product: the sums over its part of k of the vectors with weights (depth,
+ * columns + TILE_PADDING). work becomes (streams,columns). Until then it holds two chunks, which is
+ * why there are barriers. */
 __device__ __forceinline__ void multiply(float *work, const float *weights, const vectors &from,
                                          const grid_plan &plan, const tile &own)
 {
@@ -194,7 +202,7 @@ __device__ __forceinline__ void multiply(float *work, const float *weights, cons
     }
 }
 
-/* The cluster's sum for a stream and a column of the tile. */
+/* The sum of the whole cluster for one stream and one column of the tile. */
 __device__ __forceinline__ float sum_blocks(const block_team &team, float *work,
                                             const grid_plan &plan, int stream, int column)
 {

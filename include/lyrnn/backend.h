@@ -66,9 +66,10 @@ typedef struct {
     float *out;         /* out  (M,F) */
 } lyrnn_embedding_forward_args;
 
-/* dtable[v] = sum of dout[m] over all m with ids[m] = v, in a fixed order; dbias = sum of all dout.
- * With add, the sums are added to dtable and dbias. This and the other gradients of weights may so
- * be computed chunk by chunk. Without add, the rows of absent characters become zero. */
+/* dtable[v] = sum of dout[m] over all m with ids[m] = v, in a fixed order
+ * dbias = sum of all dout
+ * add: the sums are added to dtable and dbias, so that the gradients of a sequence may be computed
+ * chunk by chunk. Otherwise they replace them, and the rows of absent characters become zero. */
 typedef struct {
     int M, V, F;
     const int32_t *ids; /* in   (M) */
@@ -99,7 +100,7 @@ typedef struct {
     float *y;            /* out  (M,out) */
 } lyrnn_linear_forward_args;
 
-/* dx = dy weight. With add, dx += dy weight. */
+/* dx = dy weight, or with add: dx += dy weight. */
 typedef struct {
     int M, in, out;
     const float *weight; /* in   (out,in) */
@@ -108,7 +109,7 @@ typedef struct {
     float *dx; /* i/o  (M,in) */
 } lyrnn_linear_backward_args;
 
-/* dweight = dy^T x,  dbias = column sums of dy. With add, both are added to what is there. */
+/* dweight = dy^T x,  dbias = column sums of dy. add: both are added to what is there. */
 typedef struct {
     int M, in, out;
     const float *x;  /* in   (M,in) */
@@ -126,7 +127,7 @@ typedef struct {
  *     gru    r, z = sigma(gates[t] + h'),  n = tanh(gates[t] + r h'),
  *            h[t+1] = (1 - z) n + z h[t]
  * The gates are in PyTorch's order: i, f, g, o for lstm and r, z, n for gru.
- * With reverse, the steps run from T-1 down to 0: h[t] follows from gates[t] and h[t+1].
+ * reverse: the steps run from T-1 down to 0: h[t] follows from gates[t] and h[t+1].
  * Rows of h and c begin h_stride floats apart: H, or 2H where two directions share the rows. */
 typedef struct {
     int T, B, H, h_stride;
@@ -164,7 +165,7 @@ typedef struct {
 } lyrnn_recurrence_backward_args;
 
 /* dw_hh = sum over t of dh'[t]^T h[t], db_hh = sum of dh'. dh' is dgates, except for gru's n, whose
- * dh' is what recurrence_backward left in saved. With add, both are added to what is there. */
+ * dh' is what recurrence_backward left in saved. add: both are added to what is there. */
 typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
@@ -270,7 +271,7 @@ typedef struct {
     int32_t length;       /* characters of the text, prefix included */
 } lyrnn_text_state;
 
-/* Which texts a batch generates and how far it is. It is in device memory, so that one recorded
+/* The position of a batch of texts. It is in device memory, so that one recorded
  * step serves every position. */
 typedef struct {
     int64_t position;      /* of the next character */
@@ -329,9 +330,9 @@ typedef struct {
 /* The operations on the device itself.
  *
  * A lane is a queue of work, on CUDA a stream. Lanes may run at the same time, and nothing but
- * lane_wait orders them. Where there is not room for both, the lower number goes first. Lane 0 is
- * in use at first. It must be in use, and must have waited for the other lanes, when a step's body
- * ends and whenever the host uploads, downloads, waits or frees.
+ * lane_wait orders them. Where there is not room for both, a device may let the lower number go
+ * first. Lane 0 is in use at first. It must be in use, and must have waited for the other lanes,
+ * when a step's body ends and whenever the host uploads, downloads, waits or frees.
  *
  *     memory_alloc  memory aligned to 256 bytes, contents undefined. LYRNN_ERR_MEMORY names the
  *                   bytes requested and available; the caller adds what they are for.
