@@ -1,10 +1,11 @@
 /* Reads and writes safetensors files. The reader trusts no file.
  *
- *     u64 little-endian N | N bytes of JSON, '{' first, padded with spaces to a multiple of 8 | data
+ *     u64 N, little-endian | N bytes of JSON, padded with spaces to a multiple of 8 | data
  *
- * The JSON maps a tensor's name to {"dtype","shape","data_offsets":[begin,end]}, and "__metadata__"
- * to an object of strings. Reading takes at most a small multiple of the file's size in memory.
- * Source: https://github.com/huggingface/safetensors, section Format. */
+ * The JSON begins with '{'. It maps a tensor's name to
+ * {"dtype","shape","data_offsets":[begin,end]}, and "__metadata__" to an object of strings. Reading
+ * takes at most a small multiple of the file's size in memory. Source:
+ * https://github.com/huggingface/safetensors, section Format. */
 #ifndef LYRNN_SAFETENSORS_H
 #define LYRNN_SAFETENSORS_H
 
