@@ -106,9 +106,9 @@ void run_dir_remove_checkpoints(int run_fd)
 /* Saving */
 
 /* Makes the folder `temporary` with both files, and flushes all three. */
-static lyrnn_status write_files(const char *temporary, const lyrnn_rnn_config *config,
-                                const lyrnn_vocab *vocab, const float *params,
-                                const lyrnn_trainer_state *state)
+static lyrnn_status write_both_files(const char *temporary, const lyrnn_rnn_config *config,
+                                     const lyrnn_vocab *vocab, const float *params,
+                                     const lyrnn_trainer_state *state)
 {
     path_text model, trainer;
     LYRNN_TRY(run_dir_format(model, "%s/model.safetensors", temporary));
@@ -153,7 +153,7 @@ static lyrnn_status save_checkpoint(const char *run_path, const char *name,
         return run_dir_cannot("open", checkpoints);
 
     remove_checkpoint(fd, temporary_name);
-    lyrnn_status status = write_files(temporary, config, vocab, params, state);
+    lyrnn_status status = write_both_files(temporary, config, vocab, params, state);
     if (status == LYRNN_OK)
         status = move_into_place(fd, temporary_name, name, run_path);
     if (status != LYRNN_OK)

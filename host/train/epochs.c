@@ -198,7 +198,7 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
 
 /* Trains all steps of an epoch, or those that are left if the run was resumed within it. The loss
  * is that of the whole epoch; time and speed are those of this process. */
-static lyrnn_status train_epoch(train_job *job, int epoch)
+static lyrnn_status run_epoch(train_job *job, int epoch)
 {
     size_t K = job->batches.K, first = (size_t)job->state.snapshot.counters.batch;
     int64_t loss_count = job->state.snapshot.counters.loss_count;
@@ -250,7 +250,7 @@ lyrnn_status train_epochs(train_job *job)
                         K * state->snapshot.epoch + state->snapshot.counters.batch,
                         K * options->num_epochs, job->batches.B * job->batches.T);
     for (int epoch = state->snapshot.epoch + 1; epoch <= options->num_epochs; epoch++) {
-        LYRNN_TRY(train_epoch(job, epoch));
+        LYRNN_TRY(run_epoch(job, epoch));
         if (has_lost_patience(job, epoch)) {
             lyrnn_progress_clear(&job->progress);
             fprintf(job->log, "stopped: no better validation perplexity for %d epoch%s\n",

@@ -66,7 +66,7 @@ static lyrnn_status encode_prefixes(train_job *job)
     job->prompts = (lyrnn_prompt *)calloc(options->num_prefixes + 1, sizeof(lyrnn_prompt));
     if (job->prompts == NULL)
         return lyrnn_out_of_memory("--prefix", options->num_prefixes * sizeof(lyrnn_prompt),
-                                   "give fewer");
+                                   "use fewer prefixes");
     const lyrnn_prompt_rules rules = {.vocab = &job->vocab, .newlines = options->newlines};
     for (size_t i = 0; i < options->num_prefixes; i++) {
         lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &rules,
