@@ -54,7 +54,7 @@ typedef struct {
 void oracle_recurrence_backward(const oracle_recurrence *shape, const double *gates_x,
                                 const double *w_hh, const double *b_hh, const double *h,
                                 const double *c, const double *doutput,
-                                const oracle_recurrence_grads *grads);
+                                const oracle_recurrence_grads *d);
 
 /* losses[m] = -log softmax(logits[m])[targets[m]]; dlogits = (softmax - onehot) / M. Returns the
  * mean loss. */

@@ -153,9 +153,9 @@ static void pass_free(model_pass *pass)
             free(pass->directions[layer][direction].h);
             free(pass->directions[layer][direction].c);
         }
-        free(pass->inputs[layer]);
     }
-    free(pass->inputs[pass->model->num_layers]);
+    for (size_t i = 0; i < sizeof pass->inputs / sizeof pass->inputs[0]; i++)
+        free(pass->inputs[i]);
 }
 
 /* Backward through a layer. In: doutput (T,B,D*H), the gradient of its output after dropout. Out:
@@ -215,13 +215,15 @@ static void backward(const model_pass *pass, const double *dlogits, double *grad
 static void copy_last_state(const model_pass *pass, double *h_n, double *c_n)
 {
     int D = num_directions(pass->model), BH = pass->batch->B * pass->model->H;
-    for (int i = 0; i < pass->model->num_layers * D; i++) {
-        const direction_pass *d = &pass->directions[i / D][i % D];
-        int slot = last_slot(&d->shape) * BH;
-        if (h_n != NULL)
-            memcpy(h_n + i * BH, d->h + slot, (size_t)BH * sizeof *h_n);
-        if (c_n != NULL && d->c != NULL)
-            memcpy(c_n + i * BH, d->c + slot, (size_t)BH * sizeof *c_n);
+    for (int layer = 0; layer < pass->model->num_layers; layer++) {
+        for (int direction = 0; direction < D; direction++) {
+            const direction_pass *d = &pass->directions[layer][direction];
+            int from = last_slot(&d->shape) * BH, to = (layer * D + direction) * BH;
+            if (h_n != NULL)
+                memcpy(h_n + to, d->h + from, (size_t)BH * sizeof *h_n);
+            if (c_n != NULL && d->c != NULL)
+                memcpy(c_n + to, d->c + from, (size_t)BH * sizeof *c_n);
+        }
     }
 }
 

@@ -231,6 +231,8 @@ static void report_divergence()
             }
         }
     }
+    if (first == nullptr)
+        abort(); /* nobody waits: then the blocks have come to their end, and no report is due */
     if (other != nullptr)
         report(LYRNN_SIM_DIVERGENT_BARRIER,
                "some threads wait at %s (line %d), others at %s (line %d)",
