@@ -73,7 +73,7 @@ def compare(args):
     gflop = shape.gflop_per_step() / 3 / args.batch_size
 
     def ratio(above, below):
-        return spread([a / b for a, b in zip(speeds[above], speeds[below])])
+        return spread([a / b for a, b in zip(speeds[above], speeds[below], strict=True)])
 
     return {**origin(rounds[-1]["many"]), **vars(shape), "num_chars": args.num_chars,
             "torch": torch.__version__, "rounds": args.rounds, "gflop_per_char": gflop,
@@ -82,8 +82,8 @@ def compare(args):
                       for name in sides},
             "ratios": {"one / article": ratio("one", "article"),
                        "many / one": ratio("many", "one")},
-            "share_of_floor": spread([gflop * speed / rate
-                                      for speed, rate in zip(speeds["many"], gemm_gflops)])}
+            "share_of_floor": spread([gflop * speed / rate for speed, rate
+                                      in zip(speeds["many"], gemm_gflops, strict=True)])}
 
 
 def print_text(record):

@@ -190,7 +190,7 @@ def run_process(command, environment=None):
     """Runs the command and returns its standard output. Stops this script if the command fails."""
     try:
         process = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                 env={**os.environ, **(environment or {})})
+                                 check=False, env={**os.environ, **(environment or {})})
     except OSError as error:
         fail(f"{command[0]}: {error.strerror}")
     if process.returncode != 0:

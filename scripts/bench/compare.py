@@ -38,7 +38,8 @@ def openblas_folder(program):
     it too. None otherwise.
     """
     try:
-        libraries = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+        libraries = subprocess.run(["ldd", program], capture_output=True, text=True,
+                                   check=False).stdout
     except OSError:
         return None
     for line in libraries.splitlines():
@@ -133,7 +134,8 @@ def difference_of(losses, reference):
     """The largest relative difference; infinite if an epoch is missing or a loss is NaN."""
     if len(losses) != len(reference):
         return float("inf")
-    differences = [abs(loss - other) / abs(other) for loss, other in zip(losses, reference)]
+    differences = [abs(loss - other) / abs(other)
+                   for loss, other in zip(losses, reference, strict=True)]
     return max(d if d == d else float("inf") for d in differences)
 
 
@@ -186,7 +188,7 @@ def summarize(side, results, steps, gflop, gemm_gflops):
     return {"way": side.way, "threads": side.threads, "steps": steps,
             "chars_per_second": spread(speeds), "ms_per_step": spread(ms),
             "share_of_floor": spread([1e3 * gflop / rate / each
-                                      for each, rate in zip(ms, gemm_gflops)]),
+                                      for each, rate in zip(ms, gemm_gflops, strict=True)]),
             "peak_bytes": max(result["peak_bytes"] for result in results),
             "blas": results[-1].get("blas")}
 
@@ -203,7 +205,7 @@ def compare(shape, args):
     # A ratio within each round: if the machine is slow for a minute, both speeds are.
     ratios = {other: spread([ours / theirs for ours, theirs in zip(
         summaries["lyrnn"]["chars_per_second"]["rounds"],
-        summaries[other]["chars_per_second"]["rounds"])]) for other in ("article", "best")}
+        summaries[other]["chars_per_second"]["rounds"], strict=True)]) for other in ("article", "best")}
     return {**origin(results["lyrnn"][-1]),
             "preset": shape.preset, **vars(shape), "device": args.device,
             "precision": args.precision, "torch": results["best"][-1]["torch"],

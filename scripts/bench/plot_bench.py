@@ -61,7 +61,7 @@ def draw_panel(axes, records, field):
 
 def draw(records, output):
     figure, panels = plt.subplots(1, len(PANELS), figsize=(10, 4), dpi=110, constrained_layout=True)
-    for axes, field in zip(panels, PANELS):
+    for axes, field in zip(panels, PANELS, strict=True):
         draw_panel(axes, longest_series(records, field), field)
     panels[0].set_ylabel("characters/s")
     panels[0].legend(frameon=False)

@@ -32,7 +32,7 @@ def read_metrics(run):
         fail(f"{path}:{number}: is not the JSON of an epoch; remove this line")
     if not epochs:
         fail(f"{path}: has no epoch; train for at least one")
-    return zip(*epochs)
+    return zip(*epochs, strict=True)
 
 
 def run_name(run):

@@ -54,7 +54,8 @@ class LstmRecurrence(Function):
         tanh_c, gates_out = gates.new_empty(T, B, H), torch.empty_like(gates)
         h[0], c[0] = h0, c0
         w, h_steps, c_steps, tanh_steps = w_hh.t(), h.unbind(0), c.unbind(0), tanh_c.unbind(0)
-        for t, (gate, out) in enumerate(zip(gates.unbind(0), gates_out.unbind(0))):
+        steps_of_gates = zip(gates.unbind(0), gates_out.unbind(0), strict=True)
+        for t, (gate, out) in enumerate(steps_of_gates):
             torch.addmm(gate, h_steps[t], w, out=out)
             out[:, : 2 * H].sigmoid_()
             out[:, 2 * H : 3 * H].tanh_()
@@ -103,7 +104,8 @@ class GruRecurrence(Function):
         from_h, product = gates.new_empty(T, B, H), gates.new_empty(B, 3 * H)
         h[0] = h0
         w, steps, from_h_steps = w_hh.t(), h.unbind(0), from_h.unbind(0)
-        for t, (gate, out) in enumerate(zip(gates.unbind(0), gates_out.unbind(0))):
+        steps_of_gates = zip(gates.unbind(0), gates_out.unbind(0), strict=True)
+        for t, (gate, out) in enumerate(steps_of_gates):
             torch.addmm(b_hh, steps[t], w, out=product)
             from_h_steps[t].copy_(product[:, 2 * H :])
             torch.add(gate[:, : 2 * H], product[:, : 2 * H], out=out[:, : 2 * H]).sigmoid_()

@@ -174,7 +174,8 @@ class Gather(nn.Module):
                      F.linear(below, self.weights[f"weight_ih_l{layer}"]))
             below, *last = self.run_layer(gates, w_hh, b_ih, b_hh, [s[layer] for s in state])
             next_state.append(last)
-        return self.dense(below.flatten(0, 1)), [torch.stack(part) for part in zip(*next_state)]
+        return (self.dense(below.flatten(0, 1)),
+                [torch.stack(part) for part in zip(*next_state, strict=True)])
 
 
 class GatherOwnFunction(Gather):
@@ -274,7 +275,7 @@ def capture(step, optimizer, parameters):
     with torch.cuda.graph(graph):
         step()
     with torch.no_grad():
-        for parameter, value in zip(parameters, initial):
+        for parameter, value in zip(parameters, initial, strict=True):
             parameter.copy_(value)
         for moments in optimizer.state.values():
             for moment in moments.values():
@@ -302,7 +303,7 @@ def graph_trainer(way):
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, CLIP_NORM)
             optimizer.step()
-            for part, next_part in zip(state, next_state):
+            for part, next_part in zip(state, next_state, strict=True):
                 part.copy_(next_part.detach())
             loss_sum.add_(loss.detach())
 

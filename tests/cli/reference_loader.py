@@ -59,9 +59,10 @@ def main():
         assert array.shape == by_hand[name].shape, f"{name}: {array.shape}"
         assert array.tobytes() == by_hand[name].tobytes(), f"{name}: the same bits"
     with safe_open(path, framework="np") as file:
-        assert set(file.keys()) == set(by_hand)
+        names = file.keys()
+        assert set(names) == set(by_hand)
         assert (file.metadata() or {}) == metadata
-        for name in file.keys():
+        for name in names:
             assert file.get_tensor(name).tobytes() == by_hand[name].tobytes(), name
 
     if os.path.basename(path) == "model.safetensors":

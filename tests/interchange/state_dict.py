@@ -21,10 +21,10 @@ import torch
 from torch import nn
 
 CELLS = {
-    "rnn_tanh": lambda **shape: nn.RNN(**shape),
+    "rnn_tanh": nn.RNN,
     "rnn_relu": lambda **shape: nn.RNN(nonlinearity="relu", **shape),
-    "lstm": lambda **shape: nn.LSTM(**shape),
-    "gru": lambda **shape: nn.GRU(**shape),
+    "lstm": nn.LSTM,
+    "gru": nn.GRU,
 }
 HIDDEN_SIZE = 9
 TEXT = "我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n一夜听雨到天明\n" * 4
@@ -79,7 +79,8 @@ except ImportError:
 
 
 def run(*words):
-    result = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    result = subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                            check=False)
     assert result.returncode == 0, f"{words}: {result.stderr}"
     return result.stdout
 

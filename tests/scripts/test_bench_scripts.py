@@ -15,8 +15,7 @@ import tempfile
 import unittest
 import unittest.mock
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-sys.path.insert(0, os.path.join(ROOT, "scripts", "bench"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "scripts", "bench"))
 
 import bench_shapes
 import bench_table
@@ -31,6 +30,7 @@ try:
 except ImportError:
     torch = None
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 SMALL = Shape("lstm", vocab_size=5, hidden_size=3, batch_size=2, num_steps=4, num_layers=2)
 
 
@@ -60,7 +60,7 @@ def record(shape, date="2030-01-01T00:00:00Z", **fields):
             "share_of_floor": bench_shapes.spread([0.5])}
     return {**vars(shape), "date": date, "hardware": "a CPU", "device": "cpu", "precision": "fp32",
             "commit": "abc", "command": "scripts/bench/compare.py",
-            "sides": {name: side for name in ("article", "best", "lyrnn")},
+            "sides": dict.fromkeys(("article", "best", "lyrnn"), side),
             "ratios": {name: bench_shapes.spread([2, 1, 4]) for name in ("article", "best")},
             **fields}
 
@@ -215,7 +215,7 @@ class Table(unittest.TestCase):
         for table in bench_table.TABLES:
             with tempfile.TemporaryDirectory() as folder:
                 pages = [os.path.join(folder, name) for name in ("README.md", "bench.md")]
-                for page, text in zip(pages, texts):
+                for page, text in zip(pages, texts, strict=True):
                     with open(page, "w", encoding="utf-8") as file:
                         file.write(text.replace(f"{table.begin}\n", f"{table.begin}\n9"))
                 arguments = ["bench_table.py", "--readme", *pages]
