@@ -71,6 +71,7 @@ model_of() {
 }
 
 # take_apart MODEL: sets $header, its JSON, and $header_size and $size in bytes.
+# shellcheck disable=SC2034 # the tests use them
 take_apart() {
     whole=$1
     size=$(stat -Lc %s "$whole")

@@ -114,7 +114,7 @@ refuses 1 'text: its name is empty; name a text file$' train '' --out new
 refuses 1 'text: its name is empty; name a text file$' eval named ''
 refuses 1 'text: its name is empty; name a text file$' generate named --prefix-file ''
 for name in generate info eval 'train --init'; do
-    # shellcheck disable=SC2086 # words of a command line
+    # shellcheck disable=SC2046,SC2086 # words of a command line
     refuses 1 'model: the name is empty; name a model.safetensors or a run$' \
         $name '' $([[ $name != eval ]] || echo corpus.txt) \
         $([[ $name != generate ]] || echo --prefix 分)

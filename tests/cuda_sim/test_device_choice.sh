@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Which device --device selects on simulated devices, and the reason that is printed if it is not
 # CUDA.
+# shellcheck disable=SC2030,SC2031 # each simulated device belongs to one subshell
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
 export OMP_NUM_THREADS=1

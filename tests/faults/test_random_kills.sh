@@ -60,6 +60,11 @@ has_checkpoint() {
     compgen -G 'run/checkpoints/epoch-*' >/dev/null
 }
 
+# names_in RUN: the names in its folder and in checkpoints/.
+names_in() {
+    (cd "$1" && find . -maxdepth 2 | sort)
+}
+
 declare -A places=()
 runs=0
 for ((killed = 0; killed < kills;)); do
@@ -90,9 +95,8 @@ for ((killed = 0; killed < kills;)); do
     same_runs whole run
     [[ $(readlink run/best) == "$(readlink whole/best)" ]] || fail "another epoch is the best"
     cmp run/best/model.safetensors whole/best/model.safetensors || fail "best differs"
-    ((is_done)) || [[ $(ls -A run run/checkpoints |
-        tail -n +2) == "$(ls -A whole whole/checkpoints | tail -n +2 |
-        sed 's/^whole/run/')" ]] || fail "other files: $(ls -A run run/checkpoints)"
+    ((is_done)) || [[ $(names_in run) == "$(names_in whole)" ]] ||
+        fail "other files: $(names_in run)"
     rm -r run
     runs=$((runs + 1))
 done

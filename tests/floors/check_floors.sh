@@ -21,6 +21,7 @@ sources() {
 }
 
 # includes: "FILE NAME" for each #include of a name in quotes, or of a public header.
+# shellcheck disable=SC2016 # awk's $0
 includes() {
     xargs awk '/^[ \t]*#[ \t]*include[ \t]*("|<lyrnn\/)/ {
         sub(/^[^"<]*["<]/, "")

@@ -65,9 +65,10 @@ compile() {
 
 # cmake_build SOURCE_DIRECTORY BUILD_DIRECTORY
 cmake_build() {
-    "$cmake" -S "$1" -B "$2" -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 &&
-        "$cmake" --build "$2" --verbose >>cmake.log 2>&1 ||
-        fail "$1 by find_package: $(tail -n 30 cmake.log)"
+    {
+        "$cmake" -S "$1" -B "$2" -DCMAKE_PREFIX_PATH="$prefix" >cmake.log 2>&1 &&
+            "$cmake" --build "$2" --verbose >>cmake.log 2>&1
+    } || fail "$1 by find_package: $(tail -n 30 cmake.log)"
 }
 
 compile "$CC" "$here/lstm.c" ./lstm_pkg_config
