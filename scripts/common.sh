@@ -5,10 +5,18 @@
 build_packages=(cmake ninja-build gcc g++ pkg-config
     libopenblas-openmp-dev libutf8proc-dev libjansson-dev libdivsufsort-dev librandom123-dev
     libxxhash-dev unicode-data bzip2)
-test_packages=(clang clang-format libclang-rt-dev libomp-dev libcmocka-dev)
+test_packages=(clang clang-format clang-tidy shellcheck libclang-rt-dev libomp-dev libcmocka-dev)
 
 # The folder that bundle_deps.sh made, or empty to use this machine's packages.
 deps=
+
+passed=0 failed=0 skipped=0
+
+# report passed|failed|skipped WHAT: counts one check and prints its verdict.
+report() {
+    printf '%s: %s\n' "$1" "$2"
+    declare -g "$1=$(($1 + 1))"
+}
 
 # fail MESSAGE...: prints MESSAGE as one line and stops the script.
 fail() {
@@ -40,7 +48,7 @@ install_packages() {
         echo 'packages: cannot install any, because this is not Debian or Ubuntu; lyrnn needs' \
             'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS built with OpenMP, utf8proc,' \
             'jansson, libdivsufsort, Random123, xxHash and Unihan (bzip2); its tests need clang,' \
-            'clang-format, libomp, compiler-rt and cmocka'
+            'clang-format, clang-tidy, shellcheck, ruff, libomp, compiler-rt and cmocka'
         return
     fi
     for package; do
@@ -63,6 +71,26 @@ install_packages() {
     as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
     "${as_root[@]}" update
     "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# find_ruff: prints the path of ruff, or fails if it is not installed.
+find_ruff() {
+    local program
+    for program in ruff build/venv/bin/ruff; do
+        "$program" --version >/dev/null 2>&1 || continue
+        echo "$program"
+        return
+    done
+    return 1
+}
+
+# install_ruff: installs ruff into build/venv if python3 has venv and pip, since Debian 12 has no
+# package of it.
+install_ruff() {
+    find_ruff >/dev/null || {
+        python3 -m venv build/venv && build/venv/bin/pip install 'ruff==0.17.*'
+    } >build/ruff.log 2>&1 ||
+        echo 'packages: ruff is missing and cannot be installed, see build/ruff.log'
 }
 
 check_cmake() {
@@ -133,8 +161,8 @@ set_up() {
     export CMAKE_GENERATOR=${CMAKE_GENERATOR:-$generator}
 }
 
-# build DIRECTORY CMAKE_ARGUMENT...: configures and builds. Prints the end of the log of a failure.
-build() {
+# configure DIRECTORY CMAKE_ARGUMENT...: runs cmake. Prints the end of the log of a failure.
+configure() {
     local directory=$1 log=$1/build.log
     shift
     mkdir -p "$directory"
@@ -142,11 +170,19 @@ build() {
     touch "$directory/packages_from"
     [[ $(<"$directory/packages_from") == "$deps" ]] || set -- --fresh "$@"
     echo "$deps" >"$directory/packages_from"
-    if ! cmake -S . -B "$directory" "$@" >"$log" 2>&1 ||
-        ! cmake --build "$directory" --parallel "$(nproc)" >"$log" 2>&1; then
+    cmake -S . -B "$directory" "$@" >"$log" 2>&1 || {
         tail -n 40 "$log"
         return 1
-    fi
+    }
+}
+
+# build DIRECTORY CMAKE_ARGUMENT...: configures and builds. Prints the end of the log of a failure.
+build() {
+    configure "$@" || return
+    cmake --build "$1" --parallel "$(nproc)" >"$1/build.log" 2>&1 || {
+        tail -n 40 "$1/build.log"
+        return 1
+    }
 }
 
 # The CMake arguments of the fuzzers' build. It needs clang, but not CUDA.

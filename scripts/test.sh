@@ -1,30 +1,16 @@
 #!/usr/bin/env bash
 # test.sh [--deps DIR]: runs every test that this machine can run. It works on a bare Debian or
 # Ubuntu machine: it installs the missing packages (or uses the bundle DIR, see bundle_deps.sh). It
-# checks the format and the kernels, runs the test suite in a gcc build, a clang build and a gcc
-# build with ASan and UBSan, and fuzzes the parsers. The last line is "N passed, N failed, N
-# skipped". The exit status is 1 if anything failed.
+# checks the format, lints the sources, checks the kernels, runs the test suite in a gcc build, a
+# clang build and a gcc build with ASan and UBSan, and fuzzes the parsers. The last line is "N
+# passed, N failed, N skipped". The exit status is 1 if anything failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
+source scripts/lint.sh
 
 # Only this version decides, because other versions format the same style slightly differently.
 clang_format_version=14
-
-passed=0 failed=0 skipped=0
-
-# report passed|failed|skipped WHAT: counts and prints one check.
-report() {
-    printf '%s: %s\n' "$1" "$2"
-    declare -g "$1=$(($1 + 1))"
-}
-
-check_scripts() {
-    local script
-    for script in scripts/*.sh tests/*/*.sh .ci/run; do
-        [[ ! -f $script ]] || bash -n "$script" || return
-    done
-}
 
 check_format() {
     local program version files
@@ -83,13 +69,12 @@ suite() {
 parse_options "$@"
 set_up "${build_packages[@]}" "${test_packages[@]}"
 mkdir -p build
+[[ -n $deps ]] || install_ruff
 
-if check_scripts; then
-    report passed 'bash -n'
-else
-    report failed 'bash -n'
-fi
 check_format
+lint_shell
+lint_python
+lint_c
 check_kernels
 
 export UBSAN_OPTIONS=print_stacktrace=1

@@ -13,7 +13,7 @@
 lyrnn_status lyrnn_open_file_at(int folder_fd, const char *name, int flags, const char *path,
                                 int *fd)
 {
-    struct stat info;
+    struct stat info = {0};
     *fd = openat(folder_fd, name, flags | O_CLOEXEC | O_NONBLOCK, 0666);
     int error = *fd < 0 || fstat(*fd, &info) != 0 ? errno : 0;
     if (error == 0 && S_ISREG(info.st_mode))
