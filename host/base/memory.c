@@ -2,6 +2,7 @@
  * things: what needed the memory, how much, and which option lowers it. */
 #include "base/memory.h"
 
+#undef lyrnn_out_of_memory /* a macro for Clang's analyzer only */
 lyrnn_status lyrnn_out_of_memory(const char *object, size_t bytes, const char *remedy)
 {
     if (bytes == 0)

@@ -249,21 +249,21 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
 static lyrnn_status train_on_device(train_fields *fields, const option_result *result,
                                     lyrnn_start *start)
 {
-    lyrnn_train_options *options = &fields->train;
-    options->start = start;
-    options->prefixes = fields->prefixes.items;
-    options->num_prefixes = fields->prefixes.num;
+    lyrnn_train_options options = fields->train;
+    options.start = start;
+    options.prefixes = fields->prefixes.items;
+    options.num_prefixes = fields->prefixes.num;
     /* When a resumed run began, its default prefixes were replaced if the corpus lacked their
      * characters. */
-    options->prefixes_are_defaults = !options_given(&table, result, "prefix");
-    options->watch_for_stop = interrupt_catch;
+    options.prefixes_are_defaults = !options_given(&table, result, "prefix");
+    options.watch_for_stop = interrupt_catch;
 
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
     json_t *config = config_to_json(fields, &backend);
-    options->config = config;
+    options.config = config;
     lyrnn_status status = config != NULL
-                              ? lyrnn_train(options, &backend, stdout, stderr)
+                              ? lyrnn_train(&options, &backend, stdout, stderr)
                               : lyrnn_out_of_memory("config.json", 0, "close other programs");
     json_decref(config);
     lyrnn_backend_close(&backend);

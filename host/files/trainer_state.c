@@ -77,13 +77,13 @@ size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B)
 static void point_to_values(tensor_list *list, const lyrnn_trainer_snapshot *snapshot,
                             float *transposed)
 {
-    int num = list->parameters.num;
-    for (int i = 0; i < 2 * num; i++)
+    int num = list->parameters.num, h_at = 2 * num;
+    for (int i = 0; i < h_at; i++)
         list->tensors[i].data = lyrnn_parameter_values(
             &list->parameters.items[i % num], i < num ? snapshot->m : snapshot->v, &transposed);
-    list->tensors[2 * num].data = snapshot->h;
+    list->tensors[h_at].data = snapshot->h;
     if (snapshot->c != NULL)
-        list->tensors[2 * num + 1].data = snapshot->c;
+        list->tensors[h_at + 1].data = snapshot->c;
 }
 
 /* The numbers as text. Real numbers are hexadecimal, so that none is rounded. */

@@ -3,6 +3,8 @@
 # check_completions; test_completion_bash.sh is the shortest example.
 #   complete_line SCRIPT LINE: the completions of LINE by the completion SCRIPT, one per line
 
+# shellcheck disable=SC2034,SC2154 # lib.sh and the test share these variables
+
 share=$(dirname "$lyrnn")/share
 
 # completed SCRIPT LINE: sorted, without the = of an option that takes a value.

@@ -4,10 +4,10 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 . "$(dirname "$0")/completion_cases.sh"
-command -v zsh >/dev/null && zsh -fc 'zmodload zsh/zpty' 2>/dev/null || {
+if ! command -v zsh >/dev/null || ! zsh -fc 'zmodload zsh/zpty' 2>/dev/null; then
     echo 'SKIPPED: zsh with its module zpty is not installed'
     exit 77
-}
+fi
 
 # What the zsh within the pseudo terminal runs before the line. compadd adds candidates; with -O, -A or -D it
 # only filters them.

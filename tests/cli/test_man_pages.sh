@@ -10,7 +10,7 @@ options_of_help() {
 
 # An option's paragraph begins with its name in bold.
 options_of_page() {
-    sed -nE 's/^(\\fB\\-h\\fR, )?\\fB(\\-\\-[a-z\\-]+)\\fR.*/\2/p' "$1" | tr -d '\\'
+    sed -nE 's/^(\\fB\\-h\\fR, )?\\fB(\\-\\-[a-z\\-]+)\\fR.*/\2/p' "$1" | tr -d "\\\\"
 }
 
 for name in train generate eval bench info; do

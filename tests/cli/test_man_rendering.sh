@@ -3,10 +3,10 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 pages=$(dirname "$lyrnn")/share/man/man1
-command -v man >/dev/null && command -v groff >/dev/null || {
+if ! command -v man >/dev/null || ! command -v groff >/dev/null; then
     echo 'SKIPPED: man (package man-db) is not installed'
     exit 77
-}
+fi
 
 # warnings_of PAGE: what man complains about, and sets $out to the page as a reader sees it.
 render() {
