@@ -1,6 +1,7 @@
-/* Times training steps, and texts being written. A repetition is an epoch, its steps queued one after another,
- * or the whole of the texts; the clock stops when the device has answered for the last. The breakdown comes after
- * that, from steps of its own: the two never disturb each other, nor hold memory at the same time. */
+/* Times training and generation. A repetition is one epoch or one generation: all of its steps are
+ * queued, and the clock stops when the device has finished the last one. Operations are timed after
+ * that, in separate steps. So the two measurements cannot disturb each other, and they never hold
+ * memory at the same time. The floors come last. */
 #include "bench/bench_run.h"
 
 #include <math.h>
@@ -18,18 +19,19 @@
 #include "lyrnn/trainer.h"
 #include "model/device_memory.h"
 
-/* What is timed; a zeroed member has not been opened. */
+/* A model and its trainer or generator. Members that were not opened are zero. */
 typedef struct {
     const lyrnn_bench_config *config;
-    int num_steps;  /* of a repetition */
-    uint64_t epoch; /* of training: repetitions so far */
+    int num_steps;  /* steps per repetition */
+    uint64_t epoch; /* training: repetitions so far */
     lyrnn_watched_backend watched;
     lyrnn_model model;
     lyrnn_trainer trainer;
     lyrnn_generator generator;
 } workload;
 
-/* Asks for all of the memory at once, and gives it back: what cannot fit is refused before any of it is made. */
+/* Allocates all of the training's memory at once and frees it again, so that a shape that cannot
+ * fit is refused before any work is done. */
 static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches)
 {
     lyrnn_backend *backend = w->watched.inner;
@@ -42,8 +44,9 @@ static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches
     return LYRNN_OK;
 }
 
-/* Log-uniform: id k comes about as often as 1 / (k + 1), as characters of a text do (Zipf), of which few are most
- * of it. scripts/bench/bench_shapes.py draws the same. */
+/* Draws from a log-uniform distribution: id k occurs about as often as 1 / (k + 1). Characters of a
+ * real text are distributed like this (Zipf's law). scripts/bench/bench_shapes.py draws the
+ * same. */
 static int32_t draw_id(int V, uint64_t place)
 {
     double u = 0x1p-32 * lyrnn_philox_bits(1, LYRNN_PURPOSE_BENCH, place); /* [0, 1) */
@@ -91,7 +94,7 @@ static void close_workload(workload *w)
     lyrnn_model_free(&w->model);
 }
 
-/* To be closed on failure too. */
+/* Call close_workload afterwards, on failure too. */
 static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config, int num_steps,
                                   lyrnn_backend *backend, bool time_operations)
 {
@@ -132,8 +135,8 @@ static lyrnn_status repeat(workload *w, double *seconds)
                                                    : train_epoch(w, seconds);
 }
 
-/* A repetition, or as many as it takes for two steps: a device may run the first in a way of its own and record
- * the second (run_step). */
+/* Runs one repetition, or more until two steps have run. A device may treat these two differently:
+ * on CUDA, run_step runs the first and records the second. */
 static lyrnn_status warm_up(workload *w)
 {
     enum { MIN_STEPS = 2 };
@@ -180,7 +183,8 @@ static lyrnn_status measure_steps(const lyrnn_bench_config *config, lyrnn_backen
     return LYRNN_OK;
 }
 
-/* op_ms is (LYRNN_NUM_OPERATIONS, num_repetitions); the last repetition's tallies stay. */
+/* Fills op_ms, shape (LYRNN_NUM_OPERATIONS, num_repetitions). The tallies of the last repetition
+ * remain, and give the calls and the costs. */
 static lyrnn_status time_operations(workload *w, double *op_ms)
 {
     int num = w->config->num_repetitions;
@@ -212,16 +216,17 @@ static void add_operation(const workload *w, lyrnn_operation op, double *op_ms,
     };
 }
 
-/* Of long trainings fewer steps than a repetition above has: waiting for each operation leaves less to chance. A
- * text has as many, since it begins with work for all of them. */
+/* Times each operation of a step. At most 20 steps per repetition are enough for training, because
+ * waiting for each operation makes the times steadier. Generation keeps its number of steps,
+ * because it begins with work that all of its steps share. */
 static lyrnn_status measure_operations(const lyrnn_bench_config *config, lyrnn_backend *backend,
                                        double *op_ms, lyrnn_bench_result *result)
 {
     enum { MAX_STEPS = 20 };
-    bool is_all = config->task != LYRNN_BENCH_TRAIN || config->num_steps < MAX_STEPS;
+    bool keep_steps = config->task != LYRNN_BENCH_TRAIN || config->num_steps < MAX_STEPS;
     workload w;
     lyrnn_status status =
-        open_workload(&w, config, is_all ? config->num_steps : MAX_STEPS, backend, true);
+        open_workload(&w, config, keep_steps ? config->num_steps : MAX_STEPS, backend, true);
     if (status == LYRNN_OK)
         status = time_operations(&w, op_ms);
     for (int op = 0; op < LYRNN_NUM_OPERATIONS && status == LYRNN_OK; op++)
@@ -233,7 +238,7 @@ static lyrnn_status measure_operations(const lyrnn_bench_config *config, lyrnn_b
     return status;
 }
 
-/* From what was counted and the device's rates. */
+/* Computes floors and predictions from the counted work and the device's rates. */
 static void predict_times(lyrnn_bench_result *result)
 {
     const lyrnn_device_rates *rates = &result->rates;
@@ -259,7 +264,7 @@ static lyrnn_status measure_all(const lyrnn_bench_config *config, lyrnn_backend 
 {
     if (config->task != LYRNN_BENCH_OPERATIONS)
         LYRNN_TRY(measure_steps(config, backend, ms, result));
-    /* Before anything else of the bench's own takes memory. */
+    /* Read now: what follows allocates memory that is not part of the shape. */
     result->peak_bytes = lyrnn_peak_memory_bytes();
     LYRNN_TRY(measure_operations(config, backend, ms, result));
     if (config->task == LYRNN_BENCH_OPERATIONS)

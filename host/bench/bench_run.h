@@ -1,8 +1,8 @@
 /* Measures how fast a device trains or generates, on random characters. It first times whole
  * optimizer steps, or whole generations, without any interruption. Then it times each operation of
  * a step separately and compares it with a floor: the minimum time that the device allows.
- * op_cost.h counts what an operation has to do, and device_rates.h measures how fast the device does
- * it. scripts/bench/README.md explains the method to users. */
+ * op_cost.h counts what an operation has to do, and device_rates.h measures how fast the device
+ * does it. scripts/bench/README.md explains the method to users. */
 #ifndef LYRNN_BENCH_RUN_H
 #define LYRNN_BENCH_RUN_H
 

@@ -1,6 +1,6 @@
-/* The rates of a device's own GEMM and copy, and what a time step and a call take when there is nothing to do.
- * Sizes double until a call takes so long that the clock and the call itself do not matter; one that does not
- * fit ends the search. */
+/* Measures a device's GEMM rate and copy rate, and the time of a bare time step and of a bare call.
+ * Sizes double until a call takes so long that the clock's resolution and the launch do not matter.
+ * The search also ends if a size does not fit into memory. */
 #include "bench/device_rates.h"
 
 #include <stdbool.h>
@@ -11,10 +11,10 @@
 
 static const double long_enough_seconds = 5e-3;
 
-/* A call that can be repeated. */
+/* One operation with its arguments, which can be called again. */
 typedef void device_call(lyrnn_backend *backend, const void *args);
 
-/* The median of a few calls, each waited for, after one that is not counted. */
+/* Returns the median of a few calls. It waits for each one, and does not count the first. */
 static double time_call(lyrnn_backend *backend, device_call *run, const void *args)
 {
     enum { REPETITIONS = 5 };
@@ -35,7 +35,7 @@ static void run_product(lyrnn_backend *backend, const void *args)
     backend->linear_backward(backend, (const lyrnn_linear_backward_args *)args);
 }
 
-/* Numbers as weights are: zeros, or any bits that memory happens to hold, may take another time. */
+/* Fills memory with numbers like weights. Zeros, or NaNs in fresh memory, may take another time. */
 static void fill_like_weights(lyrnn_backend *backend, float *values, size_t count)
 {
     const lyrnn_init_uniform_args args = {.count = count, .bound = 0.1f, .values = values};
@@ -48,7 +48,7 @@ static lyrnn_status allocate_for_rates(lyrnn_backend *backend, size_t bytes, voi
                               "end other programs that hold memory", memory);
 }
 
-/* By linear_backward: a product and nothing else, where linear_forward has a bias to add. */
+/* Uses linear_backward, which is only a matrix product. linear_forward also adds a bias. */
 static lyrnn_status measure_gemm(lyrnn_backend *backend, lyrnn_device_rates *rates)
 {
     enum { SMALLEST = 256, LARGEST = 8192 };
@@ -75,7 +75,7 @@ static lyrnn_status measure_gemm(lyrnn_backend *backend, lyrnn_device_rates *rat
     return LYRNN_OK;
 }
 
-/* Rows one after another, which a device may share out to its threads. */
+/* A copy of consecutive rows, which the device can distribute over its threads. */
 typedef struct {
     char *to, *from;
     size_t num_bytes;
@@ -113,7 +113,7 @@ static void run_recurrence(lyrnn_backend *backend, const void *args)
     backend->recurrence_forward(backend, (const lyrnn_recurrence_forward_args *)args);
 }
 
-/* The difference of many time steps and few, so that what a call takes by itself does not count. */
+/* Subtracts the time of few steps from the time of many, so that the launch does not count. */
 static lyrnn_status measure_bare_step(lyrnn_backend *backend, lyrnn_cell cell,
                                       lyrnn_device_rates *rates)
 {

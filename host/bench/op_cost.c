@@ -1,13 +1,14 @@
-/* The formulas. Letters and shapes are backend.h's; what does not grow with the shape (counters, the learning
- * rate) is left out. A product that starts from a bias or from what is there already has no addition
- * besides: 2 FLOP for each of its multiplications. */
+/* One formula per operation. Letters and shapes are those of backend.h. A formula leaves out what
+ * does not grow with the shape, such as counters and the learning rate. A matrix product counts 2
+ * FLOP per multiplication; a bias or an old value that the sum starts from adds none. */
 #include "bench/op_cost.h"
 
 #include "lyrnn/parameters.h"
 
-static const double item_bytes = sizeof(float); /* of an id too */
+static const double item_bytes = sizeof(float); /* an id has the same size */
 
-/* ids: each stream reads T + 1, the last as target alone; one start a stream; inputs, targets. */
+/* Bytes: ids (each stream reads T + 1; the last is only a target), one start per stream, inputs,
+ * targets. */
 static lyrnn_op_cost batch_gather_cost(const void *args)
 {
     const lyrnn_batch_gather_args *a = (const lyrnn_batch_gather_args *)args;
@@ -16,13 +17,13 @@ static lyrnn_op_cost batch_gather_cost(const void *args)
                                     (double)sizeof(int64_t) * B};
 }
 
-/* Rows that a batch cannot share: at most one a character of the vocabulary. */
+/* The number of rows that a batch reads at most: each character of the vocabulary counts once. */
 static double distinct_rows(double M, double V)
 {
     return M < V ? M : V;
 }
 
-/* ids, rows of table, bias, out; an addition a number. */
+/* Bytes: ids, rows of table, bias, out. FLOP: one addition per number of out. */
 static lyrnn_op_cost embedding_forward_cost(const void *args)
 {
     const lyrnn_embedding_forward_args *a = (const lyrnn_embedding_forward_args *)args;
@@ -31,13 +32,14 @@ static lyrnn_op_cost embedding_forward_cost(const void *args)
                            .bytes = item_bytes * (M + distinct_rows(M, V) * F + F + M * F)};
 }
 
-/* How often an array of sums is moved: also read where they are added to what it holds. */
+/* How often an array of sums is moved: written, and also read if they are added to old values. */
 static double moves_of_sums(bool add)
 {
     return add ? 2 : 1;
 }
 
-/* ids, dout, dtable (with add, the rows that there are), dbias; every dout is added to a row and to dbias. */
+/* Bytes: ids, dout, dtable (only the rows that occur if add is set), dbias. FLOP: every dout is
+ * added to a row and to dbias. */
 static lyrnn_op_cost embedding_backward_cost(const void *args)
 {
     const lyrnn_embedding_backward_args *a = (const lyrnn_embedding_backward_args *)args;
@@ -48,7 +50,7 @@ static lyrnn_op_cost embedding_backward_cost(const void *args)
                                item_bytes * (M + M * F + moves_of_sums(a->add) * (rows * F + F))};
 }
 
-/* x, weight, bias, y. */
+/* Bytes: x, weight, bias, y. */
 static lyrnn_op_cost linear_forward_cost(const void *args)
 {
     const lyrnn_linear_forward_args *a = (const lyrnn_linear_forward_args *)args;
@@ -57,7 +59,7 @@ static lyrnn_op_cost linear_forward_cost(const void *args)
                            .bytes = item_bytes * (M * in + out * in + out + M * out)};
 }
 
-/* dy, weight, dx. */
+/* Bytes: dy, weight, dx. */
 static lyrnn_op_cost linear_backward_cost(const void *args)
 {
     const lyrnn_linear_backward_args *a = (const lyrnn_linear_backward_args *)args;
@@ -67,7 +69,7 @@ static lyrnn_op_cost linear_backward_cost(const void *args)
                                item_bytes * (M * out + out * in + moves_of_sums(a->add) * M * in)};
 }
 
-/* x, dy, dweight, dbias; every dy is added to dbias. */
+/* Bytes: x, dy, dweight, dbias. FLOP: the product, and every dy is added to dbias. */
 static lyrnn_op_cost linear_backward_weights_cost(const void *args)
 {
     const lyrnn_linear_backward_weights_args *a = (const lyrnn_linear_backward_weights_args *)args;
@@ -77,15 +79,16 @@ static lyrnn_op_cost linear_backward_weights_cost(const void *args)
                                     (M * in + M * out + moves_of_sums(a->add) * (out * in + out))};
 }
 
-/* A hidden unit's FLOP at a step, the product aside. Forward, from the equations in backend.h:
- *     rnn   a sum, phi
+/* FLOP per hidden unit and step without the matrix product. Forward, from the equations in
+ * backend.h:
+ *     rnn   one sum, phi
  *     lstm  4 sums, 4 functions, f c + i g, tanh, its product with o
- *     gru   2 sums, 3 functions, n's product and sum, (1 - z) n + z h
- * Backward, where a derivative is of the function's value y (1 - y^2, y (1 - y), or for relu a comparison and
- * then nothing):
+ *     gru   2 sums, 3 functions, product and sum of n, (1 - z) n + z h
+ * Backward. A derivative is computed from the function's value y: 1 - y^2 for tanh, y (1 - y) for
+ * the sigmoid. For relu it is one comparison.
  *     rnn   dh + doutput; 2 for the derivative, 1 for its product
- *     lstm  dh + doutput; tanh; o 4; dc 5; i, f and g 4 each; f dc
- *     gru   dh + doutput; z 5; n 4; r 4; n r; z dh */
+ *     lstm  dh + doutput; tanh; 4 for o; 5 for dc; 4 for each of i, f and g; f dc
+ *     gru   dh + doutput; 5 for z; 4 for n; 4 for r; n r; z dh */
 static double unit_flop(lyrnn_cell cell, bool backward)
 {
     switch (cell) {
@@ -101,8 +104,9 @@ static double unit_flop(lyrnn_cell cell, bool backward)
     return 2;
 }
 
-/* w_hh and b_hh once, as on a device that keeps them on chip; gates in and, but for rnn, out; of h and of
- * lstm's c the first slot in, the others out; gru's saved. */
+/* Bytes: w_hh and b_hh once, as on a device that keeps them on chip. The gates are read, and
+ * written too unless the cell is rnn. h, and c of lstm: the first slot is read and the others are
+ * written. saved of gru. */
 static lyrnn_op_cost recurrence_forward_cost(const void *args)
 {
     const lyrnn_recurrence_forward_args *a = (const lyrnn_recurrence_forward_args *)args;
@@ -117,23 +121,25 @@ static lyrnn_op_cost recurrence_forward_cost(const void *args)
     };
 }
 
-/* w_hh once; doutput; gates out and, but for rnn, in. Then the cell's own: of rnn the outputs; of lstm all slots
- * of c; of gru the states before each step, saved in and out. dh, and lstm's dc, in and out. */
+/* Bytes: w_hh once, and doutput. The gates are written, and read too unless the cell is rnn. Also
+ * read: the outputs of rnn, all slots of c of lstm, the states before each step of gru. saved of
+ * gru is read and written, and so are dh and dc of lstm. */
 static lyrnn_op_cost recurrence_backward_cost(const void *args)
 {
     const lyrnn_recurrence_backward_args *a = (const lyrnn_recurrence_backward_args *)args;
     double T = a->T, B = a->B, H = a->H, G = lyrnn_num_gates(a->cell), M = T * B;
-    double gate_passes = G > 1 ? 2 : 1, losses = a->cell == LYRNN_LSTM ? 2 : 1;
+    double gate_passes = G > 1 ? 2 : 1, num_dstates = a->cell == LYRNN_LSTM ? 2 : 1;
     double slots = a->cell == LYRNN_LSTM ? M + B : M, saved = a->cell == LYRNN_GRU ? 2 : 0;
     return (lyrnn_op_cost){
         .flop = M * (2 * G * H * H + unit_flop(a->cell, true) * H),
         .bytes = item_bytes * (G * H * H + M * H + gate_passes * M * G * H + slots * H +
-                               saved * M * H + 2 * losses * B * H),
+                               saved * M * H + 2 * num_dstates * B * H),
         .steps = T,
     };
 }
 
-/* h, dh' (of gru in part from dsaved), dw_hh, db_hh; every dh' is added to db_hh. */
+/* Bytes: h, the gates' gradients (a part of gru's is in dsaved), dw_hh, db_hh. FLOP: the product,
+ * and every gradient is added to db_hh. */
 static lyrnn_op_cost recurrence_backward_weights_cost(const void *args)
 {
     const lyrnn_recurrence_backward_weights_args *a =
@@ -144,14 +150,16 @@ static lyrnn_op_cost recurrence_backward_weights_cost(const void *args)
                                     (M * H + M * rows + moves_of_sums(a->add) * (rows * H + rows))};
 }
 
-/* x, y; a comparison and a product. Drawing the numbers is integer work, not counted. */
+/* Bytes: x, y. FLOP: a comparison and a product per number. Philox is integer arithmetic and does
+ * not count. */
 static lyrnn_op_cost dropout_cost(const void *args)
 {
     double count = (double)((const lyrnn_dropout_args *)args)->count;
     return (lyrnn_op_cost){.flop = 2 * count, .bytes = item_bytes * 2 * count};
 }
 
-/* targets, logits in and out, losses; a logit is compared, shifted, raised, added and scaled. */
+/* Bytes: targets, logits read and written, losses. FLOP per logit: maximum, subtraction, exp, sum,
+ * scaling. */
 static lyrnn_op_cost softmax_cross_entropy_cost(const void *args)
 {
     const lyrnn_softmax_cross_entropy_args *a = (const lyrnn_softmax_cross_entropy_args *)args;
@@ -159,15 +167,16 @@ static lyrnn_op_cost softmax_cross_entropy_cost(const void *args)
     return (lyrnn_op_cost){.flop = 5 * M * V, .bytes = item_bytes * (M + 2 * M * V + M)};
 }
 
-/* params, m and v in and out, grads in; norm 2, clip 1, m 3, v 4, params 6. */
+/* Bytes: params, m and v read and written, grads read. FLOP per parameter: 2 for the norm, 1 for
+ * clipping, 3 for m, 4 for v, 6 for the update. */
 static lyrnn_op_cost clip_and_adam_cost(const void *args)
 {
     double count = (double)((const lyrnn_clip_and_adam_args *)args)->count;
     return (lyrnn_op_cost){.flop = 16 * count, .bytes = item_bytes * 7 * count};
 }
 
-/* logits in, of which the greatest is looked for: what greedy sampling takes. States in and out, and the
- * character to two places. */
+/* Bytes: logits; each text's state is read and written; the id is written to two places. FLOP: one
+ * comparison per logit, which is what greedy sampling needs. */
 static lyrnn_op_cost sample_token_cost(const void *args)
 {
     const lyrnn_sample_token_args *a = (const lyrnn_sample_token_args *)args;
@@ -177,7 +186,7 @@ static lyrnn_op_cost sample_token_cost(const void *args)
                                     2 * (double)sizeof(lyrnn_text_state) * B};
 }
 
-/* weight, packed. */
+/* Bytes: weight, packed. */
 static lyrnn_op_cost pack_weights_cost(const void *args)
 {
     const lyrnn_pack_weights_args *a = (const lyrnn_pack_weights_args *)args;

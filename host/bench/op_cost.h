@@ -24,14 +24,14 @@ typedef enum { LYRNN_COSTED_OPERATIONS(LYRNN_MEMBER) LYRNN_NUM_OPERATIONS } lyrn
 typedef struct {
     double flop; /* a multiplication, an addition, a comparison or a call such as exp counts as 1 */
     double bytes; /* each array is read once and written once, as if caches had room for all */
-    double steps; /* time steps of a recurrence, each of which needs the result of the last */
+    double steps; /* time steps of a recurrence: each one needs the result of the one before */
 } lyrnn_op_cost;
 
 /* For example "linear_forward". */
 const char *lyrnn_operation_name(lyrnn_operation operation);
 
-/* args points to the operation's struct of arguments. For copy_rows and zero it points to the number
- * of bytes, a size_t. */
+/* args points to the operation's struct of arguments. For copy_rows and zero it points to the
+ * number of bytes, a size_t. */
 lyrnn_op_cost lyrnn_op_cost_of(lyrnn_operation operation, const void *args);
 
 #endif

@@ -1,4 +1,4 @@
-/* Percentiles by sorting. */
+/* Sorts the values and interpolates between the two that are nearest to the share. */
 #include "bench/percentile.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* Linux keeps the high-water mark of a process's resident memory; 5 in clear_refs brings it down to what is
- * resident now (proc(5)). getrusage has another, that of the program which this process was before exec too. */
+/* Reads VmHWM, the peak resident memory that Linux records for each process. Writing 5 to
+ * clear_refs sets it to what is resident now; see proc(5). getrusage is no use here: its peak
+ * includes the program that this process ran before exec. */
 #include "bench/process_memory.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* The table of the inner backend, copied, with operations of our own in their places; they find this struct by
- * their first argument. What is not replaced works on the copy, whose state is the inner one's. */
+/* Copies the inner backend's table of operations and replaces some of them with measuring ones.
+ * These find their struct by their first argument. Operations that are not replaced run on the
+ * copy, which points to the same state as the inner backend. */
 #include "bench/watched_backend.h"
 
 #include <string.h>
@@ -30,9 +31,9 @@ static void stop_timer(lyrnn_watched_backend *watched, lyrnn_operation operation
     tally->cost.steps += cost.steps;
 }
 
-/* The operation, or the output layer's use of it. */
-static lyrnn_operation refine_operation(const lyrnn_watched_backend *watched,
-                                        lyrnn_operation operation, const void *args)
+/* Returns the operation's name for the output layer if it works on the logits. */
+static lyrnn_operation operation_or_output(const lyrnn_watched_backend *watched,
+                                           lyrnn_operation operation, const void *args)
 {
     const float *rows = NULL;
     lyrnn_operation of_output = operation;
@@ -55,7 +56,7 @@ static lyrnn_operation refine_operation(const lyrnn_watched_backend *watched,
         lyrnn_watched_backend *watched = watched_of(self);                                         \
         double start = start_timer(watched);                                                       \
         watched->inner->name(watched->inner, args);                                                \
-        stop_timer(watched, refine_operation(watched, LYRNN_OP_##name, args), args, start);        \
+        stop_timer(watched, operation_or_output(watched, LYRNN_OP_##name, args), args, start);     \
     }
 LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
@@ -85,7 +86,7 @@ static void check_lane_zero(lyrnn_backend *self, int lane)
     LYRNN_CHECK(lane == 0);
 }
 
-/* Not recorded: a replay would show the operations to nobody. */
+/* Runs the body each time. A replay of a recorded step would bypass the timed operations. */
 static void run_step_unrecorded(lyrnn_backend *self, void (*body)(void *), void *context)
 {
     (void)self;

@@ -1,7 +1,7 @@
 /* A backend that wraps another one and measures it: it counts the memory that it hands out, and on
- * request it times each operation. To time an operation it waits for the device before and after, so
- * nothing runs in parallel and no step is recorded in a graph. The inner backend does the work, so
- * results have the same bits if they do not depend on the number of lanes. */
+ * request it times each operation. To time an operation it waits for the device before and after,
+ * so nothing runs in parallel and no step is recorded in a graph. The inner backend does the work,
+ * so results have the same bits if they do not depend on the number of lanes. */
 #ifndef LYRNN_WATCHED_BACKEND_H
 #define LYRNN_WATCHED_BACKEND_H
 
@@ -17,7 +17,8 @@ typedef struct {
 } lyrnn_op_tally;
 
 typedef struct {
-    /* Pass this one to the model. It is the first member: operations cast it back to this struct. */
+    /* Pass this one to the model. It is the first member: operations cast it back to this
+     * struct. */
     lyrnn_backend backend;
     lyrnn_backend *inner; /* borrowed; its lane 0 is in use */
     size_t num_bytes;     /* the sum of all allocations so far */
