@@ -1,5 +1,6 @@
-/* lyrnn bench: how fast this machine trains shapes, or writes with them, and what each operation has to do
- * with it. */
+/* The command lyrnn bench: measures how fast this machine trains or generates, for each shape that
+ * the options select, and how much each operation contributes. bench_shapes.c lists the shapes,
+ * host/bench measures, bench_output.c prints. */
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include "cli/options/options.h"
 
 typedef struct {
-    lyrnn_bench_config bench; /* but for the shape */
+    lyrnn_bench_config bench; /* bench_config_of fills in the shape */
     int preset, format;
     bench_choice choice;
     machine_options machine;
@@ -34,11 +35,11 @@ static const option_spec specs[] = {
      FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
     {OPTION_HEADING, .help = "Shape:"},
-    {OPTION_CHOICE, "preset", bench_presets,
-     "the tutorial's shape, a ladder of six shapes, or one of these", FIELD(preset),
-     .fallback = "none",
-     .detail = "The shapes of the ladder are named A to F, from small to large; article is another "
-               "name of A. A size that is given replaces the preset's in every shape."},
+    {OPTION_CHOICE, "preset", bench_presets, "one of six shapes, A to F, or ladder for all of them",
+     FIELD(preset), .fallback = "none",
+     .detail = "The shapes go from small to large. A is the shape that the tutorial trains, and "
+               "article is another name for it. A size option replaces the preset's size in every "
+               "shape."},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(choice.cell),
      .fallback = "rnn_tanh"},
     {OPTION_INTS, "vocab-size", "LIST", "distinct characters",
@@ -60,7 +61,7 @@ static const option_spec specs[] = {
      FIELD(bench.num_steps), .fallback = "50", .min = "1", .max = "1000000"},
     {OPTION_INT, "repetitions", "N", "repetitions that count, after one that warms up",
      FIELD(bench.num_repetitions), .fallback = "5", .min = "1", .max = "10000",
-     .detail = "With --steps 1, two repetitions warm up."},
+     .detail = "If --steps is 1, two repetitions warm up."},
     {OPTION_CHOICE, "format", "table|json|csv",
      "a table to read, one JSON object per line and shape, or CSV", FIELD(format),
      .fallback = "table"},
@@ -72,14 +73,15 @@ static const option_spec specs[] = {
 static const option_table table = {
     .name = "lyrnn bench",
     .summary = "measure how fast this machine trains and generates",
-    .doc = "Measures training on random characters, or generation. Prints the milliseconds per "
-           "step and the characters per second, then the time of each operation next to the time "
-           "that this machine's rates of GEMM and copy predict. A LIST has numbers and ranges: "
-           "256,512 or 32..256*2 (doubled) or 10..50+10. Every combination is measured.",
-    .detail = "Times are the median, p10 and p90 over the repetitions. A step of a generation is "
-              "one character of every text. The rates are measured in the same run.\n"
-              "A shape that does not fit into memory is named on standard error. The others are "
-              "measured all the same, and the exit status is 1.",
+    .doc = "Measures how fast this machine trains on random characters, or generates. Prints "
+           "characters per second and milliseconds per step. Then prints the time of each "
+           "operation and compares it with the minimum time that this machine's GEMM and copy "
+           "rates allow. A LIST has numbers and ranges: 256,512 or 32..256*2 (doubling) or "
+           "10..50+10. Every combination is measured.",
+    .detail = "Times are the median, p10 and p90 over the repetitions. In generation, a step adds "
+              "one character to every text. The rates are measured in the same run.\n"
+              "A shape that does not fit into memory is named on standard error. The other "
+              "shapes are measured, and the exit status is 1.",
     .examples = "lyrnn bench --preset article --steps 2\n"
                 "lyrnn bench --hidden-size 32..64*2 --steps 2 --format csv\n"
                 "lyrnn bench --task operations --cell gru --steps 2",
@@ -88,7 +90,8 @@ static const option_table table = {
     .max_arguments = 0,
 };
 
-/* Of the lists, those that count: a preset's shapes are its own but for what the user gave. */
+/* Decides which options apply. A preset brings its own shapes, and only options that the user gave
+ * replace a part of them. Without a preset every option applies. */
 static void choose_shapes(const option_result *result, bench_fields *fields)
 {
     static const char *const names[] = {
@@ -96,10 +99,10 @@ static void choose_shapes(const option_result *result, bench_fields *fields)
         [BENCH_NUM_LAYERS] = "num-layers", [BENCH_BATCH_SIZE] = "batch-size",
         [BENCH_NUM_STEPS] = "num-steps",
     };
-    bool all = fields->preset == BENCH_PRESET_NONE;
-    fields->choice.cell_counts = all || options_given(&table, result, "cell");
+    bool no_preset = fields->preset == BENCH_PRESET_NONE;
+    fields->choice.replaces_cell = no_preset || options_given(&table, result, "cell");
     for (int i = 0; i < BENCH_NUM_SIZES; i++)
-        fields->choice.sizes_count[i] = all || options_given(&table, result, names[i]);
+        fields->choice.replaces_size[i] = no_preset || options_given(&table, result, names[i]);
 }
 
 static lyrnn_bench_config bench_config_of(const bench_fields *fields, const bench_shape *shape)
@@ -115,7 +118,8 @@ static lyrnn_bench_config bench_config_of(const bench_fields *fields, const benc
     return config;
 }
 
-/* A shape that does not fit does not keep the others from being measured. */
+/* Measures and prints each shape. If one of several shapes does not fit into memory, it says so on
+ * standard error and continues with the next. */
 static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape *shapes,
                                    size_t num, bench_output *output)
 {
@@ -138,8 +142,8 @@ static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape
     return num_too_large == 0
                ? LYRNN_OK
                : lyrnn_fail(LYRNN_ERR_MEMORY,
-                            "bench: %zu of %zu shapes do not fit into memory; cut them to fit, for "
-                            "example by --batch-size 8",
+                            "bench: %zu of %zu shapes do not fit into memory; lower their sizes, "
+                            "for example with --batch-size 8",
                             num_too_large, num);
 }
 

@@ -1,5 +1,6 @@
-/* JSON and CSV are the same row, made once: CSV has its scalars, and in place of the list of operations a column
- * for each that there is, so that all rows have the same. */
+/* JSON and CSV print the same row, a JSON object. CSV prints its scalars as columns. Its list of
+ * operations becomes one column per known operation, so that all rows have the same columns. The
+ * keys and columns are a contract: scripts/bench reads them. */
 #include "cli/bench_output.h"
 
 #include <math.h>
@@ -19,7 +20,7 @@ static double ratio_or_zero(double above, double below)
     return below > 0 ? above / below : 0;
 }
 
-/* "CUDA 13.0, driver for 13.1", as the CUDA backend's description ends. */
+/* Returns the end of the CUDA backend's description, for example "CUDA 13.0, driver for 13.1". */
 static const char *driver_of(const char *device)
 {
     const char *driver = strstr(device, ", CUDA ");
@@ -31,8 +32,8 @@ static int set_value(json_t *row, const char *key, json_t *value)
     return json_object_set_new(row, key, value);
 }
 
-/* JSON has no infinity and no NaN, nor has a bench: what it divides by are times of whole steps and of calls long
- * enough for the clock, or goes through ratio. */
+/* JSON has no infinity and no NaN, and none can occur here: a divisor is the time of a whole step
+ * or of a call that is long enough for the clock, or the quotient comes from ratio_or_zero. */
 static int set_real(json_t *row, const char *key, double value)
 {
     LYRNN_CHECK(isfinite(value));
@@ -153,7 +154,7 @@ static void print_csv_value(const json_t *value)
         printf("%.9g", json_real_value(value));
 }
 
-/* A column for each operation that there is, empty where it was not called. */
+/* Prints one column per known operation. It is empty if the operation was not called. */
 static void print_csv_operations(const json_t *operations, bool is_head)
 {
     for (int op = 0; op < LYRNN_NUM_OPERATIONS; op++) {
@@ -192,7 +193,7 @@ static void print_csv_line(json_t *row, bool is_head)
     putchar('\n');
 }
 
-/* Of a shape, or of one of its operations. */
+/* Prints the row of a shape if op is NULL, else the row of one of its operations. */
 static lyrnn_status bench_print_row(bench_output *output, const bench_shape *shape,
                                     const lyrnn_bench_result *result,
                                     const lyrnn_bench_operation *op)
@@ -222,12 +223,13 @@ void bench_label_of(const lyrnn_bench_config *config, const bench_shape *shape, 
 {
     const lyrnn_rnn_config *model = &config->model;
     char length[32];
-    snprintf(length, sizeof length, config->task == LYRNN_BENCH_GENERATE ? "%d characters" : "T %d",
+    snprintf(length, sizeof length,
+             config->task == LYRNN_BENCH_GENERATE ? "text length %d" : "time steps %d",
              config->task == LYRNN_BENCH_GENERATE ? config->num_steps : config->T);
-    snprintf(label, sizeof(bench_label), "%s%s%s%s, V %d, H %d, L %d%s, B %d, %s",
-             shape->row[0] != '\0' ? "row " : "", shape->row, shape->row[0] != '\0' ? ": " : "",
+    snprintf(label, sizeof(bench_label), "%s%s%s%s, vocab %d, hidden %d, layers %d%s, batch %d, %s",
+             shape->row[0] != '\0' ? "shape " : "", shape->row, shape->row[0] != '\0' ? ": " : "",
              lyrnn_cell_name(model->cell), model->input_size, model->hidden_size, model->num_layers,
-             model->bidirectional ? " in both directions" : "", config->B, length);
+             model->bidirectional ? ", bidirectional" : "", config->B, length);
 }
 
 lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *config,
@@ -247,6 +249,6 @@ lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *
     } else {
         status = bench_print_row(output, shape, result, NULL);
     }
-    /* A row is worth having at once, and a bench that nobody can read is not worth continuing. */
+    /* Flush, so that a row appears when it is measured, and a closed pipe ends the measurement. */
     return status == LYRNN_OK ? standard_output_flush() : status;
 }

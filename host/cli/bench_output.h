@@ -1,4 +1,5 @@
-/* What lyrnn bench prints: a row a shape, or a row an operation, as JSON lines, CSV, or a table to read. */
+/* Prints the results of lyrnn bench as a table to read, as JSON lines or as CSV: one row per shape,
+ * or one row per operation with --task operations. */
 #ifndef LYRNN_CLI_BENCH_OUTPUT_H
 #define LYRNN_CLI_BENCH_OUTPUT_H
 
@@ -13,16 +14,16 @@ typedef enum { BENCH_TABLE, BENCH_JSON, BENCH_CSV } bench_format;
 
 typedef struct {
     bench_format format;
-    json_t *options; /* what every row begins with; the shape replaces its own */
+    json_t *options; /* every row begins with them; the shape's values replace lists */
     lyrnn_backend *backend;
-    bool has_begun; /* the head is printed */
+    bool has_begun; /* the head of the table or of CSV has been printed */
 } bench_output;
 
-/* "row D: lstm, V 4096, H 1024, L 2, B 128, T 128" */
+/* "shape D: lstm, vocab 4096, hidden 1024, layers 2, batch 128, time steps 128" */
 typedef char bench_label[128];
 void bench_label_of(const lyrnn_bench_config *config, const bench_shape *shape, bench_label label);
 
-/* LYRNN_ERR_IO where standard output takes no more. */
+/* Prints one shape's result. LYRNN_ERR_IO if standard output cannot be written. */
 lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *config,
                                 const bench_shape *shape, const lyrnn_bench_result *result);
 

@@ -1,11 +1,13 @@
-/* A shape's number, taken apart as one digit for each list, says which item of each it has. */
+/* Numbers the combinations of the lists from 0. Each list that applies contributes one digit to the
+ * number, in the base of its length, and the digit selects its item. */
 #include "cli/bench_shapes.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-/* Name, cell, V, H, L, B, T; A is the article's. scripts/bench/bench_shapes.py has the same. */
+/* Name, cell, V, H, L, B, T. A is the shape that the tutorial trains. scripts/bench/bench_shapes.py
+ * has the same list, and tests/scripts/test_bench_scripts.py compares the two. */
 #define BENCH_LADDER(X)                                                                            \
     X(A, RNN_TANH, 1027, 256, 1, 32, 35)                                                           \
     X(B, LSTM, 4096, 512, 1, 64, 128)                                                              \
@@ -17,29 +19,29 @@
 #define ROW(name, cell, ...) {#name, LYRNN_##cell, {__VA_ARGS__}},
 static const bench_shape ladder[] = {BENCH_LADDER(ROW)};
 #undef ROW
-static const bench_shape outside[] = {{.row = ""}};
+static const bench_shape no_preset[] = {{.row = ""}};
 
 #define NAME(name, ...) "|" #name
 const char bench_presets[] = "none|article|ladder" BENCH_LADDER(NAME);
 #undef NAME
 
-/* The preset's rows, and how many. */
+/* Returns the preset's shapes and their number. */
 static const bench_shape *rows_of(bench_preset preset, size_t *num)
 {
     *num = preset == BENCH_PRESET_LADDER ? sizeof ladder / sizeof *ladder : 1;
     if (preset == BENCH_PRESET_NONE)
-        return outside;
+        return no_preset;
     return preset < BENCH_PRESET_ROW ? ladder : &ladder[preset - BENCH_PRESET_ROW];
 }
 
 static bench_shape shape_of(const bench_shape *row, const bench_choice *choice, size_t number)
 {
     bench_shape shape = *row;
-    if (choice->cell_counts)
+    if (choice->replaces_cell)
         shape.cell = choice->cell;
     for (int i = BENCH_NUM_SIZES - 1; i >= 0; i--) {
         const int_list *list = &choice->sizes[i];
-        if (!choice->sizes_count[i])
+        if (!choice->replaces_size[i])
             continue;
         shape.sizes[i] = list->items[number % list->num];
         number /= list->num;
@@ -54,13 +56,15 @@ lyrnn_status bench_shapes_list(bench_preset preset, const bench_choice *choice,
     const bench_shape *rows = rows_of(preset, &num_rows);
     *shapes = NULL;
     for (int i = 0; i < BENCH_NUM_SIZES; i++)
-        if (choice->sizes_count[i] && per_row <= BENCH_MAX_SHAPES)
+        if (choice->replaces_size[i] && per_row <= BENCH_MAX_SHAPES)
             per_row *= choice->sizes[i].num;
     *num = num_rows * per_row;
     if (*num > BENCH_MAX_SHAPES)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "bench: more than %d shapes; give shorter lists, or several benches",
-                          BENCH_MAX_SHAPES);
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "bench: more than %d shapes; give shorter lists, or run lyrnn bench several "
+            "times",
+            BENCH_MAX_SHAPES);
     *shapes = malloc(*num * sizeof **shapes);
     if (*shapes == NULL)
         return lyrnn_out_of_memory("bench", *num * sizeof **shapes, "give shorter lists");

@@ -1,4 +1,5 @@
-/* The shapes of one bench: every combination of the lists that were given, over the rows of a preset. */
+/* The shapes that one call of lyrnn bench measures: the shapes of a preset, each with every
+ * combination of the lists that the options give. */
 #ifndef LYRNN_CLI_BENCH_SHAPES_H
 #define LYRNN_CLI_BENCH_SHAPES_H
 
@@ -18,12 +19,12 @@ typedef enum {
 } bench_size;
 
 typedef struct {
-    const char *row; /* its name in the preset; "" outside of one */
+    const char *row; /* its name in the preset, for example "D"; "" without a preset */
     lyrnn_cell cell;
     int sizes[BENCH_NUM_SIZES];
 } bench_shape;
 
-/* As --preset has them: from BENCH_PRESET_ROW on a row of the ladder each. */
+/* The values of --preset. BENCH_PRESET_ROW + i is shape number i of the ladder. */
 typedef enum {
     BENCH_PRESET_NONE,
     BENCH_PRESET_ARTICLE,
@@ -31,20 +32,20 @@ typedef enum {
     BENCH_PRESET_ROW
 } bench_preset;
 
-/* Their names, "none|article|...". */
+/* The names of the values, "none|article|...". */
 extern const char bench_presets[];
 
-/* What takes the place of a preset's: all that the user gave, without a preset everything. */
+/* The options for the shape. Only a value whose flag is set replaces the preset's. */
 typedef struct {
-    bool cell_counts, sizes_count[BENCH_NUM_SIZES];
+    bool replaces_cell, replaces_size[BENCH_NUM_SIZES];
     lyrnn_cell cell;
     int_list sizes[BENCH_NUM_SIZES];
 } bench_choice;
 
 enum { BENCH_MAX_SHAPES = 10000 };
 
-/* The shapes in order, the last size varying fastest, to be freed. LYRNN_ERR_USAGE where they are more than
- * BENCH_MAX_SHAPES, LYRNN_ERR_MEMORY. */
+/* Lists the shapes; the last size varies fastest. The caller frees *shapes. LYRNN_ERR_USAGE if
+ * there are more than BENCH_MAX_SHAPES, LYRNN_ERR_MEMORY. */
 lyrnn_status bench_shapes_list(bench_preset preset, const bench_choice *choice,
                                bench_shape **shapes, size_t *num);
 

@@ -1,5 +1,7 @@
-/* Lines for a shape's whole steps and for the floors, then a line an operation, which leaves to JSON what does
- * not fit into 100 columns. */
+/* Prints for each shape its speed, the device's rates, the floor that follows from them and the
+ * memory, then one line per operation. Lines of operations fit into 100 columns; JSON and CSV have
+ * more figures. What is printed as latency is the bare time step and the bare call of
+ * bench/device_rates.h. */
 #include "cli/bench_table.h"
 
 #include <stdio.h>
@@ -15,14 +17,30 @@ void bench_table_head(lyrnn_backend *backend)
            build_commit(), BUILD_COMPILER, build_flags());
 }
 
-static void print_step(const lyrnn_bench_config *config, const lyrnn_bench_result *result)
+static void print_speed(const lyrnn_bench_config *config, const lyrnn_bench_result *result)
 {
     double ms = result->step.median_ms;
-    printf("  %.4g ms %s (p10 %.4g, p90 %.4g), %.0f characters/s, %.4g GFLOP/s, %.4g GB/s\n", ms,
-           config->task == LYRNN_BENCH_GENERATE ? "a character of every text" : "a step",
-           result->step.p10_ms, result->step.p90_ms, result->chars_per_second,
-           1e-6 * result->flop / ms, 1e-6 * result->bytes / ms);
-    printf("  floor %.4g ms: takes %.2f times that\n", result->floor_ms, ms / result->floor_ms);
+    bool generates = config->task == LYRNN_BENCH_GENERATE;
+    printf("  speed         %.0f characters/s, %.4g ms per step%s (p10 %.4g, p90 %.4g)\n",
+           result->chars_per_second, ms, generates ? " of one character per text" : "",
+           result->step.p10_ms, result->step.p90_ms);
+    printf("  throughput    %.4g GFLOP/s, %.4g GB/s\n", 1e-6 * result->flop / ms,
+           1e-6 * result->bytes / ms);
+}
+
+static void print_rates(const lyrnn_device_rates *rates)
+{
+    printf("  device rates  GEMM %.4g GFLOP/s, copy %.4g GB/s; latency %.3g us per time step, %.3g "
+           "us per call\n",
+           1e-9 * rates->flop_per_second, 1e-9 * rates->bytes_per_second, 1e6 * rates->step_seconds,
+           1e6 * rates->call_seconds);
+}
+
+static void print_floor(const lyrnn_bench_result *result)
+{
+    printf("  floor         %.4g ms per step, the minimum at these rates; measured: %.2f times the "
+           "floor\n",
+           result->floor_ms, result->step.median_ms / result->floor_ms);
 }
 
 static void print_operation(const lyrnn_bench_operation *op)
@@ -33,21 +51,28 @@ static void print_operation(const lyrnn_bench_operation *op)
            op->floor_ms, op->predicted_ms, ms / op->predicted_ms);
 }
 
+static void print_operations(const lyrnn_bench_result *result)
+{
+    printf("  operations, timed one at a time, per step; predicted = floor + calls; ratio = ms / "
+           "predicted\n");
+    printf("  %-30s %5s %8s %6s %8s %8s %8s %9s %6s\n", "operation", "calls", "ms", "share",
+           "GFLOP/s", "GB/s", "floor ms", "predicted", "ratio");
+    for (int i = 0; i < result->num_operations; i++)
+        print_operation(&result->operations[i]);
+}
+
 void bench_table_shape(const char *label, const lyrnn_bench_config *config,
                        const lyrnn_bench_result *result)
 {
-    const lyrnn_device_rates *rates = &result->rates;
     const double mib = 1024.0 * 1024.0;
+    bool has_steps = config->task != LYRNN_BENCH_OPERATIONS;
     printf("\n%s\n", label);
-    if (config->task != LYRNN_BENCH_OPERATIONS)
-        print_step(config, result);
-    printf("  GEMM %.4g GFLOP/s, copy %.4g GB/s, bare time step %.3g us, bare call %.3g us\n",
-           1e-9 * rates->flop_per_second, 1e-9 * rates->bytes_per_second, 1e6 * rates->step_seconds,
-           1e6 * rates->call_seconds);
-    printf("  %.1f MiB of the device, at most %.1f MiB\n", (double)result->device_bytes / mib,
-           (double)result->peak_bytes / mib);
-    printf("  %-30s %5s %8s %6s %8s %8s %8s %9s %6s\n", "operations, one by one", "calls", "ms",
-           "share", "GFLOP/s", "GB/s", "floor", "predicted", "times");
-    for (int i = 0; i < result->num_operations; i++)
-        print_operation(&result->operations[i]);
+    if (has_steps)
+        print_speed(config, result);
+    print_rates(&result->rates);
+    if (has_steps)
+        print_floor(result);
+    printf("  memory        %.1f MiB on the device, %.1f MiB at the peak\n",
+           (double)result->device_bytes / mib, (double)result->peak_bytes / mib);
+    print_operations(result);
 }

@@ -1,4 +1,4 @@
-/* Which numbers a list of lyrnn bench means, and which shapes lists and presets make. */
+/* The numbers in a LIST of lyrnn bench, and the shapes that lists and presets select. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,7 +90,7 @@ static void what_is_no_list_is_refused(void **state)
             fail_msg("\"%s\": %s", bad[i].text, problem != NULL ? problem : "was taken");
         free(list.items);
     }
-    /* Below the least, and a range that begins there. */
+    /* A number below the minimum, and a range that begins below it. */
     int_list list = {0};
     assert_string_equal(int_list_parse(&list, "1", 2, 1000), "out of range");
     assert_string_equal(int_list_parse(&list, "1..4*2", 2, 1000), "out of range");
@@ -144,7 +144,7 @@ static void what_is_given_replaces_a_presets(void **state)
     bench_choice choice = {.cell = LYRNN_GRU};
     bench_shape *shapes;
     size_t num;
-    choice.sizes_count[BENCH_BATCH_SIZE] = true;
+    choice.replaces_size[BENCH_BATCH_SIZE] = true;
     choice.sizes[BENCH_BATCH_SIZE] = (int_list){batch_sizes, 2};
     assert_int_equal(bench_shapes_list(BENCH_PRESET_LADDER, &choice, &shapes, &num), LYRNN_OK);
     assert_int_equal(num, 12);
@@ -153,7 +153,7 @@ static void what_is_given_replaces_a_presets(void **state)
     assert_shape(&shapes[6], "D", LYRNN_LSTM, 4096, 1024, 2, 8, 128);
     assert_shape(&shapes[11], "F", LYRNN_LSTM, 6000, 2048, 1, 16, 256);
     free(shapes);
-    choice.cell_counts = true;
+    choice.replaces_cell = true;
     assert_int_equal(bench_shapes_list(BENCH_PRESET_LADDER, &choice, &shapes, &num), LYRNN_OK);
     assert_shape(&shapes[6], "D", LYRNN_GRU, 4096, 1024, 2, 8, 128);
     free(shapes);
@@ -163,11 +163,11 @@ static void without_a_preset_every_combination_comes(void **state)
 {
     (void)state;
     int items[BENCH_NUM_SIZES][2] = {{10, 11}, {20, 21}, {1, 2}, {40, 41}, {50, 51}};
-    bench_choice choice = {.cell_counts = true, .cell = LYRNN_LSTM};
+    bench_choice choice = {.replaces_cell = true, .cell = LYRNN_LSTM};
     bench_shape *shapes;
     size_t num;
     for (int i = 0; i < BENCH_NUM_SIZES; i++) {
-        choice.sizes_count[i] = true;
+        choice.replaces_size[i] = true;
         choice.sizes[i] = (int_list){items[i], 2};
     }
     assert_int_equal(bench_shapes_list(BENCH_PRESET_NONE, &choice, &shapes, &num), LYRNN_OK);

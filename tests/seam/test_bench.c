@@ -379,7 +379,7 @@ static void the_peak_is_the_shapes_own(void **state)
 enum { N = 3 * (4 * 3 + 1) };
 
 /* Returns the parameters after three steps. The caller frees them. */
-static float *train(lyrnn_backend *backend, size_t *count)
+static float *train_three_steps(lyrnn_backend *backend, size_t *count)
 {
     const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.1f};
     lyrnn_model model;
@@ -412,13 +412,13 @@ static void training_under_watch_gives_the_same_bits(void **state)
     lyrnn_watched_backend counted, timed;
     size_t count;
     open_test_backend(&backend, 1);
-    float *expected = train(&backend, &count);
+    float *expected = train_three_steps(&backend, &count);
     lyrnn_watch(&counted, &backend, false);
-    float *params = train(&counted.backend, &count);
+    float *params = train_three_steps(&counted.backend, &count);
     assert_memory_equal(params, expected, count * sizeof *params);
     free(params);
     lyrnn_watch(&timed, &backend, true);
-    params = train(&timed.backend, &count);
+    params = train_three_steps(&timed.backend, &count);
     assert_memory_equal(params, expected, count * sizeof *params);
     free(params);
     free(expected);
