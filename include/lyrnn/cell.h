@@ -1,6 +1,6 @@
 /* The recurrent cells, by the names of the command line and of model files.
  *
- * A cell has G gates. G * H is the number of rows of its weights weight_ih and weight_hh, as in PyTorch. */
+ * A cell has G gates. Its weights weight_ih and weight_hh have G * H rows, as in PyTorch. */
 #ifndef LYRNN_CELL_H
 #define LYRNN_CELL_H
 
@@ -21,7 +21,8 @@ lyrnn_status lyrnn_cell_parse(const char *name, lyrnn_cell *cell);
 /* LYRNN_ERR_USAGE for a value that is no lyrnn_cell. */
 lyrnn_status lyrnn_cell_check(lyrnn_cell cell);
 
-/* G, the number of gates: 1 for rnn_tanh and rnn_relu, 4 for lstm (i, f, g, o), 3 for gru (r, z, n). */
+/* G, the number of gates: 1 for rnn_tanh and rnn_relu, 4 for lstm (i, f, g, o), 3 for gru
+ * (r, z, n). */
 int lyrnn_num_gates(lyrnn_cell cell);
 
 #ifdef __cplusplus

@@ -1,7 +1,8 @@
 /* Opens the device that a training or a generation computes on.
  *
- * A lyrnn_backend is one open device: the table of operations that backend.h declares. Callers hand it to
- * lyrnn_train, lyrnn_model_init, lyrnn_rnn_init and others; only backend authors call its members. */
+ * A lyrnn_backend is one open device: the table of operations that backend.h declares. Callers
+ * hand it to lyrnn_train, lyrnn_model_init, lyrnn_rnn_open and others. Only backend authors need to
+ * know its members. */
 #ifndef LYRNN_DEVICE_H
 #define LYRNN_DEVICE_H
 
@@ -13,11 +14,12 @@ extern "C" {
 #endif
 
 /* Opens a device.
- *     device       "auto" (CUDA if there is a usable device, else the CPU), "cpu", "cuda" or "cuda:N"
+ *     device       "cpu", "cuda", "cuda:N" or "auto" (CUDA if there is a usable device, else the
+ *                  CPU)
  *     num_threads  host threads of the CPU backend; 0: OMP_NUM_THREADS, or one per core
  *     precision    LYRNN_FP32; CUDA also has LYRNN_TF32 and LYRNN_BF16
- * LYRNN_ERR_USAGE: device has another form. LYRNN_ERR_UNSUPPORTED: this machine or build lacks that device or
- * precision. With "auto" on the CPU, backend->why_not_cuda says why CUDA is not used. */
+ * LYRNN_ERR_USAGE: device has another form. LYRNN_ERR_UNSUPPORTED: this machine or build lacks
+ * that device or precision. If "auto" opens the CPU, backend->why_not_cuda says why. */
 lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
                                 lyrnn_backend *backend);
 
