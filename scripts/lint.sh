@@ -3,7 +3,7 @@
 # Usage: lint.sh [--changed]. --changed limits clang-tidy to sources that differ from main or that
 # include a file that does. Each tool gets one verdict. A tool that is not installed is skipped.
 # Exit status: 0 nothing failed, 1 something failed, 2 usage.
-# scripts/test.sh sources this file and calls its functions.
+# check.sh and test.sh source this file and call its functions.
 set -euo pipefail
 
 # Only this version decides, because other versions have different checks.
@@ -121,7 +121,14 @@ lint_c() {
     fi
 }
 
-# The rest runs only if this file is the program, not if test.sh sources it.
+# lint_all [--changed]: all three tools.
+lint_all() {
+    lint_shell
+    lint_python
+    lint_c "$@"
+}
+
+# The rest runs only if this file is the program, not if another script sources it.
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     if (($# > 1)) || [[ ${1---changed} != --changed ]]; then
         echo 'usage: lint.sh [--changed]' >&2
@@ -130,8 +137,6 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
     cd "$(dirname "$0")/.."
     source scripts/common.sh
     prefer_openmp_openblas
-    lint_shell
-    lint_python
-    lint_c "$@"
+    lint_all "$@"
     ((failed == 0))
 fi

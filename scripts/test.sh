@@ -8,28 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 source scripts/lint.sh
-
-# Only this version decides, because other versions format the same style slightly differently.
-clang_format_version=14
-
-check_format() {
-    local program version files
-    program=$(command -v "clang-format-$clang_format_version" || command -v clang-format) || {
-        report skipped 'clang-format: not installed'
-        return
-    }
-    version=$("$program" --version | sed -E 's/.*version ([0-9]+).*/\1/')
-    mapfile -t files < <(
-        find include host cuda tests -name '*.[ch]' -o -name '*.cu*' 2>/dev/null)
-    if "$program" --dry-run -Werror "${files[@]}" 2>build/format.log; then
-        report passed "clang-format $version"
-    elif ((version != clang_format_version)); then
-        report skipped "clang-format $version: finds differences; install $clang_format_version"
-    else
-        head -n 20 build/format.log
-        report failed "clang-format $version"
-    fi
-}
+source scripts/checks.sh
 
 check_kernels() {
     echo '== kernels'
@@ -42,40 +21,14 @@ check_kernels() {
     fi
 }
 
-# suite NAME DIRECTORY CTEST_ARGUMENTS CMAKE_ARGUMENT...: builds, runs the tests and counts them.
-suite() {
-    local name=$1 directory=$2 ctest_arguments=$3 start=$SECONDS junit=$PWD/$2/junit.xml
-    shift 3
-    echo "== $name"
-    build "$directory" "$@" || {
-        report failed "$name: the build failed; see $directory/build.log"
-        return
-    }
-    rm -f "$junit"
-    # shellcheck disable=SC2086 # several words, split on purpose
-    ctest --test-dir "$directory" --parallel "$(nproc)" --output-on-failure --no-tests=error \
-        --output-junit "$junit" $ctest_arguments || true
-    [[ -s $junit ]] || {
-        report failed "$name: ctest ran no test"
-        return
-    }
-    count_tests "$junit"
-    passed=$((passed + tests_ok))
-    skipped=$((skipped + tests_not_run))
-    failed=$((failed + tests_total - tests_ok - tests_not_run))
-    echo "$name: $((SECONDS - start)) s"
-}
-
 parse_options "$@"
 set_up "${build_packages[@]}" "${test_packages[@]}"
 mkdir -p build
 [[ -n $deps ]] || install_ruff
 
-check_format
-lint_shell
-lint_python
-lint_c
-check_kernels
+part format check_format
+part lint lint_all
+part kernels check_kernels
 
 export UBSAN_OPTIONS=print_stacktrace=1
 
@@ -85,21 +38,20 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # the other ASan. clang only builds them.
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
-suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
+part gcc suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
 if command -v clang >/dev/null; then
-    suite clang build/test-clang '-LE slow|sim' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON \
+    part clang suite clang build/test-clang '-LE slow|sim' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON \
         -DLYRNN_CUDA=OFF "${clang[@]}"
 else
     report skipped 'clang: not installed'
 fi
-suite 'gcc, ASan and UBSan' build/test-asan '-LE slow' -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+part ASan suite 'gcc, ASan and UBSan' build/test-asan '-LE slow' -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DLYRNN_SANITIZE=address,undefined -DLYRNN_CUDA=OFF "${gcc[@]}"
 if can_fuzz; then
     # All fuzzers run in parallel, because each takes one minute by the clock.
-    suite fuzzers build/fuzz '--parallel 5' "${fuzz_configuration[@]}"
+    part fuzzers suite fuzzers build/fuzz '--parallel 5' "${fuzz_configuration[@]}"
 else
     report skipped 'fuzzers: no clang with libFuzzer'
 fi
 
-echo "$passed passed, $failed failed, $skipped skipped"
-((failed == 0))
+print_verdict
