@@ -1,4 +1,4 @@
-/* A file of its own, so that a new commit compiles nothing else again. */
+/* A new commit recompiles this file and no other. */
 #include "cli/build_info.h"
 
 #include "lyrnn_commit.h"

@@ -8,8 +8,10 @@
 #define BUILD_COMPILER "gcc " __VERSION__
 #endif
 
-/* git describe, "unknown" of sources outside a checkout; the C compiler's flags, with the CPU backend's own. */
+/* The output of git describe, or "unknown" outside a checkout. */
 const char *build_commit(void);
+
+/* The flags of the C compiler, including those of the CPU backend. */
 const char *build_flags(void);
 
 #endif

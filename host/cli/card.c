@@ -1,5 +1,6 @@
-/* Gathers what is known of a model: from model.safetensors, and in a run from config.json, metrics.jsonl and
- * the folder itself, each on its own, so that damage to one hides none of the others. */
+/* Collects what is known about a model: from model.safetensors, and for a run also from
+ * config.json, metrics.jsonl and the folder itself. Each is read by itself, so that damage to one
+ * does not hide the others. */
 #include "cli/card.h"
 
 #include <fts.h>
@@ -26,7 +27,7 @@ static lyrnn_status no_memory(void)
     return lyrnn_out_of_memory("info", 0, "close other programs");
 }
 
-/* A path need not be UTF-8, JSON must. */
+/* Non-ASCII bytes become "?" if text is not UTF-8, as JSON must be. */
 static json_t *any_string(const char *text)
 {
     json_t *string = json_string(text);
@@ -66,7 +67,7 @@ lyrnn_status card_of_program(json_t **card)
     return *card != NULL ? LYRNN_OK : no_memory();
 }
 
-/* Characters from all over the vocabulary; controls would disturb a terminal. */
+/* Takes characters from all over the vocabulary, without control characters. */
 static json_t *sample_of_vocab(const lyrnn_vocab *vocab)
 {
     enum { SAMPLE = 32 };
@@ -118,7 +119,7 @@ static lyrnn_status add_model(json_t *card, const char *path)
     return LYRNN_OK;
 }
 
-/* Names what could not be read, by the last failure's text. */
+/* Adds the text of the last failure to the problems of the card. */
 static void note_problem(json_t *card)
 {
     json_t *problems = json_object_get(card, "problems");
@@ -155,7 +156,7 @@ static lyrnn_status add_metrics(json_t *card, const char *run_path)
     return status;
 }
 
-/* The bytes of all files below a folder. */
+/* Counts the bytes of all files below a folder. */
 static json_int_t count_bytes(const char *path)
 {
     json_int_t total = 0;

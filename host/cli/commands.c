@@ -1,4 +1,4 @@
-/* The list of commands: whoever adds one adds its line here and in commands.h. */
+/* The list of commands. A new command is added here and in commands.h. */
 #include "cli/commands.h"
 
 #include <string.h>

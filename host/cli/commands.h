@@ -1,5 +1,6 @@
-/* The commands, one file each. Each exports what main runs and the table of its options, from which --help,
- * the man page and the completions come. A failure is left as lyrnn_error_text for main to print. */
+/* The commands, one file each. A command exports a function that main runs, and the table of its
+ * options, from which --help, the man page and the completions come. After a failure main prints
+ * lyrnn_error_text. */
 #ifndef LYRNN_CLI_COMMANDS_H
 #define LYRNN_CLI_COMMANDS_H
 
@@ -13,13 +14,13 @@ typedef struct {
 
 extern const cli_command train_command, generate_command, eval_command, bench_command, info_command;
 
-/* All of them in the order of lyrnn --help; NULL ends the list. */
+/* All commands in the order of lyrnn --help. NULL ends the list. */
 extern const cli_command *const commands[];
 
 /* "train" */
 const char *command_name(const cli_command *command);
 
-/* What lyrnn does, one sentence. */
+/* One sentence that says what lyrnn does. */
 extern const char program_doc[];
 
 #endif

@@ -1,6 +1,6 @@
-/* lyrnn eval: how well a model predicts texts. The command reads the texts (evaluation.c), has the model score
- * them (lyrnn/score.h), and prints the result (eval_output.c). All that can be wrong with the texts is found
- * before the model runs. */
+/* lyrnn eval: how well a model predicts texts. The command reads the texts (evaluation.c), has the
+ * model score them (lyrnn/score.h), and prints the result (eval_output.c). All that can be wrong
+ * with the texts is found before the model runs. */
 #include "cli/commands.h"
 
 #include <limits.h>
@@ -41,7 +41,7 @@ static const option_table table = {
     .doc = "Measures how well a model predicts texts: prints the perplexity and the bits per "
            "character of each FILE (-: standard input) and of all together. Characters that the "
            "model does not know are skipped and counted.",
-    .detail = "A file, or with --per-line a line, is read from the zero state. Each of its "
+    .detail = "Each file (each line with --per-line) is read from the zero state. Each of its "
               "characters except the first is predicted from all characters before it.\n"
               "Unknown characters are named on standard error. If the model knows spaces but no "
               "line ends (train --newlines space), line ends are read as spaces.\n"
@@ -58,7 +58,7 @@ static const option_table table = {
     .more_arguments = COMPLETE_FILE,
 };
 
-/* Refuses a file of which nothing can be scored. */
+/* Refuses a file if none of its characters can be scored. */
 static lyrnn_status check_files(const evaluation *eval)
 {
     for (size_t i = 0; i < eval->num_files; i++) {
@@ -73,8 +73,8 @@ static lyrnn_status check_files(const evaluation *eval)
     return LYRNN_OK;
 }
 
-/* Prints one line that names the unknown characters of a file. A newline that separates two lines belongs to
- * neither, so they are looked for in the pieces. */
+/* Prints one line that names the unknown characters of a file. A newline that separates two lines
+ * belongs to neither, so they are looked for in the pieces. */
 static lyrnn_status report_unknown(const evaluation *eval, const eval_file *file,
                                    const lyrnn_vocab *vocab)
 {

@@ -7,7 +7,8 @@
 /* One row per file, and a total if there are several. */
 void eval_print_table(const evaluation *eval);
 
-/* One line per piece: perplexity, bits per character, characters scored, characters unknown, the text. */
+/* One line per piece: perplexity, bits per character, characters scored, characters unknown, the
+ * text. */
 void eval_print_lines(const evaluation *eval);
 
 /* One JSON object. LYRNN_ERR_IO. */

@@ -1,5 +1,5 @@
-/* Reads texts and cuts them into pieces. All characters of a file stay in its corpus; pieces point into it,
- * and the ids of all pieces share one array. Read next: eval_output.c. */
+/* Reads texts and cuts them into pieces. All characters of a file stay in its corpus; pieces point
+ * into it, and the ids of all pieces share one array. Read next: eval_output.c. */
 #include "cli/evaluation.h"
 
 #include <math.h>
@@ -92,7 +92,8 @@ static lyrnn_status read_files(evaluation *eval, char *const *paths, size_t num,
     return LYRNN_OK;
 }
 
-/* Sets the characters and the known ids of each piece of a file. Returns the end of the ids written. */
+/* Sets the characters and the known ids of each piece of a file. Returns the end of the ids
+ * written. */
 static int32_t *cut_file(evaluation *eval, const eval_file *file, const lyrnn_vocab *vocab,
                          bool per_line, int32_t *ids)
 {

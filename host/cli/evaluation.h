@@ -1,5 +1,6 @@
-/* The texts that lyrnn eval scores: files, cut into pieces. A piece is what is scored by itself, a whole file
- * or one line. Characters that the model does not know are left out of it and counted. */
+/* The texts that lyrnn eval scores: files, cut into pieces. A piece is what is scored by itself, a
+ * whole file or one line. Characters that the model does not know are left out of it and
+ * counted. */
 #ifndef LYRNN_CLI_EVALUATION_H
 #define LYRNN_CLI_EVALUATION_H
 
@@ -35,9 +36,9 @@ typedef struct {
     double nats;
 } eval_score;
 
-/* Reads the files and cuts each into pieces: its lines, or the whole of it. "-" is standard input. Newlines
- * are read as the model learned them, except that lines end at newlines in any case. To be freed, on failure
- * too. LYRNN_ERR_IO, LYRNN_ERR_CORPUS or LYRNN_ERR_MEMORY. */
+/* Reads the files and cuts each into pieces: its lines, or the whole of it. "-" is standard input.
+ * Newlines are read as the model learned them, except that lines end at newlines in any case. To be
+ * freed, on failure too. LYRNN_ERR_IO, LYRNN_ERR_CORPUS or LYRNN_ERR_MEMORY. */
 lyrnn_status evaluation_read(evaluation *eval, char *const *paths, size_t num_paths,
                              const lyrnn_vocab *vocab, bool per_line);
 

@@ -1,5 +1,6 @@
-/* lyrnn generate: the options, what they ask of a model and a corpus, and the texts of each prompt. All that
- * can be refused is refused before a text begins. */
+/* lyrnn generate: reads the options and a model, makes the prompts, and generates the texts of each
+ * (lyrnn/generate.h, lyrnn/beam.h). Everything that can be refused is refused before the first text
+ * begins. Read next: generate_output.c. */
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -41,7 +42,7 @@ typedef struct {
 } generate_fields;
 
 _Static_assert(LYRNN_MAX_BEAMS == 256, "as --beam says");
-enum { MAX_LENGTH = 100000000 }; /* as --length says */
+enum { MAX_LENGTH = 100000000 }; /* the maximum of --length */
 
 #define FIELD(member) .offset = offsetof(generate_fields, member)
 static const option_spec specs[] = {
@@ -150,13 +151,13 @@ static const option_table table = {
     .first_argument = COMPLETE_MODEL,
 };
 
-/* All that the command owns. */
+/* Everything that the command owns. */
 typedef struct {
     generate_fields *fields;
     const option_result *result;
     char model_path[4096];
     lyrnn_checkpoint checkpoint;
-    lyrnn_newlines newlines; /* as the model learnt them */
+    lyrnn_newlines newlines; /* as the model learned them */
     lyrnn_prompt acrostic, stop;
     lyrnn_prompt *prompts; /* (num_prompts) */
     size_t num_prompts;
@@ -176,13 +177,13 @@ static void job_free(generate_job *job)
     lyrnn_checkpoint_free(&job->checkpoint);
 }
 
-/* Options that leave something to chance, then such as only weigh characters. */
+/* Options that sample at random, then those that only change the logits. */
 static const char *const sampling_options[] = {"temperature",  "top-k",          "top-p",
                                                "min-p",        "num-samples",    "seed",
                                                "first-sample", "repeat-penalty", "repeat-last-n"};
-enum { NUM_CHANCES = 7, NUM_SAMPLING = 9 };
+enum { NUM_RANDOM = 7, NUM_SAMPLING = 9 };
 
-/* The first of the options from first to end that was given, or NULL. */
+/* Returns the first option of sampling_options[first .. end-1] that the user gave, or NULL. */
 static const char *find_given(const option_result *result, int first, int end)
 {
     for (int i = first; i < end; i++)
@@ -191,22 +192,23 @@ static const char *find_given(const option_result *result, int first, int end)
     return NULL;
 }
 
-/* One way to choose characters: --greedy, by chance, or --beam. */
+/* Settles how characters are chosen: the most likely one, at random, or by beam search. */
 static lyrnn_status choose_way(generate_job *job)
 {
     generate_fields *fields = job->fields;
-    const char *chance = find_given(job->result, 0, NUM_CHANCES);
+    const char *random = find_given(job->result, 0, NUM_RANDOM);
     const char *any = find_given(job->result, 0, NUM_SAMPLING);
     if (fields->num_beams > 0 && (any != NULL || fields->greedy))
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "--beam: searches for the most likely text, and --%s chooses another way; "
+            "leave one of them out",
+            any != NULL ? any : "greedy");
+    if (fields->greedy && random != NULL)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--beam: searches for the likeliest text, and --%s asks for another way "
-                          "to choose; leave one of them out",
-                          any != NULL ? any : "greedy");
-    if (fields->greedy && chance != NULL)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--greedy: leaves nothing to chance, and --%s is about chance; leave one "
-                          "of them out",
-                          chance);
+                          "--greedy: takes the most likely character, and --%s samples at random; "
+                          "leave one of them out",
+                          random);
     job->is_random = !fields->greedy && fields->num_beams == 0 && any != NULL;
     if (!job->is_random)
         fields->sampler.temperature = 0.0f;
@@ -222,8 +224,8 @@ static lyrnn_status check_options(generate_job *job)
                           "--prefix is missing; give the text to begin with: --prefix TEXT");
     if (fields->corpus.num > 0 && fields->max_copy == 0 && !fields->report)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--corpus: is read for --max-copy and --report alone; add one of them, "
-                          "or leave it out");
+                          "--corpus: is read only for --max-copy and --report; add one of them, or "
+                          "leave it out");
     return choose_way(job);
 }
 
@@ -237,7 +239,7 @@ static lyrnn_status read_model(generate_job *job, const char *path)
     return LYRNN_OK;
 }
 
-/* What --lines ask for at most, their newlines among it. */
+/* Sets the maximum length that --lines allows, including newlines. */
 static lyrnn_status choose_length(generate_fields *fields)
 {
     enum { USUAL_LINE = 100 };
@@ -273,7 +275,7 @@ static lyrnn_status make_rules(generate_job *job)
     return lyrnn_line_rules_check(lines);
 }
 
-/* The last line end is the file's, not the prefix's. */
+/* The last line end belongs to the file, not to the prefix. */
 static lyrnn_status prompt_of_file(const generate_job *job, const lyrnn_prompt_rules *rules,
                                    lyrnn_prompt *prompt)
 {

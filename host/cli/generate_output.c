@@ -1,5 +1,6 @@
-/* The listener that prints. Text goes out a character at a time, flushed where somebody watches; JSON when a
- * sample is whole, so that what a reader gets is an object or a line of its own, and no text is kept. */
+/* The listener that prints. Plain text is printed character by character, and flushed if standard
+ * output is a terminal. JSON is printed when a sample is complete, so that a reader always gets a
+ * whole object. No text is kept. */
 #include "cli/generate_output.h"
 
 #include <math.h>
@@ -24,7 +25,7 @@ static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
     return standard_output_check();
 }
 
-/* A string of ids, NULL where there is no memory for it. */
+/* The text of ids as a string. NULL: out of memory. */
 static json_t *ids_to_json(const lyrnn_vocab *vocab, const int32_t *ids, size_t num)
 {
     char *utf8 = malloc(num * LYRNN_UTF8_MAX + 1);
@@ -52,7 +53,7 @@ static void print_number(const char *name, double value)
         fprintf(stderr, ", %s none", name);
 }
 
-/* Which text it is: "sample 3", among several prompts "sample 3 of 月光"; a long one is cut. */
+/* Names the text: "sample 3", or with several prompts "sample 3 of 月光". A long prompt is cut. */
 static void print_name(const generate_output *output, const lyrnn_sample *sample)
 {
     enum { LONGEST = 12 };
@@ -103,7 +104,7 @@ static lyrnn_status print_json(generate_output *output, const lyrnn_sample *samp
     else
         printf("%s\n", line);
     free(line);
-    /* Whoever reads lines may act on each as it comes. */
+    /* A reader of lines gets each as soon as it is complete. */
     if (output->format == FORMAT_JSONL)
         fflush(stdout);
     return standard_output_check();
@@ -146,7 +147,7 @@ lyrnn_listener generate_output_listener(generate_output *output)
     };
 }
 
-/* The object's end is held back until the samples are in it. */
+/* Prints the header without its last brace, which generate_output_end prints. */
 lyrnn_status generate_output_begin(const generate_output *output, const json_t *header)
 {
     if (output->format != FORMAT_JSON)

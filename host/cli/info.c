@@ -1,5 +1,5 @@
-/* lyrnn info: a model's card, or what this program is and what it can compute on; as lines to read or as
- * JSON. */
+/* lyrnn info: prints the card of a model, or of this program and its devices, as lines for people
+ * or as JSON. card.c makes the card. */
 #include "cli/commands.h"
 
 #include <stdbool.h>
@@ -31,7 +31,8 @@ static const option_table table = {
     .first_argument = COMPLETE_MODEL,
 };
 
-/* Cards hold what stands in files: whatever JSON it is, it is shown on one plain line. */
+/* A card holds values from files that anyone may have written. Each is printed on one line, without
+ * control characters. */
 static void print_value(const json_t *value)
 {
     char *printed =
@@ -42,7 +43,7 @@ static void print_value(const json_t *value)
     free(printed);
 }
 
-/* A line "label  value unit", where the card has it. */
+/* Prints a line "label  value unit" if the card has the value. */
 static void print_line(const json_t *card, const char *key, const char *label, const char *unit)
 {
     const json_t *value = json_object_get(card, key);
@@ -99,7 +100,7 @@ static void print_network(const json_t *card)
     }
 }
 
-/* "last 1.84, best 1.79 in epoch 40", of the text learnt or of the one kept from it. */
+/* "last 1.84, best 1.79 in epoch 40", for training or for validation. */
 static void print_perplexity(const json_t *card, const char *key, const char *label)
 {
     const json_t *last = json_object_get(card, "last"), *best = json_object_get(card, "best");

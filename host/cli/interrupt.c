@@ -1,4 +1,5 @@
-/* The one thing in the program that changes by itself: a handler has nowhere else to put its news. */
+/* The only mutable global of the program: a signal handler has no other place for what it
+ * learns. */
 #include "cli/interrupt.h"
 
 #include <stddef.h>
@@ -18,7 +19,8 @@ static void note(int signal_number)
     restore(SIGTERM);
 }
 
-/* A signal that whoever started the program had it ignore (nohup, a script's background) stays ignored. */
+/* Whoever starts the program may make it ignore a signal (nohup, a job in the background of a
+ * script). Such a signal stays ignored. */
 static void catch_unless_ignored(int signal_number)
 {
     struct sigaction old, action = {.sa_handler = note, .sa_flags = SA_RESTART};

@@ -1,14 +1,14 @@
-/* SIGINT and SIGTERM as a wish to stop that is heeded at the next safe place. */
+/* SIGINT and SIGTERM as a request to stop at the next safe place. */
 #ifndef LYRNN_CLI_INTERRUPT_H
 #define LYRNN_CLI_INTERRUPT_H
 
 #include <signal.h>
 
-/* From now on the first of the two signals is only noted; what follows it ends the program at once. Returns
- * where it is noted: nonzero once it came. */
+/* From now on the first of these signals is only noted, and the next one ends the program at once.
+ * Returns the place where the signal is noted, which is nonzero from then on. */
 const volatile sig_atomic_t *interrupt_catch(void);
 
-/* The signal that came, or 0. */
+/* The signal that was noted, or 0. */
 int interrupt_signal(void);
 
 #endif

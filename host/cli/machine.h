@@ -14,7 +14,7 @@ typedef struct {
     bool debug_sync;
 } machine_options;
 
-/* The entries for the member `machine` of the struct `fields`, at the end of a command's table. */
+/* The last entries of a command's table, for the member `machine` of the struct `fields`. */
 #define MACHINE_OPTIONS(fields, machine)                                                           \
     {OPTION_HEADING, .help = "Machine:"},                                                          \
         {.kind = OPTION_TEXT,                                                                      \
@@ -60,8 +60,8 @@ typedef struct {
     bool is_open;
 } machine_model;
 
-/* Opens a backend and uploads a checkpoint's weights to it. opened is zeroed before, and to be closed, on
- * failure too. */
+/* Opens a backend and uploads the weights of a checkpoint to it. The caller passes a zeroed struct,
+ * and closes it with machine_close_model, on failure too. */
 lyrnn_status machine_open_model(const machine_options *machine, const lyrnn_checkpoint *checkpoint,
                                 machine_model *opened);
 void machine_close_model(machine_model *opened);

@@ -1,5 +1,6 @@
-/* lyrnn, the program: finds the command, then turns its outcome into one line on standard error and an
- * exit status: 0 done, 1 failed, 2 wrong usage, 128 and a signal's number: stopped by it, and saved. */
+/* The program: finds the command and runs it. A failure becomes one line on standard error. Exit
+ * status: 0 done, 1 failed, 2 wrong usage, 128 plus the number of a signal: it stopped a training,
+ * which saved a checkpoint first. Read next: commands.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -44,9 +45,10 @@ static lyrnn_status run_command(int argc, char **argv)
                       name[0] == '-' ? "option" : "command");
 }
 
-/* Threads that spin for long while they wait gain nothing on idle cores, and on busy ones cost several times
- * the work itself. OpenMP reads its settings when it is loaded, before main: so the program starts itself
- * once more with them. What the user has set stands. */
+/* Makes OpenMP's threads spin only briefly while they wait. To spin for long gains nothing on idle
+ * cores, and on busy ones it costs several times the work itself. OpenMP reads its settings when it
+ * is loaded, before main, so the program executes itself once more with them. Settings of the user
+ * are kept. */
 static void spin_briefly(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL)
@@ -55,8 +57,9 @@ static void spin_briefly(char **argv)
         execv("/proc/self/exe", argv);
 }
 
-/* A standard stream that is closed would lend its number to the next file that is opened, and what is said would
- * be written into that. Open for reading alone, it refuses. */
+/* Opens the standard streams that are closed. Otherwise the next file that is opened would get the
+ * number of such a stream, and messages would be written into that file. A stream that is open only
+ * for reading refuses them. */
 static void hold_standard_streams(void)
 {
     int fd;
@@ -71,7 +74,8 @@ int main(int argc, char **argv)
 {
     hold_standard_streams();
     spin_briefly(argv);
-    /* A reader that leaves (| head) is a failed write, so that no training dies half-way into a save. */
+    /* If the reader of a pipe leaves (| head), the write fails. No signal then kills a training in
+     * the middle of a save. */
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);

@@ -183,14 +183,14 @@ static void values_are_held_to_the_tables_rules(void **state)
         {"lr", "\"1\"", "\"lr\" must be a number"},
         {"cell", "\"lstmm\"", "--cell lstmm: must be one of rnn_tanh"},
         {"cell", "\"\"", "--cell : must be one of rnn_tanh"},
-        {"cell", "1", "\"cell\" must be a text"},
+        {"cell", "1", "\"cell\" must be a string"},
         {"both", "1", "\"both\" must be true or false"},
-        {"init", "[]", "\"init\" must be a text"},
-        {"device", "null", "\"device\" must be a text"},
-        {"device", "0", "\"device\" must be a text"},
-        {"prefix", "\"a\"", "\"prefix\" must be an array of texts"},
-        {"prefix", "[\"a\", 1]", "\"prefix\" must be an array of texts"},
-        {"prefix", "[null]", "\"prefix\" must be an array of texts"},
+        {"init", "[]", "\"init\" must be a string"},
+        {"device", "null", "\"device\" must be a string"},
+        {"device", "0", "\"device\" must be a string"},
+        {"prefix", "\"a\"", "\"prefix\" must be an array of strings"},
+        {"prefix", "[\"a\", 1]", "\"prefix\" must be an array of strings"},
+        {"prefix", "[null]", "\"prefix\" must be an array of strings"},
     };
     fields given;
     option_result result;

@@ -1,5 +1,6 @@
-/* A list is read part by part. A range must grow at every step and stops at the last number that is not
- * beyond its end; sums and products are taken in 64 bits, where two ints cannot overflow. */
+/* Reads a list part by part. A range must grow at every step, and ends at its last number that is
+ * not greater than its end. Sums and products are computed in 64 bits, so that two ints cannot
+ * overflow. */
 #include "cli/options/int_list.h"
 
 #include <limits.h>
@@ -18,7 +19,7 @@ bool int_list_add(int_list *list, int value)
     return true;
 }
 
-/* Digits alone, which strtoll would not insist on; a number beyond int becomes INT_MAX + 1. */
+/* Accepts only digits, unlike strtoll. A number that is too large for int becomes INT_MAX + 1. */
 static bool take_number(const char **text, int64_t *value)
 {
     size_t length = strspn(*text, "0123456789");
@@ -32,16 +33,16 @@ static bool take_number(const char **text, int64_t *value)
     return length > 0;
 }
 
-/* From first, which is in the list already, to last. */
+/* Adds the numbers after first, which is already in the list, up to last. */
 static const char *add_range(int_list *list, int64_t first, int64_t last, char operation,
                              int64_t operand)
 {
     if (last <= first)
-        return "a range must end above its beginning";
+        return "a range must end above its first number";
     if (operation == '*' && (operand < 2 || first == 0))
         return "a range must grow: its factor must be at least 2";
     if (operation == '+' && operand < 1)
-        return "a range must grow: what is added must be at least 1";
+        return "a range must grow: its summand must be at least 1";
     for (int64_t value = first;;) {
         value = operation == '*' ? value * operand : value + operand;
         if (value > last)
@@ -49,14 +50,14 @@ static const char *add_range(int_list *list, int64_t first, int64_t last, char o
         if (list->num == INT_LIST_MAX)
             return "too many numbers; at most 256";
         if (!int_list_add(list, (int)value))
-            return "no memory left for it";
+            return "out of memory";
     }
 }
 
 static const char *add_part(int_list *list, const char **text, int min, int max)
 {
     static const char *const what = "must be whole numbers in digits, or ranges such as 32..256*2 "
-                                    "and 10..50+10, parted by commas";
+                                    "and 10..50+10, separated by commas";
     int64_t first, last, operand = 0;
     if (!take_number(text, &first))
         return what;
@@ -78,7 +79,7 @@ static const char *add_part(int_list *list, const char **text, int min, int max)
     if (list->num == INT_LIST_MAX)
         return "too many numbers; at most 256";
     if (!int_list_add(list, (int)first))
-        return "no memory left for it";
+        return "out of memory";
     return is_range ? add_range(list, first, last, operation, operand) : NULL;
 }
 

@@ -1,5 +1,5 @@
-/* Lists of whole numbers as options take them: "256,512,1024", "32..256*2" (32, 64, 128, 256), "1..10+3"
- * (1, 4, 7, 10), and any of these parted by commas. */
+/* Lists of whole numbers, as options take them: "256,512,1024", "32..256*2" (32, 64, 128, 256),
+ * "1..10+3" (1, 4, 7, 10), and any of these separated by commas. */
 #ifndef LYRNN_CLI_INT_LIST_H
 #define LYRNN_CLI_INT_LIST_H
 
@@ -13,11 +13,11 @@ typedef struct {
     size_t num;
 } int_list;
 
-/* Appends what text says, every number from min to max. Returns what is wrong with it, for a line that
- * has named the text already, or NULL. */
+/* Appends the numbers of text, each from min to max. Returns NULL, or what is wrong with the text,
+ * for a line that already names it. */
 const char *int_list_parse(int_list *list, const char *text, int min, int max);
 
-/* Appends one. False: no memory. */
+/* Appends one number. False: out of memory. */
 bool int_list_add(int_list *list, int value);
 
 #endif

@@ -1,6 +1,6 @@
-/* The command line, read by glibc's getopt from a table that is turned into getopt's at each call, and the
- * rules by which a text becomes an option's value. getopt's own messages know neither range nor remedy, so
- * they are silenced, and every mistake becomes one line here. Read next: options_help.c. */
+/* Reads the command line with glibc's getopt_long_only, and turns a text into the value of an
+ * option. getopt's own messages know neither range nor remedy. So they are silenced, and every
+ * mistake becomes one line here. Read next: options_help.c. */
 #include "cli/options/options_table.h"
 
 #include <ctype.h>
@@ -14,7 +14,7 @@
 
 #include "base/memory.h"
 
-/* getopt's keys below 256 are short options. */
+/* Keys of getopt below 256 stand for short options. */
 enum { KEY_FIRST = 256, KEY_HELP = 'h' };
 
 static lyrnn_status no_memory(void)
@@ -29,7 +29,8 @@ static lyrnn_status out_of_range(const option_spec *spec, const char *text)
                       spec->remedy != NULL ? spec->remedy : "");
 }
 
-/* Digits alone, perhaps signed: strtoull would let white space pass and wrap -1 around. */
+/* Accepts only digits with or without a sign: strtoull would accept white space, and turn -1 into
+ * a large number. */
 static bool parse_whole(const char *text, bool *negative, uint64_t *value)
 {
     *negative = text[0] == '-';
@@ -82,7 +83,7 @@ static lyrnn_status set_float(const option_spec *spec, const char *text, void *f
     if (end == text || *end != '\0' || isspace((unsigned char)text[0]))
         return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be a number from %s to %s", spec->name,
                           text, spec->min, spec->max);
-    /* So written that NaN is refused. */
+    /* This form of the comparison refuses NaN. */
     if (!(value >= strtod(spec->min, NULL) && value <= strtod(spec->max, NULL)))
         return out_of_range(spec, text);
     *(float *)field = (float)value;
@@ -184,7 +185,7 @@ static lyrnn_status take_option(const option_table *table, size_t index, const c
     return options_set_value(spec, text, fields);
 }
 
-/* getopt has refused an argument but does not say why: the table knows. */
+/* getopt does not say why it refused an argument. The table knows. */
 static lyrnn_status explain_refusal(const option_table *table, const char *argument)
 {
     const char *name = argument + strspn(argument, "-");
@@ -232,8 +233,8 @@ static lyrnn_status read_options(const option_table *table, int argc, char **arg
     options[num] = (struct option){.name = "help", .val = KEY_HELP};
     opterr = 0;
     optind = 0;
-    /* Options have long names only, after one dash or two. A refused argument is then always the last one
-     * read, never a letter within a cluster of short options. */
+    /* Options have only long names, after one dash or two. So a refused argument is always the last
+     * one read, never a letter within a cluster of short options. */
     for (int key; (key = getopt_long_only(argc, argv, "h", options, NULL)) != -1;) {
         if (key == KEY_HELP) {
             options_print_help(table, stdout);

@@ -1,7 +1,8 @@
-/* A command's options, declared once in a table. Parsing, range checks, defaults, --help, config.json, the
- * man page and the shells' completions all come from it. Defaults and limits are texts in the table; values
- * are typed fields of a struct that the command declares. A mistake of the user is LYRNN_ERR_USAGE with one
- * line that names it. README.md says how to add an option. */
+/* A command's options, declared once in a table. Parsing, range checks, defaults, --help,
+ * config.json, the man page and the shells' completions all come from it. Defaults and limits are
+ * texts in the table. Values are typed fields of a struct that the command declares. A mistake of
+ * the user is LYRNN_ERR_USAGE with one line that names it. ../README.md says how to add an
+ * option. */
 #ifndef LYRNN_CLI_OPTIONS_H
 #define LYRNN_CLI_OPTIONS_H
 
@@ -15,9 +16,9 @@
 #include "lyrnn/status.h"
 
 typedef enum {
-    OPTION_HEADING, /* a title in --help, in help; no option */
+    OPTION_HEADING, /* no option: its help is a title in --help */
     OPTION_INT,     /* int */
-    OPTION_INTS,    /* int_list; one given replaces the default */
+    OPTION_INTS,    /* int_list; a list that is given replaces the default */
     OPTION_SIZE,    /* size_t */
     OPTION_UINT64,  /* uint64_t */
     OPTION_FLOAT,   /* float */
@@ -72,43 +73,45 @@ typedef struct {
 } option_table;
 
 typedef struct {
-    const char **items; /* borrowed from argv or from text, in an array that is owned */
+    const char **items; /* (num)  owned; the texts are borrowed from argv or from text */
     size_t num;
     char *text; /* owned */
 } option_texts;
 
-/* What a command line held besides its fields. */
+/* What a command line says in addition to the values of its options. */
 typedef struct {
-    char **arguments; /* those that are no options, borrowed from argv */
+    char **arguments; /* (num_arguments)  words that are no options, borrowed from argv */
     int num_arguments;
-    bool given[OPTIONS_MAX]; /* by place in the table */
-    bool help;               /* --help was asked for and printed: there is nothing else to do */
+    bool given[OPTIONS_MAX]; /* by index in the table */
+    bool help;               /* --help was given and printed: nothing else is left to do */
 } option_result;
 
-/* Sets every field of a zeroed struct from its default or from argv. The fields are to be freed by
- * options_free, on failure too. */
+/* Sets every field of a zeroed struct from argv, or from its default. The caller frees the fields
+ * with options_free, on failure too. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
 lyrnn_status options_parse(const option_table *table, int argc, char **argv, void *fields,
                            option_result *result);
 void options_free(const option_table *table, void *fields);
 
-/* What --help prints. */
+/* Prints the text of --help. */
 void options_print_help(const option_table *table, FILE *stream);
 
-/* Whether the user gave the option --name. */
+/* Returns whether the user gave the option --name, which the table must have. */
 bool options_given(const option_table *table, const option_result *result, const char *name);
 
-/* Sets every field of a zeroed struct from an object that options_to_json made and anyone may have changed,
- * by the table's rules; an option without default may be missing. Texts are borrowed from the object.
- * LYRNN_ERR_USAGE names the option. To be freed by options_free, on failure too. */
+/* Sets every field of a zeroed struct from an object that options_to_json made and that anyone may
+ * have changed since. The rules are those of the command line. An option without a default may be
+ * missing. Texts are borrowed from the object. LYRNN_ERR_USAGE names the option. The caller frees
+ * the fields with options_free, on failure too. */
 lyrnn_status options_from_json(const option_table *table, const json_t *object, void *fields);
 
-/* Exchanges one option's value between two structs, what it owns included. */
+/* Exchanges the value of one option, and what it owns, between two structs. */
 void options_swap(const option_spec *spec, void *fields, void *others);
 
-/* An option's value as it stands in that object. NULL: no memory. */
+/* The value of one option, as options_to_json has it. NULL: out of memory. */
 json_t *options_value_to_json(const option_spec *spec, const void *fields);
 
-/* An object of all options as the fields now stand, "hidden_size": 256. NULL: no memory. */
+/* An object with the present value of every option: {"hidden_size": 256, ...}. NULL: out of
+ * memory. */
 json_t *options_to_json(const option_table *table, const void *fields);
 
 #endif

@@ -1,6 +1,6 @@
-/* --help: the usage, what the command does, its options in the order of the table, and examples. Each option
- * has a line "      --name=METAVAR  help [default]" whose second column is wrapped. Widths are those of a
- * terminal's columns, of which a Chinese character takes two. */
+/* --help: the usage, what the command does, its options in the order of the table, and examples.
+ * Each option has a line "      --name=METAVAR  help [default]", whose second column is wrapped. A
+ * width counts columns of a terminal: a Chinese character takes two. */
 #include "cli/options/options_table.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static int width_of(const char *text, size_t num_bytes)
     return width;
 }
 
-/* Prints a word after the one that ended at *column, on a new line if it does not fit. */
+/* Prints a word after the one that ends at *column, on a new line if it does not fit. */
 static void print_word(FILE *stream, const char *word, size_t num_bytes, int margin, int *column)
 {
     int width = width_of(word, num_bytes);
@@ -39,7 +39,7 @@ static void print_word(FILE *stream, const char *word, size_t num_bytes, int mar
     *column += width;
 }
 
-/* Prints text from column margin on, wrapped. Returns the column behind it. */
+/* Prints text, wrapped, from the column margin on. Returns the column after it. */
 static int print_wrapped(FILE *stream, const char *text, int margin)
 {
     int column = margin;

@@ -1,4 +1,4 @@
-/* A command's options as JSON and back, by the command's table: what config.json holds of them. */
+/* A command's options as JSON and back, by the command's table. A run's config.json holds them. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "cli/options/options_table.h"
 #include "files/json_values.h"
 
-/* The shortest decimal that is this float: 0.001, not 0.0010000000474974513. */
+/* The shortest decimal that reads back as this float: 0.001, not 0.0010000000474974513. */
 static json_t *float_to_json(float value)
 {
     char text[32];
@@ -110,17 +110,17 @@ static lyrnn_status texts_from_json(const option_spec *spec, const json_t *value
                                     option_texts *texts)
 {
     if (!json_is_array(value))
-        return wrong_type(spec, "an array of texts");
+        return wrong_type(spec, "an array of strings");
     for (size_t i = 0; i < json_array_size(value); i++) {
         const char *text = json_string_value(json_array_get(value, i));
         if (text == NULL)
-            return wrong_type(spec, "an array of texts");
+            return wrong_type(spec, "an array of strings");
         LYRNN_TRY(options_add_text(texts, text));
     }
     return LYRNN_OK;
 }
 
-/* Each number by the rules that hold for a list of one. */
+/* Checks each number by the rules for a list of one. */
 static lyrnn_status ints_from_json(const option_spec *spec, const json_t *value, void *fields)
 {
     int_list *list = option_field(spec, fields), all = {0};
@@ -141,7 +141,7 @@ static lyrnn_status ints_from_json(const option_spec *spec, const json_t *value,
     return status;
 }
 
-/* Numbers become text, so that one set of rules holds for both ways in. */
+/* Numbers become text first, so that one set of rules serves JSON and the command line. */
 static lyrnn_status value_from_json(const option_spec *spec, const json_t *value, void *fields)
 {
     char text[64];
@@ -162,7 +162,7 @@ static lyrnn_status value_from_json(const option_spec *spec, const json_t *value
         return options_set_value(spec, text, fields);
     case OPTION_CHOICE:
         if (!json_is_string(value))
-            return wrong_type(spec, "a text");
+            return wrong_type(spec, "a string");
         return options_set_value(spec, json_string_value(value), fields);
     case OPTION_FLAG:
         if (!json_is_boolean(value))
@@ -171,7 +171,7 @@ static lyrnn_status value_from_json(const option_spec *spec, const json_t *value
         return LYRNN_OK;
     case OPTION_TEXT:
         if (!json_is_string(value))
-            return wrong_type(spec, "a text");
+            return wrong_type(spec, "a string");
         return options_set_value(spec, json_string_value(value), fields);
     case OPTION_TEXTS:
         return texts_from_json(spec, value, option_field(spec, fields));

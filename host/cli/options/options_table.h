@@ -1,4 +1,5 @@
-/* What the two ways into a command's fields share, the command line (options.c) and JSON (options_json.c). */
+/* What the command line (options.c) and JSON (options_json.c) share: both set a field from a
+ * text. */
 #ifndef LYRNN_CLI_OPTIONS_TABLE_H
 #define LYRNN_CLI_OPTIONS_TABLE_H
 
@@ -9,10 +10,11 @@ static inline void *option_field(const option_spec *spec, void *fields)
     return (char *)fields + spec->offset;
 }
 
-/* Sets an option's field from text by the rules of its kind; texts are borrowed. LYRNN_ERR_USAGE. */
+/* Sets the field of an option from text by the rules of its kind. Texts are borrowed.
+ * LYRNN_ERR_USAGE or LYRNN_ERR_MEMORY. */
 lyrnn_status options_set_value(const option_spec *spec, const char *text, void *fields);
 
-/* Appends a text, borrowed. LYRNN_ERR_MEMORY. */
+/* Appends a text, which is borrowed. LYRNN_ERR_MEMORY. */
 lyrnn_status options_add_text(option_texts *texts, const char *text);
 
 #endif

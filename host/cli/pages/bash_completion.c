@@ -1,5 +1,5 @@
-/* The completion of bash: one function that knows the options of each command. It needs no other package.
- * Bash splits the line at '=', so that --cell=l arrives as three words. */
+/* The completion of bash: one function that knows the options of each command. It needs no other
+ * package. Bash splits the line at '=', so that --cell=l arrives as three words. */
 #include "cli/pages/pages.h"
 
 static const char bash_functions[] =

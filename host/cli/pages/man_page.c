@@ -1,5 +1,5 @@
-/* Man pages in roff, with the man macros (man 7 groff_man). The first line tells preconv that the text is
- * UTF-8. Text that roff would read as a command is escaped by write_roff. */
+/* Man pages in roff, with the man macros (man 7 groff_man). The first line declares UTF-8 for
+ * preconv. write_roff escapes what roff would read as a command. */
 #include "cli/pages/pages.h"
 
 #include <ctype.h>

@@ -1,5 +1,6 @@
-/* lyrnn_pages DIR: writes the man pages and the completions of bash, zsh and fish below DIR/, in the places
- * that they have below share/ of an installed lyrnn. The build runs it. Read next: man_page.c. */
+/* lyrnn_pages DIR: writes the man pages and the completions of bash, zsh and fish below DIR/, in
+ * the places that they have below share/ of an installed lyrnn. The build runs it. Read next:
+ * man_page.c. */
 #include "cli/pages/pages.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* The completion of zsh: the options of a command become the specifications of _arguments (man 1 zshcompsys),
- * "--cell=[recurrent cell]:CELL:(rnn_tanh lstm)". */
+/* The completion of zsh: the options of a command become the specifications of _arguments (man 1
+ * zshcompsys), "--cell=[recurrent cell]:CELL:(rnn_tanh lstm)". */
 #include "cli/pages/pages.h"
 
 #include <string.h>
