@@ -22,7 +22,7 @@
 
 typedef char path_text[4096];
 
-static lyrnn_status no_memory(void)
+static lyrnn_status card_out_of_memory(void)
 {
     return lyrnn_out_of_memory("info", 0, "close other programs");
 }
@@ -64,7 +64,7 @@ lyrnn_status card_of_program(json_t **card)
     *card = json_pack("{s:s, s:s, s:[o,o], s:o}", "version", LYRNN_VERSION, "build", BUILD_COMPILER,
                       "devices", card_of_device("cpu"), card_of_device("cuda"), "runs",
                       any_string(runs));
-    return *card != NULL ? LYRNN_OK : no_memory();
+    return *card != NULL ? LYRNN_OK : card_out_of_memory();
 }
 
 /* Takes characters from all over the vocabulary, without control characters. */
@@ -113,7 +113,7 @@ static lyrnn_status add_model(json_t *card, const char *path)
         list_tensors(&parameters));
     lyrnn_checkpoint_free(&checkpoint);
     if (model == NULL)
-        return no_memory();
+        return card_out_of_memory();
     json_object_update(card, model);
     json_decref(model);
     return LYRNN_OK;

@@ -115,8 +115,8 @@ static lyrnn_status check_texts(const evaluation *eval, const lyrnn_checkpoint *
     return LYRNN_OK;
 }
 
-static lyrnn_status score_texts(evaluation *eval, const lyrnn_checkpoint *checkpoint,
-                                const machine_options *machine)
+static lyrnn_status score_pieces(evaluation *eval, const lyrnn_checkpoint *checkpoint,
+                                 const machine_options *machine)
 {
     machine_model opened = {0};
     lyrnn_status status = machine_open_model(machine, checkpoint, &opened);
@@ -151,7 +151,7 @@ static lyrnn_status evaluate_arguments(const option_result *result, const eval_f
     LYRNN_TRY(evaluation_read(eval, result->arguments + 1, (size_t)result->num_arguments - 1,
                               &checkpoint->vocab, fields->per_line));
     LYRNN_TRY(check_texts(eval, checkpoint, fields->per_line));
-    LYRNN_TRY(score_texts(eval, checkpoint, &fields->machine));
+    LYRNN_TRY(score_pieces(eval, checkpoint, &fields->machine));
     return print_evaluation(eval, fields, model_path);
 }
 

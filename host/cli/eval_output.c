@@ -8,7 +8,7 @@
 #include "cli/standard_output.h"
 #include "files/json_values.h"
 
-static void print_row(const char *name, const eval_score *score)
+static void print_score_row(const char *name, const eval_score *score)
 {
     printf("%11zu %9zu %11zu %10.6f %10.6f %12.6f  %s\n", score->num_chars, score->num_unknown,
            score->num_scored, eval_nats_per_char(score), eval_bits_per_char(score),
@@ -21,11 +21,11 @@ void eval_print_table(const evaluation *eval)
            "bits/char", "perplexity", "file");
     for (size_t i = 0; i < eval->num_files; i++) {
         eval_score score = eval_score_of_file(eval, &eval->files[i]);
-        print_row(eval->files[i].name, &score);
+        print_score_row(eval->files[i].name, &score);
     }
     if (eval->num_files > 1) {
         eval_score total = eval_score_of_all(eval);
-        print_row("total", &total);
+        print_score_row("total", &total);
     }
 }
 

@@ -166,7 +166,7 @@ typedef struct {
     bool is_random;
 } generate_job;
 
-static void job_free(generate_job *job)
+static void generate_job_free(generate_job *job)
 {
     for (size_t i = 0; i < job->num_prompts; i++)
         lyrnn_prompt_free(&job->prompts[i]);
@@ -229,7 +229,7 @@ static lyrnn_status check_options(generate_job *job)
     return choose_way(job);
 }
 
-static lyrnn_status read_model(generate_job *job, const char *path)
+static lyrnn_status load_checkpoint(generate_job *job, const char *path)
 {
     LYRNN_TRY(lyrnn_run_dir_find_model(path, job->model_path, sizeof job->model_path));
     LYRNN_TRY(lyrnn_checkpoint_read(&job->checkpoint, job->model_path));
@@ -420,7 +420,7 @@ static lyrnn_status run_model(generate_job *job)
 static lyrnn_status generate(generate_job *job, const char *path)
 {
     LYRNN_TRY(check_options(job));
-    LYRNN_TRY(read_model(job, path));
+    LYRNN_TRY(load_checkpoint(job, path));
     LYRNN_TRY(make_rules(job));
     LYRNN_TRY(make_prompts(job));
     LYRNN_TRY(read_corpus(job));
@@ -435,7 +435,7 @@ static lyrnn_status command_generate(int argc, char **argv)
     if (status == LYRNN_OK && !result.help) {
         generate_job job = {.fields = &fields, .result = &result};
         status = generate(&job, result.arguments[0]);
-        job_free(&job);
+        generate_job_free(&job);
     }
     options_free(&table, &fields);
     return status;

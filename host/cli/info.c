@@ -33,7 +33,7 @@ static const option_table table = {
 
 /* A card holds values from files that anyone may have written. Each is printed on one line, without
  * control characters. */
-static void print_value(const json_t *value)
+static void print_plain(const json_t *value)
 {
     char *printed =
         json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7));
@@ -50,7 +50,7 @@ static void print_line(const json_t *card, const char *key, const char *label, c
     if (value == NULL)
         return;
     printf("%-11s ", label);
-    print_value(value);
+    print_plain(value);
     puts(unit);
 }
 
@@ -65,7 +65,7 @@ static void print_program(const json_t *card)
         const json_t *reason = json_object_get(device, "unavailable");
         printf("device      %s: %s", json_string_value(json_object_get(device, "name")),
                reason != NULL ? "not available: " : "");
-        print_value(reason != NULL ? reason : json_object_get(device, "description"));
+        print_plain(reason != NULL ? reason : json_object_get(device, "description"));
         putchar('\n');
     }
     print_line(card, "runs", "runs", "");
@@ -84,7 +84,7 @@ static void print_network(const json_t *card)
     printf("vocabulary  %d characters, %s",
            (int)json_integer_value(json_object_get(card, "vocab_size")),
            sample != NULL ? "such as " : "not in the file");
-    print_value(sample);
+    print_plain(sample);
     putchar('\n');
     print_line(card, "num_parameters", "parameters", "");
     size_t i;
@@ -107,11 +107,11 @@ static void print_perplexity(const json_t *card, const char *key, const char *la
     if (json_object_get(last, key) == NULL || json_object_get(best, key) == NULL)
         return;
     printf("%-11s last ", label);
-    print_value(json_object_get(last, key));
+    print_plain(json_object_get(last, key));
     printf(", best ");
-    print_value(json_object_get(best, key));
+    print_plain(json_object_get(best, key));
     printf(" in epoch ");
-    print_value(json_object_get(best, "epoch"));
+    print_plain(json_object_get(best, "epoch"));
     putchar('\n');
 }
 
@@ -128,7 +128,7 @@ static void print_corpus(const json_t *card)
     {
         if (i > 0)
             putchar(' ');
-        print_value(path);
+        print_plain(path);
     }
     putchar('\n');
 }
@@ -164,7 +164,7 @@ static void print_model(const json_t *card)
     json_array_foreach(json_object_get(card, "problems"), i, problem)
     {
         printf("problem     ");
-        print_value(problem);
+        print_plain(problem);
         putchar('\n');
     }
 }

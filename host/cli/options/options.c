@@ -17,7 +17,7 @@
 /* Keys of getopt below 256 stand for short options. */
 enum { KEY_FIRST = 256, KEY_HELP = 'h' };
 
-static lyrnn_status no_memory(void)
+static lyrnn_status options_out_of_memory(void)
 {
     return lyrnn_out_of_memory("options", 0, "give fewer");
 }
@@ -109,7 +109,7 @@ lyrnn_status options_add_text(option_texts *texts, const char *text)
 {
     const char **items = realloc(texts->items, (texts->num + 1) * sizeof *items);
     if (items == NULL)
-        return no_memory();
+        return options_out_of_memory();
     items[texts->num] = text;
     texts->items = items;
     texts->num++;
@@ -120,7 +120,7 @@ static lyrnn_status set_default_texts(const option_spec *spec, option_texts *tex
 {
     texts->text = strdup(spec->fallback);
     if (texts->text == NULL)
-        return no_memory();
+        return options_out_of_memory();
     for (char *part = texts->text, *comma; part != NULL; part = comma) {
         comma = strstr(part, ", ");
         if (comma != NULL) {

@@ -148,7 +148,7 @@ static void write_examples(FILE *stream, const char *examples)
     fputs(".EE\n", stream);
 }
 
-static void write_files(FILE *stream, const option_file *files)
+static void write_man_files(FILE *stream, const option_file *files)
 {
     fputs(".SH FILES\n", stream);
     for (; files->path != NULL; files++) {
@@ -218,7 +218,7 @@ void write_command_page(FILE *stream, const cli_command *command)
         fputs(".SS Help\n", stream);
     write_help_option(stream);
     if (table->files != NULL)
-        write_files(stream, table->files);
+        write_man_files(stream, table->files);
     write_exit_status(stream);
     if (table->examples != NULL)
         write_examples(stream, table->examples);
