@@ -26,14 +26,16 @@ typedef struct {
          .detail =                                                                                 \
              "auto takes the first CUDA device. If there is none, it says why and takes the "      \
              "CPU. cuda:N is the CUDA device of number N, counted from 0.",                        \
-         .completes = COMPLETE_DEVICE},                                                            \
+         .completes = COMPLETE_DEVICE,                                                             \
+         .may_change = true},                                                                      \
         {.kind = OPTION_CHOICE,                                                                    \
          .name = "precision",                                                                      \
          .metavar = "fp32|tf32|bf16",                                                              \
          .help = "format to which matrix products round their operands (CUDA)",                    \
          .offset = offsetof(fields, machine.precision),                                            \
          .fallback = "fp32",                                                                       \
-         .detail = "Weights, sums and everything else are fp32. The CPU computes only in fp32."},  \
+         .detail = "Weights, sums and everything else are fp32. The CPU computes only in fp32.",   \
+         .may_change = true},                                                                      \
         {.kind = OPTION_INT,                                                                       \
          .name = "threads",                                                                        \
          .metavar = "N",                                                                           \
@@ -43,12 +45,13 @@ typedef struct {
          .min = "0",                                                                               \
          .max = "1024",                                                                            \
          .detail = "If OMP_NUM_THREADS is set, 0 means that number. Two numbers of threads give "  \
-                   "results that differ in the last bits."},                                       \
+                   "results that differ in the last bits.",                                        \
+         .may_change = true},                                                                      \
     {                                                                                              \
         .kind = OPTION_FLAG, .name = "debug-sync",                                                 \
         .help = "find a CUDA fault: wait for each operation, record no graph",                     \
         .offset = offsetof(fields, machine.debug_sync),                                            \
-        .detail = "The error message then names the operation that failed."                        \
+        .detail = "The error message then names the operation that failed.", .may_change = true    \
     }
 
 lyrnn_status machine_open(const machine_options *machine, lyrnn_backend *backend);

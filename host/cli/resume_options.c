@@ -42,14 +42,6 @@ static lyrnn_status check_same(const option_spec *spec, const char *run_path,
     return status;
 }
 
-static bool is_listed(const char *const *names, const char *name)
-{
-    for (; *names != NULL; names++)
-        if (strcmp(*names, name) == 0)
-            return true;
-    return false;
-}
-
 lyrnn_status resume_options(const resume_args *args, void *given_fields, void *run_fields)
 {
     const option_table *table = args->table;
@@ -60,7 +52,7 @@ lyrnn_status resume_options(const resume_args *args, void *given_fields, void *r
         const option_spec *spec = &table->specs[i];
         if (!args->result->given[i])
             continue;
-        if (is_listed(args->may_change, spec->name))
+        if (spec->may_change)
             options_swap(spec, given_fields, run_fields);
         else
             LYRNN_TRY(check_same(spec, args->run_path, given_fields, run_fields));

@@ -7,14 +7,13 @@
 
 typedef struct {
     const option_table *table;
-    const option_result *result;   /* which options the command line has */
-    const char *run_path;          /* names the run in errors */
-    const json_t *config;          /* the run's config.json */
-    const char *const *may_change; /* options that may differ from the run's; NULL ends the list */
+    const option_result *result; /* which options the command line has */
+    const char *run_path;        /* names the run in errors */
+    const json_t *config;        /* the run's config.json */
 } resume_args;
 
 /* Fills run_fields, a zeroed struct like given_fields, with the run's options. An option of the
- * command line, whose value is in given_fields, then replaces the run's if may_change names it; any
+ * command line, whose value is in given_fields, then replaces the run's if the table marks it may_change; any
  * other one must repeat the run's value. Texts are borrowed from config. The caller frees both
  * structs with options_free, on failure too. LYRNN_ERR_USAGE: an option differs; the error has both
  * values. LYRNN_ERR_MODEL_FILE: config is not that of a run. */

@@ -63,17 +63,17 @@ static const option_spec specs[] = {
 
     {OPTION_HEADING, .help = "Training:"},
     {OPTION_INT, "num-epochs", "N", "passes over the lyrics; 0: save the untrained model",
-     FIELD(train.num_epochs), .fallback = "250", .min = "0", .max = "1000000"},
+     FIELD(train.num_epochs), .fallback = "250", .min = "0", .max = "1000000", .may_change = true},
     {OPTION_INT, "batch-size", "N", "text sequences per batch, read in parallel",
      FIELD(train.batch_size), .fallback = "32", .min = "1", .max = "65536"},
     {OPTION_INT, "num-steps", "N", "time steps per batch, through which gradients reach back",
      FIELD(train.num_steps), .fallback = "35", .min = "1", .max = "8192",
      .detail = "A time step is a character."},
     {OPTION_FLOAT, "lr", "RATE", "learning rate of Adam", FIELD(train.optimizer.learning_rate),
-     .fallback = "1e-3", .min = "0", .max = "1e6"},
+     .fallback = "1e-3", .min = "0", .max = "1e6", .may_change = true},
     {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",
      FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
-     .detail = "The norm is that of all gradients together."},
+     .detail = "The norm is that of all gradients together.", .may_change = true},
     {OPTION_CHOICE, "sampling", "consecutive|random",
      "continue the text from batch to batch, or shuffle pieces of it", FIELD(train.sampling),
      .fallback = "consecutive",
@@ -87,34 +87,34 @@ static const option_spec specs[] = {
                "choruses that the model has learned."},
     {OPTION_INT, "patience", "N",
      "stop after N epochs without a better validation perplexity; 0: never", FIELD(train.patience),
-     .fallback = "0", .min = "0", .max = "1000000"},
+     .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
     {OPTION_UINT64, "seed", "N", "seed of all random numbers: same seed, same model",
      FIELD(train.seed), .fallback = "1", .min = "0", .max = "9223372036854775807"},
 
     {OPTION_HEADING, .help = "Sample texts while training:"},
     {OPTION_INT, "pred-period", "N", "generate them every N epochs", FIELD(train.pred_period),
-     .fallback = "50", .min = "1", .max = "1000000"},
+     .fallback = "50", .min = "1", .max = "1000000", .may_change = true},
     {OPTION_INT, "pred-len", "N", "characters to generate after each prefix", FIELD(train.pred_len),
-     .fallback = "50", .min = "0", .max = "1000000"},
+     .fallback = "50", .min = "0", .max = "1000000", .may_change = true},
     {OPTION_TEXTS, "prefix", "TEXT", "begin a sample text with TEXT; repeatable", FIELD(prefixes),
-     .fallback = "分开, 不分开"},
+     .fallback = "分开, 不分开", .may_change = true},
 
     {OPTION_HEADING, .help = "Results:"},
     {OPTION_TEXT, "resume", "RUN_DIR", "continue this run where it stopped, with its own options",
      FIELD(resume_path),
-     .detail = "A resumed run ends with the same bytes as one that never stopped, on the same "
-               "backend and number of threads. These options may change: --num-epochs, --lr, "
-               "--clip-norm, --patience, --pred-period, --pred-len, --prefix, --checkpoint-every, "
-               "--keep, --device, --precision, --threads and --debug-sync. The lyrics are found "
-               "where they were, or named again; their hash must be that of the run.",
-     .completes = COMPLETE_RUN},
+     .detail =
+         "A resumed run ends with the same bytes as one that never stopped, on the same "
+         "backend and number of threads. Only options whose text says so may change. The lyrics "
+         "are found where they were, or named again; their hash must be that of the run.",
+     .completes = COMPLETE_RUN, .may_change = true},
     {OPTION_TEXT, "out", "DIR", "directory of the run [runs/<date-time>]", FIELD(train.out_path),
      .completes = COMPLETE_DIRECTORY},
     {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite)},
     {OPTION_INT, "checkpoint-every", "N", "save a checkpoint every N epochs and after the last",
-     FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000"},
+     FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000",
+     .may_change = true},
     {OPTION_INT, "keep", "N", "keep the last N checkpoints and the best one; 0: all",
-     FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000"},
+     FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
 
     MACHINE_OPTIONS(train_fields, machine),
 };
@@ -196,13 +196,6 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
     return LYRNN_OK;
 }
 
-/* The options that --resume may change: they do not decide the steps to come, or only where these
- * run. */
-static const char *const may_change[] = {"resume",           "num-epochs",  "lr",       "clip-norm",
-                                         "patience",         "pred-period", "pred-len", "prefix",
-                                         "checkpoint-every", "keep",        "device",   "precision",
-                                         "threads",          "debug-sync",  NULL};
-
 /* Fills `run` with the options of the run that --resume names; those in `asked` that the user gave
  * replace them. */
 static lyrnn_status take_run(train_fields *asked, const option_result *result, json_t *config,
@@ -215,11 +208,8 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, j
                 LYRNN_ERR_USAGE,
                 "--%s: --resume continues the run that it names; leave one of them out",
                 contradicting[i]);
-    const resume_args args = {.table = &table,
-                              .result = result,
-                              .run_path = asked->resume_path,
-                              .config = config,
-                              .may_change = may_change};
+    const resume_args args = {
+        .table = &table, .result = result, .run_path = asked->resume_path, .config = config};
     return resume_options(&args, asked, run);
 }
 

@@ -72,14 +72,10 @@ static void check_sound(const fields *run)
 
 static void read_options(const json_t *config)
 {
-    static const char *const may_change[] = {NULL};
     fields given = {0}, run = {0};
     const option_result result = {0};
-    const resume_args args = {.table = &table,
-                              .result = &result,
-                              .run_path = "run",
-                              .config = config,
-                              .may_change = may_change};
+    const resume_args args = {
+        .table = &table, .result = &result, .run_path = "run", .config = config};
     lyrnn_status status = resume_options(&args, &given, &run);
     if (status == LYRNN_OK) {
         check_sound(&run);

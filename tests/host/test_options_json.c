@@ -35,12 +35,14 @@ static const option_spec specs[] = {
      .max = "1000000000000"},
     {OPTION_UINT64, "seed", "N", "", FIELD(seed), .fallback = "1", .min = "0",
      .max = "9223372036854775807"},
-    {OPTION_FLOAT, "lr", "RATE", "", FIELD(rate), .fallback = "1e-3", .min = "0", .max = "1e6"},
+    {OPTION_FLOAT, "lr", "RATE", "", FIELD(rate), .fallback = "1e-3", .min = "0", .max = "1e6",
+     .may_change = true},
     {OPTION_CHOICE, "cell", "rnn_tanh|lstm|gru", "", FIELD(choice), .fallback = "rnn_tanh"},
     {OPTION_FLAG, "both", NULL, "", FIELD(flag)},
     {OPTION_TEXT, "init", "FILE", "", FIELD(text)},
-    {OPTION_TEXT, "device", "NAME", "", FIELD(device), .fallback = "auto"},
-    {OPTION_TEXTS, "prefix", "TEXT", "", FIELD(texts), .fallback = "分开, 不分开"},
+    {OPTION_TEXT, "device", "NAME", "", FIELD(device), .fallback = "auto", .may_change = true},
+    {OPTION_TEXTS, "prefix", "TEXT", "", FIELD(texts), .fallback = "分开, 不分开",
+     .may_change = true},
 };
 #undef FIELD
 
@@ -209,8 +211,6 @@ static void values_are_held_to_the_tables_rules(void **state)
     options_free(&table, &given);
 }
 
-static const char *const may_change[] = {"lr", "prefix", "device", NULL};
-
 /* A run that has --hidden-size 33 --lr 0.5 --prefix 月 --prefix 光. */
 static json_t *make_run(void)
 {
@@ -229,11 +229,8 @@ static json_t *make_run(void)
 static lyrnn_status merge_run(const option_result *result, const char *run_path,
                               const json_t *config, fields *given, fields *run)
 {
-    const resume_args args = {.table = &table,
-                              .result = result,
-                              .run_path = run_path,
-                              .config = config,
-                              .may_change = may_change};
+    const resume_args args = {
+        .table = &table, .result = result, .run_path = run_path, .config = config};
     return resume_options(&args, given, run);
 }
 

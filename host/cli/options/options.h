@@ -49,6 +49,7 @@ typedef struct {
     const char *remedy;    /* what to do instead of a number out of range, or NULL */
     const char *detail;    /* whole sentences that only the man page has, or NULL */
     option_completion completes;
+    bool may_change; /* a resumed run may have another value than the run began with */
 } option_spec;
 
 /* A file and what it holds, as the man page lists them. */

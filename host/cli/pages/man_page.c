@@ -115,7 +115,15 @@ static void write_limits(FILE *stream, const option_spec *spec)
     }
 }
 
-static void write_man_option(FILE *stream, const option_spec *spec)
+static bool can_resume(const option_table *table)
+{
+    for (size_t i = 0; i < table->num_specs; i++)
+        if (table->specs[i].name != NULL && strcmp(table->specs[i].name, "resume") == 0)
+            return true;
+    return false;
+}
+
+static void write_man_option(FILE *stream, const option_table *table, const option_spec *spec)
 {
     if (spec->kind == OPTION_HEADING) {
         size_t length = strcspn(spec->help, ":");
@@ -134,6 +142,8 @@ static void write_man_option(FILE *stream, const option_spec *spec)
     if (spec->detail != NULL)
         write_roff_line(stream, spec->detail);
     write_limits(stream, spec);
+    if (spec->may_change && can_resume(table) && strcmp(spec->name, "resume") != 0)
+        fputs("May change with \\fB\\-\\-resume\\fR.\n", stream);
 }
 
 static void write_help_option(FILE *stream)
@@ -213,7 +223,7 @@ void write_command_page(FILE *stream, const cli_command *command)
           ".SH OPTIONS\n",
           stream);
     for (size_t i = 0; i < table->num_specs; i++)
-        write_man_option(stream, &table->specs[i]);
+        write_man_option(stream, table, &table->specs[i]);
     if (table->specs[0].kind == OPTION_HEADING)
         fputs(".SS Help\n", stream);
     write_help_option(stream);
