@@ -59,8 +59,8 @@ static const option_spec specs[] = {
                "the same, else one that is read the same except for the tone."},
     {OPTION_SIZE, "length", "N", "maximum number of characters after each prefix", FIELD(length),
      .fallback = "50", .min = "0", .max = "100000000",
-     .detail = "With --lines and without --length, the maximum is 100 per line, or what --max-line "
-               "allows."},
+     .detail = "If --lines is given and --length is not, the maximum is 100 per line, or what "
+               "--max-line allows."},
 
     {OPTION_HEADING, .help = "Choice of characters (--greedy if none of these is given):"},
     {OPTION_FLAG, "greedy", NULL, "take the most likely character each time", FIELD(greedy)},
