@@ -247,10 +247,11 @@ static lyrnn_status choose_length(generate_fields *fields)
     int line = lines->max_line > 0 ? lines->max_line : USUAL_LINE;
     fields->length = (size_t)lines->num_lines * ((size_t)line + 1);
     if (fields->length > MAX_LENGTH)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--lines %d: with up to %d in each, that may be %zu characters; lower it "
-                          "or --max-line, or give --length, at most %d",
-                          lines->num_lines, line, fields->length, MAX_LENGTH);
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "--lines %d: with up to %d characters per line, a text may have %zu characters; "
+            "lower --lines or --max-line, or give --length of at most %d",
+            lines->num_lines, line, fields->length, MAX_LENGTH);
     return LYRNN_OK;
 }
 
