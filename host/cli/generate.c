@@ -102,8 +102,8 @@ static const option_spec specs[] = {
      .min = "1", .max = "1000000", .remedy = "for no limit leave it out"},
     {OPTION_TEXT, "acrostic", "TEXT", "begin each line with the next character of TEXT (藏头)",
      FIELD(acrostic),
-     .detail = "The text ends after as many lines, unless --lines says otherwise. Without a prefix "
-               "it begins with the first character of TEXT."},
+     .detail = "The text ends after one line per character, unless --lines is given. If there is "
+               "no prefix, the text begins with the first character of TEXT."},
     {OPTION_TEXT, "stop", "TEXT", "end a text before TEXT would appear in it", FIELD(stop)},
 
     {OPTION_HEADING, .help = "Originality:"},

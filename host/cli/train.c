@@ -112,6 +112,8 @@ static const option_spec specs[] = {
     {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite)},
     {OPTION_INT, "checkpoint-every", "N", "save a checkpoint every N epochs and after the last",
      FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000",
+     .detail = "The checkpoint with the best validation perplexity is saved in any case, until a "
+               "better one replaces it.",
      .may_change = true},
     {OPTION_INT, "keep", "N", "keep the last N checkpoints and the best one; 0: all",
      FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
