@@ -1,4 +1,4 @@
-/* How this program was built. */
+/* How this program was built: lyrnn bench prints it with every result. */
 #ifndef LYRNN_CLI_BUILD_INFO_H
 #define LYRNN_CLI_BUILD_INFO_H
 

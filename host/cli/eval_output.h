@@ -1,4 +1,5 @@
-/* What lyrnn eval prints on standard output, in four forms. */
+/* What lyrnn eval prints on standard output, in four forms: for people or for programs, per file or
+ * per line. */
 #ifndef LYRNN_CLI_EVAL_OUTPUT_H
 #define LYRNN_CLI_EVAL_OUTPUT_H
 

@@ -1,4 +1,5 @@
-/* SIGINT and SIGTERM as a request to stop at the next safe place. */
+/* SIGINT and SIGTERM as a request to stop at the next safe place. Only a training asks for this: it
+ * polls the request after each step, saves a checkpoint and ends. */
 #ifndef LYRNN_CLI_INTERRUPT_H
 #define LYRNN_CLI_INTERRUPT_H
 

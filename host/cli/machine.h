@@ -1,4 +1,5 @@
-/* The options that say where a command computes and how, and the device that they stand for. */
+/* The options that say where a command computes and how, and the device that they stand for. Every
+ * command that computes has them at the end of its table. */
 #ifndef LYRNN_CLI_MACHINE_H
 #define LYRNN_CLI_MACHINE_H
 

@@ -1,4 +1,5 @@
-/* Standard output may be a full disk, or a pipe whose reader has left. */
+/* Standard output may be a full disk, or a pipe whose reader has left. Commands check it after they
+ * print, and main flushes it at the end, so that a lost result is an error. */
 #ifndef LYRNN_CLI_STANDARD_OUTPUT_H
 #define LYRNN_CLI_STANDARD_OUTPUT_H
 

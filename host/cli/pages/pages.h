@@ -1,4 +1,5 @@
-/* What is generated from the option tables at build time. Each function writes one file. */
+/* What is generated from the option tables at build time. Each function writes one file; pages.c
+ * decides where the file goes. */
 #ifndef LYRNN_CLI_PAGES_H
 #define LYRNN_CLI_PAGES_H
 
