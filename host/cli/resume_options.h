@@ -13,10 +13,10 @@ typedef struct {
 } resume_args;
 
 /* Fills run_fields, a zeroed struct like given_fields, with the run's options. An option of the
- * command line, whose value is in given_fields, then replaces the run's if the table marks it may_change; any
- * other one must repeat the run's value. Texts are borrowed from config. The caller frees both
- * structs with options_free, on failure too. LYRNN_ERR_USAGE: an option differs; the error has both
- * values. LYRNN_ERR_MODEL_FILE: config is not that of a run. */
+ * command line, whose value is in given_fields, then replaces the run's if the table marks it
+ * may_change; any other one must repeat the run's value. Texts are borrowed from config. The caller
+ * frees both structs with options_free, on failure too. LYRNN_ERR_USAGE: an option differs; the
+ * error has both values. LYRNN_ERR_MODEL_FILE: config is not that of a run. */
 lyrnn_status resume_options(const resume_args *args, void *given_fields, void *run_fields);
 
 #endif
