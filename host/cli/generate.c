@@ -357,7 +357,7 @@ static void resolve_options(generate_job *job, bool is_watched)
         job->options.poll_every = 1;
 }
 
-static lyrnn_status generate_texts(const generate_job *job, const lyrnn_model *model,
+static lyrnn_status answer_prompts(const generate_job *job, const lyrnn_model *model,
                                    const lyrnn_listener *listener)
 {
     size_t length = job->fields->length, longest = 0;
@@ -400,7 +400,7 @@ static lyrnn_status print_texts(generate_job *job, const lyrnn_model *model)
     const lyrnn_listener listener = generate_output_listener(&output);
     lyrnn_status status = generate_output_begin(&output, header);
     if (status == LYRNN_OK)
-        status = generate_texts(job, model, &listener);
+        status = answer_prompts(job, model, &listener);
     if (status == LYRNN_OK)
         generate_output_end(&output);
     json_decref(header);
