@@ -1,5 +1,4 @@
-/* y (M,N) = x (M,K) w^T + bias, where a row of y has the same bits whatever the number of rows M
- * is.
+/* y (M,N) = x (M,K) w^T + bias. A row of y has the same bits for every number of rows M.
  *
  * cuBLAS chooses its order of addition by the shape. Here a warp computes one column for some rows.
  * Each of its lanes adds up every 32nd product, and a butterfly of shuffles adds the lanes. No

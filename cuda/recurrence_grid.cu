@@ -3,14 +3,13 @@
  * A cluster of C blocks owns a tile: some units (all G gates of each) of some streams. In each time
  * step it multiplies the vectors of its streams with its part of W_hh, then runs the cell on its
  * units.
- *     Each block holds W_hh for the tile's columns and for one C-th of the index k of the sums, for
- *     the whole sequence. So it reads only that part of the vectors. It fetches them from L2 in
- *     chunks, each while it multiplies the one before. A thread computes 8 x 8 sums. Where a tile
- *     has fewer sums than that, groups of threads share k.
- *     The blocks add up their sums through distributed shared memory. Each block does so for its
- *     share of the tile's units and streams, and runs the cell on them.
- *     All blocks multiply the new vectors in the next step, so each step ends with a barrier of the
- *     grid.
+ *     1. Each block multiplies. It holds W_hh for the tile's columns and for one C-th of the index
+ *        k of the sums, for the whole sequence, and so reads only that part of the vectors. It
+ *        fetches them from L2 in chunks, each while it multiplies the one before. A thread computes
+ *        8 x 8 sums. Where a tile has fewer sums than that, groups of threads share k.
+ *     2. The blocks add up their sums through distributed shared memory. Each block does so for its
+ *        share of the tile's units and streams, and runs the cell on them.
+ *     3. The grid meets at a barrier, because all blocks multiply the new vectors in the next step.
  * Forward, the vectors are h and a unit has G columns. Backward, the vectors are dh' of all gates
  * and a unit has one column. The plan fixes the order of every sum. */
 #include "recurrence_grid.cuh"
@@ -28,8 +27,8 @@ typedef struct {
     grid_plan plan;
 } grid_backward_args;
 
-/* Forward: loads the rows of w_hh of the tile's gates, transposed, into weights[k][gate * units +
- * unit]. */
+/* Forward: loads the rows of w_hh of the tile's gates, transposed. The weight of k, gate and unit
+ * goes to weights[k][gate * units + unit]. */
 __device__ void load_rows(float *weights, const float *w_hh, int G, int H, const grid_plan &plan,
                           const tile &own)
 {
@@ -95,7 +94,8 @@ __global__ void __launch_bounds__(GRID_THREADS, 1) grid_forward_kernel(grid_forw
     }
 }
 
-/* Backward: loads the columns of w_hh of the tile's units into weights[k][unit]. */
+/* Backward: loads the columns of w_hh of the tile's units. The weight of k and unit goes to
+ * weights[k][unit]. */
 __device__ void load_columns(float *weights, const float *w_hh, int H, const grid_plan &plan,
                              const tile &own)
 {

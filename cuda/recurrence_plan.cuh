@@ -1,15 +1,15 @@
 /* How a recurrence runs on a device: its path, its layout and its launch.
  *
- * recurrence.cu makes a plan for each call of the operation, which a captured step makes once, and
- * hands it to the path that it names. The kernels take their sizes from it and derive none
- * again. */
+ * recurrence.cu makes a plan for each call of the operation, and hands it to the path that it
+ * names. A captured step makes its calls once. The kernels take all their sizes from the plan. */
 #ifndef LYRNN_RECURRENCE_PLAN_CUH
 #define LYRNN_RECURRENCE_PLAN_CUH
 
 #include "cluster.cuh"
 #include "cuda.cuh"
 
-/* The resident path (recurrence_resident.cu): threads per block. */
+/* Threads per block of the resident path (recurrence_resident.cu). A multiprocessor runs one block:
+ * registers for the weights matter more than occupancy. */
 enum { RESIDENT_THREADS = 256 };
 
 typedef struct {

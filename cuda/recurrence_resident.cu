@@ -44,9 +44,10 @@ __device__ seat find_seat(const resident_plan &plan, int B, int H)
     return s;
 }
 
-/* Loads this thread's weights of its unit, for each gate: weights[4 i + q] has k = 4 (i S + slice)
- * + q and is zero beyond H. Forward takes the gate's row of w_hh. Backward (transposed) takes the
- * unit's column of the gate's rows. */
+/* Loads this thread's weights of its unit, for each gate:
+ *     weights[4 i + q] is the weight of k = 4 (i S + slice) + q, and zero beyond H
+ * Forward takes the gate's row of w_hh. Backward (transposed) takes the unit's column of the gate's
+ * rows. */
 template <int G, int WEIGHTS>
 __device__ void load_weights(float (&weights)[G][WEIGHTS], const float *w_hh, int H,
                              const resident_plan &plan, const seat &s, bool transposed)
@@ -127,8 +128,7 @@ __device__ __forceinline__ float dot_all(const float (&weights)[G][WEIGHTS], con
     return own;
 }
 
-/* Stores the value of this thread's unit into vector number `vector` of every block of the
- * cluster. */
+/* Stores the value of this thread's unit into that vector of every block of the cluster. */
 __device__ __forceinline__ void broadcast(const block_team &team, float *vectors, const seat &s,
                                           int vector, float value)
 {
@@ -137,8 +137,7 @@ __device__ __forceinline__ void broadcast(const block_team &team, float *vectors
         team.map_shared_rank(vectors, rank)[at] = value;
 }
 
-/* Fills both buffers of num_vectors vectors with zeros, so that the padding beyond H adds
- * nothing. */
+/* Zeroes both buffers of num_vectors vectors, so that the padding beyond H adds nothing. */
 __device__ void clear_vectors(float *vectors, int num_vectors, const seat &s)
 {
     for (int i = (int)threadIdx.x; i < 2 * num_vectors * s.padded; i += RESIDENT_THREADS)

@@ -2,8 +2,8 @@
  * cluster holds.
  *
  * Each block of the cluster sums over its part of k. It fetches a chunk of the vectors from L2 into
- * registers while it multiplies the previous chunk in shared memory. For each k, a thread reads 8 +
- * 8 floats and computes 64 FMAs. recurrence_plan.cuh has the sizes. */
+ * registers while it multiplies the previous chunk in shared memory. For each k, a thread reads 16
+ * floats and computes 64 FMAs. recurrence_plan.cuh has the sizes. */
 #ifndef LYRNN_TILE_PRODUCT_CUH
 #define LYRNN_TILE_PRODUCT_CUH
 
@@ -40,8 +40,7 @@ struct vectors {
     int apart_from, apart_stride;
 };
 
-/* Other blocks wrote this value in the same launch. So it is read from L2: L1 may hold an older
- * one. */
+/* Reads from L2: other blocks wrote this value in the same launch, and L1 may hold an older one. */
 __device__ __forceinline__ float read_vector(const vectors &from, int stream, int k)
 {
     return k < from.apart_from ? __ldcg(from.rows + (size_t)stream * (size_t)from.stride + k)
@@ -103,13 +102,13 @@ __device__ __forceinline__ void load_side(float (&values)[TILE_SIDE], const floa
 /* A thread's square of sums. It covers the quads `stream` and `stream + streams` of the tile's
  * streams, and the quads `column` and `column + columns` of its columns. It sums every groups-th k
  * from `group` on. */
-struct square {
+struct sum_square {
     int group, stream, streams, column, columns;
 };
 
-__device__ __forceinline__ square find_square(const grid_plan &plan)
+__device__ __forceinline__ sum_square find_square(const grid_plan &plan)
 {
-    square s;
+    sum_square s;
     s.streams = (1 << plan.streams_log) / TILE_SIDE;
     s.columns = plan.columns / TILE_SIDE;
     int in_group = (int)threadIdx.x % (s.streams * s.columns);
@@ -121,7 +120,7 @@ __device__ __forceinline__ square find_square(const grid_plan &plan)
 
 __device__ __forceinline__ void multiply_chunk(float (&sums)[TILE_SIDE][TILE_SIDE],
                                                const float *chunk, const float *weights, int depth,
-                                               const grid_plan &plan, const square &s)
+                                               const grid_plan &plan, const sum_square &s)
 {
     int chunk_row = (1 << plan.streams_log) + TILE_PADDING,
         weights_row = plan.columns + TILE_PADDING;
@@ -146,7 +145,7 @@ __device__ __forceinline__ void multiply_chunk(float (&sums)[TILE_SIDE][TILE_SID
 
 /* Stores the square into (groups,streams,columns). */
 __device__ __forceinline__ void store_square(float *to, const float (&sums)[TILE_SIDE][TILE_SIDE],
-                                             const grid_plan &plan, const square &s)
+                                             const grid_plan &plan, const sum_square &s)
 {
     if (s.group >= plan.groups)
         return;
@@ -181,7 +180,7 @@ __device__ __forceinline__ void multiply(float *work, const float *weights, cons
 {
     const int depth = TILE_CHUNK >> plan.streams_log;
     const int size = depth * ((1 << plan.streams_log) + TILE_PADDING);
-    const square s = find_square(plan);
+    const sum_square s = find_square(plan);
     float sums[TILE_SIDE][TILE_SIDE] = {}, values[TILE_FETCH];
     fetch_chunk(values, from, plan, own, 0);
     for (int k = 0, i = 0; k < own.depth; k += depth, i++) {

@@ -5,8 +5,7 @@
 
 #include <math.h>
 
-/* Sums the squares in a fixed number of parts, so that the result does not depend on the
- * threads. */
+/* Sums the squares in a fixed number of parts: the number of threads does not change the result. */
 static double global_norm(const float *grads, size_t count)
 {
     enum { PARTS = 256 };

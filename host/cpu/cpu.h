@@ -1,5 +1,4 @@
-/* What the files of the CPU backend share: the declarations of the operations, work sharing,
- * GEMM. */
+/* What the files of the CPU backend share: the operations' declarations, work sharing and GEMM. */
 #ifndef LYRNN_CPU_H
 #define LYRNN_CPU_H
 
@@ -10,8 +9,7 @@
 #include "base/matrix.h"
 #include "lyrnn/backend.h"
 
-/* The calling thread finishes an operation on at most this many floats before others would wake
- * up. */
+/* On at most this many floats, the calling thread is done before other threads wake up. */
 #define LYRNN_CPU_SERIAL_MAX ((size_t)16384)
 
 /* Calls work(args, first, end) for parts of [0, count). If is_large, each thread gets one part.

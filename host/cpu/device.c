@@ -141,26 +141,25 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
     omp_set_dynamic(0);
     omp_set_num_threads(threads);
     openblas_set_num_threads(threads);
-    *backend = (lyrnn_backend){
-        .name = "cpu",
-        .shares_host_memory = true,
-        .num_threads = threads,
-        .num_lanes = 1,
+    *backend = (lyrnn_backend){.name = "cpu",
+                               .shares_host_memory = true,
+                               .num_threads = threads,
+                               .num_lanes = 1,
+                               .memory_alloc = memory_alloc,
+                               .memory_free = memory_free,
+                               .upload = upload,
+                               .download = download,
+                               .copy_rows = copy_rows,
+                               .zero = zero,
+                               .lane_use = lane_use,
+                               .lane_wait = lane_wait,
+                               .synchronize = synchronize,
+                               .run_step = run_step,
+                               .describe = describe,
+                               .close = close_device,
 #define LYRNN_MEMBER(name) .name = lyrnn_cpu_##name,
-        LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
+                               LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
-            .memory_alloc = memory_alloc,
-        .memory_free = memory_free,
-        .upload = upload,
-        .download = download,
-        .copy_rows = copy_rows,
-        .zero = zero,
-        .lane_use = lane_use,
-        .lane_wait = lane_wait,
-        .synchronize = synchronize,
-        .run_step = run_step,
-        .describe = describe,
-        .close = close_device,
     };
     return LYRNN_OK;
 }

@@ -1,5 +1,5 @@
-/* y = bias + x w^T, where a row of y has the same bits whatever the number of rows M is. OpenBLAS
- * chooses its order of addition by the shape. Here each sum runs over ascending k (panels.h). */
+/* y = bias + x w^T. A row of y has the same bits for every number of rows M. OpenBLAS chooses its
+ * order of addition by the shape. Here each sum runs over ascending k (panels.h). */
 #include "cpu/cpu.h"
 
 #include <string.h>

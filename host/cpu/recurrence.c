@@ -2,8 +2,7 @@
  *     forward   h' = h_{t-1} W_hh^T + b_hh, then the cell (cells.h)
  *     backward  the cell, then dh_{t-1} += dh' W_hh;  dW_hh = sum of dh'_t^T h_{t-1}
  * Streams do not depend on each other. So each thread takes some of them through the whole
- * sequence, and no step waits for another thread. The weights' gradient is GEMMs over all T*B
- * rows. */
+ * sequence, and no step waits for another thread. The weights' gradient is GEMMs over T*B rows. */
 #include "cpu/cpu.h"
 
 #include <string.h>
