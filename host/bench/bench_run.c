@@ -105,7 +105,7 @@ static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config,
     return config->task == LYRNN_BENCH_GENERATE ? open_generation(w) : open_training(w);
 }
 
-static lyrnn_status train_epoch(workload *w, double *seconds)
+static lyrnn_status repeat_training(workload *w, double *seconds)
 {
     LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->trainer, ++w->epoch));
     lyrnn_watched_reset(&w->watched);
@@ -117,7 +117,7 @@ static lyrnn_status train_epoch(workload *w, double *seconds)
     return LYRNN_OK;
 }
 
-static lyrnn_status generate_texts(workload *w, double *seconds)
+static lyrnn_status repeat_generation(workload *w, double *seconds)
 {
     int32_t id = 0;
     const lyrnn_prompt prompt = {.ids = &id, .length = 1};
@@ -131,8 +131,8 @@ static lyrnn_status generate_texts(workload *w, double *seconds)
 
 static lyrnn_status repeat(workload *w, double *seconds)
 {
-    return w->config->task == LYRNN_BENCH_GENERATE ? generate_texts(w, seconds)
-                                                   : train_epoch(w, seconds);
+    return w->config->task == LYRNN_BENCH_GENERATE ? repeat_generation(w, seconds)
+                                                   : repeat_training(w, seconds);
 }
 
 /* Runs one repetition, or more until two steps have run. A device may treat these two differently:

@@ -20,7 +20,7 @@
 #include "run/metrics.h"
 #include "run/run_dir.h"
 
-typedef char path_text[4096];
+typedef char card_path[4096];
 
 static lyrnn_status card_out_of_memory(void)
 {
@@ -58,7 +58,7 @@ static json_t *card_of_device(const char *device)
 
 lyrnn_status card_of_program(json_t **card)
 {
-    path_text folder, runs;
+    card_path folder, runs;
     snprintf(runs, sizeof runs, "%.4000s/runs",
              getcwd(folder, sizeof folder) != NULL ? folder : ".");
     *card = json_pack("{s:s, s:s, s:[o,o], s:o}", "version", LYRNN_VERSION, "build", BUILD_COMPILER,
@@ -170,16 +170,16 @@ static json_int_t count_bytes(const char *path)
     return total;
 }
 
-static bool find_in_run(const char *run, const char *name, path_text path)
+static bool find_in_run(const char *run, const char *name, card_path path)
 {
     struct stat info;
-    return (size_t)snprintf(path, sizeof(path_text), "%s/%s", run, name) < sizeof(path_text) &&
+    return (size_t)snprintf(path, sizeof(card_path), "%s/%s", run, name) < sizeof(card_path) &&
            lstat(path, &info) == 0;
 }
 
 lyrnn_status card_of_model(const char *path, json_t **card)
 {
-    path_text model_path, config_path, metrics_path;
+    card_path model_path, config_path, metrics_path;
     bool is_run = find_in_run(path, "config.json", config_path);
     is_run = find_in_run(path, "metrics.jsonl", metrics_path) || is_run;
     *card = json_object();

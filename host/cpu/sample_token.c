@@ -37,7 +37,8 @@ static bool is_last_line(const lyrnn_device_line_rules *rules, const lyrnn_text_
 
 /* Negative: the suffix at `from` comes before the pattern. 0: it begins with it. Positive: after
  * it. */
-static int compare_suffix(const lyrnn_device_copy_guard *guard, size_t from, const int32_t *pattern)
+static int compare_guarded_suffix(const lyrnn_device_copy_guard *guard, size_t from,
+                                  const int32_t *pattern)
 {
     for (size_t i = 0; i < (size_t)guard->length; i++) {
         if (from + i == guard->N || guard->ids[from + i] < pattern[i])
@@ -55,7 +56,7 @@ static size_t count_before(const lyrnn_device_copy_guard *guard, const int32_t *
     size_t low = 0, high = guard->N;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_suffix(guard, (size_t)guard->suffixes[middle], pattern);
+        int order = compare_guarded_suffix(guard, (size_t)guard->suffixes[middle], pattern);
         if (order < 0 || (order == 0 && equals_too))
             low = middle + 1;
         else

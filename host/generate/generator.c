@@ -37,7 +37,7 @@ static size_t num_guarded(const lyrnn_copy_guard *copies)
     return copies->length > 0 ? copies->corpus->N : 0;
 }
 
-static void lay_out(lyrnn_generator *g, lyrnn_arena *arena)
+static void lay_out_generator(lyrnn_generator *g, lyrnn_arena *arena)
 {
     size_t B = (size_t)g->B, N = num_guarded(&g->options.copies);
     g->cursor = (lyrnn_text_cursor *)lyrnn_arena_take(arena, 1, sizeof *g->cursor);
@@ -65,18 +65,18 @@ size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
         .options = *options, .B = batch_size(options->num_samples), .max_length = max_length};
     lyrnn_arena arena = {NULL, 0};
     lyrnn_parameters parameters;
-    lay_out(&g, &arena);
+    lay_out_generator(&g, &arena);
     lyrnn_parameters_of_model(&parameters, config);
     return arena.num_bytes + lyrnn_activations_bytes(config, num_lanes, 1, g.B, false) +
            parameters.count * sizeof(float);
 }
 
-static lyrnn_status allocate(lyrnn_generator *g)
+static lyrnn_status allocate_generator(lyrnn_generator *g)
 {
     lyrnn_backend *backend = g->model->backend;
     lyrnn_arena arena = {NULL, 0};
     size_t B = (size_t)g->B;
-    lay_out(g, &arena);
+    lay_out_generator(g, &arena);
     size_t num_bytes = arena.num_bytes;
     char purpose[80];
     snprintf(purpose, sizeof purpose, "%d texts of %zu characters in parallel", g->B,
@@ -84,7 +84,7 @@ static lyrnn_status allocate(lyrnn_generator *g)
     LYRNN_TRY(lyrnn_device_alloc(backend, num_bytes, purpose, "lower --num-samples or --length",
                                  &g->memory));
     arena = (lyrnn_arena){(char *)g->memory, 0};
-    lay_out(g, &arena);
+    lay_out_generator(g, &arena);
     g->states_host = (lyrnn_text_state *)malloc(B * sizeof *g->states_host);
     g->texts_host = (int32_t *)malloc(B * g->max_length * sizeof *g->texts_host);
     g->news_host = (int32_t *)malloc(B * (size_t)g->options.poll_every * sizeof *g->news_host);
@@ -134,7 +134,7 @@ static lyrnn_status make_buffers(lyrnn_generator *g)
                           g->max_length, INT_MAX);
     LYRNN_TRY(lyrnn_activations_init(&g->activations, g->model, 1, g->B, false));
     LYRNN_TRY(lyrnn_packed_model_init(&g->packed, g->model));
-    LYRNN_TRY(allocate(g));
+    LYRNN_TRY(allocate_generator(g));
     upload_rules(g);
     return LYRNN_OK;
 }

@@ -11,7 +11,7 @@
 
 enum { CHUNK = 64 };
 
-static lyrnn_status allocate(lyrnn_reporter *reporter)
+static lyrnn_status allocate_reporter(lyrnn_reporter *reporter)
 {
     const lyrnn_model *model = reporter->model;
     /* A bidirectional model reads one character at a time, as in generation, so that it does not
@@ -30,7 +30,7 @@ lyrnn_status lyrnn_reporter_init(lyrnn_reporter *reporter, const lyrnn_model *mo
                                  const lyrnn_copies *copies)
 {
     *reporter = (lyrnn_reporter){.model = model, .copies = copies};
-    lyrnn_status status = allocate(reporter);
+    lyrnn_status status = allocate_reporter(reporter);
     if (status != LYRNN_OK)
         lyrnn_reporter_free(reporter);
     return status;

@@ -10,7 +10,7 @@
 #include "model/device_memory.h"
 #include "model/stack.h"
 
-static void lay_out(lyrnn_activations *a, lyrnn_arena *arena, bool training)
+static void lay_out_activations(lyrnn_activations *a, lyrnn_arena *arena, bool training)
 {
     size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)a->stack->config.input_size;
     a->inputs = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
@@ -28,7 +28,7 @@ size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, in
     lyrnn_stack stack = {.config = *config, .num_lanes = num_lanes, .T = T, .B = B};
     lyrnn_activations activations = {.T = T, .B = B, .stack = &stack};
     lyrnn_arena arena = {NULL, 0};
-    lay_out(&activations, &arena, training);
+    lay_out_activations(&activations, &arena, training);
     return arena.num_bytes;
 }
 
@@ -60,7 +60,7 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
         return status;
     }
     lyrnn_arena arena = {(char *)activations->memory, 0};
-    lay_out(activations, &arena, training);
+    lay_out_activations(activations, &arena, training);
     lyrnn_activations_reset_state(activations);
     return LYRNN_OK;
 }

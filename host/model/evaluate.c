@@ -16,7 +16,7 @@ static int num_streams(size_t N, int B, int T)
     return most < (size_t)B ? (int)most : B;
 }
 
-static void lay_out(lyrnn_evaluator *evaluator, lyrnn_arena *arena)
+static void lay_out_evaluator(lyrnn_evaluator *evaluator, lyrnn_arena *arena)
 {
     const lyrnn_batches *batches = &evaluator->batches;
     size_t num_starts = batches->K * (size_t)batches->B;
@@ -38,7 +38,7 @@ size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes, size
     lyrnn_arena arena = {NULL, 0};
     if (make_batches(&evaluator.batches, N, B, T) != LYRNN_OK)
         return 0;
-    lay_out(&evaluator, &arena);
+    lay_out_evaluator(&evaluator, &arena);
     return arena.num_bytes +
            lyrnn_activations_bytes(config, num_lanes, T, evaluator.batches.B, false);
 }
@@ -59,18 +59,18 @@ static lyrnn_status upload_batch_table(lyrnn_evaluator *evaluator)
     return status;
 }
 
-static lyrnn_status allocate(lyrnn_evaluator *evaluator, const int32_t *ids)
+static lyrnn_status allocate_evaluator(lyrnn_evaluator *evaluator, const int32_t *ids)
 {
     lyrnn_backend *backend = evaluator->model->backend;
     const lyrnn_batches *batches = &evaluator->batches;
     LYRNN_TRY(lyrnn_activations_init(&evaluator->activations, evaluator->model, batches->T,
                                      batches->B, false));
     lyrnn_arena arena = {NULL, 0};
-    lay_out(evaluator, &arena);
+    lay_out_evaluator(evaluator, &arena);
     LYRNN_TRY(lyrnn_device_alloc(backend, arena.num_bytes, "the text to evaluate", "give less text",
                                  &evaluator->data));
     arena = (lyrnn_arena){(char *)evaluator->data, 0};
-    lay_out(evaluator, &arena);
+    lay_out_evaluator(evaluator, &arena);
     backend->upload(backend, evaluator->ids, ids, batches->N * sizeof *ids);
     return upload_batch_table(evaluator);
 }
@@ -81,7 +81,7 @@ lyrnn_status lyrnn_evaluator_init(lyrnn_evaluator *evaluator, const lyrnn_model 
     *evaluator = (lyrnn_evaluator){.model = model};
     lyrnn_status status = make_batches(&evaluator->batches, N, B, T);
     if (status == LYRNN_OK)
-        status = allocate(evaluator, ids);
+        status = allocate_evaluator(evaluator, ids);
     if (status != LYRNN_OK)
         lyrnn_evaluator_free(evaluator);
     return status;

@@ -141,7 +141,7 @@ void lyrnn_rnn_set_training(lyrnn_rnn *rnn, bool training)
     rnn->training = training;
 }
 
-static void lay_out(lyrnn_rnn *rnn, lyrnn_arena *arena)
+static void lay_out_rnn(lyrnn_rnn *rnn, lyrnn_arena *arena)
 {
     size_t M = (size_t)rnn->stack.T * (size_t)rnn->stack.B;
     size_t input_size = (size_t)rnn->config.input_size;
@@ -157,20 +157,20 @@ static size_t output_width(const lyrnn_rnn *rnn)
 }
 
 /* Allocates the buffers for the T and B of the stack. */
-static lyrnn_status allocate(lyrnn_rnn *rnn)
+static lyrnn_status allocate_rnn(lyrnn_rnn *rnn)
 {
     const char *remedy = "lower T or B";
     size_t input = (size_t)rnn->config.input_size, output = output_width(rnn);
     size_t M = (size_t)rnn->stack.T * (size_t)rnn->stack.B, width = input > output ? input : output;
     lyrnn_arena arena = {NULL, 0};
-    lay_out(rnn, &arena);
+    lay_out_rnn(rnn, &arena);
     rnn->rows_host = (float *)malloc(M * width * sizeof(float));
     if (rnn->rows_host == NULL)
         return lyrnn_out_of_memory("rnn", M * width * sizeof(float), remedy);
     LYRNN_TRY(lyrnn_device_alloc(rnn->backend, arena.num_bytes, "the activations of the rnn",
                                  remedy, &rnn->memory));
     arena = (lyrnn_arena){(char *)rnn->memory, 0};
-    lay_out(rnn, &arena);
+    lay_out_rnn(rnn, &arena);
     return LYRNN_OK;
 }
 
@@ -190,7 +190,7 @@ static lyrnn_status reshape(lyrnn_rnn *rnn, int T, int B)
     rnn->memory = NULL;
     rnn->stack = (lyrnn_stack){
         .config = rnn->config, .backend = backend, .num_lanes = backend->num_lanes, .T = T, .B = B};
-    lyrnn_status status = allocate(rnn);
+    lyrnn_status status = allocate_rnn(rnn);
     if (status != LYRNN_OK)
         rnn->stack.T = rnn->stack.B = 0;
     return status;

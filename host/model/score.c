@@ -183,7 +183,7 @@ static int group_size(const scorer *s, size_t first)
     return B;
 }
 
-static lyrnn_status score_texts(scorer *s, lyrnn_scored_text *texts, size_t num)
+static lyrnn_status score_groups(scorer *s, lyrnn_scored_text *texts, size_t num)
 {
     LYRNN_TRY(scorer_init(s));
     LYRNN_TRY(sort_texts(s, texts, num));
@@ -200,7 +200,7 @@ lyrnn_status lyrnn_score(const lyrnn_model *model, int T, int B, lyrnn_scored_te
 {
     LYRNN_CHECK(T > 0 && B > 0);
     scorer s = {.model = model, .T = T, .B = B};
-    lyrnn_status status = score_texts(&s, texts, num);
+    lyrnn_status status = score_groups(&s, texts, num);
     scorer_free(&s);
     return status;
 }

@@ -83,7 +83,7 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     return LYRNN_OK;
 }
 
-static lyrnn_status allocate(lyrnn_trainer *trainer, const int32_t *ids)
+static lyrnn_status allocate_trainer(lyrnn_trainer *trainer, const int32_t *ids)
 {
     LYRNN_TRY(lyrnn_activations_init(&trainer->activations, trainer->model, trainer->batches.T,
                                      trainer->batches.B, true));
@@ -96,7 +96,7 @@ lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_optimizer_config *optimizer)
 {
     *trainer = (lyrnn_trainer){.model = model, .batches = *batches, .optimizer = *optimizer};
-    lyrnn_status status = allocate(trainer, ids);
+    lyrnn_status status = allocate_trainer(trainer, ids);
     if (status != LYRNN_OK)
         lyrnn_trainer_free(trainer);
     return status;
