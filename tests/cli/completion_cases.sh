@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# What every shell must complete. A test sources this file after lib.sh, defines complete_line and calls
-# check_completions; test_completion_bash.sh is the shortest example.
+# What every shell must complete. A test sources this file after lib.sh, defines complete_line and
+# calls check_completions. test_completion_bash.sh is the shortest example.
 #   complete_line SCRIPT LINE: the completions of LINE by the completion SCRIPT, one per line
 
 # shellcheck disable=SC2034,SC2154 # lib.sh and the test share these variables
 
 share=$(dirname "$lyrnn")/share
 
-# completed SCRIPT LINE: sorted, without the = of an option that takes a value.
+# completed SCRIPT LINE: the completions, sorted, without the = after an option that takes a value.
 completed() {
     complete_line "$1" "$2" | sed 's/=$//' | LC_ALL=C sort -u
 }
 
-# completes SCRIPT LINE WORD...: whether LINE completes to these words and no others.
+# completes SCRIPT LINE WORD...: LINE must complete to exactly these words.
 completes() {
     local script=$1 line=$2
     shift 2
@@ -25,7 +25,7 @@ expect_completions() {
     completes "$@" || fail "must complete to: ${*:3}"
 }
 
-# options_of COMMAND: those that --help lists.
+# options_of COMMAND: the options that --help lists.
 options_of() {
     "$lyrnn" "$1" --help | sed -nE 's/^ {2,6}(-h, )?(--[a-z-]+).*/\2/p'
 }
@@ -54,7 +54,7 @@ check_completions() {
         ((${#options[@]} > 1)) || fail "$name must have options"
         expect_completions "$script" "lyrnn $name --" "${options[@]}"
     done
-    # The comparison sees an option that is lacking.
+    # The comparison must notice a missing option.
     sed 's/--hidden-size/--other/; s/-l hidden-size/-l other/' "$script" >"$scratch/without"
     mapfile -t options < <(options_of train)
     ! completes "$scratch/without" 'lyrnn train --' "${options[@]}" ||

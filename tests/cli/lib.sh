@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# What the command line's tests share: a folder of their own, a run of the program, and a look at what
-# it said. Argument 1 of each test is the program. A failed expectation ends the test at once.
+# What the tests of the command line share: a scratch folder for each test, running the program, and
+# checks of its output. Argument 1 of each test is the program. The first failed check ends the
+# test.
 export LC_ALL=C.UTF-8 # characters are counted, not bytes
-export OMP_WAIT_POLICY=passive # threads that spin starve each other when tests run side by side
+# Threads that spin take time from each other when tests run in parallel.
+export OMP_WAIT_POLICY=passive
 lyrnn=$(realpath "$1")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -19,7 +21,7 @@ fail() {
     exit 1
 }
 
-# run ARG...: runs lyrnn into $status, $out and $err.
+# run ARG...: runs lyrnn. Sets $status, and writes $out and $err.
 run() {
     command="lyrnn $*"
     status=0
@@ -31,19 +33,21 @@ succeeds() {
     [[ $status == 0 ]] || fail "must succeed"
 }
 
-# expect_error STATUS REGEX: how the run before this ended; plans may stand above the one line.
+# expect_error STATUS REGEX: how the last run must have ended. Lines with plans may come before the
+# error.
 expect_error() {
     [[ $status == "$1" ]] || fail "exit status must be $1"
     [[ $(grep -c '^lyrnn: ' "$err") == 1 ]] || fail "one line must begin with lyrnn:"
     tail -n 1 "$err" | LC_ALL=C grep -qaE "^lyrnn: $2" || fail "last line must match: lyrnn: $2"
 }
 
-# All but a run's lock, which anyone who looks into the run may sign.
+# All files but a run's lock, which any process that opens the run may write.
 files_here() {
     find . ! -name lock -printf '%p %y %s %T@\n' | sort
 }
 
-# refuses STATUS REGEX ARG...: one line on standard error, nothing else anywhere.
+# refuses STATUS REGEX ARG...: lyrnn must print one line on standard error and nothing else, and
+# change no file.
 refuses() {
     local expected=$1 regex=$2 before
     shift 2
@@ -55,7 +59,7 @@ refuses() {
     [[ $(files_here) == "$before" ]] || fail "files must stay as they were: $(files_here)"
 }
 
-# A text that trains in no time: 32 characters a verse, the default prefixes among them.
+# A text that trains in no time: verses of 32 characters, which contain the default prefixes.
 write_corpus() {
     for ((i = 0; i < 12; i++)); do
         printf '我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n一夜听雨到天明\n'
@@ -70,7 +74,7 @@ model_of() {
     echo "$1/latest/model.safetensors"
 }
 
-# take_apart MODEL: sets $header, its JSON, and $header_size and $size in bytes.
+# take_apart MODEL: sets $header (its JSON), and $header_size and $size in bytes.
 # shellcheck disable=SC2034 # the tests use them
 take_apart() {
     whole=$1
@@ -88,7 +92,7 @@ le64() {
     printf '%b' "$bytes"
 }
 
-# write_model HEADER: a file of that header and the data of the model taken apart.
+# write_model HEADER: a file of this header and the data of the model that was taken apart.
 write_model() {
     local json=$1
     while (($(printf %s "$json" | wc -c) % 8 != 0)); do json+=' '; done
@@ -97,12 +101,12 @@ write_model() {
     tail -c +$((9 + header_size)) "$whole"
 }
 
-# metrics_of RUN: its lines without what the clock decides.
+# metrics_of RUN: its metrics without the values that depend on time.
 metrics_of() {
     sed -E 's/, "(chars_per_second|seconds)": [^,}]*//g' "$1/metrics.jsonl"
 }
 
-# same_runs RUN RUN: as if each had never stopped.
+# same_runs RUN RUN: both must be as if neither had been interrupted.
 same_runs() {
     cmp "$1/latest/model.safetensors" "$2/latest/model.safetensors" ||
         fail "$1 and $2: models differ"

@@ -1,6 +1,7 @@
-"""reference_loader.py FILE CELL V HIDDEN LAYERS DIRECTIONS: reads a safetensors file of lyrnn's with the format's
-reference package, safetensors, and holds what it returns to a parse by hand; a model.safetensors also to the names
-and shapes of PyTorch's nn.RNN, nn.LSTM or nn.GRU. Exit status 77 where the package or numpy is missing."""
+"""reference_loader.py FILE CELL V HIDDEN LAYERS DIRECTIONS: reads one of lyrnn's safetensors files
+with the format's reference package, safetensors, and compares the result with a parse by hand. For
+a model.safetensors it also compares names and shapes with those of PyTorch's nn.RNN, nn.LSTM or
+nn.GRU. Exits with status 77 if the package or numpy is missing."""
 
 import json
 import os
@@ -23,7 +24,8 @@ def parse_by_hand(path):
     assert data_start % 8 == 0, "the data section must be aligned"
     header = json.loads(content[8:data_start].decode("utf-8"))
     metadata = header.pop("__metadata__", {})
-    numpy_types = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U32": "<u4", "U64": "<u8", "U8": "u1"}
+    numpy_types = {"F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8",
+                   "U32": "<u4", "U64": "<u8", "U8": "u1"}
     tensors, end = {}, 0
     for name, entry in header.items():
         begin, end = entry["data_offsets"]

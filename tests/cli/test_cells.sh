@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# nn.RNN in full: every cell, several layers, both directions, dropout.
+# All of nn.RNN: every cell, several layers, both directions, dropout.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
 perplexity_at() { sed -nE "s/^epoch $1, perplexity ([0-9.]+), .*/\1/p" "$out"; }
 warnings() { grep -c '^warning: ' "$err" || true; }
 
-# Each learns, says what it is, writes what it wrote while training, and warns of no more than it should.
+# Each network learns, describes itself, generates what it generated during training, and gives only
+# the warnings that apply.
 for cell in rnn_tanh rnn_relu lstm gru; do
     for shape in '' '--num-layers 2 --dropout 0.25' \
         --bidirectional '--num-layers 2 --bidirectional'; do
@@ -14,7 +15,7 @@ for cell in rnn_tanh rnn_relu lstm gru; do
         # shellcheck disable=SC2086 # words on purpose
         succeeds train corpus.txt "${tiny[@]}" --cell "$cell" $shape --num-epochs 6 --lr 2e-3 \
             --pred-period 2 --pred-len 8 --out run --overwrite
-        # So few epochs, and so slow, that even rnn_relu has not begun to run away.
+        # The epochs are so few and slow that even rnn_relu does not diverge.
         awk -v first="$(perplexity_at 2)" -v last="$(perplexity_at 6)" \
             'BEGIN { exit !(last >= 1 && last < 0.9 * first && first < 27) }' ||
             fail "perplexity must fall"
@@ -37,7 +38,8 @@ for cell in rnn_tanh rnn_relu lstm gru; do
     done
 done
 
-# Dropout: 0 is none, bit for bit; more changes training, and the same seed drops the same.
+# Dropout: 0 means none, bit for bit. Any other value changes training, and the same seed drops the
+# same units.
 deep=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --num-epochs 3)
 succeeds "${deep[@]}" --out none
 succeeds "${deep[@]}" --dropout 0 --out zero
@@ -48,7 +50,7 @@ cmp "$(model_of half)" "$(model_of half_again)" || fail "the same seed must drop
 ! cmp -s <(tail -c 1000 "$(model_of none)") <(tail -c 1000 "$(model_of half)") ||
     fail "--dropout 0.5 must change what is learned"
 
-# Between layers: with one it does nothing, and a line says so.
+# Dropout is between layers. For a single layer it has no effect, and a line says so.
 single=(train corpus.txt "${tiny[@]}" --num-epochs 3)
 succeeds "${single[@]}" --out one
 [[ $(warnings) == 0 ]] || fail "nothing to warn of"

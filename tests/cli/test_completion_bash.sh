@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The completion of bash, called as bash calls it.
+# bash's completion, called in the way that bash calls it.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 . "$(dirname "$0")/completion_cases.sh"
 
-# Bash splits words at = too.
+# bash also splits words at =.
 complete_line() (
     # shellcheck disable=SC1090 # the generated script
     . "$1"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The completion of fish, by fish itself.
+# fish's completion, computed by fish itself.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 . "$(dirname "$0")/completion_cases.sh"
@@ -9,7 +9,7 @@ command -v fish >/dev/null || {
 }
 export HOME=$scratch XDG_CONFIG_HOME=$scratch XDG_DATA_HOME=$scratch XDG_CACHE_HOME=$scratch
 
-# Candidates have their descriptions behind a tab, directories a slash at the end.
+# Candidates are followed by a tab and their description. Directories end in a slash.
 complete_line() {
     fish --no-config -c "source '$1'; complete -C '$2'" | cut -f 1 | sed 's|/$||'
 }

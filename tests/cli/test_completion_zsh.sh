@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The completion of zsh: a zsh in a pseudo terminal gets the line and a tab, and what its completion adds is
-# written to a file.
+# zsh's completion: a zsh in a pseudo terminal receives the line and a tab, and writes the
+# candidates to a file.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 . "$(dirname "$0")/completion_cases.sh"
@@ -9,8 +9,8 @@ if ! command -v zsh >/dev/null || ! zsh -fc 'zmodload zsh/zpty' 2>/dev/null; the
     exit 77
 fi
 
-# What the zsh within the pseudo terminal runs before the line. compadd adds candidates; with -O, -A or -D it
-# only filters them.
+# The zsh in the pseudo terminal runs this before the line. compadd adds candidates; with -O, -A or
+# -D it only filters them.
 cat >"$scratch/setup.zsh" <<'END'
 PROMPT=
 fpath=($COMPLETION_DIRECTORY $fpath)

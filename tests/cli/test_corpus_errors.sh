@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Texts that cannot be learned from, and prefixes that the text does not know.
+# Texts that nothing can be learned from, and prefixes with characters that the text does not have.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 

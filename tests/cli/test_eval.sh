@@ -14,7 +14,7 @@ near() {
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 30 --lr 1e-3 --pred-period 30 --out run
 trained=$(sed -nE 's/^epoch 30, perplexity ([0-9.]+),.*/\1/p' "$out")
 
-# One file: a heading and a row; what was learned is known.
+# One file: a heading and a row. The model knows the text that it learned.
 succeeds eval run corpus.txt
 [[ $(wc -l <"$out") == 2 && ! -s $err ]] || fail "a heading, a row, and nothing else"
 read -r chars unknown scored nats bits perplexity file < <(tail -n 1 "$out")
@@ -32,16 +32,17 @@ cmp -s "$out" expected || fail "a model file must score as its run"
 [[ $(tail -n 1 "$out") == "$(tail -n 1 expected | sed 's/corpus.txt/standard input/')" ]] ||
     fail "standard input must score as the file"
 
-# The total counts characters, not files.
+# The total is weighted by characters, not by files.
 printf '不分开的是晚风\n月光' >other.txt
 succeeds eval run corpus.txt other.txt
 [[ $(wc -l <"$out") == 4 ]] || fail "a heading, two rows, the total"
 awk 'NR == 2 || NR == 3 { chars += $1; scored += $3; nats += $3 * $4 }
      NR == 4 { d = nats / scored - $4
-               exit !($1 == chars && $3 == scored && scored == 392 && d < 2e-6 && d > -2e-6 && $7 == "total") }' \
+               exit !($1 == chars && $3 == scored && scored == 392 &&
+                     d < 2e-6 && d > -2e-6 && $7 == "total") }' \
     "$out" || fail "the total must be the mean over all characters"
 
-# Lines: in the file's order, each as a file of its own.
+# Lines: in the file's order, each scored like a file of its own.
 printf '我们分开又相逢\n\n不分开的是晚风\r\n风\n夜夜夜夜夜月光\t落' >lines.txt
 succeeds eval run --per-line lines.txt corpus.txt
 [[ $(wc -l <"$out") == 53 ]] || fail "a line for each line"
@@ -70,11 +71,12 @@ done
 [[ $(sort -g scores | grep -v '^nan' | head -n 1 | cut -f 5) != 夜* ]] ||
     fail "what was learned must come first"
 
-# Unknown characters are named, counted, and read past.
+# Unknown characters are named, counted, and skipped.
 printf '猫我们a分开\n' >strange.txt
 printf '我们分开\n' >plain.txt
 succeeds eval run strange.txt
-grep -qxF 'warning: strange.txt: 2 of 7 characters are unknown to the model: 猫 (U+732B), a (U+0061)' "$err" ||
+warning='warning: strange.txt: 2 of 7 characters are unknown to the model: 猫 (U+732B), a (U+0061)'
+grep -qxF "$warning" "$err" ||
     fail "unknown characters must be named"
 read -r chars unknown scored rest < <(tail -n 1 "$out")
 [[ "$chars $unknown $scored" == "7 2 4" ]] || fail "7 characters, 2 unknown, 4 scored"
@@ -93,12 +95,13 @@ for text in '"model": "run/latest/model.safetensors"' \
 done
 succeeds eval run lines.txt --per-line --json
 [[ $(grep -cE '^\{"file": "lines.txt", "line": [1-5], .*\}$' "$out") == 5 ]] ||
-    fail "an object a line"
+    fail "one object per line"
 nothing='"scored": 0, "nats_per_char": null, "bits_per_char": null, "perplexity": null, "text": ""'
 grep -qF '"line": 2, "chars": 0, "unknown": 0, '"$nothing" "$out" ||
     fail "an empty line has no score"
 
-# A model that learned newlines as spaces reads them so; one that learned neither does not know them.
+# A model that learned newlines as spaces reads them as spaces. A model that learned neither does
+# not know them.
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --newlines space --out spaces
 succeeds eval spaces corpus.txt
 [[ ! -s $err ]] || fail "newlines are spaces here"
@@ -119,7 +122,7 @@ succeeds eval both corpus.txt
 [[ $(grep -c '^warning: a bidirectional model' "$err") == 1 ]] ||
     fail "one warning of a bidirectional model"
 
-# What cannot be scored: one line, before anything is computed or printed.
+# What cannot be scored gives a one-line error before anything is computed or printed.
 refuses 1 'missing\.txt: .*No such file' eval run corpus.txt missing.txt
 mkdir folder
 refuses 1 'folder: .*[Dd]irectory' eval run folder

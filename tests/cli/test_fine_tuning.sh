@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# --init with a text of another vocabulary: what a character has learned goes along, the vocabulary becomes
-# the text's, and a line says what became of whom.
+# --init with a text that has another vocabulary: a character keeps its weights, the vocabulary
+# becomes that of the text, and a line reports which characters were kept, new and dropped.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 20 --lr 1e-2 --out first
 
-# A verse with a new character, 猫, in place of one whose 一夜听雨到天明 fall away.
+# A verse with the new character 猫 replaces the one whose characters 一夜听雨到天明 are dropped.
 for ((i = 0; i < 12; i++)); do
     printf '我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n晚风分开我们的猫\n'
 done >more.txt
@@ -16,7 +16,7 @@ perplexity_of() { # EPOCH, in thousandths
     sed -nE "s/^epoch $1, perplexity ([0-9]+)\.([0-9]{3}).*/\1\2/p" "$out"
 }
 
-# At a learning rate of zero an epoch measures where a training starts.
+# At a learning rate of zero, an epoch measures where a training starts.
 succeeds train more.txt "${tiny[@]}" --num-epochs 1 --lr 0 --out scratch
 scratch=$(perplexity_of 1)
 succeeds "${again[@]}" --num-epochs 1 --lr 0 --out start
@@ -31,14 +31,14 @@ grep -qxF "init: 20 characters kept; 1 new: 猫 (U+732B); 7 dropped: $dropped" "
 grep -q 'more\.txt, 396 characters, 21 in the vocabulary$' "$err" ||
     fail "the vocabulary must be the text's"
 
-# The vocabulary is the text's from here on.
+# From here on, the vocabulary is that of the text.
 succeeds info tuned
 grep -q '^vocabulary  *21 characters, such as ' "$out" || fail "info must show the vocabulary"
 succeeds generate tuned --prefix 猫 --length 5
 refuses 1 '--prefix 雨: unknown character 雨 \(U\+96E8\)' generate tuned --prefix 雨
 refuses 1 '--prefix 雨: unknown character 雨 \(U\+96E8\)' "${again[@]}" --prefix 雨 --out no
 
-# New characters come from the seed, as all of a new model does; the rest does not.
+# The weights of new characters depend on the seed, as in a new model. The other weights do not.
 succeeds "${again[@]}" --num-epochs 0 --out seed1
 succeeds "${again[@]}" --num-epochs 0 --out seed1_again
 cmp "$(model_of seed1)" "$(model_of seed1_again)" || fail "the same seed must give the same model"
@@ -50,13 +50,13 @@ succeeds train corpus.txt --batch-size 2 --num-steps 5 --num-epochs 0 --seed 2 -
 cmp "$(model_of first)" "$(model_of same)" || fail "with the same vocabulary nothing may change"
 grep -qx 'init: 27 characters kept; 0 new; 0 dropped' "$err" || fail "it must say that all are kept"
 
-# A fine-tuning goes on as any run does, and says no more of the first model.
+# A fine-tuning resumes like any run, and does not mention the first model again.
 succeeds "${again[@]}" --num-epochs 1 --lr 1e-2 --out parts
 succeeds train --resume parts --num-epochs 3
 ! grep -q '^init: ' "$err" || fail "the run's own model is resumed"
 same_runs tuned parts
 
-# Of the shape the vocabulary alone may differ.
+# Only the vocabulary may differ from the model's shape.
 for shape in '--cell lstm' '--cell rnn_relu' '--hidden-size 32' '--num-layers 2' \
     '--bidirectional'; do
     # shellcheck disable=SC2086 # words on purpose
@@ -73,7 +73,7 @@ for shape in '--cell gru --num-layers 2 --bidirectional' '--cell lstm' \
     grep -q '^init: 20 characters kept; 1 new: ' "$err" || fail "$shape must be remapped"
 done
 
-# Nothing to keep.
+# A text with no character to keep.
 for ((i = 0; i < 20; i++)); do printf 'la'; done >la.txt
 refuses 1 'corpus: has no character that the model in first/.* knows; ' \
     train la.txt --batch-size 2 --num-steps 5 --init first --out no

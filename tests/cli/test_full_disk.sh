@@ -7,19 +7,21 @@ train=(train corpus.txt "${tiny[@]}" --num-epochs 2 --pred-period 1 --checkpoint
 succeeds "${train[@]}" --out run
 cat corpus.txt corpus.txt corpus.txt >many.txt
 
-# to_full ARG...: as run, with a full disk for standard output.
+# to_full ARG...: like run, but standard output is a full disk.
 to_full() {
     command="lyrnn $* >/dev/full"
     status=0
     : >"$out"
     "$lyrnn" "$@" >/dev/full 2>"$err" </dev/null || status=$?
 }
-for arguments in "generate run --prefix 分开" "--help" "train --help" "--version" "info" "info run" \
+for arguments in "generate run --prefix 分开" "--help" "train --help" "--version" "info" \
+    "info run" \
     "eval run --json corpus.txt" "eval run --json --per-line many.txt" \
     "bench --hidden-size 4 --vocab-size 9 --steps 1 --repetitions 1 --format json"; do
     # shellcheck disable=SC2086 # words of a command line
     to_full $arguments
-    expect_error 1 'standard output: .*cannot be written.*; free disk space, or redirect it elsewhere$'
+    expect_error 1 \
+        'standard output: .*cannot be written.*; free disk space, or redirect it elsewhere$'
     [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
 done
 to_full "${train[@]}" --out unheard
@@ -27,14 +29,15 @@ expect_error 1 'standard output: '
 [[ -s unheard/latest/model.safetensors ]] ||
     fail "the model that was learned must be saved all the same"
 
-# Nor is an epoch lost that was not yet due.
+# An epoch that was not due to be saved yet is not lost either.
 to_full "${train[@]}" --num-epochs 9 --pred-period 3 --checkpoint-every 8 --out unheard --overwrite
 expect_error 1 'standard output: .*, then continue: lyrnn train --resume unheard'
 [[ $(readlink unheard/latest) == checkpoints/epoch-000003 ]] || fail "epoch 3 must be saved"
 succeeds train --resume unheard
-[[ $(wc -l <unheard/metrics.jsonl) == 9 ]] || fail "and gone on from"
+[[ $(wc -l <unheard/metrics.jsonl) == 9 ]] || fail "and it must be possible to resume it"
 
-# Streams that are closed lend their numbers to no file: what is said goes nowhere, least of all into the run.
+# If standard streams are closed, no file may get their numbers: the output goes nowhere, and above
+# all not into the run.
 command='lyrnn train >&- 2>&- <&-'
 status=0
 "$lyrnn" "${train[@]}" --out mute <&- >&- 2>&- || status=$?
@@ -44,7 +47,8 @@ status=0
 "$lyrnn" "${train[@]}" --out deaf >"$out" <&- 2>&- || status=$?
 [[ $status == 0 ]] || fail "a log that nobody reads is none"
 for name in mute deaf; do
-    ! grep -v '^{"epoch": [12], .*}$' $name/metrics.jsonl || fail "only metrics stand there"
+    ! grep -v '^{"epoch": [12], .*}$' $name/metrics.jsonl ||
+        fail "metrics.jsonl must hold only metrics"
     [[ $(cat $name/lock) =~ ^[0-9]+\ [^\ ]*$ ]] ||
         fail "and in the lock its holder: $(cat $name/lock)"
     grep -q '^{' $name/config.json || fail "and the options"
@@ -56,7 +60,7 @@ status=0
 "$lyrnn" generate run --prefix 分开 2>"$err" >&- || status=$?
 expect_error 1 'standard output: cannot be written: Bad file descriptor; '
 
-# A reader that leaves is a failed write too, not a signal in the midst of a save.
+# A reader that leaves is a failed write too, and not a signal in the middle of saving.
 command='lyrnn generate | true'
 set +e
 "$lyrnn" generate run --prefix 分开 --length 100000 --threads 1 2>"$err" | true
@@ -64,7 +68,7 @@ status=${PIPESTATUS[0]}
 set -e
 expect_error 1 'standard output: '
 
-# Files may grow to 4 KiB, less than a model takes: what was there before must stay whole.
+# Files can grow to 4 KiB, which is less than a model needs. The earlier checkpoint must stay whole.
 cp -rP run before
 command='lyrnn train with a limit on file sizes'
 status=0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A real file system that fills up between two checkpoints. Needs the right to mount; where there is none
-# the test is skipped (77), never passed.
+# A real file system that fills up between two checkpoints. This needs the right to mount. Without
+# it the test is skipped (77), not passed.
 set -euo pipefail
 if [[ ${LYRNN_IN_NAMESPACE-} == '' ]]; then
     if unshare --mount true 2>/dev/null; then
@@ -20,7 +20,7 @@ mount -t tmpfs -o size=1m tmpfs small || {
 }
 trap 'umount "$scratch/work/small"; rm -rf "$scratch"' EXIT
 
-# 64 hidden units make a model of some 32 KiB: many fit, forty do not.
+# 64 hidden units make a model of about 32 KiB: many fit, forty do not.
 run train corpus.txt "${tiny[@]}" --hidden-size 64 --num-epochs 40 --checkpoint-every 1 \
     --out small/run
 expect_error 1 'small/run.*No space left'
@@ -30,7 +30,7 @@ saved=$(basename "$(readlink small/run/latest)")
     fail "nothing half-written may stay: $(ls small/run/checkpoints)"
 succeeds generate small/run --prefix 分开 --length 5
 
-# As does a disk that is full from the start.
+# The same for a disk that is full from the start.
 dd if=/dev/zero of=small/filler bs=4k status=none 2>/dev/null || true
 run train corpus.txt "${tiny[@]}" --num-epochs 1 --out small/other
 expect_error 1 'small/other.*No space left'

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# generate's options one by one: ways to choose, samples, prompts, formats; and what each refuses.
+# The options of generate one by one: sampling, samples, prompts, formats, and what each of them
+# refuses.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 3 --pred-period 3 --lr 1e-2 --out run
 common=(--threads 1)
 
-# write ARG...: generates from the run into $out, silently.
+# write ARG...: generates from the run into $out. Nothing may be printed on standard error.
 write() {
     succeeds generate run "${common[@]}" "$@"
     [[ ! -s $err ]] || fail "standard error must be empty"
 }
 
-# Greedy is what happens when nothing else is asked for; any option of chance changes that.
+# Greedy is the default. Any sampling option changes it.
 write --prefix 分开
 cp "$out" greedy
 for way in "--greedy" "--temperature 0.01 --top-k 1" "--top-k 1" "--top-p 0.001" "--min-p 1" \
@@ -36,7 +37,7 @@ cmp -s "$out" seed1 || fail "the same seed must write the same text"
 write --prefix 分开 --temperature 3 --seed 2
 ! cmp -s "$out" seed1 || fail "another seed must write another text"
 
-# Sample 7 is the same text alone, in any batch, and whatever the number of samples.
+# Sample 7 is the same text on its own, in any batch, and for any number of samples.
 write --prefix 分开 --temperature 1.5 --num-samples 64 --format jsonl
 [[ $(wc -l <"$out") == 64 ]] || fail "64 samples are 64 lines"
 sed -n 8p "$out" >seventh
@@ -50,15 +51,17 @@ done
 write --prefix 分开 --temperature 1.5 --format jsonl --num-samples 300
 cmp -s <(sed -n 8p "$out") seventh || fail "among 300, sample 7 must be $(cat seventh)"
 
-# Texts part by an empty line where a prefix has several.
+# An empty line separates the texts of a prefix that has several.
 write --prefix 分 --prefix 月 --temperature 1 --num-samples 2 --length 0
 [[ $(cat "$out") == $'分\n\n分\n\n月\n\n月' ]] || fail "four prefixes, an empty line between two"
 
 # Prefixes from files.
 printf '月光\n' >prefix.txt
 write --prefix-file prefix.txt --length 3 --format jsonl
-grep -qF '"prompt": "月光", "text": "月光' "$out" || fail "the file's last line end is not the prefix's"
-printf '分开又相逢\n不' | "$lyrnn" generate run "${common[@]}" --prefix 月 --prefix-file - --length 0 \
+grep -qF '"prompt": "月光", "text": "月光' "$out" ||
+    fail "the last line end is dropped"
+printf '分开又相逢\n不' | "$lyrnn" generate run "${common[@]}" --prefix 月 --prefix-file - \
+    --length 0 \
     >"$out"
 [[ $(cat "$out") == $'月\n分开又相逢\n不' ]] || fail "standard input after --prefix"
 : >empty.txt
@@ -69,7 +72,8 @@ refuses 1 'none.txt: .*No such file' generate run --prefix-file none.txt
 refuses 1 'standard input: is empty' generate run --prefix-file -
 
 # Characters that the model does not know.
-refuses 1 '--prefix 猫月狗: unknown characters 猫 \(U\+732B\), 狗 \(U\+72D7\)' generate run --prefix 猫月狗
+refuses 1 '--prefix 猫月狗: unknown characters 猫 \(U\+732B\), 狗 \(U\+72D7\)' generate run \
+    --prefix 猫月狗
 succeeds generate run --prefix 猫月狗猫 --length 0 --on-unknown skip
 [[ $(cat "$out") == 月 ]] || fail "skip must leave 月"
 [[ $(grep -c 'skipped$' "$err") == 2 && $(grep -c '猫 (U+732B)' "$err") == 1 ]] ||
@@ -87,14 +91,14 @@ else
     [[ $(cat "$out") == 分开 ]] || fail "粉 is read fěn, 凯 kǎi"
 fi
 
-# A stop, and the ends that the texts say they have.
+# A stop text, and how the texts report their end.
 write --prefix 分开 --length 40 --stop $'\n' --format jsonl
 grep -qF '"end": "stop"' "$out" || fail "the text must end by the stop"
 ! grep -qF '\n' "$out" || fail "the stop is not part of the text"
 write --prefix 分开 --length 4 --format jsonl
 grep -qF '"seed": null, "end": "length"' "$out" || fail "greedy has no seed"
 
-# What cannot be.
+# Values that are not allowed.
 refuses 2 '--temperature 0: must be .*; .*--greedy' generate run --prefix 月 --temperature 0
 refuses 2 '--temperature -1: must be ' generate run --prefix 月 --temperature -1
 refuses 2 '--temperature nan: must be ' generate run --prefix 月 --temperature nan

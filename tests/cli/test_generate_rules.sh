@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lines, acrostics and the guard against copies hold in each of a thousand samples, by a search through them; and
-# what cannot be satisfied is refused before a text begins.
+# Rules for lines, acrostics, and the guard against copies hold in each of a thousand samples,
+# checked by searching them. What cannot be satisfied is refused before generation starts.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
@@ -16,11 +16,13 @@ refuses 2 '--lines 0: must be .*leave it out' generate run --prefix 月 --lines 
 refuses 2 '--max-copy 0: must be .*leave it out' generate run --prefix 月 --max-copy 0
 refuses 2 '--prefix: its line 1 .*月 \(U\+6708\)' generate run --prefix 光 --acrostic 月光
 refuses 2 '--prefix: its line 2 .*光 \(U\+5149\)' generate run --prefix $'月\n月' --acrostic 月光
-refuses 2 '--prefix: its line 1 is longer than --max-line 2' generate run --prefix 月光落 --max-line 2
+refuses 2 '--prefix: its line 1 is longer than --max-line 2' generate run --prefix 月光落 \
+    --max-line 2
 refuses 2 '--prefix: its line 1 is shorter than --min-line 3' generate run --prefix $'月\n' \
     --min-line 3
 refuses 2 '--prefix: begins a line beyond --lines 1' generate run --prefix $'月\n' --lines 1
-refuses 2 '--length 10: .*at least 13 ' generate run --prefix 月 --lines 3 --min-line 4 --length 10 \
+refuses 2 '--length 10: .*at least 13 ' generate run --prefix 月 --lines 3 --min-line 4 \
+    --length 10 \
     --max-line 9
 refuses 2 '--lines 1000000: .* 1000001000000 characters; .*--max-line' \
     generate run --prefix 月 --lines 1000000 --max-line 1000000
@@ -46,7 +48,7 @@ succeeds generate run --prefix 月 --max-copy 3 --corpus elsewhere.txt
 refuses 1 'corpus: the text has changed: .*--corpus FILE' generate run --prefix 月 --max-copy 3
 mv elsewhere.txt corpus.txt
 
-# Guarded so closely that there is nothing left to write.
+# Guarded so strictly that no character is left to write.
 printf '月光\n光月\n月月\n光光\n' >four.txt
 succeeds train four.txt --hidden-size 4 --batch-size 1 --num-steps 5 --num-epochs 0 --prefix 月 \
     --out four
@@ -55,11 +57,11 @@ grep -qF '"text": "月", "sample": 0, "seed": null, "end": "stuck"' "$out" ||
     fail "nothing may follow 月"
 grep -q '^warning: sample 0: no character was allowed after 1 ' "$err" ||
     fail "and a warning says so"
-# The corpus is what the run read of it: as much, and its line ends as it read them.
+# The corpus is what the run read of it: the same part, with line ends as it read them.
 tiny_four=(--hidden-size 4 --batch-size 1 --num-steps 5 --num-epochs 0 --prefix 月)
 succeeds train four.txt "${tiny_four[@]}" --max-chars 6 --out six
 succeeds generate six --prefix 月 --max-copy 1 --length 4
-[[ $(cat "$out") == 月月月月月 ]] || fail "in six characters 月 follows 月 nowhere, and all else does"
+[[ $(cat "$out") == 月月月月月 ]] || fail "in six characters only 月 never follows 月"
 succeeds train four.txt "${tiny_four[@]}" --newlines space --out row
 succeeds generate row --prefix 光 --max-copy 1 --format jsonl
 grep -qF '"end": "stuck"' "$out" || fail "a space follows 光 where a line ended"
@@ -73,7 +75,7 @@ fail_sample() {
     sed -i 4q "$out"
     fail "$1"
 }
-# check WHAT CONDITION: of each sample's text, lines, end and record s.
+# check WHAT CONDITION: for each sample's text, lines, end and record s.
 check() {
     python3 - "$out" "$2" <<'END' || fail_sample "$1"
 import json, sys
@@ -102,9 +104,11 @@ succeeds generate run --prefix 月 "${thousand[@]}" --lines 4 --min-line 3 --max
 check "--lines, --min-line and --max-line" \
     'end == "lines" and len(lines) == 4 and all(3 <= len(l) <= 7 for l in lines)'
 succeeds generate run "${thousand[@]}" --acrostic 月光不开 --max-line 6
-check "--acrostic" 'end == "lines" and "".join(l[0] for l in lines) == "月光不开" and text[0] == s["prompt"]
+check "--acrostic" 'end == "lines" and "".join(l[0] for l in lines) == "月光不开"
+    and text[0] == s["prompt"]
     and all(len(l) <= 6 for l in lines)'
-succeeds generate run --prefix 月落 "${thousand[@]}" --acrostic 月光 --lines 3 --min-line 2 --max-line 5
+succeeds generate run --prefix 月落 "${thousand[@]}" --acrostic 月光 --lines 3 --min-line 2 \
+    --max-line 5
 check "--acrostic with --lines and --prefix" \
     'end == "lines" and len(lines) == 3 and lines[1][0] == "光"
     and text.startswith("月落") and all(2 <= len(l) <= 5 for l in lines)'
@@ -118,13 +122,15 @@ done
 succeeds generate run --prefix 月光 "${thousand[@]}" --length 30 --report
 check "--report" 's["report"]["longest_copy"] > 0 and is_copied(s, s["report"]["longest_copy"])
     and not is_copied(s, s["report"]["longest_copy"] + 1) and s["report"]["copy"] in text
-    and s["report"]["perplexity"] > 1 and 0 < s["report"]["distinct_2"] <= s["report"]["distinct_3"] <= 1
+    and s["report"]["perplexity"] > 1
+    and 0 < s["report"]["distinct_2"] <= s["report"]["distinct_3"] <= 1
     and abs(s["report"]["distinct_2"] - len({text[i:i + 2] for i in range(2, 31)}) / 29) < 1e-6'
 succeeds generate run --prefix 月 "${thousand[@]}" --stop 相逢 --length 60
 check "--stop" '("相逢" not in text[1:]) and (end == "stop") == (len(text) < 61)'
 
-# Reports name the prompt where there are several.
-succeeds generate run --prefix $'月光\n落' --prefix 我们分开又相逢我们分开又相逢我们分开又相逢 --report
+# Reports name the prompt if there are several.
+succeeds generate run --prefix $'月光\n落' --report \
+    --prefix 我们分开又相逢我们分开又相逢我们分开又相逢
 [[ $(cut -d : -f 1 "$err") == $'sample 0 of 月光 落\nsample 0 of 我们分开又相逢我们分开又...' ]] ||
     fail "reports must be told apart"
 succeeds generate four --prefix 月 --prefix 光 --max-copy 1
@@ -141,7 +147,7 @@ assert [(s["prompt"], s["sample"], s["seed"]) for s in whole["samples"]] == [
     ("月", 0, 1), ("月", 1, 1), ("分", 0, 1), ("分", 1, 1)]
 assert all("report" in s and s["text"].startswith(s["prompt"]) for s in whole["samples"])
 END
-# Rules hold in a beam search as well.
+# Rules hold in a beam search too.
 succeeds generate run --acrostic 月光不开 --max-line 6 --max-copy 3 --beam 8 --format jsonl
 python3 - "$out" <<'END' || fail "--beam with rules"
 import json, sys

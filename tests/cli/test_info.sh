@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# lyrnn info: the same facts as lines and as JSON, and a run described as far as it can be read.
+# lyrnn info: the same facts as lines and as JSON. A damaged run is described as far as it can be
+# read.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
@@ -7,8 +8,8 @@ succeeds train corpus.txt "${tiny[@]}" --num-epochs 3 --val-fraction 0.2 --seed 
     --checkpoint-every 1 --out run
 model=$(model_of run)
 
-# tells REGEX...: the run before this has a line for each, and says nothing on standard error.
-tells() {
+# shows REGEX...: the last run printed a line for each, and nothing on standard error.
+shows() {
     local regex
     [[ ! -s $err ]] || fail "standard error must be silent"
     for regex; do
@@ -19,7 +20,7 @@ omits() {
     ! LC_ALL=C grep -qaE -- "$1" "$out" || fail "must not tell: $1"
 }
 
-# perplexity_of KEY EPOCH: as metrics.jsonl has it, to six digits.
+# perplexity_of KEY EPOCH: from metrics.jsonl, to six digits.
 perplexity_of() {
     sed -nE "$2s/.*\"$1\": ([0-9.]{7}).*/\1/p" run/metrics.jsonl
 }
@@ -35,14 +36,14 @@ config_facts=('^seed +7$' '^trained on +cpu$' '^ +.*1 thread.*$' '^corpus +/.*/c
 on_disk=$(find run -type f -printf '%s\n' | awk '{sum += $1} END {print sum}')
 
 succeeds info run
-tells "${model_facts[@]}" "${metrics_facts[@]}" "${config_facts[@]}" "^on disk +$on_disk bytes"
+shows "${model_facts[@]}" "${metrics_facts[@]}" "${config_facts[@]}" "^on disk +$on_disk bytes"
 omits '^problem'
 succeeds info "$model"
-tells "${model_facts[@]}"
+shows "${model_facts[@]}"
 omits '^(run|on disk|epochs|perplexity|seed|problem)'
 
 succeeds info --json run
-tells '^\{$' '^  "cell": "rnn_tanh",$' '^  "hidden_size": 16,$' '^  "vocab_size": 27,$' \
+shows '^\{$' '^  "cell": "rnn_tanh",$' '^  "hidden_size": 16,$' '^  "vocab_size": 27,$' \
     '^  "num_parameters": 1179,$' \
     '^  "vocab_sample": ".*月' '"name": "dense\.weight"' '^  "epochs": 3,$' '^  "seed": 7,$' \
     '^  "backend": "cpu",$' '^  "device_name": ".*1 thread' \
@@ -50,54 +51,55 @@ tells '^\{$' '^  "cell": "rnn_tanh",$' '^  "hidden_size": 16,$' '^  "vocab_size"
     '^\}$'
 omits problems
 succeeds info --json "$model"
-tells '^  "num_parameters": 1179,$'
+shows '^  "num_parameters": 1179,$'
 omits '"(run|last|seed)"'
 succeeds info --json
-tells '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": '
+shows '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": '
 
-# The best epoch is the one of the lowest validation perplexity, not the last and not the best learned.
+# The best epoch is the one with the lowest validation perplexity, not the last one or the one with
+# the lowest training perplexity.
 cp -a run worse
 echo '{"epoch": 4, "step": 40, "perplexity": 1.5, "val_perplexity": 99.5}' >>worse/metrics.jsonl
 succeeds info worse
-tells '^epochs +4$' '^validation +last 99\.5, best [0-9.]+ in epoch [1-3]$' \
+shows '^epochs +4$' '^validation +last 99\.5, best [0-9.]+ in epoch [1-3]$' \
     '^perplexity +last 1\.5, best '
 
-# What config.json says is shown, whatever it is, and stays on its line.
+# Any value in config.json is shown, and stays on its line.
 cp -a run odd
 sed -i 's/"seed": 7/"seed": "\\u001b[2J\\n7"/; s/"corpus_xxh128": "[0-9a-f]*"/"corpus_xxh128": "00112233445566778899aabbccddeeff"/' odd/config.json
 succeeds info odd
-tells '^xxh128 +00112233445566778899aabbccddeeff' '^seed +\?\[2J\?7$' "${model_facts[@]/run/odd}"
+shows '^xxh128 +00112233445566778899aabbccddeeff' '^seed +\?\[2J\?7$' "${model_facts[@]/run/odd}"
 omits $'\e'
 
-# Damage to one piece is named and hides none of the others.
+# A problem in one file is named, and hides none of the others.
 cp -a run hurt
 truncate -s 100 hurt/config.json
 succeeds info hurt
-tells '^problem +hurt/config\.json: is not JSON; correct the file$' "${metrics_facts[@]}" \
+shows '^problem +hurt/config\.json: is not JSON; correct the file$' "${metrics_facts[@]}" \
     "${model_facts[@]/run/hurt}"
 omits '^seed'
 rm hurt/config.json
 succeeds info hurt
-tells '^problem +hurt/config\.json: cannot open: ' "${metrics_facts[@]}"
+shows '^problem +hurt/config\.json: cannot open: ' "${metrics_facts[@]}"
 truncate -s -9 hurt/metrics.jsonl
 succeeds info hurt
-tells '^problem +hurt/metrics\.jsonl: line 3 is not' '^epochs +2$'
+shows '^problem +hurt/metrics\.jsonl: line 3 is not' '^epochs +2$'
 cp run/config.json hurt/config.json
 : >hurt/metrics.jsonl
 succeeds info hurt
-tells '^problem +hurt/metrics\.jsonl: has no epoch yet' "${config_facts[@]}" \
+shows '^problem +hurt/metrics\.jsonl: has no epoch yet' "${config_facts[@]}" \
     "${model_facts[@]/run/hurt}"
 omits '^epochs'
 truncate -s 100 hurt/latest/model.safetensors
 succeeds info hurt
-tells '^problem +hurt/latest/model\.safetensors: ' '^problem +hurt/metrics\.jsonl: ' \
+shows '^problem +hurt/latest/model\.safetensors: ' '^problem +hurt/metrics\.jsonl: ' \
     "${config_facts[@]}"
 omits '^cell'
 rm hurt/latest
 succeeds info --json hurt
-tells '^    "hurt: has no checkpoint; ' '^  "seed": 7,$'
+shows '^    "hurt: has no checkpoint; ' '^  "seed": 7,$'
 
-# A pipe in a file's place does not make it wait for a writer.
+# A pipe in the place of a file must not make it wait for a writer.
 cp -a run piped
 rm piped/metrics.jsonl
 mkfifo piped/metrics.jsonl
@@ -105,7 +107,7 @@ command='lyrnn info piped'
 status=0
 timeout 20 "$lyrnn" info piped >"$out" 2>"$err" </dev/null || status=$?
 [[ $status == 0 ]] || fail "a pipe must be named"
-tells '^problem +piped/metrics\.jsonl: is not a regular file; ' "${config_facts[@]}"
+shows '^problem +piped/metrics\.jsonl: is not a regular file; ' "${config_facts[@]}"
 command='lyrnn train --resume piped'
 status=0
 timeout 20 "$lyrnn" train --resume piped --num-epochs 4 >"$out" 2>"$err" </dev/null || status=$?

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# --init goes on from a model with a text of the same characters: its weights, its shape. (Others:
-# test_fine_tuning.sh.)
+# --init continues from a model with a text of the same characters: same weights, same shape.
+# test_fine_tuning.sh tests other characters.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
@@ -10,10 +10,10 @@ before=$(sed -n 's/^epoch 20, perplexity \([0-9]*\).*/\1/p' "$out")
 again=(train corpus.txt --batch-size 2 --num-steps 5 --threads 1)
 succeeds "${again[@]}" --init first --num-epochs 1 --lr 1e-2 --out second
 after=$(sed -n 's/^epoch 1, perplexity \([0-9]*\).*/\1/p' "$out")
-((after <= before)) || fail "perplexity $after must go on from $before"
+((after <= before)) || fail "perplexity $after must continue from $before"
 grep -q '"hidden_size": 16,' second/config.json || fail "the shape must come from the file"
 
-# Without an epoch the weights come out as they went in.
+# Without an epoch the weights do not change.
 succeeds "${again[@]}" --init "$(model_of first)" --num-epochs 0 --out same
 cmp "$(model_of first)" "$(model_of same)" || fail "--init and --num-epochs 0 must copy the model"
 
@@ -28,7 +28,7 @@ refuses 2 '--bidirectional: the model in first/.* has one direction; leave the o
     "${again[@]}" --init first --bidirectional --out third
 refuses 1 'missing: ' "${again[@]}" --init missing --out third
 
-# Any shape goes on without being named again; dropout is the file's, unless another is asked for.
+# The shape need not be given again. Dropout is the file's unless an option sets it.
 succeeds train corpus.txt "${tiny[@]}" --cell gru --num-layers 2 --bidirectional --dropout 0.25 \
     --num-epochs 1 --out deep
 succeeds "${again[@]}" --init deep --num-epochs 0 --out deep_same
@@ -39,4 +39,4 @@ for text in '"cell": "gru",' '"num_layers": 2,' '"bidirectional": true,' '"dropo
 done
 succeeds "${again[@]}" --init deep --bidirectional --num-layers 2 --dropout 0.5 --num-epochs 1 \
     --out deep_more
-grep -qF '"dropout": 0.5,' deep_more/config.json || fail "--dropout must count beside --init"
+grep -qF '"dropout": 0.5,' deep_more/config.json || fail "--dropout must apply together with --init"

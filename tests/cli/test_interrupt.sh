@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# SIGINT and SIGTERM in the middle of an epoch: the step is finished, all is saved, and the resumed run ends
-# as one that nobody interrupted. Two processes do not share a run.
+# SIGINT and SIGTERM in the middle of an epoch: the step is completed, everything is saved, and the
+# resumed run ends like an uninterrupted one. Two processes cannot use the same run.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
-set -m # else what runs in the background ignores SIGINT
+# Otherwise background processes ignore SIGINT.
+set -m
 
-# An epoch of some 11,000 steps.
+# An epoch has about 11,000 steps.
 write_corpus
 for ((i = 0; i < 300; i++)); do
     cat corpus.txt
 done >long.txt
 long=(train long.txt --hidden-size 48 --batch-size 2 --num-steps 5 --threads 1 --lr 1e-3)
 
-# start ARG...: lyrnn in the background, up to its first steps.
+# start ARG...: starts lyrnn in the background and waits for its first steps.
 start() {
     command="lyrnn $*"
     : >"$err"
@@ -32,12 +33,14 @@ finish() {
     wait "$pid" || status=$?
 }
 
-# interrupt SIGNAL STATUS ARG...: a third of an epoch after it began, by the time that one took in whole.
+# interrupt SIGNAL STATUS ARG...: sends the signal after a third of an epoch, by the duration of an
+# epoch in `whole`.
 interrupt() {
     local signal=$1 expected=$2 batches='[0-9]+ of [0-9]+ batches'
     shift 2
     start "$@"
-    sleep "$(sed -nE '1s/.*"seconds": ([^,}]*).*/\1/p' whole/metrics.jsonl | awk '{ print $1 / 3 }')"
+    seconds=$(sed -nE '1s/.*"seconds": ([^,}]*).*/\1/p' whole/metrics.jsonl)
+    sleep "$(awk -v seconds="$seconds" 'BEGIN { print seconds / 3 }')"
     kill "-$signal" "$pid"
     finish
     expect_error "$expected" \
@@ -58,7 +61,7 @@ for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
     interrupt INT 130 "${train[@]}" --out run
     first=$(readlink run/latest)
     interrupt TERM 143 train --resume run
-    [[ $(readlink run/latest) > $first ]] || fail "the resumed run must have gone on from $first"
+    [[ $(readlink run/latest) > $first ]] || fail "the resumed run must have continued from $first"
     succeeds generate run --prefix 分开 --length 5
     succeeds train --resume run
     same_runs whole run
@@ -67,7 +70,7 @@ for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
     rm -r whole run
 done
 
-# While it trains no other process may, nor take its place; to look at it is free.
+# While it trains, no other process may train in this run or replace it. Reading it is allowed.
 succeeds "${long[@]}" --num-epochs 6 --checkpoint-every 1 --out whole
 start "${long[@]}" --num-epochs 6 --checkpoint-every 1 --out run
 first=$pid
@@ -79,7 +82,7 @@ run "${long[@]}" --out run --overwrite
 expect_error 1 "$refusal"
 [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
 
-# A second signal ends it at once: the handler has had no time to do more than note the first.
+# A second signal ends it at once: the handler had no time to do more than note the first.
 until [[ -e run/latest ]]; do sleep 0.02; done
 kill -STOP "$first"
 succeeds info run
@@ -87,18 +90,20 @@ kill -INT "$first"
 kill -TERM "$first"
 kill -CONT "$first"
 status=147
-while [[ $status == 147 ]]; do # as long as it is only reported as stopped
+# As long as it is only reported as stopped.
+while [[ $status == 147 ]]; do
     status=0
     wait "$first" || status=$?
 done
 [[ $status == 143 ]] || fail "the second signal must end the program"
 [[ $(readlink run/latest) =~ ^checkpoints/epoch-[0-9]+$ ]] || fail "nothing must be saved after it"
 succeeds generate run --prefix 分开 --length 5
-# The lock went with the process.
+# The lock ended with the process.
 succeeds train --resume run
 same_runs whole run
 
-# Before there is anything to save, here while the text is still being read, the first one ends it at once.
+# Before there is anything to save (here: while it reads the text), the first signal ends it at
+# once.
 mkfifo pipe
 for signal in INT TERM; do
     command="lyrnn train pipe"
@@ -110,14 +115,14 @@ for signal in INT TERM; do
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.02
     done
-    ! kill -0 "$pid" 2>/dev/null || fail "SIG$signal must end it though its text goes on"
+    ! kill -0 "$pid" 2>/dev/null || fail "SIG$signal must end it while it reads the text"
     exec 3>&-
     finish
     [[ $signal$status == INT130 || $signal$status == TERM143 ]] || fail "SIG$signal must be the end"
     [[ ! -e early ]] || fail "no run must have been made"
 done
 
-# Ignored by whoever started it, SIGINT stays ignored.
+# If the caller ignored SIGINT, it stays ignored.
 rm -r run
 : >"$err"
 (

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Model files that are cut, flipped or made to harm: refused in one line, by generate, info and --init.
+# Model files that are truncated, flipped or hostile: generate, info and --init refuse them with one
+# line.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
@@ -23,7 +24,7 @@ refuses 1 'folder: ' train corpus.txt --init folder --out new
 refuses 1 'corpus\.txt: ' generate corpus.txt --prefix 分开
 
 write_model "$header" >bad.safetensors
-succeeds generate bad.safetensors --prefix 分开 --length 3 # the rewriting itself is sound
+succeeds generate bad.safetensors --prefix 分开 --length 3 # the rewriting itself is correct
 
 for keep in 0 7 8 9 $((8 + header_size / 2)) $((8 + header_size)) $((size - 1)); do
     head -c "$keep" "$model" >bad.safetensors
@@ -35,7 +36,7 @@ done
 } >bad.safetensors
 refuses_bad_everywhere
 
-# Headers that lie. Each edit must have changed something.
+# Headers with false claims. Each edit must have changed something.
 refuses_edit() {
     local edited
     edited=$(sed -E "$1" <<<"$header")
@@ -82,8 +83,8 @@ done
 } >bad.safetensors
 refuses_bad_everywhere
 
-# One bit flipped anywhere may leave a valid file (a weight, a character of the vocabulary), but never a
-# crash and never half a text.
+# A flipped bit may leave a valid file (a weight, a character of the vocabulary), but it must never
+# cause a crash or half a text.
 for ((k = 0; k < 48; k++)); do
     at=$((k < 8 ? k : k < 32 ? 8 + header_size * (k - 8) / 24 : size * (k - 31) / 17))
     byte=$(od -An -t u1 -j "$at" -N 1 "$model" | tr -d ' ')

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Where a run may be written, and what it must leave alone.
+# Where a run may be written, and what must not be changed.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
@@ -18,7 +18,7 @@ if ((EUID != 0)); then # root may write everywhere
     mkdir -m 555 locked
     refuses 1 'locked: .*Permission denied' "${train[@]}" --out locked/run
 fi
-# Only the attempt tells that nothing can be made here: the plan stands above the error.
+# Only the attempt shows that nothing can be created here, so the plan comes before the error.
 run "${train[@]}" --out /proc/run
 expect_error 1 '/proc(/run)?: cannot '
 [[ ! -s $out ]] || fail "standard output must be empty"

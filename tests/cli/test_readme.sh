@@ -4,7 +4,8 @@ set -euo pipefail
 readme=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../README.md")
 . "$(dirname "$0")/lib.sh" "$1"
 
-# check_table COMMAND FEWEST: the section that begins with the command's line, of so many options or more.
+# check_table COMMAND NUMBER: the section that begins with the command's line, of so many options or
+# more.
 check_table() {
     local section options option row default text rows
     section=$(awk -v begin="\`lyrnn $1 " \

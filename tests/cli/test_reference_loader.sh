@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every safetensors file of a checkpoint, for all networks: loaded by the format's reference package for
-# Python. The interpreter is $PYTHON, or python3; without it or the package the test is skipped.
+# Every safetensors file of a checkpoint, for all networks, is loaded by the format's reference
+# package for Python. The interpreter is $PYTHON or python3. Without it or the package the test is
+# skipped.
 set -euo pipefail
 loader=$(realpath "$(dirname "$0")/reference_loader.py")
 python=$(command -v "${PYTHON:-python3}") || {
@@ -10,7 +11,7 @@ python=$(command -v "${PYTHON:-python3}") || {
 python=$(realpath -s "$python")
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
-vocab_size=$(($(grep -o . corpus.txt | sort -u | wc -l) + 1)) # and the newline
+vocab_size=$(($(grep -o . corpus.txt | sort -u | wc -l) + 1)) # plus one for the newline
 for cell in rnn_tanh rnn_relu lstm gru; do
     for layers in 1 2; do
         for directions in 1 2; do

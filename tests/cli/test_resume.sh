@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# --resume goes on as if the run had never stopped: the same bytes for every cell, both ways of sampling,
-# dropout and validation; what may change, and what is refused.
+# --resume continues as if the run had never stopped: the same bytes for every cell, both ways of
+# sampling, dropout and validation. Also: what may change, and what is refused.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
 
-# 20 epochs beside 10, resumed for 10 more.
+# 20 epochs, compared with 10 epochs resumed for 10 more.
 declare -A shapes=(
     [rnn_tanh]=''
     [rnn_relu]='--val-fraction 0.2 --patience 15'
@@ -22,7 +22,7 @@ for cell in "${!shapes[@]}"; do
         succeeds "${train[@]}" --num-epochs 10 --out parts
         succeeds train --resume parts --num-epochs 20
         same_runs whole parts
-        # The last report, but for its seconds.
+        # The last report without its seconds.
         diff <(tail -n 3 whole.out | sed 's/, time.*//') <(tail -n 3 "$out" | sed 's/, time.*//') ||
             fail "$cell, $sampling: the last report differs"
         if [[ -e whole/best ]]; then
@@ -35,7 +35,7 @@ for cell in "${!shapes[@]}"; do
     done
 done
 
-# Epoch by epoch, and from a run that began with --init.
+# Epoch by epoch, and from a run that started with --init.
 train=(train corpus.txt "${tiny[@]}" --cell lstm --checkpoint-every 1)
 succeeds "${train[@]}" --num-epochs 1 --seed 9 --out seed9
 succeeds "${train[@]}" --init seed9 --num-epochs 5 --out whole
@@ -49,8 +49,8 @@ same_runs whole parts
 grep -q '"init": "seed9"' parts/config.json || fail "config.json must still say how the run began"
 rm -r parts
 
-# Patience goes on counting; a run that it has ended has nothing left to do.
-# That nothing is learned makes the first epoch the best.
+# Patience continues to count. A run that it has ended has nothing left to do. Since nothing is
+# learned, the first epoch is the best.
 patient=("${train[@]}" --lr 0 --val-fraction 0.2 --patience 3)
 succeeds "${patient[@]}" --num-epochs 60 --out impatient
 [[ $(wc -l <impatient/metrics.jsonl) == 4 ]] || fail "patience must end this run after epoch 4"
@@ -60,11 +60,11 @@ same_runs impatient parts
 refuses 2 '--patience 3: impatient has ended, 3 epochs after its best validation; raise' \
     train --resume impatient
 succeeds train --resume impatient --patience 5 --num-epochs 60
-[[ $(wc -l <impatient/metrics.jsonl) == 6 ]] || fail "more patience must go on to epoch 6"
+[[ $(wc -l <impatient/metrics.jsonl) == 6 ]] || fail "more patience must continue to epoch 6"
 rm -r parts
 
-# What a process leaves that was killed after its last checkpoint: lines of epochs that are to come again, and
-# half a line; half a checkpoint; half a config.json.
+# What a process that was killed after its last checkpoint may leave: lines for epochs that will be
+# repeated, half a line, half a checkpoint, and half a config.json.
 succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 8 --checkpoint-every 4 --out whole \
     --overwrite
 succeeds "${train[@]}" --val-fraction 0.2 --num-epochs 4 --checkpoint-every 4 --out parts
@@ -79,20 +79,22 @@ succeeds train --resume parts --num-epochs 8
 same_runs whole parts
 [[ -z $(find parts -name '.*' ! -name .) ]] || fail "leftovers must go: $(find parts -name '.*')"
 
-# Or one whose best had been saved and not yet named so. An epoch without learning makes no better one.
+# Also a checkpoint that is the best, but that `best` does not name yet. An epoch without learning
+# does not make a better one.
 cp -rP parts unnamed
 rm unnamed/best
 succeeds train --resume unnamed --num-epochs 9 --lr 0
 [[ $(readlink unnamed/best) == "$(readlink parts/best)" ]] || fail "best must be named again"
 
-# At an epoch's end nothing is left of its sums.
+# At the end of an epoch its sums are zero.
 grep -q '"batch":"0",.*"loss_sum":"0x0p+0","loss_count":"0"' parts/latest/trainer.safetensors ||
     fail "the sums of the next epoch must begin at zero"
 
-# What may change, and config.json says so.
+# What may change; config.json records it.
 succeeds train --resume parts --num-epochs 9 --lr 2e-3 --clip-norm 0.5 --patience 50 \
     --pred-period 7 \
-    --pred-len 3 --prefix 月光 --checkpoint-every 3 --keep 2 --threads 2 --device cpu --precision fp32
+    --pred-len 3 --prefix 月光 --checkpoint-every 3 --keep 2 --threads 2 --device cpu \
+    --precision fp32
 [[ $(tail -n 1 "$out") =~ ^\ -\ 月光.{3}$ ]] || fail "one sample after 月光"
 for text in '"num_epochs": 9,' '"lr": 0.002,' '"clip_norm": 0.5,' '"patience": 50,' \
     '"pred_len": 3,' \
@@ -106,7 +108,7 @@ done
 succeeds train --resume parts --num-epochs 10 --hidden-size 16 --cell lstm --seed 1 \
     --sampling consecutive
 
-# What may not.
+# What may not change.
 refuses 2 '--hidden-size 32: the run in parts has 16; leave' train --resume parts --hidden-size 32
 refuses 2 '--cell gru: the run in parts has lstm; ' train --resume parts --cell gru --num-epochs 99
 refuses 2 '--num-layers 2: the run in parts has 1; ' train --resume parts --num-layers 2
@@ -123,10 +125,11 @@ refuses 2 '--init: --resume ' train --resume parts --init whole
 refuses 2 '--out: --resume ' train --resume parts --out other
 refuses 2 '--overwrite: --resume ' train --resume parts --overwrite
 refuses 2 '--num-epochs 10: parts has done 10 epochs already; raise' train --resume parts
-refuses 2 '--num-epochs 3: parts has done 10 epochs already; raise' train --resume parts --num-epochs 3
+refuses 2 '--num-epochs 3: parts has done 10 epochs already; raise' train --resume parts \
+    --num-epochs 3
 refuses 1 'nowhere/config.json: .*No such file' train --resume nowhere
 refuses 1 'corpus.txt/config.json: .*Not a directory' train --resume corpus.txt
-# Killed while it made its run.
+# The process was killed while it created its run.
 mkdir empty
 refuses 1 'empty: nothing has been saved in it yet; start again with --out empty --overwrite$' \
     train --resume empty
@@ -139,16 +142,19 @@ for command_line in 'generate empty --prefix 分' 'eval empty corpus.txt' 'info 
 done
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out empty --overwrite
 
-# The corpus is known by its text: it may move, and be given anew, but not be another.
+# The corpus is identified by its text: it may move and be given again, but it must be the same
+# text.
 more=(train --resume parts --num-epochs 11)
 mv corpus.txt moved.txt
 refuses 1 '.*/corpus.txt: cannot open: No such file' "${more[@]}"
 tail -n +2 moved.txt >other.txt
 hash='XXH128 [0-9a-f]{32}'
-refuses 1 "corpus: is not the text that parts learns: it has 376 characters, 27 distinct, $hash, and the run has 384, 27 distinct, $hash; name that text$" \
+refuses 1 \
+    "corpus: is not the text that parts learns: it has 376 characters, 27 distinct, $hash, and the run has 384, 27 distinct, $hash; name that text$" \
     "${more[@]}" other.txt
 sed '1s/^../春天/' moved.txt >other.txt
-refuses 1 'corpus: is not the text that parts learns: it has 384 characters, 28 distinct, ' "${more[@]}" \
+refuses 1 'corpus: is not the text that parts learns: it has 384 characters, 28 distinct, ' \
+    "${more[@]}" \
     other.txt
 refuses 1 'corpus: is not the text' "${more[@]}" moved.txt moved.txt
 succeeds "${more[@]}" moved.txt
@@ -164,7 +170,7 @@ succeeds "${sample[@]}" 1 --out sample
 succeeds train --resume sample --num-epochs 2
 same_runs sample2 sample
 
-# A run that was changed by hand, or in part.
+# A run that was changed by hand or in part.
 breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it must be refused
     rm -rf broken
     cp -rP parts broken
@@ -177,7 +183,7 @@ breaks 's/"hidden_size": 16/"hidden_size": 8/' \
 breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru but its latest model has lstm; '
 breaks 's/"batch_size": 2/"batch_size": 3/' \
     'broken/latest/trainer.safetensors: tensor h does not have the shape'
-for steps in 4 10; do # 10 makes each epoch one of half as many batches
+for steps in 4 10; do # for 10, each epoch has half as many batches
     breaks "s/\"num_steps\": 5/\"num_steps\": $steps/" \
         'broken: its latest checkpoint, at step [0-9]*, does not fit'
 done
@@ -203,15 +209,15 @@ refuses 1 'broken/latest/trainer.safetensors: it has no tensor exp_avg' \
     train --resume broken --num-epochs 99
 rm -rf broken
 cp -rP parts broken
-rm broken/latest # as a copy that leaves links out
+rm broken/latest # as after a copy without links
 succeeds train --resume broken --num-epochs 99
 [[ $(readlink broken/latest) == checkpoints/epoch-000099 ]] ||
-    fail "the newest checkpoint is gone on from"
+    fail "it must continue from the newest checkpoint"
 rm -r broken/latest broken/checkpoints
 refuses 1 'broken: nothing has been saved in it yet; start again with --out broken --overwrite$' \
     train --resume broken --num-epochs 99
 
-# --keep: the last ones, and the best.
+# --keep: the last checkpoints, and the best.
 succeeds train moved.txt "${tiny[@]}" --num-epochs 6 --checkpoint-every 1 --keep 2 --out kept
 [[ $(ls -A kept/checkpoints) == $'epoch-000005\nepoch-000006' ]] ||
     fail "two must stay: $(ls kept/checkpoints)"

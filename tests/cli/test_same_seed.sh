@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Same command, same seed: the same bytes. Another seed: others.
+# Same command, same seed: the same bytes. Another seed: other bytes.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The article's job at the article's hyperparameters: the sample lyrics are learned almost by heart.
+# The tutorial's job at the tutorial's hyperparameters: the sample lyrics are learned almost by
+# heart.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 

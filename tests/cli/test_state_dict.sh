@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# A state_dict without lyrnn's metadata: --init takes it with a corpus, which lends it a vocabulary.
+# A state_dict without lyrnn's metadata: --init accepts it with a corpus, which provides the
+# vocabulary.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
 again=(train corpus.txt --batch-size 2 --num-steps 5 --threads 1 --num-epochs 0)
 
-# write_bare RUN KEY...: the run's model without these entries of the metadata, as bare.safetensors.
+# write_bare RUN KEY...: writes the run's model without these entries of the metadata to
+# bare.safetensors.
 write_bare() {
     take_apart "$(model_of "$1")"
     local key edited=$header
@@ -37,7 +39,7 @@ done
 refuses 2 '--cell gru: the model in bare.safetensors has lstm' \
     "${again[@]}" --init bare.safetensors --cell gru --out no
 
-# tanh and relu have the same tensors.
+# The tensors of tanh and relu are the same.
 succeeds train corpus.txt "${tiny[@]}" --cell rnn_relu --num-epochs 2 --out relu
 write_bare relu format config vocab
 succeeds info bare.safetensors
@@ -48,7 +50,7 @@ succeeds "${again[@]}" --init bare.safetensors --out tanh
 succeeds info tanh
 grep -q '^cell  *rnn_tanh, 1 layer$' "$out" || fail "rnn_tanh is nn.RNN's default"
 
-# A vocabulary that was saved along needs no corpus, and keeps its order where the text has the same characters.
+# A vocabulary in the file needs no corpus. Its order is kept if the text has the same characters.
 write_bare relu format config
 succeeds generate bare.safetensors --prefix 分开 --length 3
 head -n 4 corpus.txt >verse.txt
@@ -57,7 +59,7 @@ succeeds train verse.txt --batch-size 2 --num-steps 5 --num-epochs 0 --init bare
 ! grep -q '^warning' "$err" || fail "nothing to warn of"
 cmp "$(model_of relu)" "$(model_of kept)" || fail "the file's vocabulary must be taken"
 
-# A corpus with other characters than the model has inputs.
+# A corpus whose number of characters differs from the model's inputs.
 write_bare relu format config vocab
 tr -d '\n' <corpus.txt >fewer.txt
 refuses 1 'bare\.safetensors: has 27 inputs and no vocabulary, and the corpus has 26 distinct' \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The article's job: train on a text, watch the two kinds of line, write from the checkpoint.
+# The tutorial's job: train on a text, watch the two kinds of lines, generate from the checkpoint.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
@@ -26,7 +26,7 @@ for text in '"version": "' '"seed": 1,' '"hidden_size": 16,' '"lr": 0.01,' '"cli
     grep -qF "$text" run/config.json || fail "config.json must hold $text: $(cat run/config.json)"
 done
 
-# The model writes what it printed while training.
+# The model generates what it printed during training.
 sample=$(sed -n '8s/^ - //p' "$out")
 succeeds generate run --prefix 分开 --length 12 --greedy
 [[ $(tr '\n' ' ' <"$out") == "$sample " ]] || fail "generate must write the last sample: $sample"
@@ -42,11 +42,12 @@ grep -q '^cell  *rnn_tanh' "$out" || fail "info must name the cell"
 grep -q '^vocabulary  *27 characters' "$out" || fail "info must count the vocabulary"
 grep -qE '^parameters  *1179$' "$out" || fail "info must count 16*27 + 16*16 + 32 + 27*16 + 27"
 
-# A --prefix takes the place of both defaults.
+# --prefix replaces both defaults.
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --prefix 月光 --pred-len 4 --out moon
 [[ $(sed 1d "$out") =~ ^\ -\ 月光.{4}$ ]] || fail "one report with one sample"
 
-# An untrained model speaks too; no clipping, the other cell and the other sampling train as well.
+# An untrained model generates too. Training works without clipping, with another cell, and with
+# random sampling.
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out untrained
 [[ ! -s $out ]] || fail "no epoch, no report"
 [[ $(readlink untrained/latest) == checkpoints/epoch-000000 ]] || fail "latest must be epoch 0"
@@ -60,6 +61,6 @@ succeeds info relu
 grep -q '^cell  *rnn_relu' "$out" || fail "info must name rnn_relu"
 grep -q '^vocabulary  *27 characters' "$out" || fail "a newline became a space"
 
-# Without a corpus: the sample lyrics, and it says so.
+# Without a corpus it uses the sample lyrics, and says so.
 succeeds train --num-epochs 0 --hidden-size 8 --out sample
 grep -q 'sample lyrics' "$err" || fail "the sample lyrics must be named"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Wrong flags, and the ways to ask for help.
+# Wrong options, and the ways to ask for help.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 
@@ -65,11 +65,12 @@ for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "e
     "info --help"; do
     # shellcheck disable=SC2086 # words of a command line
     succeeds $command_line
-    [[ ! -s $err ]] || fail "help goes to standard output alone"
+    [[ ! -s $err ]] || fail "help must only go to standard output"
     head -n 1 "$out" | grep -q '^Usage: lyrnn' || fail "help must begin with the usage"
 done
 succeeds train --help
-for text in '--hidden-size=N .*\[256\]' '--num-epochs=N ' '\[1e-3\]' 'no clipping' '\[分开, 不分开\]' \
+for text in '--hidden-size=N .*\[256\]' '--num-epochs=N ' '\[1e-3\]' 'no clipping' \
+    '\[分开, 不分开\]' \
     '--cell=rnn_tanh|rnn_relu|lstm|gru$' 'recurrent cell \[rnn_tanh\]'; do
     grep -qe "$text" "$out" || fail "help must hold: $text"
 done
@@ -78,15 +79,16 @@ grep -qE '^lyrnn [0-9]+\.[0-9]+\.[0-9]+$' "$out" || fail "version must be lyrnn 
 succeeds info
 grep -qE '^device +cpu: ' "$out" || fail "info must list the CPU"
 
-# Where there is no CUDA device, one remedy is enough.
+# If there is no CUDA device, one remedy is enough.
 write_corpus
 run train corpus.txt "${tiny[@]}" --num-epochs 0 --precision bf16 --out rounded
 [[ $status == 0 ]] ||
-    expect_error 1 '--precision: the CPU only computes in fp32, and [^;]*cuda: [^;]*; use --precision fp32$'
+    expect_error 1 \
+        '--precision: the CPU only computes in fp32, and [^;]*cuda: [^;]*; use --precision fp32$'
 refuses 1 '--precision: the CPU only computes in fp32; use --precision fp32$' \
     train corpus.txt "${tiny[@]}" --precision bf16 --device cpu
 
-# Examples can be pasted: each is a line of its own, and works.
+# Examples can be pasted: each is on a line of its own, and works.
 for name in train generate eval bench info; do
     succeeds $name --help
     ! grep -n ' $' "$out" || fail "no line may end in a space"
@@ -107,7 +109,7 @@ while read -r example; do
     [[ $status == 0 && -s $out ]] || fail "an example must work"
 done <examples
 
-# A name that is empty, as of a variable that is not set.
+# A name that is empty, as after expanding a variable that is not set.
 write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out named
 refuses 1 'text: its name is empty; name a text file$' train '' --out new
@@ -122,31 +124,31 @@ done
 refuses 1 'run: the name is empty; name the folder of a run$' train --resume ''
 rm -r named
 
-# One that is too long to be any: what is wrong must still be read.
+# A value that is too long for any option: the error must still be readable.
 long=$(printf 'x%.0s' {1..20000})
 refuses 1 'x{1000,}.*\.\.\..*x{100,}: cannot open: File name too long; name a text file$' \
     train "$long" --out new
 refuses 2 '--cell x{1000,}.*\.\.\..*x{100,}: must be one of rnn_tanh\|rnn_relu\|lstm\|gru$' train \
     --cell "$long"
 
-# The last of two counts, for good or bad.
+# If an option is repeated, its last value counts, valid or not.
 refuses 2 '--lr 7e9: ' train --lr 1 --lr 7e9
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run --hidden-size 8 --hidden-size 24
 grep -q '"hidden_size": 24' run/config.json || fail "the last --hidden-size must win"
 
-# The machine's setting counts where --threads is not given.
+# OMP_NUM_THREADS applies if --threads is not given.
 OMP_NUM_THREADS=1 succeeds info
 grep -q '^device *cpu: .*, 1 thread,' "$out" || fail "OMP_NUM_THREADS must be heeded"
 
-# OpenMP may grant fewer threads than are asked for; nothing must wait for the others.
+# OpenMP may provide fewer threads than requested. Nothing may wait for the missing ones.
 write_corpus
 for setting in OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true; do
     timeout 60 env "$setting" "$lyrnn" train corpus.txt "${tiny[@]}" --hidden-size 64 --threads 4 \
         --num-epochs 1 --out "$setting" >"$out" 2>"$err" || fail "$setting must not hang or fail"
 done
 
-# The memory line: its total is the sum of its parts; a checkpoint's copies are the weights, Adam's moments, and
-# of both moments what is turned round for the file.
+# The memory line: its total is the sum of its parts. The copies for a checkpoint are the weights,
+# Adam's moments, and the parts of both moments that are transposed for the file.
 succeeds train corpus.txt "${tiny[@]}" --hidden-size 512 --num-epochs 0 --out counted
 memory=$(sed -n 's/^memory: //p' "$err")
 read -r total parameters checkpoints sum < <(awk 'BEGIN { RS = "[:,]" }
@@ -158,7 +160,8 @@ awk -v t="$total" -v s="$sum" 'BEGIN { exit !(s > 5 && t - s < 0.5 && s - t < 0.
 awk -v p="$parameters" -v c="$checkpoints" 'BEGIN { exit !(c > 3 * p - 0.3 && c < 4 * p) }' ||
     fail "checkpoints must be counted: $memory"
 
-# More memory than there is (a training of this size takes 137 GB): refused by the total, at once.
+# More memory than there is (a training of this size needs 137 GB): refused at once because of the
+# total.
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
     run train corpus.txt "${tiny[@]}" --hidden-size 65536 --out huge
     expect_error 1 'memory: [0-9]+ bytes requested, [0-9]+ available .*in all; lower --hidden-size'

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# --val-fraction: the end of the text is kept from training and evaluated; best names the epoch that did
-# best there; --patience stops when none does better.
+# --val-fraction: the end of the text is held out and evaluated. `best` is the epoch with the best
+# result there. --patience stops when none is better.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus # 12 equal verses of 32 characters
 
-# The halves are alike, and a learning rate of 0 leaves the model as it is: both perplexities are one
-# number. Validation is without dropout.
+# The halves are alike, and a learning rate of 0 does not change the model, so both perplexities are
+# equal. Validation is without dropout.
 same=(train corpus.txt "${tiny[@]}" --lr 0 --num-epochs 2 --pred-period 1 --val-fraction 0.5
     --cell gru --num-layers 2)
 report='s/^epoch [0-9]+, perplexity ([0-9.]+), validation ([0-9.]+), time [0-9.]+ sec$/\1 \2/p'
@@ -19,9 +19,10 @@ read -r trained validated < <(sed -nE "$report" "$out")
 succeeds "${same[@]}" --dropout 0.5 --out dropped
 read -r trained_dropped validated_dropped < <(sed -nE "$report" "$out")
 [[ $validated_dropped == "$validated" && $trained_dropped != "$trained" ]] ||
-    fail "dropout must act in training ($trained) alone, not in validation ($validated)"
+    fail "dropout must act in training ($trained), not in validation ($validated)"
 
-# Training goes the same way whether or not it is watched: its first part is the same text.
+# Validation must not affect training: the first part of the text gives the same training without
+# it.
 train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.3 --num-epochs 5 \
     --lr 1e-2)
 for sampling in consecutive random; do
@@ -32,8 +33,8 @@ for sampling in consecutive random; do
     [[ ! -e alone/best && ! -L alone/best ]] || fail "without validation there is no best"
 done
 
-# A text with every fourth line of its end turned round: what is learned by heart misleads there, so that
-# validation improves at first and worsens then.
+# A text in whose end every fourth line is reversed. What the model memorizes is wrong there, so
+# validation first improves and then gets worse.
 {
     head -n 36 corpus.txt
     for ((i = 0; i < 3; i++)); do
@@ -41,7 +42,7 @@ done
         sed -n 4p corpus.txt | rev
     done
 } >turned.txt
-# The val_perplexity of each epoch and the epoch, from lines of metrics.jsonl.
+# The val_perplexity of each epoch and the epoch, from the lines of metrics.jsonl.
 validations() {
     sed -nE 's/.*"epoch": ([0-9]+),.*"val_perplexity": ([0-9.]+).*/\2 \1/p' "$@"
 }

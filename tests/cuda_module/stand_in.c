@@ -1,5 +1,6 @@
-/* Stands in for the code of cuda/ within a liblyrnn_cuda.so, without a device: what a backend can answer before the first
- * operation. Device 0 opens, and has no memory; 1 does not open; 2 finds lyrnn broken. */
+/* Replaces the code of cuda/ in a liblyrnn_cuda.so, without a device: only what a backend answers
+ * before the first operation. Device 0 opens, but has no memory. Device 1 does not open. Device 2
+ * finds a defect in lyrnn. */
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static void close_backend(lyrnn_backend *self)
     (void)self;
 }
 
-/* Takes every other place of the table; nothing calls it. */
+/* Fills the other entries of the table. Nothing calls it. */
 static void unused(void)
 {
     LYRNN_CHECK(false);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The CUDA backend is loaded by whoever asks for a CUDA device, and costs nobody else anything; where it cannot
-# be had, one line says what is missing. On an installed lyrnn, whose module the stand-ins replace.
+# The program loads the CUDA backend only when a CUDA device is requested. If that is impossible,
+# one line says what is missing. Uses an installed lyrnn whose module is replaced.
 #     test_cuda_module.sh BUILD_DIRECTORY CMAKE STAND_INS BUILT_WITH_CUDA SANITIZERS
 set -euo pipefail
 build=$1 cmake=$2 stand_ins=$3 with_cuda=$4 sanitizers=$5
@@ -16,17 +16,17 @@ module=$modules/liblyrnn_cuda.so
 mkdir -p "$modules"
 train=(train corpus.txt "${tiny[@]}" --num-epochs 1 --device)
 
-# A file that is no library hides the driver of a machine that has one.
+# A file that is not a library hides the driver of a machine that has one.
 mkdir no_driver
 : >no_driver/libcuda.so.1
 paths=${LD_LIBRARY_PATH-}
-# Sanitizers put a dlopen of their own before libc's, which follows their run path and not the program's.
+# Sanitizers replace dlopen. Theirs follows the sanitizer's run path and not the program's.
 [[ -z $sanitizers ]] || paths=$modules${paths:+:$paths}
 with_driver() {
     export LD_LIBRARY_PATH=$1${paths:+:$paths}
 }
 
-# falls_back REASON: auto takes the CPU, and says why.
+# falls_back REASON: --device auto uses the CPU and prints the reason.
 falls_back() {
     succeeds "${train[@]}" auto --out auto --overwrite
     grep -q '^device: cpu (' "$err" || fail "auto must take the CPU"
@@ -40,12 +40,13 @@ if ((with_cuda)); then
         fail "the program must not be linked to CUDA"
     [[ $(nm -D --defined-only "$module" | grep -c .) == 1 ]] ||
         fail "the module must export one name"
-    # CUDA says itself that such a driver does not work.
+    # CUDA itself reports that such a driver does not work.
     refuses 1 'cuda: (there is no NVIDIA driver here|no usable device \(.+\)); use --device cpu$' \
         "${train[@]}" cuda --out none
 fi
 
-# What training on the CPU holds, whatever lyrnn was built with; sanitizers would hold more.
+# Training on the CPU must not load CUDA libraries, however lyrnn was built. Sanitizers load more
+# libraries.
 if [[ -z $sanitizers ]]; then
     succeeds bench --device cpu --hidden-size 16 --batch-size 2 --num-steps 5 --threads 1 \
         --steps 5 \
@@ -54,24 +55,27 @@ if [[ -z $sanitizers ]]; then
     ((bytes > 0 && bytes < 64 << 20)) || fail "64 MiB must be enough, not ${bytes:-?} bytes"
 fi
 
-# The driver is looked for first, the module only where there is one.
+# The driver is looked for first, and the module only if there is one.
 rm -f "$module"
 with_driver "$PWD/no_driver"
 refuses 1 'cuda: there is no NVIDIA driver here; use --device cpu$' "${train[@]}" cuda --out none
 falls_back 'cuda: there is no NVIDIA driver here'
 with_driver "$stand_ins/driver"
-refuses 1 'cuda: liblyrnn_cuda\.so cannot be loaded \(liblyrnn_cuda\.so: .*\); install .* use --device cpu$' \
+refuses 1 \
+    'cuda: liblyrnn_cuda\.so cannot be loaded \(liblyrnn_cuda\.so: .*\); install .* use --device cpu$' \
     "${train[@]}" cuda --out none
 falls_back 'cuda: liblyrnn_cuda\.so cannot be loaded \('
 cp "$stand_ins/driver/libcuda.so.1" "$module"
-refuses 1 'cuda: liblyrnn_cuda\.so is of version unknown and this program of [0-9.]+-[0-9a-f]+; install ' \
+refuses 1 \
+    'cuda: liblyrnn_cuda\.so is of version unknown and this program of [0-9.]+-[0-9a-f]+; install ' \
     "${train[@]}" cuda --out none
 cp "$stand_ins/other/liblyrnn_cuda.so" "$module"
-refuses 1 'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other and this program of [0-9.]+-[0-9a-f]+; install ' \
+refuses 1 \
+    'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other and this program of [0-9.]+-[0-9a-f]+; install ' \
     "${train[@]}" cuda --out none
 falls_back 'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other'
 
-# A module that goes with the program is taken, and what fails in it is told by the program.
+# A module that matches the program is used, and the program reports its errors.
 cp "$stand_ins/module/liblyrnn_cuda.so" "$module"
 succeeds info
 grep -q '^device *cuda: the stand-in$' "$out" || fail "info must describe the device"
@@ -79,7 +83,8 @@ refuses 1 'cuda:1: the stand-in has no such device; use another$' "${train[@]}" 
 run "${train[@]}" cuda --out none
 expect_error 1 'device memory: [0-9]+ bytes requested, 0 free.*; lower --'
 ulimit -c 0
-run "${train[@]}" cuda:2 --out none 2>/dev/null # where bash tells of it
+# Here bash reports the killed process.
+run "${train[@]}" cuda:2 --out none 2>/dev/null
 [[ $status -gt 128 ]] || fail "a broken lyrnn must abort"
 grep -q '^lyrnn: .*stand_in\.c:[0-9]*: check failed: device != 2; ' "$err" ||
     fail "and name the place"

@@ -1,21 +1,25 @@
-/* Makes system calls fail, or be the last: linked into a second lyrnn, which is otherwise the program itself.
+/* Makes system calls fail, or kills the process at one of them. It is linked into a second lyrnn,
+ * which is otherwise the program itself.
  *
- * Each call by which a process changes the file system is not done by the kernel but handed back as SIGSYS
- * (seccomp, which needs no rights), to be counted here and done, or failed. That catches those that libc makes
- * by itself, in fflush say. Calls on files are counted from 1; writes to the standard streams are not.
+ * The kernel does not execute a call that changes the file system, but delivers it as SIGSYS
+ * (seccomp, which needs no privileges). The handler here counts it, and then executes it or lets it
+ * fail. This includes calls that libc makes on its own, for example in fflush. Calls on files are
+ * counted from 1; writes to the standard streams are not counted.
  *
  *     LYRNN_FAULT="KIND N"   what happens at call N:
  *         none          nothing
- *         error-once    EIO, and nothing is done
- *         error         so do it and all calls after it: the disk is gone
- *         full          a write takes half its bytes, and from then on all that takes room is ENOSPC
+ *         error-once    it does nothing and returns EIO
+ *         error         so do it and all later calls: the disk is gone
+ *         full          a write takes half its bytes; then all calls that need space return ENOSPC
  *         short         a write takes half its bytes
- *         kill          the process is killed, with nothing done
- *         kill-half     the process is killed, with half the bytes written
- *     LYRNN_FAULT_LOG=FILE   gets a line for each call, parted by tabs: its name; its file, of a rename the new
- *                            one; when it has returned, "done" or "failed"
+ *         kill          the process is killed before the call
+ *         kill-half     the process is killed after half the bytes were written
+ *     LYRNN_FAULT_LOG=FILE   gets one line per call, with fields separated by tabs: its name; its
+ *                            file (for a rename the new one); after it has returned, "done" or
+ *                            "failed"
  *
- * That nothing else reaches the disk between two calls makes a kill before one a kill after the one before. */
+ * Nothing else changes the disk between two calls, so a kill before a call is also a kill after the
+ * previous one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -35,13 +39,16 @@
 
 enum { NONE = -1 };
 
-/* What a call changes, and which of its arguments say where. */
+/* What a call changes, and which of its arguments name the place. */
 static const struct {
     const char *name;
     int number;
     int fd, dir_fd,
-        path;       /* places of arguments; NONE: not there, of dir_fd the working directory */
-    int open_flags; /* counted with O_CREAT alone */
+        /* Numbers of arguments. NONE: there is none; for dir_fd this means the working
+         * directory. */
+        path;
+    /* Only counted if its flags have O_CREAT. */
+    int open_flags;
     bool takes_room;
 } calls[] = {
     {"write", SYS_write, 0, NONE, NONE, NONE, true},
@@ -56,7 +63,8 @@ static const struct {
     {"link", SYS_linkat, NONE, 2, 3, NONE, true},
     {"rename", SYS_renameat2, NONE, 2, 3, NONE, true},
     {"unlink", SYS_unlinkat, NONE, 0, 1, NONE, false},
-#ifdef SYS_open /* of machines that had these before the ones with a directory */
+/* Machines that had these calls before the ones with a directory argument. */
+#ifdef SYS_open
     {"create", SYS_open, NONE, NONE, 0, 1, true},
     {"create", SYS_creat, NONE, NONE, 0, NONE, true},
     {"mkdir", SYS_mkdir, NONE, NONE, 0, NONE, true},
@@ -70,7 +78,8 @@ static const struct {
 };
 enum { NUM_CALLS = sizeof calls / sizeof calls[0] };
 
-/* A sixth argument, which none of these calls has: this one comes from here and passes. */
+/* A sixth argument, which none of these calls uses. It marks a call from this file, which is let
+ * through. */
 static const long PASS = 0x6c79726e;
 
 #if defined __x86_64__
@@ -88,14 +97,15 @@ enum { ARGUMENT_0, ARGUMENT_1, ARGUMENT_2, ARGUMENT_3, ARGUMENT_4, RESULT = ARGU
 
 typedef enum { FAULT_NONE, ERROR_ONCE, ERROR, FULL, SHORT, KILL, KILL_HALF } fault_kind;
 
-/* A signal handler has no argument of ours. The program's one thread makes all calls that are counted. */
+/* A signal handler takes no argument of ours, so this is global. The program makes all counted
+ * calls on one thread. */
 static struct {
     fault_kind kind;
     long at, count;
     int log_fd;
 } fault = {.log_fd = -1};
 
-/* The call itself; a result below 0 is minus errno. */
+/* Executes the call. A result below 0 is minus errno. */
 static long pass(long number, const long *a)
 {
     int before = errno;
@@ -135,7 +145,8 @@ static long fail_or_pass(int call, const long *a)
     return pass(calls[call].number, a);
 }
 
-/* What stands behind a descriptor, with a slash after it; nothing for the working directory. */
+/* Writes the directory behind a descriptor and a slash to name, or nothing for the working
+ * directory. */
 static void name_directory(long fd, char *name, size_t size)
 {
     char link[64];
@@ -153,7 +164,7 @@ static void write_log(const char *text)
         abort();
 }
 
-/* The handler interrupts nothing but the call itself, so that snprintf may be used. */
+/* The handler only interrupts the call itself, so it may use snprintf. */
 static void log_call(int call, const long *a)
 {
     char name[PATH_MAX] = "", line[2 * PATH_MAX];
@@ -250,7 +261,7 @@ static bool parse_kind(const char *name, fault_kind *kind)
     return false;
 }
 
-/* Before main. Exit status 77 where the kernel, or what contains this process, does not offer seccomp. */
+/* Runs before main. Exits with status 77 if the kernel or the container has no seccomp. */
 __attribute__((constructor)) static void begin(void)
 {
     const char *text = getenv("LYRNN_FAULT"), *log = getenv("LYRNN_FAULT_LOG");

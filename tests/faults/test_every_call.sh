@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# test_every_call.sh LYRNN_WITH_FAULTS: trainings whose every call that changes the disk fails, or is the last
-# before SIGKILL, one after the other. A failure is one line that names the object and the remedy; what latest
-# names is always whole; and what is done next ends in the bytes of a run that nothing happened to.
+# test_every_call.sh LYRNN_WITH_FAULTS: runs trainings in which each call that changes the disk
+# fails, or kills the process, one after the other. A failure prints one line with the object and
+# the remedy, the checkpoint behind `latest` is always whole, and continuing ends with the bytes of
+# an undisturbed run.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
 write_corpus
 
-# run_with FAULT ARG...: as run, with a fault; $calls are those that were made.
+# run_with FAULT ARG...: like run, with a fault. $calls are the calls that were made.
 run_with() {
     export LYRNN_FAULT=$1 LYRNN_FAULT_LOG=$scratch/log
     shift
-    { run "$@"; } 2>/dev/null # where bash reports who was killed
+    # Here bash reports killed processes.
+    { run "$@"; } 2>/dev/null
     command="LYRNN_FAULT='$LYRNN_FAULT' $command"
     unset LYRNN_FAULT LYRNN_FAULT_LOG
     mapfile -t calls <"$scratch/log"
@@ -25,12 +27,13 @@ fi
 
 train=(train corpus.txt "${tiny[@]}" --val-fraction 0.2 --checkpoint-every 1)
 succeeds "${train[@]}" --num-epochs 3 --out whole
-# Each epoch is the best so far, so that each moves best too.
+# Each epoch is the best so far, so each one also moves `best`.
 [[ $(readlink whole/best) == checkpoints/epoch-000003 ]] || fail "the last epoch must be the best"
 
-# is_flushed: reads calls in their order. At each rename all that was written before must have been flushed but
-# for the directories that the new name is in; at the end, everything. A lock means nothing after a power cut, and
-# lines of metrics.jsonl nothing before their checkpoint.
+# is_flushed: reads the calls in their order. At each rename, everything written before must have
+# been flushed, except for the directories that get the new name. At the end, everything must have
+# been. A lock does not matter after a power cut, nor do lines of metrics.jsonl before their
+# checkpoint.
 is_flushed() {
     awk -F'\t' -v here="$PWD" '
         function above(path) { return sub("/[^/]*$", "", path) ? path : here }
@@ -50,14 +53,16 @@ is_flushed() {
         END { check("the end"); exit is_bad }'
 }
 
-# A lock holds without its owner's name, and what stays that was to be removed may be in nobody's way.
+# A lock works without its owner's name, and a file that could not be removed must not be in the
+# way.
 is_harmless() {
     [[ $1 == unlink* || $1 == write*/lock || $1 == ftruncate*/lock ]]
 }
 
 # expect_end KIND CALL: how the program must have ended.
 expect_end() {
-    local reason='Input/output error; check the disk|No space left on device; free some space there' then=''
+    local then=''
+    local reason='Input/output error; check the disk|No space left on device; free some space there'
     case $1 in
     kill*) [[ $status == 137 ]] || fail "it must have been killed" ;;
     short) [[ $status == 0 ]] || fail "the rest must have been written" ;;
@@ -68,7 +73,7 @@ expect_end() {
         fi
         [[ ! -d run ]] || then='(, then start again with --out run --overwrite: nothing was saved)?'
         ! has_checkpoint || then='(, then continue: lyrnn train --resume run)'
-        # An older run's checkpoint, not yet removed, is nothing to go on with.
+        # Nothing can continue from an older run's checkpoint that was not removed yet.
         [[ ! -e base || $must_keep == yes ]] || then+='?'
         [[ $2 != create*/lock ]] || then=''
         expect_error 1 "run[^:]*: .*: ($reason)$then\$"
@@ -79,12 +84,12 @@ expect_end() {
     esac
 }
 
-# Whether there is something to resume: latest is made after the first checkpoint.
+# Whether there is something to resume: `latest` is made after the first checkpoint.
 has_checkpoint() {
     compgen -G 'run/checkpoints/epoch-*' >/dev/null
 }
 
-# goes_on: the run as it was left, to its end.
+# goes_on: continues the run from what is left until its end.
 goes_on() {
     local epoch file
     if [[ -L run/latest ]]; then
@@ -97,7 +102,8 @@ goes_on() {
         [[ $must_keep == no ]] || fail "the checkpoint before must stay"
         if [[ -e run ]] && ! has_checkpoint; then
             run train --resume run
-            expect_error 1 'run: nothing has been saved in it yet; start again with --out run --overwrite$'
+            expect_error 1 \
+                'run: nothing has been saved in it yet; start again with --out run --overwrite$'
         fi
         succeeds "${train[@]}" --num-epochs 1 --keep 1 --out run --overwrite
     fi
@@ -105,8 +111,9 @@ goes_on() {
     if [[ $status == 0 ]]; then
         [[ $(ls -A run run/checkpoints) == "$expected_files" ]] ||
             fail "other files: $(ls -A run run/checkpoints)"
-    else # it was done but for the removal of what is not to be kept
-        expect_error 2 '--num-epochs 3: run has done 3 epochs already; raise --num-epochs to continue$'
+    else # complete, except that old checkpoints were not removed yet
+        expect_error 2 \
+            '--num-epochs 3: run has done 3 epochs already; raise --num-epochs to continue$'
     fi
     same_runs whole run
     [[ $(readlink run/best) == checkpoints/epoch-000003 ]] || fail "another epoch is the best"
@@ -119,8 +126,8 @@ restore() {
     [[ ! -e base ]] || cp -rP base run
 }
 
-# disturb_each LAST ARG...: what a training that begins from base does with its every call disturbed, up to the
-# first that matches LAST.
+# disturb_each LAST ARG...: disturbs each call of a training that starts from base, up to the first
+# call that matches LAST.
 disturb_each() {
     local last=$1 all kinds kind n done=0
     shift
@@ -154,8 +161,9 @@ declare -A count=()
 must_keep=no
 disturb_each '' "${train[@]}" --num-epochs 1 --keep 1 --out run
 
-# One that goes on after a process that was killed where it left most: the next checkpoint in its place but not
-# yet the latest, another half-written, best not yet named, half a line, half a config.json, half a link.
+# A run that continues after a process that was killed when most was unfinished: the next checkpoint
+# is in place but not `latest` yet, another one is half-written, `best` is not set yet, and there
+# are half a line, half a config.json, and half a link.
 succeeds "${train[@]}" --num-epochs 2 --out base
 cp -r whole/checkpoints/epoch-000003 base/checkpoints/
 mkdir base/checkpoints/.epoch-000003.tmp
@@ -168,8 +176,8 @@ ln -sfn checkpoints/epoch-000001 base/best
 must_keep=yes
 disturb_each '' train --resume run --num-epochs 3 --keep 1
 
-# One that takes the place of another; its checkpoints are as a new run's.
+# A run that replaces another one. Its checkpoints are like those of a new run.
 must_keep=no
 disturb_each $'mkdir\t*.tmp' "${train[@]}" --num-epochs 1 --keep 1 --out run --overwrite
 
-echo "faults: $(for kind in "${!count[@]}"; do printf '%s %d, ' "$kind" "${count[$kind]}"; done)each survived"
+for kind in "${!count[@]}"; do printf '%s: %d faults survived\n' "$kind" "${count[$kind]}"; done

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# test_random_kills.sh LYRNN [SEED]: 200 processes that train are killed by SIGKILL, each at a random moment of its
-# life, start-up and writes included; each time the run goes on, and run after run ends in the bytes of one that
-# was left alone. Prints the seed, and by what they left what the killed were at.
+# test_random_kills.sh LYRNN [SEED]: kills 200 training processes with SIGKILL, each at a random
+# time of its life, including start-up and writes. Each time the run is resumed, and each run must
+# end with the bytes of an undisturbed one. Prints the seed, and what the processes were doing,
+# judged by what they left.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
 seed=${2-$RANDOM}
@@ -9,7 +10,7 @@ RANDOM=$seed
 kills=200
 write_corpus
 
-# An epoch takes no longer than to save it.
+# An epoch takes no longer than saving it.
 train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.2 --val-fraction 0.2
     --num-epochs 12 --checkpoint-every 1 --keep 2)
 begin=${EPOCHREALTIME/[.,]/}
@@ -18,7 +19,8 @@ life_us=$((${EPOCHREALTIME/[.,]/} - begin))
 
 mkfifo silence
 exec 9<>silence
-# kill_within US ARG...: lyrnn, killed at a random moment within so many microseconds unless it has ended.
+# kill_within US ARG...: runs lyrnn, and kills it at a random time within US microseconds unless it
+# has ended.
 kill_within() {
     local us=$((RANDOM * $1 / 32768)) pid
     shift
@@ -31,7 +33,7 @@ kill_within() {
     { wait "$pid" || status=$?; } 2>/dev/null
 }
 
-# What a killed process was at, as far as what it left tells.
+# What a killed process was doing, as far as its files show.
 place() {
     local half=(run/checkpoints/.*.tmp) newest=(run/checkpoints/epoch-*) latest lines
     latest=$(readlink run/latest || true)
@@ -55,7 +57,7 @@ place() {
     fi
 } 2>/dev/null
 
-# Whether there is something to resume: latest is made after the first checkpoint.
+# Whether there is something to resume: `latest` is made after the first checkpoint.
 has_checkpoint() {
     compgen -G 'run/checkpoints/epoch-*' >/dev/null
 }
@@ -72,7 +74,8 @@ for ((killed = 0; killed < kills;)); do
         kill_within "$life_us" train --resume run
     elif [[ -e run ]]; then
         run train --resume run
-        expect_error 1 'run: nothing has been saved in it yet; start again with --out run --overwrite$'
+        expect_error 1 \
+            'run: nothing has been saved in it yet; start again with --out run --overwrite$'
         kill_within "$life_us" "${train[@]}" --out run --overwrite
     else
         kill_within "$life_us" "${train[@]}" --out run
@@ -85,10 +88,11 @@ for ((killed = 0; killed < kills;)); do
         has_checkpoint || succeeds "${train[@]}" --num-epochs 1 --out run --overwrite
         run train --resume run --num-epochs 12
     fi
-    # It was killed when all was done, but for the removal of what is not to be kept.
+    # It was killed when everything was done except for removing old checkpoints.
     is_done=0
     if [[ $status == 2 ]]; then
-        expect_error 2 '--num-epochs 12: run has done 12 epochs already; raise --num-epochs to continue$'
+        expect_error 2 \
+            '--num-epochs 12: run has done 12 epochs already; raise --num-epochs to continue$'
         is_done=1
     fi
     [[ $status == 0 || $is_done == 1 ]] || fail "it must end, or be killed"

@@ -1,10 +1,11 @@
-/* The reader and the writer of model files, configuration and vocabulary in them. Any bytes are refused in one
- * line or read, in memory bounded by their number; a model that was read can be written, and reads back equal.
+/* Fuzzes the reader and the writer of model files, including configuration and vocabulary. Any
+ * bytes are refused in one line or read, with memory bounded by their number. A model that was read
+ * can be written, and is equal when it is read back.
  *
- * An input is a file as it is or, where it begins with '{', a recipe (see recipe.h) of these lines and tensors:
+ * An input is a file or, if it begins with '{', a recipe (see recipe.h) of these lines and tensors:
  *
- *     the text of "config"          {}: the file has none, as a state_dict from PyTorch
- *     the text of "vocab"           nothing: none */
+ *     the text of "config"          {}: the file has none, like a state_dict from PyTorch
+ *     the text of "vocab"           empty: none */
 #include <jansson.h>
 #include <math.h>
 #include <stdbool.h>
@@ -19,7 +20,7 @@
 #include "lyrnn/safetensors.h"
 #include "recipe.h"
 
-/* Every tensor of a model may stand up to 255 bytes further than the one before it ends. */
+/* Every tensor of a model may start up to 255 bytes after the end of the previous one. */
 enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 256 * LYRNN_MAX_PARAMETERS + 4096 };
 
 static void check_equal(const lyrnn_checkpoint *a, const lyrnn_checkpoint *b)
@@ -38,7 +39,7 @@ static void check_equal(const lyrnn_checkpoint *a, const lyrnn_checkpoint *b)
     LYRNN_CHECK(memcmp(a->params, b->params, parameters.count * sizeof a->params[0]) == 0);
 }
 
-/* Whoever uses a model relies on these. */
+/* Users of a model rely on these. */
 static void check_sound(const lyrnn_checkpoint *checkpoint)
 {
     lyrnn_parameters parameters;
@@ -46,7 +47,7 @@ static void check_sound(const lyrnn_checkpoint *checkpoint)
     lyrnn_parameters_of_model(&parameters, &checkpoint->config);
     for (size_t i = 0; i < parameters.count; i++)
         LYRNN_CHECK(isfinite(checkpoint->params[i]));
-    /* A state_dict from PyTorch may have none. */
+    /* A state_dict from PyTorch may have no vocabulary. */
     LYRNN_CHECK(checkpoint->vocab.V == checkpoint->config.input_size || checkpoint->vocab.V == 0);
     for (int32_t id = 0; id < checkpoint->vocab.V; id++)
         LYRNN_CHECK(lyrnn_vocab_id(&checkpoint->vocab, checkpoint->vocab.chars[id]) == id);

@@ -1,8 +1,8 @@
-/* A run's config.json as --resume and lyrnn info read it. Any bytes are refused in one line that names the file or
- * read, in memory bounded by their number; options that were read obey the table, and come back from the JSON that
- * they make.
+/* Fuzzes config.json as --resume and lyrnn info read it. Any bytes are refused in one line that
+ * names the file, or read, with memory bounded by their number. Options that were read obey the
+ * table, and are the same after writing and reading them as JSON.
  *
- * An input is a file as it is. */
+ * An input is a file. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,13 +98,14 @@ static void read_corpus(const json_t *config)
     free(paths);
 }
 
-/* It tells what there is, and what is wrong with the rest. */
+/* info describes what exists, and reports what is wrong with the rest. */
 static void read_card(bool is_config)
 {
     json_t *card;
     LYRNN_CHECK(card_of_model("run", &card) == LYRNN_OK);
     size_t num_problems = json_array_size(json_object_get(card, "problems"));
-    LYRNN_CHECK(num_problems == (is_config ? 2 : 3)); /* there is neither model nor metrics.jsonl */
+    /* There is neither a model nor a metrics.jsonl. */
+    LYRNN_CHECK(num_problems == (is_config ? 2 : 3));
     char *text = json_dumps(card, JSON_COMPACT);
     LYRNN_CHECK(text != NULL);
     free(text);

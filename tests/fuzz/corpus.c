@@ -1,8 +1,9 @@
-/* Corpus files, the vocabulary made of them, and encoding. Any bytes are a text exactly where glibc's iconv
- * takes them for UTF-8 without NUL (and there is something to learn in them), come out as the same characters,
- * in memory bounded by their number, and go through the vocabulary there and back.
+/* Fuzzes corpus files, the vocabulary made from them, and encoding. Bytes are accepted exactly if
+ * glibc's iconv takes them for UTF-8 without NUL and there is something to learn in them. They
+ * decode to the same characters, with memory bounded by their number, and come back unchanged
+ * through the vocabulary.
  *
- * An input is a file as it is. */
+ * An input is a file. */
 #include <iconv.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -12,22 +13,22 @@
 #include "lyrnn/corpus.h"
 #include "lyrnn/vocab.h"
 
-/* For a byte, one of the file and a character in each of two arrays while they grow. */
+/* For each byte: the byte of the file, and a character in each of two arrays while they grow. */
 enum { MEMORY_MULTIPLE = 16, MEMORY_CONSTANT = 2 * 65536 };
 
 typedef struct {
-    uint32_t *chars; /* to be freed */
+    uint32_t *chars; /* the caller frees it */
     size_t N;
     bool is_text;
 } expected_text;
 
-/* What a file must come out as, newlines kept. */
+/* The expected result of reading a file, with newlines kept. */
 static expected_text decode(const uint8_t *bytes, size_t num_bytes)
 {
     expected_text text = {.chars = malloc((num_bytes + 1) * sizeof *text.chars)};
     char *plain = malloc(num_bytes + 1), *from = plain, *to = (char *)text.chars;
     size_t from_left = 0, to_left = num_bytes * sizeof *text.chars;
-    /* Opened once, since that loads a library; the first call makes it forget the text before. */
+    /* Opened once, because that loads a library. The first call resets its state. */
     static iconv_t converter;
     if (converter == NULL)
         converter = iconv_open("UTF-32LE", "UTF-8");
@@ -52,7 +53,7 @@ static bool has_two_chars(const uint32_t *chars, size_t N)
     return false;
 }
 
-/* The vocabulary of a corpus, and the corpus through it. */
+/* Checks the vocabulary of a corpus, and the corpus after encoding and decoding. */
 static void check_vocab(const lyrnn_corpus *corpus)
 {
     lyrnn_vocab vocab;
@@ -65,7 +66,7 @@ static void check_vocab(const lyrnn_corpus *corpus)
     for (size_t i = 0; i < corpus->N; i++)
         LYRNN_CHECK(ids[i] >= 0 && ids[i] < vocab.V && vocab.chars[ids[i]] == corpus->chars[i]);
 
-    /* As the prefix of a model that has learned the larger half: what it lacks is named. */
+    /* As the prefix for a model that has learned the larger half: missing characters are named. */
     size_t num_learned = (size_t)vocab.V / 2 + 1;
     lyrnn_vocab learned;
     LYRNN_CHECK(lyrnn_vocab_from_chars(&learned, vocab.chars, num_learned) == LYRNN_OK);
@@ -88,7 +89,7 @@ static void check_chars(const lyrnn_corpus *corpus, const uint32_t *chars, size_
     }
 }
 
-/* The file alone, cut to max_chars. */
+/* The file on its own, truncated to max_chars. */
 static void load(const expected_text *text, size_t num_bytes, lyrnn_newlines newlines,
                  size_t max_chars)
 {
@@ -114,7 +115,7 @@ static void load(const expected_text *text, size_t num_bytes, lyrnn_newlines new
     lyrnn_corpus_free(&corpus);
 }
 
-/* The file after itself: a newline parts the two. */
+/* The file twice: a newline separates the two. */
 static void load_twice(const expected_text *text, size_t num_bytes)
 {
     const char *const paths[] = {"input", "input"};

@@ -1,5 +1,5 @@
-/* Files, memory and error texts, as the fuzz targets look at them. Memory is counted by AddressSanitizer's
- * hooks, in bytes as they were asked for. */
+/* What the fuzz targets need: files, memory and error texts. AddressSanitizer's hooks count the
+ * memory, in requested bytes. */
 #include "fuzz.h"
 
 #include <jansson.h>
@@ -12,7 +12,7 @@
 
 #include "lyrnn/status.h"
 
-/* The hooks have no argument of ours. Targets run on one thread. */
+/* The hooks take no argument, so the state is global. Targets run on one thread. */
 static struct {
     size_t now, most;
 } memory;
@@ -36,7 +36,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     LYRNN_CHECK(__sanitizer_install_malloc_and_free_hooks(count_malloc, count_free) != 0);
-    json_object_seed(1); /* so that an input takes the same way each time */
+    /* Makes each run of an input take the same path. */
+    json_object_seed(1);
     return 0;
 }
 

@@ -1,5 +1,6 @@
-/* Changes for inputs that are JSON or lines of words: half of them erase, repeat or replace a whole token, which
- * libFuzzer's own, made byte by byte, hit too seldom. Linked into the targets that want them. */
+/* Mutations for inputs that are JSON or lines of words. Half of them delete, repeat or replace a
+ * whole token, which libFuzzer's own mutations, made byte by byte, rarely do. Linked to the targets
+ * that need it. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,7 +12,7 @@ size_t LLVMFuzzerMutate(uint8_t *bytes, size_t num_bytes, size_t max_bytes);
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t num_bytes, size_t max_bytes, unsigned seed);
 
 typedef struct {
-    size_t begin, end; /* the delimiter after it included */
+    size_t begin, end; /* end is after the delimiter that follows it */
 } token;
 
 static size_t draw(unsigned *state, size_t count)

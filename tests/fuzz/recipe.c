@@ -10,7 +10,7 @@
 #include "lyrnn/parameters.h"
 #include "lyrnn/safetensors.h"
 
-/* Those of a trainer's state, and some too many. */
+/* As many tensors as a trainer's state has, and a few too many. */
 enum { MAX_TENSORS = 2 * LYRNN_MAX_PARAMETERS + 4, MAX_DATA_BYTES = 1 << 16 };
 
 char *fuzz_copy_text(const uint8_t *bytes, size_t num_bytes)
@@ -32,7 +32,8 @@ char *fuzz_take_line(char **rest)
     return line;
 }
 
-/* Adds a tensor to a header from its line, which it takes apart. False where that is no tensor's. */
+/* Adds the tensor of a line to a header. Modifies the line. Returns false if the line does not
+ * describe a tensor. */
 static bool add_tensor(json_t *header, char *line, size_t *end)
 {
     char *words, *name = strtok_r(line, " ", &words), *dtype = strtok_r(NULL, " ", &words);
@@ -45,7 +46,7 @@ static bool add_tensor(json_t *header, char *line, size_t *end)
         shape[num_dims] = strtoull(word, NULL, 10);
         json_array_append_new(dims, json_integer((json_int_t)shape[num_dims++]));
     }
-    /* More than there may be: the file lies about its size. */
+    /* Larger than allowed: the file's size is a false claim. */
     if (!safetensors_tensor_bytes(shape, num_dims, safetensors_dtype_bytes(dtype), &num_bytes) ||
         num_bytes > MAX_DATA_BYTES - begin)
         num_bytes = 0;

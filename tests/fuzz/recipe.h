@@ -1,5 +1,5 @@
-/* Recipes: inputs of lines that sound safetensors files are made of, so that changes to one line reach what
- * stands behind the format's own rules. Linked into the targets that want them. */
+/* Recipes: inputs of lines from which valid safetensors files are made. So a change to a line
+ * reaches the code behind the format's own rules. Linked to the targets that need it. */
 #ifndef LYRNN_FUZZ_RECIPE_H
 #define LYRNN_FUZZ_RECIPE_H
 
@@ -8,19 +8,20 @@
 
 #include <jansson.h>
 
-/* A copy of an input, to be freed, with a NUL after it. */
+/* Returns a copy of the input that ends in NUL. The caller frees it. */
 char *fuzz_copy_text(const uint8_t *bytes, size_t num_bytes);
 
-/* The next line of a text, cut off; the rest begins after it. */
+/* Cuts the next line off a text and returns it. *rest becomes the text after it. */
 char *fuzz_take_line(char **rest);
 
-/* A file, to be freed, of a header, which is released, and what the rest of a recipe adds to it:
+/* Returns a file, which the caller frees, made of a header, which is released, and the rest of a
+ * recipe:
  *
- *     NAME DTYPE ROWS COLS          a line for each tensor, any number of dimensions
+ *     NAME DTYPE ROWS COLS          one line per tensor, with any number of dimensions
  *                                   an empty line
- *     bytes of data up to end, repeated as often as the tensors take them; none: zeros
+ *     the data: bytes up to `end`, repeated as often as the tensors need; none: zeros
  *
- * NULL where it makes no file, since a text in it is not UTF-8. */
+ * Returns NULL if a text in the recipe is not UTF-8. */
 uint8_t *fuzz_cook(json_t *header, char *rest, const char *end, size_t *num_bytes);
 
 #endif

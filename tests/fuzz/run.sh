@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# run.sh PROGRAM: fuzzes for LYRNN_FUZZ_SECONDS (60), starting from the committed seeds and what earlier turns
-# have gathered beside PROGRAM. Inputs that break a promise are kept there too, and tried first from then on.
+# run.sh PROGRAM: fuzzes for LYRNN_FUZZ_SECONDS [60], starting from the committed seeds and from
+# what earlier runs gathered next to PROGRAM. Inputs that break a promise are kept there too, and
+# later runs try them first.
 set -euo pipefail
 program=$(realpath "$1")
 name=${program##*/fuzz_}
@@ -13,7 +14,7 @@ arguments=(-max_total_time="${LYRNN_FUZZ_SECONDS:-60}" -artifact_prefix="$findin
     -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1)
 [[ ! -f $here/$name.dict ]] || arguments+=(-dict="$here/$name.dict")
 
-# The target's own files are small and many: in memory, where there is a place for it.
+# A target's files are small and many, so they are in memory if possible.
 scratch=$(mktemp -d -p /dev/shm 2>/dev/null || mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
@@ -21,7 +22,7 @@ log=${program%/*}/fuzz_$name.log
 if "$program" "${arguments[@]}" "$gathered" "$here/seeds/$name" "$findings" >"$log" 2>&1; then
     tail -n 7 "$log"
 else
-    # What was found, without the progress before it.
+    # The findings, without the progress output.
     grep -avE '^#[0-9]+|NEW_FUNC' "$log" | tail -n 60
     echo "$name: failed; inputs that broke a promise are kept in $findings, to be tried again by"
     echo "  $program INPUT"

@@ -1,8 +1,9 @@
-/* The reader and the writer of safetensors files. Any bytes are refused in one line or read, in memory bounded
- * by their number; what was read can be written, and then reads back equal.
+/* Fuzzes the reader and the writer of safetensors files. Any bytes are refused in one line or read,
+ * with memory bounded by their number. What was read can be written, and is equal when it is read
+ * back.
  *
- * An input is a file as it is or, where it begins with '{', a line of header and then the data: its length is
- * put before it, so that changes to a header get past the first rule. */
+ * An input is a file or, if it begins with '{', a line with a header followed by the data. The
+ * header's length is put before it, so that changes to a header pass the first rule. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

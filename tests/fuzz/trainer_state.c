@@ -1,8 +1,8 @@
-/* The reader and the writer of trainer.safetensors. Any bytes are refused in one line or read, in memory bounded by
- * their number whatever the network that config.json claims; what was read is sound, can be written, and reads
- * back equal.
+/* Fuzzes the reader and the writer of trainer.safetensors. Any bytes are refused in one line or
+ * read, with memory bounded by their number, whatever network config.json claims. What was read is
+ * valid, can be written, and is equal when it is read back.
  *
- * An input is a file as it is or, where it begins with '{', a recipe (see recipe.h) of this line and tensors:
+ * An input is a file or, if it begins with '{', a recipe (see recipe.h) of this line and tensors:
  *
  *     the metadata, an object of texts */
 #include <jansson.h>
@@ -16,10 +16,10 @@
 #include "fuzz.h"
 #include "recipe.h"
 
-/* Every tensor may stand up to 255 bytes further than the one before it ends. */
+/* Every tensor may start up to 255 bytes after the end of the previous one. */
 enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 2 * 256 * LYRNN_MAX_PARAMETERS + 4096 };
 
-/* Each file is read for all of them. */
+/* Each file is read for all of these networks. */
 static const struct {
     lyrnn_rnn_config config;
     int B;
@@ -55,7 +55,7 @@ static size_t num_state(const lyrnn_rnn_config *config, int B)
            (size_t)config->hidden_size;
 }
 
-/* Whoever goes on with a state relies on these. */
+/* Code that continues from a state relies on these. */
 static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config *config, int B)
 {
     const lyrnn_counters *counters = &state->snapshot.counters;

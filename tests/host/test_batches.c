@@ -1,6 +1,6 @@
-/* Tables of start positions against a transcription of the article's data_iter_consecutive, and random
- * sampling by what makes it one: each chunk at most once, another order each epoch, the same for the
- * same seed. */
+/* Tables of start positions. Consecutive sampling is compared with a transcription of the
+ * tutorial's data_iter_consecutive. Random sampling is checked for its properties: each chunk at
+ * most once, another order in each epoch, the same order for the same seed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,8 @@ static lyrnn_batches batches_of(size_t N, int B, int T, lyrnn_sampling sampling,
     return batches;
 }
 
-/* The table of an epoch, (K,B), the caller's to free. What starts does not write stays -1. */
+/* Returns the table of an epoch, (K,B), which the caller frees. Entries that are not written stay
+ * -1. */
 static int64_t *starts_of(const lyrnn_batches *batches, uint64_t epoch)
 {
     size_t bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
@@ -32,7 +33,7 @@ static int64_t *starts_of(const lyrnn_batches *batches, uint64_t epoch)
     return starts;
 }
 
-/* data_iter_consecutive of the article, over a corpus whose character at position i is i:
+/* data_iter_consecutive of the tutorial, for a corpus whose character at position i is i:
  *
  *     batch_len = data_len // batch_size
  *     indices = corpus_indices[0: batch_size*batch_len].reshape((batch_size, batch_len))
@@ -82,7 +83,7 @@ static void consecutive_sampling_is_the_articles(void **state)
 static void consecutive_example_by_hand(void **state)
 {
     (void)state;
-    /* 31 characters as 2 streams of 15: 0..14 and 15..29; (15 - 1) / 6 = 2 batches. */
+    /* 31 characters are 2 streams of 15: 0..14 and 15..29. (15 - 1) / 6 = 2 batches. */
     lyrnn_batches batches = batches_of(31, 2, 6, LYRNN_SAMPLING_CONSECUTIVE, 1);
     assert_int_equal(batches.K, 2);
     int64_t *starts = starts_of(&batches, 1);
@@ -139,7 +140,7 @@ static void random_table_is_the_same_for_the_same_seed_and_epoch(void **state)
     lyrnn_batches one = batches_of(5000, 8, 5, LYRNN_SAMPLING_RANDOM, 3);
     lyrnn_batches two = batches_of(5000, 8, 5, LYRNN_SAMPLING_RANDOM, 3);
     assert_true(lyrnn_batches_vary(&one));
-    /* Epochs asked for in another order, as a resumed run does. */
+    /* The epochs are requested in another order, as in a resumed run. */
     int64_t *one_first = starts_of(&one, 1);
     int64_t *one_second = starts_of(&one, 2);
     int64_t *two_second = starts_of(&two, 2);
@@ -184,7 +185,7 @@ static void random_table_is_another_for_another_seed(void **state)
     free(b);
 }
 
-/* Resumed runs depend on these very numbers. */
+/* Resumed runs depend on exactly these numbers. */
 static void random_table_is_a_shuffle_by_numbers_of_seed_and_epoch(void **state)
 {
     (void)state;
@@ -227,7 +228,7 @@ static void each_order_of_three_chunks_is_as_frequent(void **state)
 static void chunks_beyond_the_last_full_batch_get_their_turn(void **state)
 {
     (void)state;
-    /* Five chunks, of which an epoch takes four. */
+    /* There are five chunks, and each epoch takes four. */
     size_t counts[5] = {0};
     lyrnn_batches batches = batches_of(11, 4, 2, LYRNN_SAMPLING_RANDOM, 5);
     assert_int_equal(batches.K, 1);
@@ -299,7 +300,8 @@ static void sizes_beyond_an_int_do_not_wrap(void **state)
         assert_int_equal(
             lyrnn_batches_init(&batches, 1000, INT32_MAX, INT32_MAX, (lyrnn_sampling)sampling, 1),
             LYRNN_ERR_CORPUS_SHORT);
-    /* 2 streams of 3e9 characters; the second batch of the second begins at 3e9 + 2^31 - 1. */
+    /* 2 streams of 3e9 characters. The second batch of the second stream starts at 3e9 + 2^31 -
+     * 1. */
     batches = batches_of(6000000000, 2, INT32_MAX, LYRNN_SAMPLING_CONSECUTIVE, 1);
     assert_int_equal(batches.K, 1);
     batches = batches_of(10000000000, 2, INT32_MAX, LYRNN_SAMPLING_CONSECUTIVE, 1);

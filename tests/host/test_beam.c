@@ -1,4 +1,5 @@
-/* Beam search against all texts that there are, their probabilities the oracle's. */
+/* Beam search compared with an exhaustive search over all texts, with the oracle's
+ * probabilities. */
 #include "lyrnn/beam.h"
 
 #include <math.h>
@@ -48,7 +49,7 @@ static found search(const model_check *check, const lyrnn_generate_options *opti
     return f;
 }
 
-/* Weights large enough for texts to differ in probability. */
+/* The weights are large enough for texts to differ in probability. */
 static double *open_model(model_check *check, lyrnn_cell cell, uint64_t seed)
 {
     const lyrnn_rnn_config config = {
@@ -61,7 +62,7 @@ static double *open_model(model_check *check, lyrnn_cell cell, uint64_t seed)
     return params;
 }
 
-/* log p of text's characters from PREFIX to length. */
+/* Returns the log-probability of the text's characters from PREFIX to length. */
 static double log_probability(const model_check *check, const double *params, const int32_t *text,
                               size_t length)
 {
@@ -75,7 +76,8 @@ static double log_probability(const model_check *check, const double *params, co
     return sums[0] - sums[1];
 }
 
-/* Number `code` of all texts, its digits the characters after the prefix. */
+/* Writes text number `code` of all possible texts: its digits are the characters after the
+ * prefix. */
 static void spell(int code, int32_t text[TOTAL])
 {
     text[0] = 1;
@@ -110,7 +112,7 @@ static void enough_beams_find_the_likeliest_text(void **state)
     }
 }
 
-/* Texts end at a newline (id 2), each as good as its mean. */
+/* Texts end at a newline (id 2). Each is ranked by its mean log-probability. */
 static void texts_of_all_lengths_compete_by_their_mean(void **state)
 {
     int num_short = 0;
@@ -142,7 +144,7 @@ static void texts_of_all_lengths_compete_by_their_mean(void **state)
         assert_int_equal(f.end, best_length < TOTAL ? LYRNN_END_LINES : LYRNN_END_LENGTH);
         assert_memory_equal(f.text, best, best_length * sizeof *best);
         num_short += best_length < TOTAL;
-        /* A stop of that one character says the same. */
+        /* A stop text of that one character must have the same effect. */
         const int32_t stop = 2;
         options.lines.num_lines = 0;
         options.stop = &stop;
@@ -193,7 +195,7 @@ static void rules_and_guard_hold(void **state)
         f = search(&check, &options, 3);
         for (size_t i = PREFIX; i < f.length; i++)
             assert_false(lyrnn_copies_has(&copies, f.text + i - 1, 2));
-        /* All that may follow is copied. */
+        /* Everything that may follow is a copy. */
         const int32_t one[] = {3, 0, 3, 1, 3, 2, 3, 3}, ordered[] = {1, 3, 5, 7, 0, 2, 4, 6};
         const lyrnn_copies all_copied = {(int32_t *)one, (int32_t *)ordered, 8};
         options.copies = (lyrnn_copy_guard){1, &all_copied};

@@ -1,4 +1,4 @@
-/* Model files: weights and vocabulary come back bit for bit, and a file that contradicts itself is
+/* Model files: weights and vocabulary come back bit for bit. A file that contradicts itself is
  * refused before anything of its claimed size is allocated. */
 #include <math.h>
 #include <setjmp.h>
@@ -26,7 +26,7 @@ static const lyrnn_rnn_config config = {
     "\"bidirectional\":false,\"dropout\":0.0}"
 #define VOCAB "[\"\\n\",\"分\",\"\\\"\",\"🎵\"]"
 
-/* Distinct values, a negative zero and a denormal among them; the padding is zero. */
+/* Distinct values, including a negative zero and a denormal. The padding is zero. */
 static float *make_params(const lyrnn_parameters *parameters)
 {
     float *params = calloc(parameters->count, sizeof *params);
@@ -108,7 +108,8 @@ static void the_file_is_what_pytorch_expects(void **state)
         assert_int_equal(tensor->num_dims, expected[i].num_dims);
         assert_memory_equal(tensor->shape, expected[i].shape, sizeof expected[i].shape);
     }
-    /* Held transposed in memory, (H,V) in the file: row 1 of the file is column 1 of memory. */
+    /* Stored transposed in memory, but (H,V) in the file: row 1 of the file is column 1 of
+     * memory. */
     const float *weight_ih = file.tensors[0].data;
     assert_true(weight_ih[V * 1 + 2] == (float)(2 * H + 1) / 7.0f);
     assert_string_equal(lyrnn_safetensors_metadata(&file, "format"), "pt");
@@ -117,7 +118,7 @@ static void the_file_is_what_pytorch_expects(void **state)
     lyrnn_safetensors_close(&file);
 }
 
-/* A model file to spoil: change what fill_model set, then say how it must be refused. */
+/* A model file to spoil: change what fill_model set, then state how the file must be refused. */
 typedef struct {
     lyrnn_metadata metadata[3];
     size_t num_metadata;
@@ -185,7 +186,7 @@ static void assert_vocab(const char *vocab_json, const char *problem)
     assert_model(&model, LYRNN_ERR_MODEL_FILE, problem);
 }
 
-/* Fields of a config in the order of the file, all as JSON. */
+/* The fields of a config in the file's order, all as JSON. */
 #define CONFIG_OF(cell, input, hidden, layers, bidirectional, dropout)                             \
     "{\"cell\":" cell ",\"input_size\":" input ",\"hidden_size\":" hidden                          \
     ",\"num_layers\":" layers ",\"bidirectional\":" bidirectional ",\"dropout\":" dropout "}"
@@ -194,7 +195,7 @@ static void an_unspoiled_file_is_read(void **state)
 {
     (void)state;
     assert_config(CONFIG, LYRNN_OK, "");
-    /* As Python's json would write it. */
+    /* As Python's json module writes it. */
     assert_config("{\"dropout\": 0, \"cell\": \"rnn_tanh\", \"input_size\": 4, \"hidden_size\": 3, "
                   "\"num_layers\": 1, \"bidirectional\": false}",
                   LYRNN_OK, "");
@@ -250,7 +251,7 @@ static void tensors_that_contradict_the_config_are_refused(void **state)
                   "no tensor rnn.weight_ih_l0_reverse");
 }
 
-/* Under this limit, allocating by the config's sizes would be an error of another kind. */
+/* Under this memory limit, allocating by the config's sizes would give a different error. */
 static void hostile_sizes_are_refused_without_allocating(void **state)
 {
     (void)state;
@@ -272,7 +273,7 @@ static void hostile_sizes_are_refused_without_allocating(void **state)
     assert_config(CONFIG_OF("\"rnn_tanh\"", "4", "0", "1", "false", "0"), bad, "--hidden-size 0");
     assert_config(CONFIG_OF("\"rnn_tanh\"", "1114112", "65536", "1", "false", "0"), bad,
                   "has 4 characters where the network has 1114112");
-    /* In range, but its 17 GB of weight_hh are not in the file. */
+    /* The size is in range, but its 17 GB of weight_hh are not in the file. */
     assert_config(CONFIG_OF("\"rnn_tanh\"", "4", "65536", "1", "false", "0"), bad,
                   "rnn.weight_ih_l0 does not have the shape");
     memory_limit_lift(&old);
@@ -310,7 +311,7 @@ static void a_missing_tensor_is_named(void **state)
             model.tensors[k] = model.tensors[k + 1];
         model.num_tensors--;
         assert_model(&model, LYRNN_ERR_MODEL_FILE, problem);
-        /* Another name in its stead does not help. */
+        /* A tensor with another name does not replace it. */
         model.num_tensors++;
         assert_model(&model, LYRNN_ERR_MODEL_FILE, problem);
     }

@@ -1,6 +1,7 @@
-/* Weights taken to another vocabulary, for every cell, one and two layers and directions: each kept character
- * brings exactly its own, a new one is as a new model has it, and the model says of kept characters what it
- * said before. Tensors are looked at in PyTorch's shapes, of which the code under test knows nothing. */
+/* Weights moved to another vocabulary, for every cell, with one and two layers and directions. Each
+ * character that is kept brings exactly its own weights, a new one has those of a new model, and
+ * the model's outputs for kept characters do not change. Tensors are compared in PyTorch's shapes,
+ * which the code under test does not use. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,11 +18,11 @@
 #include "model_check.h"
 #include "op_check.h"
 
-/* In an order of its own, as a model of PyTorch may have it; the text's are in code-point order. */
+/* In an arbitrary order, as in a PyTorch model. The text's characters are in code-point order. */
 static const uint32_t model_chars[] = {0x732B, 'z', 0x5206, 'a', 0x1F600, '\n', 'm'};
 static const uint32_t text_chars[] = {'\n', 'a', 'b', 'm', 0x5206, 0x5F00, 0x732B, 0x20BB7};
 enum { V_MODEL = 7, V_TEXT = 8, NUM_KEPT = 5, H = 5, SEED = 7, T = 6, B = 2 };
-/* Where each of the text's characters stands in the model; -1: nowhere. */
+/* The model's id of each of the text's characters; -1: none. */
 static const int known_id[V_TEXT] = {5, 3, -1, 6, 2, -1, 0, -1};
 
 typedef struct {
@@ -29,7 +30,7 @@ typedef struct {
     lyrnn_parameters parameters;
     lyrnn_backend backend;
     lyrnn_model model;
-    float *params; /* flat, host */
+    float *params; /* flat, on the host */
 } side;
 
 static void side_open(side *side, lyrnn_rnn_config config, int V, uint64_t seed)
@@ -86,7 +87,7 @@ static void assert_same_value(const char *name, float value, float expected)
         fail_msg("%s: %a where %a is expected", name, (double)value, (double)expected);
 }
 
-/* One tensor: after, from before, or where the character is new from fresh. */
+/* Checks one tensor: `after` is from `before`, or from `fresh` where the character is new. */
 static void check_tensor(const lyrnn_parameter *old, const lyrnn_parameter *new,
                          const float *before, const float *fresh, const float *after)
 {

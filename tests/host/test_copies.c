@@ -1,4 +1,4 @@
-/* The suffix array and what is found by it, against loops over the whole corpus. */
+/* The suffix array, and what is found with it, compared with loops over the whole corpus. */
 #include "lyrnn/copies.h"
 
 #include <stdlib.h>
@@ -9,7 +9,8 @@
 
 enum { MAX = 400, TEXT = 60 };
 
-/* Characters from three planes, so that each of an id's bytes counts; the model does not know '?'. */
+/* Characters from three planes, so that every byte of an id matters. The model does not know
+ * '?'. */
 static const uint32_t alphabet[] = {'a', 'b', 0x4E00, 0x9FFF, 0x20000, '?'};
 
 static void make_copies(lyrnn_copies *copies, lyrnn_vocab *vocab, size_t N, int num_chars,
@@ -26,7 +27,7 @@ static void make_copies(lyrnn_copies *copies, lyrnn_vocab *vocab, size_t N, int 
         assert_int_equal(copies->ids[i], lyrnn_vocab_id(vocab, chars[i]));
 }
 
-/* ids of one corpus beyond 2^16: a vocabulary so large that all three bytes differ. */
+/* A corpus with ids beyond 2^16: the vocabulary is so large that all three bytes differ. */
 static void make_wide(lyrnn_copies *copies, lyrnn_vocab *vocab, size_t N, uint64_t seed)
 {
     enum { WIDE = 70000 };

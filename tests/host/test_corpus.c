@@ -1,11 +1,12 @@
-/* Text to code points: newline forms, byte order marks, and every way in which bytes fail to be UTF-8. */
+/* From text to code points: newline forms, byte order marks, and every way in which bytes can be
+ * invalid UTF-8. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "corpus_check.h"
 
-/* Appends from a copy without a byte to spare, so that a sanitizer sees a read beyond it. */
+/* Appends from a copy without a spare byte, so that a sanitizer sees a read past its end. */
 static lyrnn_status append(lyrnn_corpus *corpus, const char *bytes, size_t num_bytes,
                            lyrnn_newlines newlines)
 {
@@ -134,8 +135,8 @@ static void each_kind_of_invalid_utf8_is_rejected_with_its_byte_offset(void **st
     static const struct {
         const char *what, *bytes;
     } cases[] = {
-        {"continuation byte alone", "\x80"},
-        {"last continuation byte alone", "\xBF"},
+        {"lone continuation byte", "\x80"},
+        {"lone last continuation byte", "\xBF"},
         {"overlong /", "\xC0\xAF"},
         {"overlong NUL", "\xC0\x80"},
         {"overlong U+007F", "\xC1\xBF"},

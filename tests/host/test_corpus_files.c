@@ -1,5 +1,5 @@
-/* What loading adds to decoding: several files as one text, files that are none, texts with nothing to learn, and the
- * sample lyrics. Each test that writes files has a directory of its own. */
+/* What loading adds to decoding: several files as one text, things that are not files, texts with
+ * nothing to learn, and the sample lyrics. Each test that writes files has its own directory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 
 typedef struct {
     char directory[32];
-    char first[48], second[48]; /* files in it, which a test may write */
+    /* Files in it, which a test may write. */
+    char first[48], second[48];
 } files;
 
 static int make_directory(void **state)
@@ -203,7 +204,7 @@ static void invalid_utf8_in_the_second_file_names_it_and_its_own_offset(void **s
     write_file(f->first, BYTES("abcdef"));
     write_file(f->second, BYTES("a\xFF"));
     assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
-    /* Even where max_chars would not reach it. */
+    /* The error is reported even where max_chars would not reach it. */
     assert_load_fails(f, 2, 3, LYRNN_ERR_CORPUS, expected);
 }
 

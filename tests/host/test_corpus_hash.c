@@ -1,4 +1,5 @@
-/* The hash that names a text: xxhsum's own, of the text as lyrnn has it, whatever its line ends and marks. */
+/* The hash that identifies a text: that of xxhsum, for the decoded text, independent of line ends
+ * and byte order marks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* lyrnn_device_alloc: the one wording for device memory that a backend cannot give. */
+/* lyrnn_device_alloc: the wording of the error when a backend has no device memory left. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,8 @@
-/* How far a stack's layers and directions, and the output layer, overlap on a device with lanes: a CPU backend
- * that says it has five and keeps a clock for each. A recurrence and the output layer take as long as they
- * have steps, the gradients of W_hh and of the output layer's weights a quarter of that, all else no time; what
- * runs in order takes the sum, a wavefront less. */
+/* How far a stack's layers and directions, and the output layer, overlap on a device with several
+ * streams (lyrnn's lanes). A CPU backend claims five lanes and keeps a clock for each. A recurrence
+ * and the output layer take as long as they have steps. The gradients of W_hh and of the output
+ * layer's weights take a quarter of that, everything else no time. Work in sequence takes the sum,
+ * a wavefront takes less. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,7 +97,7 @@ static lyrnn_backend timed_backend(timed_cpu *clock)
     return backend;
 }
 
-/* When lane 0, which everything is waited for in, is done with a forward pass and with a backward one. */
+/* Measures when lane 0, which waits for all others, finishes a forward pass and a backward pass. */
 static void measure(int num_layers, bool bidirectional, int *forward, int *backward)
 {
     timed_cpu clock;
@@ -121,8 +122,8 @@ static void measure(int num_layers, bool bidirectional, int *forward, int *backw
     free(input);
 }
 
-/* Of four chunks of T / 4 steps a layer is one behind the layer below it. Of the weights' gradients only the last
- * chunk's stand by themselves, those of layer 0. */
+/* There are four chunks of T / 4 steps, and a layer is one chunk behind the layer below. Only the
+ * last chunk's weight gradients, those of layer 0, do not overlap. */
 static void layers_are_a_wavefront_both_ways(void **state)
 {
     (void)state;
@@ -134,7 +135,7 @@ static void layers_are_a_wavefront_both_ways(void **state)
     }
 }
 
-/* Each direction's weights come after it, in one lane. */
+/* The weight gradients of each direction follow it in the same lane. */
 static void directions_run_side_by_side(void **state)
 {
     (void)state;
@@ -146,7 +147,7 @@ static void directions_run_side_by_side(void **state)
     }
 }
 
-/* Of a model's training step; its recurrent layers are as above. */
+/* For a model's training step. Its recurrent layers are as above. */
 static void measure_model(int num_layers, int *forward, int *backward)
 {
     timed_cpu clock;
@@ -168,8 +169,8 @@ static void measure_model(int num_layers, int *forward, int *backward)
     lyrnn_backend_close(&clock.cpu);
 }
 
-/* One chunk of it stands by itself, the last forward and the first backward, and layer 0's last chunk of gradients
- * of weights. */
+/* One chunk of the output layer does not overlap: the last one forward, the first one backward. The
+ * weight gradients of layer 0's last chunk do not either. */
 static void the_output_layer_runs_beside_the_recurrence(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
-/* Loading takes memory by what a file has, not by what it claims. Each file here is read under a limit that
- * its claims exceed many times over: claimed before it is checked, memory would fail instead of the check.
- * And saving takes what it is said to take. */
+/* Loading needs memory for what a file holds, not for what it claims. Each file is read under a
+ * limit that is far below its claims: if memory were allocated before the check, the allocation
+ * would fail instead of the check. Saving needs as much memory as it announces. */
 #include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include "memory_limit.h"
 #include "temp_dir.h"
 
-/* What the C library takes in one piece however little is asked for. */
+/* The C library allocates at least this much at once. */
 enum { SMALL = 4 << 20 };
 
 static size_t write_safetensors(uint64_t N, const char *header)
@@ -66,7 +66,7 @@ static void a_shape_larger_than_its_data_takes_no_memory(void **state)
     }
 }
 
-/* A model file without data whose metadata hold these two texts. */
+/* Writes a model file without data, whose metadata has these two texts. */
 static size_t write_metadata(const char *config, const char *vocab)
 {
     const lyrnn_metadata metadata[] = {{"config", config}, {"vocab", vocab}};
@@ -93,7 +93,7 @@ static void a_network_larger_than_its_tensors_takes_no_memory(void **state)
     assert_refused(SMALL, "has 1 characters where the network has 1114112");
 }
 
-/* As jansson's tree an empty object takes 75 times the three bytes of its text. */
+/* As a jansson tree, an empty object takes 75 times the three bytes of its text. */
 static void a_text_of_nothing_but_brackets_is_not_made_a_tree(void **state)
 {
     (void)state;
@@ -112,11 +112,13 @@ static void a_text_of_nothing_but_brackets_is_not_made_a_tree(void **state)
     free(text);
 }
 
-/* Makes a state and writes it where nothing can be written, so that no error but memory's costs time. */
+/* Makes a state and writes it to a place that cannot be written, so that only errors from memory
+ * take time. */
 static lyrnn_status make_and_write(const lyrnn_rnn_config *config, int B, size_t num_bytes)
 {
     lyrnn_trainer_state training = {0};
-    malloc_trim(0); /* what was freed before is not to serve again */
+    /* Memory that was freed before must not be used again. */
+    malloc_trim(0);
     struct rlimit old = memory_limit_set(num_bytes);
     lyrnn_status status = lyrnn_trainer_snapshot_init(&training.snapshot, config, B);
     if (status == LYRNN_OK) {

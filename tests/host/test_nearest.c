@@ -1,5 +1,6 @@
-/* Unknown characters find their variant form first, then one read the same, then but for the tone; the lowest
- * code point among several. Skipped in a build without Unihan. */
+/* Unknown characters are replaced by their variant form first, then by a character with the same
+ * reading, then by one with the same reading except for the tone. Among several, the lowest code
+ * point wins. Skipped in a build without Unihan. */
 #include "text/nearest.h"
 
 #include <stdio.h>
@@ -16,10 +17,11 @@ typedef struct {
 static const example examples[] = {
     {U"云开", U'雲', U'云', LYRNN_RELATION_VARIANT},
     {U"雲開", U'云', U'雲', LYRNN_RELATION_VARIANT},
-    {U"髮發", U'发', U'發', LYRNN_RELATION_VARIANT}, /* both; 發 is U+767C, 髮 U+9AEE */
+    {U"髮發", U'发', U'發',
+     LYRNN_RELATION_VARIANT}, /* both are variants; 發 is U+767C, 髮 U+9AEE */
     {U"裏", U'裡', U'裏', LYRNN_RELATION_VARIANT},
     {U"远圆员", U'园', U'员', LYRNN_RELATION_READING}, /* yuán; 员 is U+5458, 圆 U+5706 */
-    {U"园云", U'雲', U'云', LYRNN_RELATION_VARIANT},   /* before 匀, read the same */
+    {U"园云", U'雲', U'云', LYRNN_RELATION_VARIANT},   /* before 匀, which has the same reading */
     {U"远怨", U'园', U'怨', LYRNN_RELATION_SYLLABLE},
     {U"女路", U'旅', U'女', LYRNN_RELATION_NONE}, /* lǚ is neither nǚ nor lù */
     {U"绿路", U'旅', U'绿', LYRNN_RELATION_SYLLABLE},

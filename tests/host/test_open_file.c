@@ -1,4 +1,5 @@
-/* lyrnn_open_file opens regular files and nothing else: a pipe or a device is refused without waiting. */
+/* lyrnn_open_file opens regular files and nothing else: a pipe or a device is refused without
+ * waiting. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

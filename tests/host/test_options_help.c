@@ -1,4 +1,4 @@
-/* --help: the options stand in the order of their table, and no line is wider than a terminal. */
+/* --help: the options are in the order of their table, and no line is wider than a terminal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static const option_spec specs[] = {
 static const option_table table = {
     .name = "lyrnn sing",
     .arguments = "SONG",
-    .doc = "Sings a song, in a sentence that goes on for a little longer than the eighty columns.",
+    .doc = "Sings a song, in a sentence that needs more columns than the eighty of a terminal.",
     .examples = "lyrnn sing --aloud one\nlyrnn sing two",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
@@ -35,8 +35,8 @@ static const option_table table = {
 
 static const char expected[] =
     "Usage: lyrnn sing [OPTION...] SONG\n"
-    "Sings a song, in a sentence that goes on for a little longer than the eighty\n"
-    "columns.\n"
+    "Sings a song, in a sentence that needs more columns than the eighty of a\n"
+    "terminal.\n"
     "\n"
     " Second letter:\n"
     "      --zeal=N               how eager [256]\n"

@@ -1,5 +1,5 @@
-/* Options as JSON and back: what config.json holds gives the same fields, one that was changed by hand is
- * held to the same rules as the command line, and --resume merges the two. */
+/* Options to JSON and back: config.json gives the same fields, a config.json that was edited by
+ * hand must obey the rules of the command line, and --resume merges the two. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,7 +78,7 @@ static void every_kind_comes_back(void **state)
           "--max-chars", "999999999999", "--seed", "9223372036854775807", "--lr", "0.1", "--cell",
           "gru", "--both", "--init", "a \"b\"\n", "--prefix", "月光", "--prefix=");
     json_t *json = options_to_json(&table, &given);
-    /* Through text, as on the disk. */
+    /* By way of text, as on the disk. */
     char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(json);
     json = parse_json(text);
@@ -103,7 +103,7 @@ static void every_kind_comes_back(void **state)
     json_decref(json);
 }
 
-/* Written as the shortest decimal, a float must be itself again. */
+/* A float that is written as its shortest decimal must be read as the same float. */
 static void floats_come_back_exactly(void **state)
 {
     (void)state;
@@ -251,7 +251,7 @@ static void given_options_replace_the_runs_where_they_may(void **state)
     options_free(&table, &given);
     options_free(&table, &run);
 
-    /* Nothing given: all the run's, not the defaults. */
+    /* If no option is given, all values are the run's, not the defaults. */
     run = (fields){0};
     parse(&given, &result, 0, NULL);
     assert_int_equal(merge_run(&result, "runs/x", json, &given, &run), LYRNN_OK);

@@ -1,5 +1,6 @@
-/* The oracle on trial before it judges others: its gradients against central finite differences of its own
- * forward pass, and the comparisons against values that must not pass. */
+/* Checks the oracle before it judges others. Its gradients are compared with central finite
+ * differences of its own forward pass, and the comparison functions get values that must not
+ * pass. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,8 @@
 #include "compare.h"
 #include "oracle.h"
 
-/* Central differences err by eps^2 in truth and by 1e-16 / eps in rounding: 1e-10 and 1e-11. */
+/* Central differences have a truncation error of about eps^2 and a rounding error of about 1e-16 /
+ * eps: 1e-10 and 1e-11. */
 static const double eps = 1e-5;
 static const double tolerance = 1e-7;
 
@@ -21,16 +23,17 @@ enum { T = 5, B = 3, H = 4, STRIDE = 6 };
 
 enum { MAX_GATES = 4, STATE = B * H, SLOTS = (T + 1) * B * STRIDE };
 
-/* A scalar function of a recurrence: its outputs and its last state, each under fixed weights. */
+/* A scalar function of a recurrence: its outputs and its last state, each with fixed weights. */
 typedef struct {
     oracle_recurrence shape;
     double gates_x[T * B * MAX_GATES * H], w_hh[MAX_GATES * H * H], b_hh[MAX_GATES * H];
     double h_0[STATE], c_0[STATE];
     double output_weights[T * B * STRIDE], last_h_weights[STATE], last_c_weights[STATE];
-    double h[SLOTS], c[SLOTS]; /* as the last forward left them */
+    /* The states that the last forward left. */
+    double h[SLOTS], c[SLOTS];
 } recurrence_problem;
 
-/* Where the first and the last state stand among the T+1 slots. */
+/* Returns the slot of the first or the last state among the T+1 slots. */
 static int state_place(const recurrence_problem *p, bool last)
 {
     return p->shape.reverse != last ? T * B * STRIDE : 0;
@@ -177,7 +180,7 @@ static void model_gradients_are_finite_differences(void **state)
         check_model((oracle_model){cells[i / 4], 7, H, i % 2 ? 3 : 1, i / 2 % 2});
 }
 
-/* Adam's first step is learning_rate in the direction of the sign, whatever the gradient's size. */
+/* Adam's first step is learning_rate against the gradient's sign, whatever the gradient's size. */
 static void first_adam_step_is_the_learning_rate(void **state)
 {
     (void)state;

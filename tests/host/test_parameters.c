@@ -1,5 +1,5 @@
-/* The offset table: PyTorch's names and shapes, places that never overlap, and the one tensor that is
- * held transposed. */
+/* The offset table: PyTorch's names and shapes, ranges that never overlap, and the one tensor that
+ * is stored transposed. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

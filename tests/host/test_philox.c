@@ -1,6 +1,7 @@
-/* Philox4x32-10 written out from the paper (Salmon et al. 2011, section 3.3), held to Random123's
- * published vectors; then lyrnn's numbering and mapping held to it. Some counters of the vectors have no
- * (purpose, position), since a position is a counter times four; hence the two steps. */
+/* Philox4x32-10, written from the paper (Salmon et al. 2011, section 3.3), is compared with
+ * Random123's published vectors. Then lyrnn's numbering and mapping are compared with it. Two steps
+ * are needed because some of the vectors' counters have no (purpose, position): a position is four
+ * times a counter. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,7 +93,7 @@ static void four_positions_share_a_block(void **state)
     for (uint64_t position = 0; position < 1000; position++)
         assert_int_equal(lyrnn_philox_bits(1, LYRNN_PURPOSE_INIT, position),
                          expected_bits(1, LYRNN_PURPOSE_INIT, position));
-    /* Where the block number reaches its second word. */
+    /* The position at which the block number needs its second word. */
     for (uint64_t position = (1ULL << 34) - 8; position < (1ULL << 34) + 8; position++)
         assert_int_equal(lyrnn_philox_bits(1, LYRNN_PURPOSE_SHUFFLE, position),
                          expected_bits(1, LYRNN_PURPOSE_SHUFFLE, position));
@@ -112,7 +113,7 @@ static void uniform_is_the_middle_of_its_interval_rounded_to_float(void **state)
         double middle = (lyrnn_philox_bits(5, 6, position) + 0.5) / 4294967296.0;
         float uniform = lyrnn_philox_uniform(5, 6, position);
         assert_true(uniform > 0 && uniform <= 1);
-        /* Two roundings, of the bits and of the sum, of half a unit each. */
+        /* There are two roundings, of the bits and of the sum, of half a unit each. */
         double difference = uniform > middle ? uniform - middle : middle - uniform;
         assert_true(difference <= middle * 0x1p-23);
     }
@@ -121,7 +122,7 @@ static void uniform_is_the_middle_of_its_interval_rounded_to_float(void **state)
 static void uniform_reaches_one_and_stays_above_zero(void **state)
 {
     (void)state;
-    /* The first positions of this stream whose bits lie within 2^7 of either end. */
+    /* The first positions of this sequence whose bits are within 2^7 of either end. */
     assert_int_equal(lyrnn_philox_bits(1, 1, 55451090), 0xffffffc8);
     assert_true(lyrnn_philox_uniform(1, 1, 55451090) == 1.0f);
     assert_int_equal(lyrnn_philox_bits(1, 1, 27935044), 0x1c);

@@ -1,6 +1,7 @@
-/* lyrnn's random numbers held to cuRAND's own, bit for bit. Its host generator needs no GPU. It deals
- * them out over 65,536 threads, each with a subsequence (our purpose) of its own, four at a time:
- * output i lies in block q = i / 4, of subsequence q % 65536 at position (q / 65536) * 4 + i % 4. */
+/* lyrnn's random numbers compared with cuRAND's, bit for bit. cuRAND's host generator needs no GPU.
+ * It distributes numbers over 65,536 threads, each with its own subsequence (our purpose), four at
+ * a time: output i is in block q = i / 4, in subsequence q % 65536, at position (q / 65536) * 4 + i
+ * % 4. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

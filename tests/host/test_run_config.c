@@ -109,7 +109,8 @@ static void corpus_files_are_kept_by_their_absolute_paths(void **state)
     json_decref(array);
 }
 
-/* Which epochs metrics.jsonl with this text has as the last and as the best; 0: none. */
+/* Checks which epochs are the last and the best according to a metrics.jsonl with this text; 0:
+ * none. */
 static void assert_metrics(const char *text, lyrnn_status expected, int expected_last,
                            int expected_best)
 {

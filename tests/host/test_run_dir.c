@@ -1,4 +1,5 @@
-/* Making a run's directory: what is refused, what an overwrite removes and what it must not, and metrics. */
+/* Making a run's directory: what is refused, what an overwrite removes and what it must keep, and
+ * metrics. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -14,7 +15,7 @@ static void make(const char *path, bool overwrite)
     lyrnn_run_dir_close(&run);
 }
 
-/* Both ways to ask must refuse, and a refused create leaves nothing to close. */
+/* Both ways to create a run must refuse, and a refused one leaves nothing to close. */
 static void assert_refused(const char *path, bool overwrite, const char *text)
 {
     lyrnn_run_dir run;
@@ -103,7 +104,7 @@ static void overwrite_refuses_what_is_not_a_run(void **state)
     assert_true(write_file("thesis/metrics.jsonl", "mine", 4));
     assert_refused("thesis", true, "thesis: is neither empty nor a run");
     assert_content("thesis/metrics.jsonl", "mine");
-    /* A directory or a link called config.json marks nothing. */
+    /* A directory or a link called config.json does not mark a run. */
     assert_int_equal(symlink("metrics.jsonl", "thesis/config.json"), 0);
     assert_refused("thesis", true, "thesis: is neither empty nor a run");
     assert_content("thesis/metrics.jsonl", "mine");
@@ -143,7 +144,7 @@ static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
     assert_int_equal(symlink("checkpoints/epoch-000001", "again/best"), 0);
     assert_int_equal(mkdir("again/checkpoints/.epoch-000003.tmp", 0777), 0);
     assert_true(write_file("again/checkpoints/.epoch-000003.tmp/model.safetensors", "x", 1));
-    /* The user's own. */
+    /* A file of the user. */
     assert_true(write_file("again/notes.txt", "n", 1));
     assert_true(write_file("again/checkpoints/epoch-000002/notes.txt", "n", 1));
     assert_int_equal(mkdir("again/checkpoints/epoch-best", 0777), 0);
@@ -184,13 +185,14 @@ static void overwrite_follows_no_link_out_of_the_directory(void **state)
     assert_true(write_file("outside/epoch-000001/model.safetensors", "mine", 4));
     assert_true(write_file("outside/metrics.jsonl", "mine", 4));
 
-    /* Its checkpoints elsewhere: not as lyrnn made it. */
+    /* Its checkpoints are elsewhere, so lyrnn did not make it like this. */
     make("linked", false);
     assert_int_equal(symlink("../outside", "linked/checkpoints"), 0);
     assert_refused("linked", true, "linked: is neither empty nor a run");
     assert_int_equal(unlink("linked/checkpoints"), 0);
 
-    /* Links where lyrnn's own would stand: they go or stay, what they point to stays. */
+    /* Links in places of lyrnn's own files: the links may be removed, but what they point to
+     * stays. */
     assert_int_equal(mkdir("linked/checkpoints", 0777), 0);
     assert_int_equal(symlink("../../outside/epoch-000001", "linked/checkpoints/epoch-000001"), 0);
     assert_int_equal(unlink("linked/metrics.jsonl"), 0);
@@ -215,7 +217,7 @@ static void a_run_reached_through_a_link_can_be_overwritten(void **state)
     assert_link("alias", "real");
 }
 
-/* Takes this second's name and its -2, and those of the two minutes to come. */
+/* Takes the name of this second and its -2, and those of the next two minutes. */
 static void default_names_that_exist_get_a_number(void **state)
 {
     (void)state;

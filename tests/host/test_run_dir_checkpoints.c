@@ -1,4 +1,4 @@
-/* The checkpoints of a run: there whole or not at all, and found by the names that users give. */
+/* The checkpoints of a run: whole or absent, and found by the names that users give. */
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -10,7 +10,7 @@ static lyrnn_status save(lyrnn_run_dir *run, int epoch, float value)
     return save_model(run, epoch, 0, value);
 }
 
-/* Says that path leads to a model saved with value. */
+/* Checks that path leads to a model saved with value. */
 static void assert_model(const char *path, float value)
 {
     char model[PATH_MAX];
@@ -20,7 +20,7 @@ static void assert_model(const char *path, float value)
         fail_msg("%s", lyrnn_error_text());
     assert_true(checkpoint.params[0] == value);
     lyrnn_checkpoint_free(&checkpoint);
-    /* The other file is there beside it, and whole. */
+    /* The other file is next to it, and whole. */
     lyrnn_trainer_state training = {0};
     strcpy(strrchr(model, '/') + 1, "trainer.safetensors");
     if (lyrnn_trainer_state_read(&training, model, &config, 1) != LYRNN_OK)
@@ -86,7 +86,7 @@ static void a_failed_save_keeps_what_was_there(void **state)
     tiny = old;
     tiny.rlim_cur = 600;
     signal(SIGXFSZ, SIG_IGN);
-    /* A new epoch, then the one that is there. */
+    /* A new epoch, then the one that exists. */
     for (int epoch = 2; epoch >= 1; epoch--) {
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
         lyrnn_status status = save(&run, epoch, 2);
@@ -152,7 +152,7 @@ static void find_model_names_what_has_none(void **state)
     assert_error(lyrnn_run_dir_find_model("hollow", model, sizeof model),
                  "hollow: has no checkpoint");
     assert_error(lyrnn_run_dir_find_model("none", model, sizeof model), "none: No such file");
-    /* A latest whose checkpoint was deleted. */
+    /* A `latest` whose checkpoint was deleted. */
     assert_int_equal(symlink("checkpoints/epoch-000001", "young/latest"), 0);
     assert_error(lyrnn_run_dir_find_model("young", model, sizeof model),
                  "young: has no checkpoint");

@@ -1,4 +1,4 @@
-/* Going on in a run that is there: its lock, its metrics, and which of its checkpoints stay. */
+/* Continuing an existing run: its lock, its metrics, and which of its checkpoints stay. */
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -17,7 +17,7 @@ static void make(const char *path)
     lyrnn_run_dir_close(&run);
 }
 
-/* Says which of the epochs 0 to 9 have a checkpoint, "0479". */
+/* Checks which of the epochs 0 to 9 have a checkpoint, for example "0479". */
 static void assert_epochs(const char *path, const char *expected)
 {
     char found[11] = "", *end = found, name[PATH_MAX];
@@ -81,7 +81,7 @@ static void a_killed_process_leaves_no_lock_behind(void **state)
     lyrnn_run_dir_close(&run);
 }
 
-/* What stands in it is only read to a user who is refused. */
+/* The lock's content is only read for a user who is refused. */
 static void a_lock_may_hold_anything(void **state)
 {
     (void)state;
@@ -106,7 +106,7 @@ static void a_lock_may_hold_anything(void **state)
     lyrnn_run_dir_close(&first);
     assert_ok(lyrnn_run_dir_open(&first, "noisy"));
     lyrnn_run_dir_close(&first);
-    /* Nor is a link followed. */
+    /* A link is not followed either. */
     assert_int_equal(unlink("noisy/lock"), 0);
     assert_int_equal(symlink("elsewhere", "noisy/lock"), 0);
     assert_error(lyrnn_run_dir_open(&first, "noisy"), "noisy: cannot open lock: ");
@@ -124,7 +124,7 @@ static void what_is_no_run_cannot_be_opened(void **state)
     assert_false(exists("songs/lock"));
 }
 
-/* What a process leaves that was killed while it made a run, at each step of that. */
+/* What remains if a process is killed while it makes a run, at each step. */
 static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
 {
     (void)state;
@@ -171,7 +171,7 @@ static void metrics_are_cut_to_the_checkpoints_epoch(void **state)
     assert_repaired(LINE("1") LINE("2") LINE("3"), 2, LINE("1") LINE("2"));
     assert_repaired(LINE("1") LINE("2") LINE("3"), 0, "");
     assert_repaired("", 0, "");
-    /* A last line that was torn: in the middle, or before its newline. */
+    /* A torn last line: in the middle, or before its newline. */
     assert_repaired(LINE("1") LINE("2") "{\"epoch\": 3, \"lo", 2, LINE("1") LINE("2"));
     assert_repaired(LINE("1") "{\"epoch\": 2}", 1, LINE("1"));
     assert_repaired(LINE("1") "{\"epoch\": 2}", 2, LINE("1") "{\"epoch\": 2}\n");
@@ -191,7 +191,7 @@ static void metrics_that_are_gone_begin_anew(void **state)
     lyrnn_run_dir_close(&run);
 }
 
-/* Lines after it would be lost: only a last line may be torn. */
+/* Only a last line may be torn. Lines after it would be lost. */
 static void metrics_that_are_not_lyrnns_are_refused(void **state)
 {
     (void)state;
@@ -265,7 +265,8 @@ static void prune_keeps_the_last_ones_latest_and_best(void **state)
     assert_epochs("kept", "2456");
     lyrnn_run_dir_prune(&run, 1);
     assert_epochs("kept", "26");
-    /* Resumed from an earlier checkpoint, latest is not the one with the highest number. */
+    /* The run resumes from an earlier checkpoint, so latest is not the one with the highest
+     * number. */
     save(&run, 3, 0);
     save(&run, 4, 0);
     lyrnn_run_dir_prune(&run, 1);

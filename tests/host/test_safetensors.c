@@ -1,5 +1,5 @@
-/* The rules of the safetensors format: the reader is held to each by a hand-made file that breaks it
- * alone. */
+/* The rules of the safetensors format. For each rule, the reader must refuse a hand-made file that
+ * breaks only this rule. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,8 +27,8 @@ static image image_of(uint64_t N, const char *header, size_t header_bytes, size_
     return result;
 }
 
-/* Says that the bytes are refused by the rule whose text holds problem, in one line naming the object,
- * and that file is left such that closing it again does no harm. */
+/* Checks that the bytes are refused with an error of one line that names the object and contains
+ * `problem`, and that closing the file again does no harm. */
 static void assert_bytes_rejected(const void *bytes, size_t num_bytes, const char *problem)
 {
     lyrnn_safetensors file;
@@ -120,7 +120,7 @@ static void text_that_is_not_json_is_rejected(void **state)
     assert_rejected("{}x", 0, "is not JSON");
     assert_rejected("{} {}", 0, "is not JSON");
     assert_rejected("{'a':1}", 0, "is not JSON");
-    /* jansson passes over a NUL that follows a number. */
+    /* jansson ignores a NUL after a number. */
     static const char nul_after_a_number[] = "{\"a\":" ENTRY("U8", "[1\0]", 0, 1) "}";
     image hostile = image_of(sizeof nul_after_a_number - 1, nul_after_a_number,
                              sizeof nul_after_a_number - 1, 1);
@@ -209,7 +209,7 @@ static void shapes_that_are_not_whole_numbers_are_rejected(void **state)
 static void sizes_that_overflow_are_rejected(void **state)
 {
     (void)state;
-    /* 2^32 * 2^32 = 2^64, 0 when it wraps; 2^62 * 4 = 2^64; 2^63 - 1 elements of 8 bytes. */
+    /* 2^32 * 2^32 = 2^64, which wraps to 0; 2^62 * 4 = 2^64; 2^63 - 1 elements of 8 bytes. */
     assert_rejected("{\"a\":" ENTRY("U8", "[4294967296,4294967296]", 0, 0) "}", 0, "overflows");
     assert_rejected("{\"a\":" ENTRY("F32", "[4611686018427387904]", 0, 0) "}", 0, "overflows");
     assert_rejected("{\"a\":" ENTRY("F64", "[9223372036854775807]", 0, 8) "}", 8, "overflows");
@@ -260,7 +260,7 @@ static void trailing_bytes_are_rejected(void **state)
     assert_rejected("{\"a\":" ENTRY("U8", "[1]", 0, 1) "}", 3, "2 bytes after the last tensor");
 }
 
-/* As a tree of JSON values these would take many times their own size. */
+/* As a tree of JSON values these would need many times their own size. */
 static void headers_of_nothing_but_brackets_are_rejected(void **state)
 {
     (void)state;
@@ -318,7 +318,7 @@ static void tensors_come_in_the_order_of_their_data(void **state)
     lyrnn_safetensors_close(&file);
 }
 
-/* Older writers did not pad; a float must be readable all the same. */
+/* Older writers did not pad the header, and their floats must be readable too. */
 static void data_is_aligned_whatever_the_headers_length(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
-/* safetensors files on disk: what is written is read back, the same bytes every time, nothing half-written
- * stays, and no damage to a good file passes unseen or crashes the reader. */
+/* safetensors files on disk. What is written is read back, with the same bytes every time; no
+ * half-written file stays; and damage to a good file is either detected or harmless, and never
+ * crashes the reader. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,7 +21,7 @@ typedef struct {
 #define ENTRY(dtype, shape, begin, end)                                                            \
     "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":[" #begin "," #end "]}"
 
-/* What the writing tests write. */
+/* The content that the writing tests write. */
 static const float small_f32[2] = {1.0f, -2.5f};
 static const int64_t small_i64[1] = {7};
 static const lyrnn_metadata small_metadata[] = {{"format", "pt"}, {"词", "[\"分\",\"\\\"\"]"}};
@@ -100,7 +101,7 @@ static void a_valid_file_cut_at_any_byte_is_rejected(void **state)
     (void)state;
     image whole = write_small("cut");
     for (size_t length = 0; length < whole.num_bytes; length++) {
-        /* Its own allocation, so that a sanitizer sees a read beyond the cut. */
+        /* Allocated on its own, so that a sanitizer sees a read past the cut. */
         unsigned char *cut = malloc(length + (length == 0));
         assert_non_null(cut);
         memcpy(cut, whole.bytes, length);
@@ -111,7 +112,7 @@ static void a_valid_file_cut_at_any_byte_is_rejected(void **state)
     free(whole.bytes);
 }
 
-/* Reads every byte that a file that was accepted points to. */
+/* Reads every byte that an accepted file refers to. */
 static unsigned touch(const lyrnn_safetensors *file)
 {
     unsigned sum = 0;
@@ -152,7 +153,7 @@ static void any_flipped_bit_of_the_header_is_rejected_or_consistent(void **state
         lyrnn_safetensors_close(&file);
         whole.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
-    /* A flip in a name or a value goes unnoticed, one in N or the structure does not. */
+    /* A flipped bit in a name or a value goes unnoticed, one in N or in the structure does not. */
     assert_true(accepted > 0 && rejected > accepted);
     free(whole.bytes);
 }
@@ -216,7 +217,7 @@ static void a_write_that_fails_leaves_no_file(void **state)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     tiny = old;
     signal(SIGXFSZ, SIG_IGN);
-    /* From the first byte to the last: in the length, the header, the padding, either tensor. */
+    /* At every byte: in the length, the header, the padding, and both tensors. */
     for (tiny.rlim_cur = 0; tiny.rlim_cur < whole.num_bytes; tiny.rlim_cur++) {
         assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
         lyrnn_status status =

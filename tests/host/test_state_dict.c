@@ -1,5 +1,6 @@
-/* A state_dict without metadata, as safetensors.torch.save_file leaves it: the network is read off the
- * tensors, whatever its cell, layers and directions, and tensors that make no network are refused. */
+/* A state_dict without metadata, as safetensors.torch.save_file writes it. The network is inferred
+ * from the tensors, for every cell, number of layers and directions. Tensors that do not form a
+ * network are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,8 +23,8 @@ typedef struct {
     float values[MAX_VALUES];
 } state_dict;
 
-/* The tensors of a network, in the order of their names as save_file sorts them, backwards: the reader
- * must not rely on ours. */
+/* The tensors of a network, in the reverse of the order in which save_file sorts them: the reader
+ * must not rely on the order. */
 static void fill(state_dict *dict, const lyrnn_rnn_config *config)
 {
     memset(dict, 0, sizeof *dict);
@@ -73,7 +74,7 @@ static lyrnn_tensor *find(state_dict *dict, const char *name)
     return NULL;
 }
 
-/* Gives a tensor a shape that its values suffice for. */
+/* Changes the shape of a tensor, to one that its values are enough for. */
 static void reshape(lyrnn_tensor *tensor, int num_dims, size_t rows, size_t cols)
 {
     tensor->num_dims = num_dims;
@@ -208,7 +209,7 @@ static void tensors_that_make_no_network_are_refused(void **state)
     find(&dict, "dense.weight")->name = "linear.weight";
     assert_refused(&dict, "no tensor dense.weight");
 
-    /* Two gates, a part of a gate, nothing at all, and no matrix. */
+    /* Two gates, part of a gate, nothing at all, and something that is not a matrix. */
     fill(&dict, &config);
     reshape(find(&dict, hh), 2, 4, 2);
     assert_refused(&dict, "rnn.weight_hh_l0 is (4, 2), which is the shape of no cell");
@@ -225,7 +226,7 @@ static void tensors_that_make_no_network_are_refused(void **state)
     reshape(find(&dict, "rnn.weight_ih_l0"), 1, 8, 0);
     assert_refused(&dict, "rnn.weight_ih_l0 is not a matrix");
 
-    /* Each alone tells another network than the rest. */
+    /* Each of these contradicts the other tensors. */
     fill(&dict, &config);
     reshape(find(&dict, hh), 2, 6, 2);
     assert_refused(&dict, "rnn.weight_ih_l0 does not have the shape");

@@ -1,4 +1,4 @@
-/* The error text: what was said last, on one line. */
+/* The error text: the last error, on one line. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,8 +45,8 @@ static void two_paths_of_any_length_are_told_whole(void **state)
     assert_string_equal(lyrnn_error_text(), expected);
 }
 
-/* With characters of each length that UTF-8 has, so that the cuts fall at every place within one. */
-static void of_a_longer_text_the_middle_is_cut(void **state)
+/* The text has UTF-8 characters of every length, so that cuts happen at every place within one. */
+static void the_middle_of_a_longer_text_is_cut(void **state)
 {
     (void)state;
     static const char *const characters[] = {"x", "é", "分", "😀"};
@@ -88,7 +88,7 @@ int main(void)
         cmocka_unit_test(a_caller_can_add_to_the_text),
         cmocka_unit_test(the_text_is_one_plain_line),
         cmocka_unit_test(two_paths_of_any_length_are_told_whole),
-        cmocka_unit_test(of_a_longer_text_the_middle_is_cut),
+        cmocka_unit_test(the_middle_of_a_longer_text_is_cut),
         cmocka_unit_test(a_lack_of_memory_names_object_bytes_and_remedy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* The report on a text: counts by hand, perplexity by the oracle. */
+/* The report on a text: counts compared with counts by hand, perplexity with the oracle's. */
 #include "lyrnn/text_report.h"
 
 #include <math.h>
@@ -24,7 +24,8 @@ static lyrnn_text_report report_on(const model_check *check, const int32_t *ids,
     return report;
 }
 
-/* Chunks of any fill, each character's loss given all before it, the prefix's not counted. */
+/* With partly filled chunks. The loss of each character is given all characters before it; the
+ * prefix's own losses do not count. */
 static void perplexity_equals_the_oracles(void **state)
 {
     const size_t lengths[] = {2, 64, 65, 66, 129, MAX_LENGTH};
@@ -62,14 +63,14 @@ static void runs_are_counted_in_what_was_written(void **state)
     (void)state;
     model_check check;
     model_check_open(&check, LYRNN_RNN_TANH, V, 4, 0);
-    /* After the prefix 7, 5: 6 1 2 1 2 1, with runs 61 12 21 12 21, 612 121 212 121. */
+    /* After the prefix 7, 5: 6 1 2 1 2 1. The runs are 61 12 21 12 21 and 612 121 212 121. */
     const int32_t ids[] = {7, 5, 6, 1, 2, 1, 2, 1};
     lyrnn_text_report report = report_on(&check, ids, 8, 2);
     assert_number_near("distinct-2", report.distinct_2, 3.0 / 5, 1e-12);
     assert_number_near("distinct-3", report.distinct_3, 3.0 / 4, 1e-12);
     assert_int_equal(report.longest_copy, 3);
     assert_int_equal(report.copy_start, 0);
-    /* All weights zero: every character is as likely. */
+    /* All weights are zero, so every character is equally likely. */
     assert_number_near("perplexity", report.perplexity, V, 1e-6);
     report = report_on(&check, ids, 4, 3);
     assert_int_equal(report.longest_copy, 0);

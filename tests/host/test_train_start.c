@@ -48,7 +48,8 @@ static int watch(const char *path)
 /* Counts how often the file was opened since, and ends the watch. */
 static int count_opens(int fd)
 {
-    struct inotify_event events[64]; /* a watch of a file has no names after its events */
+    /* The events of a watched file have no names after them. */
+    struct inotify_event events[64];
     int count = 0;
     ssize_t length;
     while ((length = read(fd, events, sizeof events)) > 0)
@@ -101,7 +102,7 @@ static void resume_opens_each_file_once(void **state)
             fail_msg("%s: not opened once", names[i]);
 }
 
-/* As a program outside of lyrnn calls it. */
+/* As a program outside lyrnn calls it. */
 static lyrnn_train_options small_training(const char *out_path)
 {
     static const char *const corpus_paths[] = {"corpus.txt"};

@@ -1,5 +1,5 @@
-/* trainer.safetensors: everything comes back bit for bit, and a file that no training can have left is
- * refused with what is wrong with it. */
+/* trainer.safetensors: everything comes back bit for bit, and a file that no training can have
+ * written is refused with the reason. */
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ static void make_state(lyrnn_trainer_state *state)
     }
     state->snapshot.m[0] = -0.0f;
     state->snapshot.m[1] = 1e-41f;
-    state->snapshot.v[0] = INFINITY; /* as an overflow leaves it */
+    state->snapshot.v[0] = INFINITY; /* as after an overflow */
     for (int i = 0; i < NUM_STATE; i++) {
         state->snapshot.h[i] = (float)i / 11.0f;
         state->snapshot.c[i] = -(float)i / 13.0f;
@@ -89,7 +89,7 @@ static void a_state_comes_back_bit_for_bit(void **unused)
     assert_true(read.seed == UINT64_MAX);
     assert_int_equal(read.corpus_chars, 1234567);
     assert_string_equal(read.corpus_xxh128, written.corpus_xxh128);
-    /* And gives the same bytes. */
+    /* Writing it again gives the same bytes. */
     size_t a_bytes, b_bytes;
     assert_ok(lyrnn_trainer_state_write("again", &config, &read));
     unsigned char *a = read_file("state", &a_bytes), *b = read_file("again", &b_bytes);
@@ -113,7 +113,7 @@ static void moments_stand_in_pytorchs_shapes(void **unused)
     assert_true(m != NULL && v != NULL && h != NULL);
     assert_true(m->num_dims == 2 && m->shape[0] == 4 * H && m->shape[1] == V);
     assert_true(h->num_dims == 3 && h->shape[0] == L && h->shape[1] == B && h->shape[2] == H);
-    /* Held transposed in memory: row 1, column 2 of the file is row 2, column 1 there. */
+    /* Stored transposed in memory: row 1, column 2 of the file is row 2, column 1 in memory. */
     assert_true(((const float *)m->data)[V * 1 + 2] == (float)(2 * 4 * H + 1) / 7.0f);
     assert_true(((const float *)v->data)[V * 1 + 2] == (float)(2 * 4 * H + 1) / 3.0f);
     assert_string_equal(lyrnn_safetensors_metadata(&file, "loss_sum"), "0x1.3333333333334p-2");
@@ -141,7 +141,7 @@ static void only_lstm_has_a_c(void **unused)
     lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
-/* The whole file, to be written again with something changed. */
+/* The content of a file, which is written again with a change. */
 typedef struct {
     lyrnn_safetensors file;
     lyrnn_metadata metadata[16];
@@ -186,7 +186,7 @@ static void spoil_end(spoiled_file *spoiled, lyrnn_status expected, const char *
     assert_read("spoiled", &config, B, expected, problem);
 }
 
-/* value NULL: without the key. */
+/* If value is NULL, the key is left out. */
 static void assert_number(const char *key, const char *value, lyrnn_status expected)
 {
     spoiled_file spoiled;
@@ -308,7 +308,8 @@ static void a_state_of_another_training_is_refused(void **unused)
     assert_read("whole", &config, B, LYRNN_OK, "");
     assert_read("whole", &config, B + 1, bad, "tensor h does not have the shape");
     lyrnn_rnn_config other = config;
-    other.hidden_size = 65536; /* 17 GB for each moment of weight_hh, which the file has not */
+    /* 17 GB for each moment of weight_hh, which the file does not have. */
+    other.hidden_size = 65536;
     assert_read("whole", &other, B, bad, "does not have the shape");
     other = config;
     other.num_layers = 1;

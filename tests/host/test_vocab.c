@@ -1,5 +1,5 @@
-/* Characters to ids and back: the order of ids, what a model's vocabulary may hold, and how characters
- * that it lacks are named. */
+/* From characters to ids and back: the order of ids, what a model's vocabulary may contain, and how
+ * errors name characters that it lacks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 
 #include "lyrnn/vocab.h"
 
-/* The characters of a literal and their number, without its terminator. */
+/* The characters of a literal and their number, without the terminator. */
 #define CHARS(literal) literal, sizeof(literal) / sizeof *(literal)-1
 
 static lyrnn_vocab vocab_of(const char32_t *chars, size_t N)
@@ -239,7 +239,7 @@ static void a_list_of_unknown_characters_stays_within_its_bytes(void **state)
     for (uint32_t i = 0; i < NUM; i++)
         text[i] = 0x20000 + i;
     for (size_t size = 100; size < 200; size++) {
-        char *list = malloc(size); /* under ASan, its end is guarded */
+        char *list = malloc(size); /* ASan guards its end */
         assert_non_null(list);
         size_t num_distinct;
         assert_int_equal(lyrnn_vocab_list_unknown(&vocab, text, NUM, list, size, &num_distinct),

@@ -1,5 +1,6 @@
-/* logits FILE CELL ID...: reads a model as `lyrnn train --init FILE --cell CELL` does and prints its logits
- * (T,V) after each of the T ids, nine significant digits each, a row a step. For state_dict.py. */
+/* logits FILE CELL ID...: reads a model as `lyrnn train --init FILE --cell CELL` does, and prints
+ * its logits (T,V) after each of the T ids, with nine significant digits, one row per step. For
+ * state_dict.py. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,9 +1,10 @@
-"""Holds lyrnn to PyTorch where weights change hands: the article's RNNModel, for every cell, one and two
-layers, one and both directions.
+"""Moves weights between PyTorch and lyrnn and compares the results: the tutorial's RNNModel, for
+every cell, one and two layers, one and both directions.
 
-    PyTorch to lyrnn   a bare state_dict, as safetensors.torch.save_file writes it, gives the same logits to
-                       1e-5, and `lyrnn train --init` passes it on bit for bit
-    lyrnn to PyTorch   what lyrnn writes, trained or not, loads with strict=True and gives the same logits
+    PyTorch to lyrnn   a bare state_dict, as safetensors.torch.save_file writes it, gives the same
+                       logits to 1e-5, and `lyrnn train --init` saves it bit for bit
+    lyrnn to PyTorch   what lyrnn writes, trained or not, loads with strict=True and gives the same
+                       logits
 
     state_dict.py LYRNN LOGITS    (the program, and tests/interchange/logits.c)
 """
@@ -33,12 +34,12 @@ TOLERANCE = 1e-5
 
 
 class RNNModel(nn.Module):
-    """The article's model over one-hot characters; forward gives logits (T, V) of one stream."""
+    """The tutorial's model for one-hot characters. forward returns the logits (T, V) of a text."""
 
     def __init__(self, cell, num_layers, bidirectional):
         super().__init__()
-        self.rnn = CELLS[cell](input_size=len(CHARS), hidden_size=HIDDEN_SIZE, num_layers=num_layers,
-                               bidirectional=bidirectional)
+        self.rnn = CELLS[cell](input_size=len(CHARS), hidden_size=HIDDEN_SIZE,
+                               num_layers=num_layers, bidirectional=bidirectional)
         self.dense = nn.Linear(HIDDEN_SIZE * (2 if bidirectional else 1), len(CHARS))
 
     def forward(self, ids):
@@ -47,12 +48,13 @@ class RNNModel(nn.Module):
 
 
 def save_by_hand(tensors, path, metadata=None):
-    """safetensors.torch.save_file for float32 alone."""
+    """safetensors.torch.save_file, only for float32."""
     header, data = {"__metadata__": metadata} if metadata else {}, b""
     for name in sorted(tensors):
         values = tensors[name].contiguous()
         begin, data = len(data), data + values.numpy().tobytes()
-        header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [begin, len(data)]}
+        header[name] = {"dtype": "F32", "shape": list(values.shape),
+                        "data_offsets": [begin, len(data)]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
@@ -64,7 +66,7 @@ def read_header(path):
 
 
 def load_by_hand(path):
-    """safetensors.torch.load_file for float32 alone."""
+    """safetensors.torch.load_file, only for float32."""
     header, data = read_header(path)
     data = path.read_bytes()[data:]
     return {name: torch.frombuffer(bytearray(data[slice(*entry["data_offsets"])]),
@@ -103,8 +105,8 @@ def check(lyrnn, logits_program, folder, cell, num_layers, bidirectional):
     save_file(model.state_dict(), bare)
     largest = assert_same_logits(model, logits_program, bare, cell)
 
-    train = (lyrnn, "train", folder / "corpus.txt", "--batch-size", 2, "--num-steps", 5, "--threads", 1,
-             "--overwrite", "--cell", cell, "--out", folder / "run")
+    train = (lyrnn, "train", folder / "corpus.txt", "--batch-size", 2, "--num-steps", 5,
+             "--threads", 1, "--overwrite", "--cell", cell, "--out", folder / "run")
     written = folder / "run" / "latest" / "model.safetensors"
     run(*train, "--init", bare, "--num-epochs", 0)
     for name, values in load_file(written).items():

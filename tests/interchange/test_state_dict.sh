@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs state_dict.py with a Python that has PyTorch, the distribution's or the user's own.
+# Runs state_dict.py with a Python that has PyTorch: the system's or the user's own.
 #     test_state_dict.sh LYRNN LOGITS
 set -euo pipefail
 for python in python3 /usr/bin/python3; do

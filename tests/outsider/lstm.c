@@ -1,5 +1,6 @@
-/* An LSTM of two layers as a C program outside of lyrnn uses it: a sequence forwards in one go and in two
- * halves, the state carried by hand, then backwards, and a gradient held to a difference quotient.
+/* A two-layer LSTM as a C program outside lyrnn uses it: forward over a sequence at once and in two
+ * halves with the state carried by hand, then backward, and one gradient compared with a difference
+ * quotient.
  *
  *     cc lstm.c $(pkg-config --cflags --libs lyrnn) -o lstm
  *     lstm [DEVICE] */
@@ -17,7 +18,7 @@ static float input[T * B * IN];  /* (T,B,IN) */
 static float output[T * B * H];  /* (T,B,H) */
 static float doutput[T * B * H]; /* (T,B,H) */
 
-/* Ends the program with lyrnn's own line where a call fails. */
+/* Ends the program with lyrnn's error if a call failed. */
 static void must(lyrnn_status status)
 {
     if (status != LYRNN_OK) {
@@ -26,7 +27,7 @@ static void must(lyrnn_status status)
     }
 }
 
-/* Half the sum of the squared outputs, whose gradient by the output is the output. */
+/* Half the sum of the squared outputs. The gradient of the output is then the output itself. */
 static double loss_of(lyrnn_rnn *rnn)
 {
     double loss = 0;

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# An installed lyrnn serves programs outside of it, wherever its prefix is moved: by pkg-config and by
-# find_package, from C and from C++.
+# Programs outside lyrnn can use an installed lyrnn, even after its prefix was moved: with
+# pkg-config and find_package, from C and C++.
 #     test_install.sh BUILD_DIRECTORY CMAKE C_COMPILER CXX_COMPILER SANITIZERS CUDA_STAND_INS
 set -euo pipefail
 build=$1 cmake=$2 sanitizers=$5 stand_ins=$6
-export CC=$3 CXX=$4 # everything here is built as lyrnn was
+export CC=$3 CXX=$4 # everything here is built like lyrnn
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -19,7 +19,8 @@ fail() {
 mkdir moved
 mv first moved/prefix
 prefix=$scratch/moved/prefix
-for name in bin/lyrnn include/lyrnn/rnn.h share/man/man1/lyrnn{,-train,-generate,-eval,-bench,-info}.1 \
+for name in bin/lyrnn include/lyrnn/rnn.h \
+    share/man/man1/lyrnn{,-train,-generate,-eval,-bench,-info}.1 \
     share/bash-completion/completions/lyrnn share/zsh/site-functions/_lyrnn \
     share/fish/vendor_completions.d/lyrnn.fish; do
     [[ -s $prefix/$name ]] || fail "$name must be installed"
@@ -31,18 +32,18 @@ done
 [[ -z $sanitizers ]] || export CFLAGS="-fsanitize=$sanitizers" CXXFLAGS="-fsanitize=$sanitizers"
 pc=$(find "$prefix" -name lyrnn.pc)
 export PKG_CONFIG_PATH=${pc%/*}${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
-# A bundle's libraries (scripts/test.sh --deps) lie where the loader does not look by itself.
+# The loader does not find a bundle's libraries (scripts/test.sh --deps) on its own.
 [[ -z ${PKG_CONFIG_LIBDIR-} ]] || export LD_LIBRARY_PATH=${PKG_CONFIG_LIBDIR%/pkgconfig}
 
-# A module that says which it is when it is asked for a device, and what stands for a driver.
+# A module that reports its identity when a device is requested, and a replacement for the driver.
 modules=${pc%/pkgconfig/*}/lyrnn
 mkdir -p "$modules"
 cp "$stand_ins/module/liblyrnn_cuda.so" "$modules"
 module_paths=$stand_ins/driver${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-# Sanitizers put a dlopen of their own before libc's, which follows their run path and not the program's.
+# Sanitizers replace dlopen. Theirs follows the sanitizer's run path and not the program's.
 [[ -z $sanitizers ]] || module_paths+=:$modules
 
-# check PROGRAM: what it prints is right, and it finds the prefix's module.
+# check PROGRAM: its output must be right, and it must find the module in the prefix.
 check() {
     ! LD_LIBRARY_PATH=$module_paths "$1" cuda:1 2>err.txt || fail "$1 must have no such device"
     grep -q '^lstm: cuda:1: the stand-in has no such device' err.txt ||
@@ -50,11 +51,14 @@ check() {
     "$1" >out.txt || fail "$1 must succeed"
     awk 'function abs(x) { return x < 0 ? -x : x }
          /^whole/ { good += $4 < 1e-6 }
-         /^gradient/ { gradient = $2 + 0; good += abs(gradient) > 1e-4 && abs(gradient - $5) < 1e-5 }
+         /^gradient/ {
+             gradient = $2 + 0
+             good += abs(gradient) > 1e-4 && abs(gradient - $5) < 1e-5
+         }
          END { exit !(good == 2 && NR == 2) }' out.txt || fail "$1 printed: $(cat out.txt)"
 }
 
-# compile COMPILER SOURCE PROGRAM FLAG...: by pkg-config, whose answer is words.
+# compile COMPILER SOURCE PROGRAM FLAG...: uses pkg-config, whose output is split into words.
 compile() {
     local compiler=$1 source=$2 program=$3
     shift 3
@@ -78,7 +82,8 @@ check ./lstm_pkg_config_static
 cmake_build "$here" from_c
 check from_c/lstm
 
-# From C++, every header, also by the one that includes them all; CMake must not need a C compiler for it.
+# Every header compiles in C++, also through the one that includes them all. CMake must not need a C
+# compiler for it.
 for header in "$prefix"/include/lyrnn/*.h; do
     name=lyrnn/${header##*/}
     [[ $name == lyrnn/lyrnn.h ]] ||

@@ -23,8 +23,8 @@ function add(line) {
 function looks_like_command(line) {
     while (line ~ /^[A-Za-z_][A-Za-z_0-9]*=[^ ]* /) sub(/^[^ ]* /, "", line)
     return line ~ /^\$ / || line ~ /^(\.|build)\/[^ ]/ || line ~ /^scripts\/[^ ]*\.(sh|py)/ ||
-        line ~ /^([^ ]*\/)?(lyrnn|cmake|ctest|python3)( |$)/ || line ~ /^[a-z][^ ]*( .*)? --[a-z]/ ||
-        line ~ /^(for|if|while|cd|git|sudo|export) /
+        line ~ /^([^ ]*\/)?(lyrnn|cmake|ctest|python3)( |$)/ ||
+        line ~ /^[a-z][^ ]*( .*)? --[a-z]/ || line ~ /^(for|if|while|cd|git|sudo|export) /
 }
 
 # A line with a prompt is a command in any block. Other lines are output in a block with prompts.

@@ -16,7 +16,8 @@ record() {
 # known_option WORD TEXT: an option must occur in the text of a help page or of a script.
 known_option() {
     local option=${1%%=*}
-    [[ $option != --?* ]] || grep -qE -e "(^|[^a-z-])$option([^a-z-]|\$)|\"${option#--}\"" <<<"$2" ||
+    [[ $option != --?* ]] ||
+        grep -qE -e "(^|[^a-z-])$option([^a-z-]|\$)|\"${option#--}\"" <<<"$2" ||
         record "FAILED: there is no option $option" "$call"
 }
 
@@ -53,10 +54,12 @@ check_cmake() {
         -DCMAKE_*=*) ;;
         -D*) grep -qwF -e "$(sed -E 's/^-D([A-Za-z_]+).*/\1/' <<<"$word")" <<<"$text" ||
             record "FAILED: CMakeLists.txt has no $word" "$call" ;;
-        -S | -B | -G | -j* | -E | --build | --install | --prefix | --target | --parallel | --config) ;;
+        -S | -B | -G | -j* | -E | --build | --install | --prefix | --target) ;;
+        --parallel | --config) ;;
         -*) record "FAILED: unknown option $word of cmake" "$call" ;;
         esac
-        [[ $before != --target || $word =~ ^(all|install|clean)$ ]] || grep -qwF "$word" <<<"$text" ||
+        [[ $before != --target || $word =~ ^(all|install|clean)$ ]] ||
+            grep -qwF "$word" <<<"$text" ||
             record "FAILED: there is no target $word" "$call"
         before=$word
     done
@@ -179,7 +182,8 @@ run_lyrnn() {
     *) provide "${arguments[@]:1}" ;;
     esac
     "$lyrnn" ${arguments[@]+"${arguments[@]}"} 2>"$log.err" || status=$?
-    ((status == 0 || status == 141)) || record "FAILED: status $status: $(tail -n 1 "$log.err")" "$call"
+    ((status == 0 || status == 141)) ||
+        record "FAILED: status $status: $(tail -n 1 "$log.err")" "$call"
     record ran "$call"
 }
 

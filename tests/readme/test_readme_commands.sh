@@ -13,7 +13,8 @@ export base=$scratch/base log=$scratch/log real_path=$PATH
 
 # A page's commands find only these: the stand-ins, and harmless programs that are passed through.
 mkdir "$scratch/bin"
-for name in lyrnn cmake ctest bash sh python3 sudo pip pip3 apt-get git curl wget tar cc c++ gcc g++ \
+for name in lyrnn cmake ctest bash sh python3 sudo pip pip3 apt-get git curl wget tar cc c++ gcc \
+    g++ \
     clang clang++ pkg-config make ninja man docker scp rsync ssh srun sbatch nvidia-smi; do
     ln -s "$scratch/stand_in" "$scratch/bin/$name"
 done
@@ -51,7 +52,8 @@ run_command() {
     : >"$log"
     PATH=$scratch/bin "$real_bash" -c "$command" >"$scratch/out" 2>"$scratch/err" </dev/null || true
     error=$(grep -m 1 '^FAILED' "$log" || grep -m 1 -E \
-        '^[^ ]*bash: .*(not found|No such file|Permission denied|syntax error)' "$scratch/err" || true)
+        '^[^ ]*bash: .*(not found|No such file|Permission denied|syntax error)' "$scratch/err" || \
+        true)
     error=${error//$'\t'/: }
     [[ -n $error || -s $log ]] || error='no program that this test knows'
 }
