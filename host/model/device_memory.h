@@ -8,8 +8,8 @@
 #include "lyrnn/backend.h"
 #include "lyrnn/status.h"
 
-/* Sets *memory to bytes of device memory with undefined contents; backend->memory_free releases
- * it. LYRNN_ERR_MEMORY: "memory: N bytes requested, M available for PURPOSE; REMEDY", and *memory is
+/* Sets *memory to bytes of device memory with undefined contents; backend->memory_free releases it.
+ * LYRNN_ERR_MEMORY: "memory: N bytes requested, M available for PURPOSE; REMEDY", and *memory is
  * NULL. */
 lyrnn_status lyrnn_device_alloc(lyrnn_backend *backend, size_t bytes, const char *purpose,
                                 const char *remedy, void **memory);

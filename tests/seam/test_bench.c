@@ -348,7 +348,8 @@ static size_t resident_bytes(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* The shape's peak includes neither what was freed before nor the 32 MiB and more of the floors. */
+/* The shape's peak includes neither what was freed before nor the buffers of the rates (32 MiB or
+ * more). */
 static void the_peak_is_the_shapes_own(void **state)
 {
     (void)state;
