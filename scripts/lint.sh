@@ -60,7 +60,8 @@ list_units() {
 tidy_unit() {
     local file=${1%%$'\t'*} command=${1#*$'\t'} words read key found clean
     eval "words=(${command% -o *})"
-    read=$("${words[@]}" -M -MT unit "$file" | sed 's/^unit://; s/\\$//' | tr -s ' ' '\n')
+    read=$("${words[@]}" -M -MT unit "$file") || return 1
+    read=$(sed 's/^unit://; s/\\$//' <<<"$read" | xargs realpath)
     [[ -z $changed ]] || grep -qxFf "$changed" <<<"$read" || return 0
     key=$({ echo "$tidy_key $1" && xargs cat <<<"$read"; } | sha256sum)
     clean=build/lint/clean/${file//\//%}
@@ -134,7 +135,7 @@ if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
         echo 'usage: lint.sh [--changed]' >&2
         exit 2
     fi
-    cd "$(dirname "$0")/.."
+    cd -P "$(dirname "$0")/.."
     source scripts/common.sh
     prefer_openmp_openblas
     lint_all "$@"
