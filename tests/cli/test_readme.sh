@@ -1,33 +1,28 @@
 #!/usr/bin/env bash
-# The README's tables of options say what --help says: every option, and its default.
+# The main README's table of options says what --help says: every option of a row exists in `lyrnn
+# train`, with the default in the second column. The page keeps to 180 lines.
 set -euo pipefail
 readme=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../../README.md")
 . "$(dirname "$0")/lib.sh" "$1"
 
-# check_table COMMAND NUMBER: the section that begins with the command's line, of so many options or
-# more.
-check_table() {
-    local section options option row default text rows
-    section=$(awk -v begin="\`lyrnn $1 " \
-        'index($0, begin) == 1 {on = 1; print; next} /^`lyrnn / {on = 0} on' "$readme")
-    succeeds "$1" --help
-    options=$(grep -oE '^      --[a-z-]+' "$out" | tr -d ' ')
-    (($(wc -l <<<"$options") >= $2)) || fail "--help must list $1's options"
-    for option in $options; do
-        row=$(grep -E "^\| \`${option}[ \`]" <<<"$section") ||
-            fail "README.md must have a row for $1 $option"
-        default=$(cut -d '|' -f 3 <<<"${row//\\|/}" | sed 's/&lt;/</; s/&gt;/>/; s/^ *//; s/ *$//')
-        text=$(awk -v option="$option" \
-            '/^      --/ {on = $1 == option || index($1, option "=") == 1} on' "$out" |
-            tr -s '\n ' ' ')
-        [[ -z $default || $text == *"[$default]"* ]] ||
-            fail "$1 $option: --help must give [$default]: $text"
-        [[ -n $default || $text != *"["* ]] ||
-            fail "$1 $option: README.md must give its default: $text"
+(($(wc -l <"$readme") <= 180)) || fail "README.md must have at most 180 lines"
+succeeds train --help
+help=$(tr -s '\n ' ' ' <"$out")
+num_options=0
+while IFS='|' read -r _ options defaults _; do
+    IFS=, read -ra defaults <<<"$defaults"
+    read -ra options <<<"$(grep -oE -e '--[a-z-]+' <<<"$options" | tr '\n' ' ')"
+    ((${#options[@]} == ${#defaults[@]})) ||
+        fail "README.md must give one default per option: ${options[*]}"
+    for i in "${!options[@]}"; do
+        default=$(tr -d ' ' <<<"${defaults[i]}")
+        # The text of an option ends where the next option begins.
+        text=${help#* "${options[i]}"[= ]}
+        [[ $text != "$help" ]] || fail "README.md has ${options[i]}, but --help does not"
+        text=${text%% --[a-z]*}
+        [[ $text == *"[$default]"* ]] ||
+            fail "README.md has ${options[i]} with default $default, but --help says: $text"
+        num_options=$((num_options + 1))
     done
-    rows=$(grep -c '^| `--' <<<"$section")
-    [[ $rows == $(wc -l <<<"$options") ]] ||
-        fail "README.md has $rows rows for $1's $(wc -l <<<"$options") options"
-}
-check_table generate 25
-check_table train 20
+done < <(sed -n '/^| option | default /,/^$/p' "$readme" | sed 1,2d | grep . | sed 's/\\|/\//g')
+((num_options >= 8)) || fail "README.md must have a table of at least 8 options, not $num_options"
