@@ -25,6 +25,8 @@ static const option_table table = {
         "Describes a model: a model.safetensors, or the latest one of a run. Without an argument "
         "it describes this program, its devices and its paths.",
     .detail = "If a part of a run is missing or damaged, info names it and describes the rest.",
+    .examples = "lyrnn info runs/mine\n"
+                "lyrnn info --json runs/mine",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = 1,
