@@ -4,25 +4,13 @@
 #include <cuda_runtime.h>
 
 #include <cooperative_groups.h>
-#include <cublasLt.h>
 
 #include <cstdio>
 #include <cstdlib>
 
-#include "planted.h"
+#include "planted_table.h"
 
 namespace cg = cooperative_groups;
-
-enum { COUNT = 256, THREADS = 64 };
-
-static float *floats_on_device(bool written)
-{
-    float *memory = NULL;
-    cudaMalloc(&memory, COUNT * sizeof *memory);
-    if (written)
-        cudaMemset(memory, 0, COUNT * sizeof *memory);
-    return memory;
-}
 
 static void launch(void (*kernel)(float *), int blocks, int threads, cudaLaunchAttribute *attribute)
 {
@@ -345,119 +333,7 @@ static void run_grid_without_sync()
     launch(grid_without_sync, 4, 32, &attribute);
 }
 
-static void run_copy_too_long()
-{
-    float host[COUNT + 1] = {0};
-    cudaMemcpy(floats_on_device(true), host, sizeof host, cudaMemcpyHostToDevice);
-}
-
-static void run_copy_wrong_kind()
-{
-    float host[COUNT] = {0};
-    cudaMemcpy(floats_on_device(true), host, sizeof host, cudaMemcpyDeviceToHost);
-}
-
-static void gemm(const float *a, const float *b, float *c, int n)
-{
-    cublasHandle_t handle;
-    const float one = 1.0f, zero = 0.0f;
-    cublasCreate(&handle);
-    cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, n, n, n, &one, a, n, b, n, &zero, c, n);
-    cudaDeviceSynchronize();
-    cublasDestroy(handle);
-}
-static void run_gemm_too_large()
-{
-    gemm(floats_on_device(true), floats_on_device(true), floats_on_device(false), 17);
-}
-static void run_gemm_of_nothing()
-{
-    gemm(floats_on_device(false), floats_on_device(true), floats_on_device(false), 16);
-}
-
-/* The product of two 16 x 16 matrices, with a bias. */
-static void product_with_bias(const float *a, const float *bias, float *workspace,
-                              cudaStream_t stream = NULL)
-{
-    const float one = 1.0f, zero = 0.0f;
-    const float *b = floats_on_device(true);
-    float *c = floats_on_device(false);
-    cublasHandle_t handle;
-    cublasLtMatmulDescOpaque_t operation;
-    cublasLtMatrixLayoutOpaque_t layout;
-    cublasLtMatmulPreferenceOpaque_t preference;
-    cublasLtMatmulHeuristicResult_t found = {};
-    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_BIAS;
-    int num_found;
-    cudaDeviceSynchronize();
-    cublasCreate(&handle);
-    cublasLtHandle_t lt = (cublasLtHandle_t)handle;
-    cublasLtMatmulDescInit(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F);
-    cublasLtMatmulDescSetAttribute(&operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue,
-                                   sizeof epilogue);
-    cublasLtMatmulDescSetAttribute(&operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
-                                   sizeof bias);
-    cublasLtMatrixLayoutInit(&layout, CUDA_R_32F, 16, 16, 16);
-    cublasLtMatmulPreferenceInit(&preference);
-    cublasLtMatmulAlgoGetHeuristic(lt, &operation, &layout, &layout, &layout, &layout, &preference,
-                                   1, &found, &num_found);
-    cublasLtMatmul(lt, &operation, &one, a, &layout, b, &layout, &zero, c, &layout, c, &layout,
-                   &found.algo, workspace, COUNT * sizeof *workspace, stream);
-    cudaDeviceSynchronize();
-    cublasDestroy(handle);
-}
-static void run_bias_forgotten()
-{
-    product_with_bias(floats_on_device(true), NULL, floats_on_device(false));
-}
-static void run_bias_too_short()
-{
-    product_with_bias(floats_on_device(true), floats_on_device(true) + COUNT - 12,
-                      floats_on_device(false));
-}
-static void run_bias_misaligned()
-{
-    product_with_bias(floats_on_device(true), floats_on_device(true) + 2, floats_on_device(false));
-}
-static void run_matrix_misaligned()
-{
-    product_with_bias(floats_on_device(true) + 2, floats_on_device(true), floats_on_device(false));
-}
-static void run_workspace_too_short()
-{
-    product_with_bias(floats_on_device(true), floats_on_device(true), floats_on_device(false) + 64);
-}
-
-static void run_workspace_of_two_streams()
-{
-    float *workspace = floats_on_device(false);
-    for (int i = 0; i < 2; i++) {
-        cudaStream_t stream;
-        cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
-        product_with_bias(floats_on_device(true), floats_on_device(true), workspace, stream);
-    }
-}
-
-static void run_double_free()
-{
-    float *memory = floats_on_device(true);
-    cudaFree(memory);
-    cudaFree(memory);
-}
-
-#define HOOKS 1, 0
-#define ASAN  1, 1
-#define BOTH  0, 0
-#define ROW(name, defect, how)                                                                     \
-    {                                                                                              \
-#name, defect, defect, how, run_##name                                                     \
-    }
-#define ROW2(name, defect, other, how)                                                             \
-    {                                                                                              \
-#name, defect, other, how, run_##name                                                      \
-    }
-
-extern "C" const planted_defect planted_defects[] = {
+extern "C" const planted_defect planted_kernels[] = {
     ROW2(missing_syncthreads, LYRNN_SIM_UNINITIALIZED, LYRNN_SIM_RACE, HOOKS),
     ROW(missing_second_syncthreads, LYRNN_SIM_RACE, HOOKS),
     ROW(missing_syncwarp, LYRNN_SIM_RACE, HOOKS),
@@ -487,16 +363,5 @@ extern "C" const planted_defect planted_defects[] = {
     ROW(cluster_without_sync, LYRNN_SIM_RACE, HOOKS),
     ROW(grid_sync_uncooperative, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),
     ROW(grid_without_sync, LYRNN_SIM_RACE, HOOKS),
-    ROW(copy_too_long, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(copy_wrong_kind, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(gemm_too_large, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(gemm_of_nothing, LYRNN_SIM_UNINITIALIZED, HOOKS),
-    ROW(bias_forgotten, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(bias_too_short, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(bias_misaligned, LYRNN_SIM_MISALIGNED, BOTH),
-    ROW(matrix_misaligned, LYRNN_SIM_MISALIGNED, BOTH),
-    ROW(workspace_too_short, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(workspace_of_two_streams, LYRNN_SIM_BAD_ARGUMENT, BOTH),
-    ROW(double_free, LYRNN_SIM_BAD_ARGUMENT, BOTH),
 };
-extern "C" const int num_planted_defects = sizeof planted_defects / sizeof *planted_defects;
+extern "C" const int num_planted_kernels = sizeof planted_kernels / sizeof *planted_kernels;

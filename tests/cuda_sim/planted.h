@@ -1,4 +1,5 @@
-/* The kernels of planted*.cu: each has one planted defect, which the simulator must find. */
+/* The kernels of planted.cu and the calls of planted_calls.cu: each has one planted defect, which the
+ * simulator must find. */
 #ifndef LYRNN_SIM_PLANTED_H
 #define LYRNN_SIM_PLANTED_H
 
@@ -17,8 +18,8 @@ typedef struct {
     void (*run)(void);
 } planted_defect;
 
-extern const planted_defect planted_defects[];
-extern const int num_planted_defects;
+extern const planted_defect planted_kernels[], planted_calls[];
+extern const int num_planted_kernels, num_planted_calls;
 
 #ifdef __cplusplus
 }

@@ -68,11 +68,18 @@ static void planted_defect_is_found(void **state)
     }
 }
 
+static int add_tests(struct CMUnitTest *tests, const planted_defect *planted, int num)
+{
+    for (int i = 0; i < num; i++)
+        tests[i] = (struct CMUnitTest){planted[i].name, planted_defect_is_found, NULL, NULL,
+                                       (void *)(uintptr_t)&planted[i]};
+    return num;
+}
+
 int main(void)
 {
     struct CMUnitTest tests[64];
-    for (int i = 0; i < num_planted_defects; i++)
-        tests[i] = (struct CMUnitTest){planted_defects[i].name, planted_defect_is_found, NULL, NULL,
-                                       (void *)(uintptr_t)&planted_defects[i]};
-    return _cmocka_run_group_tests("planted", tests, (size_t)num_planted_defects, NULL, NULL);
+    int num = add_tests(tests, planted_kernels, num_planted_kernels);
+    num += add_tests(tests + num, planted_calls, num_planted_calls);
+    return _cmocka_run_group_tests("planted", tests, (size_t)num, NULL, NULL);
 }
