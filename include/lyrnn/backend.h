@@ -134,13 +134,13 @@ typedef struct {
     lyrnn_cell cell;
     bool reverse;
     bool batch_invariant; /* the bits of a stream depend on that stream only, whatever B is */
-    const float *w_hh;    /* in   (G*H,H)  with batch_invariant, packed as G matrices (H,H) */
+    const float *w_hh;    /* in   (G*H,H)  batch_invariant: packed as G matrices (H,H) */
     const float *b_hh;    /* in   (G*H) */
-    /* i/o  (T,B,G*H)  in: the input projection. Out: what backward needs, lstm i, f, g, o and gru
-     *                 r, z, n; undefined for rnn. */
+    /* i/o  (T,B,G*H)  in: the input projection. Out, for backward: i, f, g, o of lstm and r, z, n
+     *                 of gru; undefined for rnn. */
     float *gates;
-    /* i/o (T+1,B,H) in: slot 0 (reverse: slot T) is the state before the sequence. The other slots
-     *                 are written. c is for lstm only, else NULL. */
+    /* i/o  (T+1,B,H)  in: slot 0 (reverse: slot T) is the state before the sequence. Out: the
+     *                 other slots. c is for lstm only, else NULL. */
     float *h, *c;
     float *saved;   /* out  (T,B,H)    h' of n; gru only, else NULL */
     float *scratch; /* tmp  (G*H,max(B,H)) */
@@ -253,8 +253,7 @@ typedef struct {
     size_t N;   /* characters of the corpus */
     /* in (N)  the corpus by the model's ids; -1 where the model lacks the character. */
     const int32_t *ids;
-    /* in (N) its suffix array: where the suffixes begin, in lexicographic order of ids, -1
-     * first. */
+    /* in (N)  its suffix array: where suffixes begin, in lexicographic order of ids, -1 first. */
     const int32_t *suffixes;
 } lyrnn_device_copy_guard;
 
@@ -271,8 +270,8 @@ typedef struct {
     int32_t length;       /* characters of the text, prefix included */
 } lyrnn_text_state;
 
-/* The position of a batch of texts. It is in device memory, so that one recorded
- * step serves every position. */
+/* The position of a batch of texts. It is in device memory, so that one recorded step serves every
+ * position. */
 typedef struct {
     int64_t position;      /* of the next character */
     int64_t prefix_length; /* at least 1 */
@@ -282,7 +281,7 @@ typedef struct {
 /* Appends the character at cursor->position to each text, then adds one to cursor->position.
  *
  * Within the prefix, that is the prefix's own character. It moves the state, but is not checked.
- * Behind the prefix, the rules and the sampler choose: of the ids that are left, in ascending
+ * After the prefix, the rules and the sampler choose: of the ids that are left, in ascending
  * order, the first at which the sum of probabilities reaches
  *     u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_SAMPLE + sample number, position)
  * What the rules or the guard forbid is never chosen, nor is a character whose logit is -infinity
