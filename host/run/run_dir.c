@@ -6,7 +6,6 @@
  * is removed, never followed. */
 #include "run/run_dir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,22 +94,6 @@ static void remove_run(int run_fd)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unlinkat(run_fd, names[i], 0);
     run_dir_remove_checkpoints(run_fd);
-}
-
-bool run_dir_is_empty(const char *path)
-{
-    static const char *const no_matter[] = {".", "..", "lock", ".config.json"};
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return false;
-    bool empty = true;
-    for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;) {
-        empty = false;
-        for (size_t i = 0; i < sizeof no_matter / sizeof no_matter[0] && !empty; i++)
-            empty = strcmp(entry->d_name, no_matter[i]) == 0;
-    }
-    closedir(directory);
-    return empty;
 }
 
 /* A config.json marks a run. If `checkpoints` is a link or no folder, lyrnn did not make it, and a

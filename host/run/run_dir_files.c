@@ -1,6 +1,7 @@
 /* Paths, errors and whole files in a run's folder. */
 #include "run/run_dir_files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,6 +15,22 @@ lyrnn_status run_dir_cannot(const char *verb, const char *path)
     int error = errno;
     return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot %s: %s; %s", path, verb, strerror(error),
                       lyrnn_remedy(error));
+}
+
+bool run_dir_is_empty(const char *path)
+{
+    static const char *const no_matter[] = {".", "..", "lock", ".config.json"};
+    DIR *directory = opendir(path);
+    if (directory == NULL)
+        return false;
+    bool empty = true;
+    for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;) {
+        empty = false;
+        for (size_t i = 0; i < sizeof no_matter / sizeof no_matter[0] && !empty; i++)
+            empty = strcmp(entry->d_name, no_matter[i]) == 0;
+    }
+    closedir(directory);
+    return empty;
 }
 
 lyrnn_status run_dir_nothing_saved(const char *path)
