@@ -15,6 +15,7 @@ mkdir -p build
 [[ -n $deps ]] || install_ruff
 
 part format check_format
+part words check_words
 part lint lint_all --changed
 part tests suite tests build/check '-LE slow' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON
 print_verdict

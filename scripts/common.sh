@@ -5,7 +5,8 @@
 build_packages=(cmake ninja-build gcc g++ pkg-config
     libopenblas-openmp-dev libutf8proc-dev libjansson-dev libdivsufsort-dev librandom123-dev
     libxxhash-dev unicode-data bzip2)
-test_packages=(clang clang-format clang-tidy shellcheck libclang-rt-dev libomp-dev libcmocka-dev man-db)
+test_packages=(clang clang-format clang-tidy shellcheck libclang-rt-dev libomp-dev libcmocka-dev
+    man-db)
 
 # The folder that bundle_deps.sh made, or empty to use this machine's packages.
 deps=

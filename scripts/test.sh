@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # test.sh [--deps DIR]: runs every test that this machine can run. It works on a bare Debian or
 # Ubuntu machine: it installs the missing packages (or uses the bundle DIR, see bundle_deps.sh). It
-# checks the format, lints the sources, checks the kernels, runs the test suite in a gcc build, a
-# clang build and a gcc build with ASan and UBSan, and fuzzes the parsers. The last line is "N
-# passed, N failed, N skipped". The exit status is 1 if anything failed.
+# checks format and words, lints the sources, checks the kernels, runs the test suite in a gcc
+# build, a clang build and a gcc build with ASan and UBSan, and fuzzes the parsers. Before the last
+# line it prints the seconds that each part took. The last line is "N passed, N failed, N skipped".
+# The exit status is 1 if anything failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -27,6 +28,7 @@ mkdir -p build
 [[ -n $deps ]] || install_ruff
 
 part format check_format
+part words check_words
 part lint lint_all
 part kernels check_kernels
 
@@ -40,8 +42,8 @@ gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 part gcc suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
 if command -v clang >/dev/null; then
-    part clang suite clang build/test-clang '-LE slow|sim' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON \
-        -DLYRNN_CUDA=OFF "${clang[@]}"
+    part clang suite clang build/test-clang '-LE slow|sim' -DCMAKE_BUILD_TYPE=Release \
+        -DLYRNN_WERROR=ON -DLYRNN_CUDA=OFF "${clang[@]}"
 else
     report skipped 'clang: not installed'
 fi

@@ -203,9 +203,10 @@ def compare(shape, args):
     summaries = {side.name: summarize(side, results[side.name], steps[side.name], gflop,
                                       gemm_gflops) for side in sides}
     # A ratio within each round: if the machine is slow for a minute, both speeds are.
-    ratios = {other: spread([ours / theirs for ours, theirs in zip(
-        summaries["lyrnn"]["chars_per_second"]["rounds"],
-        summaries[other]["chars_per_second"]["rounds"], strict=True)]) for other in ("article", "best")}
+    rounds = {side: summaries[side]["chars_per_second"]["rounds"] for side in summaries}
+    ratios = {other: spread([ours / theirs for ours, theirs in
+                             zip(rounds["lyrnn"], rounds[other], strict=True)])
+              for other in ("article", "best")}
     return {**origin(results["lyrnn"][-1]),
             "preset": shape.preset, **vars(shape), "device": args.device,
             "precision": args.precision, "torch": results["best"][-1]["torch"],

@@ -1,5 +1,5 @@
-/* The kernels of planted.cu and the calls of planted_calls.cu: each has one planted defect, which the
- * simulator must find. */
+/* The kernels of planted.cu and the calls of planted_calls.cu: each has one planted defect, which
+ * the simulator must find. */
 #ifndef LYRNN_SIM_PLANTED_H
 #define LYRNN_SIM_PLANTED_H
 

@@ -49,8 +49,8 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
 )
 (
     export LYRNN_SIM_MEMORY=36000000
-    refuses 1 'cuda: device memory: .* requested, .* free for cuBLAS; ' train corpus.txt "${tiny[@]}" \
-        --device cuda --out none
+    refuses 1 'cuda: device memory: .* requested, .* free for cuBLAS; ' train corpus.txt \
+        "${tiny[@]}" --device cuda --out none
     succeeds train corpus.txt "${tiny[@]}" --out full
     grep -q '^device: not CUDA: .*requested' "$err" || fail \
         "auto must fall back to the CPU, and say why"
@@ -58,6 +58,7 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
 (
     export LYRNN_SIM_MEMORY=100000000
     run train corpus.txt --hidden-size 2000 --batch-size 2 --num-steps 5 --device cuda --out none
-    expect_error 1 'device memory: [0-9]+ bytes requested, [0-9]+ free .*in all; lower --hidden-size'
+    expect_error 1 \
+        'device memory: [0-9]+ bytes requested, [0-9]+ free .*in all; lower --hidden-size'
     [[ ! -e none ]] || fail "a run that cannot start leaves nothing"
 )

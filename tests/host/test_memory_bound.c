@@ -24,7 +24,8 @@ static size_t write_safetensors(uint64_t N, const char *header)
     unsigned char *bytes = malloc(sizeof N + length);
     assert_non_null(bytes);
     memcpy(bytes, &N, sizeof N);
-    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result): the header of a file has no terminator */
+    /* The header in a file has no terminator.
+     * NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(bytes + sizeof N, header, length);
     assert_true(write_file("hostile", bytes, sizeof N + length));
     free(bytes);
