@@ -30,7 +30,7 @@ with_driver() {
 falls_back() {
     succeeds "${train[@]}" auto --out auto --overwrite
     grep -q '^device: cpu (' "$err" || fail "auto must take the CPU"
-    grep -qE "^device: not CUDA: $1" "$err" || fail "and say why: $1"
+    grep -qE "^device: no CUDA: $1" "$err" || fail "and print the reason: $1"
 }
 
 with_driver "$stand_ins/driver"

@@ -37,7 +37,7 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
     refuses 1 'cuda: no usable device' train corpus.txt "${tiny[@]}" --device cuda --out none
     succeeds train corpus.txt "${tiny[@]}" --out fallback
     grep -q '^device: cpu (' "$err" || fail "auto must fall back to the CPU"
-    grep -q '^device: not CUDA: .*no usable device' "$err" || fail "and say why"
+    grep -q '^device: no CUDA: .*no usable device' "$err" || fail "and print the reason"
 )
 (
     export LYRNN_SIM_DRIVER=12040
@@ -52,8 +52,8 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
     refuses 1 'cuda: device memory: .* requested, .* free for cuBLAS; ' train corpus.txt \
         "${tiny[@]}" --device cuda --out none
     succeeds train corpus.txt "${tiny[@]}" --out full
-    grep -q '^device: not CUDA: .*requested' "$err" || fail \
-        "auto must fall back to the CPU, and say why"
+    grep -q '^device: no CUDA: .*requested' "$err" ||
+        fail "auto must fall back to the CPU, and print the reason"
 )
 (
     export LYRNN_SIM_MEMORY=100000000
