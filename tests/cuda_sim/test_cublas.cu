@@ -112,7 +112,7 @@ static float one_by_one(float value, cublasMath_t math)
     return value;
 }
 
-static void tf32_is_told_from_fp32(void **)
+static void tf32_differs_from_fp32(void **)
 {
     assert_true(one_by_one(1.0f + 0x1p-20f, CUBLAS_DEFAULT_MATH) == 1.0f + 0x1p-20f);
     assert_true(one_by_one(1.0f + 0x1p-20f, CUBLAS_PEDANTIC_MATH) == 1.0f + 0x1p-20f);
@@ -178,7 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_of_all_transpositions),
         cmocka_unit_test(beta_zero_reads_nothing_and_vectors_may_have_steps),
-        cmocka_unit_test(tf32_is_told_from_fp32),
+        cmocka_unit_test(tf32_differs_from_fp32),
         cmocka_unit_test(bf16_operands_give_fp32),
         cmocka_unit_test(a_gemm_is_captured),
     };

@@ -147,7 +147,7 @@ static void streams_are_in_order_where_events_say_so(void **)
 }
 
 /* An event stands for the work in its stream when it was recorded, and not for later work. */
-static void a_wait_is_for_the_mark_alone(void **)
+static void a_wait_is_only_for_the_mark(void **)
 {
     int zero = 0, *value = device_copy(&zero, 1), *pinned = NULL;
     cudaStream_t first = open_stream(), second = open_stream();
@@ -309,7 +309,7 @@ static void clusters_lie_within_a_gpc(void **)
     OK(cudaFree(out));
 }
 
-static void limits_are_the_devices(void **)
+static void limits_are_those_of_the_device(void **)
 {
     int *out = device_array<int>(32);
     cudaLaunchAttribute together = cooperative(), cluster = cluster_of(16), pair = cluster_of(2);
@@ -468,11 +468,11 @@ int main(void)
         cmocka_unit_test(work_runs_when_the_host_waits),
         cmocka_unit_test(a_graph_replays_what_was_captured),
         cmocka_unit_test(streams_are_in_order_where_events_say_so),
-        cmocka_unit_test(a_wait_is_for_the_mark_alone),
+        cmocka_unit_test(a_wait_is_only_for_the_mark),
         cmocka_unit_test(a_capture_takes_in_the_streams_that_wait_for_it),
         cmocka_unit_test(rows_are_copied_with_their_pitches),
         cmocka_unit_test(capture_forbids_what_waits_or_allocates),
-        cmocka_unit_test(limits_are_the_devices),
+        cmocka_unit_test(limits_are_those_of_the_device),
         cmocka_unit_test(clusters_lie_within_a_gpc),
         cmocka_unit_test(the_environment_describes_the_device),
         cmocka_unit_test(a_defect_is_a_sticky_fault),

@@ -144,7 +144,7 @@ static void compare_with_cpu(const task *t)
     run_close(&cuda);
 }
 
-static void losses_and_text_are_the_cpus(void **state)
+static void losses_and_text_equal_the_cpus(void **state)
 {
     (void)state;
     task shuffled = simplest;
@@ -226,7 +226,7 @@ static void check_moving(const task *t, const char *first, const char *then)
 
 /* Moves in the middle of an epoch. test_trainer_resume.c checks that a training that resumes on the
  * same device continues with the same bits. */
-static void a_training_goes_on_on_the_other_device(void **state)
+static void a_training_continues_on_the_other_device(void **state)
 {
     (void)state;
     const task tasks[] = {
@@ -433,10 +433,10 @@ static void nothing_stays_allocated(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses_and_text_are_the_cpus),
+        cmocka_unit_test(losses_and_text_equal_the_cpus),
         cmocka_unit_test(stacks_train_as_on_the_cpu),
         cmocka_unit_test(parameters_go_both_ways),
-        cmocka_unit_test(a_training_goes_on_on_the_other_device),
+        cmocka_unit_test(a_training_continues_on_the_other_device),
         cmocka_unit_test(every_run_gives_the_same_bits),
         cmocka_unit_test(lower_precision_stays_near),
         cmocka_unit_test(a_step_is_one_graph_launch),

@@ -43,7 +43,8 @@ static int64_t *starts_of(const lyrnn_batches *batches, uint64_t epoch)
  *         X = indices[:, i: i + num_steps]
  *         Y = indices[:, i + 1: i + num_steps + 1]
  */
-static void assert_consecutive_is_the_articles(size_t data_len, size_t batch_size, size_t num_steps)
+static void assert_consecutive_is_the_tutorials(size_t data_len, size_t batch_size,
+                                                size_t num_steps)
 {
     size_t batch_len = data_len / batch_size;
     size_t *indices = malloc(batch_size * batch_len * sizeof *indices);
@@ -69,15 +70,15 @@ static void assert_consecutive_is_the_articles(size_t data_len, size_t batch_siz
     free(indices);
 }
 
-static void consecutive_sampling_is_the_articles(void **state)
+static void consecutive_sampling_is_the_tutorials(void **state)
 {
     (void)state;
-    assert_consecutive_is_the_articles(30, 2, 6);
-    assert_consecutive_is_the_articles(10000, 32, 35);
+    assert_consecutive_is_the_tutorials(30, 2, 6);
+    assert_consecutive_is_the_tutorials(10000, 32, 35);
     for (size_t B = 1; B <= 7; B++)
         for (size_t T = 1; T <= 7; T++)
             for (size_t N = B * (T + 1); N < B * (T + 1) + 40; N++)
-                assert_consecutive_is_the_articles(N, B, T);
+                assert_consecutive_is_the_tutorials(N, B, T);
 }
 
 static void consecutive_example_by_hand(void **state)
@@ -274,7 +275,7 @@ static void empty_corpus_is_too_short(void **state)
                      LYRNN_ERR_CORPUS_SHORT);
 }
 
-static void too_short_a_corpus_is_told_the_numbers_and_what_to_lower(void **state)
+static void a_corpus_that_is_too_short_gets_the_numbers_and_a_remedy(void **state)
 {
     (void)state;
     lyrnn_batches batches;
@@ -317,7 +318,7 @@ static void sizes_beyond_an_int_do_not_wrap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(consecutive_sampling_is_the_articles),
+        cmocka_unit_test(consecutive_sampling_is_the_tutorials),
         cmocka_unit_test(consecutive_example_by_hand),
         cmocka_unit_test(consecutive_table_is_the_same_in_each_epoch),
         cmocka_unit_test(random_sampling_takes_each_chunk_at_most_once),
@@ -329,7 +330,7 @@ int main(void)
         cmocka_unit_test(chunks_beyond_the_last_full_batch_get_their_turn),
         cmocka_unit_test(shortest_corpus_fills_one_batch_and_one_less_is_too_short),
         cmocka_unit_test(empty_corpus_is_too_short),
-        cmocka_unit_test(too_short_a_corpus_is_told_the_numbers_and_what_to_lower),
+        cmocka_unit_test(a_corpus_that_is_too_short_gets_the_numbers_and_a_remedy),
         cmocka_unit_test(sizes_beyond_an_int_do_not_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,7 @@ static void lists_and_ranges_are_numbers(void **state)
     }
 }
 
-static void what_is_no_list_is_refused(void **state)
+static void an_invalid_list_is_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -137,7 +137,7 @@ static void a_preset_has_its_shapes(void **state)
     free(shapes);
 }
 
-static void what_is_given_replaces_a_presets(void **state)
+static void options_replace_the_presets_values(void **state)
 {
     (void)state;
     int batch_sizes[] = {8, 16};
@@ -197,9 +197,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_and_ranges_are_numbers),
-        cmocka_unit_test(what_is_no_list_is_refused),
+        cmocka_unit_test(an_invalid_list_is_refused),
         cmocka_unit_test(a_preset_has_its_shapes),
-        cmocka_unit_test(what_is_given_replaces_a_presets),
+        cmocka_unit_test(options_replace_the_presets_values),
         cmocka_unit_test(without_a_preset_every_combination_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static void other_unicode_line_separators_stay_themselves(void **state)
     assert_decodes(BYTES("a\xC2\x85\xE2\x80\xA8\t"), LYRNN_NEWLINES_SPACE, CHARS(U"a\x85\u2028\t"));
 }
 
-static void byte_order_mark_is_dropped_at_the_start_alone(void **state)
+static void byte_order_mark_is_only_dropped_at_the_start(void **state)
 {
     (void)state;
     assert_keeps(BYTES(BOM "a" BOM), CHARS(U"a\uFEFF"));
@@ -242,7 +242,7 @@ int main(void)
         cmocka_unit_test(mixed_newlines_each_count_once),
         cmocka_unit_test(newlines_become_one_space_each_on_request),
         cmocka_unit_test(other_unicode_line_separators_stay_themselves),
-        cmocka_unit_test(byte_order_mark_is_dropped_at_the_start_alone),
+        cmocka_unit_test(byte_order_mark_is_only_dropped_at_the_start),
         cmocka_unit_test(empty_text_appends_nothing),
         cmocka_unit_test(texts_append_one_after_the_other),
         cmocka_unit_test(failed_append_keeps_what_was_there),

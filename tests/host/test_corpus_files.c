@@ -66,7 +66,7 @@ static void assert_load_fails(const files *f, size_t num_files, size_t max_chars
     assert_empty(&corpus);
 }
 
-static void one_file_loads_as_it_is(void **state)
+static void one_file_loads_unchanged(void **state)
 {
     files *f = *state;
     write_file(f->first, BYTES("分开\n不分"));
@@ -102,7 +102,7 @@ static void file_with_final_newline_of_any_form_gets_no_second_one(void **state)
     }
 }
 
-static void final_space_is_no_final_newline(void **state)
+static void a_final_space_is_not_a_final_newline(void **state)
 {
     files *f = *state;
     write_file(f->first, BYTES("ab "));
@@ -219,7 +219,7 @@ static void one_distinct_character_is_an_error(void **state)
     assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS, expected);
 }
 
-static void newlines_alone_are_one_distinct_character(void **state)
+static void only_newlines_are_one_distinct_character(void **state)
 {
     files *f = *state;
     write_file(f->first, BYTES("\r\n\n\r"));
@@ -310,11 +310,11 @@ static void sample_cut_to_one_character_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_DIRECTORY(one_file_loads_as_it_is),
+        IN_DIRECTORY(one_file_loads_unchanged),
         IN_DIRECTORY(files_load_in_order),
         IN_DIRECTORY(file_without_final_newline_gets_one_before_the_next_file),
         IN_DIRECTORY(file_with_final_newline_of_any_form_gets_no_second_one),
-        IN_DIRECTORY(final_space_is_no_final_newline),
+        IN_DIRECTORY(a_final_space_is_not_a_final_newline),
         IN_DIRECTORY(byte_order_mark_of_each_file_is_dropped),
         IN_DIRECTORY(cr_and_lf_in_different_files_are_two_newlines),
         IN_DIRECTORY(max_chars_counts_characters_across_files),
@@ -324,7 +324,7 @@ int main(void)
         IN_DIRECTORY(empty_file_is_an_error_that_names_it),
         IN_DIRECTORY(invalid_utf8_in_the_second_file_names_it_and_its_own_offset),
         IN_DIRECTORY(one_distinct_character_is_an_error),
-        IN_DIRECTORY(newlines_alone_are_one_distinct_character),
+        IN_DIRECTORY(only_newlines_are_one_distinct_character),
         IN_DIRECTORY(one_distinct_character_within_max_chars_is_an_error),
         IN_DIRECTORY(one_file_need_not_be_fit_to_learn_from),
         cmocka_unit_test(sample_loads_under_the_same_rules),

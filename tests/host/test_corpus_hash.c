@@ -26,7 +26,7 @@ static void assert_hash(const char *text, int times, lyrnn_newlines newlines, co
 #define SHORT "7e5af5ac511af61f5142bb1018404fa9"
 #define LONG  "ff2507ff3a81cd47db888d3bcaed6b90"
 
-static void the_hash_is_xxhsums(void **state)
+static void the_hash_equals_xxhsums(void **state)
 {
     (void)state;
     assert_hash("分开\na🎵", 1, LYRNN_NEWLINES_KEEP, SHORT);
@@ -51,7 +51,7 @@ static void the_text_is_hashed_not_its_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_hash_is_xxhsums),
+        cmocka_unit_test(the_hash_equals_xxhsums),
         cmocka_unit_test(the_text_is_hashed_not_its_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,7 +130,7 @@ static void floats_come_back_exactly(void **state)
     }
 }
 
-static void absent_is_what_has_no_default_alone(void **state)
+static void only_options_without_default_can_be_absent(void **state)
 {
     (void)state;
     fields back = {0};
@@ -159,7 +159,7 @@ static void absent_is_what_has_no_default_alone(void **state)
     json_decref(json);
 }
 
-static void values_are_held_to_the_tables_rules(void **state)
+static void values_must_obey_the_tables_rules(void **state)
 {
     (void)state;
     static const struct {
@@ -291,7 +291,7 @@ static void given_options_that_differ_are_refused_elsewhere(void **state)
     json_decref(json);
 }
 
-static void an_object_that_is_no_runs_is_refused(void **state)
+static void an_object_that_is_not_a_runs_is_refused(void **state)
 {
     (void)state;
     fields given, run = {0};
@@ -311,11 +311,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_comes_back),
         cmocka_unit_test(floats_come_back_exactly),
-        cmocka_unit_test(absent_is_what_has_no_default_alone),
-        cmocka_unit_test(values_are_held_to_the_tables_rules),
+        cmocka_unit_test(only_options_without_default_can_be_absent),
+        cmocka_unit_test(values_must_obey_the_tables_rules),
         cmocka_unit_test(given_options_replace_the_runs_where_they_may),
         cmocka_unit_test(given_options_that_differ_are_refused_elsewhere),
-        cmocka_unit_test(an_object_that_is_no_runs_is_refused),
+        cmocka_unit_test(an_object_that_is_not_a_runs_is_refused),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
 }

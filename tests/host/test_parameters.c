@@ -24,7 +24,7 @@ static void assert_parameter(const lyrnn_parameter *item, const char *name, int 
     assert_int_equal(item->cols, cols);
 }
 
-static void model_has_the_articles_names_and_shapes(void **state)
+static void model_has_the_tutorials_names_and_shapes(void **state)
 {
     (void)state;
     lyrnn_parameters parameters;
@@ -103,7 +103,7 @@ static void largest_sizes_do_not_overflow(void **state)
 
 enum { V = 3, H = 2, BIG = 4096 };
 
-static void weight_ih_is_held_with_a_characters_weights_in_a_row(void **state)
+static void weight_ih_is_stored_with_one_row_per_character(void **state)
 {
     (void)state;
     static float flat[BIG];
@@ -250,12 +250,12 @@ static void sizes_out_of_range_are_usage_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(model_has_the_articles_names_and_shapes),
+        cmocka_unit_test(model_has_the_tutorials_names_and_shapes),
         cmocka_unit_test(rnn_has_pytorchs_names_and_nothing_transposed),
         cmocka_unit_test(tensors_follow_each_other_aligned_without_overlap),
         cmocka_unit_test(total_counts_weights_without_padding),
         cmocka_unit_test(largest_sizes_do_not_overflow),
-        cmocka_unit_test(weight_ih_is_held_with_a_characters_weights_in_a_row),
+        cmocka_unit_test(weight_ih_is_stored_with_one_row_per_character),
         cmocka_unit_test(unpack_returns_what_pack_took_and_touches_nothing_else),
         cmocka_unit_test(cell_names_and_back),
         cmocka_unit_test(layers_and_directions_have_pytorchs_order_and_shapes),

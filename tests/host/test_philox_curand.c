@@ -41,7 +41,7 @@ static curandGenerator_t open_generator(uint64_t seed)
     return generator;
 }
 
-static void bits_are_curands(void **state)
+static void bits_equal_curands(void **state)
 {
     (void)state;
     unsigned *bits = calloc(NUM, sizeof *bits);
@@ -57,7 +57,7 @@ static void bits_are_curands(void **state)
     free(bits);
 }
 
-static void uniforms_are_curands(void **state)
+static void uniforms_equal_curands(void **state)
 {
     (void)state;
     float *uniforms = calloc(NUM, sizeof *uniforms);
@@ -79,8 +79,8 @@ static void uniforms_are_curands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bits_are_curands),
-        cmocka_unit_test(uniforms_are_curands),
+        cmocka_unit_test(bits_equal_curands),
+        cmocka_unit_test(uniforms_equal_curands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static void assert_bad_config(const char *problem)
     assert_null(config);
 }
 
-static void a_file_that_is_no_config_is_refused(void **state)
+static void a_file_that_is_not_a_config_is_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -173,7 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_config_comes_back),
-        cmocka_unit_test(a_file_that_is_no_config_is_refused),
+        cmocka_unit_test(a_file_that_is_not_a_config_is_refused),
         cmocka_unit_test(the_corpus_is_named_or_refused),
         cmocka_unit_test(corpus_files_are_kept_by_their_absolute_paths),
         cmocka_unit_test(metrics_have_a_last_and_a_best_epoch),

@@ -83,7 +83,7 @@ static void what_exists_is_refused_without_overwrite(void **state)
     assert_refused("", false, "--out: ");
 }
 
-static void what_is_no_directory_is_refused_even_with_overwrite(void **state)
+static void a_path_that_is_not_a_directory_is_refused_even_with_overwrite(void **state)
 {
     (void)state;
     assert_true(write_file("file", "mine", 4));
@@ -289,7 +289,7 @@ int main(void)
         cmocka_unit_test(metrics_grow_line_by_line),
         cmocka_unit_test(metrics_that_cannot_be_written_are_an_error),
         cmocka_unit_test(what_exists_is_refused_without_overwrite),
-        cmocka_unit_test(what_is_no_directory_is_refused_even_with_overwrite),
+        cmocka_unit_test(a_path_that_is_not_a_directory_is_refused_even_with_overwrite),
         cmocka_unit_test(overwrite_refuses_what_is_not_a_run),
         cmocka_unit_test(overwrite_takes_an_empty_directory),
         cmocka_unit_test(overwrite_takes_what_a_killed_create_leaves),

@@ -113,7 +113,7 @@ static void a_lock_may_hold_anything(void **state)
     assert_false(exists("elsewhere"));
 }
 
-static void what_is_no_run_cannot_be_opened(void **state)
+static void only_a_run_can_be_opened(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
@@ -178,7 +178,7 @@ static void metrics_are_cut_to_the_checkpoints_epoch(void **state)
     assert_repaired("{", 1, "");
 }
 
-static void metrics_that_are_gone_begin_anew(void **state)
+static void missing_metrics_start_again(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
@@ -274,7 +274,7 @@ static void prune_keeps_the_last_ones_latest_and_best(void **state)
     lyrnn_run_dir_close(&run);
 }
 
-static void prune_touches_what_is_lyrnns_alone(void **state)
+static void prune_only_removes_lyrnns_files(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
@@ -333,15 +333,15 @@ int main(void)
         cmocka_unit_test(a_run_is_open_once),
         cmocka_unit_test(a_killed_process_leaves_no_lock_behind),
         cmocka_unit_test(a_lock_may_hold_anything),
-        cmocka_unit_test(what_is_no_run_cannot_be_opened),
+        cmocka_unit_test(only_a_run_can_be_opened),
         cmocka_unit_test(a_run_that_was_not_made_to_its_end_has_nothing_saved),
         cmocka_unit_test(metrics_are_cut_to_the_checkpoints_epoch),
-        cmocka_unit_test(metrics_that_are_gone_begin_anew),
+        cmocka_unit_test(missing_metrics_start_again),
         cmocka_unit_test(metrics_that_are_not_lyrnns_are_refused),
         cmocka_unit_test(the_config_is_replaced),
         cmocka_unit_test(a_checkpoint_within_an_epoch_goes_when_a_later_one_is_there),
         cmocka_unit_test(prune_keeps_the_last_ones_latest_and_best),
-        cmocka_unit_test(prune_touches_what_is_lyrnns_alone),
+        cmocka_unit_test(prune_only_removes_lyrnns_files),
         cmocka_unit_test(best_names_no_checkpoint_that_is_not_there),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);

@@ -177,7 +177,7 @@ static void either_half_of_the_metadata_may_be_there(void **state)
     assert_refused(&dict, "does not describe a network");
 }
 
-static void who_needs_a_vocabulary_is_told_the_remedy(void **state)
+static void a_missing_vocabulary_has_a_remedy(void **state)
 {
     (void)state;
     state_dict dict;
@@ -281,7 +281,7 @@ int main(void)
         cmocka_unit_test(every_network_is_read_off_its_tensors),
         cmocka_unit_test(tanh_or_relu_is_left_to_the_reader),
         cmocka_unit_test(either_half_of_the_metadata_may_be_there),
-        cmocka_unit_test(who_needs_a_vocabulary_is_told_the_remedy),
+        cmocka_unit_test(a_missing_vocabulary_has_a_remedy),
         cmocka_unit_test(tensors_that_make_no_network_are_refused),
         cmocka_unit_test(sizes_out_of_range_are_refused),
     };

@@ -34,7 +34,7 @@ static void the_text_is_one_plain_line(void **state)
     assert_string_equal(lyrnn_error_text(), "a?b?[1m?分: cannot open");
 }
 
-static void two_paths_of_any_length_are_told_whole(void **state)
+static void two_paths_of_any_length_are_printed_whole(void **state)
 {
     (void)state;
     char path[PATH_MAX], expected[2 * PATH_MAX + 100];
@@ -87,7 +87,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_its_status_and_its_text),
         cmocka_unit_test(a_caller_can_add_to_the_text),
         cmocka_unit_test(the_text_is_one_plain_line),
-        cmocka_unit_test(two_paths_of_any_length_are_told_whole),
+        cmocka_unit_test(two_paths_of_any_length_are_printed_whole),
         cmocka_unit_test(the_middle_of_a_longer_text_is_cut),
         cmocka_unit_test(a_lack_of_memory_names_object_bytes_and_remedy),
     };

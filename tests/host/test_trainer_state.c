@@ -100,7 +100,7 @@ static void a_state_comes_back_bit_for_bit(void **unused)
     lyrnn_trainer_snapshot_free(&read.snapshot);
 }
 
-static void moments_stand_in_pytorchs_shapes(void **unused)
+static void moments_have_pytorchs_shapes(void **unused)
 {
     (void)unused;
     lyrnn_safetensors file;
@@ -387,7 +387,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_comes_back_bit_for_bit),
-        cmocka_unit_test(moments_stand_in_pytorchs_shapes),
+        cmocka_unit_test(moments_have_pytorchs_shapes),
         cmocka_unit_test(only_lstm_has_a_c),
         cmocka_unit_test(numbers_must_be_there_and_in_range),
         cmocka_unit_test(tensors_must_be_those_of_the_training),

@@ -195,7 +195,7 @@ static void repeated_unknown_character_is_named_once(void **state)
                    "model was trained on");
 }
 
-static void characters_that_do_not_show_are_named_by_code_point_alone(void **state)
+static void invisible_characters_are_named_by_code_point(void **state)
 {
     (void)state;
     assert_unknown("text", CHARS(U"\n \u3000\u0301\u200B\x1B"),
@@ -299,7 +299,7 @@ static void utf8_of_every_character_is_what_utf8proc_reads_back(void **state)
     }
 }
 
-static void utf8_is_the_compilers(void **state)
+static void utf8_equals_the_compilers(void **state)
 {
     (void)state;
     char utf8[LYRNN_UTF8_MAX];
@@ -339,12 +339,12 @@ int main(void)
         cmocka_unit_test(unknown_characters_are_each_named_with_their_code_points),
         cmocka_unit_test(one_unknown_character_is_named_in_the_singular),
         cmocka_unit_test(repeated_unknown_character_is_named_once),
-        cmocka_unit_test(characters_that_do_not_show_are_named_by_code_point_alone),
+        cmocka_unit_test(invisible_characters_are_named_by_code_point),
         cmocka_unit_test(known_characters_are_encoded_and_others_left_out),
         cmocka_unit_test(a_list_of_unknown_characters_stays_within_its_bytes),
         cmocka_unit_test(unknown_characters_beyond_a_line_are_counted),
         cmocka_unit_test(utf8_of_every_character_is_what_utf8proc_reads_back),
-        cmocka_unit_test(utf8_is_the_compilers),
+        cmocka_unit_test(utf8_equals_the_compilers),
         cmocka_unit_test(free_takes_a_zeroed_vocabulary_and_leaves_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

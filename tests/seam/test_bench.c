@@ -223,7 +223,7 @@ static void every_operation_of_a_step_is_seen(void **state)
     lyrnn_backend_close(&backend);
 }
 
-static void writing_is_broken_down_too(void **state)
+static void generation_is_broken_down_too(void **state)
 {
     (void)state;
     static const char *const expected[] = {"embedding_forward", "linear_forward",
@@ -295,7 +295,7 @@ static void few_characters_come_often(void **state)
 
 /* A device may record the second run of a step, so neither that one nor the first may be
  * counted. */
-static void what_is_counted_begins_with_the_third_step(void **state)
+static void counting_starts_with_the_third_step(void **state)
 {
     (void)state;
     static const struct {
@@ -319,7 +319,7 @@ static void what_is_counted_begins_with_the_third_step(void **state)
 
 /* Each is called six times. The rate counts n^3 multiply-adds, and those are all the work there
  * is. */
-static void the_gemm_rate_is_that_of_products_alone(void **state)
+static void the_gemm_rate_counts_only_products(void **state)
 {
     (void)state;
     lyrnn_backend backend;
@@ -446,10 +446,10 @@ int main(void)
         cmocka_unit_test(costs_are_those_counted_by_hand),
         cmocka_unit_test(costs_of_recurrences_are_those_counted_by_hand),
         cmocka_unit_test(every_operation_of_a_step_is_seen),
-        cmocka_unit_test(writing_is_broken_down_too),
-        cmocka_unit_test(what_is_counted_begins_with_the_third_step),
+        cmocka_unit_test(generation_is_broken_down_too),
+        cmocka_unit_test(counting_starts_with_the_third_step),
         cmocka_unit_test(few_characters_come_often),
-        cmocka_unit_test(the_gemm_rate_is_that_of_products_alone),
+        cmocka_unit_test(the_gemm_rate_counts_only_products),
         cmocka_unit_test(the_peak_is_the_shapes_own),
         cmocka_unit_test(training_under_watch_gives_the_same_bits),
     };

@@ -101,7 +101,7 @@ static void open_random(model_check *check, lyrnn_cell cell, int num_layers)
 
 /* Every batch size, including two that need two batches, compared with each sample generated on its
  * own. */
-static void a_sample_is_the_same_alone_and_among_others(void **state)
+static void a_sample_does_not_depend_on_the_others(void **state)
 {
     static heard many, alone;
     const size_t sizes[] = {2, 3, 7, 64, MAX_SAMPLES};
@@ -126,7 +126,7 @@ static void a_sample_is_the_same_alone_and_among_others(void **state)
     }
 }
 
-static void looking_more_often_changes_nothing(void **state)
+static void polling_more_often_changes_nothing(void **state)
 {
     static heard often, seldom;
     const int looks[] = {1, 5, LENGTH, 1000};
@@ -262,8 +262,8 @@ static void the_memory_is_known_beforehand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_sample_is_the_same_alone_and_among_others),
-        cmocka_unit_test(looking_more_often_changes_nothing),
+        cmocka_unit_test(a_sample_does_not_depend_on_the_others),
+        cmocka_unit_test(polling_more_often_changes_nothing),
         cmocka_unit_test(a_stop_ends_a_text_before_it),
         cmocka_unit_test(a_listener_that_fails_ends_the_generation),
         cmocka_unit_test(one_generator_serves_prompts_again_and_again),

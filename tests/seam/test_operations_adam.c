@@ -101,7 +101,7 @@ static void one_step_from_counters(op_check *check, int64_t step, float clip_nor
     assert_adam_near(check, &run, what);
 }
 
-static void gradients_are_cut_down_to_the_norm_and_no_further(void **state)
+static void gradients_are_clipped_to_the_norm_and_no_further(void **state)
 {
     op_check *check = op_check_begin(state);
     const float threshold = 0.01f;
@@ -161,7 +161,7 @@ static void zero_gradients_change_nothing(void **state)
     assert_near("v", op_check_fetch(check, run.v, COUNT), run.expected_v, COUNT, tolerance);
 }
 
-static void a_step_moves_the_step_counter_alone(void **state)
+static void a_step_only_changes_the_step_counter(void **state)
 {
     enum { COUNT = 33 };
     op_check *check = op_check_begin(state);
@@ -208,13 +208,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_steps_equal_the_oracle),
-        cmocka_unit_test(gradients_are_cut_down_to_the_norm_and_no_further),
+        cmocka_unit_test(gradients_are_clipped_to_the_norm_and_no_further),
         cmocka_unit_test(a_clip_norm_of_zero_means_no_clipping),
         cmocka_unit_test(exploding_gradients_are_clipped_not_lost),
         cmocka_unit_test(bias_correction_follows_the_step_counter),
         cmocka_unit_test(the_learning_rate_is_read_from_the_device),
         cmocka_unit_test(zero_gradients_change_nothing),
-        cmocka_unit_test(a_step_moves_the_step_counter_alone),
+        cmocka_unit_test(a_step_only_changes_the_step_counter),
         cmocka_unit_test(the_same_steps_give_the_same_bits),
         cmocka_unit_test(every_element_counts_in_the_norm),
     };

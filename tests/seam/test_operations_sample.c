@@ -129,7 +129,7 @@ static void check_against_cpu(op_check *check, const lyrnn_sample_token_args *ar
     lyrnn_backend_close(&cpu);
 }
 
-static void tokens_are_the_oracles(void **state)
+static void tokens_equal_the_oracles(void **state)
 {
     const int vocabularies[] = {1, 2, 7, 16, 33, 64, 100, 255, 1027, 2500};
     int num_settings = is_simulated() ? 24 : 300;
@@ -220,7 +220,7 @@ static void infinities_and_penalties_stay_in_order(void **state)
     assert_int_equal(sample_states(check, &device)[2].end, LYRNN_TEXT_STUCK);
 }
 
-static void a_sample_is_the_same_alone(void **state)
+static void a_sample_does_not_depend_on_the_batch(void **state)
 {
     enum { B = 65, V = 97 };
     for (int setting = 0; setting < (is_simulated() ? 2 : 20); setting++) {
@@ -249,11 +249,11 @@ static void a_sample_is_the_same_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tokens_are_the_oracles),
+        cmocka_unit_test(tokens_equal_the_oracles),
         cmocka_unit_test(a_huge_vocabulary_is_no_exception),
         cmocka_unit_test(greedy_gives_ties_to_the_lowest_id),
         cmocka_unit_test(infinities_and_penalties_stay_in_order),
-        cmocka_unit_test(a_sample_is_the_same_alone),
+        cmocka_unit_test(a_sample_does_not_depend_on_the_batch),
     };
     return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
 }

@@ -86,7 +86,7 @@ static void check_forward(op_check *check, rnn_case *c, const float *h_0)
     assert_same_bits("h_n", c->h_n, c->output + count - BH, (size_t)BH * sizeof(float));
 }
 
-static void the_articles_example_has_pytorchs_shapes_and_values(void **state)
+static void the_tutorials_example_has_pytorchs_shapes_and_values(void **state)
 {
     enum { T = 35, B = 2, V = 1027, H = 256 };
     op_check *check = op_check_begin(state);
@@ -361,7 +361,7 @@ static void backward_needs_a_forward_before_it(void **state)
     lyrnn_rnn_close(c.rnn);
 }
 
-static void a_cell_state_is_the_lstms_alone(void **state)
+static void only_lstm_has_a_cell_state(void **state)
 {
     op_check *check = op_check_begin(state);
     rnn_case c = rnn_case_new(check, LYRNN_GRU, 2, 2, 3, 4);
@@ -491,7 +491,7 @@ static void a_network_out_of_range_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_articles_example_has_pytorchs_shapes_and_values),
+        cmocka_unit_test(the_tutorials_example_has_pytorchs_shapes_and_values),
         cmocka_unit_test(output_equals_the_oracle_for_odd_shapes),
         cmocka_unit_test(calls_of_other_shapes_follow_one_another),
         cmocka_unit_test(no_h_0_means_zeros),
@@ -500,7 +500,7 @@ int main(void)
         cmocka_unit_test(a_result_that_nobody_wants_may_be_null),
         cmocka_unit_test(backward_is_the_slope_of_forward),
         cmocka_unit_test(backward_needs_a_forward_before_it),
-        cmocka_unit_test(a_cell_state_is_the_lstms_alone),
+        cmocka_unit_test(only_lstm_has_a_cell_state),
         cmocka_unit_test(training_drops_out_and_evaluation_does_not),
         cmocka_unit_test(parameters_have_pytorchs_names_and_shapes),
         cmocka_unit_test(initial_weights_lie_in_pytorchs_bounds),

@@ -109,7 +109,7 @@ static void check_resuming(const lyrnn_rnn_config *config, lyrnn_sampling sampli
     snapshot_free(&part);
 }
 
-static void a_resumed_training_goes_on_to_the_same_bits(void **state)
+static void a_resumed_training_continues_with_the_same_bits(void **state)
 {
     (void)state;
     const lyrnn_rnn_config configs[] = {
@@ -154,7 +154,7 @@ static void a_state_comes_back_as_it_went_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_resumed_training_goes_on_to_the_same_bits),
+        cmocka_unit_test(a_resumed_training_continues_with_the_same_bits),
         cmocka_unit_test(a_state_comes_back_as_it_went_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,7 +232,7 @@ static void report_divergence()
         }
     }
     if (first == nullptr)
-        abort(); /* nobody waits: then the blocks have come to their end, and no report is due */
+        abort(); /* without waiting threads the blocks have ended, so there is nothing to report */
     if (other != nullptr)
         report(LYRNN_SIM_DIVERGENT_BARRIER,
                "some threads wait at %s (line %d), others at %s (line %d)",
