@@ -58,5 +58,5 @@ check_completions() {
     sed 's/--hidden-size/--other/; s/-l hidden-size/-l other/' "$script" >"$scratch/without"
     mapfile -t options < <(options_of train)
     ! completes "$scratch/without" 'lyrnn train --' "${options[@]}" ||
-        fail "a completion without --hidden-size must be found out"
+        fail "a completion without --hidden-size must be noticed"
 }

@@ -53,7 +53,7 @@ cmp "$(model_of half)" "$(model_of half_again)" || fail "the same seed must drop
 # Dropout is between layers. For a single layer it has no effect, and a line says so.
 single=(train corpus.txt "${tiny[@]}" --num-epochs 3)
 succeeds "${single[@]}" --out one
-[[ $(warnings) == 0 ]] || fail "nothing to warn of"
+[[ $(warnings) == 0 ]] || fail "there must be no warning"
 succeeds "${single[@]}" --dropout 0.5 --out one_half
 [[ $(warnings) == 1 ]] || fail "one warning"
 grep -q '^warning: --dropout .*between layers' "$err" ||

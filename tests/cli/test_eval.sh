@@ -52,11 +52,11 @@ cp "$out" scores
 [[ $(sed -n 2p scores) == $'nan\tnan\t0\t0\t' ]] || fail "an empty line has no score"
 [[ $(sed -n 4p scores) == $'nan\tnan\t0\t0\t风' ]] || fail "a single character has no score"
 cmp -s <(cut -f 5- scores | head -n 5) <(sed 's/\r//' lines.txt && echo) ||
-    fail "the lines must be as they stood"
+    fail "the lines must not have changed"
 printf '风\nxyz\n' >short_lines.txt
 succeeds eval run --per-line short_lines.txt
 [[ $(cat "$out") == $'nan\tnan\t0\t0\t风\nnan\tnan\t0\t3\txyz' ]] ||
-    fail "nor need any line have one"
+    fail "a text with no score in any line is valid"
 for i in 1 3 5; do
     sed -n "${i}p" lines.txt | tr -d '\r\n' >line.txt
     succeeds eval run line.txt
@@ -69,7 +69,7 @@ for i in 1 3 5; do
     near "$line_bits" "$bits" 1e-5
 done
 [[ $(sort -g scores | grep -v '^nan' | head -n 1 | cut -f 5) != 夜* ]] ||
-    fail "what was learned must come first"
+    fail "the text that was learned must come first"
 
 # Unknown characters are named, counted, and skipped.
 printf '猫我们a分开\n' >strange.txt
@@ -91,7 +91,7 @@ succeeds eval run corpus.txt strange.txt --json
 for text in '"model": "run/latest/model.safetensors"' \
     '"file": "strange.txt", "chars": 7, "unknown": 2, "scored": 4, ' \
     '"total": {"chars": 391, "unknown": 2, "scored": 387, "nats_per_char": '; do
-    grep -qF "$text" "$out" || fail "the object must hold $text"
+    grep -qF "$text" "$out" || fail "the object must contain $text"
 done
 succeeds eval run lines.txt --per-line --json
 [[ $(grep -cE '^\{"file": "lines.txt", "line": [1-5], .*\}$' "$out") == 5 ]] ||
@@ -115,7 +115,7 @@ succeeds eval one_line plain.txt
 grep -qF 'plain.txt: 1 of 5 characters are unknown to the model: U+000A' "$err" ||
     fail "newlines are unknown here"
 succeeds eval one_line plain.txt --per-line
-[[ ! -s $err ]] || fail "what parts lines is in none of them"
+[[ ! -s $err ]] || fail "line ends must not belong to a line"
 
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --bidirectional --out both
 succeeds eval both corpus.txt

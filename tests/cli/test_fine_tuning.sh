@@ -27,7 +27,7 @@ tuned=$(perplexity_of 3)
 ((tuned < start)) || fail "perplexity $tuned must improve on $start"
 dropped='一 (U+4E00), 到 (U+5230), 听 (U+542C), 夜 (U+591C), 天 (U+5929), 明 (U+660E), 雨 (U+96E8)'
 grep -qxF "init: 20 characters kept; 1 new: 猫 (U+732B); 7 dropped: $dropped" "$err" ||
-    fail "it must say what became of the characters"
+    fail "it must report kept, new and dropped characters"
 grep -q 'more\.txt, 396 characters, 21 in the vocabulary$' "$err" ||
     fail "the vocabulary must be the text's"
 

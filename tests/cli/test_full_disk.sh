@@ -34,7 +34,7 @@ to_full "${train[@]}" --num-epochs 9 --pred-period 3 --checkpoint-every 8 --out 
 expect_error 1 'standard output: .*, then continue: lyrnn train --resume unheard'
 [[ $(readlink unheard/latest) == checkpoints/epoch-000003 ]] || fail "epoch 3 must be saved"
 succeeds train --resume unheard
-[[ $(wc -l <unheard/metrics.jsonl) == 9 ]] || fail "and it must be possible to resume it"
+[[ $(wc -l <unheard/metrics.jsonl) == 9 ]] || fail "it must be possible to resume it"
 
 # If standard streams are closed, no file may get their numbers: the output goes nowhere, and above
 # all not into the run.
@@ -51,7 +51,7 @@ for name in mute deaf; do
         fail "metrics.jsonl must hold only metrics"
     [[ $(cat $name/lock) =~ ^[0-9]+\ [^\ ]*$ ]] ||
         fail "and in the lock its holder: $(cat $name/lock)"
-    grep -q '^{' $name/config.json || fail "and the options"
+    grep -q '^{' $name/config.json || fail "the options must be printed"
     succeeds train --resume $name --num-epochs 3
 done
 same_runs mute deaf

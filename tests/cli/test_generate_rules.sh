@@ -56,7 +56,7 @@ succeeds generate four --prefix 月 --max-copy 1 --format jsonl
 grep -qF '"text": "月", "sample": 0, "seed": null, "end": "stuck"' "$out" ||
     fail "nothing may follow 月"
 grep -q '^warning: sample 0: no character was allowed after 1 ' "$err" ||
-    fail "and a warning says so"
+    fail "a warning must say so"
 # The corpus is what the run read of it: the same part, with line ends as it read them.
 tiny_four=(--hidden-size 4 --batch-size 1 --num-steps 5 --num-epochs 0 --prefix 月)
 succeeds train four.txt "${tiny_four[@]}" --max-chars 6 --out six
@@ -132,9 +132,10 @@ check "--stop" '("相逢" not in text[1:]) and (end == "stop") == (len(text) < 6
 succeeds generate run --prefix $'月光\n落' --report \
     --prefix 我们分开又相逢我们分开又相逢我们分开又相逢
 [[ $(cut -d : -f 1 "$err") == $'sample 0 of 月光 落\nsample 0 of 我们分开又相逢我们分开又...' ]] ||
-    fail "reports must be told apart"
+    fail "each report must name its prompt"
 succeeds generate four --prefix 月 --prefix 光 --max-copy 1
-[[ $(cut -d : -f 2 "$err") == $' sample 0 of 月\n sample 0 of 光' ]] || fail "and warnings"
+[[ $(cut -d : -f 2 "$err") == $' sample 0 of 月\n sample 0 of 光' ]] ||
+    fail "warnings must name their prompt"
 
 # One object for everything.
 succeeds generate run --prefix 月 --prefix 分 --num-samples 2 --format json --report --lines 2

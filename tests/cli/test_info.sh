@@ -13,11 +13,11 @@ shows() {
     local regex
     [[ ! -s $err ]] || fail "standard error must be silent"
     for regex; do
-        LC_ALL=C grep -qaE -- "$regex" "$out" || fail "must tell: $regex"
+        LC_ALL=C grep -qaE -- "$regex" "$out" || fail "must print: $regex"
     done
 }
 omits() {
-    ! LC_ALL=C grep -qaE -- "$1" "$out" || fail "must not tell: $1"
+    ! LC_ALL=C grep -qaE -- "$1" "$out" || fail "must not print: $1"
 }
 
 # perplexity_of KEY EPOCH: from metrics.jsonl, to six digits.

@@ -50,7 +50,7 @@ interrupt() {
     [[ $(find run/checkpoints -mindepth 1 -name '*batch*' | wc -l) == 1 ]] ||
         fail "an earlier checkpoint within an epoch must go: $(ls run/checkpoints)"
     cmp -s "run/$(readlink run/latest)/model.safetensors" run/latest/model.safetensors ||
-        fail "no model"
+        fail "no model was saved"
 }
 
 for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \

@@ -23,7 +23,7 @@ for name in train generate eval bench info; do
         fail "the page of $name must have the options of --help"
     # The comparison must notice a missing option.
     ! options_of_page <(grep -v '^\\fB\\-\\-device' "$page") | diff -q options - >difference ||
-        [[ $name == info ]] || fail "a page without --device must be found out"
+        [[ $name == info ]] || fail "a page without --device must be noticed"
     for text in "lyrnn-$name \\\\- " '.SH SYNOPSIS' '.SH DESCRIPTION' '.SH EXIT STATUS' \
         '.SH SEE ALSO'; do
         text=${text/lyrnn-/lyrnn\\\\-}

@@ -16,7 +16,7 @@ write_bare() {
         edited=$(sed -E "s/\"$key\": ?\"([^\"\\\\]|\\\\.)*\",? ?//" <<<"$edited")
     done
     edited=${edited/\"__metadata__\":{\},/}
-    [[ $edited != *vocab* || $* != *vocab* ]] || fail "the vocabulary must go: $edited"
+    [[ $edited != *vocab* || $* != *vocab* ]] || fail "the vocabulary must be removed: $edited"
     write_model "$edited" >bare.safetensors
 }
 
@@ -26,7 +26,7 @@ for shape in '--cell rnn_tanh' '--cell gru --num-layers 2' '--cell lstm --bidire
     write_bare whole format config vocab
     succeeds "${again[@]}" --init bare.safetensors --out again --overwrite
     grep -q '^warning: bare\.safetensors has no "vocab": .*code-point order$' "$err" ||
-        fail "it must say whose characters are taken"
+        fail "it must say which characters are used"
     cmp "$(model_of whole)" "$(model_of again)" || fail "$shape: the same model must come out"
     refuses 1 'bare\.safetensors: it has no "vocab" .*lyrnn train --init bare\.safetensors' \
         generate bare.safetensors --prefix 分开
@@ -56,7 +56,7 @@ succeeds generate bare.safetensors --prefix 分开 --length 3
 head -n 4 corpus.txt >verse.txt
 succeeds train verse.txt --batch-size 2 --num-steps 5 --num-epochs 0 --init bare.safetensors \
     --cell rnn_relu --out kept
-! grep -q '^warning' "$err" || fail "nothing to warn of"
+! grep -q '^warning' "$err" || fail "there must be no warning"
 cmp "$(model_of relu)" "$(model_of kept)" || fail "the file's vocabulary must be taken"
 
 # A corpus whose number of characters differs from the model's inputs.

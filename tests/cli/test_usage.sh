@@ -138,7 +138,7 @@ grep -q '"hidden_size": 24' run/config.json || fail "the last --hidden-size must
 
 # OMP_NUM_THREADS applies if --threads is not given.
 OMP_NUM_THREADS=1 succeeds info
-grep -q '^device *cpu: .*, 1 thread,' "$out" || fail "OMP_NUM_THREADS must be heeded"
+grep -q '^device *cpu: .*, 1 thread,' "$out" || fail "OMP_NUM_THREADS must apply"
 
 # OpenMP may provide fewer threads than requested. Nothing may wait for the missing ones.
 write_corpus

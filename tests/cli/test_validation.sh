@@ -12,10 +12,10 @@ same=(train corpus.txt "${tiny[@]}" --lr 0 --num-epochs 2 --pred-period 1 --val-
 report='s/^epoch [0-9]+, perplexity ([0-9.]+), validation ([0-9.]+), time [0-9.]+ sec$/\1 \2/p'
 succeeds "${same[@]}" --out same
 grep -q '^validation: on the last 192 characters$' "$err" ||
-    fail "the plan must say what is kept back"
+    fail "the plan must say what is held out"
 read -r trained validated < <(sed -nE "$report" "$out")
 [[ -n $validated && $trained == "$validated" ]] || fail "perplexity and validation must be equal"
-[[ $(sed -nE "$report" "$out" | sort -u | wc -l) == 1 ]] || fail "nor may they change"
+[[ $(sed -nE "$report" "$out" | sort -u | wc -l) == 1 ]] || fail "the perplexities must not change"
 succeeds "${same[@]}" --dropout 0.5 --out dropped
 read -r trained_dropped validated_dropped < <(sed -nE "$report" "$out")
 [[ $validated_dropped == "$validated" && $trained_dropped != "$trained" ]] ||
@@ -60,7 +60,8 @@ read -r lowest best < <(validations all/metrics.jsonl | sort -n | sed 1q)
     fail "the best and those due are kept, no other: $(ls all/checkpoints)"
 grep -qE "^best: validation perplexity ${lowest%.*}\.[0-9]+ at epoch $best, in all/best$" "$err" ||
     fail "the end must name the best"
-tail -n 1 all/metrics.jsonl | grep -qE '"val_loss": [0-9.]+, "val_perplexity": ' || fail "val_loss"
+tail -n 1 all/metrics.jsonl | grep -qE '"val_loss": [0-9.]+, "val_perplexity": ' ||
+    fail "metrics must have val_loss and val_perplexity"
 succeeds generate all/best --prefix 分开 --length 5
 
 # Stopped by --patience: the same training up to there.

@@ -30,7 +30,7 @@ with_driver() {
 falls_back() {
     succeeds "${train[@]}" auto --out auto --overwrite
     grep -q '^device: cpu (' "$err" || fail "auto must take the CPU"
-    grep -qE "^device: no CUDA: $1" "$err" || fail "and print the reason: $1"
+    grep -qE "^device: no CUDA: $1" "$err" || fail "it must print the reason: $1"
 }
 
 with_driver "$stand_ins/driver"
@@ -87,4 +87,4 @@ ulimit -c 0
 run "${train[@]}" cuda:2 --out none 2>/dev/null
 [[ $status -gt 128 ]] || fail "a broken lyrnn must abort"
 grep -q '^lyrnn: .*stand_in\.c:[0-9]*: check failed: device != 2; ' "$err" ||
-    fail "and name the place"
+    fail "the error must name the place in the code"

@@ -37,7 +37,7 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
     refuses 1 'cuda: no usable device' train corpus.txt "${tiny[@]}" --device cuda --out none
     succeeds train corpus.txt "${tiny[@]}" --out fallback
     grep -q '^device: cpu (' "$err" || fail "auto must fall back to the CPU"
-    grep -q '^device: no CUDA: .*no usable device' "$err" || fail "and print the reason"
+    grep -q '^device: no CUDA: .*no usable device' "$err" || fail "it must print the reason"
 )
 (
     export LYRNN_SIM_DRIVER=12040

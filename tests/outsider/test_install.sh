@@ -27,7 +27,7 @@ for name in bin/lyrnn include/lyrnn/rnn.h \
 done
 "$prefix/bin/lyrnn" info >info.txt || fail "the installed program must run"
 ! grep -rIlF -e "$build" -e "$scratch/first" -e "${here%/tests/outsider}" "$prefix" ||
-    fail "these texts name a folder of the build"
+    fail "these strings name a folder of the build"
 
 [[ -z $sanitizers ]] || export CFLAGS="-fsanitize=$sanitizers" CXXFLAGS="-fsanitize=$sanitizers"
 pc=$(find "$prefix" -name lyrnn.pc)
