@@ -1,6 +1,6 @@
-/* Reads VmHWM, the peak resident memory that Linux records for each process. Writing 5 to
- * clear_refs sets it to what is resident now; see proc(5). getrusage is no use here: its peak
- * includes the program that this process ran before exec. */
+/* Reads VmHWM, the peak resident memory that Linux records for each process. If a process writes 5
+ * to clear_refs, Linux resets VmHWM to the memory that is resident now; see proc(5). getrusage does
+ * not work here: its peak survives exec, and lyrnn executes itself once (cli/main.c). */
 #include "bench/process_memory.h"
 
 #include <stdio.h>

@@ -90,8 +90,8 @@ static const option_table table = {
     .max_arguments = 0,
 };
 
-/* Decides which options apply. A preset brings its own shapes, and only options that the user gave
- * replace a part of them. Without a preset every option applies. */
+/* Decides which options apply. A preset sets all sizes and the cell, and an option replaces the
+ * preset's value only if the user gave it. Without a preset every option applies. */
 static void choose_shapes(const option_result *result, bench_fields *fields)
 {
     static const char *const names[] = {
@@ -118,8 +118,8 @@ static lyrnn_bench_config bench_config_of(const bench_fields *fields, const benc
     return config;
 }
 
-/* Measures and prints each shape. If one of several shapes does not fit into memory, it says so on
- * standard error and continues with the next. */
+/* Measures and prints each shape. If one of several shapes does not fit into memory, the function
+ * says so on standard error and continues with the next shape. */
 static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape *shapes,
                                    size_t num, bench_output *output)
 {

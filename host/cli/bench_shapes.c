@@ -1,13 +1,14 @@
-/* Numbers the combinations of the lists from 0. Each list that applies contributes one digit to the
- * number, in the base of its length, and the digit selects its item. */
+/* Lists the shapes to measure: every combination of the size lists. Combination number n is read as
+ * a mixed-radix number with one digit per list, and each digit is an index into its list. */
 #include "cli/bench_shapes.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-/* Name, cell, V, H, L, B, T. A is the shape that the tutorial trains. scripts/bench/bench_shapes.py
- * has the same list, and tests/scripts/test_bench_scripts.py compares the two. */
+/* The columns are name, cell, vocabulary size V, hidden size H, number of layers L, batch size B
+ * and time steps T. A is the shape that the tutorial trains. scripts/bench/bench_shapes.py has the
+ * same list, and tests/scripts/test_bench_scripts.py compares the two. */
 #define BENCH_LADDER(X)                                                                            \
     X(A, RNN_TANH, 1027, 256, 1, 32, 35)                                                           \
     X(B, LSTM, 4096, 512, 1, 64, 128)                                                              \

@@ -1,6 +1,6 @@
 /* Collects what is known about a model: from model.safetensors, and for a run also from
- * config.json, metrics.jsonl and the folder itself. Each is read by itself, so that damage to one
- * does not hide the others. */
+ * config.json, metrics.jsonl and the folder itself. It reads each file separately, so that a
+ * damaged file does not hide the others. */
 #include "cli/card.h"
 
 #include <fts.h>
@@ -27,7 +27,7 @@ static lyrnn_status card_out_of_memory(void)
     return lyrnn_out_of_memory("info", 0, "close other programs");
 }
 
-/* Non-ASCII bytes become "?" if text is not UTF-8, as JSON must be. */
+/* Makes a JSON string. JSON must be UTF-8: if `text` is not, each non-ASCII byte becomes '?'. */
 static json_t *any_string(const char *text)
 {
     json_t *string = json_string(text);
@@ -67,7 +67,7 @@ lyrnn_status card_of_program(json_t **card)
     return *card != NULL ? LYRNN_OK : card_out_of_memory();
 }
 
-/* Takes characters from all over the vocabulary, without control characters. */
+/* Returns up to 32 characters, spread evenly over the vocabulary, without control characters. */
 static json_t *sample_of_vocab(const lyrnn_vocab *vocab)
 {
     enum { SAMPLE = 32 };
@@ -119,7 +119,7 @@ static lyrnn_status add_model(json_t *card, const char *path)
     return LYRNN_OK;
 }
 
-/* Adds the text of the last failure to the problems of the card. */
+/* Appends lyrnn_error_text() to the card's "problems". */
 static void note_problem(json_t *card)
 {
     json_t *problems = json_object_get(card, "problems");

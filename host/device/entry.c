@@ -1,14 +1,16 @@
-/* The module's side of the CUDA backend: the one name that liblyrnn_cuda.so exports. It also has
- * status.h's functions for the code of cuda/, which call the program's. */
+/* The module's side of the CUDA backend: the one name that liblyrnn_cuda.so exports. The code of
+ * cuda/ calls the functions of status.h. The versions here pass each call on to the program, so
+ * that a thread has one error text. */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "device/module.h"
 
-/* Every open sets it to the same value, because a process has one program. */
+/* Each call of open_backend stores the same pointer, because a process has only one program. */
 static const lyrnn_cuda_program *program;
 
-#undef lyrnn_fail /* a macro for Clang's analyzer only */
+/* status.h makes lyrnn_fail a macro for Clang's analyzer. This file defines the function. */
+#undef lyrnn_fail
 lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
 {
     char text[1024];

@@ -1,5 +1,5 @@
-/* Opens the backend that the name of a device stands for, and checks that its table is complete.
- * This is where "auto" decides whether CUDA is used. */
+/* Opens the backend for a device name (auto, cpu, cuda or cuda:N), and checks that its table of
+ * operations is complete. This is where "auto" decides whether CUDA is used. */
 #include "lyrnn/device.h"
 
 #include <limits.h>
@@ -32,7 +32,8 @@ static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyr
     return lyrnn_cuda_backend_open((int)number, precision, backend);
 }
 
-/* The reason may be empty. Its remedy is another device, so only what is wrong is printed. */
+/* Fails because only CUDA has this precision. Repeats `reason` up to its ';': the rest advises
+ * another device, which does not help here. `reason` may be empty. */
 static lyrnn_status precision_without_cuda(const char *reason)
 {
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,

@@ -1,18 +1,19 @@
-/* Fine-tuning on a text with another vocabulary: what a model has learned about a character moves
- * to that character's id in the new model. In the flat buffer, each tensor whose shape depends on
- * the vocabulary has one row per id. This includes weight_ih of the first layer, which is held
- * transposed. */
+/* Copies the weights of each known character to its id in the new model, for fine-tuning on a text
+ * with another vocabulary. In the flat buffer, each tensor whose shape depends on the vocabulary
+ * has one row per id: weight_ih of the first layer does too, because it is stored transposed. */
 #include "lyrnn/checkpoint.h"
 
 #include <string.h>
 
-/* The last two parameters are those of the output layer. */
+/* Whether tensor i has one row per id: a transposed weight_ih, or one of the last two tensors,
+ * which are the output layer's. */
 static bool has_row_per_id(const lyrnn_parameters *parameters, int i)
 {
     return parameters->items[i].transposed || i >= parameters->num - 2;
 }
 
-/* from (checkpoint->vocab.V, width) -> to (vocab->V, width) */
+/* Copies the rows of the characters that both vocabularies have.
+ * from: (checkpoint->vocab.V, width), to: (vocab->V, width) */
 static void copy_known_rows(const lyrnn_checkpoint *checkpoint, const lyrnn_vocab *vocab,
                             size_t width, const float *from, float *to)
 {

@@ -1,5 +1,5 @@
-/* Writes safetensors files. jansson prints the header in the order that the caller gives, and
- * leaves non-ASCII characters as they are; the caller's arrays follow. It never replaces an
+/* Writes safetensors files. jansson writes the header, in the caller's order and with non-ASCII
+ * characters unescaped. The caller's arrays follow the header. The writer never replaces an
  * existing file, and it removes a file that it could not complete. */
 #include "lyrnn/safetensors.h"
 
@@ -16,7 +16,7 @@
 #include "base/remedy.h"
 #include "files/safetensors_format.h"
 
-/* Adds a value, whose reference it takes, under a key that must be new. */
+/* Adds `value` under `key`, which must not exist yet. Takes over the reference to `value`. */
 static bool put(json_t *object, const char *key, json_t *value)
 {
     LYRNN_CHECK(json_object_get(object, key) == NULL);
@@ -41,7 +41,7 @@ static json_t *tensor_entry(const lyrnn_tensor *tensor, size_t begin)
                      (json_int_t)begin, (json_int_t)begin + (json_int_t)num_bytes);
 }
 
-/* Returns a new reference, or NULL if memory runs out. */
+/* Returns the metadata as a new JSON object, or NULL if memory runs out. */
 static json_t *metadata_to_json(const lyrnn_metadata *metadata, size_t num)
 {
     json_t *strings = json_object();

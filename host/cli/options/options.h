@@ -57,7 +57,7 @@ typedef struct {
     const char *path, *meaning;
 } option_file;
 
-enum { OPTIONS_MAX = 40 };
+enum { OPTIONS_MAX = 64 };
 
 typedef struct {
     const char *name;         /* "lyrnn train" */
