@@ -66,7 +66,7 @@ static lyrnn_status check_files(const evaluation *eval)
         if (score.num_scored == 0)
             return lyrnn_fail(LYRNN_ERR_CORPUS,
                               "%s: the model knows %zu of its %zu characters, too few to predict "
-                              "one from another; give a text that it can read",
+                              "one from another; give a text in characters that it knows",
                               eval->files[i].name, score.num_chars - score.num_unknown,
                               score.num_chars);
     }
@@ -145,7 +145,8 @@ static lyrnn_status evaluate_arguments(const option_result *result, const eval_f
 {
     char model_path[4096];
     if (result->num_arguments < 2)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "FILE is missing; name a text, or - for standard input");
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "FILE: is missing; name a text, or - for standard input");
     LYRNN_TRY(lyrnn_run_dir_find_model(result->arguments[0], model_path, sizeof model_path));
     LYRNN_TRY(lyrnn_checkpoint_read(checkpoint, model_path));
     LYRNN_TRY(evaluation_read(eval, result->arguments + 1, (size_t)result->num_arguments - 1,

@@ -221,7 +221,7 @@ static lyrnn_status check_options(generate_job *job)
     bool has_prefix = fields->prefixes.num > 0 || fields->prefix_file != NULL;
     if (!has_prefix && fields->acrostic == NULL)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--prefix is missing; give the text to begin with: --prefix TEXT");
+                          "--prefix: is missing; give the text to begin with: --prefix TEXT");
     if (fields->corpus.num > 0 && fields->max_copy == 0 && !fields->report)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--corpus: is read only for --max-copy and --report; add one of them, or "

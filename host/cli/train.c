@@ -208,7 +208,8 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, j
         if (options_given(&table, result, contradicting[i]))
             return lyrnn_fail(
                 LYRNN_ERR_USAGE,
-                "--%s: --resume continues the run that it names; leave one of them out",
+                "--%s: cannot be used with --resume, which continues an existing run; leave one "
+                "of them out",
                 contradicting[i]);
     const resume_args args = {
         .table = &table, .result = result, .run_path = asked->resume_path, .config = config};

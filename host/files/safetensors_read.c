@@ -210,7 +210,8 @@ static lyrnn_status check_header_length(const char *object, const unsigned char 
 {
     if (N > SAFETENSORS_MAX_HEADER_BYTES)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: the header claims %llu bytes where the format allows %d; " REMEDY,
+                          "%s: is not a safetensors file, or is damaged: its header claims %llu "
+                          "bytes, and the format allows %d; " REMEDY,
                           object, (unsigned long long)N, SAFETENSORS_MAX_HEADER_BYTES);
     if (N > num_bytes - LENGTH_BYTES)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,

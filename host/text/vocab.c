@@ -180,8 +180,8 @@ static lyrnn_status fail_unknown(const lyrnn_vocab *vocab, const char *object,
     size_t num_distinct;
     LYRNN_TRY(lyrnn_vocab_list_unknown(vocab, chars, N, list, sizeof list, &num_distinct));
     return lyrnn_fail(LYRNN_ERR_UNKNOWN_CHAR,
-                      "%s: unknown character%s %s; use characters that the model was "
-                      "trained on",
+                      "%s: unknown character%s %s; use characters of the model's "
+                      "training text",
                       object, num_distinct > 1 ? "s" : "", list);
 }
 

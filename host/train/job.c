@@ -53,8 +53,8 @@ static lyrnn_status prompt_with_first_line(train_job *job)
     while (length < job->corpus.N && length < LONGEST && job->corpus.chars[length] != '\n')
         length++;
     fprintf(job->log,
-            "prefix: the corpus lacks characters of the default ones; samples begin as the corpus "
-            "does (choose your own: --prefix TEXT)\n");
+            "prefix: the corpus lacks characters of the default prefixes; samples begin with the "
+            "first line of the corpus instead (choose your own: --prefix TEXT)\n");
     LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length));
     job->num_prompts++;
     return LYRNN_OK;

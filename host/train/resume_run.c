@@ -39,7 +39,7 @@ static lyrnn_status check_corpus(const train_job *job)
     return lyrnn_fail(
         LYRNN_ERR_CORPUS,
         "corpus: is not the text that %s learns: it has %zu characters, %d distinct, XXH128 %s, "
-        "and the run has %lld, %d distinct, XXH128 %s; name that text",
+        "and that text has %lld, %d distinct, XXH128 %s; give the text of the run",
         job->run.path, job->corpus.N, V, job->corpus_xxh128, (long long)job->state.corpus_chars,
         job->vocab.V, job->state.corpus_xxh128);
 }

@@ -154,9 +154,9 @@ fi
 refuses 2 '--hidden-size : must be whole numbers' bench --hidden-size ''
 refuses 2 '--hidden-size 4,: must be whole numbers' bench --hidden-size 4,
 refuses 2 '--hidden-size 4\.\.8: must be whole numbers' bench --hidden-size 4..8
-refuses 2 '--hidden-size 0: out of range; numbers from 1 to 65536$' bench --hidden-size 0
+refuses 2 '--hidden-size 0: out of range; give numbers from 1 to 65536$' bench --hidden-size 0
 refuses 2 '--hidden-size 8\.\.65537\*2: out of range' bench --hidden-size '8..65537*2'
-below='a range must end above its first number; numbers from 1 to 65536$'
+below='a range must end above its first number; give numbers from 1 to 65536$'
 refuses 2 "--batch-size 32\\.\\.8\\*2: $below" bench --batch-size '32..8*2'
 refuses 2 '--batch-size 8\.\.32\*1: a range must grow: ' bench --batch-size '8..32*1'
 refuses 2 '--num-steps 1\.\.400\+1: too many numbers' bench --num-steps 1..400+1

@@ -139,8 +139,8 @@ printf 'x风yz' >almost.txt
 refuses 1 'almost\.txt: the model knows 1 of its 4 characters, too few' eval run almost.txt
 refuses 1 'missing: No such file' eval missing corpus.txt
 refuses 1 'corpus\.txt: ' eval corpus.txt corpus.txt
-refuses 2 'MODEL\|RUN_DIR FILE\.\.\. is missing; see lyrnn eval --help$' eval
-refuses 2 'FILE is missing' eval run
+refuses 2 'MODEL\|RUN_DIR FILE\.\.\.: is missing; see lyrnn eval --help$' eval
+refuses 2 'FILE: is missing' eval run
 refuses 2 '--device gpu: ' eval run corpus.txt --device gpu
 succeeds --help
 grep -q '^  lyrnn eval ' "$out" || fail "lyrnn --help must list eval"

@@ -121,9 +121,9 @@ refuses 2 '--val-fraction 0.3: the run in parts has 0.2; ' train --resume parts 
 refuses 2 '--max-chars 9: the run in parts has 0; ' train --resume parts --max-chars 9
 refuses 2 '--newlines space: the run in parts has keep; ' train --resume parts --newlines space
 refuses 2 '--seed 2: the run in parts has 1; ' train --resume parts --seed 2
-refuses 2 '--init: --resume ' train --resume parts --init whole
-refuses 2 '--out: --resume ' train --resume parts --out other
-refuses 2 '--overwrite: --resume ' train --resume parts --overwrite
+refuses 2 '--init: cannot be used with --resume, ' train --resume parts --init whole
+refuses 2 '--out: cannot be used with --resume, ' train --resume parts --out other
+refuses 2 '--overwrite: cannot be used with --resume, ' train --resume parts --overwrite
 refuses 2 '--num-epochs 10: parts has done 10 epochs already; raise' train --resume parts
 refuses 2 '--num-epochs 3: parts has done 10 epochs already; raise' train --resume parts \
     --num-epochs 3
@@ -150,7 +150,7 @@ refuses 1 '.*/corpus.txt: cannot open: No such file' "${more[@]}"
 tail -n +2 moved.txt >other.txt
 hash='XXH128 [0-9a-f]{32}'
 refuses 1 \
-    "corpus: is not the text that parts learns: it has 376 characters, 27 distinct, $hash, and the run has 384, 27 distinct, $hash; name that text$" \
+    "corpus: is not the text that parts learns: it has 376 characters, 27 distinct, $hash, and that text has 384, 27 distinct, $hash; give the text of the run$" \
     "${more[@]}" other.txt
 sed '1s/^../春天/' moved.txt >other.txt
 refuses 1 'corpus: is not the text that parts learns: it has 384 characters, 28 distinct, ' \

@@ -48,9 +48,9 @@ refuses 2 '--pred: short for several options' train --pred 3
 refuses 2 '--lr: needs a value: --lr RATE$' train --lr
 refuses 2 '--overwrite: takes no value; leave out =yes$' train --overwrite=yes
 refuses 2 '--loudness: unknown option; see lyrnn generate --help$' generate model --loudness 1
-refuses 2 'MODEL\|RUN_DIR is missing; see lyrnn generate --help$' generate
+refuses 2 'MODEL\|RUN_DIR: is missing; see lyrnn generate --help$' generate
 refuses 2 'other: one argument too many' generate model other
-refuses 2 '--prefix is missing' generate model
+refuses 2 '--prefix: is missing' generate model
 refuses 2 '--length -1: ' generate model --length -1
 refuses 2 '--verbose: unknown option; see lyrnn info --help$' info --verbose
 refuses 2 'other: one argument too many' info model other

@@ -172,7 +172,7 @@ static void values_must_obey_the_tables_rules(void **state)
         {"hidden_size", "1.0", "\"hidden_size\" must be a whole number"},
         {"hidden_size", "\"1\"", "\"hidden_size\" must be a whole number"},
         {"hidden_size", "null", "\"hidden_size\" must be a whole number"},
-        {"batch_size", "[1, 0]", "--batch-size 0: out of range; numbers from 1 to 65536"},
+        {"batch_size", "[1, 0]", "--batch-size 0: out of range; give numbers from 1 to 65536"},
         {"batch_size", "[65537]", "--batch-size 65537: out of range"},
         {"batch_size", "[]", "\"batch_size\" must be an array of whole numbers"},
         {"batch_size", "[1.5]", "\"batch_size\" must be an array of whole numbers"},

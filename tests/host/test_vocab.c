@@ -173,26 +173,25 @@ static void assert_unknown(const char *object, const char32_t *chars, size_t N,
 static void unknown_characters_are_each_named_with_their_code_points(void **state)
 {
     (void)state;
-    assert_unknown(
-        "--prefix 你好x", CHARS(U"你好x"),
-        "--prefix 你好x: unknown characters 好 (U+597D), x (U+0078); use characters that "
-        "the model was trained on");
+    assert_unknown("--prefix 你好x", CHARS(U"你好x"),
+                   "--prefix 你好x: unknown characters 好 (U+597D), x (U+0078); use characters of "
+                   "the model's training text");
 }
 
 static void one_unknown_character_is_named_in_the_singular(void **state)
 {
     (void)state;
     assert_unknown("--prefix a𠮷", CHARS(U"a𠮷"),
-                   "--prefix a𠮷: unknown character 𠮷 (U+20BB7); use characters that the model "
-                   "was trained on");
+                   "--prefix a𠮷: unknown character 𠮷 (U+20BB7); use characters of the model's "
+                   "training text");
 }
 
 static void repeated_unknown_character_is_named_once(void **state)
 {
     (void)state;
     assert_unknown("text", CHARS(U"x好a好x好"),
-                   "text: unknown characters x (U+0078), 好 (U+597D); use characters that the "
-                   "model was trained on");
+                   "text: unknown characters x (U+0078), 好 (U+597D); use characters of the "
+                   "model's training text");
 }
 
 static void invisible_characters_are_named_by_code_point(void **state)
@@ -200,7 +199,7 @@ static void invisible_characters_are_named_by_code_point(void **state)
     (void)state;
     assert_unknown("text", CHARS(U"\n \u3000\u0301\u200B\x1B"),
                    "text: unknown characters U+000A, U+0020, U+3000, U+0301, U+200B, U+001B; use "
-                   "characters that the model was trained on");
+                   "characters of the model's training text");
 }
 
 static void known_characters_are_encoded_and_others_left_out(void **state)
@@ -274,7 +273,7 @@ static void unknown_characters_beyond_a_line_are_counted(void **state)
         num_named++;
     char expected[96];
     snprintf(expected, sizeof expected,
-             "(U+%05X) and %zu more; use characters that the model was trained on",
+             "(U+%05X) and %zu more; use characters of the model's training text",
              (unsigned)(0x20000 + num_named - 1), NUM_UNKNOWN - num_named);
     assert_true(num_named > 20);
     assert_non_null(strstr(text, expected));

@@ -72,7 +72,7 @@ static lyrnn_status set_ints(const option_spec *spec, const char *text, int_list
                                          (int)strtol(spec->max, NULL, DECIMAL));
     if (problem == NULL)
         return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: %s; numbers from %s to %s", spec->name, text,
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: %s; give numbers from %s to %s", spec->name, text,
                       problem, spec->min, spec->max);
 }
 
@@ -253,7 +253,7 @@ static lyrnn_status read_options(const option_table *table, int argc, char **arg
 static lyrnn_status check_arguments(const option_table *table, const option_result *result)
 {
     if (result->num_arguments < table->min_arguments)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "%s is missing; see %s --help", table->arguments,
+        return lyrnn_fail(LYRNN_ERR_USAGE, "%s: is missing; see %s --help", table->arguments,
                           table->name);
     if (result->num_arguments > table->max_arguments)
         return lyrnn_fail(LYRNN_ERR_USAGE, "%s: one argument too many; see %s --help",
