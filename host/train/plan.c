@@ -79,8 +79,8 @@ void train_log_plan(const train_job *job)
         fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     if (job->config.dropout > 0.0f && job->config.num_layers == 1)
         fprintf(job->log, "warning: --dropout acts between layers, and this model has only one\n");
-    fprintf(job->log, "batches: %zu per epoch, each of %d streams by %d steps\n", job->batches.K,
-            job->batches.B, job->batches.T);
+    fprintf(job->log, "batches: %zu per epoch, each of %d text sequences of %d characters\n",
+            job->batches.K, job->batches.B, job->batches.T);
     if (job->num_validation > 0)
         fprintf(job->log, "validation: on the last %zu characters\n", job->num_validation);
     fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
