@@ -6,7 +6,7 @@ build_packages=(cmake ninja-build gcc g++ pkg-config
     libopenblas-openmp-dev libutf8proc-dev libjansson-dev libdivsufsort-dev librandom123-dev
     libxxhash-dev unicode-data bzip2)
 test_packages=(clang clang-format clang-tidy shellcheck libclang-rt-dev libomp-dev libcmocka-dev
-    man-db)
+    man-db zsh python3-venv)
 
 # The folder that bundle_deps.sh made, or empty to use this machine's packages.
 deps=
@@ -49,7 +49,7 @@ install_packages() {
         echo 'packages: cannot install any, because this is not Debian or Ubuntu; lyrnn needs' \
             'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS built with OpenMP, utf8proc,' \
             'jansson, libdivsufsort, Random123, xxHash and Unihan (bzip2); its tests need clang,' \
-            'clang-format, clang-tidy, shellcheck, ruff, libomp, compiler-rt, cmocka and man-db'
+            'clang-format, clang-tidy, shellcheck, ruff, libomp, compiler-rt, cmocka, man-db and zsh'
         return
     fi
     for package; do
