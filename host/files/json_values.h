@@ -1,4 +1,4 @@
-/* Puts numbers into JSON that it cannot represent. */
+/* Puts values into JSON that it cannot represent: they become null. */
 #ifndef LYRNN_JSON_VALUES_H
 #define LYRNN_JSON_VALUES_H
 

@@ -113,8 +113,8 @@ static lyrnn_status begin_chunk(scorer *s, int T, int B, bool from_zero)
     if (lyrnn_activations_init(a, s->model, T, B, false) != LYRNN_OK)
         return lyrnn_fail(
             LYRNN_ERR_MEMORY,
-            "memory: %zu bytes asked to score with, and not there; close other "
-            "programs or choose another --device",
+            "memory: %zu bytes requested to score the texts, and not available; close other "
+            "programs, or choose another --device",
             lyrnn_activations_bytes(config, s->model->backend->num_lanes, T, B, false));
     if (!from_zero)
         lyrnn_activations_set_state(a, h, c);

@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "files/json_values.h"
 #include "run/config.h"
 
 static json_t *path_to_json(const char *path)
 {
     char *absolute = realpath(path, NULL);
-    json_t *string = json_string(absolute != NULL ? absolute : path);
+    json_t *string = json_string_or_null(absolute != NULL ? absolute : path);
     free(absolute);
-    return string != NULL ? string : json_null();
+    return string;
 }
 
 json_t *lyrnn_run_corpus_to_json(const char *const *paths, size_t num_paths)

@@ -16,7 +16,7 @@ static lyrnn_status give_up_to_100(lyrnn_backend *self, size_t bytes, void **mem
     *memory = &place;
     if (bytes <= 100)
         return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes asked, 100 available", bytes);
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes requested, 100 available", bytes);
 }
 
 static void memory_is_the_backends(void **state)
@@ -37,7 +37,7 @@ static void a_refusal_names_purpose_and_remedy(void **state)
                      LYRNN_ERR_MEMORY);
     assert_null(memory);
     assert_string_equal(lyrnn_error_text(),
-                        "memory: 101 bytes asked, 100 available for the net; lower it");
+                        "memory: 101 bytes requested, 100 available for the net; lower it");
 }
 
 int main(void)

@@ -168,7 +168,7 @@ static void a_large_vocabulary_is_read_in_smaller_pieces(void **state)
     check.backend.memory_alloc = refusing_alloc;
     assert_int_equal(lyrnn_score(&check.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts, NUM),
                      LYRNN_ERR_MEMORY);
-    assert_non_null(strstr(lyrnn_error_text(), "bytes asked to score with"));
+    assert_non_null(strstr(lyrnn_error_text(), "bytes requested to score the texts"));
     model_check_close(&check);
     free(params);
     free(texts);
