@@ -40,3 +40,6 @@ done
 succeeds "${again[@]}" --init deep --bidirectional --num-layers 2 --dropout 0.5 --num-epochs 1 \
     --out deep_more
 grep -qF '"dropout": 0.5,' deep_more/config.json || fail "--dropout must apply together with --init"
+# config.json has what was asked for; the model's file has what the training used.
+succeeds info deep_more --json
+grep -qF '"dropout": 0.5,' "$out" || fail "--dropout must reach the network that --init starts"
