@@ -1,6 +1,5 @@
-/* The program: finds the command and runs it. A failure becomes one line on standard error. Exit
- * status: 0 done, 1 failed, 2 wrong usage, 128 plus the number of a signal: it stopped a training,
- * which saved a checkpoint first. Read next: commands.h. */
+/* The program: finds the command and runs it. A failure becomes one line on standard error, and
+ * exit_status says which kind it is. Read next: commands.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -70,6 +69,27 @@ static void hold_standard_streams(void)
         close(fd);
 }
 
+/* host/cli/README.md lists them. Schedulers tell by 3, 4 and 5 whether to start a training again. */
+static int exit_status(lyrnn_status status)
+{
+    switch (status) {
+    case LYRNN_OK:
+        return 0;
+    case LYRNN_ERR_USAGE:
+        return 2;
+    case LYRNN_ERR_NOTHING:
+        return 3;
+    case LYRNN_ERR_LOCKED:
+        return 4;
+    case LYRNN_ERR_DAMAGED:
+        return 5;
+    case LYRNN_INTERRUPTED:
+        return 128 + interrupt_signal();
+    default:
+        return 1;
+    }
+}
+
 int main(int argc, char **argv)
 {
     hold_standard_streams();
@@ -84,10 +104,7 @@ int main(int argc, char **argv)
     lyrnn_status status = run_command(argc, argv);
     if (status == LYRNN_OK)
         status = standard_output_flush();
-    if (status == LYRNN_OK)
-        return 0;
-    fprintf(stderr, "lyrnn: %s\n", lyrnn_error_text());
-    if (status == LYRNN_INTERRUPTED)
-        return 128 + interrupt_signal();
-    return status == LYRNN_ERR_USAGE ? 2 : 1;
+    if (status != LYRNN_OK)
+        fprintf(stderr, "lyrnn: %s\n", lyrnn_error_text());
+    return exit_status(status);
 }

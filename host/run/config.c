@@ -40,8 +40,8 @@ static lyrnn_status open_config(const char *run_path, const char *path, int *fd)
         return status;
     if (run_dir_is_empty(run_path))
         return run_dir_nothing_saved(run_path);
-    return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot open: %s; name the folder of a run", path,
-                      strerror(reason));
+    return lyrnn_fail(reason == ENOENT ? LYRNN_ERR_NOTHING : LYRNN_ERR_IO,
+                      "%s: cannot open: %s; name the folder of a run", path, strerror(reason));
 }
 
 static lyrnn_status read_text(int fd, const char *path, char **text, size_t *num_bytes)

@@ -46,17 +46,18 @@ lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite);
  *
  * If path exists, `overwrite` decides. Without it the call fails. With it the files of the earlier
  * run are removed first; a folder that is neither empty nor a run (config.json, and checkpoints if
- * there are any) is refused, and so is a run in which another process trains. LYRNN_ERR_IO. */
+ * there are any) is refused, and so is a run in which another process trains. LYRNN_ERR_IO,
+ * LYRNN_ERR_LOCKED. */
 lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
                                   const json_t *config);
 
 /* Opens and locks an existing run. Nothing in it changes but the lock, and `latest` if it is
- * missing: that then names the newest checkpoint. LYRNN_ERR_IO: path is no run, or another process
- * trains in it. */
+ * missing: that then names the newest checkpoint. LYRNN_ERR_IO: path is no run. LYRNN_ERR_NOTHING:
+ * nothing has been saved in it. LYRNN_ERR_LOCKED: another process trains in it. */
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path);
 
 /* Whether the run has a checkpoint. lyrnn_run_dir_require_checkpoint fails if it has none, because
- * a process was killed before the first one. LYRNN_ERR_IO. */
+ * a process was killed before the first one. LYRNN_ERR_NOTHING. */
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run);
 lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run);
 

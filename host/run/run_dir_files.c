@@ -35,7 +35,7 @@ bool run_dir_is_empty(const char *path)
 
 lyrnn_status run_dir_nothing_saved(const char *path)
 {
-    return lyrnn_fail(LYRNN_ERR_IO,
+    return lyrnn_fail(LYRNN_ERR_NOTHING,
                       "%s: nothing has been saved in it yet; start again with --out %s --overwrite",
                       path, path);
 }

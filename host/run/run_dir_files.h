@@ -21,7 +21,7 @@ lyrnn_status run_dir_cannot(const char *verb, const char *path);
  * run, before config.json, which marks one. */
 bool run_dir_is_empty(const char *path);
 
-/* Fails: this run has no checkpoint to continue from. */
+/* LYRNN_ERR_NOTHING: this run has no checkpoint to continue from. */
 lyrnn_status run_dir_nothing_saved(const char *path);
 
 /* Formats a path_text. LYRNN_ERR_IO: it is too long. */
@@ -40,7 +40,7 @@ lyrnn_status run_dir_replace_file(int fd, const char *path, const char *temporar
 void run_dir_remove_checkpoints(int run_fd);
 
 /* Locks the run until *lock is closed or the process ends, in whatever way. Refuses if another
- * process holds the lock. */
+ * process holds the lock: LYRNN_ERR_LOCKED. */
 lyrnn_status run_dir_lock(int run_fd, const char *path, FILE **lock);
 /* Fails if run_dir_lock would refuse now. */
 lyrnn_status run_dir_check_lock(const char *path);

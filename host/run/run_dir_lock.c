@@ -20,7 +20,7 @@ static lyrnn_status refuse_held(int fd, const char *path)
     text[length > 0 ? length : 0] = '\0';
     if (sscanf(text, "%ld %64s", &pid, host) == 2)
         snprintf(holder, sizeof holder, " (process %ld on %s)", pid, host);
-    return lyrnn_fail(LYRNN_ERR_IO,
+    return lyrnn_fail(LYRNN_ERR_LOCKED,
                       "%s: another lyrnn is training there%s; wait until it ends, or stop it", path,
                       holder);
 }

@@ -21,6 +21,9 @@ typedef enum {
     LYRNN_ERR_MEMORY,       /* not enough memory on the host or the device */
     LYRNN_ERR_DIVERGED,     /* the loss became NaN or infinite */
     LYRNN_ERR_UNSUPPORTED,  /* a device, a model shape or data that this build lacks */
+    LYRNN_ERR_NOTHING,      /* there is no run to resume, or it has no checkpoint */
+    LYRNN_ERR_LOCKED,       /* another process trains in the run */
+    LYRNN_ERR_DAMAGED,      /* a file that lyrnn wrote has changed since: a checksum differs */
     LYRNN_INTERRUPTED       /* not an error: it stopped on request, and nothing is lost */
 } lyrnn_status;
 

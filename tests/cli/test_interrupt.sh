@@ -76,10 +76,10 @@ start "${long[@]}" --num-epochs 6 --checkpoint-every 1 --out run
 first=$pid
 refusal="run: another lyrnn is training there \(process $first on $(hostname)\); "
 run train --resume run
-expect_error 1 "$refusal"
+expect_error 4 "$refusal"
 [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
 run "${long[@]}" --out run --overwrite
-expect_error 1 "$refusal"
+expect_error 4 "$refusal"
 [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
 
 # A second signal ends it at once: the handler had no time to do more than note the first.

@@ -127,11 +127,11 @@ refuses 2 '--overwrite: cannot be used with --resume, ' train --resume parts --o
 refuses 2 '--num-epochs 10: parts has done 10 epochs already; raise' train --resume parts
 refuses 2 '--num-epochs 3: parts has done 10 epochs already; raise' train --resume parts \
     --num-epochs 3
-refuses 1 'nowhere/config.json: .*No such file' train --resume nowhere
+refuses 3 'nowhere/config.json: .*No such file' train --resume nowhere
 refuses 1 'corpus.txt/config.json: .*Not a directory' train --resume corpus.txt
 # The process was killed while it created its run.
 mkdir empty
-refuses 1 'empty: nothing has been saved in it yet; start again with --out empty --overwrite$' \
+refuses 3 'empty: nothing has been saved in it yet; start again with --out empty --overwrite$' \
     train --resume empty
 refuses 1 'empty: exists; choose another --out, or add --overwrite$' train corpus.txt \
     "${tiny[@]}" --out empty
@@ -214,7 +214,7 @@ succeeds train --resume broken --num-epochs 99
 [[ $(readlink broken/latest) == checkpoints/epoch-000099 ]] ||
     fail "it must continue from the newest checkpoint"
 rm -r broken/latest broken/checkpoints
-refuses 1 'broken: nothing has been saved in it yet; start again with --out broken --overwrite$' \
+refuses 3 'broken: nothing has been saved in it yet; start again with --out broken --overwrite$' \
     train --resume broken --num-epochs 99
 
 # --keep: the last checkpoints, and the best.

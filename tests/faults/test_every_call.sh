@@ -102,7 +102,7 @@ goes_on() {
         [[ $must_keep == no ]] || fail "the checkpoint before must stay"
         if [[ -e run ]] && ! has_checkpoint; then
             run train --resume run
-            expect_error 1 \
+            expect_error 3 \
                 'run: nothing has been saved in it yet; start again with --out run --overwrite$'
         fi
         succeeds "${train[@]}" --num-epochs 1 --keep 1 --out run --overwrite

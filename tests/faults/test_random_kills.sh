@@ -74,7 +74,7 @@ for ((killed = 0; killed < kills;)); do
         kill_within "$life_us" train --resume run
     elif [[ -e run ]]; then
         run train --resume run
-        expect_error 1 \
+        expect_error 3 \
             'run: nothing has been saved in it yet; start again with --out run --overwrite$'
         kill_within "$life_us" "${train[@]}" --out run --overwrite
     else

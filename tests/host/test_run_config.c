@@ -48,8 +48,9 @@ static void a_file_that_is_not_a_config_is_refused(void **state)
         {"{\"a\":[{},{},{},{},{},{},{},{},{},{}]}", "has more brackets than a model's"},
     };
     json_t *config;
-    assert_error(lyrnn_run_config_read("nothing", &config),
-                 "nothing/config.json: cannot open: No such file or directory; name the folder of");
+    assert_failure(
+        lyrnn_run_config_read("nothing", &config), LYRNN_ERR_NOTHING,
+        "nothing/config.json: cannot open: No such file or directory; name the folder of");
     assert_null(config);
     assert_int_equal(mkdir("run", 0777), 0);
     assert_int_equal(mkdir("run/config.json", 0777), 0);

@@ -41,10 +41,10 @@ static void a_run_is_open_once(void **state)
              (long)getpid(), host);
     assert_ok(create_run(&first, "busy", false, "{}"));
     for (int i = 0; i < 2; i++) {
-        assert_error(lyrnn_run_dir_open(&second, "busy"), refusal);
+        assert_failure(lyrnn_run_dir_open(&second, "busy"), LYRNN_ERR_LOCKED, refusal);
         assert_null(second.path);
-        assert_error(create_run(&second, "busy", true, "{\"new\":1}"), refusal);
-        assert_error(lyrnn_run_dir_check("busy", true), refusal);
+        assert_failure(create_run(&second, "busy", true, "{\"new\":1}"), LYRNN_ERR_LOCKED, refusal);
+        assert_failure(lyrnn_run_dir_check("busy", true), LYRNN_ERR_LOCKED, refusal);
         assert_content("busy/config.json", "{}");
         lyrnn_run_dir_close(&first);
         assert_ok(lyrnn_run_dir_check("busy", true));
@@ -72,7 +72,7 @@ static void a_killed_process_leaves_no_lock_behind(void **state)
     char refusal[128];
     snprintf(refusal, sizeof refusal, "killed: another lyrnn is training there (process %ld on ",
              (long)child);
-    assert_error(lyrnn_run_dir_open(&run, "killed"), refusal);
+    assert_failure(lyrnn_run_dir_open(&run, "killed"), LYRNN_ERR_LOCKED, refusal);
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, NULL, 0), child);
     close(ready[0]), close(ready[1]);
@@ -101,7 +101,7 @@ static void a_lock_may_hold_anything(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_true(write_file("noisy/lock", cases[i].text, cases[i].length));
-        assert_error(lyrnn_run_dir_open(&second, "noisy"), cases[i].refusal);
+        assert_failure(lyrnn_run_dir_open(&second, "noisy"), LYRNN_ERR_LOCKED, cases[i].refusal);
     }
     lyrnn_run_dir_close(&first);
     assert_ok(lyrnn_run_dir_open(&first, "noisy"));
@@ -136,13 +136,13 @@ static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
     assert_int_equal(mkdir("unmade", 0777), 0);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         assert_true(steps[i] == NULL || write_file(steps[i], "{", 1));
-        assert_error(lyrnn_run_dir_open(&run, "unmade"), refusal);
-        assert_error(lyrnn_run_config_read("unmade", &json), refusal);
+        assert_failure(lyrnn_run_dir_open(&run, "unmade"), LYRNN_ERR_NOTHING, refusal);
+        assert_failure(lyrnn_run_config_read("unmade", &json), LYRNN_ERR_NOTHING, refusal);
     }
     assert_true(write_file("unmade/notes.txt", "n", 1));
     assert_error(lyrnn_run_dir_open(&run, "unmade"), "unmade: is not a run");
-    assert_error(lyrnn_run_config_read("unmade", &json),
-                 "unmade/config.json: cannot open: No such file");
+    assert_failure(lyrnn_run_config_read("unmade", &json), LYRNN_ERR_NOTHING,
+                   "unmade/config.json: cannot open: No such file");
 }
 
 /* Metrics and config.json */

@@ -84,11 +84,16 @@ static inline void assert_ok(lyrnn_status status)
         fail_msg("%s", lyrnn_error_text());
 }
 
-static inline void assert_error(lyrnn_status status, const char *text)
+static inline void assert_failure(lyrnn_status status, lyrnn_status kind, const char *text)
 {
-    assert_int_equal(status, LYRNN_ERR_IO);
+    assert_int_equal(status, kind);
     if (strncmp(lyrnn_error_text(), text, strlen(text)) != 0)
         fail_msg("'%s' does not begin with '%s'", lyrnn_error_text(), text);
+}
+
+static inline void assert_error(lyrnn_status status, const char *text)
+{
+    assert_failure(status, LYRNN_ERR_IO, text);
 }
 
 static inline void assert_content(const char *path, const char *content)

@@ -177,6 +177,9 @@ static void write_exit_status(FILE *stream)
               "what to "
               "do."},
         {"2", "Wrong usage: an unknown command or option, or a value that is out of range."},
+        {"3", "Nothing to resume: there is no such run, or it has no checkpoint yet."},
+        {"4", "Another process trains in the run."},
+        {"5", "A file of the run or of the model is damaged: its checksum differs."},
         {"130, 143", "SIGINT or SIGTERM stopped a training, which saved a checkpoint first."},
     };
     fputs(".SH EXIT STATUS\n", stream);
