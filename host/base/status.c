@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plain_text.h"
+
 /* Has room for two paths of any length and a sentence about them. */
 static _Thread_local char error_text[2 * PATH_MAX + 1024];
 
@@ -51,9 +53,7 @@ lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
     }
     /* A path or a prefix may contain newlines and terminal controls. The text must stay one
      * line. */
-    for (char *c = text; *c != '\0'; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            *c = '?';
+    text[lyrnn_make_plain(text, strlen(text))] = '\0';
     memcpy(error_text, text, sizeof error_text);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/plain_text.h"
 #include "bench/bench_run.h"
 #include "cli/bench_output.h"
 #include "cli/bench_shapes.h"
@@ -133,7 +134,7 @@ static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape
         } else if (status == LYRNN_ERR_MEMORY && num > 1) {
             bench_label label;
             bench_label_of(&config, &shapes[i], label);
-            fprintf(stderr, "%s: %s\n", label, lyrnn_error_text());
+            lyrnn_print_plain(stderr, "%s: %s\n", label, lyrnn_error_text());
             num_too_large++;
             continue;
         }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "cli/build_info.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/device.h"
@@ -75,7 +76,7 @@ static json_t *sample_of_vocab(const lyrnn_vocab *vocab)
     size_t length = 0;
     for (int id = 0; id < vocab->V; id += vocab->V / SAMPLE + 1) {
         uint32_t c = vocab->chars[id];
-        if (c > 0x20 && !(c >= 0x7F && c < 0xA0))
+        if (c != ' ' && lyrnn_is_plain(c))
             length += lyrnn_utf8_encode(c, text + length);
     }
     return json_stringn(text, length);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "cli/eval_output.h"
 #include "cli/evaluation.h"
 #include "cli/machine.h"
@@ -97,8 +98,9 @@ static lyrnn_status report_unknown(const evaluation *eval, const eval_file *file
     lyrnn_status status =
         lyrnn_vocab_list_unknown(vocab, unknown, num, list, sizeof list, &num_distinct);
     if (status == LYRNN_OK)
-        fprintf(stderr, "warning: %s: %zu of %zu characters are unknown to the model: %s\n",
-                file->name, score.num_unknown, score.num_chars, list);
+        lyrnn_print_plain(stderr,
+                          "warning: %s: %zu of %zu characters are unknown to the model: %s\n",
+                          file->name, score.num_unknown, score.num_chars, list);
     free(unknown);
     return status;
 }
@@ -109,7 +111,7 @@ static lyrnn_status check_texts(const evaluation *eval, const lyrnn_checkpoint *
     if (!per_line)
         LYRNN_TRY(check_files(eval));
     if (checkpoint->config.bidirectional)
-        fprintf(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
+        lyrnn_print_plain(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     for (size_t i = 0; i < eval->num_files; i++)
         LYRNN_TRY(report_unknown(eval, &eval->files[i], &checkpoint->vocab));
     return LYRNN_OK;

@@ -5,14 +5,16 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "cli/standard_output.h"
 #include "files/json_values.h"
+#include "files/plain_json.h"
 
 static void print_score_row(const char *name, const eval_score *score)
 {
-    printf("%11zu %9zu %11zu %10.6f %10.6f %12.6f  %s\n", score->num_chars, score->num_unknown,
-           score->num_scored, eval_nats_per_char(score), eval_bits_per_char(score),
-           eval_perplexity(score), name);
+    lyrnn_print_plain(stdout, "%11zu %9zu %11zu %10.6f %10.6f %12.6f  %s\n", score->num_chars,
+                      score->num_unknown, score->num_scored, eval_nats_per_char(score),
+                      eval_bits_per_char(score), eval_perplexity(score), name);
 }
 
 void eval_print_table(const evaluation *eval)
@@ -29,22 +31,21 @@ void eval_print_table(const evaluation *eval)
     }
 }
 
-static void print_piece(const eval_piece *piece, const eval_score *score)
+static void print_piece(const eval_piece *piece, const eval_score *score, bool is_terminal)
 {
     printf("%f\t%f\t%zu\t%zu\t", eval_perplexity(score), eval_bits_per_char(score),
            score->num_scored, score->num_unknown);
-    for (size_t i = 0; i < piece->num_chars; i++) {
-        char utf8[LYRNN_UTF8_MAX];
-        fwrite(utf8, 1, lyrnn_utf8_encode(piece->chars[i], utf8), stdout);
-    }
+    for (size_t i = 0; i < piece->num_chars; i++)
+        lyrnn_print_char(stdout, piece->chars[i], is_terminal);
     putchar('\n');
 }
 
 void eval_print_lines(const evaluation *eval)
 {
+    bool is_terminal = lyrnn_is_terminal(stdout);
     for (size_t i = 0; i < eval->num_pieces; i++) {
         eval_score score = eval_score_of_piece(eval, i);
-        print_piece(&eval->pieces[i], &score);
+        print_piece(&eval->pieces[i], &score, is_terminal);
     }
 }
 
@@ -74,13 +75,13 @@ static json_t *piece_to_json(const eval_piece *piece)
 /* Prints an object on one line and frees it. failed: an entry could not be set. */
 static lyrnn_status print_object(json_t *object, int failed)
 {
-    if (failed == 0) {
-        json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
-        putchar('\n');
-    }
+    char *line = failed == 0 ? json_dumps_plain(object, JSON_REAL_PRECISION(9)) : NULL;
     json_decref(object);
-    return failed == 0 ? standard_output_check()
-                       : lyrnn_out_of_memory("result", 0, "give less text");
+    if (line == NULL)
+        return lyrnn_out_of_memory("result", 0, "give less text");
+    puts(line);
+    free(line);
+    return standard_output_check();
 }
 
 static lyrnn_status print_piece_as_json(const evaluation *eval, const eval_file *file, size_t line)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "cli/generate_output.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
@@ -234,7 +235,7 @@ static lyrnn_status load_checkpoint(generate_job *job, const char *path)
     LYRNN_TRY(lyrnn_run_dir_find_model(path, job->model_path, sizeof job->model_path));
     LYRNN_TRY(lyrnn_checkpoint_read(&job->checkpoint, job->model_path));
     if (job->checkpoint.config.bidirectional)
-        fprintf(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
+        lyrnn_print_plain(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     job->newlines = lyrnn_vocab_newlines(&job->checkpoint.vocab);
     return LYRNN_OK;
 }

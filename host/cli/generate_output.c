@@ -9,17 +9,18 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "cli/standard_output.h"
 #include "files/json_values.h"
+#include "files/plain_json.h"
 
 static lyrnn_status print_character(void *context, uint64_t sample, int32_t id)
 {
     generate_output *output = context;
-    char utf8[LYRNN_UTF8_MAX];
     if (output->has_several && output->num_printed > 0 && sample != output->sample)
         fputc('\n', stdout);
     output->sample = sample;
-    fwrite(utf8, 1, lyrnn_vocab_decode(output->vocab, &id, 1, utf8), stdout);
+    lyrnn_print_char(stdout, output->vocab->chars[id], output->is_terminal);
     if (output->is_terminal)
         fflush(stdout);
     return standard_output_check();
@@ -62,7 +63,7 @@ static void print_name(const generate_output *output, const lyrnn_sample *sample
         return;
     fputs(" of ", stderr);
     size_t length = sample->prefix_length < LONGEST ? sample->prefix_length : LONGEST;
-    lyrnn_vocab_print_line(output->vocab, sample->ids, length, stderr);
+    lyrnn_vocab_print_line(output->vocab, sample->ids, length, stderr, true);
     fputs(length < sample->prefix_length ? "..." : "", stderr);
 }
 
@@ -74,7 +75,7 @@ static void print_report(const generate_output *output, const lyrnn_sample *samp
     if (report->longest_copy > 0) {
         fputs(" (", stderr);
         lyrnn_vocab_print_line(output->vocab, sample->ids + report->copy_start,
-                               report->longest_copy, stderr);
+                               report->longest_copy, stderr, true);
         fputs(")", stderr);
     }
     print_number("distinct-2", report->distinct_2);
@@ -95,7 +96,7 @@ static lyrnn_status print_json(generate_output *output, const lyrnn_sample *samp
         lyrnn_sample_end_name(sample->end));
     if (report != NULL)
         json_object_set_new(object, "report", report_to_json(vocab, sample, report));
-    char *line = object == NULL ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
+    char *line = json_dumps_plain(object, JSON_REAL_PRECISION(9));
     json_decref(object);
     if (line == NULL)
         return lyrnn_out_of_memory("generated text", 0, "use --format text");
@@ -152,7 +153,7 @@ lyrnn_status generate_output_begin(const generate_output *output, const json_t *
 {
     if (output->format != FORMAT_JSON)
         return LYRNN_OK;
-    char *text = header == NULL ? NULL : json_dumps(header, JSON_REAL_PRECISION(9));
+    char *text = json_dumps_plain(header, JSON_REAL_PRECISION(9));
     if (text == NULL)
         return lyrnn_out_of_memory("options", 0, "use --format text");
     printf("%.*s, \"samples\": [", (int)strlen(text) - 1, text);

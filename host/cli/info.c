@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+#include "base/plain_text.h"
 #include "cli/card.h"
 #include "cli/options/options.h"
+#include "files/plain_json.h"
 
 typedef struct {
     bool json;
@@ -35,13 +38,12 @@ static const option_table table = {
 
 /* A card holds values from files that anyone may have written. Each is printed on one line, without
  * control characters. */
-static void print_plain(const json_t *value)
+static void print_value(const json_t *value)
 {
     char *printed =
         json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7));
     const char *text = printed != NULL ? printed : json_string_value(value);
-    for (; text != NULL && *text != '\0'; text++)
-        putchar((unsigned char)*text < 0x20 || *text == 0x7F ? '?' : *text);
+    lyrnn_print_plain(stdout, "%s", text != NULL ? text : "");
     free(printed);
 }
 
@@ -52,7 +54,7 @@ static void print_line(const json_t *card, const char *key, const char *label, c
     if (value == NULL)
         return;
     printf("%-11s ", label);
-    print_plain(value);
+    print_value(value);
     puts(unit);
 }
 
@@ -67,7 +69,7 @@ static void print_program(const json_t *card)
         const json_t *reason = json_object_get(device, "unavailable");
         printf("device      %s: %s", json_string_value(json_object_get(device, "name")),
                reason != NULL ? "not available: " : "");
-        print_plain(reason != NULL ? reason : json_object_get(device, "description"));
+        print_value(reason != NULL ? reason : json_object_get(device, "description"));
         putchar('\n');
     }
     print_line(card, "runs", "runs", "");
@@ -86,7 +88,7 @@ static void print_network(const json_t *card)
     printf("vocabulary  %d characters, %s",
            (int)json_integer_value(json_object_get(card, "vocab_size")),
            sample != NULL ? "such as " : "not in the file");
-    print_plain(sample);
+    print_value(sample);
     putchar('\n');
     print_line(card, "num_parameters", "parameters", "");
     size_t i;
@@ -109,11 +111,11 @@ static void print_perplexity(const json_t *card, const char *key, const char *la
     if (json_object_get(last, key) == NULL || json_object_get(best, key) == NULL)
         return;
     printf("%-11s last ", label);
-    print_plain(json_object_get(last, key));
+    print_value(json_object_get(last, key));
     printf(", best ");
-    print_plain(json_object_get(best, key));
+    print_value(json_object_get(best, key));
     printf(" in epoch ");
-    print_plain(json_object_get(best, "epoch"));
+    print_value(json_object_get(best, "epoch"));
     putchar('\n');
 }
 
@@ -130,7 +132,7 @@ static void print_corpus(const json_t *card)
     {
         if (i > 0)
             putchar(' ');
-        print_plain(path);
+        print_value(path);
     }
     putchar('\n');
 }
@@ -166,7 +168,7 @@ static void print_model(const json_t *card)
     json_array_foreach(json_object_get(card, "problems"), i, problem)
     {
         printf("problem     ");
-        print_plain(problem);
+        print_value(problem);
         putchar('\n');
     }
 }
@@ -174,18 +176,23 @@ static void print_model(const json_t *card)
 static lyrnn_status info(const info_fields *fields, const option_result *result)
 {
     json_t *card;
+    lyrnn_status status = LYRNN_OK;
     bool of_model = result->num_arguments > 0;
     LYRNN_TRY(of_model ? card_of_model(result->arguments[0], &card) : card_of_program(&card));
     if (fields->json) {
-        json_dumpf(card, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-        putchar('\n');
+        char *text = json_dumps_plain(card, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+        if (text != NULL)
+            puts(text);
+        else
+            status = lyrnn_out_of_memory("info", 0, "close other programs");
+        free(text);
     } else if (of_model) {
         print_model(card);
     } else {
         print_program(card);
     }
     json_decref(card);
-    return LYRNN_OK;
+    return status;
 }
 
 static lyrnn_status command_info(int argc, char **argv)

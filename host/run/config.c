@@ -12,13 +12,13 @@
 
 #include "base/memory.h"
 #include "base/open_file.h"
+#include "files/plain_json.h"
 #include "files/untrusted_json.h"
 #include "run/run_dir_files.h"
 
 lyrnn_status lyrnn_run_config_write(int run_fd, const char *run_path, const json_t *config)
 {
-    char *text =
-        config == NULL ? NULL : json_dumps(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    char *text = json_dumps_plain(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     if (text == NULL)
         return lyrnn_out_of_memory("config.json", 0, "close other programs");
     lyrnn_status status =

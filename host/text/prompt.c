@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "text/nearest.h"
 
 static lyrnn_status allocate_ids(lyrnn_prompt *prompt, size_t length)
@@ -34,12 +35,12 @@ static void log_unknown(const lyrnn_prompt_rules *rules, const char *object, uin
     lyrnn_char_name(c, unknown, sizeof unknown);
     if (id < 0) {
         bool is_nearest = rules->on_unknown == LYRNN_UNKNOWN_NEAREST;
-        fprintf(rules->log, "%s: unknown character %s, skipped%s\n", object, unknown,
-                is_nearest ? ": the model knows none near it" : "");
+        lyrnn_print_plain(rules->log, "%s: unknown character %s, skipped%s\n", object, unknown,
+                          is_nearest ? ": the model knows none near it" : "");
     } else {
         lyrnn_char_name(rules->vocab->chars[id], found, sizeof found);
-        fprintf(rules->log, "%s: unknown character %s, read as %s, %s\n", object, unknown, found,
-                lyrnn_relation_text(relation));
+        lyrnn_print_plain(rules->log, "%s: unknown character %s, read as %s, %s\n", object, unknown,
+                          found, lyrnn_relation_text(relation));
     }
 }
 

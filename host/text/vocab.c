@@ -11,6 +11,7 @@
 #include <utf8proc.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 
 enum { NUM_CODE_POINTS = 0x110000 };
 
@@ -218,14 +219,12 @@ size_t lyrnn_vocab_decode(const lyrnn_vocab *vocab, const int32_t *ids, size_t n
     return length;
 }
 
-void lyrnn_vocab_print_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, FILE *file)
+void lyrnn_vocab_print_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, FILE *file,
+                            bool is_plain)
 {
     for (size_t i = 0; i < num; i++) {
-        char utf8[LYRNN_UTF8_MAX];
-        size_t length = lyrnn_vocab_decode(vocab, &ids[i], 1, utf8);
-        if (utf8[0] == '\n')
-            utf8[0] = ' ';
-        fwrite(utf8, 1, length, file);
+        uint32_t c = vocab->chars[ids[i]];
+        lyrnn_print_char(file, c == '\n' ? ' ' : c, is_plain);
     }
 }
 

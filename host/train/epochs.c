@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/plain_text.h"
 
 bool train_is_stopped(const train_job *job)
 {
@@ -117,7 +118,8 @@ static lyrnn_status write_sample(void *context, const lyrnn_sample *sample)
 {
     const train_job *job = (const train_job *)context;
     fputs(" - ", job->samples);
-    lyrnn_vocab_print_line(&job->vocab, sample->ids, sample->length, job->samples);
+    lyrnn_vocab_print_line(&job->vocab, sample->ids, sample->length, job->samples,
+                           lyrnn_is_terminal(job->samples));
     fputc('\n', job->samples);
     return LYRNN_OK;
 }
@@ -253,8 +255,8 @@ lyrnn_status train_epochs(train_job *job)
         LYRNN_TRY(run_epoch(job, epoch));
         if (has_lost_patience(job, epoch)) {
             lyrnn_progress_clear(&job->progress);
-            fprintf(job->log, "stopped: no better validation perplexity for %d epoch%s\n",
-                    options->patience, options->patience == 1 ? "" : "s");
+            lyrnn_print_plain(job->log, "stopped: no better validation perplexity for %d epoch%s\n",
+                              options->patience, options->patience == 1 ? "" : "s");
             break;
         }
         if (epoch == options->num_epochs)
@@ -264,8 +266,8 @@ lyrnn_status train_epochs(train_job *job)
     }
     if (state->best_epoch != 0) {
         lyrnn_progress_clear(&job->progress);
-        fprintf(job->log, "best: validation perplexity %f at epoch %d, in %s/best\n",
-                exp(state->best_nats_per_char), state->best_epoch, job->run.path);
+        lyrnn_print_plain(job->log, "best: validation perplexity %f at epoch %d, in %s/best\n",
+                          exp(state->best_nats_per_char), state->best_epoch, job->run.path);
     }
     return LYRNN_OK;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "train/job.h"
 
 static void train_job_free(train_job *job)
@@ -52,9 +53,10 @@ static lyrnn_status prompt_with_first_line(train_job *job)
     size_t length = 1;
     while (length < job->corpus.N && length < LONGEST && job->corpus.chars[length] != '\n')
         length++;
-    fprintf(job->log,
-            "prefix: the corpus lacks characters of the default prefixes; samples begin with the "
-            "first line of the corpus instead (choose your own: --prefix TEXT)\n");
+    lyrnn_print_plain(
+        job->log,
+        "prefix: the corpus lacks characters of the default prefixes; samples begin with the "
+        "first line of the corpus instead (choose your own: --prefix TEXT)\n");
     LYRNN_TRY(lyrnn_prompt_from_ids(&job->prompts[job->num_prompts], job->ids, length));
     job->num_prompts++;
     return LYRNN_OK;

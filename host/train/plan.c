@@ -1,4 +1,5 @@
 /* What a training will do and how much memory it takes, reported before anything runs. */
+#include "base/plain_text.h"
 #include "model/device_memory.h"
 #include "train/job.h"
 
@@ -43,17 +44,19 @@ static void log_memory(const train_job *job)
     job_memory memory = count_memory(job);
     const lyrnn_training_memory *training = &memory.training;
     size_t total = memory.device_total + job->backend->own_bytes;
-    fprintf(job->log,
-            "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
-            "corpus %.1f, validation %.1f, samples %.1f, ",
-            (double)(total + (job->backend->shares_host_memory ? memory.checkpoints : 0)) / mib,
-            (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
-            (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
-            (double)training->corpus_bytes / mib, (double)memory.validation / mib,
-            (double)memory.samples / mib);
+    lyrnn_print_plain(
+        job->log,
+        "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
+        "corpus %.1f, validation %.1f, samples %.1f, ",
+        (double)(total + (job->backend->shares_host_memory ? memory.checkpoints : 0)) / mib,
+        (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
+        (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
+        (double)training->corpus_bytes / mib, (double)memory.validation / mib,
+        (double)memory.samples / mib);
     if (!job->backend->shares_host_memory)
-        fprintf(job->log, "libraries %.1f; on the host: ", (double)job->backend->own_bytes / mib);
-    fprintf(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
+        lyrnn_print_plain(job->log,
+                          "libraries %.1f; on the host: ", (double)job->backend->own_bytes / mib);
+    lyrnn_print_plain(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
 }
 
 void train_log_plan(const train_job *job)
@@ -64,28 +67,31 @@ void train_log_plan(const train_job *job)
     lyrnn_parameters_of_model(&parameters, &job->config);
     char device[256];
     job->backend->describe(job->backend, device, sizeof device);
-    fprintf(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
-            options->num_corpus_paths == 0   ? "the sample lyrics that come with lyrnn"
-            : options->num_corpus_paths == 1 ? options->corpus_paths[0]
-                                             : "several files",
-            job->corpus.N, job->vocab.V);
-    fprintf(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
-            lyrnn_cell_name(job->config.cell), job->config.num_layers,
-            job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
-            job->config.bidirectional ? " in both directions" : "",
-            lyrnn_parameters_total(&parameters), path == NULL ? "" : " from ",
-            path == NULL ? "" : path);
+    lyrnn_print_plain(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
+                      options->num_corpus_paths == 0   ? "the sample lyrics that come with lyrnn"
+                      : options->num_corpus_paths == 1 ? options->corpus_paths[0]
+                                                       : "several files",
+                      job->corpus.N, job->vocab.V);
+    lyrnn_print_plain(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
+                      lyrnn_cell_name(job->config.cell), job->config.num_layers,
+                      job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
+                      job->config.bidirectional ? " in both directions" : "",
+                      lyrnn_parameters_total(&parameters), path == NULL ? "" : " from ",
+                      path == NULL ? "" : path);
     if (job->config.bidirectional)
-        fprintf(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
+        lyrnn_print_plain(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     if (job->config.dropout > 0.0f && job->config.num_layers == 1)
-        fprintf(job->log, "warning: --dropout acts between layers, and this model has only one\n");
-    fprintf(job->log, "batches: %zu per epoch, each of %d text sequences of %d characters\n",
-            job->batches.K, job->batches.B, job->batches.T);
+        lyrnn_print_plain(job->log,
+                          "warning: --dropout acts between layers, and this model has only one\n");
+    lyrnn_print_plain(job->log,
+                      "batches: %zu per epoch, each of %d text sequences of %d characters\n",
+                      job->batches.K, job->batches.B, job->batches.T);
     if (job->num_validation > 0)
-        fprintf(job->log, "validation: on the last %zu characters\n", job->num_validation);
-    fprintf(job->log, "device: %s (%s)\n", job->backend->name, device);
+        lyrnn_print_plain(job->log, "validation: on the last %zu characters\n",
+                          job->num_validation);
+    lyrnn_print_plain(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
-        fprintf(job->log, "device: no CUDA: %s\n", job->backend->why_not_cuda);
+        lyrnn_print_plain(job->log, "device: no CUDA: %s\n", job->backend->why_not_cuda);
     log_memory(job);
 }
 

@@ -1,5 +1,6 @@
 /* Continues a run as if it had never stopped. The checkpoint decides the steps to come. The options
  * are compared with it, so that a run whose text or options were changed is refused. */
+#include "base/plain_text.h"
 #include "train/job.h"
 
 #include <limits.h>
@@ -102,10 +103,10 @@ lyrnn_status train_resume_run(train_job *job, const json_t *config)
         LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, state->best_epoch));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
     job->is_saved = true;
-    fprintf(job->log, "resuming: after epoch %d", state->snapshot.epoch);
+    lyrnn_print_plain(job->log, "resuming: after epoch %d", state->snapshot.epoch);
     if (state->snapshot.counters.batch > 0)
-        fprintf(job->log, " and %lld of %zu batches", (long long)state->snapshot.counters.batch,
-                job->batches.K);
+        lyrnn_print_plain(job->log, " and %lld of %zu batches",
+                          (long long)state->snapshot.counters.batch, job->batches.K);
     fputc('\n', job->log);
     return LYRNN_OK;
 }

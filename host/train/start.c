@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain_text.h"
 #include "train/job.h"
 
 lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_cell cell)
@@ -45,7 +46,7 @@ static lyrnn_status lend_vocab(train_job *job)
                           "characters; name the text that it was trained on (check --max-chars and "
                           "--newlines), or save the model with its \"vocab\"",
                           path, V, job->vocab.V);
-    fprintf(
+    lyrnn_print_plain(
         job->log,
         "warning: %s has no \"vocab\": lyrnn assumes that its inputs are the corpus's characters "
         "in code-point order\n",
@@ -125,9 +126,9 @@ lyrnn_status train_log_start(const train_job *job)
     size_t num_new, num_dropped;
     LYRNN_TRY(list_new(&job->vocab, &job->start->checkpoint.vocab, new, &num_new));
     LYRNN_TRY(list_new(&job->start->checkpoint.vocab, &job->vocab, dropped, &num_dropped));
-    fprintf(job->log, "init: %zu characters kept; %zu new%s%s; %zu dropped%s%s\n",
-            (size_t)job->vocab.V - num_new, num_new, num_new > 0 ? ": " : "", new, num_dropped,
-            num_dropped > 0 ? ": " : "", dropped);
+    lyrnn_print_plain(job->log, "init: %zu characters kept; %zu new%s%s; %zu dropped%s%s\n",
+                      (size_t)job->vocab.V - num_new, num_new, num_new > 0 ? ": " : "", new,
+                      num_dropped, num_dropped > 0 ? ": " : "", dropped);
     return LYRNN_OK;
 }
 
@@ -182,6 +183,6 @@ lyrnn_status train_begin_run(train_job *job)
             : lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite, config);
     json_decref(config);
     if (status == LYRNN_OK)
-        fprintf(job->log, "run: %s\n", job->run.path);
+        lyrnn_print_plain(job->log, "run: %s\n", job->run.path);
     return status;
 }

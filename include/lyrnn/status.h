@@ -38,7 +38,8 @@ typedef enum {
 /* Sets the error text of the calling thread and returns status, so that a failure is one statement:
  *     return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
  * The text is one line, "OBJECT: what is wrong; what to do", without the name of the program.
- * Control characters become '?', and a text that is too long loses its middle. */
+ * Controls, bidirectional ones too, and bytes that are not UTF-8 become '?'. A text that is too
+ * long loses its middle. */
 lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...) LYRNN_PRINTF(2, 3);
 #if defined(__clang_analyzer__)
 /* Clang's analyzer does not see the function's body. This shows it that a failure is never

@@ -4,6 +4,7 @@
 #ifndef LYRNN_VOCAB_H
 #define LYRNN_VOCAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,8 +56,10 @@ size_t lyrnn_vocab_encode_known(const lyrnn_vocab *vocab, const uint32_t *chars,
  * for num * LYRNN_UTF8_MAX bytes. */
 size_t lyrnn_vocab_decode(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, char *utf8);
 
-/* Prints num ids to a file as UTF-8 on one line: each newline becomes a space. */
-void lyrnn_vocab_print_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, FILE *file);
+/* Prints num ids to a file as UTF-8 on one line: each newline becomes a space. is_plain: a control
+ * or bidirectional control becomes '?', for a terminal or a log. */
+void lyrnn_vocab_print_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, FILE *file,
+                            bool is_plain);
 
 /* Names each distinct character among N that has no id, with its code point, for example "猫
  * (U+732B), U+000A and 3 more". It names as many as fit into size bytes (100 or more) and counts
