@@ -35,17 +35,38 @@ static void cut_last_component(char *path)
     path[length] = '\0';
 }
 
-/* Checks that a new entry can be made at path: its nearest existing ancestor decides. */
+/* A link that leads nowhere, or round in a circle, is no folder either: mkdir does not follow it. */
+static lyrnn_status require_directory(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return errno == ENOENT ? lyrnn_fail(LYRNN_ERR_IO,
+                                            "%s: is a link to nothing; remove it, or choose "
+                                            "another --out",
+                                            path)
+                               : run_dir_cannot("use it", path);
+    return S_ISDIR(info.st_mode)
+               ? LYRNN_OK
+               : lyrnn_fail(LYRNN_ERR_IO, "%s: exists and is not a folder; choose another --out",
+                            path);
+}
+
+/* Checks that the folder path, which does not exist, can be made: its nearest ancestor that exists
+ * decides. */
 static lyrnn_status check_parent(const char *path)
 {
     path_text parent;
+    struct stat info;
     LYRNN_TRY(run_dir_format(parent, "%s", path));
-    do {
+    for (size_t end = strlen(parent); end > 1 && parent[end - 1] == '/'; end--)
+        parent[end - 1] = '\0';
+    while (parent[0] != '\0' && lstat(parent, &info) != 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return run_dir_cannot("use it", parent);
         cut_last_component(parent);
-    } while (parent[0] != '\0' && access(parent, F_OK) != 0 && errno == ENOENT);
+    }
     const char *existing = parent[0] == '\0' ? "." : parent;
-    if (access(existing, F_OK) == 0 && !is_directory(existing))
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: is not a folder; choose another --out", existing);
+    LYRNN_TRY(require_directory(existing));
     return access(existing, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", existing);
 }
 
@@ -68,6 +89,18 @@ static int make_lasting(const char *path)
     return result;
 }
 
+/* The reason is mkdir's: whether the folder exists may fail for another one. */
+static lyrnn_status make_parent(const char *path)
+{
+    if (make_lasting(path) == 0)
+        return LYRNN_OK;
+    int reason = errno;
+    if (is_directory(path))
+        return LYRNN_OK;
+    errno = reason;
+    return reason == EEXIST ? require_directory(path) : run_dir_cannot("make the folder", path);
+}
+
 static lyrnn_status make_parents(const char *path)
 {
     path_text parent;
@@ -77,8 +110,7 @@ static lyrnn_status make_parents(const char *path)
         if (c[0] != '/' && (c[1] == '/' || c[1] == '\0')) {
             char next = c[1];
             c[1] = '\0';
-            if (make_lasting(parent) != 0 && !is_directory(parent))
-                return run_dir_cannot("make the folder", parent);
+            LYRNN_TRY(make_parent(parent));
             c[1] = next;
         }
     }
@@ -109,6 +141,12 @@ static bool is_run(const char *path)
            (lstat(name, &info) == 0 ? S_ISDIR(info.st_mode) : errno == ENOENT);
 }
 
+/* What a folder holds is unknown without these permissions. */
+static lyrnn_status require_readable(const char *path)
+{
+    return access(path, R_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("open", path);
+}
+
 lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
 {
     struct stat info;
@@ -117,13 +155,13 @@ lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
     if (path[0] == '\0')
         return lyrnn_fail(LYRNN_ERR_IO, "--out: the name is empty; name a folder");
     if (lstat(path, &info) != 0)
-        return errno == ENOENT ? check_parent(path) : run_dir_cannot("use it", path);
-    if (!is_directory(path))
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: exists and is not a folder; choose another --out",
-                          path);
+        return errno == ENOENT || errno == ENOTDIR ? check_parent(path)
+                                                   : run_dir_cannot("use it", path);
+    LYRNN_TRY(require_directory(path));
     if (!overwrite)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: exists; choose another --out, or add --overwrite",
                           path);
+    LYRNN_TRY(require_readable(path));
     if (!run_dir_is_empty(path) && !is_run(path))
         return lyrnn_fail(LYRNN_ERR_IO,
                           "%s: is neither empty nor a run (config.json and checkpoints), so lyrnn "
@@ -214,11 +252,9 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
 
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
 {
-    struct stat info;
     int fd;
     memset(run, 0, sizeof *run);
-    if (stat(path, &info) != 0)
-        return run_dir_cannot("open", path);
+    LYRNN_TRY(require_readable(path));
     if (run_dir_is_empty(path))
         return run_dir_nothing_saved(path);
     if (!is_run(path))

@@ -371,8 +371,10 @@ lyrnn_status lyrnn_run_dir_find_model(const char *path, char *model_path, size_t
         return lyrnn_fail(LYRNN_ERR_IO,
                           "model: the name is empty; name a model.safetensors or a run");
     if (stat(path, &info) != 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or a run", path,
-                          strerror(errno));
+        return errno != ENOENT
+                   ? run_dir_cannot("open", path)
+                   : lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or a run", path,
+                                strerror(errno));
     if (!S_ISDIR(info.st_mode)) {
         if ((size_t)snprintf(model_path, size, "%s", path) >= size)
             return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one", path);
@@ -383,6 +385,8 @@ lyrnn_status lyrnn_run_dir_find_model(const char *path, char *model_path, size_t
             return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one", path);
         if (stat(model_path, &info) == 0)
             return LYRNN_OK;
+        if (errno != ENOENT && errno != ENOTDIR)
+            return run_dir_cannot("open", model_path);
     }
     return lyrnn_fail(LYRNN_ERR_IO,
                       "%s: has no checkpoint; name a model.safetensors or a run that has one",

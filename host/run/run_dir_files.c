@@ -77,9 +77,12 @@ lyrnn_status run_dir_replace_file(int fd, const char *path, const char *temporar
         return status;
     }
     bool written = fputs(text, stream) >= 0 && fflush(stream) == 0 && fsync(file) == 0;
-    written = fclose(stream) == 0 && written;
-    if (written && renameat(fd, temporary, fd, name) == 0 && fsync(fd) == 0)
+    int reason = errno;
+    bool closed = fclose(stream) == 0;
+    if (written && closed && renameat(fd, temporary, fd, name) == 0 && fsync(fd) == 0)
         return LYRNN_OK;
+    if (!written)
+        errno = reason;
     lyrnn_status status = run_dir_cannot(verb, path);
     unlinkat(fd, temporary, 0);
     return status;

@@ -114,8 +114,7 @@ lyrnn_status train_check_start(const train_job *job)
     const lyrnn_train_options *options = job->options;
     if (job->start->kind == LYRNN_START_RESUME)
         return train_check_state(job);
-    return options->out_path != NULL ? lyrnn_run_dir_check(options->out_path, options->overwrite)
-                                     : LYRNN_OK;
+    return lyrnn_run_dir_check(options->out_path, options->overwrite);
 }
 
 lyrnn_status train_log_start(const train_job *job)

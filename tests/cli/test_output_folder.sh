@@ -13,7 +13,7 @@ succeeds "${train[@]}" --out empty --overwrite
 touch file
 refuses 1 'file' "${train[@]}" --out file
 refuses 1 'file' "${train[@]}" --out file --overwrite
-refuses 1 'file/run' "${train[@]}" --out file/run
+refuses 1 'file: ' "${train[@]}" --out file/run
 if ((EUID != 0)); then # root may write everywhere
     mkdir -m 555 locked
     refuses 1 'locked: .*Permission denied' "${train[@]}" --out locked/run

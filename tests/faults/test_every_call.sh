@@ -69,7 +69,7 @@ expect_end() {
     *)
         if is_harmless "$2"; then
             [[ $status != 0 ]] || return 0
-            reason+='|File exists; fix the cause'
+            reason+='|File exists; move it away, or choose another name'
         fi
         [[ ! -d run ]] || then='(, then start again with --out run --overwrite: nothing was saved)?'
         ! has_checkpoint || then='(, then continue: lyrnn train --resume run)'

@@ -72,7 +72,8 @@ static void a_file_in_an_open_folder_is_created(void **state)
     assert_int_equal(stat("new", &info), 0);
     assert_int_equal(lyrnn_open_file_at(folder, "new", O_WRONLY | O_CREAT | O_EXCL, "run/new", &fd),
                      LYRNN_ERR_IO);
-    assert_string_equal(lyrnn_error_text(), "run/new: cannot open: File exists; fix the cause");
+    assert_string_equal(lyrnn_error_text(),
+                        "run/new: cannot open: File exists; move it away, or choose another name");
     close(folder);
 }
 

@@ -90,8 +90,8 @@ static void a_path_that_is_not_a_directory_is_refused_even_with_overwrite(void *
     assert_int_equal(symlink("nowhere", "dangling"), 0);
     for (int overwrite = 0; overwrite < 2; overwrite++) {
         assert_refused("file", overwrite, "file: exists and is not a folder; ");
-        assert_refused("file/run", overwrite, "file/run: cannot use it: Not a directory");
-        assert_refused("dangling", overwrite, "dangling: exists and is not a folder; ");
+        assert_refused("file/run", overwrite, "file: exists and is not a folder");
+        assert_refused("dangling", overwrite, "dangling: is a link to nothing; ");
     }
     assert_content("file", "mine");
     assert_false(exists("nowhere"));
@@ -250,6 +250,21 @@ static void a_parent_without_write_permission_is_refused(void **state)
     assert_refused("readonly/a/b/run", false, "readonly: cannot write there: Permission denied");
 }
 
+/* Whether `runs` exists fails for another reason than making it, and only the first one helps. */
+static void a_default_folder_that_cannot_be_made_names_the_first_reason(void **state)
+{
+    const temp_path *dir = *state;
+    lyrnn_run_dir run;
+    assert_int_equal(mkdir("unwritable", 0555), 0);
+    assert_int_equal(chdir("unwritable"), 0);
+    bool is_root = geteuid() == 0;
+    assert_true(!is_root || seteuid(65534) == 0);
+    lyrnn_status status = create_run(&run, NULL, false, "{}");
+    assert_true(!is_root || seteuid(0) == 0);
+    assert_int_equal(chdir(dir->path), 0);
+    assert_error(status, "runs: cannot make the folder: Permission denied; change the permissions");
+}
+
 static void a_name_that_is_too_long_is_refused(void **state)
 {
     (void)state;
@@ -299,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_run_reached_through_a_link_can_be_overwritten),
         cmocka_unit_test(default_names_that_exist_get_a_number),
         cmocka_unit_test(a_parent_without_write_permission_is_refused),
+        cmocka_unit_test(a_default_folder_that_cannot_be_made_names_the_first_reason),
         cmocka_unit_test(a_name_that_is_too_long_is_refused),
         cmocka_unit_test(a_create_that_fails_leaves_no_directory),
     };
