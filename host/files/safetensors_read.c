@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "base/open_file.h"
 #include "base/remedy.h"
+#include "base/xxh128.h"
 #include "files/safetensors_format.h"
 #include "files/untrusted_json.h"
 
@@ -224,6 +225,49 @@ static lyrnn_status check_header_length(const char *object, const unsigned char 
     return LYRNN_OK;
 }
 
+/* Returns the value of the metadata's checksum, or NULL if there is none. */
+static const char *find_checksum(const lyrnn_safetensors *file)
+{
+    for (size_t i = 0; i < file->num_metadata; i++) {
+        const lyrnn_metadata *entry = &file->metadata[i];
+        if (strcmp(entry->key, SAFETENSORS_CHECKSUM_KEY) == 0 ||
+            strncmp(entry->value, SAFETENSORS_CHECKSUM_PREFIX,
+                    strlen(SAFETENSORS_CHECKSUM_PREFIX)) == 0)
+            return entry->value;
+    }
+    return NULL;
+}
+
+/* Whether a checksum is that of the num_bytes in file->bytes, whose header is still in place. */
+static bool is_checksum_right(const lyrnn_safetensors *file, const char *checksum, size_t num_bytes)
+{
+    const size_t prefix = strlen(SAFETENSORS_CHECKSUM_PREFIX);
+    char digits[LYRNN_XXH128_DIGITS + 1];
+    if (strlen(checksum) != prefix + LYRNN_XXH128_DIGITS ||
+        strncmp(checksum, SAFETENSORS_CHECKSUM_PREFIX, prefix) != 0)
+        return false;
+    checksum += prefix;
+    const char *bytes = file->bytes, *end = bytes + num_bytes;
+    const char *found = memmem(bytes, num_bytes, checksum, LYRNN_XXH128_DIGITS);
+    if (found == NULL)
+        return false;
+    const char *rest = found + LYRNN_XXH128_DIGITS;
+    const lyrnn_byte_range ranges[] = {{bytes, (size_t)(found - bytes)},
+                                       {SAFETENSORS_CHECKSUM_ZEROS, LYRNN_XXH128_DIGITS},
+                                       {rest, (size_t)(end - rest)}};
+    lyrnn_xxh128(ranges, sizeof ranges / sizeof ranges[0], digits);
+    return strcmp(digits, checksum) == 0;
+}
+
+static lyrnn_status refuse_checksum(const char *object)
+{
+    return lyrnn_fail(LYRNN_ERR_DAMAGED,
+                      "%s: its bytes do not match its checksum, so it is damaged; use another copy "
+                      "or checkpoint (or, if a program changed it on purpose, remove "
+                      "\"" SAFETENSORS_CHECKSUM_KEY "\" from its __metadata__)",
+                      object);
+}
+
 /* Parses the num_bytes of content in file->bytes. The data section moves to the start of that
  * buffer, so that its alignment does not depend on the length of the header. */
 static lyrnn_status parse_content(lyrnn_safetensors *file, const char *object, size_t num_bytes)
@@ -240,10 +284,15 @@ static lyrnn_status parse_content(lyrnn_safetensors *file, const char *object, s
     LYRNN_TRY(check_header_length(object, bytes, num_bytes, N));
     LYRNN_TRY(parse_header(object, file, (const char *)bytes + LENGTH_BYTES, (size_t)N));
 
+    LYRNN_TRY(read_metadata_entries(object, file));
+    const char *checksum = find_checksum(file);
+    bool is_right = checksum == NULL || is_checksum_right(file, checksum, num_bytes);
+
     size_t data_start = LENGTH_BYTES + (size_t)N, num_data_bytes = num_bytes - data_start;
     memmove(bytes, bytes + data_start, num_data_bytes);
-    LYRNN_TRY(read_metadata_entries(object, file));
-    return read_tensor_entries(object, file, data_start, num_data_bytes);
+    /* A rule of the format that is broken says more than a wrong checksum, so it comes first. */
+    LYRNN_TRY(read_tensor_entries(object, file, data_start, num_data_bytes));
+    return is_right ? LYRNN_OK : refuse_checksum(object);
 }
 
 static lyrnn_status read_all(const char *path, int fd, void *bytes, size_t num_bytes)

@@ -1,5 +1,6 @@
 /* Writes safetensors files. jansson writes the header, in the caller's order and with non-ASCII
- * characters unescaped. The caller's arrays follow the header. The writer never replaces an
+ * characters unescaped. The caller's arrays follow the header. The checksum is over bytes that are
+ * all in memory, so it is known before the first one is written. The writer never replaces an
  * existing file, and it removes a file that it could not complete. */
 #include "lyrnn/safetensors.h"
 
@@ -14,6 +15,7 @@
 
 #include "base/memory.h"
 #include "base/remedy.h"
+#include "base/xxh128.h"
 #include "files/safetensors_format.h"
 
 /* Adds `value` under `key`, which must not exist yet. Takes over the reference to `value`. */
@@ -41,17 +43,20 @@ static json_t *tensor_entry(const lyrnn_tensor *tensor, size_t begin)
                      (json_int_t)begin, (json_int_t)begin + (json_int_t)num_bytes);
 }
 
-/* Returns the metadata as a new JSON object, or NULL if memory runs out. */
+/* Returns the metadata as a new JSON object, or NULL if memory runs out. The last entry is the
+ * checksum, whose digits are still 0. */
 static json_t *metadata_to_json(const lyrnn_metadata *metadata, size_t num)
 {
     json_t *strings = json_object();
-    for (size_t i = 0; i < num; i++) {
-        if (!put(strings, metadata[i].key, json_string(metadata[i].value))) {
-            json_decref(strings);
-            return NULL;
-        }
-    }
-    return strings;
+    bool is_complete = true;
+    for (size_t i = 0; i < num && is_complete; i++)
+        if (strcmp(metadata[i].key, SAFETENSORS_CHECKSUM_KEY) != 0)
+            is_complete = put(strings, metadata[i].key, json_string(metadata[i].value));
+    if (is_complete && put(strings, SAFETENSORS_CHECKSUM_KEY,
+                           json_string(SAFETENSORS_CHECKSUM_PREFIX SAFETENSORS_CHECKSUM_ZEROS)))
+        return strings;
+    json_decref(strings);
+    return NULL;
 }
 
 static bool put_tensors(json_t *header, const lyrnn_tensor *tensors, size_t num)
@@ -70,9 +75,9 @@ static char *header_to_json(const lyrnn_metadata *metadata, size_t num_metadata,
                             const lyrnn_tensor *tensors, size_t num_tensors)
 {
     json_t *header = json_object();
-    bool is_complete = (num_metadata == 0 || put(header, SAFETENSORS_METADATA_KEY,
-                                                 metadata_to_json(metadata, num_metadata))) &&
-                       put_tensors(header, tensors, num_tensors);
+    bool is_complete =
+        put(header, SAFETENSORS_METADATA_KEY, metadata_to_json(metadata, num_metadata)) &&
+        put_tensors(header, tensors, num_tensors);
     char *text = is_complete ? json_dumps(header, JSON_COMPACT) : NULL;
     json_decref(header);
     return text;
@@ -89,20 +94,53 @@ static bool write_all(int fd, const void *bytes, size_t num_bytes)
     return true;
 }
 
-static bool write_content(int fd, const char *header, const lyrnn_tensor *tensors,
-                          size_t num_tensors)
+/* The parts of the file in their order: N, the header, its padding and the tensors' data. */
+enum { NUM_HEADER_PARTS = 3 };
+
+typedef struct {
+    uint64_t N;
+    char *header;            /* owned */
+    lyrnn_byte_range *parts; /* (num_parts), owned */
+    size_t num_parts;
+} file_content;
+
+/* Lays out the parts. The content has a header, and is freed by the caller. Returns false if memory
+ * runs out. */
+static bool lay_out(file_content *content, const lyrnn_tensor *tensors, size_t num_tensors)
 {
     static const char spaces[SAFETENSORS_ALIGNMENT] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
-    size_t length = strlen(header);
+    size_t length = strlen(content->header);
     size_t padding =
         (SAFETENSORS_ALIGNMENT - length % SAFETENSORS_ALIGNMENT) % SAFETENSORS_ALIGNMENT;
-    uint64_t N = length + padding;
-    LYRNN_CHECK(N <= SAFETENSORS_MAX_HEADER_BYTES);
-    if (!write_all(fd, &N, sizeof N) || !write_all(fd, header, length) ||
-        !write_all(fd, spaces, padding))
+    content->N = length + padding;
+    LYRNN_CHECK(content->N <= SAFETENSORS_MAX_HEADER_BYTES);
+    content->num_parts = NUM_HEADER_PARTS + num_tensors;
+    lyrnn_byte_range *parts = content->parts = calloc(content->num_parts, sizeof *parts);
+    if (parts == NULL)
         return false;
+    parts[0] = (lyrnn_byte_range){&content->N, sizeof content->N};
+    parts[1] = (lyrnn_byte_range){content->header, length};
+    parts[2] = (lyrnn_byte_range){spaces, padding};
     for (size_t i = 0; i < num_tensors; i++)
-        if (!write_all(fd, tensors[i].data, tensors[i].num_bytes))
+        parts[NUM_HEADER_PARTS + i] = (lyrnn_byte_range){tensors[i].data, tensors[i].num_bytes};
+    return true;
+}
+
+/* Replaces the zeros of the checksum by its digits. */
+static void set_checksum(file_content *content)
+{
+    static const char entry[] = "\"" SAFETENSORS_CHECKSUM_KEY "\":\"" SAFETENSORS_CHECKSUM_PREFIX;
+    char digits[LYRNN_XXH128_DIGITS + 1];
+    char *found = strstr(content->header, entry);
+    LYRNN_CHECK(found != NULL);
+    lyrnn_xxh128(content->parts, content->num_parts, digits);
+    memcpy(found + sizeof entry - 1, digits, LYRNN_XXH128_DIGITS);
+}
+
+static bool write_content(int fd, const file_content *content)
+{
+    for (size_t i = 0; i < content->num_parts; i++)
+        if (!write_all(fd, content->parts[i].data, content->parts[i].num_bytes))
             return false;
     return fsync(fd) == 0;
 }
@@ -113,13 +151,12 @@ static lyrnn_status cannot(const char *what, const char *path, int error)
                       lyrnn_remedy(error));
 }
 
-static lyrnn_status write_file(const char *path, const char *header, const lyrnn_tensor *tensors,
-                               size_t num_tensors)
+static lyrnn_status write_file(const char *path, const file_content *content)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return cannot("create", path, errno);
-    int error = write_content(fd, header, tensors, num_tensors) ? 0 : errno;
+    int error = write_content(fd, content) ? 0 : errno;
     if (close(fd) != 0 && error == 0)
         error = errno;
     if (error == 0)
@@ -132,10 +169,15 @@ lyrnn_status lyrnn_safetensors_write(const char *path, const lyrnn_metadata *met
                                      size_t num_metadata, const lyrnn_tensor *tensors,
                                      size_t num_tensors)
 {
-    char *header = header_to_json(metadata, num_metadata, tensors, num_tensors);
-    if (header == NULL)
-        return lyrnn_out_of_memory(path, 0, "close other programs");
-    lyrnn_status status = write_file(path, header, tensors, num_tensors);
-    free(header);
+    file_content content = {.header = header_to_json(metadata, num_metadata, tensors, num_tensors)};
+    lyrnn_status status;
+    if (content.header != NULL && lay_out(&content, tensors, num_tensors)) {
+        set_checksum(&content);
+        status = write_file(path, &content);
+    } else {
+        status = lyrnn_out_of_memory(path, 0, "close other programs");
+    }
+    free(content.parts);
+    free(content.header);
     return status;
 }

@@ -53,11 +53,11 @@ lyrnn_status train_read_state(train_job *job)
         sizeof path)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one",
                           job->run.path);
-    if (lyrnn_trainer_state_read(&job->state, path, &job->config, job->options->batch_size) !=
-        LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s (or start a new run from its weights: --init %s)", lyrnn_error_text(),
-                          job->run.path);
+    lyrnn_status status =
+        lyrnn_trainer_state_read(&job->state, path, &job->config, job->options->batch_size);
+    if (status != LYRNN_OK)
+        return lyrnn_fail(status, "%s (or start a new run from its weights: --init %s)",
+                          lyrnn_error_text(), job->run.path);
     return check_corpus(job);
 }
 

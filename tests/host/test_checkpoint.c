@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "checksum.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/safetensors.h"
 #include "memory_limit.h"
@@ -366,6 +367,25 @@ static void weights_that_are_not_finite_are_refused(void **state)
     }
 }
 
+/* Reads the file with each of some flipped bits. */
+static void flip_bits(unsigned char *bytes, size_t num_bytes, bool has_checksum)
+{
+    lyrnn_checkpoint checkpoint;
+    for (size_t i = 0; i < num_bytes; i++) {
+        for (unsigned bit = 0; bit < 8; bit += 3) {
+            bytes[i] ^= (unsigned char)(1u << bit);
+            assert_true(write_file("damaged", bytes, num_bytes));
+            lyrnn_status status = lyrnn_checkpoint_read(&checkpoint, "damaged");
+            assert_true(status == (has_checksum ? LYRNN_ERR_DAMAGED : LYRNN_OK) ||
+                        status == LYRNN_ERR_MODEL_FILE);
+            if (status == LYRNN_OK)
+                assert_int_equal(checkpoint.vocab.V, checkpoint.config.input_size);
+            lyrnn_checkpoint_free(&checkpoint);
+            bytes[i] ^= (unsigned char)(1u << bit);
+        }
+    }
+}
+
 static void a_model_file_cut_or_changed_never_crashes(void **state)
 {
     (void)state;
@@ -377,18 +397,9 @@ static void a_model_file_cut_or_changed_never_crashes(void **state)
         assert_true(write_file("damaged", bytes, length));
         assert_int_equal(lyrnn_checkpoint_read(&checkpoint, "damaged"), LYRNN_ERR_MODEL_FILE);
     }
-    for (size_t i = 0; i < num_bytes; i++) {
-        for (unsigned bit = 0; bit < 8; bit += 3) {
-            bytes[i] ^= (unsigned char)(1u << bit);
-            assert_true(write_file("damaged", bytes, num_bytes));
-            lyrnn_status status = lyrnn_checkpoint_read(&checkpoint, "damaged");
-            assert_true(status == LYRNN_OK || status == LYRNN_ERR_MODEL_FILE);
-            if (status == LYRNN_OK)
-                assert_int_equal(checkpoint.vocab.V, checkpoint.config.input_size);
-            lyrnn_checkpoint_free(&checkpoint);
-            bytes[i] ^= (unsigned char)(1u << bit);
-        }
-    }
+    flip_bits(bytes, num_bytes, true);
+    assert_true(checksum_remove(bytes, num_bytes) > 0);
+    flip_bits(bytes, num_bytes, false);
     free(bytes);
 }
 

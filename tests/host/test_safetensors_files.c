@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "checksum.h"
 #include "lyrnn/safetensors.h"
 #include "temp_dir.h"
 
@@ -35,6 +36,9 @@ static const lyrnn_tensor small_tensors[] = {
     {.name = "step", .dtype = "I64", .num_dims = 0, .data = small_i64, .num_bytes = 8},
 };
 
+/* As Python finds it: xxhash.xxh3_128(data).hexdigest(), with zeros in place of these digits. */
+#define SMALL_XXH128 "42a9ddc9011eb0a796e6e301c02469fb"
+
 static image write_small(const char *path)
 {
     image result;
@@ -49,7 +53,8 @@ static void writer_makes_these_bytes(void **state)
     (void)state;
     image file = write_small("a.safetensors");
     const char *header =
-        "{\"__metadata__\":{\"format\":\"pt\",\"词\":\"[\\\"分\\\",\\\"\\\\\\\"\\\"]\"}"
+        "{\"__metadata__\":{\"format\":\"pt\",\"词\":\"[\\\"分\\\",\\\"\\\\\\\"\\\"]\""
+        ",\"lyrnn_checksum\":\"xxh128:" SMALL_XXH128 "\"}"
         ",\"w\":" ENTRY("F32", "[2,1]", 0, 8) ",\"step\":" ENTRY("I64", "[]", 8, 16) "}";
     size_t padded = (strlen(header) + 7) / 8 * 8;
     uint64_t N = 0;
@@ -80,7 +85,7 @@ static void what_was_written_is_read_back(void **state)
     lyrnn_safetensors file;
     assert_int_equal(lyrnn_safetensors_open(&file, "back"), LYRNN_OK);
     assert_int_equal(file.num_tensors, 2);
-    assert_int_equal(file.num_metadata, 2);
+    assert_int_equal(file.num_metadata, 3);
     for (size_t i = 0; i < 2; i++) {
         const lyrnn_tensor *tensor = lyrnn_safetensors_tensor(&file, small_tensors[i].name);
         assert_non_null(tensor);
@@ -112,50 +117,112 @@ static void a_valid_file_cut_at_any_byte_is_rejected(void **state)
     free(whole.bytes);
 }
 
-/* Reads every byte that an accepted file refers to. */
-static unsigned touch(const lyrnn_safetensors *file)
-{
-    unsigned sum = 0;
-    for (size_t i = 0; i < file->num_tensors; i++) {
-        const lyrnn_tensor *tensor = &file->tensors[i];
-        assert_true(tensor->num_dims >= 0 && tensor->num_dims <= LYRNN_TENSOR_MAX_DIMS);
-        sum += (unsigned)(strlen(tensor->name) + strlen(tensor->dtype));
-        for (size_t k = 0; k < tensor->num_bytes; k++)
-            sum += ((const unsigned char *)tensor->data)[k];
-    }
-    for (size_t i = 0; i < file->num_metadata; i++)
-        sum += (unsigned)(strlen(file->metadata[i].key) + strlen(file->metadata[i].value));
-    return sum;
-}
-
-static void any_flipped_bit_of_the_header_is_rejected_or_consistent(void **state)
+static void any_flipped_bit_is_refused(void **state)
 {
     (void)state;
     image whole = write_small("flip");
-    size_t accepted = 0, rejected = 0, covered;
-    for (size_t bit = 0; bit < 8 * (whole.num_bytes - 16); bit++) {
+    size_t damaged = 0, broken = 0;
+    for (size_t bit = 0; bit < 8 * whole.num_bytes; bit++) {
         lyrnn_safetensors file;
         whole.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
         lyrnn_status status =
             lyrnn_safetensors_parse(&file, "flipped", whole.bytes, whole.num_bytes);
+        if (status == LYRNN_OK)
+            fail_msg("bit %zu of byte %zu: accepted", bit % 8, bit / 8);
+        assert_true(status == LYRNN_ERR_MODEL_FILE || status == LYRNN_ERR_DAMAGED);
+        assert_null(strchr(lyrnn_error_text(), '\n'));
+        damaged += status == LYRNN_ERR_DAMAGED;
+        broken += status == LYRNN_ERR_MODEL_FILE;
+        whole.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    /* In the data, in names and in values; and in the length and the structure. */
+    assert_true(damaged > 8 * 16 && broken > 8 * 8);
+    free(whole.bytes);
+}
+
+/* A file by another program has no checksum. Its flipped bits are refused, or what is read is
+ * consistent. */
+static void a_flipped_bit_of_a_file_without_checksum_does_no_harm(void **state)
+{
+    (void)state;
+    char bytes[256];
+    const char *header = "{\"__metadata__\":{\"format\":\"pt\"},\"w\":" ENTRY(
+        "F32", "[2,1]", 0, 8) ",\"step\":" ENTRY("I64", "[]", 8, 16) "}";
+    uint64_t N = strlen(header);
+    size_t num_bytes = 8 + (size_t)N + 16, accepted = 0;
+    memcpy(bytes, &N, 8);
+    memcpy(bytes + 8, header, (size_t)N);
+    memset(bytes + 8 + N, 1, 16);
+    for (size_t bit = 0; bit < 8 * num_bytes; bit++) {
+        lyrnn_safetensors file;
+        bytes[bit / 8] ^= (char)(1u << bit % 8);
+        lyrnn_status status = lyrnn_safetensors_parse(&file, "flipped", bytes, num_bytes);
         if (status == LYRNN_OK) {
-            touch(&file);
-            covered = 0;
+            size_t covered = 0;
             for (size_t i = 0; i < file.num_tensors; i++)
                 covered += file.tensors[i].num_bytes;
             assert_int_equal(covered, 16);
             accepted++;
         } else {
             assert_int_equal(status, LYRNN_ERR_MODEL_FILE);
-            assert_null(strchr(lyrnn_error_text(), '\n'));
-            rejected++;
         }
         lyrnn_safetensors_close(&file);
-        whole.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        bytes[bit / 8] ^= (char)(1u << bit % 8);
     }
-    /* A flipped bit in a name or a value goes unnoticed, one in N or in the structure does not. */
-    assert_true(accepted > 0 && rejected > accepted);
+    assert_true(accepted > 8 * 16);
+}
+
+/* Replaces the first `from` by a text of the same length, and reads the result. */
+static lyrnn_status read_edited(const image *whole, const char *from, const char *to)
+{
+    lyrnn_safetensors file;
+    unsigned char *edited = malloc(whole->num_bytes);
+    assert_non_null(edited);
+    memcpy(edited, whole->bytes, whole->num_bytes);
+    unsigned char *at = memmem(edited, whole->num_bytes, from, strlen(from));
+    assert_non_null(at);
+    memcpy(at, to, strlen(to));
+    lyrnn_status status = lyrnn_safetensors_parse(&file, "edited", edited, whole->num_bytes);
+    lyrnn_safetensors_close(&file);
+    free(edited);
+    return status;
+}
+
+static void a_wrong_checksum_is_damage_and_none_is_not(void **state)
+{
+    (void)state;
+    image whole = write_small("checked");
+    assert_int_equal(read_edited(&whole, SMALL_XXH128, SMALL_XXH128), LYRNN_OK);
+    assert_int_equal(read_edited(&whole, "\"w\"", "\"v\""), LYRNN_ERR_DAMAGED);
+    assert_non_null(strstr(lyrnn_error_text(), "edited: its bytes do not match its checksum"));
+    assert_non_null(strstr(lyrnn_error_text(), "remove \"lyrnn_checksum\" from its __metadata__"));
+    /* A change of the key or of the prefix does not turn the check off. */
+    assert_int_equal(read_edited(&whole, "lyrnn_checksum", "other_checksum"), LYRNN_ERR_DAMAGED);
+    assert_int_equal(read_edited(&whole, "xxh128:", "crc128:"), LYRNN_ERR_DAMAGED);
+    assert_int_equal(read_edited(&whole, SMALL_XXH128 "\"", "\"                                "),
+                     LYRNN_ERR_DAMAGED);
+    /* The remedy: the whole entry is removed. */
+    assert_true(checksum_remove(whole.bytes, whole.num_bytes) > 0);
+    assert_int_equal(read_edited(&whole, "\"w\"", "\"v\""), LYRNN_OK);
     free(whole.bytes);
+}
+
+/* Whoever reads a file and writes its metadata again need not know the checksum. */
+static void a_written_checksum_replaces_a_given_one(void **state)
+{
+    (void)state;
+    image first = write_small("first");
+    lyrnn_safetensors file;
+    assert_int_equal(lyrnn_safetensors_open(&file, "first"), LYRNN_OK);
+    assert_int_equal(lyrnn_safetensors_write("second", file.metadata, file.num_metadata,
+                                             file.tensors, file.num_tensors),
+                     LYRNN_OK);
+    image second;
+    second.bytes = read_file("second", &second.num_bytes);
+    assert_int_equal(second.num_bytes, first.num_bytes);
+    assert_memory_equal(second.bytes, first.bytes, first.num_bytes);
+    lyrnn_safetensors_close(&file);
+    free(first.bytes), free(second.bytes);
 }
 
 static void assert_cannot_open(const char *path, const char *problem)
@@ -238,7 +305,10 @@ int main(void)
         cmocka_unit_test(same_arguments_give_the_same_bytes),
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(a_valid_file_cut_at_any_byte_is_rejected),
-        cmocka_unit_test(any_flipped_bit_of_the_header_is_rejected_or_consistent),
+        cmocka_unit_test(any_flipped_bit_is_refused),
+        cmocka_unit_test(a_flipped_bit_of_a_file_without_checksum_does_no_harm),
+        cmocka_unit_test(a_wrong_checksum_is_damage_and_none_is_not),
+        cmocka_unit_test(a_written_checksum_replaces_a_given_one),
         cmocka_unit_test(only_regular_files_are_opened),
         cmocka_unit_test(a_file_that_breaks_a_rule_is_named_by_its_path),
         cmocka_unit_test(an_existing_file_is_not_overwritten),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "checksum.h"
 #include "files/trainer_state.h"
 #include "lyrnn/safetensors.h"
 #include "memory_limit.h"
@@ -332,13 +333,17 @@ static void a_file_cut_or_changed_never_crashes(void **unused)
         assert_true(write_file("damaged", bytes, length));
         assert_read("damaged", &config, B, LYRNN_ERR_MODEL_FILE, "");
     }
-    for (size_t i = 0; i < num_bytes; i += 3) {
-        bytes[i] ^= (unsigned char)(1u << i % 8);
-        assert_true(write_file("damaged", bytes, num_bytes));
-        lyrnn_status status = lyrnn_trainer_state_read(&state, "damaged", &config, B);
-        assert_true(status == LYRNN_OK || status == LYRNN_ERR_MODEL_FILE);
-        lyrnn_trainer_snapshot_free(&state.snapshot);
-        bytes[i] ^= (unsigned char)(1u << i % 8);
+    for (int has_checksum = 1; has_checksum >= 0; has_checksum--) {
+        for (size_t i = 0; i < num_bytes; i += 3) {
+            bytes[i] ^= (unsigned char)(1u << i % 8);
+            assert_true(write_file("damaged", bytes, num_bytes));
+            lyrnn_status status = lyrnn_trainer_state_read(&state, "damaged", &config, B);
+            assert_true(status == (has_checksum ? LYRNN_ERR_DAMAGED : LYRNN_OK) ||
+                        status == LYRNN_ERR_MODEL_FILE);
+            lyrnn_trainer_snapshot_free(&state.snapshot);
+            bytes[i] ^= (unsigned char)(1u << i % 8);
+        }
+        assert_int_equal(checksum_remove(bytes, num_bytes) > 0, has_checksum);
     }
     free(bytes);
 }
