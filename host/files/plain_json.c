@@ -13,7 +13,7 @@
 /* Copies text to plain, with escapes, or only counts if plain is NULL. Returns the length. */
 static size_t escape(const char *text, char *plain)
 {
-    enum { ESCAPE_BYTES = sizeof "\\u009b" - 1 };
+    enum { ESCAPE_BYTES = sizeof "\\u009B" - 1 };
     size_t length = 0;
     for (const char *end = text + strlen(text); text < end;) {
         utf8proc_int32_t c;
@@ -24,7 +24,7 @@ static size_t escape(const char *text, char *plain)
         if (plain != NULL && is_kept)
             memcpy(plain + length, text, (size_t)num);
         else if (plain != NULL)
-            snprintf(plain + length, ESCAPE_BYTES + 1, "\\u%04x", (unsigned)c);
+            snprintf(plain + length, ESCAPE_BYTES + 1, "\\u%04X", (unsigned)c);
         length += is_kept ? (size_t)num : ESCAPE_BYTES;
         text += num;
     }
