@@ -32,7 +32,7 @@ static const option_spec specs[] = {
     {OPTION_INT, "top-k", "N", "sample among the N most likely characters; 0: all",
      FIELD(bench.sampler.top_k), .fallback = "0", .min = "0", .max = "1114112"},
     {OPTION_FLOAT, "top-p", "P",
-     "sample among the most likely characters that together have probability P",
+     "sample among the most likely characters that together have probability P; 1: all",
      FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
     {OPTION_HEADING, .help = "Shape:"},

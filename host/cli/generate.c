@@ -65,22 +65,23 @@ static const option_spec specs[] = {
 
     {OPTION_HEADING, .help = "Choice of characters (--greedy if none of these is given):"},
     {OPTION_FLAG, "greedy", NULL, "take the most likely character each time", FIELD(greedy)},
-    {OPTION_FLOAT, "temperature", "T", "sample at random, with logits divided by T",
-     FIELD(sampler.temperature), .fallback = "1", .min = "0.01", .max = "100",
-     .remedy = "to take the most likely character each time use --greedy",
+    {OPTION_FLOAT, "temperature", "T",
+     "sample at random, with logits divided by T; 0: like --greedy", FIELD(sampler.temperature),
+     .fallback = "1", .min = "0", .max = "100",
      .detail = "Below 1 likely characters are preferred more, above 1 less."},
-    {OPTION_INT, "top-k", "N", "sample among the N most likely characters", FIELD(sampler.top_k),
-     .min = "1", .max = "1114112", .remedy = "to sample among all leave it out"},
+    {OPTION_INT, "top-k", "N", "sample among the N most likely characters; 0: all",
+     FIELD(sampler.top_k), .fallback = "0", .min = "0", .max = "1114112"},
     {OPTION_FLOAT, "top-p", "P",
-     "sample among the most likely characters that together have probability P",
+     "sample among the most likely characters that together have probability P; 1: all",
      FIELD(sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
     {OPTION_FLOAT, "min-p", "P",
-     "sample among characters that are at least P times as likely as the most likely one",
+     "sample among characters that are at least P times as likely as the most likely one; 0: all",
      FIELD(sampler.min_p), .fallback = "0", .min = "0", .max = "1"},
     {OPTION_FLOAT, "repeat-penalty", "R",
-     "make recent characters less likely: divide their logits by R if positive, else multiply",
+     "make recent characters less likely: divide their logits by R if positive, else multiply; 1: "
+     "no penalty",
      FIELD(sampler.repeat_penalty), .fallback = "1", .min = "0.01", .max = "100"},
-    {OPTION_INT, "repeat-last-n", "N", "the last N characters are the recent ones",
+    {OPTION_INT, "repeat-last-n", "N", "the last N characters are the recent ones; 0: none",
      FIELD(sampler.repeat_last_n), .fallback = "64", .min = "0", .max = "100000000"},
     {OPTION_UINT64, "seed", "N", "seed of the random numbers: same seed, same texts",
      FIELD(sampler.seed), .fallback = "1", .min = "0", .max = "9223372036854775807"},
@@ -197,7 +198,9 @@ static const char *find_given(const option_result *result, int first, int end)
 static lyrnn_status choose_way(generate_job *job)
 {
     generate_fields *fields = job->fields;
-    const char *random = find_given(job->result, 0, NUM_RANDOM);
+    /* --temperature 0 is --greedy, so it contradicts neither --greedy nor the other samplers. */
+    bool is_cold = fields->sampler.temperature == 0.0f;
+    const char *random = find_given(job->result, is_cold ? 1 : 0, NUM_RANDOM);
     const char *any = find_given(job->result, 0, NUM_SAMPLING);
     if (fields->num_beams > 0 && (any != NULL || fields->greedy))
         return lyrnn_fail(
@@ -210,7 +213,12 @@ static lyrnn_status choose_way(generate_job *job)
                           "--greedy: takes the most likely character, and --%s samples at random; "
                           "leave one of them out",
                           random);
-    job->is_random = !fields->greedy && fields->num_beams == 0 && any != NULL;
+    if (is_cold && fields->num_samples > 1)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--num-samples %zu: with --temperature 0 all texts are the same; raise "
+                          "the temperature, or leave one of them out",
+                          fields->num_samples);
+    job->is_random = !fields->greedy && fields->num_beams == 0 && !is_cold && any != NULL;
     if (!job->is_random)
         fields->sampler.temperature = 0.0f;
     return LYRNN_OK;

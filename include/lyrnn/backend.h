@@ -226,7 +226,7 @@ typedef struct {
 typedef struct {
     /* Divides the positive logits of the last characters and multiplies the others; 1: none. */
     float repeat_penalty;
-    int repeat_last_n; /* how many last characters that covers; each counts once */
+    int repeat_last_n; /* how many last characters that covers, each once; 0: none */
     int top_k;         /* keep the first k; 0: all */
     float top_p;       /* keep the shortest first part whose probabilities reach p; 1: all */
     float min_p;       /* keep those with at least min_p times the first's probability; 0: all */

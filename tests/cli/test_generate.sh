@@ -18,7 +18,9 @@ write --prefix 分开
 cp "$out" greedy
 for way in "--greedy" "--temperature 0.01 --top-k 1" "--top-k 1" "--top-p 0.001" "--min-p 1" \
     "--beam 1" \
-    "--greedy --repeat-penalty 1"; do
+    "--greedy --repeat-penalty 1" "--temperature 0" "--greedy --temperature 0" \
+    "--temperature 0 --seed 7 --top-k 0 --top-p 0.5 --num-samples 1" \
+    "--temperature 1e-40 --top-p 1"; do
     # shellcheck disable=SC2086 # words of a command line
     write --prefix 分开 $way
     cmp -s "$out" greedy || fail "$way must be greedy: $(cat greedy)"
@@ -32,6 +34,16 @@ for way in "--temperature 2" "--seed 1" "--num-samples 1" "--first-sample 3" \
 done
 write --prefix 分开 --temperature 3 --seed 1
 cp "$out" seed1
+# The neutral value of each sampler changes nothing.
+for way in "--top-k 0" "--top-p 1" "--min-p 0" "--repeat-penalty 1" \
+    "--repeat-penalty 5 --repeat-last-n 0" "--num-samples 1 --first-sample 0"; do
+    # shellcheck disable=SC2086 # words of a command line
+    write --prefix 分开 --temperature 3 --seed 1 $way
+    cmp -s "$out" seed1 || fail "$way must change nothing"
+done
+write --prefix 分开 --temperature 0 --top-k 0 --format json
+grep -qF '"temperature": 0.0' "$out" && grep -qF '"top_k": 0' "$out" &&
+    grep -qF '"seed": null' "$out" || fail "JSON reports the greedy choice"
 write --prefix 分开 --temperature 3 --seed 1
 cmp -s "$out" seed1 || fail "the same seed must write the same text"
 write --prefix 分开 --temperature 3 --seed 2
@@ -99,10 +111,9 @@ write --prefix 分开 --length 4 --format jsonl
 grep -qF '"seed": null, "end": "length"' "$out" || fail "greedy has no seed"
 
 # Values that are not allowed.
-refuses 2 '--temperature 0: must be .*; .*--greedy' generate run --prefix 月 --temperature 0
 refuses 2 '--temperature -1: must be ' generate run --prefix 月 --temperature -1
 refuses 2 '--temperature nan: must be ' generate run --prefix 月 --temperature nan
-refuses 2 '--top-k 0: must be .*leave it out' generate run --prefix 月 --top-k 0
+refuses 2 '--top-k -1: must be ' generate run --prefix 月 --top-k -1
 refuses 2 '--top-p 0: must be ' generate run --prefix 月 --top-p 0
 refuses 2 '--top-p 1.1: must be ' generate run --prefix 月 --top-p 1.1
 refuses 2 '--min-p -0.1: must be ' generate run --prefix 月 --min-p -0.1
@@ -111,6 +122,9 @@ refuses 2 '--num-samples 0: must be ' generate run --prefix 月 --num-samples 0
 refuses 2 '--beam 257: must be ' generate run --prefix 月 --beam 257
 refuses 2 '--greedy: .*--top-k ' generate run --prefix 月 --greedy --top-k 4
 refuses 2 '--greedy: .*--num-samples ' generate run --prefix 月 --greedy --num-samples 4
+refuses 2 '--greedy: .*--temperature ' generate run --prefix 月 --greedy --temperature 0.7
+refuses 2 '--num-samples 2: with --temperature 0 all texts are the same' generate run --prefix 月 \
+    --temperature 0 --num-samples 2
 refuses 2 '--beam: .*--temperature ' generate run --prefix 月 --beam 4 --temperature 1
 refuses 2 '--beam: .*--num-samples ' generate run --prefix 月 --beam 4 --num-samples 2
 refuses 2 '--beam: .*--greedy ' generate run --prefix 月 --beam 4 --greedy
