@@ -36,9 +36,14 @@ write_basic_package_version_file(lyrnnConfigVersion.cmake COMPATIBILITY SameMino
 # The installed program finds its libraries, such as OpenBLAS with OpenMP, where the build found
 # them. It finds the CUDA module relative to itself.
 file(RELATIVE_PATH module_from_program /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${module_directory})
-set_target_properties(lyrnn_program PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON
-                                               INSTALL_RPATH $ORIGIN/${module_from_program})
-install(TARGETS lyrnn_program)
+lyrnn_add_program(lyrnn_installed_program lyrnn)
+set_target_properties(lyrnn_installed_program PROPERTIES
+                      OUTPUT_NAME lyrnn
+                      RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/installed/${CMAKE_INSTALL_BINDIR}
+                      BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH_USE_LINK_PATH ON
+                      INSTALL_RPATH $ORIGIN/${module_from_program})
+add_dependencies(lyrnn_program lyrnn_installed_program)
+install(TARGETS lyrnn_installed_program)
 install(TARGETS lyrnn EXPORT lyrnn INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY include/lyrnn TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(FILES ${CMAKE_BINARY_DIR}/lyrnn.pc DESTINATION ${pkgconfig_directory})
