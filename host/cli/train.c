@@ -109,7 +109,8 @@ static const option_spec specs[] = {
      .completes = COMPLETE_RUN, .may_change = true},
     {OPTION_TEXT, "out", "DIR", "directory of the run [runs/<date-time>]", FIELD(train.out_path),
      .completes = COMPLETE_DIRECTORY},
-    {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite)},
+    {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite),
+     .detail = "The first checkpoint of the new run replaces it. Until then it stays as it was."},
     {OPTION_INT, "checkpoint-every", "N", "save a checkpoint every N epochs and after the last",
      FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000",
      .detail = "The checkpoint with the best validation perplexity is saved in any case, until a "

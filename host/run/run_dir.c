@@ -3,7 +3,7 @@
  * A file or link that must be either whole or absent is made under a name that begins with '.',
  * flushed and renamed; then its folder is flushed, so that the new name survives a power failure.
  * An earlier run is removed through descriptors and O_NOFOLLOW: a symbolic link inside the folder
- * is removed, never followed. */
+ * is removed, never followed. run_dir_stage.c keeps it until the new run has a checkpoint. */
 #include "run/run_dir.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "run/config.h"
 #include "run/run_dir_files.h"
 
@@ -80,7 +81,7 @@ static int make_lasting(const char *path)
     int fd = open(above[0] == '\0' ? "." : above, OPEN_DIR);
     if (fd < 0 && errno == EACCES)
         return 0;
-    int result = fd < 0 ? -1 : fsync(fd), reason = errno;
+    int result = fd < 0 ? -1 : run_dir_flush(fd), reason = errno;
     if (fd >= 0)
         close(fd);
     if (result != 0)
@@ -117,15 +118,16 @@ static lyrnn_status make_parents(const char *path)
     return LYRNN_OK;
 }
 
-/* Removes the files of an earlier run, except config.json: it marks the folder as a run until the
- * new one replaces it. */
-static void remove_run(int run_fd)
+void run_dir_remove_files(int fd)
 {
     static const char *const names[] = {"latest",       "best",    "metrics.jsonl",
                                         ".config.json", ".latest", ".best"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        unlinkat(run_fd, names[i], 0);
-    run_dir_remove_checkpoints(run_fd);
+        unlinkat(fd, names[i], 0);
+    /* A copy that followed the links has folders in their places. */
+    run_dir_remove_checkpoint(fd, "latest");
+    run_dir_remove_checkpoint(fd, "best");
+    run_dir_remove_checkpoints(fd);
 }
 
 /* A config.json marks a run. If `checkpoints` is a link or no folder, lyrnn did not make it, and a
@@ -147,6 +149,14 @@ static lyrnn_status require_readable(const char *path)
     return access(path, R_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("open", path);
 }
 
+/* Checks that the longest name in the folder has room, so that no save fails for its length. */
+static lyrnn_status check_length(const char *path)
+{
+    path_text longest;
+    return run_dir_format(longest, "%s/" STAGE "/checkpoints/.epoch-0000000-batch-%019d.tmp/%s",
+                          path, 0, "trainer.safetensors");
+}
+
 lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
 {
     struct stat info;
@@ -154,6 +164,7 @@ lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
         return check_parent("runs/new");
     if (path[0] == '\0')
         return lyrnn_fail(LYRNN_ERR_IO, "--out: the name is empty; name a folder");
+    LYRNN_TRY(check_length(path));
     if (lstat(path, &info) != 0)
         return errno == ENOENT || errno == ENOTDIR ? check_parent(path)
                                                    : run_dir_cannot("use it", path);
@@ -201,21 +212,41 @@ static lyrnn_status make_directory(const char *path, bool overwrite, bool *is_ne
     return LYRNN_OK;
 }
 
-static lyrnn_status open_and_lock(lyrnn_run_dir *run, const char *path, int *fd)
+/* Opens the folder, locks it, and ends what a killed process had begun. */
+static lyrnn_status open_and_lock(lyrnn_run_dir *run, const char *path)
 {
-    *fd = open(path, OPEN_DIR);
-    run->path = strdup(path);
-    if (*fd < 0 || run->path == NULL)
+    int fd = open(path, OPEN_DIR);
+    if (fd < 0)
         return run_dir_cannot("open", path);
-    return run_dir_lock(*fd, path, &run->lock);
+    run->fd = run->files_fd = fd;
+    run->path = strdup(path);
+    if (run->path == NULL)
+        return lyrnn_out_of_memory("run", strlen(path), "close other programs");
+    LYRNN_TRY(run_dir_lock(run));
+    return run_dir_finish_stage(fd, path);
 }
 
-static lyrnn_status write_first_files(lyrnn_run_dir *run, int fd, const json_t *config)
+static lyrnn_status write_first_files(lyrnn_run_dir *run, const json_t *config)
 {
-    remove_run(fd);
-    LYRNN_TRY(lyrnn_run_config_write(fd, run->path, config));
-    LYRNN_TRY(lyrnn_metrics_create(fd, run->path, &run->metrics));
-    return fsync(fd) == 0 ? LYRNN_OK : run_dir_cannot("flush", run->path);
+    if (run_dir_has_checkpoint(run->fd))
+        LYRNN_TRY(run_dir_begin_stage(run));
+    else
+        run_dir_remove_files(run->fd);
+    LYRNN_TRY(lyrnn_run_config_write(run->files_fd, run->path, config));
+    LYRNN_TRY(lyrnn_metrics_create(run->files_fd, run->path, &run->metrics));
+    return run_dir_flush(run->files_fd) == 0 ? LYRNN_OK : run_dir_cannot("flush", run->path);
+}
+
+/* Removes a folder that could not be made into a run. */
+static void remove_new(lyrnn_run_dir *run, const char *path)
+{
+    if (run->lock_fd > 0) {
+        run_dir_remove_files(run->fd);
+        unlinkat(run->fd, "config.json", 0);
+        unlinkat(run->fd, "lock", 0);
+    }
+    lyrnn_run_dir_close(run);
+    rmdir(path);
 }
 
 lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
@@ -223,7 +254,6 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
 {
     path_text default_path;
     bool is_new = true;
-    int fd;
     memset(run, 0, sizeof *run);
     if (path == NULL) {
         LYRNN_TRY(make_default(default_path));
@@ -231,28 +261,18 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
     } else {
         LYRNN_TRY(make_directory(path, overwrite, &is_new));
     }
-    lyrnn_status status = open_and_lock(run, path, &fd);
-    if (status == LYRNN_OK) {
-        status = write_first_files(run, fd, config);
-        if (status != LYRNN_OK && is_new) {
-            remove_run(fd);
-            unlinkat(fd, "config.json", 0);
-            unlinkat(fd, "lock", 0);
-        }
-    }
-    if (status != LYRNN_OK) {
+    lyrnn_status status = open_and_lock(run, path);
+    if (status == LYRNN_OK)
+        status = write_first_files(run, config);
+    if (status != LYRNN_OK && is_new)
+        remove_new(run, path);
+    else if (status != LYRNN_OK)
         lyrnn_run_dir_close(run);
-        if (is_new)
-            rmdir(path);
-    }
-    if (fd >= 0)
-        close(fd);
     return status;
 }
 
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
 {
-    int fd;
     memset(run, 0, sizeof *run);
     LYRNN_TRY(require_readable(path));
     if (run_dir_is_empty(path))
@@ -263,11 +283,9 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
             "%s: is not a run (config.json and checkpoints); name a folder that lyrnn "
             "train made",
             path);
-    lyrnn_status status = open_and_lock(run, path, &fd);
-    if (fd >= 0)
-        close(fd);
+    lyrnn_status status = open_and_lock(run, path);
     if (status == LYRNN_OK)
-        status = run_dir_restore_latest(path);
+        status = run_dir_restore_links(run->fd, path);
     if (status != LYRNN_OK)
         lyrnn_run_dir_close(run);
     return status;
@@ -275,14 +293,8 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
 
 lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const json_t *config)
 {
-    int fd = open(run->path, OPEN_DIR);
-    if (fd < 0)
-        return run_dir_cannot("open", run->path);
-    lyrnn_status status = lyrnn_metrics_resume(fd, run->path, epoch, &run->metrics);
-    if (status == LYRNN_OK)
-        status = lyrnn_run_config_write(fd, run->path, config);
-    close(fd);
-    return status;
+    LYRNN_TRY(lyrnn_metrics_resume(run->fd, run->path, epoch, &run->metrics));
+    return lyrnn_run_config_write(run->fd, run->path, config);
 }
 
 lyrnn_status lyrnn_run_dir_append_metrics(lyrnn_run_dir *run, const lyrnn_metrics *metrics)
@@ -294,8 +306,10 @@ void lyrnn_run_dir_close(lyrnn_run_dir *run)
 {
     if (run->metrics != NULL)
         fclose(run->metrics);
+    run_dir_end_stage(run);
+    run_dir_unlock(run);
+    if (run->fd > 0)
+        close(run->fd);
     free(run->path);
-    if (run->lock != NULL)
-        fclose(run->lock);
     memset(run, 0, sizeof *run);
 }

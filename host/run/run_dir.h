@@ -9,12 +9,15 @@
  *     NAME/latest -> checkpoints/epoch-000050
  *     NAME/best -> checkpoints/epoch-000050         if there is validation
  *
+ *     NAME/.new/                                    a run that will replace this one; run_dir_stage.c
+ *
  * lyrnn writes a checkpoint under a temporary name, flushes it to the disk and renames it, both
  * files at once. It replaces everything else in the same way, except metrics.jsonl, which only
  * grows. */
 #ifndef LYRNN_RUN_DIR_H
 #define LYRNN_RUN_DIR_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -31,27 +34,41 @@
 extern "C" {
 #endif
 
+/* Descriptors are 0 if they are closed. */
 typedef struct {
-    char *path;    /* owned */
-    FILE *metrics; /* metrics.jsonl, open for appending */
-    FILE *lock;    /* holds the run's lock until it is closed */
+    char *path;     /* owned */
+    int fd;         /* the folder */
+    int files_fd;   /* the folder of the run's files: fd, or .new in it */
+    bool is_staged; /* the files are in .new, because an earlier run is still whole */
+    int lock_fd;    /* the file `lock` */
+    bool has_folder_lock, has_owner; /* run_dir_lock.c */
+    FILE *metrics;                   /* metrics.jsonl, open for appending */
 } lyrnn_run_dir;
 
 /* Fails if lyrnn_run_dir_create would refuse this path, and changes nothing. It exists to be asked
  * before long work begins. */
 lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite);
 
+/* Whether path, a file or a folder, is the folder run_path or is below it, whatever links or names
+ * lead there. Then *inside is the rest of its name, "" for the folder itself. */
+bool lyrnn_run_dir_contains(const char *run_path, const char *path, char inside[PATH_MAX]);
+
+/* Whether a name in a run's folder is one of lyrnn's files, which an overwrite replaces. */
+bool lyrnn_run_dir_owns(const char *inside);
+
 /* Makes the folder (and missing parents) with config.json and an empty metrics.jsonl, and locks it.
  * path NULL: runs/<date-time>, with -2, -3, ... added if that exists.
  *
- * If path exists, `overwrite` decides. Without it the call fails. With it the files of the earlier
- * run are removed first; a folder that is neither empty nor a run (config.json, and checkpoints if
- * there are any) is refused, and so is a run in which another process trains. LYRNN_ERR_IO,
- * LYRNN_ERR_LOCKED. */
+ * If path exists, `overwrite` decides. Without it the call fails. With it the first checkpoint of
+ * the new run replaces the earlier run; until then that one stays as it is, and it does so for good
+ * if there is no checkpoint. If it has no checkpoint itself, its files are removed at once. A folder
+ * that is neither empty nor a run (config.json, and checkpoints if there are any) is refused, and
+ * so is a run in which another process trains. LYRNN_ERR_IO, LYRNN_ERR_LOCKED. */
 lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
                                   const json_t *config);
 
-/* Opens and locks an existing run. Nothing in it changes but the lock, and `latest` if it is
+/* Opens and locks an existing run. If a process was killed while a new run replaced an earlier one,
+ * that is finished or undone first. Nothing else in it changes but the lock, and `latest` if it is
  * missing: that then names the newest checkpoint. LYRNN_ERR_IO: path is no run. LYRNN_ERR_NOTHING:
  * nothing has been saved in it. LYRNN_ERR_LOCKED: another process trains in it. */
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path);
@@ -73,6 +90,7 @@ lyrnn_status lyrnn_run_dir_append_metrics(lyrnn_run_dir *run, const lyrnn_metric
  * replaces an earlier checkpoint of that name. metrics.jsonl is flushed to the disk first. If the
  * epoch is the best so far, `best` is set before `latest`, so that a run whose last epoch is the
  * latest needs no repair. On failure `latest` and the checkpoint that it names stay as they were.
+ * The first checkpoint of a run that overwrites an earlier one removes that one.
  * params is flat, as in lyrnn_checkpoint. LYRNN_ERR_IO. */
 lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *config,
                                 const lyrnn_vocab *vocab, const float *params,

@@ -1,8 +1,8 @@
-/* The checkpoints of a run: each is saved whole or not at all, `latest` and `best` name two of
- * them, and prune removes those that are no longer needed.
+/* The checkpoints of a run: each is saved whole or not at all, and prune removes those that are no
+ * longer needed. run_dir_links.c has the links that name two of them.
  *
  * epoch-000050 is at an epoch's end; epoch-000051-batch-000017 is within an epoch, where training
- * was stopped; .NAME.tmp is not finished yet. */
+ * was stopped; .NAME.tmp is not finished yet, and .NAME.old is being replaced. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -15,8 +15,6 @@
 #include "lyrnn/checkpoint.h"
 #include "run/run_dir.h"
 #include "run/run_dir_files.h"
-
-typedef char checkpoint_name[64];
 
 static void name_epoch(int epoch, checkpoint_name name)
 {
@@ -34,43 +32,9 @@ static void name_checkpoint(const lyrnn_trainer_state *state, checkpoint_name na
                  state->snapshot.epoch + 1, batch);
 }
 
-static bool take_text(const char **name, const char *text)
-{
-    size_t length = strlen(text);
-    if (strncmp(*name, text, length) != 0)
-        return false;
-    *name += length;
-    return true;
-}
-
-static bool take_digits(const char **name)
-{
-    size_t length = strspn(*name, "0123456789");
-    *name += length;
-    return length > 0;
-}
-
-typedef enum { NOT_OURS, UNFINISHED, WITHIN_EPOCH, AT_EPOCH } checkpoint_kind;
-
-static checkpoint_kind kind_of(const char *name)
-{
-    bool is_unfinished = take_text(&name, "."), is_within = false;
-    if (!take_text(&name, "epoch-") || !take_digits(&name))
-        return NOT_OURS;
-    if (take_text(&name, "-batch-")) {
-        is_within = true;
-        if (!take_digits(&name))
-            return NOT_OURS;
-    }
-    if (strcmp(name, is_unfinished ? ".tmp" : "") != 0)
-        return NOT_OURS;
-    return is_unfinished ? UNFINISHED : is_within ? WITHIN_EPOCH : AT_EPOCH;
-}
-
-/* Removes one checkpoint's folder. Files that lyrnn did not put there stay, and with them the
- * folder. A link or a file of that name is not ours. The model goes last, because it is of use
- * without the other file. Reports no error: if a leftover matters, a later step fails on it. */
-static void remove_checkpoint(int checkpoints_fd, const char *name)
+/* Files that lyrnn did not put there stay, and with them the folder. A link or a file of that name
+ * is not ours. The model goes last, because it is of use without the other file. */
+void run_dir_remove_checkpoint(int checkpoints_fd, const char *name)
 {
     int fd = openat(checkpoints_fd, name, OPEN_DIR | O_NOFOLLOW);
     if (fd < 0)
@@ -81,144 +45,152 @@ static void remove_checkpoint(int checkpoints_fd, const char *name)
     unlinkat(checkpoints_fd, name, AT_REMOVEDIR);
 }
 
-/* Opens the folder of checkpoints; the caller uses closedir. NULL: there is none. */
-static DIR *open_checkpoints(int run_fd)
+/* NULL: there is no such folder, or it is a link. */
+static DIR *open_to_remove(int files_fd)
 {
-    int fd = openat(run_fd, "checkpoints", OPEN_DIR | O_NOFOLLOW);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (directory == NULL && fd >= 0)
-        close(fd);
-    return directory;
+    struct stat info;
+    if (fstatat(files_fd, "checkpoints", &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(info.st_mode))
+        return NULL;
+    return run_dir_open_checkpoints(files_fd);
 }
 
-void run_dir_remove_checkpoints(int run_fd)
+void run_dir_remove_checkpoints(int files_fd)
 {
-    DIR *directory = open_checkpoints(run_fd);
+    DIR *directory = open_to_remove(files_fd);
     if (directory == NULL)
         return;
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        if (kind_of(entry->d_name) != NOT_OURS)
-            remove_checkpoint(dirfd(directory), entry->d_name);
+        if (run_dir_kind(entry->d_name) != NOT_OURS)
+            run_dir_remove_checkpoint(dirfd(directory), entry->d_name);
     closedir(directory);
-    unlinkat(run_fd, "checkpoints", AT_REMOVEDIR);
+    unlinkat(files_fd, "checkpoints", AT_REMOVEDIR);
+}
+
+/* Moving */
+
+/* Takes the place of an earlier checkpoint on a file system that cannot exchange two names. Until
+ * the second rename the earlier one has the name .NAME.old. */
+static int replace_in_two_steps(const checkpoint_move *move)
+{
+    char old[sizeof(checkpoint_name) + sizeof "..old"];
+    snprintf(old, sizeof old, ".%s.old", move->to);
+    run_dir_remove_checkpoint(move->to_fd, old);
+    if (renameat(move->to_fd, move->to, move->to_fd, old) != 0)
+        return -1;
+    if (renameat(move->from_fd, move->from, move->to_fd, move->to) == 0) {
+        run_dir_remove_checkpoint(move->to_fd, old);
+        return 0;
+    }
+    int error = errno;
+    renameat(move->to_fd, old, move->to_fd, move->to);
+    errno = error;
+    return -1;
+}
+
+/* Replaces an earlier checkpoint in one step where the file system can. */
+static int replace_checkpoint(const checkpoint_move *move)
+{
+    if (renameat2(move->from_fd, move->from, move->to_fd, move->to, RENAME_EXCHANGE) == 0) {
+        run_dir_remove_checkpoint(move->from_fd, move->from);
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+        return -1;
+    return replace_in_two_steps(move);
+}
+
+lyrnn_status run_dir_move(const checkpoint_move *move, const char *run_path)
+{
+    if (renameat(move->from_fd, move->from, move->to_fd, move->to) == 0)
+        return LYRNN_OK;
+    if ((errno == EEXIST || errno == ENOTEMPTY) && replace_checkpoint(move) == 0)
+        return LYRNN_OK;
+    int error = errno;
+    return lyrnn_fail(LYRNN_ERR_IO, "%s/checkpoints/%s: cannot rename: %s; %s", run_path, move->to,
+                      strerror(error), lyrnn_remedy(error));
 }
 
 /* Saving */
 
+typedef struct {
+    const lyrnn_rnn_config *config;
+    const lyrnn_vocab *vocab;
+    const float *params;
+    const lyrnn_trainer_state *state;
+} checkpoint_content;
+
 /* Makes the folder `temporary` with both files, and flushes all three. */
-static lyrnn_status write_both_files(const char *temporary, const lyrnn_rnn_config *config,
-                                     const lyrnn_vocab *vocab, const float *params,
-                                     const lyrnn_trainer_state *state)
+static lyrnn_status write_both_files(const char *temporary, const checkpoint_content *content)
 {
     path_text model, trainer;
     LYRNN_TRY(run_dir_format(model, "%s/model.safetensors", temporary));
     LYRNN_TRY(run_dir_format(trainer, "%s/trainer.safetensors", temporary));
     if (mkdir(temporary, 0777) != 0)
         return run_dir_cannot("make the folder", temporary);
-    LYRNN_TRY(lyrnn_checkpoint_write(model, config, vocab, params));
-    LYRNN_TRY(lyrnn_trainer_state_write(trainer, config, state));
+    LYRNN_TRY(lyrnn_checkpoint_write(model, content->config, content->vocab, content->params));
+    LYRNN_TRY(lyrnn_trainer_state_write(trainer, content->config, content->state));
     return run_dir_sync(temporary);
 }
 
-/* Renames a checkpoint's folder. An earlier save of the same epoch swaps names with it in one step
- * and is then removed. */
-static lyrnn_status move_into_place(int checkpoints_fd, const char *temporary, const char *name,
-                                    const char *run_path)
-{
-    if (renameat(checkpoints_fd, temporary, checkpoints_fd, name) == 0)
-        return LYRNN_OK;
-    if ((errno == EEXIST || errno == ENOTEMPTY) &&
-        renameat2(checkpoints_fd, temporary, checkpoints_fd, name, RENAME_EXCHANGE) == 0) {
-        remove_checkpoint(checkpoints_fd, temporary);
-        return LYRNN_OK;
-    }
-    int error = errno;
-    return lyrnn_fail(LYRNN_ERR_IO, "%s/checkpoints/%s: cannot rename: %s; %s", run_path, name,
-                      strerror(error), lyrnn_remedy(error));
-}
-
-static lyrnn_status save_checkpoint(const char *run_path, const char *name,
-                                    const lyrnn_rnn_config *config, const lyrnn_vocab *vocab,
-                                    const float *params, const lyrnn_trainer_state *state)
+static lyrnn_status save_checkpoint(const lyrnn_run_dir *run, const char *name,
+                                    const checkpoint_content *content)
 {
     path_text checkpoints, temporary;
-    char temporary_name[NAME_MAX + 1];
+    char temporary_name[sizeof(checkpoint_name) + sizeof "..tmp"];
     snprintf(temporary_name, sizeof temporary_name, ".%s.tmp", name);
-    LYRNN_TRY(run_dir_format(checkpoints, "%s/checkpoints", run_path));
+    LYRNN_TRY(run_dir_format(checkpoints, "%s%s/checkpoints", run->path,
+                             run->is_staged ? "/" STAGE : ""));
     LYRNN_TRY(run_dir_format(temporary, "%s/%s", checkpoints, temporary_name));
-    if (mkdir(checkpoints, 0777) != 0 && errno != EEXIST)
+    if (mkdirat(run->files_fd, "checkpoints", 0777) != 0 && errno != EEXIST)
         return run_dir_cannot("make the folder", checkpoints);
-    int fd = open(checkpoints, OPEN_DIR);
+    int fd = openat(run->files_fd, "checkpoints", OPEN_DIR);
     if (fd < 0)
         return run_dir_cannot("open", checkpoints);
 
-    remove_checkpoint(fd, temporary_name);
-    lyrnn_status status = write_both_files(temporary, config, vocab, params, state);
+    const checkpoint_move move = {.from_fd = fd, .from = temporary_name, .to_fd = fd, .to = name};
+    run_dir_remove_checkpoint(fd, temporary_name);
+    lyrnn_status status = write_both_files(temporary, content);
     if (status == LYRNN_OK)
-        status = move_into_place(fd, temporary_name, name, run_path);
+        status = run_dir_move(&move, run->path);
     if (status != LYRNN_OK)
-        remove_checkpoint(fd, temporary_name);
-    else if (fsync(fd) != 0)
+        run_dir_remove_checkpoint(fd, temporary_name);
+    else if (run_dir_flush(fd) != 0)
         status = run_dir_cannot("flush", checkpoints);
     close(fd);
     return status;
-}
-
-/* Makes run/link ("latest", "best") name a checkpoint. The old link is replaced in one step. */
-static lyrnn_status set_link(const char *run_path, const char *link, const char *name)
-{
-    path_text target, temporary, path;
-    LYRNN_TRY(run_dir_format(target, "checkpoints/%s", name));
-    LYRNN_TRY(run_dir_format(temporary, "%s/.%s", run_path, link));
-    LYRNN_TRY(run_dir_format(path, "%s/%s", run_path, link));
-    unlink(temporary);
-    if (symlink(target, temporary) != 0)
-        return run_dir_cannot("make the link", temporary);
-    if (rename(temporary, path) != 0) {
-        lyrnn_status status = run_dir_cannot("replace", path);
-        unlink(temporary);
-        return status;
-    }
-    return run_dir_sync(run_path);
 }
 
 lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *config,
                                 const lyrnn_vocab *vocab, const float *params,
                                 const lyrnn_trainer_state *state)
 {
+    const checkpoint_content content = {config, vocab, params, state};
     checkpoint_name name;
     name_checkpoint(state, name);
+    LYRNN_TRY(run_dir_locate(run));
     /* A checkpoint that survives a power failure needs the lines of its epochs. */
     if (run->metrics != NULL && fsync(fileno(run->metrics)) != 0)
         return run_dir_cannot("flush metrics.jsonl", run->path);
-    LYRNN_TRY(save_checkpoint(run->path, name, config, vocab, params, state));
+    LYRNN_TRY(save_checkpoint(run, name, &content));
     if (state->snapshot.counters.batch == 0 && state->snapshot.epoch > 0 &&
         state->snapshot.epoch == state->best_epoch)
-        LYRNN_TRY(set_link(run->path, "best", name));
-    return set_link(run->path, "latest", name);
+        LYRNN_TRY(run_dir_set_link(run->files_fd, run->path, "best", name));
+    LYRNN_TRY(run_dir_set_link(run->files_fd, run->path, "latest", name));
+    return run->is_staged ? run_dir_commit_stage(run) : LYRNN_OK;
 }
 
 lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch)
 {
     checkpoint_name name;
-    path_text path;
     name_epoch(epoch, name);
-    LYRNN_TRY(run_dir_format(path, "%s/checkpoints/%s", run->path, name));
-    return access(path, F_OK) == 0 ? set_link(run->path, "best", name) : LYRNN_OK;
+    DIR *directory = run_dir_open_checkpoints(run->files_fd);
+    bool is_there = directory != NULL && faccessat(dirfd(directory), name, F_OK, 0) == 0;
+    if (directory != NULL)
+        closedir(directory);
+    return is_there ? run_dir_set_link(run->files_fd, run->path, "best", name) : LYRNN_OK;
 }
 
 /* Removing */
-
-/* Reads which checkpoint run/link names; "" if there is no such link. */
-static void read_link(int run_fd, const char *link, checkpoint_name name)
-{
-    char target[sizeof "checkpoints/" + sizeof(checkpoint_name)];
-    const char *text = target;
-    ssize_t length = readlinkat(run_fd, link, target, sizeof target - 1);
-    target[length > 0 ? length : 0] = '\0';
-    bool is_ours = take_text(&text, "checkpoints/") && strlen(text) < sizeof(checkpoint_name);
-    snprintf(name, sizeof(checkpoint_name), "%s", is_ours ? text : "");
-}
 
 typedef struct {
     checkpoint_name *names; /* (num) owned */
@@ -249,7 +221,7 @@ static int compare_latest_first(const void *a, const void *b)
 static void list_checkpoints(DIR *directory, name_list *epochs, name_list *others)
 {
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        checkpoint_kind kind = kind_of(entry->d_name);
+        checkpoint_kind kind = run_dir_kind(entry->d_name);
         if (kind != NOT_OURS)
             add_name(kind == AT_EPOCH ? epochs : others, entry->d_name);
     }
@@ -257,79 +229,30 @@ static void list_checkpoints(DIR *directory, name_list *epochs, name_list *other
         qsort(epochs->names, epochs->num, sizeof *epochs->names, compare_latest_first);
 }
 
-static void prune(int run_fd, int keep)
+void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep)
 {
     checkpoint_name latest, best;
     name_list epochs = {0}, others = {0};
-    DIR *directory = open_checkpoints(run_fd);
+    DIR *directory = open_to_remove(run->files_fd);
     if (directory == NULL)
         return;
-    read_link(run_fd, "latest", latest);
-    read_link(run_fd, "best", best);
+    run_dir_read_name(run->files_fd, "latest", latest);
+    run_dir_read_name(run->files_fd, "best", best);
     list_checkpoints(directory, &epochs, &others);
     for (size_t i = 0; i < others.num; i++)
         if (strcmp(others.names[i], latest) != 0)
-            remove_checkpoint(dirfd(directory), others.names[i]);
+            run_dir_remove_checkpoint(dirfd(directory), others.names[i]);
     for (size_t i = (size_t)keep; keep > 0 && i < epochs.num; i++)
         if (strcmp(epochs.names[i], latest) != 0 && strcmp(epochs.names[i], best) != 0)
-            remove_checkpoint(dirfd(directory), epochs.names[i]);
+            run_dir_remove_checkpoint(dirfd(directory), epochs.names[i]);
     closedir(directory);
     free(epochs.names);
     free(others.names);
 }
 
-void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep)
-{
-    int run_fd = open(run->path, OPEN_DIR);
-    if (run_fd < 0)
-        return;
-    prune(run_fd, keep);
-    close(run_fd);
-}
-
-/* Whether one finished checkpoint was made after another. epoch-000051-batch-000017 comes before
- * epoch-000051. */
-static bool is_newer(const char *name, const char *other)
-{
-    long long left = atoll(name + strlen("epoch-")), right = atoll(other + strlen("epoch-"));
-    if (left != right)
-        return left > right;
-    return kind_of(name) == AT_EPOCH || (kind_of(other) != AT_EPOCH && strcmp(name, other) > 0);
-}
-
-/* "" if there is none. */
-static void find_newest(const char *run_path, checkpoint_name newest)
-{
-    newest[0] = '\0';
-    int run_fd = open(run_path, OPEN_DIR);
-    DIR *directory = run_fd < 0 ? NULL : open_checkpoints(run_fd);
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-        checkpoint_kind kind = kind_of(entry->d_name);
-        if ((kind == AT_EPOCH || kind == WITHIN_EPOCH) &&
-            strlen(entry->d_name) < sizeof(checkpoint_name) &&
-            (newest[0] == '\0' || is_newer(entry->d_name, newest)))
-            snprintf(newest, sizeof(checkpoint_name), "%s", entry->d_name);
-    }
-    if (directory != NULL)
-        closedir(directory);
-    if (run_fd >= 0)
-        close(run_fd);
-}
-
-static bool has_latest(const char *run_path)
-{
-    path_text latest;
-    return run_dir_format(latest, "%s/latest", run_path) == LYRNN_OK &&
-           faccessat(AT_FDCWD, latest, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run)
 {
-    checkpoint_name newest;
-    if (run->path == NULL)
-        return false;
-    find_newest(run->path, newest);
-    return newest[0] != '\0' || has_latest(run->path);
+    return run->path != NULL && run_dir_has_checkpoint(run->files_fd);
 }
 
 lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run)
@@ -337,58 +260,13 @@ lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run)
     return lyrnn_run_dir_has_checkpoint(run) ? LYRNN_OK : run_dir_nothing_saved(run->path);
 }
 
-lyrnn_status run_dir_restore_latest(const char *run_path)
-{
-    checkpoint_name newest;
-    if (has_latest(run_path))
-        return LYRNN_OK;
-    find_newest(run_path, newest);
-    return newest[0] != '\0' ? set_link(run_path, "latest", newest) : LYRNN_OK;
-}
-
 void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch)
 {
     checkpoint_name name;
     name_epoch(epoch, name);
-    int run_fd = open(run->path, OPEN_DIR);
-    DIR *directory = run_fd < 0 ? NULL : open_checkpoints(run_fd);
-    if (directory != NULL) {
-        remove_checkpoint(dirfd(directory), name);
-        closedir(directory);
-    }
-    if (run_fd >= 0)
-        close(run_fd);
-}
-
-/* Finding */
-
-lyrnn_status lyrnn_run_dir_find_model(const char *path, char *model_path, size_t size)
-{
-    /* In a run, and in the folder of one checkpoint. */
-    static const char *const names[] = {"/latest/model.safetensors", "/model.safetensors"};
-    struct stat info;
-    if (path[0] == '\0')
-        return lyrnn_fail(LYRNN_ERR_IO,
-                          "model: the name is empty; name a model.safetensors or a run");
-    if (stat(path, &info) != 0)
-        return errno != ENOENT
-                   ? run_dir_cannot("open", path)
-                   : lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or a run", path,
-                                strerror(errno));
-    if (!S_ISDIR(info.st_mode)) {
-        if ((size_t)snprintf(model_path, size, "%s", path) >= size)
-            return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one", path);
-        return LYRNN_OK;
-    }
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if ((size_t)snprintf(model_path, size, "%s%s", path, names[i]) >= size)
-            return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one", path);
-        if (stat(model_path, &info) == 0)
-            return LYRNN_OK;
-        if (errno != ENOENT && errno != ENOTDIR)
-            return run_dir_cannot("open", model_path);
-    }
-    return lyrnn_fail(LYRNN_ERR_IO,
-                      "%s: has no checkpoint; name a model.safetensors or a run that has one",
-                      path);
+    DIR *directory = open_to_remove(run->files_fd);
+    if (directory == NULL)
+        return;
+    run_dir_remove_checkpoint(dirfd(directory), name);
+    closedir(directory);
 }

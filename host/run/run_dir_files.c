@@ -19,7 +19,7 @@ lyrnn_status run_dir_cannot(const char *verb, const char *path)
 
 bool run_dir_is_empty(const char *path)
 {
-    static const char *const no_matter[] = {".", "..", "lock", ".config.json"};
+    static const char *const no_matter[] = {".", "..", "lock", "owner", ".config.json"};
     DIR *directory = opendir(path);
     if (directory == NULL)
         return false;
@@ -52,12 +52,21 @@ lyrnn_status run_dir_format(char *path, const char *format, ...)
     return LYRNN_OK;
 }
 
+int run_dir_flush(int fd)
+{
+    if (fsync(fd) == 0)
+        return 0;
+    bool has_no_flush = errno == EINVAL || errno == EACCES || errno == EPERM || errno == EBADF ||
+                        errno == ENOSYS || errno == EOPNOTSUPP;
+    return has_no_flush ? 0 : -1;
+}
+
 lyrnn_status run_dir_sync(const char *path)
 {
     int fd = open(path, OPEN_DIR);
     if (fd < 0)
         return run_dir_cannot("open", path);
-    lyrnn_status status = fsync(fd) == 0 ? LYRNN_OK : run_dir_cannot("flush", path);
+    lyrnn_status status = run_dir_flush(fd) == 0 ? LYRNN_OK : run_dir_cannot("flush", path);
     close(fd);
     return status;
 }
@@ -79,7 +88,7 @@ lyrnn_status run_dir_replace_file(int fd, const char *path, const char *temporar
     bool written = fputs(text, stream) >= 0 && fflush(stream) == 0 && fsync(file) == 0;
     int reason = errno;
     bool closed = fclose(stream) == 0;
-    if (written && closed && renameat(fd, temporary, fd, name) == 0 && fsync(fd) == 0)
+    if (written && closed && renameat(fd, temporary, fd, name) == 0 && run_dir_flush(fd) == 0)
         return LYRNN_OK;
     if (!written)
         errno = reason;

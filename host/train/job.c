@@ -153,6 +153,15 @@ static lyrnn_status add_how_to_continue(const train_job *job)
     return LYRNN_ERR_IO;
 }
 
+/* Completes the error of a training that was to replace an earlier run. */
+static lyrnn_status add_what_stays(const train_job *job, lyrnn_status status)
+{
+    if (status == LYRNN_OK || !job->run.is_staged || lyrnn_run_dir_has_checkpoint(&job->run))
+        return status;
+    return lyrnn_fail(status, "%s (the earlier run in %s stays as it was)", lyrnn_error_text(),
+                      job->run.path);
+}
+
 static lyrnn_status run_job(train_job *job)
 {
     LYRNN_TRY(train_open_start(job));
@@ -165,7 +174,9 @@ static lyrnn_status run_job(train_job *job)
     lyrnn_status status = train_begin_run(job);
     if (status == LYRNN_OK)
         status = train_epochs(job);
-    return status == LYRNN_ERR_IO ? add_how_to_continue(job) : status;
+    if (status == LYRNN_ERR_IO)
+        status = add_how_to_continue(job);
+    return add_what_stays(job, status);
 }
 
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,

@@ -2,6 +2,7 @@
  * that depends on that kind is here: vocabulary, shape, first weights, the trainer's state and the
  * run's folder. resume_run.c has the checks that only a resumed run needs. */
 #include <jansson.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -23,11 +24,35 @@ void lyrnn_start_free(lyrnn_start *start)
     *start = (lyrnn_start){0};
 }
 
+/* Refuses a model and texts that a run at out_path would replace. Its other files stay. */
+static lyrnn_status check_inputs(const train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    const char *out = options->out_path;
+    char inside[PATH_MAX];
+    if (out == NULL || !options->overwrite)
+        return LYRNN_OK;
+    if (job->start->kind == LYRNN_START_INIT &&
+        lyrnn_run_dir_contains(out, job->start->model_path, inside))
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--init %s: is in the run that --overwrite replaces, %s; choose another "
+                          "--out",
+                          job->start->path, out);
+    for (size_t i = 0; i < options->num_corpus_paths; i++)
+        if (lyrnn_run_dir_contains(out, options->corpus_paths[i], inside) &&
+            lyrnn_run_dir_owns(inside))
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "%s: is a file of the run that --overwrite replaces; choose another "
+                              "--out",
+                              options->corpus_paths[i]);
+    return LYRNN_OK;
+}
+
 lyrnn_status train_open_start(train_job *job)
 {
     lyrnn_start *start = job->start;
     if (start->kind != LYRNN_START_RESUME)
-        return LYRNN_OK;
+        return check_inputs(job);
     LYRNN_TRY(lyrnn_run_dir_open(&job->run, start->path));
     LYRNN_TRY(lyrnn_run_dir_require_checkpoint(&job->run));
     LYRNN_TRY(lyrnn_run_dir_find_model(start->path, start->model_path, sizeof start->model_path));
@@ -182,6 +207,8 @@ lyrnn_status train_begin_run(train_job *job)
             : lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite, config);
     json_decref(config);
     if (status == LYRNN_OK)
-        lyrnn_print_plain(job->log, "run: %s\n", job->run.path);
+        lyrnn_print_plain(
+            job->log, "run: %s%s\n", job->run.path,
+            job->run.is_staged ? " (its first checkpoint replaces the run that is there)" : "");
     return status;
 }

@@ -90,7 +90,7 @@ typedef struct {
     bool prefixes_are_defaults;
     int checkpoint_every; /* epochs; the last epoch is always saved */
     const char *out_path; /* the run's folder; NULL: runs/<date-time> */
-    bool overwrite;       /* replace an earlier run there */
+    bool overwrite;       /* replace an earlier run there, by the first checkpoint */
     int keep;             /* checkpoints to keep, next to latest and best; 0: all */
     /* What config.json holds: an object. lyrnn_train adds the hash of the corpus as
      * "corpus_xxh128". NULL: only the hash. */

@@ -96,6 +96,7 @@ shows '^problem +hurt/latest/model\.safetensors: ' '^problem +hurt/metrics\.json
     "${config_facts[@]}"
 omits '^cell'
 rm hurt/latest
+rm -r hurt/checkpoints
 succeeds info --json hurt
 shows '^    "hurt: has no checkpoint; ' '^  "seed": 7,$'
 

@@ -5,12 +5,23 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "lyrnn/checkpoint.h"
 #include "run_dir_check.h"
 
 static void make(const char *path, bool overwrite)
 {
     lyrnn_run_dir run;
     if (create_run(&run, path, overwrite, "{}") != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+    lyrnn_run_dir_close(&run);
+}
+
+/* Makes a run and saves its first checkpoint, which is when it replaces an earlier run. */
+static void make_and_save(const char *path, bool overwrite)
+{
+    lyrnn_run_dir run;
+    if (create_run(&run, path, overwrite, "{}") != LYRNN_OK ||
+        save_model(&run, 3, 0, 3) != LYRNN_OK)
         fail_msg("%s", lyrnn_error_text());
     lyrnn_run_dir_close(&run);
 }
@@ -150,11 +161,13 @@ static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
     assert_int_equal(mkdir("again/checkpoints/epoch-best", 0777), 0);
     assert_true(write_file("again/checkpoints/epoch-best/model.safetensors", "n", 1));
 
-    make("again", true);
+    make_and_save("again", true);
     assert_content("again/config.json", "{}");
     assert_content("again/metrics.jsonl", "");
-    assert_false(exists("again/latest"));
+    assert_link("again/latest", "checkpoints/epoch-000003");
+    assert_true(exists("again/latest/model.safetensors"));
     assert_false(exists("again/best"));
+    assert_false(exists("again/.new"));
     assert_false(exists("again/checkpoints/epoch-000001"));
     assert_false(exists("again/checkpoints/.epoch-000003.tmp"));
     assert_false(exists("again/checkpoints/epoch-000003-batch-000017"));
@@ -164,15 +177,112 @@ static void overwrite_removes_the_earlier_run_and_nothing_else(void **state)
     assert_content("again/checkpoints/epoch-best/model.safetensors", "n");
 }
 
-static void overwrite_leaves_no_empty_checkpoints_behind(void **state)
+/* What a run and its model are. */
+static void assert_is_old(const char *path)
+{
+    char name[PATH_MAX];
+    lyrnn_checkpoint checkpoint;
+    snprintf(name, sizeof name, "%s/config.json", path);
+    assert_content(name, "{\n  \"old\": 1\n}");
+    assert_int_equal(lyrnn_run_dir_find_model(path, name, sizeof name), LYRNN_OK);
+    assert_int_equal(lyrnn_checkpoint_read(&checkpoint, name), LYRNN_OK);
+    assert_true(checkpoint.params[0] == 2);
+    lyrnn_checkpoint_free(&checkpoint);
+}
+
+static void make_old(const char *path)
+{
+    lyrnn_run_dir run;
+    assert_int_equal(create_run(&run, path, false, "{\"old\":1}"), LYRNN_OK);
+    assert_int_equal(append_epoch(&run, 1), LYRNN_OK);
+    assert_int_equal(save_model(&run, 1, 0, 2), LYRNN_OK);
+    lyrnn_run_dir_close(&run);
+}
+
+static void the_earlier_run_stays_until_the_first_checkpoint(void **state)
 {
     (void)state;
-    lyrnn_run_dir run;
-    assert_int_equal(create_run(&run, "clean", false, "{}"), LYRNN_OK);
-    assert_int_equal(save_model(&run, 1, 0, 1), LYRNN_OK);
+    lyrnn_run_dir run, other;
+    make_old("kept");
+    assert_int_equal(create_run(&run, "kept", true, "{}"), LYRNN_OK);
+    assert_int_equal(append_epoch(&run, 1), LYRNN_OK);
+    assert_false(lyrnn_run_dir_has_checkpoint(&run));
+    assert_is_old("kept");
+    /* The lock covers both. */
+    assert_int_equal(lyrnn_run_dir_open(&other, "kept"), LYRNN_ERR_LOCKED);
     lyrnn_run_dir_close(&run);
-    make("clean", true);
-    assert_false(exists("clean/checkpoints"));
+    assert_is_old("kept");
+    assert_content("kept/metrics.jsonl", METRICS_LINE("1"));
+    assert_false(exists("kept/.new"));
+}
+
+/* What a process leaves that is killed before its first checkpoint, and while it replaces the
+ * earlier run: after each step, reading and opening find a whole run. */
+static void a_kill_while_a_run_is_replaced_loses_neither(void **state)
+{
+    (void)state;
+    static const char *const steps[] = {
+        "mkdir swapped/.new",
+        "cp new/config.json new/metrics.jsonl swapped/.new",
+        "cp -r new/checkpoints swapped/.new",
+        NULL, /* from here on the new run counts */
+        "cp -P new/latest swapped/.new",
+        "rm -r swapped/latest swapped/metrics.jsonl swapped/checkpoints",
+        "mkdir swapped/checkpoints",
+        "mv swapped/.new/checkpoints/epoch-000003 swapped/checkpoints",
+        "mv swapped/.new/metrics.jsonl swapped/.new/config.json swapped",
+        "mv swapped/.new/latest swapped",
+    };
+    enum { NUM = sizeof steps / sizeof steps[0] };
+    make_and_save("new", false);
+    for (int last = 0; last < NUM; last++) {
+        bool is_new = false;
+        make_old("swapped");
+        for (int i = 0; i <= last; i++) {
+            is_new = is_new || steps[i] == NULL;
+            assert_true(steps[i] == NULL || system(steps[i]) == 0);
+        }
+        is_new = is_new && last > 3;
+        for (int opened = 0; opened < 2; opened++) {
+            char model[PATH_MAX];
+            lyrnn_checkpoint checkpoint;
+            lyrnn_run_dir run;
+            assert_int_equal(lyrnn_run_dir_find_model("swapped", model, sizeof model), LYRNN_OK);
+            assert_int_equal(lyrnn_checkpoint_read(&checkpoint, model), LYRNN_OK);
+            assert_true(checkpoint.params[0] == (is_new ? 3 : 2));
+            lyrnn_checkpoint_free(&checkpoint);
+            assert_int_equal(lyrnn_run_dir_open(&run, "swapped"), LYRNN_OK);
+            lyrnn_run_dir_close(&run);
+        }
+        assert_false(exists("swapped/.new"));
+        assert_content("swapped/config.json", is_new ? "{}" : "{\n  \"old\": 1\n}");
+        assert_int_equal(system("rm -r swapped"), 0);
+    }
+}
+
+static void a_folder_contains_what_is_below_it(void **state)
+{
+    (void)state;
+    char inside[PATH_MAX];
+    make_old("outer");
+    assert_int_equal(symlink("outer/latest", "way"), 0);
+    const struct {
+        const char *path, *inside;
+    } cases[] = {
+        {"outer", ""},
+        {"./outer/../outer/", ""},
+        {"outer/latest", "checkpoints/epoch-000001"},
+        {"way/model.safetensors", "checkpoints/epoch-000001/model.safetensors"},
+        {".", NULL},
+        {"outer/none", NULL},
+        {"new", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        bool contains = lyrnn_run_dir_contains("outer", cases[i].path, inside);
+        assert_int_equal(contains, cases[i].inside != NULL);
+        if (contains)
+            assert_string_equal(inside, cases[i].inside);
+    }
 }
 
 static void overwrite_follows_no_link_out_of_the_directory(void **state)
@@ -199,7 +309,7 @@ static void overwrite_follows_no_link_out_of_the_directory(void **state)
     assert_int_equal(symlink("../outside/metrics.jsonl", "linked/metrics.jsonl"), 0);
     assert_int_equal(symlink("../outside/metrics.jsonl", "linked/.config.json"), 0);
     assert_int_equal(symlink("../outside/epoch-000001", "linked/latest"), 0);
-    make("linked", true);
+    make_and_save("linked", true);
     assert_content("linked/metrics.jsonl", "");
     assert_content("linked/config.json", "{}");
     assert_content("outside/epoch-000001/model.safetensors", "mine");
@@ -309,7 +419,9 @@ int main(void)
         cmocka_unit_test(overwrite_takes_an_empty_directory),
         cmocka_unit_test(overwrite_takes_what_a_killed_create_leaves),
         cmocka_unit_test(overwrite_removes_the_earlier_run_and_nothing_else),
-        cmocka_unit_test(overwrite_leaves_no_empty_checkpoints_behind),
+        cmocka_unit_test(the_earlier_run_stays_until_the_first_checkpoint),
+        cmocka_unit_test(a_kill_while_a_run_is_replaced_loses_neither),
+        cmocka_unit_test(a_folder_contains_what_is_below_it),
         cmocka_unit_test(overwrite_follows_no_link_out_of_the_directory),
         cmocka_unit_test(a_run_reached_through_a_link_can_be_overwritten),
         cmocka_unit_test(default_names_that_exist_get_a_number),

@@ -105,14 +105,96 @@ static void a_failed_save_keeps_what_was_there(void **state)
     assert_model("failing", 2);
 }
 
+static void a_run_that_is_renamed_is_saved_where_it_is(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    assert_int_equal(create_run(&run, "moving", false, "{}"), LYRNN_OK);
+    assert_int_equal(rename("moving", "moved"), 0);
+    assert_int_equal(mkdir("moving", 0777), 0); /* another folder */
+    assert_int_equal(save(&run, 1, 1), LYRNN_OK);
+    assert_string_equal(strrchr(run.path, '/'), "/moved");
+    lyrnn_run_dir_close(&run);
+    assert_model("moved", 1);
+    assert_false(exists("moving/checkpoints"));
+}
+
 static void a_save_into_a_run_that_is_gone_is_an_error(void **state)
 {
     (void)state;
     lyrnn_run_dir run;
     assert_int_equal(create_run(&run, "gone", false, "{}"), LYRNN_OK);
-    assert_int_equal(rename("gone", "elsewhere"), 0);
-    assert_error(save(&run, 1, 1), "gone/checkpoints: cannot make the folder: No such file");
+    assert_int_equal(system("rm -r gone"), 0);
+    assert_error(save(&run, 1, 1), "gone: was removed while lyrnn trained in it; ");
     lyrnn_run_dir_close(&run);
+    assert_false(exists("gone"));
+}
+
+/* Each is `latest`, made by a command, and the checkpoint that reading must take. */
+static void latest_leads_nowhere_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command;
+        float value;
+    } cases[] = {
+        {"ln -s checkpoints/epoch-000001 taken/latest", 1},
+        {"printf 'checkpoints/epoch-000001\\n' >taken/latest", 1},
+        {"printf 'checkpoints/epoch-000001' >taken/latest", 1},
+        {"true", 2},
+        {"ln -s checkpoints/epoch-000009 taken/latest", 2},
+        {"ln -s checkpoints/epoch-00 taken/latest", 2},
+        {"ln -s latest taken/latest", 2},
+        {"ln -s ../other/checkpoints/epoch-000007 taken/latest", 2},
+        {"ln -s checkpoints/../../other/checkpoints/epoch-000007 taken/latest", 2},
+        {"ln -s \"$PWD/taken/checkpoints/epoch-000001\" taken/latest", 2},
+        {": >taken/latest", 2},
+        {"printf 'checkpoints/epo' >taken/latest", 2},
+        {"printf '../other/checkpoints/epoch-000007\\n' >taken/latest", 2},
+        {"printf 'checkpoints/epoch-000001\\0' >taken/latest", 2},
+        {"head -c 100000 /dev/zero >taken/latest", 2},
+        {"mkfifo taken/latest", 2},
+        {"cp -r taken/checkpoints/epoch-000001 taken/latest", 2},
+    };
+    lyrnn_run_dir run;
+    assert_int_equal(create_run(&run, "taken", false, "{}"), LYRNN_OK);
+    assert_int_equal(save(&run, 1, 1), LYRNN_OK);
+    assert_int_equal(save(&run, 2, 2), LYRNN_OK);
+    lyrnn_run_dir_close(&run);
+    assert_int_equal(create_run(&run, "other", false, "{}"), LYRNN_OK);
+    assert_int_equal(save(&run, 7, 7), LYRNN_OK);
+    lyrnn_run_dir_close(&run);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(system("rm -r taken/latest"), 0);
+        assert_int_equal(system(cases[i].command), 0);
+        assert_model("taken", cases[i].value);
+        assert_int_equal(lyrnn_run_dir_open(&run, "taken"), LYRNN_OK);
+        lyrnn_run_dir_close(&run);
+        bool is_copy = strncmp(cases[i].command, "cp", 2) == 0;
+        assert_model("taken", is_copy ? 1 : cases[i].value);
+        assert_true(exists("taken/latest/model.safetensors") || i == 1 || i == 2);
+    }
+}
+
+/* A copy that followed the links: each is a folder. One that repeats no checkpoint is not
+ * removed. */
+static void folders_in_the_places_of_links_are_repaired(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    assert_int_equal(create_run(&run, "linked", false, "{}"), LYRNN_OK);
+    assert_int_equal(save(&run, 1, 1), LYRNN_OK);
+    assert_int_equal(lyrnn_run_dir_mark_best(&run, 1), LYRNN_OK);
+    assert_int_equal(save(&run, 2, 2), LYRNN_OK);
+    lyrnn_run_dir_close(&run);
+    assert_int_equal(system("cp -rL linked copied"), 0);
+    assert_int_equal(lyrnn_run_dir_open(&run, "copied"), LYRNN_OK);
+    lyrnn_run_dir_close(&run);
+    assert_link("copied/latest", "checkpoints/epoch-000002");
+    assert_link("copied/best", "checkpoints/epoch-000001");
+    assert_int_equal(system("rm copied/best && cp -rL other/latest copied/best"), 0);
+    assert_error(lyrnn_run_dir_open(&run, "copied"), "copied/best: is a folder whose model no ");
+    assert_true(exists("copied/best/model.safetensors"));
 }
 
 static void find_model_takes_a_file_as_it_is(void **state)
@@ -176,7 +258,10 @@ int main(void)
         cmocka_unit_test(saving_an_epoch_again_replaces_it),
         cmocka_unit_test(leftovers_of_an_interrupted_save_do_no_harm),
         cmocka_unit_test(a_failed_save_keeps_what_was_there),
+        cmocka_unit_test(a_run_that_is_renamed_is_saved_where_it_is),
         cmocka_unit_test(a_save_into_a_run_that_is_gone_is_an_error),
+        cmocka_unit_test(latest_leads_nowhere_else),
+        cmocka_unit_test(folders_in_the_places_of_links_are_repaired),
         cmocka_unit_test(find_model_takes_a_file_as_it_is),
         cmocka_unit_test(find_model_takes_a_runs_latest),
         cmocka_unit_test(find_model_names_what_has_none),
