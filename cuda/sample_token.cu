@@ -105,7 +105,8 @@ __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verd
     /* A newline that ends the text is not written, so it copies nothing. */
     int32_t spared = verdict.is_last_line ? args.lines.newline : -1;
     apply_copy_guard(args.copies, text, place, spared, logits, memory);
-    penalize(args.sampler, text, place, logits);
+    if (args.seen != NULL)
+        penalize(args.sampler, args.seen + (size_t)blockIdx.x * (size_t)args.V, place, own, logits);
     for (int v = own.first; v < own.end; v++)
         logits[v] = allows(verdict, args.lines.newline, v) ? tidied(logits[v]) : -INFINITY;
     curandStatePhilox4_32_10_t generator;
@@ -129,6 +130,9 @@ __device__ int32_t write_token(const lyrnn_sample_token_args &args, const line_v
         token = 0;
     } else {
         args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)cursor.position] = token;
+        if (args.seen != NULL)
+            args.seen[(size_t)blockIdx.x * (size_t)args.V + (size_t)token] =
+                (int)cursor.position + 1;
         state.line += is_newline ? 1 : 0;
         state.column = is_newline ? 0 : state.column + 1;
         state.length = (int)cursor.position + 1;

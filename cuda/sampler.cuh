@@ -112,26 +112,20 @@ __device__ __forceinline__ float tidied(float x)
     return x >= -FLT_MAX ? fminf(x + 0.0f, FLT_MAX) : -INFINITY;
 }
 
-__device__ __forceinline__ void penalize(const lyrnn_sampler &sampler, const int32_t *text,
-                                         int length, float *logits)
+/* Penalizes the last characters of a text of `length`, within the thread's own ids. */
+__device__ __forceinline__ void penalize(const lyrnn_sampler &sampler, const int32_t *seen,
+                                         int length, stretch own, float *logits)
 {
     int first = max(length - sampler.repeat_last_n, 0);
-    if (sampler.repeat_penalty == 1.0f)
-        return;
-    for (int i = first + (int)threadIdx.x; i < length; i += (int)blockDim.x) {
-        int id = text[i];
-        bool is_last = true;
-        for (int later = i + 1; later < length && is_last; later++)
-            is_last = text[later] != id;
-        float logit = is_last ? logits[id] : -INFINITY;
+    for (int v = own.first; v < own.end; v++) {
+        float logit = seen[v] > first ? logits[v] : -INFINITY;
         if (logit == -INFINITY)
             continue;
         float penalized =
             logit > 0.0f ? logit / sampler.repeat_penalty : logit * sampler.repeat_penalty;
         /* The penalty must not forbid a character. */
-        logits[id] = penalized < -FLT_MAX ? -FLT_MAX : penalized;
+        logits[v] = penalized < -FLT_MAX ? -FLT_MAX : penalized;
     }
-    __syncthreads();
 }
 
 /* How many first logits to keep: k, or by_weight as many as reach the share p of all

@@ -91,7 +91,9 @@ static int32_t choose_allowed(const lyrnn_sample_token_args *args, int b, int pl
     /* A newline that ends the text is not written, so it copies nothing. */
     int32_t spared = is_last_line(&args->lines, state) ? args->lines.newline : -1;
     apply_copy_guard(&args->copies, text, place, spared, logits);
-    lyrnn_cpu_penalize(&args->sampler, text, place, logits);
+    if (args->seen != NULL)
+        lyrnn_cpu_penalize(&args->sampler, args->seen + (size_t)b * (size_t)args->V, place, args->V,
+                           logits);
     float u = lyrnn_philox_uniform(args->sampler.seed,
                                    LYRNN_PURPOSE_SAMPLE + args->cursor->first_sample + (uint64_t)b,
                                    (uint64_t)place);
@@ -118,6 +120,8 @@ static int32_t step_text(const lyrnn_sample_token_args *args, int b)
         return 0;
     }
     text[place] = token;
+    if (args->seen != NULL)
+        args->seen[(size_t)b * (size_t)args->V + (size_t)token] = (int32_t)place + 1;
     state->line += is_newline;
     state->column = is_newline ? 0 : state->column + 1;
     state->length = (int32_t)place + 1;

@@ -21,21 +21,18 @@
 /* The number of logits that are processed together. */
 enum { CHUNK = 16 };
 
-void lyrnn_cpu_penalize(const lyrnn_sampler *sampler, const int32_t *text, int length,
+void lyrnn_cpu_penalize(const lyrnn_sampler *sampler, const int32_t *seen, int length, int V,
                         float *logits)
 {
     float penalty = sampler->repeat_penalty;
     int first = length > sampler->repeat_last_n ? length - sampler->repeat_last_n : 0;
-    for (int i = first; i < length && penalty != 1.0f; i++) {
-        bool is_last = true;
-        for (int later = i + 1; later < length; later++)
-            is_last &= text[later] != text[i];
-        float *logit = &logits[text[i]];
-        if (!is_last || *logit == -INFINITY)
-            continue;
-        float penalized = *logit > 0.0f ? *logit / penalty : *logit * penalty;
+#pragma omp simd
+    for (int v = 0; v < V; v++) {
+        float logit = logits[v];
+        float penalized = logit > 0.0f ? logit / penalty : logit * penalty;
         /* The penalty must not forbid a character. */
-        *logit = penalized < -FLT_MAX ? -FLT_MAX : penalized;
+        float lowest = penalized < -FLT_MAX ? -FLT_MAX : penalized;
+        logits[v] = seen[v] > first && logit != -INFINITY ? lowest : logit;
     }
 }
 

@@ -4,8 +4,9 @@
 
 #include "lyrnn/backend.h"
 
-/* Penalizes the last sampler->repeat_last_n characters of text (length). */
-void lyrnn_cpu_penalize(const lyrnn_sampler *sampler, const int32_t *text, int length,
+/* Penalizes the last sampler->repeat_last_n characters of a text of `length` characters, by the
+ * last places at which it has each character; seen (V) is that of lyrnn_sample_token_args. */
+void lyrnn_cpu_penalize(const lyrnn_sampler *sampler, const int32_t *seen, int length, int V,
                         float *logits);
 
 /* The id that u in (0, 1] chooses by all samplers after the penalty; -1: every logit is -infinity

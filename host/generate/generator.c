@@ -37,12 +37,19 @@ static size_t num_guarded(const lyrnn_copy_guard *copies)
     return copies->length > 0 ? copies->corpus->N : 0;
 }
 
-static void lay_out_generator(lyrnn_generator *g, lyrnn_arena *arena)
+static bool has_penalty(const lyrnn_sampler *sampler)
+{
+    return sampler->repeat_penalty != 1.0f && sampler->repeat_last_n > 0;
+}
+
+static void lay_out_generator(lyrnn_generator *g, int V, lyrnn_arena *arena)
 {
     size_t B = (size_t)g->B, N = num_guarded(&g->options.copies);
     g->cursor = (lyrnn_text_cursor *)lyrnn_arena_take(arena, 1, sizeof *g->cursor);
     g->states = (lyrnn_text_state *)lyrnn_arena_take(arena, B, sizeof *g->states);
     g->texts = (int32_t *)lyrnn_arena_take(arena, B * g->max_length, sizeof *g->texts);
+    if (has_penalty(&g->options.sampler))
+        g->seen = (int32_t *)lyrnn_arena_take(arena, B * (size_t)V, sizeof *g->seen);
     g->news =
         (int32_t *)lyrnn_arena_take(arena, B * (size_t)g->options.poll_every, sizeof *g->news);
     g->acrostic = (int32_t *)lyrnn_arena_take(arena, (size_t)g->options.lines.num_acrostic,
@@ -65,7 +72,7 @@ size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
         .options = *options, .B = batch_size(options->num_samples), .max_length = max_length};
     lyrnn_arena arena = {NULL, 0};
     lyrnn_parameters parameters;
-    lay_out_generator(&g, &arena);
+    lay_out_generator(&g, config->input_size, &arena);
     lyrnn_parameters_of_model(&parameters, config);
     return arena.num_bytes + lyrnn_activations_bytes(config, num_lanes, 1, g.B, false) +
            parameters.count * sizeof(float);
@@ -76,7 +83,7 @@ static lyrnn_status allocate_generator(lyrnn_generator *g)
     lyrnn_backend *backend = g->model->backend;
     lyrnn_arena arena = {NULL, 0};
     size_t B = (size_t)g->B;
-    lay_out_generator(g, &arena);
+    lay_out_generator(g, g->model->config.input_size, &arena);
     size_t num_bytes = arena.num_bytes;
     char purpose[80];
     snprintf(purpose, sizeof purpose, "%d texts of %zu characters in parallel", g->B,
@@ -84,7 +91,7 @@ static lyrnn_status allocate_generator(lyrnn_generator *g)
     LYRNN_TRY(lyrnn_device_alloc(backend, num_bytes, purpose, "lower --num-samples or --length",
                                  &g->memory));
     arena = (lyrnn_arena){(char *)g->memory, 0};
-    lay_out_generator(g, &arena);
+    lay_out_generator(g, g->model->config.input_size, &arena);
     g->states_host = (lyrnn_text_state *)malloc(B * sizeof *g->states_host);
     g->texts_host = (int32_t *)malloc(B * g->max_length * sizeof *g->texts_host);
     g->news_host = (int32_t *)malloc(B * (size_t)g->options.poll_every * sizeof *g->news_host);
@@ -180,6 +187,7 @@ static void queue_sampling(lyrnn_generator *g)
         .logits = g->activations.logits,
         .texts = g->texts,
         .states = g->states,
+        .seen = g->seen,
         .tokens = g->activations.inputs,
     };
     g->model->backend->sample_token(g->model->backend, &args);
@@ -239,6 +247,9 @@ static void start_texts(batch *run)
         run->views[b] = (text_view){.length = run->prompt->length, .certain = run->prompt->length};
     }
     backend->zero(backend, g->states, (size_t)g->B * sizeof *g->states);
+    if (g->seen != NULL)
+        backend->zero(backend, g->seen,
+                      (size_t)g->B * (size_t)g->model->config.input_size * sizeof *g->seen);
     lyrnn_activations_reset_state(&g->activations);
     /* Writes the first character of the prefix and does not use the logits. */
     queue_sampling(g);

@@ -296,7 +296,10 @@ typedef struct {
     float *logits;             /* i/o  (B,V)  out: undefined */
     int32_t *texts;            /* i/o  (B,max_length)  the character goes to [b][position] */
     lyrnn_text_state *states;  /* i/o  (B) */
-    int32_t *tokens;           /* out  (B)  the character; 0 where none was written */
+    /* i/o (B,V)  1 + the last place of each character in the text, the prefix included; 0: it has
+     * none. All 0 at position 0. NULL if repeat_penalty is 1. */
+    int32_t *seen;
+    int32_t *tokens; /* out  (B)  the character; 0 where none was written */
 } lyrnn_sample_token_args;
 
 /* values[i] = (2 u - 1) bound, u = lyrnn_philox_uniform(seed, purpose, position + i). */

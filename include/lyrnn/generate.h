@@ -92,6 +92,7 @@ typedef struct {
     lyrnn_text_cursor *cursor; /* (1) */
     lyrnn_text_state *states;  /* (B) */
     int32_t *texts;            /* (B,max_length) */
+    int32_t *seen;             /* (B,V)  for the repeat penalty; else NULL */
     int32_t *news;             /* (B,poll_every)  what the host has not seen yet */
     int32_t *acrostic;         /* (num_acrostic) */
     int32_t *corpus;           /* (N)  for the copy guard */

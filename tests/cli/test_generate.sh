@@ -67,6 +67,13 @@ cmp -s <(sed -n 8p "$out") seventh || fail "among 300, sample 7 must be $(cat se
 write --prefix 分 --prefix 月 --temperature 1 --num-samples 2 --length 0
 [[ $(cat "$out") == $'分\n\n分\n\n月\n\n月' ]] || fail "four prefixes, an empty line between two"
 
+# The repeat penalty of a text does not know the text before it.
+write --prefix 分开 --repeat-penalty 9 --temperature 0
+cp "$out" penalized
+write --prefix 月 --prefix 分开 --repeat-penalty 9 --temperature 0
+cmp -s <(tail -n "$(wc -l <penalized)" "$out") penalized ||
+    fail "the second text is as if it were by itself"
+
 # Prefixes from files.
 printf '月光\n' >prefix.txt
 write --prefix-file prefix.txt --length 3 --format jsonl

@@ -50,10 +50,13 @@ static void check_frequencies(void **state, const char *what, lyrnn_sampler samp
         logits[i] = (float)random_number(4, (uint64_t)(i % V), 1.5);
     assert_true(oracle_sampler(&sampler, V, logits, args.texts, PLACE, probabilities));
     lyrnn_sample_token_args device = sample_place(check, &args);
+    const int32_t *seen = sample_seen(check, &args);
     lyrnn_backend *backend = &check->backend;
     for (int i = 0; i < ROUNDS; i++) {
         cursor.first_sample = (uint64_t)(i * B);
         backend->upload(backend, device.cursor, &cursor, sizeof cursor);
+        if (seen != NULL)
+            backend->upload(backend, device.seen, seen, (size_t)B * V * sizeof *seen);
         const int32_t *tokens = sample_step(check, &device, logits);
         for (int b = 0; b < B; b++)
             counts[tokens[b]]++;

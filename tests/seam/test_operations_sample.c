@@ -122,6 +122,7 @@ static void check_against_cpu(op_check *check, const lyrnn_sample_token_args *ar
     assert_int_equal(lyrnn_cpu_backend_open(0, &cpu), LYRNN_OK);
     again.cursor = &cursor;
     again.tokens = on_cpu;
+    again.seen = sample_seen(check, args);
     again.logits = op_check_floats(check, (int)num_floats);
     memcpy(again.logits, logits, num_floats * sizeof *logits);
     cpu.sample_token(&cpu, &again);
@@ -220,6 +221,40 @@ static void infinities_and_penalties_stay_in_order(void **state)
     assert_int_equal(sample_states(check, &device)[2].end, LYRNN_TEXT_STUCK);
 }
 
+/* The penalty covers the last N characters of the text as it grows, the prefix included: none, some,
+ * as many as there are, and more. */
+static void the_penalty_moves_with_the_text(void **state)
+{
+    enum { B = 4, V = 7, PREFIX = 5, LENGTH = 24 };
+    const int last_n[] = {0, 1, 2, PREFIX, 9, LENGTH, 1000, INT32_MAX};
+    for (int i = 0; i < (int)(sizeof last_n / sizeof *last_n); i++) {
+        op_check *check = op_check_begin(state);
+        lyrnn_text_cursor cursor = {.prefix_length = PREFIX};
+        lyrnn_sampler sampler = {.repeat_penalty = 3,
+                                 .repeat_last_n = last_n[i],
+                                 .top_p = 1,
+                                 .temperature = 0.5f,
+                                 .seed = (uint64_t)i};
+        lyrnn_sample_token_args args = new_case(check, B, V, sampler, &cursor);
+        cursor = (lyrnn_text_cursor){.prefix_length = PREFIX};
+        args.states = sample_new_states(check, B, 0);
+        lyrnn_sample_token_args device = sample_place(check, &args);
+        const float *logits = op_check_random(check, B * V, 3, (uint64_t)i);
+        double *probabilities = op_check_doubles(check, V);
+        for (int place = 0; place < LENGTH; place++) {
+            const int32_t *tokens = sample_step(check, &device, logits);
+            for (int b = 0; b < B; b++) {
+                int32_t *text = args.texts + b * MAX_LENGTH;
+                if (place >= PREFIX) {
+                    oracle_sampler(&sampler, V, logits + b * V, text, place, probabilities);
+                    text[place] = oracle_draw(V, probabilities, sample_uniform(&args, b, place));
+                }
+                assert_int_equal(tokens[b], text[place]);
+            }
+        }
+    }
+}
+
 static void a_sample_does_not_depend_on_the_batch(void **state)
 {
     enum { B = 65, V = 97 };
@@ -253,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_huge_vocabulary_is_no_exception),
         cmocka_unit_test(greedy_gives_ties_to_the_lowest_id),
         cmocka_unit_test(infinities_and_penalties_stay_in_order),
+        cmocka_unit_test(the_penalty_moves_with_the_text),
         cmocka_unit_test(a_sample_does_not_depend_on_the_batch),
     };
     return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);

@@ -12,6 +12,17 @@ static const int32_t *place_ids(op_check *check, const int32_t *ids, size_t coun
     return ids == NULL ? NULL : op_check_input(check, ids, count * sizeof *ids);
 }
 
+int32_t *sample_seen(op_check *check, const lyrnn_sample_token_args *host)
+{
+    if (host->sampler.repeat_penalty == 1.0f)
+        return NULL;
+    int32_t *seen = op_check_ids(check, host->B * host->V, 1, 1);
+    for (int b = 0; b < host->B; b++)
+        for (int i = 0; i < (int)host->cursor->position; i++)
+            seen[b * host->V + host->texts[b * host->max_length + i]] = i + 1;
+    return seen;
+}
+
 lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_args *host)
 {
     lyrnn_sample_token_args device = *host;
@@ -21,6 +32,10 @@ lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_a
     device.texts =
         op_check_in_out(check, host->texts, B * (size_t)host->max_length * sizeof(int32_t));
     device.states = op_check_in_out(check, host->states, B * sizeof *host->states);
+    int32_t *seen = sample_seen(check, host);
+    device.seen = NULL;
+    if (seen != NULL)
+        device.seen = op_check_in_out(check, seen, B * (size_t)host->V * sizeof *seen);
     device.tokens = op_check_output(check, B * sizeof(int32_t));
     device.lines.acrostic =
         place_ids(check, host->lines.acrostic, (size_t)host->lines.num_acrostic);

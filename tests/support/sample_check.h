@@ -6,7 +6,7 @@
 #include "op_check.h"
 
 /* Returns the same arguments with every array on the device, between guard bands. Host arrays that
- * are NULL stay NULL, except that logits and tokens are made if they are missing. */
+ * are NULL stay NULL, except that logits, tokens and seen are made. */
 lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_args *host);
 
 /* Samples one character for each text from logits (B,V), and returns them (B). Checks that the
@@ -16,6 +16,9 @@ int32_t *sample_step(op_check *check, const lyrnn_sample_token_args *device, con
 /* Return what the backend wrote. */
 int32_t *sample_texts(op_check *check, const lyrnn_sample_token_args *device);
 lyrnn_text_state *sample_states(op_check *check, const lyrnn_sample_token_args *device);
+
+/* Returns `seen` (B,V) of the texts up to the cursor, or NULL if there is no repeat penalty. */
+int32_t *sample_seen(op_check *check, const lyrnn_sample_token_args *host);
 
 /* Makes texts (B,max_length) of random characters, and states (B) as a prefix without lines leaves
  * them. */
