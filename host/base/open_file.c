@@ -1,5 +1,5 @@
 /* O_NONBLOCK keeps open from waiting for the other end of a pipe. It has no effect on regular
- * files, and the check that follows refuses everything else. */
+ * files, and the check that follows refuses everything else. read_input.c reads inputs. */
 #include "base/open_file.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file_kind.h"
 #include "base/remedy.h"
 
 lyrnn_status lyrnn_open_file_at(int folder_fd, const char *name, int flags, const char *path,
@@ -23,7 +24,8 @@ lyrnn_status lyrnn_open_file_at(int folder_fd, const char *name, int flags, cons
     *fd = -1;
     lyrnn_status status =
         error == 0 ? lyrnn_fail(LYRNN_ERR_IO,
-                                "%s: is not a regular file; move it away, or name another", path)
+                                "%s: is %s, not a regular file; move it away, or name another",
+                                path, lyrnn_file_kind(info.st_mode))
                    : lyrnn_fail(LYRNN_ERR_IO, "%s: cannot open: %s; %s", path, strerror(error),
                                 lyrnn_remedy(error));
     errno = error;

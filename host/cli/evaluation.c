@@ -81,10 +81,12 @@ static lyrnn_status read_files(evaluation *eval, char *const *paths, size_t num,
     if (eval->files == NULL)
         return lyrnn_out_of_memory("files", num * sizeof *eval->files, "give fewer files");
     eval->num_files = num;
+    const lyrnn_corpus_rules rules = {
+        .newlines = newlines, .is_named_by_user = true, .log = stderr};
     for (size_t i = 0; i < num; i++) {
         eval_file *file = &eval->files[i];
         file->name = strcmp(paths[i], "-") == 0 ? "standard input" : paths[i];
-        LYRNN_TRY(lyrnn_corpus_load_file(&file->text, paths[i], newlines));
+        LYRNN_TRY(lyrnn_corpus_load_file(&file->text, paths[i], &rules));
         file->first_piece = eval->num_pieces;
         file->num_pieces = per_line ? count_lines(&file->text) : 1;
         eval->num_pieces += file->num_pieces;

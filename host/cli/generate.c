@@ -291,8 +291,9 @@ static lyrnn_status prompt_of_file(const generate_job *job, const lyrnn_prompt_r
 {
     const char *path = job->fields->prefix_file;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    const lyrnn_corpus_rules as_is = {.is_named_by_user = true, .log = stderr};
     lyrnn_corpus text;
-    LYRNN_TRY(lyrnn_corpus_load_file(&text, path, LYRNN_NEWLINES_KEEP));
+    LYRNN_TRY(lyrnn_corpus_load_file(&text, path, &as_is));
     if (text.N > 0 && text.chars[text.N - 1] == '\n')
         text.N--;
     for (size_t i = 0; i < text.N && job->newlines == LYRNN_NEWLINES_SPACE; i++)
@@ -338,12 +339,13 @@ static lyrnn_status make_prompts(generate_job *job)
 static lyrnn_status read_corpus(generate_job *job)
 {
     const generate_fields *fields = job->fields;
+    const lyrnn_corpus_rules learned = {
+        .newlines = job->newlines, .is_named_by_user = true, .log = stderr};
     lyrnn_corpus corpus;
     if (fields->max_copy == 0 && !fields->report)
         return LYRNN_OK;
     if (fields->corpus.num > 0)
-        LYRNN_TRY(
-            lyrnn_corpus_load(&corpus, fields->corpus.items, fields->corpus.num, job->newlines, 0));
+        LYRNN_TRY(lyrnn_corpus_load(&corpus, fields->corpus.items, fields->corpus.num, &learned));
     else
         LYRNN_TRY(lyrnn_run_corpus_load(job->model_path, &corpus));
     lyrnn_status status = lyrnn_copies_init(&job->copies, &corpus, &job->checkpoint.vocab);

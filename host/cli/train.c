@@ -33,9 +33,9 @@ _Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Lyrics:"},
     {OPTION_SIZE, "max-chars", "N", "learn only the first N characters; 0: all",
-     FIELD(train.max_chars), .fallback = "0", .min = "0", .max = "1000000000000"},
+     FIELD(train.text.max_chars), .fallback = "0", .min = "0", .max = "1000000000000"},
     {OPTION_CHOICE, "newlines", "keep|space", "learn line ends, or read each as a space",
-     FIELD(train.newlines), .fallback = "keep",
+     FIELD(train.text.newlines), .fallback = "keep",
      .detail = "space is what the tutorial does. Such a model knows no lines."},
 
     {OPTION_HEADING, .help = "Model:"},
@@ -268,6 +268,8 @@ static void take_arguments(train_fields *fields, const option_result *result)
 {
     fields->train.corpus_paths = (const char *const *)result->arguments;
     fields->train.num_corpus_paths = (size_t)result->num_arguments;
+    fields->train.text.is_named_by_user = true;
+    fields->train.text.log = stderr;
 }
 
 static lyrnn_status open_and_train(train_fields *fields, const option_result *result,

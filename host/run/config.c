@@ -8,13 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/open_file.h"
 #include "files/plain_json.h"
 #include "files/untrusted_json.h"
 #include "run/run_dir_files.h"
+
+/* Has room for tens of thousands of prefixes and files of the corpus. */
+enum { MAX_CONFIG_BYTES = 16 << 20 };
 
 lyrnn_status lyrnn_run_config_write(int run_fd, const char *run_path, const json_t *config)
 {
@@ -32,33 +34,19 @@ static lyrnn_status bad_config(const char *path, const char *problem)
     return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s: %s; correct the file", path, problem);
 }
 
-static lyrnn_status open_config(const char *run_path, const char *path, int *fd)
+/* An absent file has its own errors, which say what a run is and what may have become of it. */
+static lyrnn_status read_text(const char *run_path, const char *path, lyrnn_bytes *text)
 {
-    lyrnn_status status = lyrnn_open_file(path, fd);
-    int reason = errno;
-    if (status == LYRNN_OK || (reason != ENOENT && reason != ENOTDIR))
-        return status;
-    if (run_dir_is_empty(run_path))
-        return run_dir_nothing_saved(run_path);
-    return lyrnn_fail(reason == ENOENT ? LYRNN_ERR_NOTHING : LYRNN_ERR_IO,
-                      "%s: cannot open: %s; name the folder of a run", path, strerror(reason));
-}
-
-static lyrnn_status read_text(int fd, const char *path, char **text, size_t *num_bytes)
-{
+    const lyrnn_input input = {
+        .path = path, .max_bytes = MAX_CONFIG_BYTES, .remedy = "name the folder of a run"};
     struct stat info;
-    if (fstat(fd, &info) != 0)
-        return run_dir_cannot("read", path);
-    *num_bytes = (size_t)info.st_size;
-    *text = malloc(*num_bytes + 1);
-    if (*text == NULL)
-        return lyrnn_out_of_memory(path, *num_bytes, "close other programs");
-    ssize_t length = pread(fd, *text, *num_bytes, 0);
-    if (length < 0)
-        return run_dir_cannot("read", path);
-    *num_bytes = (size_t)length;
-    (*text)[length] = '\0';
-    return LYRNN_OK;
+    int reason = stat(path, &info) != 0 ? errno : 0;
+    if ((reason == ENOENT || reason == ENOTDIR) && run_dir_is_empty(run_path))
+        return run_dir_nothing_saved(run_path);
+    if (reason == ENOENT)
+        return lyrnn_fail(LYRNN_ERR_NOTHING, "%s: cannot open: %s; %s", path, strerror(reason),
+                          input.remedy);
+    return lyrnn_input_read(&input, text);
 }
 
 static lyrnn_status parse_config(const char *path, const char *text, size_t num_bytes,
@@ -79,18 +67,14 @@ static lyrnn_status parse_config(const char *path, const char *text, size_t num_
 lyrnn_status lyrnn_run_config_read(const char *run_path, json_t **config)
 {
     path_text path;
-    char *text = NULL;
-    size_t num_bytes = 0;
-    int fd;
+    lyrnn_bytes text = {0};
     *config = NULL;
     if (run_path[0] == '\0')
         return lyrnn_fail(LYRNN_ERR_IO, "run: the name is empty; name the folder of a run");
     LYRNN_TRY(run_dir_format(path, "%s/config.json", run_path));
-    LYRNN_TRY(open_config(run_path, path, &fd));
-    lyrnn_status status = read_text(fd, path, &text, &num_bytes);
+    lyrnn_status status = read_text(run_path, path, &text);
     if (status == LYRNN_OK)
-        status = parse_config(path, text, num_bytes, config);
-    free(text);
-    close(fd);
+        status = parse_config(path, text.data, text.num, config);
+    free(text.data);
     return status;
 }

@@ -7,14 +7,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "files/json_values.h"
 #include "run/config.h"
 
+/* A pipe cannot be found again by its name. It becomes "-", as standard input is. */
 static json_t *path_to_json(const char *path)
 {
-    char *absolute = realpath(path, NULL);
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode))
+        path = "-";
+    char *absolute = strcmp(path, "-") != 0 ? realpath(path, NULL) : NULL;
     json_t *string = json_string_or_null(absolute != NULL ? absolute : path);
     free(absolute);
     return string;
@@ -42,9 +47,15 @@ lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, 
         (*paths)[i] = json_string_value(json_array_get(array, i));
         is_named = is_named && (*paths)[i] != NULL;
     }
-    return is_named
-               ? LYRNN_OK
-               : lyrnn_fail(LYRNN_ERR_CORPUS, "%s/config.json: does not name the corpus", run_path);
+    if (!is_named)
+        return lyrnn_fail(LYRNN_ERR_CORPUS, "%s/config.json: does not name the corpus", run_path);
+    for (size_t i = 0; i < num; i++)
+        if (strcmp((*paths)[i], "-") == 0)
+            return lyrnn_fail(LYRNN_ERR_CORPUS,
+                              "%s: its text came from standard input or a pipe, which lyrnn cannot "
+                              "read again",
+                              run_path);
+    return LYRNN_OK;
 }
 
 /* Finds the run of run/checkpoints/epoch-000050/model.safetensors, also if `latest` is part of the
@@ -67,12 +78,12 @@ static lyrnn_status load_as_read(const json_t *config, const char *const *paths,
 {
     const char *read_as = json_string_value(json_object_get(config, "newlines"));
     json_int_t max_chars = json_integer_value(json_object_get(config, "max_chars"));
-    lyrnn_newlines newlines = read_as != NULL && strcmp(read_as, "space") == 0
-                                  ? LYRNN_NEWLINES_SPACE
-                                  : LYRNN_NEWLINES_KEEP;
-    size_t limit = max_chars > 0 ? (size_t)max_chars : 0;
-    return num_paths == 0 ? lyrnn_corpus_load_sample(corpus, newlines, limit)
-                          : lyrnn_corpus_load(corpus, paths, num_paths, newlines, limit);
+    const lyrnn_corpus_rules rules = {.newlines = read_as != NULL && strcmp(read_as, "space") == 0
+                                                      ? LYRNN_NEWLINES_SPACE
+                                                      : LYRNN_NEWLINES_KEEP,
+                                      .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
+    return num_paths == 0 ? lyrnn_corpus_load_sample(corpus, &rules)
+                          : lyrnn_corpus_load(corpus, paths, num_paths, &rules);
 }
 
 /* A file may have changed since the run read it. A run of an early version has no hash and is

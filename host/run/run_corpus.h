@@ -11,12 +11,13 @@
 #include "lyrnn/status.h"
 
 /* What "corpus" holds for these files: a new array of absolute paths, so that the run can be
- * resumed from another folder. A path that is not UTF-8 becomes null. NULL: no memory. */
+ * resumed from another folder. Standard input and pipes become "-". A path that is not UTF-8
+ * becomes null. NULL: no memory. */
 json_t *lyrnn_run_corpus_to_json(const char *const *paths, size_t num_paths);
 
 /* The files that config names. *paths is an array for the caller to free, on failure too, of texts
- * borrowed from config. LYRNN_ERR_CORPUS: a file has no name there; run_path names the run in the
- * error, which the caller completes by what the user can do. */
+ * borrowed from config. LYRNN_ERR_CORPUS: a file has no name there, or is a stream; run_path names
+ * the run in the error, which the caller completes by what the user can do. */
 lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, const char ***paths,
                                     size_t *num_paths);
 

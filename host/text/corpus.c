@@ -3,15 +3,14 @@
  * character that is silently replaced would enter the vocabulary and be learned. */
 #include "lyrnn/corpus.h"
 
-#include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <utf8proc.h>
 
 #include "base/memory.h"
+#include "base/open_file.h"
 
 /* scripts/build/embed.cmake writes these from host/data/sample_lyrics.txt. */
 extern const unsigned char lyrnn_sample_lyrics[];
@@ -19,8 +18,11 @@ extern const size_t lyrnn_sample_lyrics_size;
 
 static lyrnn_status reserve_chars(lyrnn_corpus *corpus, const char *name, size_t num_more)
 {
-    if (num_more > SIZE_MAX / sizeof *corpus->chars - corpus->N)
-        return lyrnn_out_of_memory(name, 0, "give less text");
+    if (num_more > LYRNN_MAX_TEXT - corpus->N)
+        return lyrnn_fail(LYRNN_ERR_CORPUS,
+                          "%s: with it the corpus may have more than %d characters, the maximum; "
+                          "give less text",
+                          name, LYRNN_MAX_TEXT);
     size_t num_bytes = (corpus->N + num_more) * sizeof *corpus->chars;
     uint32_t *chars = realloc(corpus->chars, num_bytes);
     if (chars == NULL)
@@ -76,41 +78,8 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
     return LYRNN_OK;
 }
 
-/* The bytes of a file. The caller frees them, after a failure as well. */
-typedef struct {
-    char *data;
-    size_t num, capacity;
-} file_bytes;
-
-static lyrnn_status grow(file_bytes *bytes, const char *name)
-{
-    if (bytes->capacity > SIZE_MAX / 2)
-        return lyrnn_out_of_memory(name, 0, "give less text");
-    size_t capacity = bytes->capacity > 0 ? 2 * bytes->capacity : 65536;
-    char *data = realloc(bytes->data, capacity);
-    if (data == NULL)
-        return lyrnn_out_of_memory(name, capacity, "give less text");
-    bytes->data = data;
-    bytes->capacity = capacity;
-    return LYRNN_OK;
-}
-
-/* Reads a stream to its end. The buffer grows as it is read, because a pipe has no known size. */
-static lyrnn_status read_stream(FILE *stream, const char *name, file_bytes *bytes)
-{
-    do {
-        if (bytes->num == bytes->capacity)
-            LYRNN_TRY(grow(bytes, name));
-        bytes->num += fread(bytes->data + bytes->num, 1, bytes->capacity - bytes->num, stream);
-    } while (bytes->num == bytes->capacity);
-    if (ferror(stream))
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot read: %s; name a text file", name,
-                          strerror(errno));
-    return LYRNN_OK;
-}
-
 /* Unless the file is the last one, its text ends in a newline. */
-static lyrnn_status append_bytes(lyrnn_corpus *corpus, const char *name, const file_bytes *bytes,
+static lyrnn_status append_bytes(lyrnn_corpus *corpus, const char *name, const lyrnn_bytes *bytes,
                                  lyrnn_newlines newlines, bool is_last)
 {
     size_t N = corpus->N;
@@ -124,29 +93,19 @@ static lyrnn_status append_bytes(lyrnn_corpus *corpus, const char *name, const f
     return lyrnn_corpus_append_text(corpus, name, "\n", 1, newlines);
 }
 
-static lyrnn_status append_stream(lyrnn_corpus *corpus, FILE *stream, const char *name,
-                                  lyrnn_newlines newlines, bool is_last)
+static lyrnn_status append_file(lyrnn_corpus *corpus, const char *path,
+                                const lyrnn_corpus_rules *rules, bool is_last)
 {
-    file_bytes bytes = {0};
-    lyrnn_status status = read_stream(stream, name, &bytes);
+    lyrnn_bytes bytes = {0};
+    const lyrnn_input input = {.path = path,
+                               .is_named_by_user = rules->is_named_by_user,
+                               .max_bytes = LYRNN_MAX_TEXT,
+                               .remedy = "name a text file",
+                               .log = rules->log};
+    lyrnn_status status = lyrnn_input_read(&input, &bytes);
     if (status == LYRNN_OK)
-        status = append_bytes(corpus, name, &bytes, newlines, is_last);
+        status = append_bytes(corpus, lyrnn_input_name(&input), &bytes, rules->newlines, is_last);
     free(bytes.data);
-    return status;
-}
-
-/* Opens with fopen, and not as a regular file only: a corpus may be a pipe. */
-static lyrnn_status append_file(lyrnn_corpus *corpus, const char *path, lyrnn_newlines newlines,
-                                bool is_last)
-{
-    if (path[0] == '\0')
-        return lyrnn_fail(LYRNN_ERR_IO, "text: its name is empty; name a text file");
-    FILE *stream = fopen(path, "rb");
-    if (stream == NULL)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot open: %s; name a text file", path,
-                          strerror(errno));
-    lyrnn_status status = append_stream(corpus, stream, path, newlines, is_last);
-    fclose(stream);
     return status;
 }
 
@@ -165,19 +124,34 @@ static lyrnn_status limit_chars(lyrnn_corpus *corpus, size_t max_chars)
                       (unsigned)corpus->chars[0], max_chars > 0 ? ", or raise --max-chars" : "");
 }
 
-static lyrnn_status append_files(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
-                                 lyrnn_newlines newlines, size_t max_chars)
+/* Standard input can be read only once. */
+static lyrnn_status check_paths(const char *const *paths, size_t num_paths)
 {
+    size_t num = 0;
     for (size_t i = 0; i < num_paths; i++)
-        LYRNN_TRY(append_file(corpus, paths[i], newlines, i + 1 == num_paths));
-    return limit_chars(corpus, max_chars);
+        num += strcmp(paths[i], "-") == 0;
+    return num < 2 ? LYRNN_OK
+                   : lyrnn_fail(LYRNN_ERR_USAGE,
+                                "-: names standard input %zu times, and it can be read only once; "
+                                "name it once",
+                                num);
 }
 
-static lyrnn_status append_sample(lyrnn_corpus *corpus, lyrnn_newlines newlines, size_t max_chars)
+static lyrnn_status append_files(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
+                                 const lyrnn_corpus_rules *rules)
+{
+    if (rules->is_named_by_user)
+        LYRNN_TRY(check_paths(paths, num_paths));
+    for (size_t i = 0; i < num_paths; i++)
+        LYRNN_TRY(append_file(corpus, paths[i], rules, i + 1 == num_paths));
+    return limit_chars(corpus, rules->max_chars);
+}
+
+static lyrnn_status append_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
 {
     LYRNN_TRY(lyrnn_corpus_append_text(corpus, "sample lyrics", (const char *)lyrnn_sample_lyrics,
-                                       lyrnn_sample_lyrics_size, newlines));
-    return limit_chars(corpus, max_chars);
+                                       lyrnn_sample_lyrics_size, rules->newlines));
+    return limit_chars(corpus, rules->max_chars);
 }
 
 /* Passes status on, and empties the corpus if it is a failure. */
@@ -189,27 +163,24 @@ static lyrnn_status empty_on_failure(lyrnn_corpus *corpus, lyrnn_status status)
 }
 
 lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
-                               lyrnn_newlines newlines, size_t max_chars)
+                               const lyrnn_corpus_rules *rules)
 {
     LYRNN_CHECK(num_paths > 0);
     *corpus = (lyrnn_corpus){0};
-    return empty_on_failure(corpus, append_files(corpus, paths, num_paths, newlines, max_chars));
+    return empty_on_failure(corpus, append_files(corpus, paths, num_paths, rules));
 }
 
-lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path, lyrnn_newlines newlines)
+lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,
+                                    const lyrnn_corpus_rules *rules)
 {
     *corpus = (lyrnn_corpus){0};
-    return empty_on_failure(corpus,
-                            strcmp(path, "-") == 0
-                                ? append_stream(corpus, stdin, "standard input", newlines, true)
-                                : append_file(corpus, path, newlines, true));
+    return empty_on_failure(corpus, append_file(corpus, path, rules, true));
 }
 
-lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, lyrnn_newlines newlines,
-                                      size_t max_chars)
+lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
 {
     *corpus = (lyrnn_corpus){0};
-    return empty_on_failure(corpus, append_sample(corpus, newlines, max_chars));
+    return empty_on_failure(corpus, append_sample(corpus, rules));
 }
 
 void lyrnn_corpus_free(lyrnn_corpus *corpus)

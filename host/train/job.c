@@ -31,9 +31,9 @@ static lyrnn_status load_corpus(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     if (options->num_corpus_paths == 0)
-        return lyrnn_corpus_load_sample(&job->corpus, options->newlines, options->max_chars);
+        return lyrnn_corpus_load_sample(&job->corpus, &options->text);
     return lyrnn_corpus_load(&job->corpus, options->corpus_paths, options->num_corpus_paths,
-                             options->newlines, options->max_chars);
+                             &options->text);
 }
 
 static lyrnn_status encode_corpus(train_job *job)
@@ -69,7 +69,7 @@ static lyrnn_status encode_prefixes(train_job *job)
     if (job->prompts == NULL)
         return lyrnn_out_of_memory("--prefix", options->num_prefixes * sizeof(lyrnn_prompt),
                                    "use fewer prefixes");
-    const lyrnn_prompt_rules rules = {.vocab = &job->vocab, .newlines = options->newlines};
+    const lyrnn_prompt_rules rules = {.vocab = &job->vocab, .newlines = options->text.newlines};
     for (size_t i = 0; i < options->num_prefixes; i++) {
         lyrnn_status status = lyrnn_prompt_of_option(&job->prompts[job->num_prompts], &rules,
                                                      "--prefix", options->prefixes[i]);

@@ -6,8 +6,10 @@
 #ifndef LYRNN_CORPUS_H
 #define LYRNN_CORPUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "lyrnn/status.h"
 
@@ -20,9 +22,23 @@ typedef enum {
     LYRNN_NEWLINES_SPACE /* each newline becomes one space, as in the tutorial */
 } lyrnn_newlines;
 
+/* How texts are read. A zeroed struct is fine. */
+typedef struct {
+    lyrnn_newlines newlines;
+    size_t max_chars; /* keep only the first so many characters of the whole; 0: all */
+    /* The command line names the files: they may be pipes, and "-" is standard input. Otherwise
+     * only regular files are read. */
+    bool is_named_by_user;
+    FILE *log; /* gets a line if the text is awaited from a terminal; NULL: none */
+} lyrnn_corpus_rules;
+
+/* The maximum number of bytes of one text, and of characters of a corpus: ids and positions are
+ * int32_t. */
+#define LYRNN_MAX_TEXT INT32_MAX
+
 typedef struct {
     uint32_t *chars; /* (N) code points, owned */
-    size_t N;
+    size_t N;        /* up to LYRNN_MAX_TEXT */
 } lyrnn_corpus;
 
 /* Decodes num_bytes of UTF-8 by the rules above and appends them to corpus; a zeroed corpus is
@@ -31,22 +47,20 @@ typedef struct {
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,
                                       size_t num_bytes, lyrnn_newlines newlines);
 
-/* Reads num_paths files (at least 1) in order and keeps the first max_chars characters of the whole
- * (0: all). LYRNN_ERR_IO: a file cannot be read, or is a directory. LYRNN_ERR_CORPUS: a file is not
- * text or is empty, or the corpus has fewer than two distinct characters. LYRNN_ERR_MEMORY. On
- * failure corpus is empty. The caller frees corpus; this holds for the functions below as well. */
+/* Reads num_paths files (at least 1) in order. LYRNN_ERR_USAGE: standard input is named twice.
+ * LYRNN_ERR_IO: a file cannot be read, is too large, or is of a kind that the rules do not allow.
+ * LYRNN_ERR_CORPUS: a file is not text or is empty, or the corpus has fewer than two distinct
+ * characters. LYRNN_ERR_MEMORY. On failure corpus is empty. The caller frees corpus; this holds for
+ * the functions below as well. */
 lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
-                               lyrnn_newlines newlines, size_t max_chars);
+                               const lyrnn_corpus_rules *rules);
 
-/* Reads one file, or standard input if path is "-". One character is enough: the text is not for
- * training. LYRNN_ERR_IO: it cannot be read. LYRNN_ERR_CORPUS: it is not text, or is empty.
- * LYRNN_ERR_MEMORY. On failure corpus is empty. */
+/* Reads one file by the same rules. One character is enough: the text is not for training. */
 lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,
-                                    lyrnn_newlines newlines);
+                                    const lyrnn_corpus_rules *rules);
 
 /* Loads the lyrics that the program embeds, by the rules of lyrnn_corpus_load. */
-lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, lyrnn_newlines newlines,
-                                      size_t max_chars);
+lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules);
 
 /* Writes the hash of the text in hexadecimal: XXH3 with 128 bits over the N code points as
  * little-endian 32-bit numbers. For the text as lyrnn has it, this command prints the same:

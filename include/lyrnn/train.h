@@ -57,8 +57,7 @@ typedef struct {
     /* The corpus. */
     const char *const *corpus_paths; /* (num_corpus_paths) text files; none: the sample lyrics */
     size_t num_corpus_paths;
-    lyrnn_newlines newlines;
-    size_t max_chars; /* read only the first so many characters; 0: all */
+    lyrnn_corpus_rules text; /* how they are read */
 
     /* The model. input_size is not read, because the vocabulary is that of the corpus. If `start`
      * has a checkpoint, that one gives the network, and only model.dropout is read. */

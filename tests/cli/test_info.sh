@@ -108,11 +108,11 @@ command='lyrnn info piped'
 status=0
 timeout 20 "$lyrnn" info piped >"$out" 2>"$err" </dev/null || status=$?
 [[ $status == 0 ]] || fail "a pipe must be named"
-shows '^problem +piped/metrics\.jsonl: is not a regular file; ' "${config_facts[@]}"
+shows '^problem +piped/metrics\.jsonl: is a pipe, not a regular file; ' "${config_facts[@]}"
 command='lyrnn train --resume piped'
 status=0
 timeout 20 "$lyrnn" train --resume piped --num-epochs 4 >"$out" 2>"$err" </dev/null || status=$?
-expect_error 1 'piped/metrics\.jsonl: is not a regular file; '
+expect_error 1 'piped/metrics\.jsonl: is a pipe, not a regular file; '
 
 mkdir folder
 refuses 1 'folder: has no checkpoint; ' info folder

@@ -112,9 +112,9 @@ done <examples
 # A name that is empty, as after expanding a variable that is not set.
 write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out named
-refuses 1 'text: its name is empty; name a text file$' train '' --out new
-refuses 1 'text: its name is empty; name a text file$' eval named ''
-refuses 1 'text: its name is empty; name a text file$' generate named --prefix-file ''
+refuses 1 'file: its name is empty; name a text file$' train '' --out new
+refuses 1 'file: its name is empty; name a text file$' eval named ''
+refuses 1 'file: its name is empty; name a text file$' generate named --prefix-file ''
 for name in generate info eval 'train --init'; do
     # shellcheck disable=SC2046,SC2086 # words of a command line
     refuses 1 'model: the name is empty; name a model.safetensors or a run$' \

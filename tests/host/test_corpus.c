@@ -202,20 +202,22 @@ static void nul_is_rejected_with_its_byte_offset(void **state)
         "lyrics.txt: byte 3 is NUL, so this is not a text file; name a UTF-8 text file");
 }
 
-static void text_larger_than_any_memory_is_a_memory_error(void **state)
+static void text_larger_than_the_maximum_is_refused(void **state)
 {
     (void)state;
     lyrnn_corpus corpus = {0};
     assert_int_equal(
         lyrnn_corpus_append_text(&corpus, "huge.txt", "a", SIZE_MAX / 4 + 1, LYRNN_NEWLINES_KEEP),
-        LYRNN_ERR_MEMORY);
-    assert_non_null(strstr(lyrnn_error_text(), "huge.txt: "));
+        LYRNN_ERR_CORPUS);
+    assert_string_equal(lyrnn_error_text(),
+                        "huge.txt: with it the corpus may have more than 2147483647 characters, "
+                        "the maximum; give less text");
     assert_empty(&corpus);
 
     assert_int_equal(append(&corpus, BYTES("a"), LYRNN_NEWLINES_KEEP), LYRNN_OK);
     assert_int_equal(
-        lyrnn_corpus_append_text(&corpus, "huge.txt", "a", SIZE_MAX / 4, LYRNN_NEWLINES_KEEP),
-        LYRNN_ERR_MEMORY);
+        lyrnn_corpus_append_text(&corpus, "huge.txt", "a", LYRNN_MAX_TEXT, LYRNN_NEWLINES_KEEP),
+        LYRNN_ERR_CORPUS);
     assert_chars(&corpus, CHARS(U"a"));
     lyrnn_corpus_free(&corpus);
 }
@@ -250,7 +252,7 @@ int main(void)
         cmocka_unit_test(invalid_utf8_error_says_how_to_convert),
         cmocka_unit_test(byte_offsets_count_the_byte_order_mark),
         cmocka_unit_test(nul_is_rejected_with_its_byte_offset),
-        cmocka_unit_test(text_larger_than_any_memory_is_a_memory_error),
+        cmocka_unit_test(text_larger_than_the_maximum_is_refused),
         cmocka_unit_test(free_takes_a_zeroed_corpus_and_leaves_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,8 @@
 
 #include "corpus_check.h"
 
+static const lyrnn_corpus_rules keep = {0}, space = {.newlines = LYRNN_NEWLINES_SPACE};
+
 typedef struct {
     char directory[32];
     /* Files in it, which a test may write. */
@@ -49,8 +51,9 @@ static void assert_loads(const files *f, size_t num_files, lyrnn_newlines newlin
                          size_t max_chars, const char32_t *chars, size_t N)
 {
     const char *paths[] = {f->first, f->second};
+    const lyrnn_corpus_rules rules = {.newlines = newlines, .max_chars = max_chars};
     lyrnn_corpus corpus;
-    assert_int_equal(lyrnn_corpus_load(&corpus, paths, num_files, newlines, max_chars), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load(&corpus, paths, num_files, &rules), LYRNN_OK);
     assert_chars(&corpus, chars, N);
     lyrnn_corpus_free(&corpus);
 }
@@ -59,9 +62,9 @@ static void assert_load_fails(const files *f, size_t num_files, size_t max_chars
                               lyrnn_status status, const char *error_text)
 {
     const char *paths[] = {f->first, f->second};
+    const lyrnn_corpus_rules rules = {.max_chars = max_chars};
     lyrnn_corpus corpus;
-    assert_int_equal(lyrnn_corpus_load(&corpus, paths, num_files, LYRNN_NEWLINES_KEEP, max_chars),
-                     status);
+    assert_int_equal(lyrnn_corpus_load(&corpus, paths, num_files, &rules), status);
     assert_string_equal(lyrnn_error_text(), error_text);
     assert_empty(&corpus);
 }
@@ -150,7 +153,7 @@ static void file_larger_than_the_read_buffer_loads_whole(void **state)
         const char *paths[] = {f->first};
         lyrnn_corpus corpus;
         write_file(f->first, bytes, sizes[s]);
-        assert_int_equal(lyrnn_corpus_load(&corpus, paths, 1, LYRNN_NEWLINES_KEEP, 0), LYRNN_OK);
+        assert_int_equal(lyrnn_corpus_load(&corpus, paths, 1, &keep), LYRNN_OK);
         assert_int_equal(corpus.N, sizes[s]);
         for (size_t i = 0; i < corpus.N; i++)
             assert_int_equal(corpus.chars[i], bytes[i]);
@@ -173,11 +176,11 @@ static void directory_is_an_error_that_names_it(void **state)
 {
     files *f = *state;
     char expected[160];
-    snprintf(expected, sizeof expected, "%s: cannot read: Is a directory; name a text file",
+    snprintf(expected, sizeof expected, "%s: is a directory, not a regular file; name a text file",
              f->directory);
     const char *paths[] = {f->directory};
     lyrnn_corpus corpus;
-    assert_int_equal(lyrnn_corpus_load(&corpus, paths, 1, LYRNN_NEWLINES_KEEP, 0), LYRNN_ERR_IO);
+    assert_int_equal(lyrnn_corpus_load(&corpus, paths, 1, &keep), LYRNN_ERR_IO);
     assert_string_equal(lyrnn_error_text(), expected);
     assert_empty(&corpus);
 }
@@ -251,19 +254,18 @@ static void one_file_need_not_be_fit_to_learn_from(void **state)
     files *f = *state;
     lyrnn_corpus corpus;
     write_file(f->first, BYTES(BOM "aaa\r\na"));
-    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, &keep), LYRNN_OK);
     assert_chars(&corpus, CHARS(U"aaa\na"));
     lyrnn_corpus_free(&corpus);
     write_file(f->first, BYTES("a"));
-    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, LYRNN_NEWLINES_KEEP), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, &keep), LYRNN_OK);
     assert_chars(&corpus, CHARS(U"a"));
     lyrnn_corpus_free(&corpus);
     write_file(f->first, BYTES("ab\xFF"));
-    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, LYRNN_NEWLINES_KEEP),
-                     LYRNN_ERR_CORPUS);
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->first, &keep), LYRNN_ERR_CORPUS);
     assert_non_null(strstr(lyrnn_error_text(), "first.txt: byte 2 is not UTF-8"));
     assert_empty(&corpus);
-    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->second, LYRNN_NEWLINES_KEEP), LYRNN_ERR_IO);
+    assert_int_equal(lyrnn_corpus_load_file(&corpus, f->second, &keep), LYRNN_ERR_IO);
     assert_empty(&corpus);
 }
 
@@ -271,9 +273,10 @@ static void sample_loads_under_the_same_rules(void **state)
 {
     (void)state;
     lyrnn_corpus kept, spaced, cut;
-    assert_int_equal(lyrnn_corpus_load_sample(&kept, LYRNN_NEWLINES_KEEP, 0), LYRNN_OK);
-    assert_int_equal(lyrnn_corpus_load_sample(&spaced, LYRNN_NEWLINES_SPACE, 0), LYRNN_OK);
-    assert_int_equal(lyrnn_corpus_load_sample(&cut, LYRNN_NEWLINES_KEEP, 100), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_sample(&kept, &keep), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_sample(&spaced, &space), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_sample(&cut, &(lyrnn_corpus_rules){.max_chars = 100}),
+                     LYRNN_OK);
 
     size_t newlines = count_char(&kept, '\n');
     assert_true(newlines > 0);
@@ -291,7 +294,7 @@ static void sample_fills_a_default_batch(void **state)
 {
     (void)state;
     lyrnn_corpus corpus;
-    assert_int_equal(lyrnn_corpus_load_sample(&corpus, LYRNN_NEWLINES_KEEP, 0), LYRNN_OK);
+    assert_int_equal(lyrnn_corpus_load_sample(&corpus, &keep), LYRNN_OK);
     assert_true(corpus.N >= 32 * (35 + 1));
     lyrnn_corpus_free(&corpus);
 }
@@ -300,7 +303,8 @@ static void sample_cut_to_one_character_is_an_error(void **state)
 {
     (void)state;
     lyrnn_corpus corpus;
-    assert_int_equal(lyrnn_corpus_load_sample(&corpus, LYRNN_NEWLINES_KEEP, 1), LYRNN_ERR_CORPUS);
+    assert_int_equal(lyrnn_corpus_load_sample(&corpus, &(lyrnn_corpus_rules){.max_chars = 1}),
+                     LYRNN_ERR_CORPUS);
     assert_non_null(strstr(lyrnn_error_text(), "raise --max-chars"));
     assert_empty(&corpus);
 }

@@ -1,11 +1,14 @@
 /* lyrnn_open_file opens regular files and nothing else: a pipe or a device is refused without
- * waiting. */
+ * waiting. lyrnn_input_read reads a file whole, up to a limit, and a pipe only if the user named
+ * it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -44,6 +47,7 @@ static void other_kinds_of_files_are_refused_at_once(void **state)
 {
     (void)state;
     static const char *const names[] = {"folder", "pipe", "/dev/zero"};
+    static const char *const kinds[] = {"a directory", "a pipe", "a device"};
     assert_int_equal(mkdir("folder", 0777), 0);
     assert_int_equal(mkfifo("pipe", 0666), 0);
     alarm(10);
@@ -51,7 +55,8 @@ static void other_kinds_of_files_are_refused_at_once(void **state)
         char expected[100];
         int fd = 0;
         snprintf(expected, sizeof expected,
-                 "%s: is not a regular file; move it away, or name another", names[i]);
+                 "%s: is %s, not a regular file; move it away, or name another", names[i],
+                 kinds[i]);
         errno = ENOENT;
         assert_int_equal(lyrnn_open_file(names[i], &fd), LYRNN_ERR_IO);
         assert_int_equal(errno, 0);
@@ -77,6 +82,115 @@ static void a_file_in_an_open_folder_is_created(void **state)
     close(folder);
 }
 
+/* Reading whole inputs */
+
+static lyrnn_input file_of_config(const char *path)
+{
+    return (lyrnn_input){.path = path, .max_bytes = 1000, .remedy = "name a text file"};
+}
+
+static lyrnn_input file_of_user(const char *path)
+{
+    return (lyrnn_input){
+        .path = path, .is_named_by_user = true, .max_bytes = 1000, .remedy = "name a text file"};
+}
+
+static void assert_reads(lyrnn_input input, const char *expected)
+{
+    lyrnn_bytes bytes;
+    assert_int_equal(lyrnn_input_read(&input, &bytes), LYRNN_OK);
+    assert_int_equal(bytes.num, strlen(expected));
+    assert_string_equal(bytes.data, expected);
+    free(bytes.data);
+}
+
+static void assert_refuses(lyrnn_input input, const char *expected)
+{
+    lyrnn_bytes bytes;
+    alarm(10);
+    assert_int_equal(lyrnn_input_read(&input, &bytes), LYRNN_ERR_IO);
+    alarm(0);
+    assert_string_equal(lyrnn_error_text(), expected);
+    free(bytes.data);
+}
+
+static void a_regular_file_is_read_whole(void **state)
+{
+    (void)state;
+    assert_true(write_file("text", "abc", 3));
+    assert_true(write_file("nothing", "", 0));
+    assert_reads(file_of_config("text"), "abc");
+    assert_reads(file_of_user("text"), "abc");
+    assert_reads(file_of_user("nothing"), "");
+}
+
+static void a_pipe_is_read_only_if_the_user_names_it(void **state)
+{
+    (void)state;
+    int ends[2];
+    char name[32];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "abc", 3), 3);
+    close(ends[1]);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    char expected[100];
+    snprintf(expected, sizeof expected, "%s: is a pipe, not a regular file; name a text file",
+             name);
+    assert_refuses(file_of_config(name), expected);
+    assert_reads(file_of_user(name), "abc");
+    close(ends[0]);
+    assert_int_equal(mkfifo("fifo", 0666), 0);
+    assert_refuses(file_of_config("fifo"), "fifo: is a pipe, not a regular file; name a text file");
+}
+
+static void what_never_ends_is_refused(void **state)
+{
+    (void)state;
+    char bytes[1001];
+    memset(bytes, 'a', sizeof bytes);
+    assert_true(write_file("fits", bytes, 1000));
+    assert_true(write_file("large", bytes, 1001));
+    lyrnn_bytes read_bytes;
+    const lyrnn_input fits = file_of_config("fits");
+    assert_int_equal(lyrnn_input_read(&fits, &read_bytes), LYRNN_OK);
+    free(read_bytes.data);
+    assert_refuses(file_of_config("large"),
+                   "large: has more than 1000 bytes, the maximum; give a smaller one");
+    int ends[2];
+    char name[32], expected[100];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], bytes, 1001), 1001);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    snprintf(expected, sizeof expected,
+             "%s: has more than 1000 bytes, the maximum; give a smaller one", name);
+    assert_refuses(file_of_user(name), expected);
+    close(ends[0]);
+    close(ends[1]);
+    assert_refuses(file_of_user("/dev/zero"),
+                   "/dev/zero: is a device, not a regular file or a pipe; name a text file");
+    assert_refuses(file_of_user("/proc/self/status"),
+                   "/proc/self/status: claims to be empty but is not, like the files of /proc; "
+                   "copy it to a file, and name that");
+}
+
+static void a_socket_and_a_directory_are_named(void **state)
+{
+    (void)state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_refuses(file_of_user("socket"),
+                   "socket: is a socket, not a regular file or a pipe; name a text file");
+    assert_refuses(file_of_config("socket"),
+                   "socket: is a socket, not a regular file; name a text file");
+    assert_refuses(file_of_user("/"),
+                   "/: is a directory, not a regular file or a pipe; name a text file");
+    assert_refuses(file_of_user(""), "file: its name is empty; name a text file");
+    assert_refuses(file_of_config("-"),
+                   "-: cannot open: No such file or directory; name a text file");
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +198,10 @@ int main(void)
         cmocka_unit_test(a_failure_names_the_reason_and_keeps_errno),
         cmocka_unit_test(other_kinds_of_files_are_refused_at_once),
         cmocka_unit_test(a_file_in_an_open_folder_is_created),
+        cmocka_unit_test(a_regular_file_is_read_whole),
+        cmocka_unit_test(a_pipe_is_read_only_if_the_user_names_it),
+        cmocka_unit_test(what_never_ends_is_refused),
+        cmocka_unit_test(a_socket_and_a_directory_are_named),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
 }

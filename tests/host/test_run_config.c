@@ -54,7 +54,8 @@ static void a_file_that_is_not_a_config_is_refused(void **state)
     assert_null(config);
     assert_int_equal(mkdir("run", 0777), 0);
     assert_int_equal(mkdir("run/config.json", 0777), 0);
-    assert_error(lyrnn_run_config_read("run", &config), "run/config.json: is not a regular file; ");
+    assert_error(lyrnn_run_config_read("run", &config),
+                 "run/config.json: is a directory, not a regular file; ");
     assert_null(config);
     assert_int_equal(rmdir("run/config.json"), 0);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
