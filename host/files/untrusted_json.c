@@ -1,15 +1,19 @@
-/* Two checks come before jansson. jansson makes an object of every bracket, so a text of empty
- * brackets would grow to 75 times its size. And it ignores a NUL that follows a number. */
+/* Three checks come before jansson. jansson makes an object of every bracket and of every value, so
+ * a text of empty brackets would grow to 75 times its size, and one of short values to 25 times.
+ * And it ignores a NUL that follows a number. */
 #include "files/untrusted_json.h"
 
 #include <stdbool.h>
 #include <string.h>
 
+/* A vocabulary has one value for each of up to 0x110000 characters. */
+enum { MAX_VALUES = 0x110000 + 64 };
+
 /* A tensor's entry has three opening brackets in at least 45 bytes; a configuration or a vocabulary
  * has one in all. */
-static bool has_too_many_brackets(const char *text, size_t num_bytes)
+static const char *find_excess(const char *text, size_t num_bytes)
 {
-    size_t count = 0;
+    size_t num_brackets = 0, num_commas = 0;
     bool in_string = false;
     for (size_t i = 0; i < num_bytes; i++) {
         if (text[i] == '"')
@@ -17,9 +21,13 @@ static bool has_too_many_brackets(const char *text, size_t num_bytes)
         else if (text[i] == '\\' && in_string)
             i++;
         else if (!in_string && (text[i] == '[' || text[i] == '{'))
-            count++;
+            num_brackets++;
+        else if (!in_string && text[i] == ',')
+            num_commas++;
     }
-    return count > num_bytes / 12 + 8;
+    if (num_brackets > num_bytes / 12 + 8)
+        return "has more brackets than a model's";
+    return num_commas > MAX_VALUES ? "has more values than a model's" : NULL;
 }
 
 static const char *problem_of(const json_error_t *error)
@@ -42,10 +50,9 @@ json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_
 {
     json_error_t parse_error;
     *error = (untrusted_json_error){0};
-    if (has_too_many_brackets(text, num_bytes)) {
-        error->problem = "has more brackets than a model's";
+    error->problem = find_excess(text, num_bytes);
+    if (error->problem != NULL)
         return NULL;
-    }
     const char *nul = memchr(text, '\0', num_bytes);
     if (nul != NULL) {
         *error = (untrusted_json_error){"is not JSON", (int)(nul - text)};

@@ -14,7 +14,7 @@ typedef struct {
 } untrusted_json_error;
 
 /* Returns a new reference, or NULL with *error set. It refuses bytes that are not UTF-8 or not
- * JSON, a key that occurs twice, and more brackets than the descriptions of tensors, a
+ * JSON, a key that occurs twice, and more brackets or values than the descriptions of tensors, a
  * configuration or a vocabulary have. */
 json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_error *error);
 

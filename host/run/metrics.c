@@ -1,18 +1,21 @@
 /* metrics.jsonl, written line by line and read the same way. A process may be killed while it
  * writes, so that the last line may be torn: it then lacks its newline. All readers share
- * next_line, which decides what a line is. */
+ * next_line, which decides what a line is. Anyone may have changed the file, so a line may only have
+ * MAX_LINE_BYTES: a longer one is skipped without being stored. */
 #include "run/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "base/open_file.h"
 #include "base/remedy.h"
 #include "files/json_values.h"
+#include "files/untrusted_json.h"
 #include "run/run_dir_files.h"
 
 static json_t *metrics_to_json(const lyrnn_metrics *metrics)
@@ -53,14 +56,39 @@ lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_
 
 /* Reading */
 
+/* Lines of lyrnn have a few hundred bytes. A million epochs, the maximum, fit the file. */
+enum { MAX_LINE_BYTES = 65536, MAX_FILE_BYTES = 1 << 30 };
+
 typedef struct {
     FILE *file;
-    char *text; /* (capacity) the current line, owned */
-    size_t capacity;
-    ssize_t length;
+    char text[MAX_LINE_BYTES]; /* the current line; its end is missing if it is longer */
+    off_t length;              /* of the line in the file, with its newline */
+    bool has_newline;
     int number;    /* of the current line, from 1 */
     json_t *epoch; /* the report of an epoch that the line is, owned; else NULL */
 } line_reader;
+
+/* Reads the bytes of the next line; false at the file's end. */
+static bool read_bytes(line_reader *reader)
+{
+    int c = 0;
+    reader->length = 0;
+    while (c != '\n' && (c = getc_unlocked(reader->file)) != EOF) {
+        if (reader->length < MAX_LINE_BYTES)
+            reader->text[reader->length] = (char)c;
+        reader->length++;
+    }
+    reader->has_newline = c == '\n';
+    return reader->length > 0;
+}
+
+static json_t *parse_line(const line_reader *reader)
+{
+    untrusted_json_error error;
+    return reader->length <= MAX_LINE_BYTES
+               ? untrusted_json_parse(reader->text, (size_t)reader->length, &error)
+               : NULL;
+}
 
 /* Reads the next line; false at the file's end. The report of an epoch is an object with an
  * "epoch". */
@@ -68,11 +96,10 @@ static bool next_line(line_reader *reader)
 {
     json_decref(reader->epoch);
     reader->epoch = NULL;
-    reader->length = getline(&reader->text, &reader->capacity, reader->file);
-    if (reader->length <= 0)
+    if (!read_bytes(reader))
         return false;
     reader->number++;
-    json_t *line = json_loadb(reader->text, (size_t)reader->length, JSON_REJECT_DUPLICATES, NULL);
+    json_t *line = parse_line(reader);
     const json_t *epoch = json_object_get(line, "epoch");
     if (json_is_integer(epoch) && json_integer_value(epoch) >= 0)
         reader->epoch = line;
@@ -81,10 +108,27 @@ static bool next_line(line_reader *reader)
     return true;
 }
 
+static lyrnn_status line_reader_init(line_reader **reader, FILE *file, const char *path)
+{
+    struct stat info;
+    if (fstat(fileno(file), &info) != 0)
+        return run_dir_cannot("read", path);
+    if (info.st_size > MAX_FILE_BYTES)
+        return lyrnn_fail(LYRNN_ERR_IO,
+                          "%s: has more than %d bytes, the maximum; move the file away", path,
+                          MAX_FILE_BYTES);
+    *reader = calloc(1, sizeof **reader);
+    if (*reader == NULL)
+        return lyrnn_out_of_memory(path, sizeof **reader, "close other programs");
+    (*reader)->file = file;
+    return LYRNN_OK;
+}
+
 static void line_reader_free(line_reader *reader)
 {
-    json_decref(reader->epoch);
-    free(reader->text);
+    if (reader != NULL)
+        json_decref(reader->epoch);
+    free(reader);
 }
 
 /* Whether an epoch is better than the best so far: by validation if both have it. */
@@ -135,14 +179,17 @@ lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **be
     *last = *best = NULL;
     LYRNN_TRY(run_dir_format(path, "%s/metrics.jsonl", run_path));
     LYRNN_TRY(lyrnn_open_file(path, &fd));
-    line_reader reader = {.file = fdopen(fd, "r")};
-    if (reader.file == NULL) {
+    FILE *file = fdopen(fd, "r");
+    if (file == NULL) {
         close(fd);
         return lyrnn_out_of_memory(path, 0, "close other programs");
     }
-    lyrnn_status status = read_lines(&reader, path, last, best);
-    line_reader_free(&reader);
-    fclose(reader.file);
+    line_reader *reader = NULL;
+    lyrnn_status status = line_reader_init(&reader, file, path);
+    if (status == LYRNN_OK)
+        status = read_lines(reader, path, last, best);
+    line_reader_free(reader);
+    fclose(file);
     return status;
 }
 
@@ -176,8 +223,7 @@ static lyrnn_status count_kept_bytes(line_reader *reader, const char *run_path, 
     *num_bytes = 0;
     *needs_newline = false;
     while (next_line(reader)) {
-        bool has_newline = reader->text[reader->length - 1] == '\n';
-        if (reader->epoch == NULL && has_newline)
+        if (reader->epoch == NULL && reader->has_newline)
             return lyrnn_fail(LYRNN_ERR_IO,
                               "%s/metrics.jsonl: line %d is not the report of an epoch; correct it "
                               "or move the file away",
@@ -186,7 +232,7 @@ static lyrnn_status count_kept_bytes(line_reader *reader, const char *run_path, 
             json_integer_value(json_object_get(reader->epoch, "epoch")) > epoch)
             break;
         *num_bytes += reader->length;
-        *needs_newline = !has_newline;
+        *needs_newline = !reader->has_newline;
     }
     return ferror(reader->file) ? run_dir_cannot("read metrics.jsonl", run_path) : LYRNN_OK;
 }
@@ -201,12 +247,16 @@ static lyrnn_status cut_to(FILE *file, const char *run_path, off_t num_bytes, bo
 
 lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file)
 {
-    off_t num_bytes;
-    bool needs_newline;
+    path_text path;
+    off_t num_bytes = 0;
+    bool needs_newline = false;
+    line_reader *reader = NULL;
+    LYRNN_TRY(run_dir_format(path, "%s/metrics.jsonl", run_path));
     LYRNN_TRY(open_to_append(run_fd, run_path, 0, file));
-    line_reader reader = {.file = *file};
-    lyrnn_status status = count_kept_bytes(&reader, run_path, epoch, &num_bytes, &needs_newline);
-    line_reader_free(&reader);
+    lyrnn_status status = line_reader_init(&reader, *file, path);
+    if (status == LYRNN_OK)
+        status = count_kept_bytes(reader, run_path, epoch, &num_bytes, &needs_newline);
+    line_reader_free(reader);
     if (status == LYRNN_OK)
         status = cut_to(*file, run_path, num_bytes, needs_newline);
     if (status != LYRNN_OK) {

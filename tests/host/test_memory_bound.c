@@ -13,6 +13,7 @@
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/safetensors.h"
 #include "memory_limit.h"
+#include "run/metrics.h"
 #include "temp_dir.h"
 
 /* The C library allocates at least this much at once. */
@@ -113,6 +114,55 @@ static void a_text_of_nothing_but_brackets_is_not_made_a_tree(void **state)
     free(text);
 }
 
+/* As a jansson tree, a text of one character takes 25 times the four bytes of its text. */
+static void a_text_of_too_many_values_is_not_made_a_tree(void **state)
+{
+    (void)state;
+    enum { NUM_VALUES = 4000000 };
+    char *text = malloc(4 * NUM_VALUES + 2);
+    assert_non_null(text);
+    for (size_t i = 0; i < NUM_VALUES; i++)
+        memcpy(text + 1 + 4 * i, "\"a\",", 4);
+    text[0] = '[';
+    text[4 * NUM_VALUES] = ']';
+    text[4 * NUM_VALUES + 1] = '\0';
+    size_t num_bytes = write_metadata(CONFIG(1000000, 1, 1), text);
+    assert_refused(8 * num_bytes, "\"vocab\" has more values");
+    num_bytes = write_metadata(text, "[\"a\"]");
+    assert_refused(8 * num_bytes, "\"config\" has more values");
+    free(text);
+}
+
+/* A line of a run's metrics may claim to be the report of an epoch and never end. */
+static void a_line_of_metrics_takes_bounded_memory(void **state)
+{
+    (void)state;
+    static const char begin[] = "{\"epoch\":1,\"step\":1,\"perplexity\":2}\n{\"epoch\":2,\"x\":[";
+    enum { NUM_BYTES = 64 << 20 };
+    char *text = malloc(NUM_BYTES);
+    assert_non_null(text);
+    memset(text, ' ', NUM_BYTES);
+    memcpy(text, begin, sizeof begin - 1);
+    memcpy(text + NUM_BYTES - 3, "]}\n", 3);
+    assert_int_equal(mkdir("run", 0777), 0);
+    assert_true(write_file("run/metrics.jsonl", text, NUM_BYTES));
+    free(text);
+    malloc_trim(0);
+    json_t *last, *best;
+    struct rlimit old = memory_limit_set(SMALL);
+    lyrnn_status status = lyrnn_metrics_read("run", &last, &best);
+    memory_limit_lift(&old);
+    assert_int_equal(status, LYRNN_ERR_IO);
+    assert_string_equal(lyrnn_error_text(), "run/metrics.jsonl: line 2 is not the report of an "
+                                            "epoch; it is left out");
+    assert_int_equal(json_integer_value(json_object_get(last, "epoch")), 1);
+    json_decref(last);
+    json_decref(best);
+    assert_int_equal(truncate("run/metrics.jsonl", (off_t)2 << 30), 0);
+    assert_int_equal(lyrnn_metrics_read("run", &last, &best), LYRNN_ERR_IO);
+    assert_non_null(strstr(lyrnn_error_text(), "has more than 1073741824 bytes"));
+}
+
 /* Makes a state and writes it to a place that cannot be written, so that only errors from memory
  * take time. */
 static lyrnn_status make_and_write(const lyrnn_rnn_config *config, int B, size_t num_bytes)
@@ -157,6 +207,9 @@ int main(void)
         cmocka_unit_test(a_network_larger_than_its_tensors_takes_no_memory),
         cmocka_unit_test(a_text_of_nothing_but_brackets_is_not_made_a_tree),
         cmocka_unit_test(saving_a_trainers_state_takes_the_memory_that_is_counted),
+        /* They free large blocks, which malloc then keeps for the next ones. */
+        cmocka_unit_test(a_text_of_too_many_values_is_not_made_a_tree),
+        cmocka_unit_test(a_line_of_metrics_takes_bounded_memory),
     };
     return cmocka_run_group_tests(tests, temp_dir_enter, temp_dir_leave);
 }
