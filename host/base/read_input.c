@@ -13,6 +13,7 @@
 #include "base/file_kind.h"
 #include "base/memory.h"
 #include "base/open_file.h"
+#include "base/remedy.h"
 
 static bool is_standard_input(const lyrnn_input *input)
 {
@@ -26,8 +27,10 @@ const char *lyrnn_input_name(const lyrnn_input *input)
 
 static lyrnn_status cannot(const lyrnn_input *input, const char *verb)
 {
+    int error = errno;
+    bool is_forbidden = error == EACCES || error == EPERM;
     return lyrnn_fail(LYRNN_ERR_IO, "%s: cannot %s: %s; %s", lyrnn_input_name(input), verb,
-                      strerror(errno), input->remedy);
+                      strerror(error), is_forbidden ? lyrnn_remedy(error) : input->remedy);
 }
 
 static lyrnn_status refuse_kind(const lyrnn_input *input, mode_t mode)
