@@ -1,5 +1,5 @@
-/* The module's side of the CUDA backend: the one name that liblyrnn_cuda.so exports. The code of
- * cuda/ calls the functions of status.h. The versions here pass each call on to the program, so
+/* The module's side of the CUDA backend: the one name that liblyrnn_cuda.so exports, and its
+ * version. The code of cuda/ calls the functions of status.h. The versions here pass each call on to the program, so
  * that a thread has one error text. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,6 +40,14 @@ static lyrnn_status open_backend(const lyrnn_cuda_program *opener, int device,
 
 extern const lyrnn_cuda_entry lyrnn_cuda_module;
 __attribute__((visibility("default"))) const lyrnn_cuda_entry lyrnn_cuda_module = {
-    .seam = LYRNN_SEAM,
     .open = open_backend,
+};
+
+extern const lyrnn_seam_note lyrnn_seam;
+__attribute__((section(LYRNN_SEAM_SECTION), aligned(4), used)) const lyrnn_seam_note lyrnn_seam = {
+    .owner_size = sizeof LYRNN_SEAM_OWNER,
+    .seam_size = sizeof lyrnn_seam.seam,
+    .type = 1,
+    .owner = LYRNN_SEAM_OWNER,
+    .seam = LYRNN_SEAM,
 };

@@ -6,6 +6,13 @@
 
 #include "lyrnn/backend.h"
 
+/* The code of a module that does not fit must not run, not even to load it. */
+__attribute__((constructor)) static void announce(void)
+{
+    if (strcmp(LYRNN_SEAM, "0.0.9-other") == 0)
+        fputs("a module of another version was loaded\n", stderr);
+}
+
 static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
 {
     (void)self;

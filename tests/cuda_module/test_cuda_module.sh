@@ -20,8 +20,6 @@ train=(train corpus.txt "${tiny[@]}" --num-epochs 1 --device)
 mkdir no_driver
 : >no_driver/libcuda.so.1
 paths=${LD_LIBRARY_PATH-}
-# Sanitizers replace dlopen. Theirs follows the sanitizer's run path and not the program's.
-[[ -z $sanitizers ]] || paths=$modules${paths:+:$paths}
 with_driver() {
     export LD_LIBRARY_PATH=$1${paths:+:$paths}
 }
@@ -65,10 +63,23 @@ refuses 1 \
     'cuda: liblyrnn_cuda\.so cannot be loaded \(liblyrnn_cuda\.so: .*\); install .* use --device cpu$' \
     "${train[@]}" cuda --out none
 falls_back 'cuda: liblyrnn_cuda\.so cannot be loaded \('
+# The module of the current directory is no lyrnn's, whatever LD_LIBRARY_PATH says.
+cp "$stand_ins/module/liblyrnn_cuda.so" .
+for here in : :.; do
+    LD_LIBRARY_PATH=$LD_LIBRARY_PATH$here refuses 1 \
+        'cuda: liblyrnn_cuda\.so cannot be loaded \(' "${train[@]}" cuda --out none
+done
+rm liblyrnn_cuda.so
 cp "$stand_ins/driver/libcuda.so.1" "$module"
 refuses 1 \
     'cuda: liblyrnn_cuda\.so is of version unknown and this program of [0-9.]+-[0-9a-f]+; install ' \
     "${train[@]}" cuda --out none
+# So is a file that breaks off.
+for bytes in 0 40 64 100 600; do
+    head -c "$bytes" "$stand_ins/module/liblyrnn_cuda.so" >"$module"
+    refuses 1 'cuda: liblyrnn_cuda\.so is of version unknown and ' "${train[@]}" cuda --out none
+done
+# A module of another version would announce that its code runs.
 cp "$stand_ins/other/liblyrnn_cuda.so" "$module"
 refuses 1 \
     'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other and this program of [0-9.]+-[0-9a-f]+; install ' \

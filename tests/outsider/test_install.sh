@@ -40,8 +40,6 @@ modules=${pc%/pkgconfig/*}/lyrnn
 mkdir -p "$modules"
 cp "$stand_ins/module/liblyrnn_cuda.so" "$modules"
 module_paths=$stand_ins/driver${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-# Sanitizers replace dlopen. Theirs follows the sanitizer's run path and not the program's.
-[[ -z $sanitizers ]] || module_paths+=:$modules
 
 # check PROGRAM: its output must be right, and it must find the module in the prefix.
 check() {
