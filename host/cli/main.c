@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/standard_output.h"
+#include "device/cpu_check.h"
 #include "lyrnn/version.h"
 
 static void print_help(FILE *stream)
@@ -101,7 +102,9 @@ int main(int argc, char **argv)
         print_help(stderr);
         return 2;
     }
-    lyrnn_status status = run_command(argc, argv);
+    lyrnn_status status = lyrnn_check_cpu();
+    if (status == LYRNN_OK)
+        status = run_command(argc, argv);
     if (status == LYRNN_OK)
         status = standard_output_flush();
     if (status != LYRNN_OK)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/cpu_check.h"
+
 static void check_table(const lyrnn_backend *backend)
 {
 #define LYRNN_MEMBER(name) LYRNN_CHECK(backend->name != NULL);
@@ -59,6 +61,7 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_preci
     }
     if (precision != LYRNN_FP32)
         return precision_without_cuda(any ? lyrnn_error_text() : "");
+    LYRNN_TRY(lyrnn_check_cpu());
     LYRNN_TRY(lyrnn_cpu_backend_open(num_threads, backend));
     if (any)
         snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", lyrnn_error_text());
