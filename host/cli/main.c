@@ -98,6 +98,8 @@ int main(int argc, char **argv)
     /* If the reader of a pipe leaves (| head), the write fails. No signal then kills a training in
      * the middle of a save. */
     signal(SIGPIPE, SIG_IGN);
+    /* A file that exceeds the limit on file sizes is a failed write too, with a message. */
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);
         return 2;

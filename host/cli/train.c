@@ -116,6 +116,12 @@ static const option_spec specs[] = {
      .detail = "The checkpoint with the best validation perplexity is saved in any case, until a "
                "better one replaces it.",
      .may_change = true},
+    {OPTION_FLOAT, "checkpoint-minutes", "M",
+     "also save one when M minutes have passed since the last; 0: never",
+     FIELD(train.checkpoint_minutes), .fallback = "10", .min = "0", .max = "1e6",
+     .detail = "Such a checkpoint may be within an epoch; the next one replaces it. It does not "
+               "change the training.",
+     .may_change = true, .if_missing = "10"},
     {OPTION_INT, "keep", "N", "keep the last N checkpoints and the best one; 0: all",
      FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
 
@@ -145,9 +151,11 @@ static const option_table table = {
            "lyrics that come with lyrnn. Perplexity and sample texts go to standard output, "
            "everything else to standard error.",
     .detail = "Several files are read in order as one text.\n"
-              "On Ctrl-C and on SIGTERM the training finishes its step, saves a checkpoint and "
-              "ends; --resume continues there. A second signal ends it at once, and the last "
-              "checkpoint stays as it was.",
+              "On Ctrl-C and on SIGTERM, SIGHUP, SIGXCPU and SIGUSR2 the training finishes its "
+              "step, saves a checkpoint and ends; --resume continues there. Signals that follow "
+              "within a second count as one. A later one ends it at once, and the last checkpoint "
+              "stays as it was. On SIGUSR1 it saves a checkpoint and continues. A signal that was "
+              "ignored when the program started, as with nohup, stays ignored.",
     .examples = "lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
                 "lyrnn generate runs/mine --prefix 月光",
     .files = files,
@@ -250,7 +258,7 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
     /* When a resumed run began, its default prefixes were replaced if the corpus lacked their
      * characters. */
     options.prefixes_are_defaults = !options_given(&table, result, "prefix");
-    options.watch_for_stop = interrupt_catch;
+    options.watch_for_requests = interrupt_catch_stops;
 
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
@@ -342,6 +350,7 @@ static lyrnn_status command_train(int argc, char **argv)
     train_fields fields = {0};
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
+    interrupt_catch_saves();
     if (status == LYRNN_OK && !result.help)
         status = fields.resume_path != NULL ? train_resumed(&fields, &result)
                                             : train_new(&fields, &result);

@@ -257,21 +257,25 @@ static void start_texts(batch *run)
 }
 
 /* Generates up to a place of the texts and downloads the characters from place `from` on. */
-static void generate_to(batch *run, size_t place, size_t from)
+static lyrnn_status generate_to(batch *run, size_t place, size_t from)
 {
     lyrnn_generator *g = run->generator;
     lyrnn_backend *backend = g->model->backend;
     size_t B = (size_t)g->B, num = place - from, row_bytes = num * sizeof(int32_t);
-    for (; run->position < place; run->position++)
+    for (; run->position < place; run->position++) {
         backend->run_step(backend, queue_character, g);
+        if (run->position % (size_t)g->options.poll_every == 0 && run->listener->poll != NULL)
+            LYRNN_TRY(run->listener->poll(run->listener->context));
+    }
     if (num == 0)
-        return;
+        return LYRNN_OK;
     backend->copy_rows(backend, g->news, row_bytes, g->texts + from,
                        g->max_length * sizeof(int32_t), row_bytes, B);
     backend->download(backend, g->news_host, g->news, B * row_bytes);
     backend->download(backend, g->states_host, g->states, B * sizeof *g->states);
     for (size_t b = 0; b < B; b++)
         memcpy(text_of(run, b) + from, g->news_host + b * num, row_bytes);
+    return LYRNN_OK;
 }
 
 /* Returns the first place from `from` on where the text contains the stop text, or length if there
@@ -342,7 +346,7 @@ static lyrnn_status run_batch(batch *run)
 {
     size_t poll_every = (size_t)run->generator->options.poll_every, prefix = run->prompt->length;
     start_texts(run);
-    generate_to(run, prefix, prefix);
+    LYRNN_TRY(generate_to(run, prefix, prefix));
     for (size_t b = 0; b < run->num; b++) {
         run->views[b].is_over = run->total == prefix;
         run->views[b].end = LYRNN_END_LENGTH;
@@ -350,7 +354,7 @@ static lyrnn_status run_batch(batch *run)
     LYRNN_TRY(report_news(run));
     while (run->reporting < run->num) {
         size_t from = run->position, left = run->total - from;
-        generate_to(run, from + (left < poll_every ? left : poll_every), from);
+        LYRNN_TRY(generate_to(run, from + (left < poll_every ? left : poll_every), from));
         for (size_t b = 0; b < run->num; b++)
             if (!run->views[b].is_over)
                 view_text(run, b);

@@ -105,14 +105,22 @@ static void queue_batch(void *context)
     lyrnn_activations_carry_state(a);
 }
 
-double lyrnn_evaluate(lyrnn_evaluator *evaluator)
+lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_watcher *watcher,
+                            double *nats_per_char)
 {
     lyrnn_backend *backend = evaluator->model->backend;
+    const lyrnn_batches *batches = &evaluator->batches;
+    size_t batch_chars = (size_t)batches->B * (size_t)batches->T;
     lyrnn_counters counters = {0};
     backend->upload(backend, evaluator->counters, &counters, sizeof counters);
     lyrnn_activations_reset_state(&evaluator->activations);
-    for (size_t k = 0; k < evaluator->batches.K; k++)
+    for (size_t k = 0; k < batches->K; k++) {
         backend->run_step(backend, queue_batch, evaluator);
+        if (watcher != NULL)
+            LYRNN_TRY(watcher->piece_done(watcher->context, (k + 1) * batch_chars,
+                                          batches->K * batch_chars));
+    }
     backend->download(backend, &counters, evaluator->counters, sizeof counters);
-    return counters.loss_sum / (double)counters.loss_count;
+    *nats_per_char = counters.loss_sum / (double)counters.loss_count;
+    return LYRNN_OK;
 }

@@ -1,17 +1,12 @@
 /* Trains epoch by epoch and, after each, reports and saves. A process that is killed loses at most
  * the steps since its last checkpoint; one that is asked to stop (Ctrl-C, SIGTERM) saves first and
- * loses none. */
+ * loses none. Steps, validation and samples all poll for requests, by `obey`. */
 #include "train/job.h"
 
 #include <math.h>
 
 #include "base/clock.h"
 #include "base/plain_text.h"
-
-bool train_is_stopped(const train_job *job)
-{
-    return job->stop != NULL && *job->stop != 0;
-}
 
 static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)
 {
@@ -25,10 +20,26 @@ static lyrnn_status diverged(const train_job *job, const char *what, int64_t ste
                       has_checkpoint ? job->run.path : "");
 }
 
+static bool has_lost_patience(const train_job *job, int epoch)
+{
+    int patience = job->options->patience;
+    return patience > 0 && epoch - job->state.best_epoch >= patience;
+}
+
+static bool is_last(const train_job *job, int epoch)
+{
+    return epoch == job->options->num_epochs || has_lost_patience(job, epoch);
+}
+
 static lyrnn_status interrupted(const train_job *job)
 {
     const lyrnn_trainer_state *state = &job->state;
     char batch[64] = "";
+    if (state->snapshot.counters.batch == 0 && is_last(job, state->snapshot.epoch))
+        return lyrnn_fail(LYRNN_INTERRUPTED,
+                          "%s: interrupted in its last samples; the run is complete and saved, to "
+                          "generate texts: lyrnn generate %s",
+                          job->run.path, job->run.path);
     if (state->snapshot.counters.batch > 0)
         snprintf(batch, sizeof batch, " and %lld of %zu batches",
                  (long long)state->snapshot.counters.batch, job->batches.K);
@@ -71,6 +82,7 @@ static lyrnn_status save_downloaded(train_job *job)
 {
     LYRNN_TRY(lyrnn_run_dir_save(&job->run, &job->config, &job->vocab, job->params, &job->state));
     job->is_saved = true;
+    job->saved_seconds = lyrnn_seconds();
     return LYRNN_OK;
 }
 
@@ -84,12 +96,12 @@ static lyrnn_status save_best(train_job *job, int before)
     return LYRNN_OK;
 }
 
-static lyrnn_status stop_within_epoch(train_job *job)
+static lyrnn_status save_within_epoch(train_job *job)
 {
     LYRNN_TRY(download_checkpoint(job));
     LYRNN_TRY(save_downloaded(job));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
-    return interrupted(job);
+    return LYRNN_OK;
 }
 
 /* Saves an epoch that --checkpoint-every did not ask for. The weights are still those of its
@@ -97,8 +109,6 @@ static lyrnn_status stop_within_epoch(train_job *job)
 static lyrnn_status save_after_epoch(train_job *job)
 {
     int epoch = job->state.snapshot.epoch;
-    if (job->is_saved)
-        return LYRNN_OK;
     LYRNN_TRY(download_checkpoint(job));
     close_epoch(job, epoch);
     LYRNN_TRY(save_downloaded(job));
@@ -106,10 +116,41 @@ static lyrnn_status save_after_epoch(train_job *job)
     return LYRNN_OK;
 }
 
-static lyrnn_status stop_after_epoch(train_job *job)
+static bool is_stopped(const train_job *job)
 {
-    LYRNN_TRY(save_after_epoch(job));
-    return interrupted(job);
+    return job->requests != NULL && job->requests->stop != 0;
+}
+
+static bool is_save_requested(const train_job *job)
+{
+    double minutes = (double)job->options->checkpoint_minutes;
+    return (job->requests != NULL && job->requests->save != 0) ||
+           (minutes > 0.0 && lyrnn_seconds() - job->saved_seconds >= 60.0 * minutes);
+}
+
+/* Does what signals and --checkpoint-minutes ask for, at a place where `save` saves the training as
+ * it is. */
+static lyrnn_status obey(train_job *job, lyrnn_status (*save)(train_job *job))
+{
+    bool stop = is_stopped(job);
+    if (!stop && !is_save_requested(job))
+        return LYRNN_OK;
+    if (job->requests != NULL)
+        job->requests->save = 0;
+    if (!job->is_saved)
+        LYRNN_TRY(save(job));
+    return stop ? interrupted(job) : LYRNN_OK;
+}
+
+static lyrnn_status obey_in_validation(void *context, size_t done, size_t total)
+{
+    (void)done, (void)total;
+    return obey((train_job *)context, save_within_epoch);
+}
+
+static lyrnn_status obey_in_samples(void *context)
+{
+    return obey((train_job *)context, save_after_epoch);
 }
 
 /* Reporting */
@@ -122,17 +163,6 @@ static lyrnn_status write_sample(void *context, const lyrnn_sample *sample)
                            lyrnn_is_terminal(job->samples));
     fputc('\n', job->samples);
     return LYRNN_OK;
-}
-
-static bool has_lost_patience(const train_job *job, int epoch)
-{
-    int patience = job->options->patience;
-    return patience > 0 && epoch - job->state.best_epoch >= patience;
-}
-
-static bool is_last(const train_job *job, int epoch)
-{
-    return epoch == job->options->num_epochs || has_lost_patience(job, epoch);
 }
 
 /* Whether the epoch is saved whatever its validation perplexity is. */
@@ -150,7 +180,8 @@ static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
     if (metrics->is_validated)
         fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
     fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
-    const lyrnn_listener listener = {.sample = write_sample, .context = job};
+    const lyrnn_listener listener = {
+        .sample = write_sample, .poll = obey_in_samples, .context = job};
     for (size_t i = 0; i < job->num_prompts; i++)
         LYRNN_TRY(lyrnn_generate(&job->generator, &job->prompts[i], (size_t)job->options->pred_len,
                                  &listener));
@@ -165,8 +196,8 @@ static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
 static lyrnn_status report_epoch(train_job *job, const lyrnn_metrics *metrics)
 {
     lyrnn_status status = write_report(job, metrics);
-    if (status == LYRNN_OK)
-        return LYRNN_OK;
+    if (status == LYRNN_OK || status == LYRNN_INTERRUPTED || job->is_saved)
+        return status;
     char text[1024];
     snprintf(text, sizeof text, "%s", lyrnn_error_text());
     LYRNN_TRY(save_after_epoch(job));
@@ -190,6 +221,7 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     if (is_to_be_saved)
         LYRNN_TRY(download_checkpoint(job));
     close_epoch(job, epoch);
+    job->is_saved = false;
     LYRNN_TRY(lyrnn_run_dir_append_metrics(&job->run, metrics));
     if (is_to_be_saved) {
         LYRNN_TRY(is_best ? save_best(job, before) : save_downloaded(job));
@@ -211,8 +243,8 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
         lyrnn_trainer_step(&job->trainer);
         job->is_saved = false;
         lyrnn_progress_update(&job->progress, epoch, (int64_t)K * (epoch - 1) + (int64_t)k + 1);
-        if (train_is_stopped(job))
-            return stop_within_epoch(job);
+        if (k + 1 < K)
+            LYRNN_TRY(obey(job, save_within_epoch));
     }
     lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
     double seconds = lyrnn_seconds() - start;
@@ -228,8 +260,9 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
         .seconds = seconds,
     };
     if (job->num_validation > 0) {
+        const lyrnn_watcher watcher = {obey_in_validation, job};
         metrics.is_validated = true;
-        metrics.validation_nats_per_char = lyrnn_evaluate(&job->evaluator);
+        LYRNN_TRY(lyrnn_evaluate(&job->evaluator, &watcher, &metrics.validation_nats_per_char));
         metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
     }
     return finish_epoch(job, &metrics);
@@ -247,6 +280,7 @@ lyrnn_status train_epochs(train_job *job)
     const lyrnn_trainer_state *state = &job->state;
     if (options->num_epochs == 0)
         return save_untrained(job);
+    job->saved_seconds = lyrnn_seconds();
     int64_t K = (int64_t)job->batches.K;
     lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
                         K * state->snapshot.epoch + state->snapshot.counters.batch,
@@ -261,8 +295,7 @@ lyrnn_status train_epochs(train_job *job)
         }
         if (epoch == options->num_epochs)
             break;
-        if (train_is_stopped(job))
-            return stop_after_epoch(job);
+        LYRNN_TRY(obey(job, save_after_epoch));
     }
     if (state->best_epoch != 0) {
         lyrnn_progress_clear(&job->progress);

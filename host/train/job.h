@@ -38,7 +38,8 @@ typedef struct {
     lyrnn_trainer_state state;
     bool is_saved; /* the disk holds the training as it is now */
     lyrnn_run_dir run;
-    const volatile sig_atomic_t *stop; /* nonzero: a signal asked to stop; NULL: no signal can */
+    lyrnn_train_requests *requests; /* what signals ask for; NULL: no signal can */
+    double saved_seconds;           /* lyrnn_seconds() at the last save, or when training began */
     lyrnn_progress progress;
 } train_job;
 
@@ -98,8 +99,5 @@ lyrnn_status train_resume_run(train_job *job, const json_t *config);
 
 /* Trains all epochs that are left, with reports and checkpoints. */
 lyrnn_status train_epochs(train_job *job);
-
-/* Whether a signal asked to stop. */
-bool train_is_stopped(const train_job *job);
 
 #endif

@@ -199,8 +199,8 @@ lyrnn_status train_begin_run(train_job *job)
     json_t *config = config_with_hash(job);
     if (config == NULL)
         return lyrnn_out_of_memory("config.json", 0, "close other programs");
-    if (options->watch_for_stop != NULL)
-        job->stop = options->watch_for_stop();
+    if (options->watch_for_requests != NULL)
+        job->requests = options->watch_for_requests();
     lyrnn_status status =
         job->start->kind == LYRNN_START_RESUME
             ? train_resume_run(job, config)

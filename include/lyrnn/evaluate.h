@@ -13,6 +13,7 @@
 #include "lyrnn/batches.h"
 #include "lyrnn/model.h"
 #include "lyrnn/status.h"
+#include "lyrnn/watcher.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,9 +42,10 @@ void lyrnn_evaluator_free(lyrnn_evaluator *evaluator);
  * that of the backend. */
 size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes, size_t N, int B, int T);
 
-/* Returns the mean cross-entropy in nats per character. The state is zero at the start; there is no
- * dropout. */
-double lyrnn_evaluate(lyrnn_evaluator *evaluator);
+/* Computes the mean cross-entropy in nats per character. The state is zero at the start; there is
+ * no dropout. watcher may be NULL. Fails only if the watcher does. */
+lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_watcher *watcher,
+                            double *nats_per_char);
 
 #ifdef __cplusplus
 }

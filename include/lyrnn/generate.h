@@ -70,12 +70,14 @@ typedef struct {
 
 /* The caller's functions that receive the texts. Samples come one after the other, in ascending
  * order of their numbers. `character` receives each character, prefix included, as soon as no stop
- * text can remove it. `sample` then receives the whole sample. Either may be NULL. An error that
- * one returns ends the generation. */
+ * text can remove it. `sample` then receives the whole sample. `poll` is called every few
+ * characters, also while the model reads the prefix. Each may be NULL. An error that one returns
+ * ends the generation. */
 typedef struct {
     lyrnn_status (*character)(void *context, uint64_t sample, int32_t id);
     lyrnn_status (*sample)(void *context, const lyrnn_sample *sample);
     void *context;
+    lyrnn_status (*poll)(void *context);
 } lyrnn_listener;
 
 typedef struct {

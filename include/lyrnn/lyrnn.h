@@ -27,5 +27,6 @@
 #include "lyrnn/trainer_snapshot.h"
 #include "lyrnn/version.h"
 #include "lyrnn/vocab.h"
+#include "lyrnn/watcher.h"
 
 #endif

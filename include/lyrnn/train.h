@@ -52,6 +52,13 @@ lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_
 /* A zeroed start is fine. */
 void lyrnn_start_free(lyrnn_start *start);
 
+/* Requests to a training. A signal handler sets the members. */
+typedef struct {
+    volatile sig_atomic_t stop; /* nonzero: save a checkpoint and stop */
+    /* Nonzero: save a checkpoint and continue. lyrnn_train sets it to zero before it saves. */
+    volatile sig_atomic_t save;
+} lyrnn_train_requests;
+
 /* Everything in it is borrowed. */
 typedef struct {
     /* The corpus. */
@@ -88,15 +95,19 @@ typedef struct {
      * none is left begin the samples as the corpus begins. */
     bool prefixes_are_defaults;
     int checkpoint_every; /* epochs; the last epoch is always saved */
+    /* A checkpoint is also saved when so many minutes have passed since the last one, within an
+     * epoch too. It does not change the training. 0: never. */
+    float checkpoint_minutes;
     const char *out_path; /* the run's folder; NULL: runs/<date-time> */
     bool overwrite;       /* replace an earlier run there, by the first checkpoint */
     int keep;             /* checkpoints to keep, next to latest and best; 0: all */
     /* What config.json holds: an object. lyrnn_train adds the hash of the corpus as
      * "corpus_xxh128". NULL: only the hash. */
     struct json_t *config;
-    /* Called just before the first write to the disk. If what it returns points to a nonzero value
-     * later, lyrnn_train finishes the step, saves and returns LYRNN_INTERRUPTED. May be NULL. */
-    const volatile sig_atomic_t *(*watch_for_stop)(void);
+    /* Called just before the first write to the disk. If a member of what it returns is nonzero
+     * later, lyrnn_train finishes the step (or, in validation and in samples, the piece at hand)
+     * and obeys it; to stop, it returns LYRNN_INTERRUPTED. May be NULL. */
+    lyrnn_train_requests *(*watch_for_requests)(void);
 } lyrnn_train_options;
 
 /* Trains on an open backend. It checks prefixes, corpus and out_path before it writes anything.
@@ -113,8 +124,8 @@ typedef struct {
  * bits as a run that never stopped, on the same backend and number of threads.
  *
  * LYRNN_ERR_DIVERGED: the loss or a weight became NaN or infinite; the error names the step, and
- * checkpoints saved before stay. LYRNN_INTERRUPTED: see watch_for_stop; the error text says how to
- * continue. Resuming fails before it changes anything with LYRNN_ERR_CORPUS (another text),
+ * checkpoints saved before stay. LYRNN_INTERRUPTED: see watch_for_requests; the error text says how
+ * to continue. Resuming fails before it changes anything with LYRNN_ERR_CORPUS (another text),
  * LYRNN_ERR_MODEL_FILE (another shape, or options that the checkpoint contradicts) or
  * LYRNN_ERR_USAGE (nothing left to do). */
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,

@@ -73,11 +73,20 @@ cp -rP run before
 command='lyrnn train with a limit on file sizes'
 status=0
 (
-    trap '' XFSZ
     ulimit -f 4
     exec "$lyrnn" "${train[@]}" --out limited >"$out" 2>"$err" </dev/null
 ) || status=$?
-expect_error 1 'limited/.*File too large'
+expect_error 1 'limited/.*File too large; raise the limit of file sizes \(ulimit -f\), or choose another place, then'
+[[ -z $(find limited -name '.?*') ]] || fail "no temporary file may stay: $(find limited)"
 [[ ! -e limited/latest ]] || fail "latest must not name a checkpoint that was not saved"
 [[ -z $(find limited -name '*.safetensors*') ]] || fail "no partial model may stay: $(find limited)"
 diff -r run before || fail "another run was touched"
+
+# Nor is another command killed by that limit. The file that ends here is standard output.
+command='lyrnn generate with a limit on file sizes'
+status=0
+(
+    ulimit -f 1
+    exec "$lyrnn" generate run --prefix 分开 --length 5000 >text 2>"$err"
+) || status=$?
+expect_error 1 'standard output: cannot be written: File too large; '

@@ -40,7 +40,8 @@ static found search(const model_check *check, const lyrnn_generate_options *opti
 {
     const int32_t prefix[PREFIX] = {1, 3};
     found f = {0};
-    const lyrnn_listener listener = {hear_character, hear_sample, &f};
+    const lyrnn_listener listener = {
+        .character = hear_character, .sample = hear_sample, .context = &f};
     lyrnn_prompt prompt;
     assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, PREFIX), LYRNN_OK);
     assert_int_equal(

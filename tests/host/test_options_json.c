@@ -17,7 +17,7 @@ typedef struct {
     int_list several;
     size_t size;
     uint64_t seed;
-    float rate;
+    float rate, minutes;
     int choice;
     bool flag;
     const char *text, *device;
@@ -37,6 +37,8 @@ static const option_spec specs[] = {
      .max = "9223372036854775807"},
     {OPTION_FLOAT, "lr", "RATE", "", FIELD(rate), .fallback = "1e-3", .min = "0", .max = "1e6",
      .may_change = true},
+    {OPTION_FLOAT, "minutes", "M", "", FIELD(minutes), .fallback = "10", .min = "0", .max = "1e6",
+     .if_missing = "7.5"},
     {OPTION_CHOICE, "cell", "rnn_tanh|lstm|gru", "", FIELD(choice), .fallback = "rnn_tanh"},
     {OPTION_FLAG, "both", NULL, "", FIELD(flag)},
     {OPTION_TEXT, "init", "FILE", "", FIELD(text)},
@@ -142,6 +144,7 @@ static void only_options_without_default_can_be_absent(void **state)
     assert_null(back.text);
     assert_int_equal(back.texts.num, 0);
     assert_true(back.rate == 1.0f);
+    assert_true(back.minutes == 7.5f);
     options_free(&table, &back);
     static const char *const needed[] = {"hidden_size", "max_chars", "seed",  "lr",
                                          "cell",        "device",    "prefix"};

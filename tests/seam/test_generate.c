@@ -66,7 +66,8 @@ static lyrnn_status write_samples(const model_check *check, const lyrnn_generate
                                   heard *h)
 {
     const int32_t prefix[PREFIX] = {4, 0, 9};
-    const lyrnn_listener listener = {hear_character, hear_sample, h};
+    const lyrnn_listener listener = {
+        .character = hear_character, .sample = hear_sample, .context = h};
     lyrnn_generator generator;
     lyrnn_prompt prompt;
     size_t fail_at = h->fail_at;
@@ -210,7 +211,9 @@ static void one_generator_serves_prompts_again_and_again(void **state)
     assert_int_equal(lyrnn_prompt_from_ids(&prompts[0], prefix, 1), LYRNN_OK);
     assert_int_equal(lyrnn_prompt_from_ids(&prompts[1], prefix, PREFIX), LYRNN_OK);
     for (int round = 0; round < 4; round++) {
-        const lyrnn_listener nobody = {0}, listener = {hear_character, hear_sample, &again};
+        const lyrnn_listener nobody = {0};
+        const lyrnn_listener listener = {
+            .character = hear_character, .sample = hear_sample, .context = &again};
         assert_int_equal(lyrnn_generate(&generator, &prompts[0], LENGTH, &nobody), LYRNN_OK);
         draw_weights(&check, round % 2 == 0 ? 2 : 3);
         memset(&again, 0, sizeof again);
@@ -222,6 +225,39 @@ static void one_generator_serves_prompts_again_and_again(void **state)
     }
     lyrnn_prompt_free(&prompts[0]);
     lyrnn_prompt_free(&prompts[1]);
+    lyrnn_generator_free(&generator);
+    model_check_close(&check);
+}
+
+static lyrnn_status count_down(void *context)
+{
+    int *left = context;
+    return --*left > 0 ? LYRNN_OK : lyrnn_fail(LYRNN_INTERRUPTED, "enough");
+}
+
+/* The first poll comes while the model reads a long prefix, and the last before the text ends. */
+static void a_poll_ends_the_generation(void **state)
+{
+    enum { LONG_PREFIX = 50, POLL_EVERY = 10, POLLS = (LONG_PREFIX + LENGTH) / POLL_EVERY };
+    int32_t prefix[LONG_PREFIX] = {0};
+    (void)state;
+    model_check check;
+    open_random(&check, LYRNN_LSTM, 1);
+    lyrnn_generate_options options = chance(2);
+    options.poll_every = POLL_EVERY;
+    lyrnn_generator generator;
+    lyrnn_prompt prompt;
+    assert_int_equal(lyrnn_generator_init(&generator, &check.model, &options, LONG_PREFIX + LENGTH),
+                     LYRNN_OK);
+    assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, LONG_PREFIX), LYRNN_OK);
+    for (int polls = 1; polls <= 2 * POLLS; polls++) {
+        int left = polls;
+        const lyrnn_listener listener = {.poll = count_down, .context = &left};
+        lyrnn_status status = lyrnn_generate(&generator, &prompt, LENGTH, &listener);
+        assert_int_equal(status, polls < POLLS ? LYRNN_INTERRUPTED : LYRNN_OK);
+        assert_int_equal(left, polls < POLLS ? 0 : polls - POLLS + 1);
+    }
+    lyrnn_prompt_free(&prompt);
     lyrnn_generator_free(&generator);
     model_check_close(&check);
 }
@@ -267,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_stop_ends_a_text_before_it),
         cmocka_unit_test(a_listener_that_fails_ends_the_generation),
         cmocka_unit_test(one_generator_serves_prompts_again_and_again),
+        cmocka_unit_test(a_poll_ends_the_generation),
         cmocka_unit_test(a_length_of_zero_is_the_prefix),
         cmocka_unit_test(the_memory_is_known_beforehand),
     };

@@ -50,6 +50,8 @@ typedef struct {
     const char *detail;    /* whole sentences that only the man page has, or NULL */
     option_completion completes;
     bool may_change; /* a resumed run may have another value than the run began with */
+    /* The value of a run whose config.json is older than the option; NULL: it must be there. */
+    const char *if_missing;
 } option_spec;
 
 /* A file and what it holds, as the man page lists them. */
@@ -101,7 +103,7 @@ bool options_given(const option_table *table, const option_result *result, const
 
 /* Sets every field of a zeroed struct from an object that options_to_json made and that anyone may
  * have changed since. The rules are those of the command line. An option without a default may be
- * missing. Texts are borrowed from the object. LYRNN_ERR_USAGE names the option. The caller frees
+ * missing, and one with if_missing then has that value. Texts are borrowed from the object. LYRNN_ERR_USAGE names the option. The caller frees
  * the fields with options_free, on failure too. */
 lyrnn_status options_from_json(const option_table *table, const json_t *object, void *fields);
 

@@ -192,6 +192,8 @@ lyrnn_status options_from_json(const option_table *table, const json_t *object, 
         const json_t *value = json_object_get(object, key);
         if (value != NULL && !(json_is_null(value) && spec->fallback == NULL))
             LYRNN_TRY(value_from_json(spec, value, fields));
+        else if (value == NULL && spec->if_missing != NULL)
+            LYRNN_TRY(options_set_value(spec, spec->if_missing, fields));
         else if (spec->fallback != NULL)
             return lyrnn_fail(LYRNN_ERR_USAGE, "\"%s\" is missing", key);
     }

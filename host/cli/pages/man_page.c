@@ -180,7 +180,9 @@ static void write_exit_status(FILE *stream)
         {"3", "Nothing to resume: there is no such run, or it has no checkpoint yet."},
         {"4", "Another process trains in the run."},
         {"5", "A file of the run or of the model is damaged: its checksum differs."},
-        {"130, 143", "SIGINT or SIGTERM stopped a training, which saved a checkpoint first."},
+        {"129, 130, 140, 143, 152",
+         "SIGHUP, SIGINT, SIGUSR2, SIGTERM or SIGXCPU stopped a training, which saved a checkpoint "
+         "first."},
     };
     fputs(".SH EXIT STATUS\n", stream);
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
