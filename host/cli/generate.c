@@ -20,7 +20,7 @@
 #include "lyrnn/line_rules.h"
 #include "lyrnn/prompt.h"
 #include "lyrnn/text_report.h"
-#include "run/run_corpus.h"
+#include "run/learned.h"
 #include "run/run_dir.h"
 
 typedef struct {
@@ -112,8 +112,10 @@ static const option_spec specs[] = {
     {OPTION_INT, "max-copy", "N",
      "copy at most N characters in a row from the text that the model learned", FIELD(max_copy),
      .min = "1", .max = "1000000", .remedy = "for no guard leave it out"},
-    {OPTION_TEXTS, "corpus", "FILE", "the text that the model learned; repeatable", FIELD(corpus),
-     .detail = "Without it, the text that the config.json of the model's run names.",
+    {OPTION_TEXTS, "corpus", "FILE", "a text that the model learned; repeatable", FIELD(corpus),
+     .detail = "A run's config.json names the texts, also those of the models that it began with "
+               "(train --init). Give those that are no longer there; they are recognized by their "
+               "hash. Any other text is guarded too.",
      .completes = COMPLETE_FILE},
     {OPTION_FLAG, "report", NULL, "report on standard error how original each text is",
      FIELD(report),
@@ -339,17 +341,24 @@ static lyrnn_status make_prompts(generate_job *job)
 static lyrnn_status read_corpus(generate_job *job)
 {
     const generate_fields *fields = job->fields;
-    const lyrnn_corpus_rules learned = {
-        .newlines = job->newlines, .is_named_by_user = true, .log = stderr};
-    lyrnn_corpus corpus;
+    json_t *records;
+    lyrnn_corpus corpus = {0};
     if (fields->max_copy == 0 && !fields->report)
         return LYRNN_OK;
-    if (fields->corpus.num > 0)
-        LYRNN_TRY(lyrnn_corpus_load(&corpus, fields->corpus.items, fields->corpus.num, &learned));
-    else
-        LYRNN_TRY(lyrnn_run_corpus_load(job->model_path, &corpus));
-    lyrnn_status status = lyrnn_copies_init(&job->copies, &corpus, &job->checkpoint.vocab);
+    LYRNN_TRY(lyrnn_learned_of_model(job->model_path, job->checkpoint.learned, &records));
+    const lyrnn_learned_source source = {
+        .model_path = job->model_path,
+        .records = records,
+        .paths = fields->corpus.items,
+        .num_paths = fields->corpus.num,
+        .newlines = job->newlines,
+        .log = stderr,
+    };
+    lyrnn_status status = lyrnn_learned_load(&source, &corpus);
+    if (status == LYRNN_OK)
+        status = lyrnn_copies_init(&job->copies, &corpus, &job->checkpoint.vocab);
     lyrnn_corpus_free(&corpus);
+    json_decref(records);
     return status;
 }
 

@@ -226,8 +226,9 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, j
 }
 
 /* What config.json holds: every option as it was resolved, the version, the device and the corpus.
- * NULL: no memory. */
-static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend)
+ * learned: what a resumed run's says of earlier texts; else NULL. NULL: no memory. */
+static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend,
+                              const json_t *learned)
 {
     char device[256];
     backend->describe(backend, device, sizeof device);
@@ -238,7 +239,10 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     json_t *options = options_to_json(&table, fields);
     json_object_set_new(options, "threads", json_integer(backend->num_threads));
     json_object_del(options, "resume");
-    if (json_object_update(config, options) != 0) {
+    int failed = json_object_update(config, options);
+    if (learned != NULL)
+        failed |= json_object_set(config, "learned", (json_t *)learned);
+    if (failed != 0) {
         json_decref(config);
         config = NULL;
     }
@@ -249,7 +253,7 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
 /* Opens the device and trains. The corpus is named, and the shape or the run's options are
  * taken. */
 static lyrnn_status train_on_device(train_fields *fields, const option_result *result,
-                                    lyrnn_start *start)
+                                    lyrnn_start *start, const json_t *learned)
 {
     lyrnn_train_options options = fields->train;
     options.start = start;
@@ -262,7 +266,7 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
 
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
-    json_t *config = config_to_json(fields, &backend);
+    json_t *config = config_to_json(fields, &backend, learned);
     options.config = config;
     lyrnn_status status = config != NULL
                               ? lyrnn_train(&options, &backend, stdout, stderr)
@@ -288,7 +292,7 @@ static lyrnn_status open_and_train(train_fields *fields, const option_result *re
         LYRNN_TRY(lyrnn_start_from_model(start, fields->init_path, fields->train.model.cell));
         LYRNN_TRY(take_shape(fields, result, start));
     }
-    return train_on_device(fields, result, start);
+    return train_on_device(fields, result, start, NULL);
 }
 
 static lyrnn_status train_new(train_fields *fields, const option_result *result)
@@ -331,7 +335,8 @@ static lyrnn_status read_and_train(train_fields *asked, const option_result *res
     LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
     LYRNN_TRY(take_run(asked, result, run->config, &run->fields));
     LYRNN_TRY(name_corpus(run, result));
-    return train_on_device(&run->fields, result, &run->start);
+    return train_on_device(&run->fields, result, &run->start,
+                           json_object_get(run->config, "learned"));
 }
 
 static lyrnn_status train_resumed(train_fields *asked, const option_result *result)

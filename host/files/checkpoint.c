@@ -53,6 +53,7 @@ static char *vocab_to_json(const lyrnn_vocab *vocab)
 /* What the file needs apart from the weights. The writer fills it, its caller frees it. */
 typedef struct {
     char *config, *vocab; /* JSON */
+    const char *learned;  /* JSON, borrowed; NULL: none */
     float *transposed;    /* the tensors that the flat buffer holds transposed */
 } model_parts;
 
@@ -73,17 +74,20 @@ static lyrnn_status write_model(const char *path, const lyrnn_rnn_config *config
         tensors[i] = lyrnn_parameter_tensor(&parameters.items[i]);
         tensors[i].data = lyrnn_parameter_values(&parameters.items[i], params, &next);
     }
-    const lyrnn_metadata metadata[] = {
-        {"format", "pt"}, {"config", parts->config}, {"vocab", parts->vocab}};
-    return lyrnn_safetensors_write(path, metadata, sizeof metadata / sizeof metadata[0], tensors,
-                                   (size_t)parameters.num);
+    const lyrnn_metadata metadata[] = {{"format", "pt"},
+                                       {"config", parts->config},
+                                       {"vocab", parts->vocab},
+                                       {"learned", (char *)parts->learned}};
+    size_t num_metadata = sizeof metadata / sizeof metadata[0] - (parts->learned == NULL);
+    return lyrnn_safetensors_write(path, metadata, num_metadata, tensors, (size_t)parameters.num);
 }
 
 lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *config,
-                                    const lyrnn_vocab *vocab, const float *params)
+                                    const lyrnn_vocab *vocab, const float *params,
+                                    const char *learned)
 {
     LYRNN_CHECK(vocab->V == config->input_size);
-    model_parts parts = {0};
+    model_parts parts = {.learned = learned};
     lyrnn_status status = write_model(path, config, vocab, params, &parts);
     free(parts.config);
     free(parts.vocab);
@@ -273,12 +277,22 @@ static lyrnn_status find_config(lyrnn_checkpoint *checkpoint, const lyrnn_safete
     return blame_file(path, lyrnn_rnn_config_check(config));
 }
 
+static lyrnn_status copy_learned(const lyrnn_safetensors *file, const char *path, char **learned)
+{
+    const char *text = lyrnn_safetensors_metadata(file, "learned");
+    if (text == NULL)
+        return LYRNN_OK;
+    *learned = strdup(text);
+    return *learned != NULL ? LYRNN_OK : lyrnn_out_of_memory(path, strlen(text) + 1, MEMORY_REMEDY);
+}
+
 static lyrnn_status read_contents(lyrnn_checkpoint *checkpoint, const lyrnn_safetensors *file,
                                   const char *path)
 {
     LYRNN_TRY(find_config(checkpoint, file, path));
     if (lyrnn_safetensors_metadata(file, "vocab") != NULL)
         LYRNN_TRY(read_vocab(file, path, checkpoint->config.input_size, &checkpoint->vocab));
+    LYRNN_TRY(copy_learned(file, path, &checkpoint->learned));
     return read_params(file, path, &checkpoint->config, &checkpoint->params);
 }
 
@@ -316,5 +330,6 @@ void lyrnn_checkpoint_free(lyrnn_checkpoint *checkpoint)
 {
     lyrnn_vocab_free(&checkpoint->vocab);
     free(checkpoint->params);
+    free(checkpoint->learned);
     memset(checkpoint, 0, sizeof *checkpoint);
 }

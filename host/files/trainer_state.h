@@ -24,6 +24,9 @@ typedef struct {
     uint64_t seed;
     int64_t corpus_chars;                       /* training and validation part together */
     char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE]; /* by lyrnn_corpus_hash */
+    /* "learned" of the model.safetensors next to this file, which does not hold it. Borrowed; NULL
+     * if there is none. */
+    const char *learned;
 } lyrnn_trainer_state;
 
 /* Returns the bytes of host memory that a state of B streams takes while it is written, with its

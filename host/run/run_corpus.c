@@ -2,8 +2,6 @@
  * read again as the run read them. */
 #include "run/run_corpus.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +9,6 @@
 
 #include "base/memory.h"
 #include "files/json_values.h"
-#include "run/config.h"
 
 /* A pipe cannot be found again by its name. It becomes "-", as standard input is. */
 static json_t *path_to_json(const char *path)
@@ -58,40 +55,30 @@ lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, 
     return LYRNN_OK;
 }
 
-/* Finds the run of run/checkpoints/epoch-000050/model.safetensors, also if `latest` is part of the
- * path. */
-static lyrnn_status find_run(const char *model_path, char run[PATH_MAX])
+lyrnn_corpus_rules lyrnn_run_corpus_rules(const json_t *record)
 {
-    if (realpath(model_path, run) == NULL)
-        return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or a run", model_path,
-                          strerror(errno));
-    for (int i = 0; i < 3; i++) {
-        char *slash = strrchr(run, '/');
-        if (slash != NULL)
-            *slash = '\0';
-    }
-    return LYRNN_OK;
+    const char *read_as = json_string_value(json_object_get(record, "newlines"));
+    json_int_t max_chars = json_integer_value(json_object_get(record, "max_chars"));
+    return (lyrnn_corpus_rules){.newlines = read_as != NULL && strcmp(read_as, "space") == 0
+                                                ? LYRNN_NEWLINES_SPACE
+                                                : LYRNN_NEWLINES_KEEP,
+                                .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
 }
 
-static lyrnn_status load_as_read(const json_t *config, const char *const *paths, size_t num_paths,
+static lyrnn_status load_as_read(const json_t *record, const char *const *paths, size_t num_paths,
                                  lyrnn_corpus *corpus)
 {
-    const char *read_as = json_string_value(json_object_get(config, "newlines"));
-    json_int_t max_chars = json_integer_value(json_object_get(config, "max_chars"));
-    const lyrnn_corpus_rules rules = {.newlines = read_as != NULL && strcmp(read_as, "space") == 0
-                                                      ? LYRNN_NEWLINES_SPACE
-                                                      : LYRNN_NEWLINES_KEEP,
-                                      .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
+    const lyrnn_corpus_rules rules = lyrnn_run_corpus_rules(record);
     return num_paths == 0 ? lyrnn_corpus_load_sample(corpus, &rules)
                           : lyrnn_corpus_load(corpus, paths, num_paths, &rules);
 }
 
 /* A file may have changed since the run read it. A run of an early version has no hash and is
  * trusted. */
-static lyrnn_status check_hash(const json_t *config, const lyrnn_corpus *corpus)
+static lyrnn_status check_hash(const json_t *record, const lyrnn_corpus *corpus)
 {
     char hash[LYRNN_CORPUS_HASH_SIZE];
-    const char *learned = json_string_value(json_object_get(config, "corpus_xxh128"));
+    const char *learned = json_string_value(json_object_get(record, "corpus_xxh128"));
     lyrnn_corpus_hash(corpus, hash);
     if (learned == NULL || strcmp(learned, hash) == 0)
         return LYRNN_OK;
@@ -99,33 +86,22 @@ static lyrnn_status check_hash(const json_t *config, const lyrnn_corpus *corpus)
                       hash, learned);
 }
 
-static lyrnn_status load_checked(const char *run, const json_t *config, const char ***paths,
+static lyrnn_status load_checked(const char *run_path, const json_t *record, const char ***paths,
                                  lyrnn_corpus *corpus)
 {
     size_t num_paths;
-    LYRNN_TRY(lyrnn_run_corpus_paths(run, config, paths, &num_paths));
-    LYRNN_TRY(load_as_read(config, *paths, num_paths, corpus));
-    return check_hash(config, corpus);
+    LYRNN_TRY(lyrnn_run_corpus_paths(run_path, record, paths, &num_paths));
+    LYRNN_TRY(load_as_read(record, *paths, num_paths, corpus));
+    return check_hash(record, corpus);
 }
 
-lyrnn_status lyrnn_run_corpus_load(const char *model_path, lyrnn_corpus *corpus)
+lyrnn_status lyrnn_run_corpus_load(const char *run_path, const json_t *record, lyrnn_corpus *corpus)
 {
-    char run[PATH_MAX];
-    json_t *config;
-    *corpus = (lyrnn_corpus){0};
-    LYRNN_TRY(find_run(model_path, run));
-    if (lyrnn_run_config_read(run, &config) != LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_IO,
-                          "%s: is not in a run that names the text that it learned; name the text: "
-                          "--corpus FILE",
-                          model_path);
     const char **paths = NULL;
-    lyrnn_status status = load_checked(run, config, &paths, corpus);
+    *corpus = (lyrnn_corpus){0};
+    lyrnn_status status = load_checked(run_path, record, &paths, corpus);
     free(paths);
-    json_decref(config);
-    if (status == LYRNN_OK)
-        return LYRNN_OK;
-    lyrnn_corpus_free(corpus);
-    return lyrnn_fail(status, "%s; name the text that the run learned: --corpus FILE",
-                      lyrnn_error_text());
+    if (status != LYRNN_OK)
+        lyrnn_corpus_free(corpus);
+    return status;
 }

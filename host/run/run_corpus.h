@@ -1,5 +1,6 @@
-/* The text that a run learned. config.json names its files under "corpus" (none: the sample
- * lyrics), and under "corpus_xxh128" the hash of what was read from them. */
+/* One text that a run learned. A record of it, for example config.json, names its files under
+ * "corpus" (none: the sample lyrics), and under "corpus_xxh128" the hash of what was read from
+ * them. learned.h has all texts of a model. */
 #ifndef LYRNN_RUN_CORPUS_H
 #define LYRNN_RUN_CORPUS_H
 
@@ -21,9 +22,13 @@ json_t *lyrnn_run_corpus_to_json(const char *const *paths, size_t num_paths);
 lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, const char ***paths,
                                     size_t *num_paths);
 
-/* Loads the text that a run learned, given one of the run's model files. LYRNN_ERR_IO: the model is
- * in no run, or a file is gone. LYRNN_ERR_CORPUS: config.json does not name the files, or their
- * text has changed. */
-lyrnn_status lyrnn_run_corpus_load(const char *model_path, lyrnn_corpus *corpus);
+/* How a record says that its text was read. */
+lyrnn_corpus_rules lyrnn_run_corpus_rules(const json_t *record);
+
+/* Loads the text of a record. LYRNN_ERR_IO: a file is gone. LYRNN_ERR_CORPUS: the record does not
+ * name the files, or their text has changed. The caller completes the error by what the user can
+ * do, and frees corpus; on failure it is empty. */
+lyrnn_status lyrnn_run_corpus_load(const char *run_path, const json_t *record,
+                                   lyrnn_corpus *corpus);
 
 #endif

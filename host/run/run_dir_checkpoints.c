@@ -127,7 +127,8 @@ static lyrnn_status write_both_files(const char *temporary, const checkpoint_con
     LYRNN_TRY(run_dir_format(trainer, "%s/trainer.safetensors", temporary));
     if (mkdir(temporary, 0777) != 0)
         return run_dir_cannot("make the folder", temporary);
-    LYRNN_TRY(lyrnn_checkpoint_write(model, content->config, content->vocab, content->params));
+    LYRNN_TRY(lyrnn_checkpoint_write(model, content->config, content->vocab, content->params,
+                                     content->state->learned));
     LYRNN_TRY(lyrnn_trainer_state_write(trainer, content->config, content->state));
     return run_dir_sync(temporary);
 }

@@ -11,7 +11,7 @@
 
 enum { ID_BYTES = 3 };
 
-#define REMEDY "name a part of it with --corpus"
+#define REMEDY "leave out --max-copy and --report"
 
 /* Adds 1 to each id, so that -1 sorts before all others, as it does among int32 values. */
 static void write_bytes(const int32_t *ids, size_t N, unsigned char *bytes)

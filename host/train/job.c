@@ -25,6 +25,8 @@ static void train_job_free(train_job *job)
     free(job->prompts);
     free(job->ids);
     free(job->params);
+    json_decref(job->learned);
+    free(job->learned_text);
 }
 
 static lyrnn_status load_corpus(train_job *job)

@@ -32,7 +32,9 @@ typedef struct {
     lyrnn_trainer trainer;
     lyrnn_evaluator evaluator; /* if num_validation > 0 */
     lyrnn_generator generator;
-    float *params; /* (parameters.count) the host's copy of the weights, for checkpoints */
+    json_t *learned;    /* records of the texts that the model learned, this corpus the last */
+    char *learned_text; /* the same for model.safetensors */
+    float *params;      /* (parameters.count) the host's copy of the weights, for checkpoints */
     /* Where the training is. The numbers are those of the last epoch's end, or of the checkpoint
      * that was resumed; the arrays are those of the last save. */
     lyrnn_trainer_state state;

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/plain_text.h"
+#include "run/learned.h"
 #include "train/job.h"
 
 lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_cell cell)
@@ -113,10 +114,53 @@ static lyrnn_status match_vocab(train_job *job)
     return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
 }
 
+/* The caller's config.json with the hash of the corpus added. NULL: no memory. */
+static json_t *config_with_hash(const train_job *job)
+{
+    json_t *given = job->options->config;
+    json_t *config = given != NULL ? json_copy(given) : json_object();
+    if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
+        return config;
+    json_decref(config);
+    return NULL;
+}
+
+/* The caller has read a resumed run's config.json. With its hash it is the record of the corpus. */
+static lyrnn_status resume_learned(train_job *job)
+{
+    const lyrnn_start *start = job->start;
+    json_t *config = config_with_hash(job);
+    lyrnn_status status = config != NULL
+                              ? lyrnn_learned_of_run(start->model_path, start->checkpoint.learned,
+                                                     config, &job->learned)
+                              : lyrnn_out_of_memory("config.json", 0, "close other programs");
+    json_decref(config);
+    return status;
+}
+
+/* The model learns the corpus after the texts of the model that it starts from. */
+static lyrnn_status take_learned(train_job *job)
+{
+    const lyrnn_start *start = job->start;
+    if (start->kind == LYRNN_START_NEW)
+        job->learned = json_array();
+    else if (start->kind == LYRNN_START_RESUME)
+        LYRNN_TRY(resume_learned(job));
+    else
+        LYRNN_TRY(
+            lyrnn_learned_of_model(start->model_path, start->checkpoint.learned, &job->learned));
+    LYRNN_TRY(lyrnn_learned_add(job->learned, &job->options->text, job->corpus_xxh128));
+    job->learned_text = lyrnn_learned_to_model(job->learned);
+    return job->learned_text != NULL
+               ? LYRNN_OK
+               : lyrnn_out_of_memory("learned texts", 0, "close other programs");
+}
+
 lyrnn_status train_take_start(train_job *job)
 {
     const lyrnn_checkpoint *checkpoint = &job->start->checkpoint;
     lyrnn_start_kind kind = job->start->kind;
+    LYRNN_TRY(take_learned(job));
     job->config = job->options->model;
     if (kind != LYRNN_START_NEW) {
         job->config = checkpoint->config;
@@ -173,6 +217,7 @@ void train_set_weights(train_job *job)
 
 lyrnn_status train_prepare_state(train_job *job)
 {
+    job->state.learned = job->learned_text;
     if (job->start->kind == LYRNN_START_RESUME)
         return lyrnn_trainer_upload(&job->trainer, &job->state.snapshot);
     LYRNN_TRY(lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B));
@@ -182,12 +227,15 @@ lyrnn_status train_prepare_state(train_job *job)
     return LYRNN_OK;
 }
 
-/* The caller's config.json with the hash of the corpus added. NULL: no memory. */
-static json_t *config_with_hash(const train_job *job)
+/* config.json with the texts that the model learned before. NULL: no memory. */
+static json_t *config_with_texts(const train_job *job)
 {
-    json_t *given = job->options->config;
-    json_t *config = given != NULL ? json_copy(given) : json_object();
-    if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
+    json_t *earlier = json_copy(job->learned), *config = config_with_hash(job);
+    int failed = json_array_remove(earlier, json_array_size(earlier) - 1);
+    if (json_array_size(earlier) > 0)
+        failed |= json_object_set(config, "learned", earlier);
+    json_decref(earlier);
+    if (failed == 0)
         return config;
     json_decref(config);
     return NULL;
@@ -196,7 +244,7 @@ static json_t *config_with_hash(const train_job *job)
 lyrnn_status train_begin_run(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    json_t *config = config_with_hash(job);
+    json_t *config = config_with_texts(job);
     if (config == NULL)
         return lyrnn_out_of_memory("config.json", 0, "close other programs");
     if (options->watch_for_requests != NULL)

@@ -1,8 +1,10 @@
 /* A trained model as a file: model.safetensors, which PyTorch loads without conversion.
  *
  * The tensors have the names and shapes of the tutorial's RNNModel. "__metadata__" has "format":
- * "pt", "config" (the network's shape as JSON) and "vocab" (a JSON array of one-character strings
- * in id order). A state_dict that PyTorch saved has only the tensors. */
+ * "pt", "config" (the network's shape as JSON), "vocab" (a JSON array of one-character strings in
+ * id order) and "learned" (a JSON array with an object for each text that the model learned, the
+ * oldest first: its hash and how it was read). A state_dict that PyTorch saved has only the
+ * tensors. */
 #ifndef LYRNN_CHECKPOINT_H
 #define LYRNN_CHECKPOINT_H
 
@@ -23,13 +25,15 @@ typedef struct {
     bool is_tanh_or_relu;
     lyrnn_vocab vocab; /* V is 0 if the file has none */
     float *params;     /* flat, laid out by lyrnn_parameters_of_model(config); owned */
+    char *learned;     /* "learned" as the file has it, unchecked; NULL if it has none; owned */
 } lyrnn_checkpoint;
 
 /* Writes a new file; see lyrnn_safetensors_write. params is flat, laid out by
- * lyrnn_parameters_of_model(config), and vocab->V is config->input_size. LYRNN_ERR_IO,
- * LYRNN_ERR_MEMORY. */
+ * lyrnn_parameters_of_model(config), and vocab->V is config->input_size. learned may be NULL.
+ * LYRNN_ERR_IO, LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *config,
-                                    const lyrnn_vocab *vocab, const float *params);
+                                    const lyrnn_vocab *vocab, const float *params,
+                                    const char *learned);
 
 /* Reads a model file once and completely: shape, vocabulary and weights. The caller frees
  * checkpoint; on failure it is zeroed. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE:

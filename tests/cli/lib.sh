@@ -103,6 +103,13 @@ write_model() {
     tail -c +$((9 + header_size)) "$whole"
 }
 
+# weights_of RUN: its model without what it says of the texts that it learned.
+weights_of() {
+    take_apart "$(model_of "$1")"
+    sed -E 's/,"learned":"([^"\\]|\\.)*"//' <<<"$header"
+    tail -c +$((9 + header_size)) "$whole"
+}
+
 # metrics_of RUN: its metrics without the values that depend on time.
 metrics_of() {
     sed -E 's/, "(chars_per_second|seconds)": [^,}]*//g' "$1/metrics.jsonl"

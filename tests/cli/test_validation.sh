@@ -28,7 +28,7 @@ train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.3 --
 for sampling in consecutive random; do
     succeeds "${train[@]}" --sampling "$sampling" --val-fraction 0.25 --out watched --overwrite
     succeeds "${train[@]}" --sampling "$sampling" --max-chars 288 --out alone --overwrite
-    cmp "$(model_of watched)" "$(model_of alone)" ||
+    cmp <(weights_of watched) <(weights_of alone) ||
         fail "$sampling: validation must leave training alone"
     [[ ! -e alone/best && ! -L alone/best ]] || fail "without validation there is no best"
 done

@@ -58,7 +58,7 @@ static void write_and_read_again(const lyrnn_checkpoint *checkpoint)
     lyrnn_checkpoint again;
     unlink("written");
     LYRNN_CHECK(lyrnn_checkpoint_write("written", &checkpoint->config, &checkpoint->vocab,
-                                       checkpoint->params) == LYRNN_OK);
+                                       checkpoint->params, checkpoint->learned) == LYRNN_OK);
     LYRNN_CHECK(lyrnn_checkpoint_read(&again, "written") == LYRNN_OK);
     check_equal(checkpoint, &again);
     lyrnn_checkpoint_free(&again);

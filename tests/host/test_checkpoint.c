@@ -47,7 +47,7 @@ static void write_model(const char *path)
     lyrnn_parameters_of_model(&parameters, &config);
     float *params = make_params(&parameters);
     assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, V), LYRNN_OK);
-    assert_int_equal(lyrnn_checkpoint_write(path, &config, &vocab, params), LYRNN_OK);
+    assert_int_equal(lyrnn_checkpoint_write(path, &config, &vocab, params, NULL), LYRNN_OK);
     lyrnn_vocab_free(&vocab);
     free(params);
 }
@@ -427,12 +427,13 @@ static void a_failed_write_leaves_nothing_and_harms_nothing(void **state)
     tiny.rlim_cur = 600;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
-    lyrnn_status status = lyrnn_checkpoint_write("later", &config, &vocab, params);
+    lyrnn_status status = lyrnn_checkpoint_write("later", &config, &vocab, params, NULL);
     setrlimit(RLIMIT_FSIZE, &old);
     signal(SIGXFSZ, SIG_DFL);
     assert_int_equal(status, LYRNN_ERR_IO);
     assert_false(exists("later"));
-    assert_int_equal(lyrnn_checkpoint_write("earlier", &config, &vocab, params), LYRNN_ERR_IO);
+    assert_int_equal(lyrnn_checkpoint_write("earlier", &config, &vocab, params, NULL),
+                     LYRNN_ERR_IO);
     assert_int_equal(lyrnn_checkpoint_read(&checkpoint, "earlier"), LYRNN_OK);
     assert_memory_equal(checkpoint.params, params, parameters.count * sizeof *params);
     lyrnn_checkpoint_free(&checkpoint);
