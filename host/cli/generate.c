@@ -31,7 +31,7 @@ typedef struct {
     bool greedy;
     int num_beams;
     lyrnn_sampler sampler;
-    size_t num_samples;
+    size_t num_samples, num_suggestions;
     uint64_t first_sample;
     lyrnn_line_rules lines;
     const char *acrostic, *stop;
@@ -95,6 +95,13 @@ static const option_spec specs[] = {
      .min = "1", .max = "256",
      .detail = "Texts are compared by their mean log-probability per character."},
 
+    {OPTION_SIZE, "suggest", "N", "suggest N different lines to follow the prefix, the best first",
+     FIELD(num_suggestions), .min = "1", .max = "1000",
+     .detail = "Only the new lines are printed. At least 64 and at least 8 N are sampled, up to "
+               "eight times as many if too few differ, and ranked by their mean log-probability "
+               "per character under the model. --min-line and --max-line are limits of the new "
+               "line. JSON has it as line, and its score."},
+
     {OPTION_HEADING, .help = "Lines and end:"},
     {OPTION_INT, "lines", "N", "end a text after N lines, counting those of the prefix",
      FIELD(lines.num_lines), .min = "1", .max = "1000000", .remedy = "for no limit leave it out"},
@@ -147,6 +154,7 @@ static const option_table table = {
         "stuck if no character was allowed.",
     .examples = "lyrnn generate runs/mine --prefix 月光 --length 100\n"
                 "lyrnn generate runs/mine --prefix 月光 --temperature 0.8 --num-samples 5\n"
+                "lyrnn generate runs/mine --prefix 月光落在屋檐上 --suggest 5\n"
                 "lyrnn generate runs/mine --acrostic 春夏秋冬 --max-copy 6 --report",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
@@ -220,9 +228,28 @@ static lyrnn_status choose_way(generate_job *job)
                           "--num-samples %zu: with --temperature 0 all texts are the same; raise "
                           "the temperature, or leave one of them out",
                           fields->num_samples);
-    job->is_random = !fields->greedy && fields->num_beams == 0 && !is_cold && any != NULL;
+    job->is_random = !fields->greedy && fields->num_beams == 0 && !is_cold &&
+                     (any != NULL || fields->num_suggestions > 0);
     if (!job->is_random)
         fields->sampler.temperature = 0.0f;
+    return LYRNN_OK;
+}
+
+/* --suggest decides itself how many samples it needs and how long they are. */
+static lyrnn_status check_suggest(const generate_job *job)
+{
+    static const char *const others[] = {"greedy", "num-samples", "first-sample", "beam",
+                                         "lines",  "acrostic",    "stop"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (options_given(&table, job->result, others[i]))
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "--suggest: samples lines of its own, and --%s asks for other texts; "
+                              "leave one of them out",
+                              others[i]);
+    if (job->fields->sampler.temperature == 0.0f)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--suggest: with --temperature 0 all lines are the same; raise the "
+                          "temperature");
     return LYRNN_OK;
 }
 
@@ -237,6 +264,8 @@ static lyrnn_status check_options(generate_job *job)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--corpus: is read only for --max-copy and --report; add one of them, or "
                           "leave it out");
+    if (fields->num_suggestions > 0)
+        LYRNN_TRY(check_suggest(job));
     return choose_way(job);
 }
 
@@ -282,6 +311,9 @@ static lyrnn_status make_rules(generate_job *job)
     }
     if (fields->stop != NULL)
         LYRNN_TRY(lyrnn_prompt_of_option(&job->stop, &rules, "--stop", fields->stop));
+    /* A suggestion is one line. */
+    if (fields->num_suggestions > 0)
+        lines->num_lines = 1;
     if (lines->num_lines > 0 && !options_given(&table, job->result, "length"))
         LYRNN_TRY(choose_length(fields));
     return lyrnn_line_rules_check(lines);
@@ -306,6 +338,20 @@ static lyrnn_status prompt_of_file(const generate_job *job, const lyrnn_prompt_r
     return status;
 }
 
+/* Ends the last line of a prompt, unless it has ended. */
+static lyrnn_status end_line(lyrnn_prompt *prompt, int32_t newline)
+{
+    if (prompt->ids[prompt->length - 1] == newline)
+        return LYRNN_OK;
+    size_t bytes = (prompt->length + 1) * sizeof *prompt->ids;
+    int32_t *ids = realloc(prompt->ids, bytes);
+    if (ids == NULL)
+        return lyrnn_out_of_memory("prefix", bytes, "give a shorter one");
+    ids[prompt->length++] = newline;
+    prompt->ids = ids;
+    return LYRNN_OK;
+}
+
 static lyrnn_status add_prompt(generate_job *job, const char *prefix)
 {
     lyrnn_prompt *prompt = &job->prompts[job->num_prompts];
@@ -321,6 +367,9 @@ static lyrnn_status add_prompt(generate_job *job, const char *prefix)
     else
         LYRNN_TRY(lyrnn_prompt_from_ids(prompt, job->acrostic.ids, 1));
     job->num_prompts++;
+    /* The rules for lines are those of the suggested line. */
+    if (job->fields->num_suggestions > 0)
+        return end_line(prompt, job->fields->lines.newline);
     return lyrnn_line_rules_check_prompt(&job->fields->lines, vocab, prompt, job->fields->length);
 }
 
@@ -397,6 +446,33 @@ static lyrnn_status answer_prompts(const generate_job *job, const lyrnn_model *m
     return status;
 }
 
+/* Suggests lines for each prompt. An empty line separates those of several prompts. */
+static lyrnn_status suggest_lines(const generate_job *job, const lyrnn_model *model,
+                                  generate_output *output)
+{
+    for (size_t i = 0; i < job->num_prompts; i++) {
+        const lyrnn_suggest_args args = {
+            .model = model,
+            .vocab = &job->checkpoint.vocab,
+            .prompt = &job->prompts[i],
+            .options = &job->options,
+            .num_lines = job->fields->num_suggestions,
+            .length = job->fields->length,
+        };
+        size_t num_suggested, num_sampled;
+        if (i > 0 && output->format == FORMAT_TEXT)
+            fputc('\n', stdout);
+        LYRNN_TRY(
+            lyrnn_suggest(&args, generate_output_suggestion, output, &num_suggested, &num_sampled));
+        if (num_suggested < args.num_lines)
+            lyrnn_print_plain(stderr,
+                              "warning: --suggest %zu: %zu different lines were among %zu samples; "
+                              "raise --temperature, or loosen the rules\n",
+                              args.num_lines, num_suggested, num_sampled);
+    }
+    return LYRNN_OK;
+}
+
 static lyrnn_status print_texts(generate_job *job, const lyrnn_model *model)
 {
     const generate_fields *fields = job->fields;
@@ -420,7 +496,8 @@ static lyrnn_status print_texts(generate_job *job, const lyrnn_model *model)
     const lyrnn_listener listener = generate_output_listener(&output);
     lyrnn_status status = generate_output_begin(&output, header);
     if (status == LYRNN_OK)
-        status = answer_prompts(job, model, &listener);
+        status = fields->num_suggestions > 0 ? suggest_lines(job, model, &output)
+                                             : answer_prompts(job, model, &listener);
     if (status == LYRNN_OK)
         generate_output_end(&output);
     json_decref(header);

@@ -85,7 +85,7 @@ static void print_report(const generate_output *output, const lyrnn_sample *samp
 }
 
 static lyrnn_status print_json(generate_output *output, const lyrnn_sample *sample,
-                               const lyrnn_text_report *report)
+                               const lyrnn_text_report *report, const lyrnn_suggestion *suggestion)
 {
     const lyrnn_vocab *vocab = output->vocab;
     json_t *object = json_pack(
@@ -94,6 +94,11 @@ static lyrnn_status print_json(generate_output *output, const lyrnn_sample *samp
         ids_to_json(vocab, sample->ids, sample->length), "sample", (json_int_t)sample->number,
         "seed", output->has_seed ? json_integer((json_int_t)output->seed) : json_null(), "end",
         lyrnn_sample_end_name(sample->end));
+    if (suggestion != NULL) {
+        json_object_set_new(object, "line",
+                            ids_to_json(vocab, suggestion->line, suggestion->length));
+        json_object_set_new(object, "score", json_real_or_null(suggestion->score));
+    }
     if (report != NULL)
         json_object_set_new(object, "report", report_to_json(vocab, sample, report));
     char *line = json_dumps_plain(object, JSON_REAL_PRECISION(9));
@@ -134,7 +139,29 @@ static lyrnn_status print_sample(void *context, const lyrnn_sample *sample)
         print_report(output, sample, &report);
     }
     if (output->format != FORMAT_TEXT)
-        LYRNN_TRY(print_json(output, sample, output->reporter != NULL ? &report : NULL));
+        LYRNN_TRY(print_json(output, sample, output->reporter != NULL ? &report : NULL, NULL));
+    output->num_printed++;
+    return LYRNN_OK;
+}
+
+lyrnn_status generate_output_suggestion(void *context, const lyrnn_suggestion *suggestion)
+{
+    generate_output *output = context;
+    lyrnn_text_report report;
+    if (output->format == FORMAT_TEXT) {
+        for (size_t i = 0; i < suggestion->length; i++)
+            lyrnn_print_char(stdout, output->vocab->chars[suggestion->line[i]],
+                             output->is_terminal);
+        fputc('\n', stdout);
+        LYRNN_TRY(standard_output_check());
+    }
+    if (output->reporter != NULL) {
+        LYRNN_TRY(lyrnn_report_text(output->reporter, &suggestion->sample, &report));
+        print_report(output, &suggestion->sample, &report);
+    }
+    if (output->format != FORMAT_TEXT)
+        LYRNN_TRY(print_json(output, &suggestion->sample, output->reporter != NULL ? &report : NULL,
+                             suggestion));
     output->num_printed++;
     return LYRNN_OK;
 }

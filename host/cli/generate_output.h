@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "generate/suggest.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/text_report.h"
 #include "lyrnn/vocab.h"
@@ -29,6 +30,9 @@ typedef struct {
 
 /* The listener that prints the samples of all prompts. */
 lyrnn_listener generate_output_listener(generate_output *output);
+
+/* Prints the next suggestion for the next line; context is the generate_output. */
+lyrnn_status generate_output_suggestion(void *context, const lyrnn_suggestion *suggestion);
 
 /* Print what comes before and after the samples. header, {"model": ..., "options": ...}, is used
  * only by FORMAT_JSON. */

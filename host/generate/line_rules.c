@@ -28,9 +28,10 @@ lyrnn_status lyrnn_line_rules_check(const lyrnn_line_rules *rules)
     if (!has_rules(rules))
         return LYRNN_OK;
     if (rules->newline < 0)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--lines, --min-line, --max-line and --acrostic: the model knows no "
-                          "newline and cannot end a line; train a model with --newlines keep");
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "--lines, --min-line, --max-line, --acrostic and --suggest: the model knows no "
+            "newline and cannot end a line; train a model with --newlines keep");
     if (rules->max_line > 0 && rules->min_line > rules->max_line)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--min-line %d: is above --max-line %d; lower --min-line",

@@ -35,7 +35,7 @@ cp "$(model_of run)" model.safetensors
 refuses 1 'model.safetensors: .*--corpus FILE' generate model.safetensors --prefix 月 --max-copy 3
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --newlines space --out spaces
 refuses 2 '--lines.*the model knows no newline' generate spaces --prefix 月 --lines 2
-refuses 2 '.*--acrostic: the model knows no newline' generate spaces --acrostic 月光
+refuses 2 '.*--acrostic.*: the model knows no newline' generate spaces --acrostic 月光
 succeeds generate spaces --prefix $'月\n光' --length 0
 [[ $(cat "$out") == '月 光' ]] || fail "line ends are read as the model learned them"
 succeeds train --num-epochs 0 --hidden-size 8 --out sample
