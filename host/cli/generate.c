@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "cli/generate_output.h"
+#include "cli/generate_prompts.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
 #include "lyrnn/beam.h"
@@ -171,8 +172,7 @@ typedef struct {
     lyrnn_checkpoint checkpoint;
     lyrnn_newlines newlines; /* as the model learned them */
     lyrnn_prompt acrostic, stop;
-    lyrnn_prompt *prompts; /* (num_prompts) */
-    size_t num_prompts;
+    prompt_list prompts;
     lyrnn_copies copies;
     lyrnn_generate_options options;
     bool is_random;
@@ -180,9 +180,7 @@ typedef struct {
 
 static void generate_job_free(generate_job *job)
 {
-    for (size_t i = 0; i < job->num_prompts; i++)
-        lyrnn_prompt_free(&job->prompts[i]);
-    free(job->prompts);
+    prompts_free(&job->prompts);
     lyrnn_prompt_free(&job->acrostic);
     lyrnn_prompt_free(&job->stop);
     lyrnn_copies_free(&job->copies);
@@ -319,72 +317,22 @@ static lyrnn_status make_rules(generate_job *job)
     return lyrnn_line_rules_check(lines);
 }
 
-/* The last line end belongs to the file, not to the prefix. */
-static lyrnn_status prompt_of_file(const generate_job *job, const lyrnn_prompt_rules *rules,
-                                   lyrnn_prompt *prompt)
-{
-    const char *path = job->fields->prefix_file;
-    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-    const lyrnn_corpus_rules as_is = {.is_named_by_user = true, .log = stderr};
-    lyrnn_corpus text;
-    LYRNN_TRY(lyrnn_corpus_load_file(&text, path, &as_is));
-    if (text.N > 0 && text.chars[text.N - 1] == '\n')
-        text.N--;
-    for (size_t i = 0; i < text.N && job->newlines == LYRNN_NEWLINES_SPACE; i++)
-        if (text.chars[i] == '\n')
-            text.chars[i] = ' ';
-    lyrnn_status status = lyrnn_prompt_init(prompt, rules, name, &text);
-    lyrnn_corpus_free(&text);
-    return status;
-}
-
-/* Ends the last line of a prompt, unless it has ended. */
-static lyrnn_status end_line(lyrnn_prompt *prompt, int32_t newline)
-{
-    if (prompt->ids[prompt->length - 1] == newline)
-        return LYRNN_OK;
-    size_t bytes = (prompt->length + 1) * sizeof *prompt->ids;
-    int32_t *ids = realloc(prompt->ids, bytes);
-    if (ids == NULL)
-        return lyrnn_out_of_memory("prefix", bytes, "give a shorter one");
-    ids[prompt->length++] = newline;
-    prompt->ids = ids;
-    return LYRNN_OK;
-}
-
-static lyrnn_status add_prompt(generate_job *job, const char *prefix)
-{
-    lyrnn_prompt *prompt = &job->prompts[job->num_prompts];
-    const lyrnn_vocab *vocab = &job->checkpoint.vocab;
-    const lyrnn_prompt_rules rules = {.vocab = vocab,
-                                      .newlines = job->newlines,
-                                      .on_unknown = job->fields->on_unknown,
-                                      .log = stderr};
-    if (prefix != NULL)
-        LYRNN_TRY(lyrnn_prompt_of_option(prompt, &rules, "--prefix", prefix));
-    else if (job->fields->prefix_file != NULL)
-        LYRNN_TRY(prompt_of_file(job, &rules, prompt));
-    else
-        LYRNN_TRY(lyrnn_prompt_from_ids(prompt, job->acrostic.ids, 1));
-    job->num_prompts++;
-    /* The rules for lines are those of the suggested line. */
-    if (job->fields->num_suggestions > 0)
-        return end_line(prompt, job->fields->lines.newline);
-    return lyrnn_line_rules_check_prompt(&job->fields->lines, vocab, prompt, job->fields->length);
-}
-
 static lyrnn_status make_prompts(generate_job *job)
 {
-    const option_texts *prefixes = &job->fields->prefixes;
-    job->prompts = calloc(prefixes->num + 1, sizeof *job->prompts);
-    if (job->prompts == NULL)
-        return lyrnn_out_of_memory("--prefix", (prefixes->num + 1) * sizeof *job->prompts,
-                                   "give fewer");
-    for (size_t i = 0; i < prefixes->num; i++)
-        LYRNN_TRY(add_prompt(job, prefixes->items[i]));
-    if (job->fields->prefix_file != NULL || prefixes->num == 0)
-        LYRNN_TRY(add_prompt(job, NULL));
-    return LYRNN_OK;
+    const generate_fields *fields = job->fields;
+    const prompt_sources sources = {
+        .prefixes = &fields->prefixes,
+        .prefix_file = fields->prefix_file,
+        .acrostic = &job->acrostic,
+        .rules = {.vocab = &job->checkpoint.vocab,
+                  .newlines = job->newlines,
+                  .on_unknown = fields->on_unknown,
+                  .log = stderr},
+        .lines = &fields->lines,
+        .length = fields->length,
+        .ends_line = fields->num_suggestions > 0,
+    };
+    return prompts_make(&sources, &job->prompts);
 }
 
 static lyrnn_status read_corpus(generate_job *job)
@@ -430,18 +378,18 @@ static lyrnn_status answer_prompts(const generate_job *job, const lyrnn_model *m
                                    const lyrnn_listener *listener)
 {
     size_t length = job->fields->length, longest = 0;
-    for (size_t i = 0; i < job->num_prompts; i++)
-        if (job->prompts[i].length > longest)
-            longest = job->prompts[i].length;
+    for (size_t i = 0; i < job->prompts.num; i++)
+        if (job->prompts.items[i].length > longest)
+            longest = job->prompts.items[i].length;
     lyrnn_generator generator = {0};
     lyrnn_status status = LYRNN_OK;
     if (job->fields->num_beams == 0)
         LYRNN_TRY(lyrnn_generator_init(&generator, model, &job->options, longest + length));
-    for (size_t i = 0; i < job->num_prompts && status == LYRNN_OK; i++)
+    for (size_t i = 0; i < job->prompts.num && status == LYRNN_OK; i++)
         status = job->fields->num_beams == 0
-                     ? lyrnn_generate(&generator, &job->prompts[i], length, listener)
+                     ? lyrnn_generate(&generator, &job->prompts.items[i], length, listener)
                      : lyrnn_beam_search(model, &job->options, job->fields->num_beams,
-                                         &job->prompts[i], length, listener);
+                                         &job->prompts.items[i], length, listener);
     lyrnn_generator_free(&generator);
     return status;
 }
@@ -450,11 +398,11 @@ static lyrnn_status answer_prompts(const generate_job *job, const lyrnn_model *m
 static lyrnn_status suggest_lines(const generate_job *job, const lyrnn_model *model,
                                   generate_output *output)
 {
-    for (size_t i = 0; i < job->num_prompts; i++) {
+    for (size_t i = 0; i < job->prompts.num; i++) {
         const lyrnn_suggest_args args = {
             .model = model,
             .vocab = &job->checkpoint.vocab,
-            .prompt = &job->prompts[i],
+            .prompt = &job->prompts.items[i],
             .options = &job->options,
             .num_lines = job->fields->num_suggestions,
             .length = job->fields->length,
@@ -481,7 +429,7 @@ static lyrnn_status print_texts(generate_job *job, const lyrnn_model *model)
         .format = fields->format,
         .vocab = &job->checkpoint.vocab,
         .has_several = fields->num_samples > 1,
-        .has_several_prompts = job->num_prompts > 1,
+        .has_several_prompts = job->prompts.num > 1,
         .is_terminal = isatty(STDOUT_FILENO) == 1,
         .has_seed = job->is_random,
         .seed = fields->sampler.seed,
