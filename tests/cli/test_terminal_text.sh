@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# No control character of a model, a path, an option, a corpus or a config.json reaches a terminal or
-# a log, by any command. Files and pipes keep the bytes of generated and scored text.
+# No control character of a model, a path, an option, a corpus or a config.json reaches a terminal
+# or a log, by any command. Files and pipes keep the bytes of generated and scored text.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 type -P script >/dev/null || exit 77
@@ -9,7 +9,8 @@ type -P script >/dev/null || exit 77
 # an isolate).
 hostile=$'\e]0;x\a\e[2J\u009b2J\u202e\u2066\u200f'
 
-# is_plain FILE: it is UTF-8 and has no control but newlines and tabs. A terminal ends lines in \r\n.
+# is_plain FILE: it is UTF-8 and has no control but newlines and tabs. A terminal ends lines in
+# \r\n.
 is_plain() {
     iconv -f UTF-8 "$1" >/dev/null 2>&1 || return 1
     sed 's/\r*$//' "$1" | LC_ALL=C grep -qaP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xd8\x9c|'`
@@ -46,7 +47,8 @@ plain_logs "${train[@]}" --out "run$hostile"
 [[ $status == 0 ]] || fail "the text can be learned"
 grep -qF $'\e' "$out" || fail "a file keeps the bytes of samples"
 on_terminal "${train[@]}" --out other
-grep -qF 'epoch 1' "$out" && grep -qF '月?]0;x??[2J?2J???' "$out" || fail "and a terminal shows them"
+grep -qF 'epoch 1' "$out" && grep -qF '月?]0;x??[2J?2J???' "$out" ||
+    fail "and a terminal shows them"
 
 text=(generate "run$hostile" --prefix "月$hostile" --temperature 100 --length 300)
 succeeds "${text[@]}"
@@ -95,8 +97,7 @@ for path in "none$hostile" $'none\x9b2J' $'none\n/x'; do
 done
 for value in "\"$name\"" '"/none\u009b[2J\u202e/x"' '["/none\u009b[2J\u202e/x"]' \
     '{"\u009b\u202e": "\u0007"}'; do
-    sed -E 's|"version": "[^"]*"|"version": '"$value"'|; s|"device_name": "[^"]*"|"device_name": '"$value"'|' \
-        plain/config.json >config.json
+    sed -E 's~"(version|device_name)": "[^"]*"~"\1": '"$value"'~' plain/config.json >config.json
     sed -zEi 's|"corpus": \[[^]]*\]|"corpus": '"$value"'|' config.json
     cp config.json plain/config.json
     plain_everywhere info plain

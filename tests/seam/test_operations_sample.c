@@ -221,8 +221,8 @@ static void infinities_and_penalties_stay_in_order(void **state)
     assert_int_equal(sample_states(check, &device)[2].end, LYRNN_TEXT_STUCK);
 }
 
-/* The penalty covers the last N characters of the text as it grows, the prefix included: none, some,
- * as many as there are, and more. */
+/* The penalty covers the last N characters of the text as it grows, the prefix included: none,
+ * some, as many as there are, and more. */
 static void the_penalty_moves_with_the_text(void **state)
 {
     enum { B = 4, V = 7, PREFIX = 5, LENGTH = 24 };
