@@ -4,11 +4,20 @@
 #include <string.h>
 
 const cli_command *const commands[] = {
-    &train_command, &generate_command, &eval_command, &bench_command, &info_command, NULL,
+    &train_command, &generate_command, &eval_command,    &bench_command,
+    &info_command,  &help_command,     &version_command, NULL,
 };
 
 const char program_doc[] =
     "Trains character-level recurrent networks on lyrics and generates new ones.";
+
+const cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; commands[i] != NULL; i++)
+        if (strcmp(name, command_name(commands[i])) == 0)
+            return commands[i];
+    return NULL;
+}
 
 const char *command_name(const cli_command *command)
 {

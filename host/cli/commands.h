@@ -12,10 +12,14 @@ typedef struct {
     lyrnn_status (*run)(int argc, char **argv); /* argv[0] is the full name, "lyrnn train" */
 } cli_command;
 
-extern const cli_command train_command, generate_command, eval_command, bench_command, info_command;
+extern const cli_command train_command, generate_command, eval_command, bench_command, info_command,
+    help_command, version_command;
 
 /* All commands in the order of lyrnn --help. NULL ends the list. */
 extern const cli_command *const commands[];
+
+/* The command of that name, or NULL. */
+const cli_command *find_command(const char *name);
 
 /* "train" */
 const char *command_name(const cli_command *command);

@@ -161,6 +161,7 @@ static const option_table table = {
     .num_specs = sizeof specs / sizeof specs[0],
     .min_arguments = 1,
     .max_arguments = 1,
+    .extra_option = "prefix",
     .first_argument = COMPLETE_MODEL,
 };
 

@@ -9,40 +9,23 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/standard_output.h"
 #include "device/cpu_check.h"
-#include "lyrnn/version.h"
-
-static void print_help(FILE *stream)
-{
-    fprintf(stream, "Usage: lyrnn COMMAND [OPTION...]\n%s\n\n", program_doc);
-    for (size_t i = 0; commands[i] != NULL; i++)
-        fprintf(stream, "  %-18s%s\n", commands[i]->table->name, commands[i]->table->summary);
-    fputs("\n  lyrnn COMMAND --help  all options of a command, with their defaults\n"
-          "  lyrnn --version       the version\n",
-          stream);
-}
 
 static lyrnn_status run_command(int argc, char **argv)
 {
     const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        print_help(stdout);
-        return LYRNN_OK;
-    }
-    if (strcmp(name, "--version") == 0) {
-        puts("lyrnn " LYRNN_VERSION);
-        return LYRNN_OK;
-    }
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        if (strcmp(name, command_name(commands[i])) == 0) {
-            argv[1] = (char *)commands[i]->table->name;
-            return commands[i]->run(argc - 1, argv + 1);
-        }
-    }
-    return lyrnn_fail(LYRNN_ERR_USAGE, "%s: unknown %s; see lyrnn --help", name,
-                      name[0] == '-' ? "option" : "command");
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    const cli_command *command = find_command(name);
+    if (command == NULL)
+        return refuse_command(name);
+    argv[1] = (char *)command->table->name;
+    return command->run(argc - 1, argv + 1);
 }
 
 /* Makes OpenMP's threads spin only briefly while they wait. To spin for long gains nothing on idle
@@ -101,7 +84,7 @@ int main(int argc, char **argv)
     /* A file that exceeds the limit on file sizes is a failed write too, with a message. */
     signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
-        print_help(stderr);
+        print_program_help(stderr);
         return 2;
     }
     lyrnn_status status = lyrnn_check_cpu();

@@ -35,7 +35,10 @@ check_completions() {
     local script=$1 name options
     mkdir -p runs/mine runs/other runs/no_run
     touch runs/mine/config.json runs/other/config.json a_text.txt
-    expect_completions "$script" 'lyrnn ' train generate eval bench info
+    expect_completions "$script" 'lyrnn ' train generate eval bench info help version
+    expect_completions "$script" 'lyrnn help ' train generate eval bench info help version
+    expect_completions "$script" 'lyrnn help ge' generate
+    expect_completions "$script" 'lyrnn ver' version
     expect_completions "$script" 'lyrnn ge' generate
     expect_completions "$script" 'lyrnn train --ce' --cell
     expect_completions "$script" 'lyrnn train --cell ' rnn_tanh rnn_relu lstm gru

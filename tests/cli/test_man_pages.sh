@@ -14,16 +14,18 @@ options_of_page() {
     sed -nE 's/^(\\fB\\-h\\fR, )?\\fB(\\-\\-[a-z\\-]+)\\fR.*/\2/p' "$1" | tr -d "\\\\"
 }
 
-for name in train generate eval bench info; do
+for name in train generate eval bench info help version; do
     page=$pages/lyrnn-$name.1
     succeeds $name --help
     options_of_help "$out" >options
-    (($(wc -l <options) > 1)) || fail "$name must have options"
+    [[ $name == help || $name == version ]] || (($(wc -l <options) > 1)) ||
+        fail "$name must have options"
     options_of_page "$page" | diff options - ||
         fail "the page of $name must have the options of --help"
     # The comparison must notice a missing option.
     ! options_of_page <(grep -v '^\\fB\\-\\-device' "$page") | diff -q options - >difference ||
-        [[ $name == info ]] || fail "a page without --device must be noticed"
+        [[ $name == info || $name == help || $name == version ]] ||
+        fail "a page without --device must be noticed"
     for text in "lyrnn-$name \\\\- " '.SH SYNOPSIS' '.SH DESCRIPTION' '.SH EXIT STATUS' \
         '.SH SEE ALSO'; do
         text=${text/lyrnn-/lyrnn\\\\-}

@@ -40,29 +40,76 @@ refuses 2 '--sampling : must be one of' train --sampling ''
 refuses 2 '--device gpu: must be auto, cpu' train --device gpu
 refuses 2 '--threads many: ' train --threads many
 
-refuses 2 '--epochs: unknown option; see lyrnn train --help$' train --epochs 3
-refuses 2 '--epochs: unknown option; see lyrnn train --help$' train --epochs=3
+# An unknown name comes with the nearest one, and where all names are.
+means() { # OPTION MEANT COMMAND
+    refuses 2 "$1: unknown option; did you mean $2\? See lyrnn $3 --help\$" "$3" "$1" 3
+    refuses 2 "$1: unknown option; did you mean $2\? See lyrnn $3 --help\$" "$3" "$1=3"
+}
+means --epochs --num-epochs train
+means --hidden_size --hidden-size train
+means --Hidden-Size --hidden-size train
+means --hiden-size --hidden-size train
+means --hidden-szie --hidden-size train
+means --hidden-dim --hidden-size train
+means --learning-rate --lr train
+means --learning_rate --lr train
+means --output-dir --out train
+means --size '--hidden-size or --batch-size' train
+means --temprature --temperature generate
+means --prompt --prefix generate
+means --max_new_tokens --length generate
+means --per_line --per-line eval
+means --helps --help info
+means --version 'lyrnn --version' train
+refuses 2 '-V: unknown option; did you mean lyrnn -V\? See lyrnn generate' generate -V
+refuses 2 '--nothing-like-it: unknown option; see lyrnn train --help$' train --nothing-like-it 3
 refuses 2 '-x: unknown option; see lyrnn train --help$' train -x
 refuses 2 '-xyz: unknown option; see lyrnn train --help$' train --overwrite -xyz
-refuses 2 '--pred: short for several options' train --pred 3
-refuses 2 '--lr: needs a value: --lr RATE$' train --lr
-refuses 2 '--overwrite: takes no value; leave out =yes$' train --overwrite=yes
+refuses 2 '--: unknown option; see lyrnn train --help$' train --=3
 refuses 2 '--loudness: unknown option; see lyrnn generate --help$' generate model --loudness 1
-refuses 2 'MODEL\|RUN_DIR: is missing; see lyrnn generate --help$' generate
-refuses 2 'other: one argument too many' generate model other
-refuses 2 '--prefix: is missing' generate model
-refuses 2 '--length -1: ' generate model --length -1
 refuses 2 '--verbose: unknown option; see lyrnn info --help$' info --verbose
-refuses 2 'other: one argument too many' info model other
-refuses 2 'trian: unknown command; see lyrnn --help$' trian
-refuses 2 '--trian: unknown option; see lyrnn --help$' --trian
+refuses 2 '--pred: short for several options; write more of one: --pred-period, --pred-len$' \
+    train --pred 3
+refuses 2 '--cell lstmm: must be one of .*\|gru; did you mean lstm\?$' train --cell lstmm
+refuses 2 '--cell LSTM: must be one of .*; did you mean lstm\?$' train --cell LSTM
+refuses 2 '--cell rnn: must be .*; did you mean rnn_tanh or rnn_relu\?$' train --cell rnn
+refuses 2 '--cell rnn-relu: must be .*; did you mean rnn_relu\?$' bench --cell rnn-relu
+refuses 2 'trian: unknown command; did you mean lyrnn train\? See lyrnn --help$' trian
+refuses 2 '--trian: unknown option; did you mean lyrnn train\? See lyrnn --help$' --trian
+refuses 2 'benchmark: unknown command; did you mean lyrnn bench\? See lyrnn --help$' benchmark
+refuses 2 '--verison: unknown option; did you mean lyrnn version\? See lyrnn --help$' --verison
+refuses 2 'frobnicate: unknown command; see lyrnn --help$' frobnicate
+refuses 2 'command: the name is empty; see lyrnn --help$' ''
+
+# A value that is missing, or that is one too many.
+refuses 2 '--lr: needs a value: --lr RATE$' train --lr
+refuses 2 '--prefix: needs a value: --prefix TEXT$' generate model --prefix
+refuses 2 '--prefix: needs a value: --prefix TEXT$' generate model -prefix
+refuses 2 '--overwrite: takes no value; leave out =yes$' train --overwrite=yes
+refuses 2 '--overwrite: takes no value; leave out yes$' train --overwrite yes
+refuses 2 '--greedy: takes no value; leave out true$' generate model --greedy true
+refuses 2 '--bidirectional: takes no value; leave out 2$' bench --bidirectional 2
+refuses 2 'MODEL\|RUN_DIR: is missing; see lyrnn generate --help$' generate
+refuses 2 '--prefix: is missing' generate model
+refuses 2 "月光: one argument too many; did you mean --prefix '月光'\\?$" generate model 月光
+refuses 2 "月光: one argument too many; did you mean --prefix '月光'\\?$" \
+    generate --greedy -- model 月光
+refuses 2 "a 'b: one argument too many; did you mean --prefix 'a '\\\\''b'\\?$" \
+    generate model "a 'b"
+refuses 2 'other: one argument too many; lyrnn info takes only \[MODEL\|RUN_DIR\]; see' \
+    info model other
+refuses 2 'generate: one argument too many; did you mean --task generate\?$' bench generate
+refuses 2 'x: one argument too many; lyrnn bench takes none; see lyrnn bench --help$' bench x
+refuses 2 '--length -1: ' generate model --length -1
+# A variable of the environment must not change which words are options.
+POSIXLY_CORRECT=1 refuses 2 '--lr -1: must be from 0 to' train corpus.txt --lr -1
 
 run
 [[ $status == 2 && ! -s $out ]] || fail "no command is wrong usage"
 grep -q 'lyrnn generate' "$err" || fail "no command must list the commands"
 
-for command_line in "--help" "-h" "train --help" "train -h" "generate --help" "eval --help" \
-    "info --help"; do
+for command_line in "--help" "-h" "help" "--help train" "train --help" "train -h" "train --help x" \
+    "generate --help" "eval --help" "info --help" "help help" "help version" "version --help"; do
     # shellcheck disable=SC2086 # words of a command line
     succeeds $command_line
     [[ ! -s $err ]] || fail "help must only go to standard output"
@@ -74,8 +121,20 @@ for text in '--hidden-size=N .*\[256\]' '--num-epochs=N ' '\[1e-3\]' 'no clippin
     '--cell=rnn_tanh|rnn_relu|lstm|gru$' 'recurrent cell \[rnn_tanh\]'; do
     grep -qe "$text" "$out" || fail "help must hold: $text"
 done
-succeeds --version
-grep -qE '^lyrnn [0-9]+\.[0-9]+\.[0-9]+$' "$out" || fail "version must be lyrnn X.Y.Z"
+for name in train generate eval bench info help version; do
+    succeeds $name --help
+    cp "$out" expected
+    succeeds help $name
+    cmp expected "$out" || fail "help $name must be $name --help"
+done
+refuses 2 'trian: unknown command; did you mean lyrnn train\?' help trian
+refuses 2 'generate: one argument too many; lyrnn help takes only \[COMMAND\]; see' \
+    help train generate
+for command_line in --version -V version; do
+    succeeds $command_line
+    [[ $(<"$out") =~ ^lyrnn\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "version must be lyrnn X.Y.Z"
+    refuses 2 'x: one argument too many; lyrnn version takes none; ' $command_line x
+done
 succeeds info
 grep -qE '^device +cpu: ' "$out" || fail "info must list the CPU"
 

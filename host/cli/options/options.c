@@ -1,6 +1,6 @@
 /* Reads the command line with glibc's getopt_long_only, and turns a text into the value of an
  * option. getopt's own messages know neither range nor remedy. So they are silenced, and every
- * mistake becomes one line here. Read next: options_help.c. */
+ * mistake becomes one line here or in refusals.c. Read next: options_help.c. */
 #include "cli/options/options_table.h"
 
 #include <ctype.h>
@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/options/refusals.h"
 
 /* Keys of getopt below 256 stand for short options. */
-enum { KEY_FIRST = 256, KEY_HELP = 'h' };
+/* 1 is getopt's key for a word that is no option, if its list of options begins with '-'. */
+enum { KEY_FIRST = 256, KEY_HELP = 'h', KEY_ARGUMENT = 1 };
 
 static lyrnn_status options_out_of_memory(void)
 {
@@ -101,8 +103,7 @@ static lyrnn_status set_choice(const option_spec *spec, const char *text, void *
         }
         word += length + (word[length] == '|');
     }
-    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: must be one of %s", spec->name, text,
-                      spec->metavar);
+    return options_refuse_choice(spec, text);
 }
 
 lyrnn_status options_add_text(option_texts *texts, const char *text)
@@ -185,35 +186,15 @@ static lyrnn_status take_option(const option_table *table, size_t index, const c
     return options_set_value(spec, text, fields);
 }
 
-/* getopt does not say why it refused an argument. The table knows. */
-static lyrnn_status explain_refusal(const option_table *table, const char *argument)
+/* Collects the arguments at the front of argv, over words that have been read already. */
+static lyrnn_status take_argument(const option_table *table, char *argument,
+                                  const option_spec *before, option_result *result)
 {
-    const char *name = argument + strspn(argument, "-");
-    int length = (int)strcspn(name, "=");
-    int dashes = (int)(name - argument);
-    int num_matches = 0;
-    const option_spec *match = NULL;
-    for (size_t i = 0; i < table->num_specs && dashes <= 2 && length > 0; i++) {
-        const option_spec *spec = &table->specs[i];
-        if (spec->kind == OPTION_HEADING || strncmp(spec->name, name, (size_t)length) != 0)
-            continue;
-        bool whole = spec->name[length] == '\0';
-        num_matches = whole ? 1 : num_matches + 1;
-        match = spec;
-        if (whole)
-            break;
-    }
-    if (num_matches > 1)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--%.*s: short for several options; see %s --help",
-                          length, name, table->name);
-    if (match == NULL)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "%.*s: unknown option; see %s --help", dashes + length,
-                          argument, table->name);
-    if (match->kind == OPTION_FLAG)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: takes no value; leave out %s", match->name,
-                          name + length);
-    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: needs a value: --%s %s", match->name, match->name,
-                      match->metavar);
+    LYRNN_TRY(options_check_word(before, argument));
+    if (result->num_arguments == table->max_arguments)
+        return options_refuse_argument(table, argument, before);
+    result->arguments[result->num_arguments++] = argument;
+    return LYRNN_OK;
 }
 
 static lyrnn_status read_options(const option_table *table, int argc, char **argv, void *fields,
@@ -233,32 +214,37 @@ static lyrnn_status read_options(const option_table *table, int argc, char **arg
     options[num] = (struct option){.name = "help", .val = KEY_HELP};
     opterr = 0;
     optind = 0;
+    result->arguments = argv + 1;
+    const option_spec *last = NULL;
     /* Options have only long names, after one dash or two. So a refused argument is always the last
      * one read, never a letter within a cluster of short options. */
-    for (int key; (key = getopt_long_only(argc, argv, "h", options, NULL)) != -1;) {
+    for (int key; (key = getopt_long_only(argc, argv, "-h", options, NULL)) != -1;) {
         if (key == KEY_HELP) {
             options_print_help(table, stdout);
             result->help = true;
             return LYRNN_OK;
         }
+        if (key == KEY_ARGUMENT) {
+            LYRNN_TRY(take_argument(table, optarg, last, result));
+            last = NULL;
+            continue;
+        }
         if (key < KEY_FIRST)
-            return explain_refusal(table, argv[optind - 1]);
+            return options_refuse(table, argv[optind - 1]);
+        last = &table->specs[key - KEY_FIRST];
         LYRNN_TRY(take_option(table, (size_t)(key - KEY_FIRST), optarg, fields, result));
     }
-    result->arguments = argv + optind;
-    result->num_arguments = argc - optind;
+    for (; optind < argc; optind++) /* those after -- */
+        LYRNN_TRY(take_argument(table, argv[optind], NULL, result));
     return LYRNN_OK;
 }
 
 static lyrnn_status check_arguments(const option_table *table, const option_result *result)
 {
-    if (result->num_arguments < table->min_arguments)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "%s: is missing; see %s --help", table->arguments,
-                          table->name);
-    if (result->num_arguments > table->max_arguments)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "%s: one argument too many; see %s --help",
-                          result->arguments[table->max_arguments], table->name);
-    return LYRNN_OK;
+    return result->num_arguments >= table->min_arguments
+               ? LYRNN_OK
+               : lyrnn_fail(LYRNN_ERR_USAGE, "%s: is missing; see %s --help", table->arguments,
+                            table->name);
 }
 
 lyrnn_status options_parse(const option_table *table, int argc, char **argv, void *fields,

@@ -35,7 +35,8 @@ typedef enum {
     COMPLETE_DIRECTORY,
     COMPLETE_RUN,   /* a directory below runs/ that has a config.json */
     COMPLETE_MODEL, /* a run, or a file */
-    COMPLETE_DEVICE
+    COMPLETE_DEVICE,
+    COMPLETE_COMMAND
 } option_completion;
 
 typedef struct {
@@ -72,6 +73,7 @@ typedef struct {
     const option_spec *specs;
     size_t num_specs;
     int min_arguments, max_arguments;
+    const char *extra_option; /* what one argument too many was probably meant for, or NULL */
     option_completion first_argument, more_arguments;
 } option_table;
 
@@ -83,7 +85,7 @@ typedef struct {
 
 /* What a command line says in addition to the values of its options. */
 typedef struct {
-    char **arguments; /* (num_arguments)  words that are no options, borrowed from argv */
+    char **arguments; /* (num_arguments)  words that are no options, moved to the front of argv */
     int num_arguments;
     bool given[OPTIONS_MAX]; /* by index in the table */
     bool help;               /* --help was given and printed: nothing else is left to do */

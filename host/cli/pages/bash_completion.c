@@ -88,6 +88,8 @@ static const char *bash_function(option_completion completion)
         return "runs";
     case COMPLETE_MODEL:
         return "models";
+    case COMPLETE_COMMAND:
+        return "commands";
     case COMPLETE_DEVICE:
     case COMPLETE_NOTHING:
         break;
@@ -130,14 +132,19 @@ void write_bash_completion(FILE *stream)
           "edit.\n"
           "# shellcheck shell=bash\n\n",
           stream);
-    fputs(bash_functions, stream);
-    fputs("    if ((COMP_CWORD == 1)); then\n"
-          "        [[ $current == -* ]] && options='--help --version' || options='",
+    fputs("_lyrnn_commands() {\n"
+          "    _lyrnn_words \"$1\" '",
           stream);
     for (size_t i = 0; commands[i] != NULL; i++)
         fprintf(stream, "%s ", command_name(commands[i]));
-    fputs("'\n"
-          "        _lyrnn_words \"$current\" \"$options\"\n"
+    fputs("'\n}\n\n", stream);
+    fputs(bash_functions, stream);
+    fputs("    if ((COMP_CWORD == 1)); then\n"
+          "        if [[ $current == -* ]]; then\n"
+          "            _lyrnn_words \"$current\" '-h --help -V --version'\n"
+          "        else\n"
+          "            _lyrnn_commands \"$current\"\n"
+          "        fi\n"
           "        return\n"
           "    fi\n"
           "    case ${COMP_WORDS[1]} in\n",

@@ -45,6 +45,8 @@ static const char *fish_action_of(option_completion completion)
         return "-x -a '(__lyrnn_runs)'";
     case COMPLETE_MODEL:
         return "-x -a '(__lyrnn_models)'";
+    case COMPLETE_COMMAND:
+        return "-x -a '(__lyrnn_commands)'";
     case COMPLETE_DEVICE:
         return "-x -a 'auto cpu cuda'";
     case COMPLETE_NOTHING:
@@ -90,9 +92,9 @@ static void write_fish_command(FILE *stream, const cli_command *command)
     fputc('\n', stream);
     for (size_t i = 0; i < table->num_specs; i++)
         write_fish_option(stream, command, &table->specs[i]);
-    if (table->first_argument == COMPLETE_MODEL) {
+    if (table->first_argument == COMPLETE_MODEL || table->first_argument == COMPLETE_COMMAND) {
         write_fish_condition(stream, command);
-        fputs(" -a '(__lyrnn_models)'\n", stream);
+        fprintf(stream, " %s\n", fish_action_of(table->first_argument));
     }
     if (table->more_arguments == COMPLETE_FILE) {
         write_fish_condition(stream, command);
@@ -105,10 +107,14 @@ void write_fish_completion(FILE *stream)
     fputs("# Completion of lyrnn in fish, generated from the option tables of host/cli; do not "
           "edit.\n\n",
           stream);
+    fputs("function __lyrnn_commands\n    printf '%s\\n'", stream);
+    for (size_t i = 0; commands[i] != NULL; i++)
+        fprintf(stream, " %s", command_name(commands[i]));
+    fputs("\nend\n\n", stream);
     fputs(fish_functions, stream);
     fputs("complete -c lyrnn -f\n"
           "complete -c lyrnn -s h -l help -d 'print a list of the options'\n"
-          "complete -c lyrnn -n __fish_use_subcommand -l version -d 'print the version'\n",
+          "complete -c lyrnn -n __fish_use_subcommand -s V -l version -d 'print the version'\n",
           stream);
     for (size_t i = 0; commands[i] != NULL; i++)
         write_fish_command(stream, commands[i]);

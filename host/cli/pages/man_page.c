@@ -215,21 +215,24 @@ void write_command_page(FILE *stream, const cli_command *command)
     char name[64];
     snprintf(name, sizeof name, "lyrnn-%s", command_name(command));
     write_man_head(stream, name, table->summary);
-    fprintf(stream, ".SH SYNOPSIS\n\\fB%s\\fR [\\fIOPTION\\fR...]\n", table->name);
+    fprintf(stream, ".SH SYNOPSIS\n\\fB%s\\fR%s\n", table->name,
+            table->num_specs > 0 ? " [\\fIOPTION\\fR...]" : "");
     if (table->arguments != NULL)
         write_roff_line(stream, table->arguments);
     fputs(".SH DESCRIPTION\n", stream);
     write_roff_line(stream, table->doc);
     if (table->detail != NULL)
         write_paragraphs(stream, table->detail);
-    fputs(".PP\nThe name of an option may be shortened, and its value given as the next argument:\n"
-          "\\fB\\-\\-name=value\\fR and \\fB\\-\\-name value\\fR mean the same.\n"
-          "If an option that is not repeatable is given twice, the last one counts.\n"
-          ".SH OPTIONS\n",
-          stream);
+    if (table->num_specs > 0)
+        fputs(".PP\nThe name of an option may be shortened, and its value given as the next "
+              "argument:\n"
+              "\\fB\\-\\-name=value\\fR and \\fB\\-\\-name value\\fR mean the same.\n"
+              "If an option that is not repeatable is given twice, the last one counts.\n",
+              stream);
+    fputs(".SH OPTIONS\n", stream);
     for (size_t i = 0; i < table->num_specs; i++)
         write_man_option(stream, table, &table->specs[i]);
-    if (table->specs[0].kind == OPTION_HEADING)
+    if (table->num_specs > 0 && table->specs[0].kind == OPTION_HEADING)
         fputs(".SS Help\n", stream);
     write_help_option(stream);
     if (table->files != NULL)
@@ -258,7 +261,7 @@ void write_program_page(FILE *stream)
     }
     fputs(".SH OPTIONS\n", stream);
     write_help_option(stream);
-    fputs(".TP\n\\fB\\-\\-version\\fR\nPrint the version.\n", stream);
+    fputs(".TP\n\\fB\\-V\\fR, \\fB\\-\\-version\\fR\nPrint the version.\n", stream);
     write_exit_status(stream);
     write_examples(stream, train_command.table->examples);
     write_see_also(stream, NULL);

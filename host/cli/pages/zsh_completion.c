@@ -5,6 +5,11 @@
 #include <string.h>
 
 static const char zsh_functions[] =
+    "# The commands, with what each does.\n"
+    "_lyrnn_commands() {\n"
+    "    _describe command lyrnn_commands\n"
+    "}\n"
+    "\n"
     "# Runs: directories below runs/ that have a config.json.\n"
     "_lyrnn_runs() {\n"
     "    local expl\n"
@@ -45,6 +50,8 @@ static const char *zsh_action_of(option_completion completion)
         return "_lyrnn_runs";
     case COMPLETE_MODEL:
         return "_lyrnn_models";
+    case COMPLETE_COMMAND:
+        return "_lyrnn_commands";
     case COMPLETE_DEVICE:
         return "(auto cpu cuda)";
     case COMPLETE_NOTHING:
@@ -111,9 +118,9 @@ void write_zsh_completion(FILE *stream)
     fputs("    )\n"
           "    if (( CURRENT == 2 )); then\n"
           "        if [[ $PREFIX == -* ]]; then\n"
-          "            compadd -- --help --version\n"
+          "            compadd -- -h --help -V --version\n"
           "        else\n"
-          "            _describe command lyrnn_commands\n"
+          "            _lyrnn_commands\n"
           "        fi\n"
           "        return\n"
           "    fi\n"
