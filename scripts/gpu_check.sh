@@ -4,7 +4,7 @@
 # trains twice, measures, and runs the operation tests under compute-sanitizer. A failure does not
 # stop the other checks. It writes into the folder OUT:
 #   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
-#   ctest.txt kernels.txt sanitizer.txt bench.txt bench.json   the output of each check
+#   ctest.txt kernels.txt sanitizer.txt bench.txt bench.jsonl  the output of each check
 #   cublaslt.txt  the matrix products that ran through cuBLASLt, in at least one training step
 #   speed.jsonl   lyrnn and PyTorch, one record per shape; append it to the file of the same name in
 #                 scripts/bench/results
@@ -187,8 +187,8 @@ measure() {
     if "$build/lyrnn" bench --help >/dev/null 2>&1; then
         check 'lyrnn bench, table' 120 bench.txt "$build/lyrnn" bench --device cuda \
             --format table || true
-        stdout=$out/bench.json check 'lyrnn bench, JSON' 120 bench.txt "$build/lyrnn" bench \
-            --device cuda --format json || true
+        stdout=$out/bench.jsonl check 'lyrnn bench, JSON lines' 120 bench.txt "$build/lyrnn" bench \
+            --device cuda --format jsonl || true
     else
         record 'lyrnn bench' 'not run' 0 'this version of lyrnn has no bench command'
     fi

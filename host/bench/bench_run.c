@@ -1,7 +1,7 @@
 /* Times training and generation. A repetition is one epoch or one generation: all of its steps are
  * queued, and the clock stops when the device has finished the last one. Operations are timed after
  * that, in separate steps. So the two measurements cannot disturb each other, and they never hold
- * memory at the same time. The floors come last. */
+ * memory at the same time. The device's rates come last. */
 #include "bench/bench_run.h"
 
 #include <math.h>
@@ -238,7 +238,7 @@ static lyrnn_status measure_operations(const lyrnn_bench_config *config, lyrnn_b
     return status;
 }
 
-/* Computes floors and predictions from the counted work and the device's rates. */
+/* Computes estimates and predictions from the counted work and the device's rates. */
 static void predict_times(lyrnn_bench_result *result)
 {
     const lyrnn_device_rates *rates = &result->rates;
@@ -250,12 +250,12 @@ static void predict_times(lyrnn_bench_result *result)
         double compute = op->flop / rates->flop_per_second;
         double move = op->bytes / rates->bytes_per_second;
         op->share = op->time.median_ms / all_ms;
-        op->floor_ms =
+        op->estimate_ms =
             1e3 * ((compute > move ? compute : move) + op->time_steps * rates->step_seconds);
-        op->predicted_ms = op->floor_ms + 1e3 * op->calls * rates->call_seconds;
+        op->predicted_ms = op->estimate_ms + 1e3 * op->calls * rates->call_seconds;
         result->flop += op->flop;
         result->bytes += op->bytes;
-        result->floor_ms += op->floor_ms;
+        result->estimate_ms += op->estimate_ms;
     }
 }
 

@@ -1,6 +1,6 @@
 /* Measures how fast a device trains or generates, on random characters. It first times whole
  * optimizer steps, or whole generations, without any interruption. Then it times each operation of
- * a step separately and compares it with a floor: the minimum time that the device allows.
+ * a step separately and compares it with an estimate: its time at the device's rates.
  * op_cost.h counts what an operation has to do, and device_rates.h measures how fast the device
  * does it. scripts/bench/README.md explains the method to users. */
 #ifndef LYRNN_BENCH_RUN_H
@@ -47,10 +47,11 @@ typedef struct {
     double share;          /* of the sum of all operations' medians */
     double flop, bytes;    /* the minimum numbers, from op_cost.h */
     double time_steps;     /* those that must follow one another */
-    /* The time of the FLOPs or of the bytes, whichever is longer, plus the bare time steps. A whole
-     * step can take less than the sum of its floors: operations and layers may run in parallel. */
-    double floor_ms;
-    double predicted_ms; /* floor_ms plus a bare call for each call */
+    /* The time of the FLOPs or of the bytes, whichever is longer, plus the bare time steps. This is
+     * no lower bound: data that stays in a cache moves faster than the copy rate, which is that of
+     * memory, and a whole step may run operations and layers in parallel. */
+    double estimate_ms;
+    double predicted_ms; /* estimate_ms plus a bare call for each call */
 } lyrnn_bench_operation;
 
 typedef struct {
@@ -61,7 +62,7 @@ typedef struct {
     /* On a CPU: the peak resident memory of the process before the rates are measured.
      * On another device: device_bytes plus the backend's own memory. */
     size_t peak_bytes;
-    double flop, bytes, floor_ms; /* per step: sums over the operations */
+    double flop, bytes, estimate_ms; /* per step: sums over the operations */
     lyrnn_device_rates rates;
     int num_operations; /* only operations that were called */
     lyrnn_bench_operation operations[LYRNN_NUM_OPERATIONS];

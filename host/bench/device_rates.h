@@ -1,5 +1,5 @@
 /* Four rates that say what a device can do at best. Each is the median of several calls through the
- * seam. bench_run.c computes from them the minimum time of each operation, its floor. */
+ * seam. bench_run.c estimates from them the time of each operation. */
 #ifndef LYRNN_DEVICE_RATES_H
 #define LYRNN_DEVICE_RATES_H
 

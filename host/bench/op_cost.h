@@ -1,5 +1,5 @@
 /* The minimum work of an operation of the seam, counted from the shapes in its arguments: FLOPs,
- * bytes, and time steps that must follow one another. This is the model that floors come from.
+ * bytes, and time steps that must follow one another. This is the model that estimates come from.
  *
  * The list has all compute operations of the seam and the two memory operations that a step uses.
  * The linear operations of the output layer have names of their own, so that the bench reports them

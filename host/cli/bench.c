@@ -26,14 +26,6 @@ static const option_spec specs[] = {
     {OPTION_CHOICE, "task", "train|generate|operations",
      "measure optimizer steps, parallel generation, or each operation of a step", FIELD(bench.task),
      .fallback = "train"},
-    {OPTION_FLOAT, "temperature", "T",
-     "sample with this temperature; 0: take the most likely character each time",
-     FIELD(bench.sampler.temperature), .fallback = "0", .min = "0", .max = "100"},
-    {OPTION_INT, "top-k", "N", "sample among the N most likely characters; 0: all",
-     FIELD(bench.sampler.top_k), .fallback = "0", .min = "0", .max = "1114112"},
-    {OPTION_FLOAT, "top-p", "P",
-     "sample among the most likely characters that together have probability P; 1: all",
-     FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
     {OPTION_HEADING, .help = "Shape:"},
     {OPTION_CHOICE, "preset", bench_presets, "one of six shapes, A to F, or ladder for all of them",
@@ -50,12 +42,22 @@ static const option_spec specs[] = {
     {OPTION_INTS, "num-layers", "LIST", "stacked recurrent layers",
      FIELD(choice.sizes[BENCH_NUM_LAYERS]), .fallback = "1", .min = "1", .max = "16"},
     {OPTION_FLAG, "bidirectional", NULL, "also read backward", FIELD(bench.model.bidirectional)},
-    {OPTION_FLOAT, "dropout", "P", "probability to drop an output between two layers",
+    {OPTION_FLOAT, "dropout", "P", "probability to drop an output between two layers in training",
      FIELD(bench.model.dropout), .fallback = "0", .min = "0", .max = "1"},
     {OPTION_INTS, "batch-size", "LIST", "text sequences per batch, or texts in parallel",
      FIELD(choice.sizes[BENCH_BATCH_SIZE]), .fallback = "32", .min = "1", .max = "65536"},
     {OPTION_INTS, "num-steps", "LIST", "time steps per batch in training",
      FIELD(choice.sizes[BENCH_NUM_STEPS]), .fallback = "35", .min = "1", .max = "8192"},
+
+    {OPTION_HEADING, .help = "Choice of characters (--task generate):"},
+    {OPTION_FLOAT, "temperature", "T",
+     "sample with this temperature; 0: take the most likely character each time",
+     FIELD(bench.sampler.temperature), .fallback = "0", .min = "0", .max = "100"},
+    {OPTION_INT, "top-k", "N", "sample among the N most likely characters; 0: all",
+     FIELD(bench.sampler.top_k), .fallback = "0", .min = "0", .max = "1114112"},
+    {OPTION_FLOAT, "top-p", "P",
+     "sample among the most likely characters that together have probability P; 1: all",
+     FIELD(bench.sampler.top_p), .fallback = "1", .min = "0.001", .max = "1"},
 
     {OPTION_HEADING, .help = "Measurement:"},
     {OPTION_INT, "steps", "N", "optimizer steps per repetition, or characters per text",
@@ -63,9 +65,9 @@ static const option_spec specs[] = {
     {OPTION_INT, "repetitions", "N", "repetitions that count, after one that warms up",
      FIELD(bench.num_repetitions), .fallback = "5", .min = "1", .max = "10000",
      .detail = "If --steps is 1, two repetitions warm up."},
-    {OPTION_CHOICE, "format", "table|json|csv",
-     "a table to read, one JSON object per line and shape, or CSV", FIELD(format),
-     .fallback = "table"},
+    {OPTION_CHOICE, "format", "table|json|jsonl|csv",
+     "a table to read, one JSON object with all rows, one JSON object per line and row, or CSV",
+     FIELD(format), .fallback = "table"},
 
     MACHINE_OPTIONS(bench_fields, machine),
 };
@@ -76,8 +78,8 @@ static const option_table table = {
     .summary = "measure how fast this machine trains and generates",
     .doc = "Measures how fast this machine trains on random characters, or generates. Prints "
            "characters per second and milliseconds per step. Then prints the time of each "
-           "operation and compares it with the minimum time that this machine's GEMM and copy "
-           "rates allow. A LIST has numbers and ranges: 256,512 or 32..256*2 (doubling) or "
+           "operation and compares it with an estimate from this machine's GEMM and copy rates. "
+           "A LIST has numbers and ranges: 256,512 or 32..256*2 (doubling) or "
            "10..50+10. Every combination is measured.",
     .detail = "Times are the median, p10 and p90 over the repetitions. In generation, a step adds "
               "one character to every text. The rates are measured in the same run.\n"
@@ -104,6 +106,33 @@ static void choose_shapes(const option_result *result, bench_fields *fields)
     fields->choice.replaces_cell = no_preset || options_given(&table, result, "cell");
     for (int i = 0; i < BENCH_NUM_SIZES; i++)
         fields->choice.replaces_size[i] = no_preset || options_given(&table, result, names[i]);
+}
+
+/* Refuses the options that the task does not use. */
+static lyrnn_status check_task(const option_result *result, const bench_fields *fields)
+{
+    static const struct {
+        const char *name, *tasks;
+        bool generates;
+    } options[] = {
+        {"temperature", "generate", true},
+        {"top-k", "generate", true},
+        {"top-p", "generate", true},
+        {"dropout", "train or operations", false},
+        {"num-steps", "train or operations", false},
+    };
+    static const char *const tasks[] = {
+        [LYRNN_BENCH_TRAIN] = "train",
+        [LYRNN_BENCH_GENERATE] = "generate",
+        [LYRNN_BENCH_OPERATIONS] = "operations",
+    };
+    bool generates = fields->bench.task == LYRNN_BENCH_GENERATE;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].generates != generates && options_given(&table, result, options[i].name))
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "--%s: --task %s does not use it; leave it out, or choose --task %s",
+                              options[i].name, tasks[fields->bench.task], options[i].tasks);
+    return LYRNN_OK;
 }
 
 static lyrnn_bench_config bench_config_of(const bench_fields *fields, const bench_shape *shape)
@@ -159,6 +188,8 @@ static lyrnn_status run_bench(const bench_fields *fields)
     if (status == LYRNN_OK) {
         output.options = options_to_json(&table, fields);
         status = measure_shapes(fields, shapes, num, &output);
+        if (status == LYRNN_OK || status == LYRNN_ERR_MEMORY)
+            (void)bench_output_end(&output);
         json_decref(output.options);
         lyrnn_backend_close(&backend);
     }
@@ -173,7 +204,9 @@ static lyrnn_status command_bench(int argc, char **argv)
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help) {
         choose_shapes(&result, &fields);
-        status = run_bench(&fields);
+        status = check_task(&result, &fields);
+        if (status == LYRNN_OK)
+            status = run_bench(&fields);
     }
     options_free(&table, &fields);
     return status;

@@ -59,7 +59,8 @@ static int set_operation(json_t *row, const char *name_key, const lyrnn_bench_op
            set_real(row, "gbytes", 1e-9 * op->bytes) |
            set_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * op->bytes, ms)) |
            set_real(row, "intensity", ratio_or_zero(op->flop, op->bytes)) |
-           set_real(row, "time_steps", op->time_steps) | set_real(row, "floor_ms", op->floor_ms) |
+           set_real(row, "time_steps", op->time_steps) |
+           set_real(row, "estimate_ms", op->estimate_ms) |
            set_real(row, "predicted_ms", op->predicted_ms) |
            set_real(row, "times_predicted", ratio_or_zero(ms, op->predicted_ms));
 }
@@ -115,8 +116,8 @@ static int set_step(json_t *row, const lyrnn_bench_result *result)
            set_real(row, "gflops", ratio_or_zero(1e-6 * result->flop, ms)) |
            set_real(row, "gbytes_per_step", 1e-9 * result->bytes) |
            set_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * result->bytes, ms)) |
-           set_real(row, "floor_ms", result->floor_ms) |
-           set_real(row, "times_floor", ratio_or_zero(ms, result->floor_ms));
+           set_real(row, "estimate_ms", result->estimate_ms) |
+           set_real(row, "times_estimate", ratio_or_zero(ms, result->estimate_ms));
 }
 
 static int set_operations(json_t *row, const lyrnn_bench_result *result)
@@ -193,6 +194,15 @@ static void print_csv_line(json_t *row, bool is_head)
     putchar('\n');
 }
 
+static const char json_head[] = "{\"rows\": [\n";
+
+lyrnn_status bench_output_end(const bench_output *output)
+{
+    if (output->format == BENCH_JSON)
+        printf("%s\n]}\n", output->has_begun ? "" : json_head);
+    return standard_output_check();
+}
+
 /* Prints the row of a shape if op is NULL, else the row of one of its operations. */
 static lyrnn_status bench_print_row(bench_output *output, const bench_shape *shape,
                                     const lyrnn_bench_result *result,
@@ -211,8 +221,11 @@ static lyrnn_status bench_print_row(bench_output *output, const bench_shape *sha
             print_csv_line(row, true);
         print_csv_line(row, false);
     } else {
+        if (output->format == BENCH_JSON)
+            fputs(output->has_begun ? ",\n" : json_head, stdout);
         json_dumpf(row, stdout, JSON_REAL_PRECISION(9));
-        putchar('\n');
+        if (output->format == BENCH_JSONL)
+            putchar('\n');
     }
     output->has_begun = true;
     json_decref(row);

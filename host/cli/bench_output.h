@@ -1,5 +1,5 @@
-/* Prints the results of lyrnn bench as a table to read, as JSON lines or as CSV: one row per shape,
- * or one row per operation with --task operations. */
+/* Prints the results of lyrnn bench as a table to read, as JSON, as JSON lines or as CSV: one row
+ * per shape, or one row per operation with --task operations. */
 #ifndef LYRNN_CLI_BENCH_OUTPUT_H
 #define LYRNN_CLI_BENCH_OUTPUT_H
 
@@ -10,7 +10,7 @@
 #include "bench/bench_run.h"
 #include "cli/bench_shapes.h"
 
-typedef enum { BENCH_TABLE, BENCH_JSON, BENCH_CSV } bench_format;
+typedef enum { BENCH_TABLE, BENCH_JSON, BENCH_JSONL, BENCH_CSV } bench_format;
 
 typedef struct {
     bench_format format;
@@ -26,5 +26,8 @@ void bench_label_of(const lyrnn_bench_config *config, const bench_shape *shape, 
 /* Prints one shape's result. LYRNN_ERR_IO if standard output cannot be written. */
 lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *config,
                                 const bench_shape *shape, const lyrnn_bench_result *result);
+
+/* Prints what comes after the last row. LYRNN_ERR_IO if standard output cannot be written. */
+lyrnn_status bench_output_end(const bench_output *output);
 
 #endif

@@ -36,7 +36,7 @@ static void cut_last_component(char *path)
     path[length] = '\0';
 }
 
-/* A link that leads nowhere, or round in a circle, is no folder either: mkdir does not follow it. */
+/* A link to nothing, or in a circle, is no folder either: mkdir does not follow it. */
 static lyrnn_status require_directory(const char *path)
 {
     struct stat info;

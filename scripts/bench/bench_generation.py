@@ -46,7 +46,7 @@ def measure_lyrnn(args, batch_size, threads, *options):
     command = [args.lyrnn, "bench", "--task", "generate", "--device", "cpu", "--cell", args.cell,
                "--vocab-size", args.vocab_size, "--hidden-size", args.hidden_size,
                "--batch-size", batch_size, "--steps", args.num_chars, "--repetitions", 3,
-               "--threads", threads, "--format", "json", *options]
+               "--threads", threads, "--format", "jsonl", *options]
     return json.loads(run_process([str(word) for word in command]))
 
 

@@ -58,7 +58,7 @@ class LyrnnSide:
         self.machine = ["--device", args.device, "--precision", args.precision]
 
     def measure(self, shape, steps, repetitions):
-        command = [self.program, "bench", *shape.options(), *self.machine, "--format", "json",
+        command = [self.program, "bench", *shape.options(), *self.machine, "--format", "jsonl",
                    "--threads", str(self.threads or 0), "--steps", str(steps),
                    "--repetitions", str(repetitions)]
         return json.loads(run_process(command))

@@ -9,7 +9,7 @@ tiny_shape=(--vocab-size 9 --hidden-size 4 --batch-size 2 --num-steps 3)
 
 # One JSON object per combination; the last list varies fastest. Each has all keys of a row.
 succeeds bench "${small[@]}" --vocab-size 9,12 --hidden-size 4 --batch-size 2..4*2 --num-steps 3 \
-    --format json
+    --format jsonl
 [[ ! -s $err ]] || fail "standard error must be silent"
 command='a JSON parser'
 python3 - "$out" <<'EOF' || fail "JSON must hold this"
@@ -20,7 +20,7 @@ sizes = [(row["vocab_size"], row["batch_size"]) for row in rows]
 assert sizes == [(9, 2), (9, 4), (12, 2), (12, 4)]
 for row in rows:
     for key in ("ms_per_step", "ms_per_step_p10", "ms_per_step_p90", "chars_per_second",
-                "gflop_per_step", "gflops", "gbytes_per_second", "floor_ms", "times_floor",
+                "gflop_per_step", "gflops", "gbytes_per_second", "estimate_ms", "times_estimate",
                 "gemm_gflops", "copy_gbytes_per_second", "bare_call_us", "device_bytes",
                 "peak_bytes"):
         assert row[key] > 0, key
@@ -32,26 +32,44 @@ for row in rows:
         assert isinstance(row[key], str) and row[key], key
     assert row["date"].endswith("Z") and "T" in row["date"]
     assert abs(row["ms_per_step"] * row["chars_per_second"] / 1e3 - 3 * row["batch_size"]) < 1e-6
-    assert abs(row["times_floor"] * row["floor_ms"] / row["ms_per_step"] - 1) < 1e-6
+    assert abs(row["times_estimate"] * row["estimate_ms"] / row["ms_per_step"] - 1) < 1e-6
     operations = {operation["name"]: operation for operation in row["operations"]}
     assert len(operations) == len(row["operations"])
     assert "linear_forward_output" in operations
     assert abs(sum(operation["share"] for operation in row["operations"]) - 1) < 1e-6
     for key, step_key in (("gflop", "gflop_per_step"), ("gbytes", "gbytes_per_step"),
-                          ("floor_ms", "floor_ms")):
+                          ("estimate_ms", "estimate_ms")):
         total = sum(operation[key] for operation in row["operations"])
         assert abs(total / row[step_key] - 1) < 1e-6
     for operation in row["operations"]:
-        for key in ("calls", "ms", "gbytes", "floor_ms", "predicted_ms", "times_predicted"):
+        for key in ("calls", "ms", "gbytes", "estimate_ms", "predicted_ms", "times_predicted"):
             assert operation[key] > 0, key
         calls_ms = operation["calls"] * row["bare_call_us"] / 1e3
-        assert abs((operation["floor_ms"] + calls_ms) / operation["predicted_ms"] - 1) < 1e-6
+        assert abs((operation["estimate_ms"] + calls_ms) / operation["predicted_ms"] - 1) < 1e-6
         ms = operation["times_predicted"] * operation["predicted_ms"]
         assert abs(ms / operation["ms"] - 1) < 1e-6
     product = operations["linear_forward_output"]
     flop = 2 * 3 * row["batch_size"] * 4 * row["vocab_size"]
     assert abs(product["gflop"] * 1e9 - flop) < 1e-3
     assert abs(product["intensity"] - product["gflop"] / product["gbytes"]) < 1e-6
+EOF
+
+# One JSON object with all rows has the same members.
+cp "$out" lines
+succeeds bench "${small[@]}" --vocab-size 9,12 --hidden-size 4 --batch-size 2..4*2 --num-steps 3 \
+    --format json
+command='a JSON parser'
+python3 - "$out" lines <<'EOF' || fail "JSON must hold the rows of the JSON lines"
+import json, sys
+
+with open(sys.argv[1], encoding="utf-8") as file:
+    rows = json.load(file)["rows"]
+lines = [json.loads(line) for line in open(sys.argv[2], encoding="utf-8")]
+assert [list(row) for row in rows] == [list(line) for line in lines]
+for row, line in zip(rows, lines):
+    for key in ("task", "vocab_size", "batch_size", "gflop_per_step"):
+        assert row[key] == line[key], key
+    assert (row["format"], line["format"]) == ("json", "jsonl")
 EOF
 
 # CSV has the same values: a head, and the same number of columns in each row.
@@ -97,26 +115,26 @@ assert {"recurrence_forward", "clip_and_adam", "zero"} <= set(names)
 assert all(None not in row and None not in row.values() for row in rows)
 assert all(row["cell"] == "gru" for row in rows)
 assert all(float(row["ms"]) > 0 for row in rows)
-assert all(0 < float(row["floor_ms"]) < float(row["predicted_ms"]) for row in rows)
+assert all(0 < float(row["estimate_ms"]) < float(row["predicted_ms"]) for row in rows)
 assert abs(sum(float(row["share"]) for row in rows) - 1) < 1e-6
 EOF
 
-succeeds bench "${small[@]}" "${tiny_shape[@]}" --preset article --task generate
+succeeds bench "${small[@]}" "${tiny_shape[@]:0:6}" --preset article --task generate
 for text in '^cpu: .*1 thread' \
     '^shape A: rnn_tanh, vocab 9, hidden 4, layers 1, batch 2, text length 1$' \
     '^  speed +[0-9]+ characters/s, [0-9.e-]+ ms per step of one character per text \(p10 ' \
     '^  throughput +.* GFLOP/s, .* GB/s$' \
     '^  device rates +GEMM .* copy .* latency .* us per time step, .* us per call$' \
-    '^  floor +.* ms per step, .*: [0-9.]+ times the floor$' \
+    '^  estimate +.* ms per step at these rates; measured: [0-9.]+ times the estimate$' \
     '^  memory +[0-9.]+ MiB on the device, [0-9.]+ MiB at the peak$' \
     '^  linear_forward_output +1 ' '^  sample_token +2 '; do
     grep -qE "$text" "$out" || fail "table must hold: $text"
 done
 
-# The line of an operation ends with floor, prediction and ratio. All lines fit into 100 columns.
+# The line of an operation ends with estimate, prediction and ratio. All lines fit into 100 columns.
 succeeds bench "${small[@]}" "${tiny_shape[@]}" --task operations --cell lstm
 sed -n '/^  operations, timed one at a time/,$p' "$out" >operations
-for text in '^  operation +calls +ms .* floor ms +predicted +ratio$' \
+for text in '^  operation +calls +ms .* estimate +predicted +ratio$' \
     '^  linear_backward_weights_output +1 .*%( +[0-9.e-]+){4} +[0-9]+\.[0-9]{2}$'; do
     grep -qE "$text" operations || fail "table must hold: $text"
 done
@@ -124,7 +142,7 @@ done
 
 # The peak leaves out what the process held before exec. Linux's getrusage includes it.
 command='bench from a Python that held 300 MiB'
-python3 - "$lyrnn" bench "${small[@]}" "${tiny_shape[@]}" --device cpu --format json <<'EOF' ||
+python3 - "$lyrnn" bench "${small[@]}" "${tiny_shape[@]}" --device cpu --format jsonl <<'EOF' ||
 import json, subprocess, sys
 
 def peak_bytes(*begin):
@@ -140,7 +158,7 @@ EOF
 # An error names a shape that does not fit, its bytes and the remedy. The others are measured.
 if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000)); then
     run bench "${small[@]}" --vocab-size 9 --num-steps 3 --hidden-size 4,65536,8 --batch-size 2 \
-        --format json
+        --format jsonl
     expect_error 1 'bench: 1 of 3 shapes do not fit into memory; '
     [[ $(wc -l <"$err") == 2 ]] || fail "one line for the shape and one at the end"
     shape='rnn_tanh, vocab 9, hidden 65536, layers 1, batch 2, time steps 3'
@@ -165,3 +183,27 @@ refuses 2 '--preset big: must be one of none\|article\|ladder\|A\|B\|C\|D\|E\|F$
 refuses 2 '--task all: must be one of train' bench --task all
 refuses 2 '--format xml: must be one of table' bench --format xml
 refuses 2 '--steps 0: must be from 1 ' bench --steps 0
+refuses 2 '--format jsonlines: must be one of .*; did you mean json or jsonl\?$' \
+    bench --format jsonlines
+
+# Every pair of option and task: an option that the task does not use is refused, and names both.
+# The others get as far as the device, which does not exist.
+declare -A value=([preset]=A [cell]=gru [format]=csv [top-p]=0.5 [temperature]=1 [dropout]=0.5
+    [precision]=fp32)
+declare -A ignored=([train]='temperature top-k top-p' [operations]='temperature top-k top-p'
+    [generate]='dropout num-steps')
+"$lyrnn" bench --help | sed -nE 's/^ {6}--([a-z-]+)(=)?.*/\1 \2/p' >options
+(($(wc -l <options) > 15)) || fail "bench must have options"
+for task in train generate operations; do
+    while read -r option takes_value; do
+        [[ $option != task && $option != device ]] || continue
+        given=(--"$option")
+        [[ -z $takes_value ]] || given+=("${value[$option]-2}")
+        if [[ " ${ignored[$task]} " == *" $option "* ]]; then
+            refuses 2 "--$option: --task $task does not use it; leave it out, or choose --task " \
+                bench --task $task "${given[@]}" --device none
+        else
+            refuses 2 '--device none: ' bench --task $task "${given[@]}" --device none
+        fi
+    done <options
+done

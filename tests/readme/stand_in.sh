@@ -155,7 +155,7 @@ shrink_bench() {
     [[ " $call" == *' --hidden-size'* ]] || shrink --hidden-size 16
     [[ " $call" == *' --batch-size'* ]] || shrink --batch-size 2
     shrink --vocab-size 64
-    shrink --num-steps 4
+    [[ " $call " == *'generate '* ]] || shrink --num-steps 4
     shrink --steps 2
     shrink --repetitions 1
 }
@@ -164,7 +164,7 @@ run_lyrnn() {
     local help word status=0
     arguments=("$@")
     case ${1-} in
-    train | generate | eval | bench | info)
+    train | generate | eval | bench | info | help | version)
         help=$("$lyrnn" "$1" --help) || record "FAILED: lyrnn $1 --help" "$call"
         ;;
     --version | --help | '') help=' --version --help' ;;

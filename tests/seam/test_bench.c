@@ -143,7 +143,7 @@ static const lyrnn_bench_operation *find(const lyrnn_bench_result *result, const
 /* Checks what must hold whatever the times are. */
 static void assert_sound(const lyrnn_backend *backend, const lyrnn_bench_result *result)
 {
-    double share = 0, flop = 0, bytes = 0, floor_ms = 0;
+    double share = 0, flop = 0, bytes = 0, estimate_ms = 0;
     const lyrnn_device_rates *rates = &result->rates;
     assert_true(rates->flop_per_second > 0 && rates->bytes_per_second > 0);
     assert_true(rates->step_seconds > 1e-9 && rates->call_seconds > 0);
@@ -152,7 +152,7 @@ static void assert_sound(const lyrnn_backend *backend, const lyrnn_bench_result 
         double compute = op->flop / rates->flop_per_second;
         double move = op->bytes / rates->bytes_per_second;
         double expected_ms = 1e3 * (fmax(compute, move) + op->time_steps * rates->step_seconds);
-        assert_true(fabs(op->floor_ms - expected_ms) <= 1e-9 * expected_ms);
+        assert_true(fabs(op->estimate_ms - expected_ms) <= 1e-9 * expected_ms);
         expected_ms += 1e3 * op->calls * rates->call_seconds;
         assert_true(fabs(op->predicted_ms - expected_ms) <= 1e-9 * expected_ms);
         assert_true(op->calls > 0 && op->bytes > 0);
@@ -161,12 +161,12 @@ static void assert_sound(const lyrnn_backend *backend, const lyrnn_bench_result 
         share += op->share;
         flop += op->flop;
         bytes += op->bytes;
-        floor_ms += op->floor_ms;
+        estimate_ms += op->estimate_ms;
     }
     assert_true(fabs(share - 1) < 1e-9);
     assert_true(fabs(flop - result->flop) <= 1e-9 * flop);
     assert_true(fabs(bytes - result->bytes) <= 1e-9 * bytes);
-    assert_true(fabs(floor_ms - result->floor_ms) <= 1e-9 * floor_ms);
+    assert_true(fabs(estimate_ms - result->estimate_ms) <= 1e-9 * estimate_ms);
     assert_true(result->device_bytes > 0 && result->peak_bytes > 0);
     if (strcmp(backend->name, "cuda") == 0)
         assert_true(result->peak_bytes == result->device_bytes + backend->own_bytes &&
