@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "cli/build_info.h"
+#include "files/json_values.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/device.h"
 #include "lyrnn/version.h"
@@ -28,21 +29,6 @@ static lyrnn_status card_out_of_memory(void)
     return lyrnn_out_of_memory("info", 0, "close other programs");
 }
 
-/* Makes a JSON string. JSON must be UTF-8: if `text` is not, each non-ASCII byte becomes '?'. */
-static json_t *any_string(const char *text)
-{
-    json_t *string = json_string(text);
-    if (string != NULL)
-        return string;
-    char *ascii = strdup(text);
-    for (char *c = ascii; c != NULL && *c != '\0'; c++)
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
-    string = ascii != NULL ? json_string(ascii) : NULL;
-    free(ascii);
-    return string;
-}
-
 static json_t *card_of_device(const char *device)
 {
     lyrnn_backend backend;
@@ -50,11 +36,11 @@ static json_t *card_of_device(const char *device)
     if (lyrnn_backend_open(device, 0, LYRNN_FP32, &backend) != LYRNN_OK) {
         const char *reason = strstr(lyrnn_error_text(), ": ");
         return json_pack("{s:s, s:o}", "name", device, "unavailable",
-                         any_string(reason != NULL ? reason + 2 : lyrnn_error_text()));
+                         json_string_or_null(reason != NULL ? reason + 2 : lyrnn_error_text()));
     }
     backend.describe(&backend, text, sizeof text);
     lyrnn_backend_close(&backend);
-    return json_pack("{s:s, s:o}", "name", device, "description", any_string(text));
+    return json_pack("{s:s, s:o}", "name", device, "description", json_string_or_null(text));
 }
 
 lyrnn_status card_of_program(json_t **card)
@@ -64,7 +50,7 @@ lyrnn_status card_of_program(json_t **card)
              getcwd(folder, sizeof folder) != NULL ? folder : ".");
     *card = json_pack("{s:s, s:s, s:[o,o], s:o}", "version", LYRNN_VERSION, "build", BUILD_COMPILER,
                       "devices", card_of_device("cpu"), card_of_device("cuda"), "runs",
-                      any_string(runs));
+                      json_string_or_null(runs));
     return *card != NULL ? LYRNN_OK : card_out_of_memory();
 }
 
@@ -104,8 +90,9 @@ static lyrnn_status add_model(json_t *card, const char *path)
     lyrnn_parameters_of_model(&parameters, config);
     bool has_vocab = checkpoint.vocab.V > 0;
     json_t *model = json_pack(
-        "{s:o, s:I, s:s, s:i, s:i, s:b, s:f, s:i, s:o*, s:I, s:o}", "model", any_string(path),
-        "model_bytes", stat(path, &info) == 0 ? (json_int_t)info.st_size : (json_int_t)0, "cell",
+        "{s:o, s:I, s:s, s:i, s:i, s:b, s:f, s:i, s:o*, s:I, s:o}", "model",
+        json_string_or_null(path), "model_bytes",
+        stat(path, &info) == 0 ? (json_int_t)info.st_size : (json_int_t)0, "cell",
         checkpoint.is_tanh_or_relu ? "rnn_tanh or rnn_relu" : lyrnn_cell_name(config->cell),
         "hidden_size", config->hidden_size, "num_layers", config->num_layers, "bidirectional",
         (int)config->bidirectional, "dropout", (double)config->dropout, "vocab_size",
@@ -128,7 +115,7 @@ static void note_problem(json_t *card)
         problems = json_array();
         json_object_set_new(card, "problems", problems);
     }
-    json_array_append_new(problems, any_string(lyrnn_error_text()));
+    json_array_append_new(problems, json_string_or_null(lyrnn_error_text()));
 }
 
 static lyrnn_status add_config(json_t *card, const char *run_path)
@@ -194,7 +181,7 @@ lyrnn_status card_of_model(const char *path, json_t **card)
     }
     if (status != LYRNN_OK)
         note_problem(*card);
-    json_object_set_new(*card, "run", any_string(path));
+    json_object_set_new(*card, "run", json_string_or_null(path));
     json_object_set_new(*card, "run_bytes", json_integer(count_bytes(path)));
     if (add_metrics(*card, path) != LYRNN_OK)
         note_problem(*card);

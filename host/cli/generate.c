@@ -14,6 +14,7 @@
 #include "cli/generate_prompts.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
+#include "files/json_values.h"
 #include "lyrnn/beam.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/copies.h"
@@ -440,8 +441,8 @@ static lyrnn_status print_texts(generate_job *job, const lyrnn_model *model)
         output.reporter = &reporter;
     }
     resolve_options(job, output.is_terminal && fields->format == FORMAT_TEXT);
-    json_t *header = json_pack("{s:s?, s:o}", "model", job->model_path, "options",
-                               options_to_json(&table, fields));
+    json_t *header = json_pack("{s:o, s:o}", "model", json_string_or_null(job->model_path),
+                               "options", options_to_json(&table, fields));
     const lyrnn_listener listener = generate_output_listener(&output);
     lyrnn_status status = generate_output_begin(&output, header);
     if (status == LYRNN_OK)

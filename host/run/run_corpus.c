@@ -17,7 +17,7 @@ static json_t *path_to_json(const char *path)
     if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode))
         path = "-";
     char *absolute = strcmp(path, "-") != 0 ? realpath(path, NULL) : NULL;
-    json_t *string = json_string_or_null(absolute != NULL ? absolute : path);
+    json_t *string = json_of_path(absolute != NULL ? absolute : path);
     free(absolute);
     return string;
 }
@@ -41,7 +41,7 @@ lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, 
         return lyrnn_out_of_memory("corpus", bytes, "close other programs");
     bool is_named = json_is_array(array);
     for (size_t i = 0; i < num; i++) {
-        (*paths)[i] = json_string_value(json_array_get(array, i));
+        (*paths)[i] = json_path_value(json_array_get(array, i));
         is_named = is_named && (*paths)[i] != NULL;
     }
     if (!is_named)

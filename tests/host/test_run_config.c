@@ -7,6 +7,8 @@
 #include "run/run_corpus.h"
 #include "run_dir_check.h"
 
+#include "files/json_values.h"
+
 static void a_config_comes_back(void **state)
 {
     (void)state;
@@ -107,8 +109,41 @@ static void corpus_files_are_kept_by_their_absolute_paths(void **state)
     snprintf(path, sizeof path, "%s/song.txt", dir->path);
     assert_string_equal(json_string_value(json_array_get(array, 0)), path);
     assert_string_equal(json_string_value(json_array_get(array, 1)), "gone/song.txt");
-    assert_true(json_is_null(json_array_get(array, 2)));
+    assert_string_equal(json_string_value(json_array_get(array, 2)), "file:%FF");
     json_decref(array);
+}
+
+/* JSON must be UTF-8, and a path need not be. It must be found again. */
+static void a_path_in_any_bytes_comes_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *json;
+    } cases[] = {{"/歌/a.txt", "/歌/a.txt"},
+                 {"100%.txt", "100%.txt"},
+                 {"/a b/\xE9%41.txt", "file:///a b/%E9%2541.txt"},
+                 {"/\xE6\xAD/歌", "file:///%E6%AD/%E6%AD%8C"},
+                 {"\xFF", "file:%FF"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *string = json_of_path(cases[i].path);
+        assert_string_equal(json_string_value(string), cases[i].json);
+        assert_string_equal(json_path_value(string), cases[i].path);
+        json_decref(string);
+    }
+    /* Anyone may have written config.json. */
+    static const char *const others[][2] = {{"file:///a%", "/a%"},
+                                            {"file:///a%4", "/a%4"},
+                                            {"file:///a%00b", "/a%00b"},
+                                            {"file:///a%+9%-1% 1", "/a%+9%-1% 1"},
+                                            {"file:", ""}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        json_t *string = json_string(others[i][0]);
+        assert_string_equal(json_path_value(string), others[i][1]);
+        json_decref(string);
+    }
+    json_t *shown = json_string_or_null("歌\xE9.\xE6\xADtxt\xF0");
+    assert_string_equal(json_string_value(shown), "歌\uFFFD.\uFFFD\uFFFDtxt\uFFFD");
+    json_decref(shown);
 }
 
 /* Checks which epochs are the last and the best according to a metrics.jsonl with this text; 0:
@@ -178,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_file_that_is_not_a_config_is_refused),
         cmocka_unit_test(the_corpus_is_named_or_refused),
         cmocka_unit_test(corpus_files_are_kept_by_their_absolute_paths),
+        cmocka_unit_test(a_path_in_any_bytes_comes_back),
         cmocka_unit_test(metrics_have_a_last_and_a_best_epoch),
         cmocka_unit_test(metrics_that_were_appended_come_back),
     };
