@@ -34,6 +34,14 @@ static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyr
     return lyrnn_cuda_backend_open((int)number, precision, backend);
 }
 
+/* Why CUDA could not be opened, without the name in front, "cuda: ": the lines that repeat the
+ * reason name CUDA themselves. */
+static const char *why_not_cuda(void)
+{
+    const char *text = lyrnn_error_text(), *reason = strstr(text, ": ");
+    return strncmp(text, "cuda", 4) == 0 && reason != NULL ? reason + 2 : text;
+}
+
 /* Fails because only CUDA has this precision. Repeats `reason` up to its ';': the rest advises
  * another device, which does not help here. `reason` may be empty. */
 static lyrnn_status precision_without_cuda(const char *reason)
@@ -60,11 +68,11 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_preci
                           device);
     }
     if (precision != LYRNN_FP32)
-        return precision_without_cuda(any ? lyrnn_error_text() : "");
+        return precision_without_cuda(any ? why_not_cuda() : "");
     LYRNN_TRY(lyrnn_check_cpu());
     LYRNN_TRY(lyrnn_cpu_backend_open(num_threads, backend));
     if (any)
-        snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", lyrnn_error_text());
+        snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", why_not_cuda());
     check_table(backend);
     return LYRNN_OK;
 }

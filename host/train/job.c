@@ -112,11 +112,11 @@ static lyrnn_status prepare_text(train_job *job)
     lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
     LYRNN_TRY(train_take_start(job));
     LYRNN_TRY(encode_corpus(job));
-    LYRNN_TRY(encode_prefixes(job));
     LYRNN_TRY(split_corpus(job));
-    return lyrnn_batches_init(&job->batches, job->corpus.N - job->num_validation,
-                              options->batch_size, options->num_steps, options->sampling,
-                              options->seed);
+    LYRNN_TRY(lyrnn_batches_init(&job->batches, job->corpus.N - job->num_validation,
+                                 options->batch_size, options->num_steps, options->sampling,
+                                 options->seed));
+    return encode_prefixes(job); /* last, because it may print a notice */
 }
 
 static lyrnn_status prepare_model(train_job *job)

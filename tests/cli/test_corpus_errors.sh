@@ -37,6 +37,7 @@ succeeds train english.txt "${tiny[@]}" --num-epochs 1 --out english
 grep -q '^ - la la love' "$out" ||
     fail 'where the default prefixes cannot be spelt, samples begin as the corpus does'
 grep -q '^prefix: .*--prefix TEXT' "$err" || fail 'and a line says so'
+refuses 1 'corpus: .*440.*(batch-size|num-steps)' train english.txt --out run
 refuses 1 '--prefix 分开: .*分 \(U\+5206\)' train english.txt "${tiny[@]}" --prefix 分开 --out run
 
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 0 --out run

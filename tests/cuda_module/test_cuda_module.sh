@@ -57,12 +57,12 @@ fi
 rm -f "$module"
 with_driver "$PWD/no_driver"
 refuses 1 'cuda: there is no NVIDIA driver here; use --device cpu$' "${train[@]}" cuda --out none
-falls_back 'cuda: there is no NVIDIA driver here'
+falls_back 'there is no NVIDIA driver here'
 with_driver "$stand_ins/driver"
 refuses 1 \
     'cuda: liblyrnn_cuda\.so cannot be loaded \(liblyrnn_cuda\.so: .*\); install .* use --device cpu$' \
     "${train[@]}" cuda --out none
-falls_back 'cuda: liblyrnn_cuda\.so cannot be loaded \('
+falls_back 'liblyrnn_cuda\.so cannot be loaded \('
 # The module of the current directory is no lyrnn's, whatever LD_LIBRARY_PATH says.
 cp "$stand_ins/module/liblyrnn_cuda.so" .
 for here in : :.; do
@@ -84,7 +84,7 @@ cp "$stand_ins/other/liblyrnn_cuda.so" "$module"
 refuses 1 \
     'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other and this program of [0-9.]+-[0-9a-f]+; install ' \
     "${train[@]}" cuda --out none
-falls_back 'cuda: liblyrnn_cuda\.so is of version 0\.0\.9-other'
+falls_back 'liblyrnn_cuda\.so is of version 0\.0\.9-other'
 
 # A module that matches the program is used, and the program reports its errors.
 cp "$stand_ins/module/liblyrnn_cuda.so" "$module"
