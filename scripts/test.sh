@@ -51,7 +51,7 @@ part ASan suite 'gcc, ASan and UBSan' build/test-asan '-LE slow' -DCMAKE_BUILD_T
     -DLYRNN_SANITIZE=address,undefined -DLYRNN_CUDA=OFF "${gcc[@]}"
 if can_fuzz; then
     # All fuzzers run in parallel, because each takes one minute by the clock.
-    part fuzzers suite fuzzers build/fuzz '--parallel 5' "${fuzz_configuration[@]}"
+    part fuzzers suite fuzzers build/fuzz '--parallel 8' "${fuzz_configuration[@]}"
 else
     report skipped 'fuzzers: no clang with libFuzzer'
 fi

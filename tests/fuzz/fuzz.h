@@ -22,7 +22,10 @@ uint8_t *fuzz_frame_safetensors(const void *header, size_t header_bytes, const v
 void fuzz_watch_memory(void);
 void fuzz_check_memory(size_t num_bytes, size_t multiple, size_t constant);
 
-/* Aborts unless the text of the last error starts with "OBJECT: ", is UTF-8, and is one line. */
+/* Aborts unless the text of the last error is one line of UTF-8 that a terminal only shows. */
+void fuzz_check_error_line(void);
+
+/* The same, and the text must start with "OBJECT: ". */
 void fuzz_check_error_text(const char *object);
 
 #endif

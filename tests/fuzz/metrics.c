@@ -1,0 +1,102 @@
+/* Fuzzes metrics.jsonl as lyrnn info and --resume read it. Any bytes give the epochs that they
+ * hold, or are refused in one line, with memory bounded by their number. A resumed file keeps only
+ * the first epochs, whole lines of the input; when it is resumed again, it stays as it is.
+ *
+ * An input is a file. Its first byte also chooses the number of epochs to keep. */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "lyrnn/status.h"
+#include "run/metrics.h"
+
+/* Three epochs are held at a time: the line's, the last and the best. A line has a buffer of its
+ * own, and a file of stdio as well. */
+enum { MEMORY_MULTIPLE = 3 * 48, MEMORY_CONSTANT = 65536 + 16384 };
+
+static void check_epoch(const json_t *line, json_int_t most)
+{
+    const json_t *epoch = json_object_get(line, "epoch");
+    LYRNN_CHECK(json_is_integer(epoch));
+    LYRNN_CHECK(json_integer_value(epoch) >= 0 && json_integer_value(epoch) <= most);
+}
+
+/* most: the largest number that a line may have. */
+static void read_epochs(size_t num_bytes, json_int_t most)
+{
+    json_t *last, *best;
+    fuzz_watch_memory();
+    lyrnn_status status = lyrnn_metrics_read("run", &last, &best);
+    fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
+    LYRNN_CHECK((last == NULL) == (best == NULL));
+    LYRNN_CHECK(status == LYRNN_ERR_IO || (status == LYRNN_OK && last != NULL));
+    if (status != LYRNN_OK)
+        fuzz_check_error_text("run/metrics.jsonl");
+    if (last != NULL) {
+        check_epoch(last, most);
+        check_epoch(best, most);
+    }
+    json_decref(last);
+    json_decref(best);
+}
+
+/* False: refused. */
+static bool resume(int epoch, size_t num_bytes)
+{
+    int run_fd = open("run", O_RDONLY | O_DIRECTORY);
+    FILE *file;
+    LYRNN_CHECK(run_fd >= 0);
+    fuzz_watch_memory();
+    lyrnn_status status = lyrnn_metrics_resume(run_fd, "run", epoch, &file);
+    fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
+    close(run_fd);
+    if (status == LYRNN_OK) {
+        LYRNN_CHECK(fclose(file) == 0);
+        return true;
+    }
+    LYRNN_CHECK(status == LYRNN_ERR_IO);
+    fuzz_check_error_text("run/metrics.jsonl");
+    return false;
+}
+
+/* The caller frees the bytes. */
+static char *read_back(size_t *num_bytes)
+{
+    struct stat info;
+    int fd = open("run/metrics.jsonl", O_RDONLY);
+    LYRNN_CHECK(fd >= 0 && fstat(fd, &info) == 0);
+    char *bytes = malloc((size_t)info.st_size + 1);
+    LYRNN_CHECK(bytes != NULL && read(fd, bytes, (size_t)info.st_size) == info.st_size);
+    close(fd);
+    *num_bytes = (size_t)info.st_size;
+    return bytes;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
+{
+    enum { MOST_EPOCHS = 4 };
+    int epoch = num_bytes > 0 ? bytes[0] % MOST_EPOCHS : 0;
+    size_t num_kept, num_again;
+    mkdir("run", 0777);
+    fuzz_write_file("run/metrics.jsonl", bytes, num_bytes);
+    read_epochs(num_bytes, INT64_MAX);
+    if (!resume(epoch, num_bytes))
+        return 0;
+    char *kept = read_back(&num_kept);
+    /* A newline completes a last line that lacks it. */
+    bool is_completed = num_kept > num_bytes;
+    LYRNN_CHECK(num_kept <= num_bytes + 1);
+    LYRNN_CHECK(memcmp(kept, bytes, num_kept - is_completed) == 0);
+    LYRNN_CHECK(num_kept == 0 || kept[num_kept - 1] == '\n');
+    read_epochs(num_kept, epoch);
+    LYRNN_CHECK(resume(epoch, num_kept));
+    char *again = read_back(&num_again);
+    LYRNN_CHECK(num_again == num_kept && memcmp(again, kept, num_kept) == 0);
+    free(again);
+    free(kept);
+    return 0;
+}
