@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Paths in any bytes: JSON, which must be UTF-8, has all its members, and a run finds its text again.
+# Paths in any bytes: JSON, which must be UTF-8, has all its members, and a run finds its text.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus

@@ -142,7 +142,7 @@ grep -qE '^device +cpu: ' "$out" || fail "info must list the CPU"
 write_corpus
 run train corpus.txt "${tiny[@]}" --num-epochs 0 --precision bf16 --out rounded
 [[ $status == 0 ]] ||
-    expect_error 1 '--precision: the CPU only computes in fp32, and there is no CUDA device: [^:;]+; '
+    expect_error 1 '--precision: .* in fp32, and there is no CUDA device: [^:;]+; use --precision '
 refuses 1 '--precision: the CPU only computes in fp32; use --precision fp32$' \
     train corpus.txt "${tiny[@]}" --precision bf16 --device cpu
 
