@@ -1,6 +1,6 @@
 /* lyrnn train. The table of its options is also the format of config.json. A new training takes the
  * shape of its model from the options, --init from the opened model file, and --resume every option
- * from the run. train/start.c does the rest of that difference. */
+ * from the run. --continue is one of the three. train/start.c does the rest of that difference. */
 #include "cli/commands.h"
 
 #include <limits.h>
@@ -17,6 +17,7 @@
 #include "lyrnn/version.h"
 #include "run/config.h"
 #include "run/run_corpus.h"
+#include "run/run_dir.h"
 
 typedef struct {
     lyrnn_train_options train;
@@ -107,6 +108,14 @@ static const option_spec specs[] = {
          "backend and number of threads. Only options whose text says so may change. The lyrics "
          "are found where they were, or named again; their hash must be that of the run.",
      .completes = COMPLETE_RUN, .may_change = true},
+    {OPTION_FLAG, "continue", NULL,
+     "begin the run that --out names, or continue it; do nothing if it is complete",
+     FIELD(train.is_repeated),
+     .detail = "For schedulers, which repeat a command: the same command line begins the run, "
+               "begins it again if nothing was saved before a kill, continues it from its latest "
+               "checkpoint, and ends with status 0 once it is complete. The other options must be "
+               "those that the run began with, as for --resume, and --init is used only when it "
+               "begins."},
     {OPTION_TEXT, "out", "DIR", "directory of the run [runs/<date-time>]", FIELD(train.out_path),
      .completes = COMPLETE_DIRECTORY},
     {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite),
@@ -150,12 +159,13 @@ static const option_table table = {
     .doc = "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
            "lyrics that come with lyrnn. Perplexity and sample texts go to standard output, "
            "everything else to standard error.",
-    .detail = "Several files are read in order as one text.\n"
-              "On Ctrl-C and on SIGTERM, SIGHUP, SIGXCPU and SIGUSR2 the training finishes its "
-              "step, saves a checkpoint and ends; --resume continues there. Signals that follow "
-              "within a second count as one. A later one ends it at once, and the last checkpoint "
-              "stays as it was. On SIGUSR1 it saves a checkpoint and continues. A signal that was "
-              "ignored when the program started, as with nohup, stays ignored.",
+    .detail =
+        "Several files are read in order as one text.\n"
+        "On Ctrl-C and on SIGTERM, SIGHUP, SIGXCPU and SIGUSR2 the training finishes its "
+        "step, saves a checkpoint and ends; --resume and --continue continue there. Signals "
+        "that follow within a second count as one. A later one ends it at once, and the last "
+        "checkpoint stays as it was. On SIGUSR1 it saves a checkpoint and continues. A signal "
+        "that was ignored when the program started, as with nohup, stays ignored.",
     .examples = "lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
                 "lyrnn generate runs/mine --prefix 月光",
     .files = files,
@@ -207,22 +217,52 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
     return LYRNN_OK;
 }
 
-/* Fills `run` with the options of the run that --resume names; those in `asked` that the user gave
- * replace them. */
-static lyrnn_status take_run(train_fields *asked, const option_result *result, json_t *config,
-                             train_fields *run)
+/* What a resumed run owns. */
+typedef struct {
+    train_fields fields;
+    lyrnn_start start;
+    json_t *config;
+    const char **corpus_paths;
+} resumed_run;
+
+static lyrnn_status refuse_together(const char *option, const char *with)
 {
-    static const char *const contradicting[] = {"init", "out", "overwrite"};
-    for (size_t i = 0; i < sizeof contradicting / sizeof contradicting[0]; i++)
-        if (options_given(&table, result, contradicting[i]))
-            return lyrnn_fail(
-                LYRNN_ERR_USAGE,
-                "--%s: cannot be used with --resume, which continues an existing run; leave one "
-                "of them out",
-                contradicting[i]);
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: cannot be used with --%s; leave one of them out",
+                      option, with);
+}
+
+/* --resume names a run that exists, --continue one that may, and --overwrite one that must go. */
+static lyrnn_status check_start_options(const train_fields *fields, const option_result *result)
+{
+    static const char *const pairs[][2] = {{"init", "resume"},
+                                           {"out", "resume"},
+                                           {"overwrite", "resume"},
+                                           {"continue", "resume"},
+                                           {"overwrite", "continue"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (options_given(&table, result, pairs[i][0]) &&
+            options_given(&table, result, pairs[i][1]))
+            return refuse_together(pairs[i][0], pairs[i][1]);
+    if (fields->train.is_repeated && fields->train.out_path == NULL)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--continue: does not know which run; name its folder with --out");
+    return LYRNN_OK;
+}
+
+/* Fills `run` with the options of an existing run; those in `asked` that the user gave must be the
+ * same, or replace them. --out and --continue say which run it is. */
+static lyrnn_status take_run(train_fields *asked, const option_result *result, resumed_run *run)
+{
+    option_result given = *result;
+    for (size_t i = 0; i < table.num_specs; i++)
+        if (specs[i].kind != OPTION_HEADING &&
+            (strcmp(specs[i].name, "out") == 0 || strcmp(specs[i].name, "continue") == 0))
+            given.given[i] = false;
     const resume_args args = {
-        .table = &table, .result = result, .run_path = asked->resume_path, .config = config};
-    return resume_options(&args, asked, run);
+        .table = &table, .result = &given, .run_path = run->start.path, .config = run->config};
+    LYRNN_TRY(resume_options(&args, asked, &run->fields));
+    run->fields.train.is_repeated = asked->train.is_repeated;
+    return LYRNN_OK;
 }
 
 /* What config.json holds: every option as it was resolved, the version, the device and the corpus.
@@ -239,6 +279,7 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     json_t *options = options_to_json(&table, fields);
     json_object_set_new(options, "threads", json_integer(backend->num_threads));
     json_object_del(options, "resume");
+    json_object_del(options, "continue");
     int failed = json_object_update(config, options);
     if (learned != NULL)
         failed |= json_object_set(config, "learned", (json_t *)learned);
@@ -303,14 +344,6 @@ static lyrnn_status train_new(train_fields *fields, const option_result *result)
     return status;
 }
 
-/* What a resumed run owns. */
-typedef struct {
-    train_fields fields;
-    lyrnn_start start;
-    json_t *config;
-    const char **corpus_paths;
-} resumed_run;
-
 /* Names the corpus: by the command line, in case the files were moved, or by config.json. Their
  * hash shows whether they hold the same text. */
 static lyrnn_status name_corpus(resumed_run *run, const option_result *result)
@@ -333,21 +366,34 @@ static lyrnn_status read_and_train(train_fields *asked, const option_result *res
                                    resumed_run *run)
 {
     LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
-    LYRNN_TRY(take_run(asked, result, run->config, &run->fields));
+    LYRNN_TRY(take_run(asked, result, run));
     LYRNN_TRY(name_corpus(run, result));
     return train_on_device(&run->fields, result, &run->start,
                            json_object_get(run->config, "learned"));
 }
 
-static lyrnn_status train_resumed(train_fields *asked, const option_result *result)
+/* A file of the run that does not fit the others was changed or damaged after lyrnn wrote it. */
+static lyrnn_status train_resumed(train_fields *asked, const option_result *result,
+                                  const char *path)
 {
-    resumed_run run = {.start = {.kind = LYRNN_START_RESUME, .path = asked->resume_path}};
+    resumed_run run = {.start = {.kind = LYRNN_START_RESUME, .path = path}};
     lyrnn_status status = read_and_train(asked, result, &run);
     lyrnn_start_free(&run.start);
     free(run.corpus_paths);
     options_free(&table, &run.fields);
     json_decref(run.config);
-    return status;
+    return status == LYRNN_ERR_MODEL_FILE ? LYRNN_ERR_DAMAGED : status;
+}
+
+static lyrnn_status train(train_fields *fields, const option_result *result)
+{
+    const char *out = fields->train.out_path;
+    LYRNN_TRY(check_start_options(fields, result));
+    if (fields->resume_path != NULL)
+        return train_resumed(fields, result, fields->resume_path);
+    if (fields->train.is_repeated && lyrnn_run_dir_is_saved(out))
+        return train_resumed(fields, result, out);
+    return train_new(fields, result);
 }
 
 static lyrnn_status command_train(int argc, char **argv)
@@ -357,8 +403,7 @@ static lyrnn_status command_train(int argc, char **argv)
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     interrupt_catch_saves();
     if (status == LYRNN_OK && !result.help)
-        status = fields.resume_path != NULL ? train_resumed(&fields, &result)
-                                            : train_new(&fields, &result);
+        status = train(&fields, &result);
     options_free(&table, &fields);
     return status;
 }

@@ -157,7 +157,7 @@ static lyrnn_status check_length(const char *path)
                           path, 0, "trainer.safetensors");
 }
 
-lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
+lyrnn_status lyrnn_run_dir_check(const char *path, lyrnn_existing existing)
 {
     struct stat info;
     if (path == NULL)
@@ -169,7 +169,7 @@ lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite)
         return errno == ENOENT || errno == ENOTDIR ? check_parent(path)
                                                    : run_dir_cannot("use it", path);
     LYRNN_TRY(require_directory(path));
-    if (!overwrite)
+    if (existing == LYRNN_EXISTING_KEEP)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: exists; choose another --out, or add --overwrite",
                           path);
     LYRNN_TRY(require_readable(path));
@@ -202,12 +202,12 @@ static lyrnn_status make_default(char *path)
 }
 
 /* Makes the folder, or takes over an existing one; *is_new says which. */
-static lyrnn_status make_directory(const char *path, bool overwrite, bool *is_new)
+static lyrnn_status make_directory(const char *path, lyrnn_existing existing, bool *is_new)
 {
-    LYRNN_TRY(lyrnn_run_dir_check(path, overwrite));
+    LYRNN_TRY(lyrnn_run_dir_check(path, existing));
     LYRNN_TRY(make_parents(path));
     *is_new = make_lasting(path) == 0;
-    if (!*is_new && !(overwrite && errno == EEXIST))
+    if (!*is_new && !(existing != LYRNN_EXISTING_KEEP && errno == EEXIST))
         return run_dir_cannot("make the folder", path);
     return LYRNN_OK;
 }
@@ -226,9 +226,15 @@ static lyrnn_status open_and_lock(lyrnn_run_dir *run, const char *path)
     return run_dir_finish_stage(fd, path);
 }
 
-static lyrnn_status write_first_files(lyrnn_run_dir *run, const json_t *config)
+static lyrnn_status write_first_files(lyrnn_run_dir *run, lyrnn_existing existing,
+                                      const json_t *config)
 {
-    if (run_dir_has_checkpoint(run->fd))
+    bool is_saved = run_dir_has_checkpoint(run->fd);
+    if (is_saved && existing == LYRNN_EXISTING_UNSAVED)
+        return lyrnn_fail(LYRNN_ERR_LOCKED,
+                          "%s: another lyrnn has just saved a checkpoint there; repeat the command",
+                          run->path);
+    if (is_saved)
         LYRNN_TRY(run_dir_begin_stage(run));
     else
         run_dir_remove_files(run->fd);
@@ -249,7 +255,7 @@ static void remove_new(lyrnn_run_dir *run, const char *path)
     rmdir(path);
 }
 
-lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
+lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, lyrnn_existing existing,
                                   const json_t *config)
 {
     path_text default_path;
@@ -259,16 +265,27 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool ove
         LYRNN_TRY(make_default(default_path));
         path = default_path;
     } else {
-        LYRNN_TRY(make_directory(path, overwrite, &is_new));
+        LYRNN_TRY(make_directory(path, existing, &is_new));
     }
     lyrnn_status status = open_and_lock(run, path);
     if (status == LYRNN_OK)
-        status = write_first_files(run, config);
+        status = write_first_files(run, existing, config);
     if (status != LYRNN_OK && is_new)
         remove_new(run, path);
     else if (status != LYRNN_OK)
         lyrnn_run_dir_close(run);
     return status;
+}
+
+bool lyrnn_run_dir_is_saved(const char *path)
+{
+    checkpoint_name name;
+    int fd = is_run(path) ? open(path, OPEN_DIR) : -1;
+    if (fd < 0)
+        return false;
+    bool is_saved = run_dir_has_checkpoint(fd) || run_dir_find_staged(fd, name);
+    close(fd);
+    return is_saved;
 }
 
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)

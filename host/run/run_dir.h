@@ -42,12 +42,23 @@ typedef struct {
     bool is_staged; /* the files are in .new, because an earlier run is still whole */
     int lock_fd;    /* the file `lock` */
     bool has_folder_lock, has_owner; /* run_dir_lock.c */
-    FILE *metrics;                   /* metrics.jsonl, open for appending */
+    bool was_renamed; /* a save found the folder under another name, which is in path now */
+    FILE *metrics;    /* metrics.jsonl, open for appending */
 } lyrnn_run_dir;
+
+/* What a new run may do with a folder that exists. */
+typedef enum {
+    LYRNN_EXISTING_KEEP,    /* nothing: it is refused */
+    LYRNN_EXISTING_REPLACE, /* replace the run in it, or use it if it is empty */
+    LYRNN_EXISTING_UNSAVED  /* the same, but refuse a run that has a checkpoint */
+} lyrnn_existing;
 
 /* Fails if lyrnn_run_dir_create would refuse this path, and changes nothing. It exists to be asked
  * before long work begins. */
-lyrnn_status lyrnn_run_dir_check(const char *path, bool overwrite);
+lyrnn_status lyrnn_run_dir_check(const char *path, lyrnn_existing existing);
+
+/* Whether path is a run that has a checkpoint. */
+bool lyrnn_run_dir_is_saved(const char *path);
 
 /* Whether path, a file or a folder, is the folder run_path or is below it, whatever links or names
  * lead there. Then *inside is the rest of its name, "" for the folder itself. */
@@ -59,12 +70,12 @@ bool lyrnn_run_dir_owns(const char *inside);
 /* Makes the folder (and missing parents) with config.json and an empty metrics.jsonl, and locks it.
  * path NULL: runs/<date-time>, with -2, -3, ... added if that exists.
  *
- * If path exists, `overwrite` decides. Without it the call fails. With it the first checkpoint of
- * the new run replaces the earlier run; until then that one stays as it is, and it does so for good
+ * If path exists, `existing` decides. If it may be replaced, the first checkpoint of the new run
+ * replaces the earlier run; until then that one stays as it is, and it does so for good
  * if there is no checkpoint. If it has no checkpoint itself, its files are removed at once. A folder
  * that is neither empty nor a run (config.json, and checkpoints if there are any) is refused, and
  * so is a run in which another process trains. LYRNN_ERR_IO, LYRNN_ERR_LOCKED. */
-lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, bool overwrite,
+lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, lyrnn_existing existing,
                                   const json_t *config);
 
 /* Opens and locks an existing run. If a process was killed while a new run replaced an earlier one,

@@ -70,6 +70,7 @@ lyrnn_status run_dir_locate(lyrnn_run_dir *run)
             return lyrnn_out_of_memory("run", strlen(path), "close other programs");
         free(run->path);
         run->path = copy;
+        run->was_renamed = true;
     }
     return run_dir_keep_lock(run);
 }

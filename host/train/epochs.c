@@ -83,6 +83,11 @@ static lyrnn_status save_downloaded(train_job *job)
     LYRNN_TRY(lyrnn_run_dir_save(&job->run, &job->config, &job->vocab, job->params, &job->state));
     job->is_saved = true;
     job->saved_seconds = lyrnn_seconds();
+    if (job->run.was_renamed) {
+        lyrnn_progress_clear(&job->progress);
+        lyrnn_print_plain(job->log, "run: has been renamed; it is saved in %s\n", job->run.path);
+        job->run.was_renamed = false;
+    }
     return LYRNN_OK;
 }
 

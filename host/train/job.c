@@ -105,12 +105,16 @@ static lyrnn_status split_corpus(train_job *job)
     return LYRNN_OK;
 }
 
+static lyrnn_status read_text(train_job *job)
+{
+    LYRNN_TRY(load_corpus(job));
+    lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
+    return train_take_start(job);
+}
+
 static lyrnn_status prepare_text(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    LYRNN_TRY(load_corpus(job));
-    lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
-    LYRNN_TRY(train_take_start(job));
     LYRNN_TRY(encode_corpus(job));
     LYRNN_TRY(split_corpus(job));
     LYRNN_TRY(lyrnn_batches_init(&job->batches, job->corpus.N - job->num_validation,
@@ -167,6 +171,9 @@ static lyrnn_status add_what_stays(const train_job *job, lyrnn_status status)
 static lyrnn_status run_job(train_job *job)
 {
     LYRNN_TRY(train_open_start(job));
+    LYRNN_TRY(read_text(job));
+    if (job->options->is_repeated && train_is_complete(job))
+        return train_end_complete(job);
     LYRNN_TRY(prepare_text(job));
     LYRNN_TRY(train_check_start(job));
     train_log_plan(job);

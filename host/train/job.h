@@ -94,6 +94,11 @@ lyrnn_status train_read_state(train_job *job);
 /* Refuses a state that these options cannot have produced, and one with nothing left to do. */
 lyrnn_status train_check_state(const train_job *job);
 
+/* Whether the state that was read has nothing left to do; and the end of such a training, if its
+ * command is repeated. */
+bool train_is_complete(const train_job *job);
+lyrnn_status train_end_complete(train_job *job);
+
 /* Prepares the run's files to continue from the state. */
 lyrnn_status train_resume_run(train_job *job, const json_t *config);
 

@@ -3,8 +3,10 @@
 #include "base/plain_text.h"
 #include "train/job.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 static lyrnn_status refuse_shape(const train_job *job, const char *key, int asked, int found)
 {
@@ -47,18 +49,32 @@ static lyrnn_status check_corpus(const train_job *job)
 
 lyrnn_status train_read_state(train_job *job)
 {
+    /* It is next to the model. */
+    const char *model_path = job->start->model_path, *end = strrchr(model_path, '/');
     char path[PATH_MAX];
     LYRNN_TRY(check_network(job));
-    if ((size_t)snprintf(path, sizeof path, "%s/latest/trainer.safetensors", job->run.path) >=
-        sizeof path)
+    if ((size_t)snprintf(path, sizeof path, "%.*s/trainer.safetensors", (int)(end - model_path),
+                         model_path) >= sizeof path)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one",
                           job->run.path);
     lyrnn_status status =
         lyrnn_trainer_state_read(&job->state, path, &job->config, job->options->batch_size);
+    /* lyrnn saves both files of a checkpoint or none. */
+    if (status == LYRNN_ERR_IO && access(path, F_OK) != 0 && errno == ENOENT)
+        status = LYRNN_ERR_DAMAGED;
     if (status != LYRNN_OK)
         return lyrnn_fail(status, "%s (or start a new run from its weights: --init %s)",
                           lyrnn_error_text(), job->run.path);
     return check_corpus(job);
+}
+
+/* Whether --patience has ended the training. */
+static bool has_ended(const train_job *job)
+{
+    const lyrnn_trainer_state *state = &job->state;
+    int patience = job->options->patience;
+    return patience > 0 && state->snapshot.counters.batch == 0 &&
+           state->snapshot.epoch - state->best_epoch >= patience;
 }
 
 lyrnn_status train_check_state(const train_job *job)
@@ -85,8 +101,7 @@ lyrnn_status train_check_state(const train_job *job)
             LYRNN_ERR_USAGE,
             "--num-epochs %d: %s has done %d epochs already; raise --num-epochs to continue",
             options->num_epochs, path, state->snapshot.epoch);
-    if (options->patience > 0 && counters->batch == 0 &&
-        state->snapshot.epoch - state->best_epoch >= options->patience)
+    if (has_ended(job))
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--patience %d: %s has ended, %d epochs after its best validation; raise "
                           "--patience to continue",
@@ -94,14 +109,35 @@ lyrnn_status train_check_state(const train_job *job)
     return LYRNN_OK;
 }
 
+bool train_is_complete(const train_job *job)
+{
+    return job->start->kind == LYRNN_START_RESUME &&
+           (job->options->num_epochs <= job->state.snapshot.epoch || has_ended(job));
+}
+
+/* A process that was killed may have left `best` at an epoch after the latest checkpoint, and
+ * checkpoints that were to be removed. */
+static lyrnn_status tidy(train_job *job)
+{
+    if (job->state.best_epoch > 0)
+        LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, job->state.best_epoch));
+    lyrnn_run_dir_prune(&job->run, job->options->keep);
+    return LYRNN_OK;
+}
+
+lyrnn_status train_end_complete(train_job *job)
+{
+    LYRNN_TRY(tidy(job));
+    lyrnn_print_plain(job->log, "%s: is complete after epoch %d; nothing is left to do\n",
+                      job->run.path, job->state.snapshot.epoch);
+    return LYRNN_OK;
+}
+
 lyrnn_status train_resume_run(train_job *job, const json_t *config)
 {
     const lyrnn_trainer_state *state = &job->state;
     LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->snapshot.epoch, config));
-    /* A process that was killed may have left `best` at an epoch after the latest checkpoint. */
-    if (state->best_epoch > 0)
-        LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, state->best_epoch));
-    lyrnn_run_dir_prune(&job->run, job->options->keep);
+    LYRNN_TRY(tidy(job));
     job->is_saved = true;
     lyrnn_print_plain(job->log, "resuming: after epoch %d", state->snapshot.epoch);
     if (state->snapshot.counters.batch > 0)

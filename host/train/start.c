@@ -25,27 +25,33 @@ void lyrnn_start_free(lyrnn_start *start)
     *start = (lyrnn_start){0};
 }
 
+static lyrnn_existing what_may_exist(const lyrnn_train_options *options)
+{
+    if (options->is_repeated)
+        return LYRNN_EXISTING_UNSAVED;
+    return options->overwrite ? LYRNN_EXISTING_REPLACE : LYRNN_EXISTING_KEEP;
+}
+
 /* Refuses a model and texts that a run at out_path would replace. Its other files stay. */
 static lyrnn_status check_inputs(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     const char *out = options->out_path;
     char inside[PATH_MAX];
-    if (out == NULL || !options->overwrite)
+    if (out == NULL || what_may_exist(options) == LYRNN_EXISTING_KEEP)
         return LYRNN_OK;
     if (job->start->kind == LYRNN_START_INIT &&
         lyrnn_run_dir_contains(out, job->start->model_path, inside))
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--init %s: is in the run that --overwrite replaces, %s; choose another "
-                          "--out",
+                          "--init %s: is in %s, which the new run replaces; choose another --out",
                           job->start->path, out);
     for (size_t i = 0; i < options->num_corpus_paths; i++)
         if (lyrnn_run_dir_contains(out, options->corpus_paths[i], inside) &&
             lyrnn_run_dir_owns(inside))
             return lyrnn_fail(LYRNN_ERR_USAGE,
-                              "%s: is a file of the run that --overwrite replaces; choose another "
-                              "--out",
-                              options->corpus_paths[i]);
+                              "%s: is a file of the run in %s, which the new run replaces; choose "
+                              "another --out",
+                              options->corpus_paths[i], out);
     return LYRNN_OK;
 }
 
@@ -183,7 +189,7 @@ lyrnn_status train_check_start(const train_job *job)
     const lyrnn_train_options *options = job->options;
     if (job->start->kind == LYRNN_START_RESUME)
         return train_check_state(job);
-    return lyrnn_run_dir_check(options->out_path, options->overwrite);
+    return lyrnn_run_dir_check(options->out_path, what_may_exist(options));
 }
 
 lyrnn_status train_log_start(const train_job *job)
@@ -252,7 +258,7 @@ lyrnn_status train_begin_run(train_job *job)
     lyrnn_status status =
         job->start->kind == LYRNN_START_RESUME
             ? train_resume_run(job, config)
-            : lyrnn_run_dir_create(&job->run, options->out_path, options->overwrite, config);
+            : lyrnn_run_dir_create(&job->run, options->out_path, what_may_exist(options), config);
     json_decref(config);
     if (status == LYRNN_OK)
         lyrnn_print_plain(

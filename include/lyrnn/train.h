@@ -100,7 +100,10 @@ typedef struct {
     float checkpoint_minutes;
     const char *out_path; /* the run's folder; NULL: runs/<date-time> */
     bool overwrite;       /* replace an earlier run there, by the first checkpoint */
-    int keep;             /* checkpoints to keep, next to latest and best; 0: all */
+    /* The command is repeated until the run is complete. A new run may take over a folder in which
+     * nothing was saved, and resuming a complete run is no error but does nothing. */
+    bool is_repeated;
+    int keep; /* checkpoints to keep, next to latest and best; 0: all */
     /* What config.json holds: an object. lyrnn_train adds the hash of the corpus as
      * "corpus_xxh128". NULL: only the hash. */
     struct json_t *config;

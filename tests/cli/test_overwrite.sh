@@ -97,12 +97,12 @@ mkdir -p deep/er
 for init in base base/latest base/latest/model.safetensors ./deep/er/../../base way \
     way/latest "$PWD/base"; do
     for out_path in base way/ "$PWD/way"; do
-        refuses 2 "--init $init: is in the run that --overwrite replaces, $out_path; choose" \
+        refuses 2 "--init $init: is in $out_path, which the new run replaces; choose another --out$" \
             train corpus.txt --num-steps 5 --init "$init" --out "$out_path" --overwrite
     done
 done
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --init base --out base/tuned
-refuses 2 'base/config.json: is a file of the run that --overwrite replaces; ' \
+refuses 2 'base/config.json: is a file of the run in way, which the new run replaces; ' \
     train base/config.json "${tiny[@]}" --out way --overwrite
 succeeds train base/mine.txt "${tiny[@]}" --num-epochs 1 --out base --overwrite
 cmp base/mine.txt corpus.txt || fail "a text in the folder must stay"

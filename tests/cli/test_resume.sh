@@ -121,9 +121,9 @@ refuses 2 '--val-fraction 0.3: the run in parts has 0.2; ' train --resume parts 
 refuses 2 '--max-chars 9: the run in parts has 0; ' train --resume parts --max-chars 9
 refuses 2 '--newlines space: the run in parts has keep; ' train --resume parts --newlines space
 refuses 2 '--seed 2: the run in parts has 1; ' train --resume parts --seed 2
-refuses 2 '--init: cannot be used with --resume, ' train --resume parts --init whole
-refuses 2 '--out: cannot be used with --resume, ' train --resume parts --out other
-refuses 2 '--overwrite: cannot be used with --resume, ' train --resume parts --overwrite
+refuses 2 '--init: cannot be used with --resume; leave one of them out$' train --resume parts --init whole
+refuses 2 '--out: cannot be used with --resume; leave one of them out$' train --resume parts --out other
+refuses 2 '--overwrite: cannot be used with --resume; leave one of them out$' train --resume parts --overwrite
 refuses 2 '--num-epochs 10: parts has done 10 epochs already; raise' train --resume parts
 refuses 2 '--num-epochs 3: parts has done 10 epochs already; raise' train --resume parts \
     --num-epochs 3
@@ -171,12 +171,12 @@ succeeds train --resume sample --num-epochs 2
 same_runs sample2 sample
 
 # A run that was changed by hand or in part.
-breaks() { # breaks SED_EXPRESSION REGEX: an edit of config.json, and how it must be refused
+breaks() { # breaks SED_EXPRESSION REGEX [STATUS]: an edit of config.json, and the refusal
     rm -rf broken
     cp -rP parts broken
     sed -i "$1" broken/config.json
     ! cmp -s parts/config.json broken/config.json || fail "edit without effect: $1"
-    refuses 1 "$2" train --resume broken --num-epochs 99
+    refuses "${3-5}" "$2" train --resume broken --num-epochs 99
 }
 breaks 's/"hidden_size": 16/"hidden_size": 8/' \
     'broken: hidden_size is 8 but its latest model has 16; '
@@ -191,7 +191,7 @@ breaks 's/"val_fraction": 0.2/"val_fraction": 0.4/' \
     'broken: its latest checkpoint, at step [0-9]*, does not'
 breaks 's/"seed": 1/"seed": 2/' 'broken: seed is 2 but its latest checkpoint has 1; '
 breaks 's/"max_chars": 0/"max_chars": 300/' \
-    'corpus: is not the text that broken learns: it has 300 characters'
+    'corpus: is not the text that broken learns: it has 300 characters' 1
 breaks 's/"num_steps": 5/"num_steps": 0/' 'broken/config.json: --num-steps 0: must be from 1'
 breaks 's/"num_steps": 5/"num_steps": "5"/' \
     'broken/config.json: "num_steps" must be a whole number; '
@@ -202,10 +202,10 @@ breaks '1d' 'broken/config.json: is not JSON; correct the file'
 rm -rf broken
 cp -rP parts broken
 rm broken/latest/trainer.safetensors
-refuses 1 'broken/latest/trainer.safetensors: cannot open: No such file.*--init broken' \
+refuses 5 'broken/latest/trainer.safetensors: cannot open: No such file.*--init broken' \
     train --resume broken --num-epochs 99
 cp parts/latest/model.safetensors broken/latest/trainer.safetensors
-refuses 1 'broken/latest/trainer.safetensors: it has no tensor exp_avg' \
+refuses 5 'broken/latest/trainer.safetensors: it has no tensor exp_avg' \
     train --resume broken --num-epochs 99
 rm -rf broken
 cp -rP parts broken

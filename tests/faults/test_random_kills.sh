@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# test_random_kills.sh LYRNN [SEED]: kills 200 training processes with SIGKILL, each at a random
-# time of its life, including start-up and writes. Each time the run is resumed, and each run must
-# end with the bytes of an undisturbed one. Prints the seed, and what the processes were doing,
-# judged by what they left.
+# test_random_kills.sh LYRNN [SEED [KILLS]]: kills 200 training processes with SIGKILL, each at a
+# random time of its life, including start-up and writes. Each time the run is resumed, and each run
+# must end with the bytes of an undisturbed one. Then it kills a quarter as many of a command with
+# --continue, which is only repeated. Prints the seed, and what the processes were doing, judged by
+# what they left.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
 seed=${2-$RANDOM}
 RANDOM=$seed
-kills=200
+kills=${3-200}
 write_corpus
 
 # An epoch takes no longer than saving it.
@@ -109,3 +110,21 @@ echo "seed $seed: $killed processes killed, $runs runs ended as if none had been
 for place in "${!places[@]}"; do
     printf '%6d %s\n' "${places[$place]}" "$place"
 done
+
+# The same with one command, repeated until it ends with 0.
+killed=0
+runs=0
+while ((killed < kills / 4)); do
+    kill_within "$life_us" "${train[@]}" --out run --continue
+    if [[ $status == 137 ]]; then
+        killed=$((killed + 1))
+        continue
+    fi
+    [[ $status == 0 ]] || fail "it must end, or be killed"
+    same_runs whole run
+    cmp run/best/model.safetensors whole/best/model.safetensors || fail "best differs"
+    [[ $(names_in run) == "$(names_in whole)" ]] || fail "other files: $(names_in run)"
+    rm -r run
+    runs=$((runs + 1))
+done
+echo "$killed processes of --continue killed, $runs runs ended as if none had been"

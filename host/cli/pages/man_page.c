@@ -179,7 +179,9 @@ static void write_exit_status(FILE *stream)
         {"2", "Wrong usage: an unknown command or option, or a value that is out of range."},
         {"3", "Nothing to resume: there is no such run, or it has no checkpoint yet."},
         {"4", "Another process trains in the run."},
-        {"5", "A file of the run or of the model is damaged: its checksum differs."},
+        {"5",
+         "A file of the run or of the model is damaged: its checksum differs, or the files of the "
+         "run do not fit each other."},
         {"129, 130, 140, 143, 152",
          "SIGHUP, SIGINT, SIGUSR2, SIGTERM or SIGXCPU stopped a training, which saved a checkpoint "
          "first."},
