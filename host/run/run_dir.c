@@ -149,6 +149,18 @@ static lyrnn_status require_readable(const char *path)
     return access(path, R_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("open", path);
 }
 
+/* Otherwise the first save would find out, after an epoch of training. */
+static lyrnn_status require_writable(const char *path)
+{
+    path_text checkpoints;
+    if (access(path, W_OK | X_OK) != 0)
+        return run_dir_cannot("write there", path);
+    LYRNN_TRY(run_dir_format(checkpoints, "%s/checkpoints", path));
+    return access(checkpoints, W_OK | X_OK) == 0 || errno == ENOENT
+               ? LYRNN_OK
+               : run_dir_cannot("write there", checkpoints);
+}
+
 /* Checks that the longest name in the folder has room, so that no save fails for its length. */
 static lyrnn_status check_length(const char *path)
 {
@@ -179,7 +191,7 @@ lyrnn_status lyrnn_run_dir_check(const char *path, lyrnn_existing existing)
                           "overwrites nothing in it; choose another --out",
                           path);
     LYRNN_TRY(run_dir_check_lock(path));
-    return access(path, W_OK | X_OK) == 0 ? LYRNN_OK : run_dir_cannot("write there", path);
+    return require_writable(path);
 }
 
 /* Makes runs/<date-time>, or the first of runs/<date-time>-2, -3, ... that is free. */
@@ -300,6 +312,7 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
             "%s: is not a run (config.json and checkpoints); name a folder that lyrnn "
             "train made",
             path);
+    LYRNN_TRY(require_writable(path));
     lyrnn_status status = open_and_lock(run, path);
     if (status == LYRNN_OK)
         status = run_dir_restore_links(run->fd, path);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A real file system that fills up between two checkpoints. This needs the right to mount. Without
-# it the test is skipped (77), not passed.
+# A real file system that fills up between two checkpoints, and one that is read-only. This needs the
+# right to mount. Without it the test is skipped (77), not passed.
 set -euo pipefail
 if [[ ${LYRNN_IN_NAMESPACE-} == '' ]]; then
     if unshare --mount true 2>/dev/null; then
@@ -34,3 +34,13 @@ succeeds generate small/run --prefix 分开 --length 5
 dd if=/dev/zero of=small/filler bs=4k status=none 2>/dev/null || true
 run train corpus.txt "${tiny[@]}" --num-epochs 1 --out small/other
 expect_error 1 'small/other.*No space left'
+
+# A file system that is read-only says so.
+mount -o remount,ro small
+read_only='Read-only file system; make the file system writable, or choose another place$'
+for out_path in small/new small/deep/er/new; do
+    refuses 1 "small: cannot write there: $read_only" train corpus.txt "${tiny[@]}" --out $out_path
+done
+refuses 1 "small/run: cannot write there: $read_only" train --resume small/run --num-epochs 50
+refuses 1 "small/run: cannot write there: $read_only" \
+    train corpus.txt "${tiny[@]}" --out small/run --overwrite

@@ -64,6 +64,16 @@ for command_line in "generate sealed --prefix 分开" "info sealed" "eval sealed
 done
 refuses 1 'file/model: cannot open: Not a directory; check the path$' info file/model
 chmod 700 sealed
+
+# A run in which nothing can be saved is refused before it trains.
+chmod 500 sealed/checkpoints
+refuses 1 "sealed/checkpoints: cannot write there: $denied" train --resume sealed --num-epochs 2
+refuses 1 "sealed/checkpoints: cannot write there: $denied" \
+    "${train[@]}" --out sealed --overwrite
+chmod 700 sealed/checkpoints
+chmod 500 sealed
+refuses 1 "sealed: cannot write there: $denied" train --resume sealed --num-epochs 2
+chmod 700 sealed
 chmod 000 mine/checkpoints
 refuses 1 "mine/latest/model.safetensors: cannot open: $denied" generate mine --prefix 分开
 chmod 700 mine/checkpoints
