@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A real file system that fills up between two checkpoints, and one that is read-only. This needs the
+# A real file system that fills up between two checkpoints, and a read-only one. This needs the
 # right to mount. Without it the test is skipped (77), not passed.
 set -euo pipefail
 if [[ ${LYRNN_IN_NAMESPACE-} == '' ]]; then

@@ -59,6 +59,8 @@ means --temprature --temperature generate
 means --prompt --prefix generate
 means --max_new_tokens --length generate
 means --per_line --per-line eval
+means --json --format bench
+means --format --json info
 means --helps --help info
 means --version 'lyrnn --version' train
 refuses 2 '-V: unknown option; did you mean lyrnn -V\? See lyrnn generate' generate -V
@@ -85,6 +87,11 @@ refuses 2 'command: the name is empty; see lyrnn --help$' ''
 refuses 2 '--lr: needs a value: --lr RATE$' train --lr
 refuses 2 '--prefix: needs a value: --prefix TEXT$' generate model --prefix
 refuses 2 '--prefix: needs a value: --prefix TEXT$' generate model -prefix
+refuses 2 '--prefix: needs a value before --length: --prefix TEXT$' \
+    generate model --prefix --length 5
+refuses 2 '--out: needs a value before --lr: --out DIR$' train --out --lr=3
+refuses 1 'model: No such file' generate model --prefix=--length --length 5
+refuses 1 'model: No such file' generate model --prefix --lengthy --length 5
 refuses 2 '--overwrite: takes no value; leave out =yes$' train --overwrite=yes
 refuses 2 '--overwrite: takes no value; leave out yes$' train --overwrite yes
 refuses 2 '--greedy: takes no value; leave out true$' generate model --greedy true

@@ -15,7 +15,7 @@ static const char *const synonyms[][2] = {
     {"learning-rate", "lr"},        {"max-new-tokens", "length"}, {"n-predict", "length"},
     {"max-tokens", "length"},       {"prompt", "prefix"},         {"bptt", "num-steps"},
     {"seq-len", "num-steps"},       {"force", "overwrite"},       {"jobs", "threads"},
-    {"max-grad-norm", "clip-norm"},
+    {"max-grad-norm", "clip-norm"}, {"json", "format"},           {"format", "json"},
 };
 
 /* Upper case and underscores are no difference. */

@@ -76,6 +76,20 @@ lyrnn_status options_check_word(const option_spec *before, const char *argument)
     return LYRNN_OK;
 }
 
+lyrnn_status options_check_value(const option_table *table, const option_spec *spec,
+                                 const char *value)
+{
+    for (size_t i = 0; i < table->num_specs && strncmp(value, "--", 2) == 0; i++) {
+        const option_spec *other = &table->specs[i];
+        size_t length = strcspn(value + 2, "=");
+        if (other->kind != OPTION_HEADING && strlen(other->name) == length &&
+            strncmp(other->name, value + 2, length) == 0)
+            return lyrnn_fail(LYRNN_ERR_USAGE, "--%s: needs a value before --%s: --%s %s",
+                              spec->name, other->name, spec->name, spec->metavar);
+    }
+    return LYRNN_OK;
+}
+
 lyrnn_status options_refuse(const option_table *table, const char *argument)
 {
     const char *name = argument + strspn(argument, "-");

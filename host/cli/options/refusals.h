@@ -16,6 +16,11 @@ lyrnn_status options_refuse_argument(const option_table *table, const char *argu
  * be a file. `before` is the option right before it, or NULL. */
 lyrnn_status options_check_word(const option_spec *before, const char *argument);
 
+/* Refuses a value, given as a word of its own, that is an option of the table: then the value is
+ * missing. --prefix=--greedy still means that text. */
+lyrnn_status options_check_value(const option_table *table, const option_spec *spec,
+                                 const char *value);
+
 /* A word that is not a value of an OPTION_CHOICE. */
 lyrnn_status options_refuse_choice(const option_spec *spec, const char *text);
 
