@@ -45,3 +45,15 @@ succeeds train --resume "$run_path" --num-epochs 2
 [[ $(wc -l <"$run_path/metrics.jsonl") == 2 ]] || fail "the run must continue"
 cp "$run_path/config.json" "$out"
 check_json whole corpus.0=/%E9/100%25-lied.txt
+
+# A run that begins with another one's model records the texts of both.
+sed 's/分开/风光/' "$text" >$'\xff.txt'
+for ((epochs = 1; epochs <= 3; epochs++)); do
+    start=($'\xff.txt' --init "$run_path" --out $'tun\xe9' "${tiny[@]:2}")
+    [[ $epochs == 1 ]] || start=(--resume $'tun\xe9')
+    succeeds train "${start[@]}" --num-epochs $epochs
+    cp $'tun\xe9/config.json' "$out"
+    check_json whole corpus.0=/%FF.txt learned.0.corpus.0=/%E9/100%25-lied.txt
+    succeeds generate $'tun\xe9' --prefix 月 --max-copy 3 --format json
+    [[ ! -s $err ]] || fail "both texts must be found"
+done
