@@ -84,6 +84,11 @@ lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, lyrnn_ex
  * nothing has been saved in it. LYRNN_ERR_LOCKED: another process trains in it. */
 lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path);
 
+/* Finds the run again if its folder was renamed since it was opened, and then changes path and sets
+ * was_renamed. Every save begins so. LYRNN_ERR_IO: the folder was removed. LYRNN_ERR_LOCKED: its
+ * lock was removed and another process has it. */
+lyrnn_status lyrnn_run_dir_locate(lyrnn_run_dir *run);
+
 /* Whether the run has a checkpoint. lyrnn_run_dir_require_checkpoint fails if it has none, because
  * a process was killed before the first one. LYRNN_ERR_NOTHING. */
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run);

@@ -161,23 +161,34 @@ static lyrnn_status save_checkpoint(const lyrnn_run_dir *run, const char *name,
     return status;
 }
 
-lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *config,
-                                const lyrnn_vocab *vocab, const float *params,
-                                const lyrnn_trainer_state *state)
+static lyrnn_status save(lyrnn_run_dir *run, const checkpoint_content *content)
 {
-    const checkpoint_content content = {config, vocab, params, state};
+    const lyrnn_trainer_state *state = content->state;
     checkpoint_name name;
     name_checkpoint(state, name);
-    LYRNN_TRY(run_dir_locate(run));
     /* A checkpoint that survives a power failure needs the lines of its epochs. */
     if (run->metrics != NULL && fsync(fileno(run->metrics)) != 0)
         return run_dir_cannot("flush metrics.jsonl", run->path);
-    LYRNN_TRY(save_checkpoint(run, name, &content));
+    LYRNN_TRY(save_checkpoint(run, name, content));
     if (state->snapshot.counters.batch == 0 && state->snapshot.epoch > 0 &&
         state->snapshot.epoch == state->best_epoch)
         LYRNN_TRY(run_dir_set_link(run->files_fd, run->path, "best", name));
     LYRNN_TRY(run_dir_set_link(run->files_fd, run->path, "latest", name));
     return run->is_staged ? run_dir_commit_stage(run) : LYRNN_OK;
+}
+
+lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *config,
+                                const lyrnn_vocab *vocab, const float *params,
+                                const lyrnn_trainer_state *state)
+{
+    const checkpoint_content content = {config, vocab, params, state};
+    LYRNN_TRY(lyrnn_run_dir_locate(run));
+    lyrnn_status status = save(run, &content);
+    if (status == LYRNN_OK || run_dir_is_in_place(run))
+        return status;
+    /* The folder was renamed in the middle of it. */
+    LYRNN_TRY(lyrnn_run_dir_locate(run));
+    return save(run, &content);
 }
 
 lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch)

@@ -113,8 +113,7 @@ lyrnn_status run_dir_finish_stage(int fd, const char *path);
 /* Whether .new has the checkpoint that counts, although it is not in its place yet. */
 bool run_dir_find_staged(int fd, checkpoint_name name);
 
-/* run_dir_place.c: finds the run again if its folder was renamed since it was opened, and then
- * changes run->path. LYRNN_ERR_IO: it was removed. LYRNN_ERR_LOCKED: another process took it. */
-lyrnn_status run_dir_locate(lyrnn_run_dir *run);
+/* run_dir_place.c: whether the folder still has the name run->path. */
+bool run_dir_is_in_place(const lyrnn_run_dir *run);
 
 #endif

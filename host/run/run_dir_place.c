@@ -53,9 +53,14 @@ static bool is_at(const char *path, int fd)
            is_same_file(&open_folder, &named);
 }
 
-lyrnn_status run_dir_locate(lyrnn_run_dir *run)
+bool run_dir_is_in_place(const lyrnn_run_dir *run)
 {
-    if (!is_at(run->path, run->fd)) {
+    return is_at(run->path, run->fd);
+}
+
+lyrnn_status lyrnn_run_dir_locate(lyrnn_run_dir *run)
+{
+    if (!run_dir_is_in_place(run)) {
         path_text link, path;
         LYRNN_TRY(run_dir_format(link, "/proc/self/fd/%d", run->fd));
         ssize_t length = readlink(link, path, sizeof path - 1);

@@ -31,8 +31,20 @@ static bool is_last(const train_job *job, int epoch)
     return epoch == job->options->num_epochs || has_lost_patience(job, epoch);
 }
 
-static lyrnn_status interrupted(const train_job *job)
+/* Reports that the run has another name by now. */
+static void report_rename(train_job *job)
 {
+    if (!job->run.was_renamed)
+        return;
+    lyrnn_progress_clear(&job->progress);
+    lyrnn_print_plain(job->log, "run: has been renamed; it is saved in %s\n", job->run.path);
+    job->run.was_renamed = false;
+}
+
+static lyrnn_status interrupted(train_job *job)
+{
+    LYRNN_TRY(lyrnn_run_dir_locate(&job->run));
+    report_rename(job);
     const lyrnn_trainer_state *state = &job->state;
     char batch[64] = "";
     if (state->snapshot.counters.batch == 0 && is_last(job, state->snapshot.epoch))
@@ -83,11 +95,7 @@ static lyrnn_status save_downloaded(train_job *job)
     LYRNN_TRY(lyrnn_run_dir_save(&job->run, &job->config, &job->vocab, job->params, &job->state));
     job->is_saved = true;
     job->saved_seconds = lyrnn_seconds();
-    if (job->run.was_renamed) {
-        lyrnn_progress_clear(&job->progress);
-        lyrnn_print_plain(job->log, "run: has been renamed; it is saved in %s\n", job->run.path);
-        job->run.was_renamed = false;
-    }
+    report_rename(job);
     return LYRNN_OK;
 }
 

@@ -123,7 +123,8 @@ refuses 2 '--newlines space: the run in parts has keep; ' train --resume parts -
 refuses 2 '--seed 2: the run in parts has 1; ' train --resume parts --seed 2
 refuses 2 '--init: cannot be used with --resume; leave one of them out$' train --resume parts --init whole
 refuses 2 '--out: cannot be used with --resume; leave one of them out$' train --resume parts --out other
-refuses 2 '--overwrite: cannot be used with --resume; leave one of them out$' train --resume parts --overwrite
+refuses 2 '--overwrite: cannot be used with --resume; leave one of them out$' \
+    train --resume parts --overwrite
 refuses 2 '--num-epochs 10: parts has done 10 epochs already; raise' train --resume parts
 refuses 2 '--num-epochs 3: parts has done 10 epochs already; raise' train --resume parts \
     --num-epochs 3
