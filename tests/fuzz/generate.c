@@ -156,7 +156,7 @@ static void write_model(void)
     LYRNN_CHECK(params != NULL);
     for (size_t i = 0; i < parameters.count; i++)
         params[i] = (float)((i * 2654435761u >> 8) % 2000) / 1000.0f - 1.0f;
-    LYRNN_CHECK(lyrnn_checkpoint_write("model", &config, &vocab, params) == LYRNN_OK);
+    LYRNN_CHECK(lyrnn_checkpoint_write("model", &config, &vocab, params, NULL) == LYRNN_OK);
     free(params);
     lyrnn_vocab_free(&vocab);
     lyrnn_corpus_free(&corpus);
