@@ -41,7 +41,7 @@ head -c 1000 corpus.txt | reads halves - <(tail -c +1001 corpus.txt)
 # Nobody can read a stream again: the text must be named.
 for run in piped substituted; do
     grep -A 1 '"corpus"' $run/config.json | grep -q '"-"' || fail "$run: config.json must say -"
-    refuses 1 ".*$run: its text came from standard input .*--corpus FILE" \
+    refuses 1 ".*$run/.*: its text came from standard input .*--corpus FILE" \
         generate $run --prefix 分 --max-copy 3
     refuses 2 "$run: its text came from standard input .*command line" \
         train --resume $run --num-epochs 2
