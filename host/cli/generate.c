@@ -99,10 +99,12 @@ static const option_spec specs[] = {
 
     {OPTION_SIZE, "suggest", "N", "suggest N different lines to follow the prefix, the best first",
      FIELD(num_suggestions), .min = "1", .max = "1000",
-     .detail = "Only the new lines are printed. At least 64 and at least 8 N are sampled, up to "
-               "eight times as many if too few differ, and ranked by their mean log-probability "
-               "per character under the model. --min-line and --max-line are limits of the new "
-               "line. JSON has it as line, and its score."},
+     .detail =
+         "Only the new lines are printed. At least 64 and at least 8 N are sampled, and ranked "
+         "by their mean log-probability per character under the model. If too few differ, "
+         "more are sampled, up to eight times as many, each time with a higher temperature "
+         "unless --temperature is given. --min-line and --max-line are limits of the new "
+         "line. JSON has it as line, and its score."},
 
     {OPTION_HEADING, .help = "Lines and end:"},
     {OPTION_INT, "lines", "N", "end a text after N lines, counting those of the prefix",
@@ -408,6 +410,7 @@ static lyrnn_status suggest_lines(const generate_job *job, const lyrnn_model *mo
             .options = &job->options,
             .num_lines = job->fields->num_suggestions,
             .length = job->fields->length,
+            .warms_up = !options_given(&table, job->result, "temperature"),
         };
         size_t num_suggested, num_sampled;
         if (i > 0 && output->format == FORMAT_TEXT)

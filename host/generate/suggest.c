@@ -1,6 +1,7 @@
 /* Candidates are sampled in rounds until there are enough different lines (generate/suggest.h). The
  * number of candidates per round depends only on the number of lines, so that a seed always gives
- * the same lines. */
+ * the same lines. A model that knows its text by heart needs a higher temperature for other
+ * lines. */
 #include "generate/suggest.h"
 
 #include <stdlib.h>
@@ -149,28 +150,36 @@ static void drop_prompt_lines(candidates *all)
     all->num = num;
 }
 
+static lyrnn_status sample_round(candidates *all, const lyrnn_generate_options *options)
+{
+    const lyrnn_suggest_args *args = all->args;
+    const lyrnn_listener listener = {.sample = take_sample, .context = all};
+    lyrnn_generator generator;
+    LYRNN_TRY(lyrnn_generator_init(&generator, args->model, options,
+                                   args->prompt->length + args->length));
+    lyrnn_status status = lyrnn_generate(&generator, args->prompt, args->length, &listener);
+    lyrnn_generator_free(&generator);
+    return status;
+}
+
 static lyrnn_status sample_lines(candidates *all, size_t *num_sampled)
 {
     const lyrnn_suggest_args *args = all->args;
     lyrnn_generate_options options = *args->options;
     size_t each = EACH * args->num_lines, num_new = 0;
-    lyrnn_generator generator;
     options.num_samples = each > ROUND_MIN ? each : ROUND_MIN;
     options.lines.num_lines = 1;
     for (size_t i = 0; i < args->prompt->length; i++)
         options.lines.num_lines += args->prompt->ids[i] == options.lines.newline;
-    LYRNN_TRY(lyrnn_generator_init(&generator, args->model, &options,
-                                   args->prompt->length + args->length));
-    const lyrnn_listener listener = {.sample = take_sample, .context = all};
-    lyrnn_status status = LYRNN_OK;
-    for (int i = 0; i < NUM_ROUNDS && num_new < args->num_lines && status == LYRNN_OK; i++) {
-        status = lyrnn_generate(&generator, args->prompt, args->length, &listener);
-        generator.options.first_sample += options.num_samples;
+    for (int i = 0; i < NUM_ROUNDS && num_new < args->num_lines; i++) {
+        LYRNN_TRY(sample_round(all, &options));
+        options.first_sample += options.num_samples;
         *num_sampled += options.num_samples;
+        if (args->warms_up)
+            options.sampler.temperature += args->options->sampler.temperature / 2;
         num_new = drop_repeats(all);
     }
-    lyrnn_generator_free(&generator);
-    return status;
+    return LYRNN_OK;
 }
 
 /* Scores the prompt with each line, and the prompt itself, which is the last text. */

@@ -15,6 +15,7 @@ typedef struct {
     const lyrnn_generate_options *options;
     size_t num_lines; /* how many to suggest, at least 1 */
     size_t length;    /* maximum number of characters per line, the newline included */
+    bool warms_up;    /* raise the temperature while too few lines differ */
 } lyrnn_suggest_args;
 
 typedef struct {

@@ -82,6 +82,17 @@ succeeds "${ask[@]}" --suggest 2 --length 0 --format json
 [[ $(cat "$out") == *'"samples": ['*']}' ]] || fail "no line within no characters"
 grep -q '^warning: --suggest 2: 0 different lines' "$err" || fail "none"
 
+# A model that knows its text by heart has one line to follow, and others when it is warmer.
+succeeds train corpus.txt --hidden-size 64 --batch-size 4 --num-steps 20 --num-epochs 150 \
+    --lr 5e-3 --threads 1 --pred-period 1000 --out heart
+by_heart=(generate heart --threads 1 --prefix "$last" --suggest 5)
+succeeds "${by_heart[@]}"
+[[ ! -s $err && $(sort -u "$out" | wc -l) == 5 && $(head -n 1 "$out") == 一夜听雨到天明 ]] ||
+    fail "five lines, the next one first"
+succeeds "${by_heart[@]}" --temperature 1
+[[ $(wc -l <"$out") -lt 5 ]] || fail "a temperature that is given stays"
+grep -q '^warning: --suggest 5: .* among 512 samples' "$err" || fail "it must say so"
+
 # What it cannot be combined with.
 for other in --greedy "--num-samples 2" "--first-sample 2" "--beam 2" "--lines 2" "--acrostic 月" \
     "--stop 月"; do
