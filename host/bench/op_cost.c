@@ -175,8 +175,9 @@ static lyrnn_op_cost clip_and_adam_cost(const void *args)
     return (lyrnn_op_cost){.flop = 16 * count, .bytes = item_bytes * 7 * count};
 }
 
-/* Bytes: logits, and the places of characters for a repeat penalty; each text's state is read and written; the id is written to two places. FLOP: one
- * comparison per logit, which is what greedy sampling needs. */
+/* Bytes: logits, and the places of characters for a repeat penalty; each text's state is read and
+ * written; the id is written to two places. FLOP: one comparison per logit, which is what greedy
+ * sampling needs. */
 static lyrnn_op_cost sample_token_cost(const void *args)
 {
     const lyrnn_sample_token_args *a = (const lyrnn_sample_token_args *)args;
