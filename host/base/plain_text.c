@@ -43,15 +43,23 @@ void lyrnn_print_plain(FILE *stream, const char *format, ...)
         end--;
     const char *newlines = format + end;
     va_list arguments;
+    char most[8192], *all = NULL;
     va_start(arguments, format);
-    char *text;
-    int num_bytes = vasprintf(&text, format, arguments);
+    int num_bytes = vsnprintf(most, sizeof most, format, arguments);
     va_end(arguments);
     if (num_bytes < 0)
         return;
-    fwrite(text, 1, lyrnn_make_plain(text, (size_t)num_bytes - strlen(newlines)), stream);
+    if ((size_t)num_bytes >= sizeof most) {
+        va_start(arguments, format);
+        if (vasprintf(&all, format, arguments) < 0)
+            all = NULL;
+        va_end(arguments);
+    }
+    /* Without memory for all of a long text, its beginning is printed. */
+    char *text = all != NULL ? all : most;
+    fwrite(text, 1, lyrnn_make_plain(text, strlen(text) - strlen(newlines)), stream);
     fputs(newlines, stream);
-    free(text);
+    free(all);
 }
 
 void lyrnn_print_char(FILE *stream, uint32_t c, bool is_plain)

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -13,6 +14,8 @@
 #include "cli/bench_table.h"
 #include "cli/build_info.h"
 #include "cli/standard_output.h"
+#include "files/json_build.h"
+#include "files/plain_json.h"
 #include "lyrnn/version.h"
 
 static double ratio_or_zero(double above, double below)
@@ -27,109 +30,105 @@ static const char *driver_of(const char *device)
     return driver != NULL ? driver + 2 : "none";
 }
 
-static int set_value(json_t *row, const char *key, json_t *value)
-{
-    return json_object_set_new(row, key, value);
-}
-
 /* JSON has no infinity and no NaN, and none can occur here: a divisor is the time of a whole step
  * or of a call that is long enough for the clock, or the quotient comes from ratio_or_zero. */
-static int set_real(json_t *row, const char *key, double value)
+static void put_real(json_t **row, const char *key, double value)
 {
     LYRNN_CHECK(isfinite(value));
-    return set_value(row, key, json_real(value));
+    json_put(row, key, json_real(value));
 }
 
-static int set_time(json_t *row, const char *key, const lyrnn_bench_time *time)
+static void put_time(json_t **row, const char *key, const lyrnn_bench_time *time)
 {
     char p10[32], p90[32];
     snprintf(p10, sizeof p10, "%s_p10", key);
     snprintf(p90, sizeof p90, "%s_p90", key);
-    return set_real(row, key, time->median_ms) | set_real(row, p10, time->p10_ms) |
-           set_real(row, p90, time->p90_ms);
+    put_real(row, key, time->median_ms);
+    put_real(row, p10, time->p10_ms);
+    put_real(row, p90, time->p90_ms);
 }
 
-static int set_operation(json_t *row, const char *name_key, const lyrnn_bench_operation *op)
+static void put_operation(json_t **row, const char *name_key, const lyrnn_bench_operation *op)
 {
     double ms = op->time.median_ms;
-    return set_value(row, name_key, json_string(op->name)) | set_real(row, "calls", op->calls) |
-           set_time(row, "ms", &op->time) | set_real(row, "share", op->share) |
-           set_real(row, "gflop", 1e-9 * op->flop) |
-           set_real(row, "gflops", ratio_or_zero(1e-6 * op->flop, ms)) |
-           set_real(row, "gbytes", 1e-9 * op->bytes) |
-           set_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * op->bytes, ms)) |
-           set_real(row, "intensity", ratio_or_zero(op->flop, op->bytes)) |
-           set_real(row, "time_steps", op->time_steps) |
-           set_real(row, "estimate_ms", op->estimate_ms) |
-           set_real(row, "predicted_ms", op->predicted_ms) |
-           set_real(row, "times_predicted", ratio_or_zero(ms, op->predicted_ms));
+    json_put(row, name_key, json_string(op->name));
+    put_real(row, "calls", op->calls);
+    put_time(row, "ms", &op->time);
+    put_real(row, "share", op->share);
+    put_real(row, "gflop", 1e-9 * op->flop);
+    put_real(row, "gflops", ratio_or_zero(1e-6 * op->flop, ms));
+    put_real(row, "gbytes", 1e-9 * op->bytes);
+    put_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * op->bytes, ms));
+    put_real(row, "intensity", ratio_or_zero(op->flop, op->bytes));
+    put_real(row, "time_steps", op->time_steps);
+    put_real(row, "estimate_ms", op->estimate_ms);
+    put_real(row, "predicted_ms", op->predicted_ms);
+    put_real(row, "times_predicted", ratio_or_zero(ms, op->predicted_ms));
 }
 
-static int set_shape(json_t *row, const bench_shape *shape)
+static void put_shape(json_t **row, const bench_shape *shape)
 {
     static const char *const keys[] = {
         [BENCH_VOCAB_SIZE] = "vocab_size", [BENCH_HIDDEN_SIZE] = "hidden_size",
         [BENCH_NUM_LAYERS] = "num_layers", [BENCH_BATCH_SIZE] = "batch_size",
         [BENCH_NUM_STEPS] = "num_steps",
     };
-    int failed = set_value(row, "row", json_string(shape->row)) |
-                 set_value(row, "cell", json_string(lyrnn_cell_name(shape->cell)));
+    json_put(row, "row", json_string(shape->row));
+    json_put(row, "cell", json_string(lyrnn_cell_name(shape->cell)));
     for (int i = 0; i < BENCH_NUM_SIZES; i++)
-        failed |= set_value(row, keys[i], json_integer(shape->sizes[i]));
-    return failed;
+        json_put(row, keys[i], json_integer(shape->sizes[i]));
 }
 
-static int set_machine(json_t *row, lyrnn_backend *backend)
+static void put_machine(json_t **row, lyrnn_backend *backend)
 {
     char device[256], date[32];
     time_t now = time(NULL);
     struct tm utc;
     backend->describe(backend, device, sizeof device);
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    return set_value(row, "backend", json_string(backend->name)) |
-           set_value(row, "device_name", json_string(device)) |
-           set_value(row, "driver", json_string(driver_of(device))) |
-           set_value(row, "compiler", json_string(BUILD_COMPILER)) |
-           set_value(row, "commit", json_string(build_commit())) |
-           set_value(row, "flags", json_string(build_flags())) |
-           set_value(row, "version", json_string(LYRNN_VERSION)) |
-           set_value(row, "date", json_string(date));
+    json_put(row, "backend", json_string(backend->name));
+    json_put(row, "device_name", json_string(device));
+    json_put(row, "driver", json_string(driver_of(device)));
+    json_put(row, "compiler", json_string(BUILD_COMPILER));
+    json_put(row, "commit", json_string(build_commit()));
+    json_put(row, "flags", json_string(build_flags()));
+    json_put(row, "version", json_string(LYRNN_VERSION));
+    json_put(row, "date", json_string(date));
 }
 
-static int set_rates(json_t *row, const lyrnn_bench_result *result)
+static void put_rates(json_t **row, const lyrnn_bench_result *result)
 {
     const lyrnn_device_rates *rates = &result->rates;
-    return set_real(row, "gemm_gflops", 1e-9 * rates->flop_per_second) |
-           set_real(row, "copy_gbytes_per_second", 1e-9 * rates->bytes_per_second) |
-           set_real(row, "bare_step_us", 1e6 * rates->step_seconds) |
-           set_real(row, "bare_call_us", 1e6 * rates->call_seconds) |
-           set_value(row, "device_bytes", json_integer((json_int_t)result->device_bytes)) |
-           set_value(row, "peak_bytes", json_integer((json_int_t)result->peak_bytes));
+    put_real(row, "gemm_gflops", 1e-9 * rates->flop_per_second);
+    put_real(row, "copy_gbytes_per_second", 1e-9 * rates->bytes_per_second);
+    put_real(row, "bare_step_us", 1e6 * rates->step_seconds);
+    put_real(row, "bare_call_us", 1e6 * rates->call_seconds);
+    json_put(row, "device_bytes", json_integer((json_int_t)result->device_bytes));
+    json_put(row, "peak_bytes", json_integer((json_int_t)result->peak_bytes));
 }
 
-static int set_step(json_t *row, const lyrnn_bench_result *result)
+static void put_step(json_t **row, const lyrnn_bench_result *result)
 {
     double ms = result->step.median_ms;
-    return set_time(row, "ms_per_step", &result->step) |
-           set_real(row, "chars_per_second", result->chars_per_second) |
-           set_real(row, "gflop_per_step", 1e-9 * result->flop) |
-           set_real(row, "gflops", ratio_or_zero(1e-6 * result->flop, ms)) |
-           set_real(row, "gbytes_per_step", 1e-9 * result->bytes) |
-           set_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * result->bytes, ms)) |
-           set_real(row, "estimate_ms", result->estimate_ms) |
-           set_real(row, "times_estimate", ratio_or_zero(ms, result->estimate_ms));
+    put_time(row, "ms_per_step", &result->step);
+    put_real(row, "chars_per_second", result->chars_per_second);
+    put_real(row, "gflop_per_step", 1e-9 * result->flop);
+    put_real(row, "gflops", ratio_or_zero(1e-6 * result->flop, ms));
+    put_real(row, "gbytes_per_step", 1e-9 * result->bytes);
+    put_real(row, "gbytes_per_second", ratio_or_zero(1e-6 * result->bytes, ms));
+    put_real(row, "estimate_ms", result->estimate_ms);
+    put_real(row, "times_estimate", ratio_or_zero(ms, result->estimate_ms));
 }
 
-static int set_operations(json_t *row, const lyrnn_bench_result *result)
+static void put_operations(json_t **row, const lyrnn_bench_result *result)
 {
     json_t *list = json_array();
-    int failed = 0;
     for (int i = 0; i < result->num_operations; i++) {
         json_t *item = json_object();
-        failed |= set_operation(item, "name", &result->operations[i]);
-        failed |= json_array_append_new(list, item);
+        put_operation(&item, "name", &result->operations[i]);
+        json_add(&list, item);
     }
-    return failed | set_value(row, "operations", list);
+    json_put(row, "operations", list);
 }
 
 static void print_csv_text(const char *text)
@@ -208,11 +207,19 @@ static lyrnn_status bench_print_row(bench_output *output, const bench_shape *sha
                                     const lyrnn_bench_result *result,
                                     const lyrnn_bench_operation *op)
 {
-    json_t *row = json_copy(output->options);
-    int failed = set_shape(row, shape) | set_machine(row, output->backend) |
-                 (op != NULL ? set_operation(row, "operation", op) : set_step(row, result)) |
-                 set_rates(row, result) | (op != NULL ? 0 : set_operations(row, result));
-    if (failed) {
+    json_t *row = json_object();
+    json_put_all(&row, output->options);
+    put_shape(&row, shape);
+    put_machine(&row, output->backend);
+    if (op != NULL)
+        put_operation(&row, "operation", op);
+    else
+        put_step(&row, result);
+    put_rates(&row, result);
+    if (op == NULL)
+        put_operations(&row, result);
+    char *line = json_dumps_plain(row, JSON_REAL_PRECISION(9));
+    if (line == NULL) {
         json_decref(row);
         return lyrnn_out_of_memory("bench", 0, "close other programs");
     }
@@ -220,14 +227,13 @@ static lyrnn_status bench_print_row(bench_output *output, const bench_shape *sha
         if (!output->has_begun)
             print_csv_line(row, true);
         print_csv_line(row, false);
+    } else if (output->format == BENCH_JSONL) {
+        puts(line);
     } else {
-        if (output->format == BENCH_JSON)
-            fputs(output->has_begun ? ",\n" : json_head, stdout);
-        json_dumpf(row, stdout, JSON_REAL_PRECISION(9));
-        if (output->format == BENCH_JSONL)
-            putchar('\n');
+        printf("%s%s", output->has_begun ? ",\n" : json_head, line);
     }
     output->has_begun = true;
+    free(line);
     json_decref(row);
     return LYRNN_OK;
 }

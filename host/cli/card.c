@@ -3,7 +3,9 @@
  * damaged file does not hide the others. */
 #include "cli/card.h"
 
-#include <fts.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "cli/build_info.h"
+#include "files/json_build.h"
 #include "files/json_values.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/device.h"
@@ -24,16 +27,22 @@
 
 typedef char card_path[4096];
 
+enum { OPEN_FOLDER = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
+
 static lyrnn_status card_out_of_memory(void)
 {
     return lyrnn_out_of_memory("info", 0, "close other programs");
 }
 
+/* NULL: no memory. */
 static json_t *card_of_device(const char *device)
 {
     lyrnn_backend backend;
     char text[256];
-    if (lyrnn_backend_open(device, 0, LYRNN_FP32, &backend) != LYRNN_OK) {
+    lyrnn_status status = lyrnn_backend_open(device, 0, LYRNN_FP32, &backend);
+    if (status == LYRNN_ERR_MEMORY)
+        return NULL;
+    if (status != LYRNN_OK) {
         const char *reason = strstr(lyrnn_error_text(), ": ");
         return json_pack("{s:s, s:o}", "name", device, "unavailable",
                          json_string_or_null(reason != NULL ? reason + 2 : lyrnn_error_text()));
@@ -75,12 +84,12 @@ static json_t *list_tensors(const lyrnn_parameters *parameters)
         const lyrnn_parameter *p = &parameters->items[i];
         json_t *shape =
             p->cols == 0 ? json_pack("[i]", p->rows) : json_pack("[i,i]", p->rows, p->cols);
-        json_array_append_new(list, json_pack("{s:s, s:o}", "name", p->name, "shape", shape));
+        json_add(&list, json_pack("{s:s, s:o}", "name", p->name, "shape", shape));
     }
     return list;
 }
 
-static lyrnn_status add_model(json_t *card, const char *path)
+static lyrnn_status add_model(json_t **card, const char *path)
 {
     lyrnn_checkpoint checkpoint;
     lyrnn_parameters parameters;
@@ -88,37 +97,23 @@ static lyrnn_status add_model(json_t *card, const char *path)
     LYRNN_TRY(lyrnn_checkpoint_read_state_dict(&checkpoint, path));
     const lyrnn_rnn_config *config = &checkpoint.config;
     lyrnn_parameters_of_model(&parameters, config);
-    bool has_vocab = checkpoint.vocab.V > 0;
     json_t *model = json_pack(
-        "{s:o, s:I, s:s, s:i, s:i, s:b, s:f, s:i, s:o*, s:I, s:o}", "model",
-        json_string_or_null(path), "model_bytes",
-        stat(path, &info) == 0 ? (json_int_t)info.st_size : (json_int_t)0, "cell",
+        "{s:o, s:I, s:s, s:i, s:i, s:b, s:f, s:i, s:I, s:o}", "model", json_string_or_null(path),
+        "model_bytes", stat(path, &info) == 0 ? (json_int_t)info.st_size : (json_int_t)0, "cell",
         checkpoint.is_tanh_or_relu ? "rnn_tanh or rnn_relu" : lyrnn_cell_name(config->cell),
         "hidden_size", config->hidden_size, "num_layers", config->num_layers, "bidirectional",
         (int)config->bidirectional, "dropout", (double)config->dropout, "vocab_size",
-        config->input_size, "vocab_sample", has_vocab ? sample_of_vocab(&checkpoint.vocab) : NULL,
-        "num_parameters", (json_int_t)lyrnn_parameters_total(&parameters), "tensors",
-        list_tensors(&parameters));
+        config->input_size, "num_parameters", (json_int_t)lyrnn_parameters_total(&parameters),
+        "tensors", list_tensors(&parameters));
+    if (checkpoint.vocab.V > 0)
+        json_put(&model, "vocab_sample", sample_of_vocab(&checkpoint.vocab));
     lyrnn_checkpoint_free(&checkpoint);
-    if (model == NULL)
-        return card_out_of_memory();
-    json_object_update(card, model);
+    json_put_all(card, model);
     json_decref(model);
     return LYRNN_OK;
 }
 
-/* Appends lyrnn_error_text() to the card's "problems". */
-static void note_problem(json_t *card)
-{
-    json_t *problems = json_object_get(card, "problems");
-    if (problems == NULL) {
-        problems = json_array();
-        json_object_set_new(card, "problems", problems);
-    }
-    json_array_append_new(problems, json_string_or_null(lyrnn_error_text()));
-}
-
-static lyrnn_status add_config(json_t *card, const char *run_path)
+static lyrnn_status add_config(json_t **card, const char *run_path)
 {
     static const char *const keys[] = {"version",   "backend", "device_name", "threads",
                                        "precision", "seed",    "corpus",      "corpus_xxh128"};
@@ -126,36 +121,55 @@ static lyrnn_status add_config(json_t *card, const char *run_path)
     LYRNN_TRY(lyrnn_run_config_read(run_path, &config));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (json_object_get(config, keys[i]) != NULL)
-            json_object_set(card, keys[i], json_object_get(config, keys[i]));
+            json_put(card, keys[i], json_incref(json_object_get(config, keys[i])));
     json_decref(config);
     return LYRNN_OK;
 }
 
-static lyrnn_status add_metrics(json_t *card, const char *run_path)
+static lyrnn_status add_metrics(json_t **card, const char *run_path)
 {
     json_t *last, *best;
     lyrnn_status status = lyrnn_metrics_read(run_path, &last, &best);
     if (last != NULL) {
-        json_object_set(card, "epochs", json_object_get(last, "epoch"));
-        json_object_set(card, "steps", json_object_get(last, "step"));
-        json_object_set_new(card, "last", last);
-        json_object_set_new(card, "best", best);
+        json_put(card, "epochs", json_incref(json_object_get(last, "epoch")));
+        if (json_object_get(last, "step") != NULL)
+            json_put(card, "steps", json_incref(json_object_get(last, "step")));
+        json_put(card, "last", last);
+        json_put(card, "best", best);
     }
     return status;
 }
 
-/* Counts the bytes of all files below a folder. */
-static json_int_t count_bytes(const char *path)
+/* Adds the bytes of the files in the folder that folder_fd opened and closes it. A part that cannot
+ * be read counts nothing, but a lack of memory returns false. */
+static bool add_bytes(int folder_fd, int depth, json_int_t *total)
+{
+    enum { MAX_DEPTH = 8 };
+    DIR *folder = folder_fd < 0 ? NULL : fdopendir(folder_fd);
+    bool is_complete = folder != NULL || errno != ENOMEM;
+    if (folder == NULL && folder_fd >= 0)
+        close(folder_fd);
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        struct stat info;
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+            fstatat(folder_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (S_ISREG(info.st_mode))
+            *total += info.st_size;
+        else if (S_ISDIR(info.st_mode) && depth < MAX_DEPTH && is_complete)
+            is_complete = add_bytes(openat(folder_fd, name, OPEN_FOLDER), depth + 1, total);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return is_complete;
+}
+
+/* Counts the bytes of all files below a folder. NULL: no memory. */
+static json_t *count_bytes(const char *path)
 {
     json_int_t total = 0;
-    char *const paths[] = {(char *)path, NULL};
-    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    for (FTSENT *entry; tree != NULL && (entry = fts_read(tree)) != NULL;)
-        if (entry->fts_info == FTS_F)
-            total += entry->fts_statp->st_size;
-    if (tree != NULL)
-        fts_close(tree);
-    return total;
+    return add_bytes(open(path, OPEN_FOLDER & ~O_NOFOLLOW), 0, &total) ? json_integer(total) : NULL;
 }
 
 static bool find_in_run(const char *run, const char *name, card_path path)
@@ -165,27 +179,51 @@ static bool find_in_run(const char *run, const char *name, card_path path)
            lstat(path, &info) == 0;
 }
 
-lyrnn_status card_of_model(const char *path, json_t **card)
+/* Turns the failure of a part into an entry of the problems, so that the other parts are shown. A
+ * lack of memory stays a failure: what it leaves out is not a problem of the run. */
+static lyrnn_status note_problem(json_t **problems, lyrnn_status status)
+{
+    if (status == LYRNN_OK || status == LYRNN_ERR_MEMORY)
+        return status;
+    json_add(problems, json_string_or_null(lyrnn_error_text()));
+    return LYRNN_OK;
+}
+
+static lyrnn_status add_run(json_t **card, json_t **problems, const char *path)
+{
+    json_put(card, "run", json_string_or_null(path));
+    json_put(card, "run_bytes", count_bytes(path));
+    LYRNN_TRY(note_problem(problems, add_metrics(card, path)));
+    LYRNN_TRY(note_problem(problems, add_config(card, path)));
+    if (json_array_size(*problems) > 0)
+        json_put(card, "problems", json_incref(*problems));
+    return *card != NULL && *problems != NULL ? LYRNN_OK : card_out_of_memory();
+}
+
+static lyrnn_status fill_card(json_t **card, json_t **problems, const char *path)
 {
     card_path model_path, config_path, metrics_path;
     bool is_run = find_in_run(path, "config.json", config_path);
     is_run = find_in_run(path, "metrics.jsonl", metrics_path) || is_run;
-    *card = json_object();
     lyrnn_status status = lyrnn_run_dir_find_model(path, model_path, sizeof model_path);
     if (status == LYRNN_OK)
-        status = add_model(*card, model_path);
-    if (!is_run) {
-        if (status != LYRNN_OK)
-            json_decref(*card);
-        return status;
+        status = add_model(card, model_path);
+    if (is_run) {
+        LYRNN_TRY(note_problem(problems, status));
+        return add_run(card, problems, path);
     }
-    if (status != LYRNN_OK)
-        note_problem(*card);
-    json_object_set_new(*card, "run", json_string_or_null(path));
-    json_object_set_new(*card, "run_bytes", json_integer(count_bytes(path)));
-    if (add_metrics(*card, path) != LYRNN_OK)
-        note_problem(*card);
-    if (add_config(*card, path) != LYRNN_OK)
-        note_problem(*card);
-    return LYRNN_OK;
+    return status == LYRNN_OK && *card == NULL ? card_out_of_memory() : status;
+}
+
+lyrnn_status card_of_model(const char *path, json_t **card)
+{
+    json_t *problems = json_array();
+    *card = json_object();
+    lyrnn_status status = fill_card(card, &problems, path);
+    json_decref(problems);
+    if (status != LYRNN_OK) {
+        json_decref(*card);
+        *card = NULL;
+    }
+    return status;
 }

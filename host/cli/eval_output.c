@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "cli/standard_output.h"
+#include "files/json_build.h"
 #include "files/json_values.h"
 #include "files/plain_json.h"
 
@@ -49,16 +50,14 @@ void eval_print_lines(const evaluation *eval)
     }
 }
 
-static int set_score(json_t *object, const eval_score *score)
+static void put_score(json_t **object, const eval_score *score)
 {
-    return json_object_set_new(object, "chars", json_integer((json_int_t)score->num_chars)) |
-           json_object_set_new(object, "unknown", json_integer((json_int_t)score->num_unknown)) |
-           json_object_set_new(object, "scored", json_integer((json_int_t)score->num_scored)) |
-           json_object_set_new(object, "nats_per_char",
-                               json_real_or_null(eval_nats_per_char(score))) |
-           json_object_set_new(object, "bits_per_char",
-                               json_real_or_null(eval_bits_per_char(score))) |
-           json_object_set_new(object, "perplexity", json_real_or_null(eval_perplexity(score)));
+    json_put(object, "chars", json_integer((json_int_t)score->num_chars));
+    json_put(object, "unknown", json_integer((json_int_t)score->num_unknown));
+    json_put(object, "scored", json_integer((json_int_t)score->num_scored));
+    json_put(object, "nats_per_char", json_real_or_null(eval_nats_per_char(score)));
+    json_put(object, "bits_per_char", json_real_or_null(eval_bits_per_char(score)));
+    json_put(object, "perplexity", json_real_or_null(eval_perplexity(score)));
 }
 
 static json_t *piece_to_json(const eval_piece *piece)
@@ -72,10 +71,10 @@ static json_t *piece_to_json(const eval_piece *piece)
     return string;
 }
 
-/* Prints an object on one line and frees it. failed: an entry could not be set. */
-static lyrnn_status print_object(json_t *object, int failed)
+/* Prints an object on one line and frees it. NULL: no memory. */
+static lyrnn_status print_object(json_t *object)
 {
-    char *line = failed == 0 ? json_dumps_plain(object, JSON_REAL_PRECISION(9)) : NULL;
+    char *line = json_dumps_plain(object, JSON_REAL_PRECISION(9));
     json_decref(object);
     if (line == NULL)
         return lyrnn_out_of_memory("result", 0, "give less text");
@@ -88,12 +87,11 @@ static lyrnn_status print_piece_as_json(const evaluation *eval, const eval_file 
 {
     eval_score score = eval_score_of_piece(eval, file->first_piece + line);
     json_t *object = json_object();
-    int failed =
-        json_object_set_new(object, "file", json_string_or_null(file->name)) |
-        json_object_set_new(object, "line", json_integer((json_int_t)line + 1)) |
-        set_score(object, &score) |
-        json_object_set_new(object, "text", piece_to_json(&eval->pieces[file->first_piece + line]));
-    return print_object(object, failed);
+    json_put(&object, "file", json_string_or_null(file->name));
+    json_put(&object, "line", json_integer((json_int_t)line + 1));
+    put_score(&object, &score);
+    json_put(&object, "text", piece_to_json(&eval->pieces[file->first_piece + line]));
+    return print_object(object);
 }
 
 lyrnn_status eval_print_json_lines(const evaluation *eval)
@@ -108,16 +106,16 @@ lyrnn_status eval_print_json(const evaluation *eval, const char *model_path)
 {
     json_t *object = json_object(), *files = json_array(), *total = json_object();
     eval_score sum = eval_score_of_all(eval);
-    int failed = json_object_set_new(object, "model", json_string_or_null(model_path));
+    json_put(&object, "model", json_string_or_null(model_path));
     for (size_t i = 0; i < eval->num_files; i++) {
         eval_score score = eval_score_of_file(eval, &eval->files[i]);
         json_t *file = json_object();
-        failed |= json_object_set_new(file, "file", json_string_or_null(eval->files[i].name));
-        failed |= set_score(file, &score);
-        failed |= json_array_append_new(files, file);
+        json_put(&file, "file", json_string_or_null(eval->files[i].name));
+        put_score(&file, &score);
+        json_add(&files, file);
     }
-    failed |= json_object_set_new(object, "files", files);
-    failed |= set_score(total, &sum);
-    failed |= json_object_set_new(object, "total", total);
-    return print_object(object, failed);
+    json_put(&object, "files", files);
+    put_score(&total, &sum);
+    json_put(&object, "total", total);
+    return print_object(object);
 }

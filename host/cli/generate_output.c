@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "cli/standard_output.h"
+#include "files/json_build.h"
 #include "files/json_values.h"
 #include "files/plain_json.h"
 
@@ -95,12 +96,11 @@ static lyrnn_status print_json(generate_output *output, const lyrnn_sample *samp
         "seed", output->has_seed ? json_integer((json_int_t)output->seed) : json_null(), "end",
         lyrnn_sample_end_name(sample->end));
     if (suggestion != NULL) {
-        json_object_set_new(object, "line",
-                            ids_to_json(vocab, suggestion->line, suggestion->length));
-        json_object_set_new(object, "score", json_real_or_null(suggestion->score));
+        json_put(&object, "line", ids_to_json(vocab, suggestion->line, suggestion->length));
+        json_put(&object, "score", json_real_or_null(suggestion->score));
     }
     if (report != NULL)
-        json_object_set_new(object, "report", report_to_json(vocab, sample, report));
+        json_put(&object, "report", report_to_json(vocab, sample, report));
     char *line = json_dumps_plain(object, JSON_REAL_PRECISION(9));
     json_decref(object);
     if (line == NULL)

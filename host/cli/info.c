@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/plain_text.h"
@@ -40,11 +41,20 @@ static const option_table table = {
  * control characters. */
 static void print_value(const json_t *value)
 {
-    char *printed =
-        json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7));
-    const char *text = printed != NULL ? printed : json_string_value(value);
-    lyrnn_print_plain(stdout, "%s", text != NULL ? text : "");
-    free(printed);
+    char text[1024];
+    if (json_is_string(value)) {
+        lyrnn_print_plain(stdout, "%s", json_string_value(value));
+    } else if (json_is_integer(value)) {
+        printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    } else if (json_is_real(value)) {
+        snprintf(text, sizeof text, "%.7g", json_real_value(value));
+        printf("%s%s", text, strpbrk(text, ".e") == NULL ? ".0" : "");
+    } else if (value != NULL) {
+        /* Only a changed file has other values. They are cut if they are long. */
+        size_t size = json_dumpb(value, text, sizeof text, JSON_ENCODE_ANY);
+        int length = (int)(size < sizeof text ? size : sizeof text);
+        lyrnn_print_plain(stdout, "%.*s", length, text);
+    }
 }
 
 /* Prints a line "label  value unit" if the card has the value. */

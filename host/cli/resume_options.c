@@ -1,19 +1,24 @@
 /* Reads a run's options from its config.json, by the same table of options that wrote them. */
 #include "cli/resume_options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "base/memory.h"
+#include "files/json_build.h"
 
 /* Writes a value as the command line spells it. */
 static void value_to_text(const json_t *value, char text[128])
 {
-    char *json = NULL;
-    if (json_is_string(value))
-        json = strdup(json_string_value(value));
-    else if (!json_is_null(value))
-        json = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-    snprintf(text, 128, "%s", json != NULL ? json : "none");
-    free(json);
+    if (json_is_string(value)) {
+        snprintf(text, 128, "%s", json_string_value(value));
+    } else if (json_is_null(value)) {
+        snprintf(text, 128, "none");
+    } else {
+        char *json = json_to_text(value, JSON_REAL_PRECISION(9));
+        snprintf(text, 128, "%s", json != NULL ? json : "another value");
+        free(json);
+    }
 }
 
 static lyrnn_status refuse_change(const option_spec *spec, const char *run_path,
@@ -35,8 +40,11 @@ static lyrnn_status check_same(const option_spec *spec, const char *run_path,
 {
     json_t *given = options_value_to_json(spec, given_fields);
     json_t *run = options_value_to_json(spec, run_fields);
-    lyrnn_status status =
-        json_equal(given, run) ? LYRNN_OK : refuse_change(spec, run_path, given, run);
+    lyrnn_status status = LYRNN_OK;
+    if (given == NULL || run == NULL)
+        status = lyrnn_out_of_memory("options", 0, "close other programs");
+    else if (!json_equal(given, run))
+        status = refuse_change(spec, run_path, given, run);
     json_decref(given);
     json_decref(run);
     return status;

@@ -13,6 +13,7 @@
 #include "cli/machine.h"
 #include "cli/options/options.h"
 #include "cli/resume_options.h"
+#include "files/json_build.h"
 #include "lyrnn/train.h"
 #include "lyrnn/version.h"
 #include "run/config.h"
@@ -277,16 +278,12 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
         device, "corpus",
         lyrnn_run_corpus_to_json(fields->train.corpus_paths, fields->train.num_corpus_paths));
     json_t *options = options_to_json(&table, fields);
-    json_object_set_new(options, "threads", json_integer(backend->num_threads));
+    json_put(&options, "threads", json_integer(backend->num_threads));
     json_object_del(options, "resume");
     json_object_del(options, "continue");
-    int failed = json_object_update(config, options);
+    json_put_all(&config, options);
     if (learned != NULL)
-        failed |= json_object_set(config, "learned", (json_t *)learned);
-    if (failed != 0) {
-        json_decref(config);
-        config = NULL;
-    }
+        json_put(&config, "learned", json_incref((json_t *)learned));
     json_decref(options);
     return config;
 }

@@ -1,11 +1,13 @@
 /* The CPU as a device: memory comes from malloc, nothing is queued, and a step simply runs. */
 #include "cpu/cpu.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The bytes that the system can still hand out; SIZE_MAX: it does not say. malloc would not fail:
  * Linux grants more memory than there is and then kills the process that uses it. */
@@ -109,16 +111,24 @@ static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
     body(context);
 }
 
+/* The first processor comes first, and this needs no memory. */
+static void name_processor(char model[96])
+{
+    char begin[2048] = "";
+    int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && read(fd, begin, sizeof begin - 1) < 0)
+        begin[0] = '\0';
+    if (fd >= 0)
+        close(fd);
+    const char *line = strstr(begin, "model name");
+    if (line == NULL || sscanf(line, "model name : %95[^\n]", model) != 1)
+        strcpy(model, "unknown processor");
+}
+
 static void describe(lyrnn_backend *self, char *text, size_t size)
 {
-    char model[96] = "unknown processor";
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "model name : %95[^\n]", model) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
+    char model[96];
+    name_processor(model);
     const char *build = openblas_get_parallel() == OPENBLAS_OPENMP
                             ? ""
                             : ", not its OpenMP build: libopenblas-openmp-dev is faster";

@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "files/infer_config.h"
+#include "files/json_build.h"
 #include "files/parameter_tensors.h"
 #include "files/untrusted_json.h"
 #include "lyrnn/safetensors.h"
@@ -30,7 +31,7 @@ static char *network_to_json(const lyrnn_rnn_config *config)
         "{s:s, s:i, s:i, s:i, s:b, s:f}", "cell", lyrnn_cell_name(config->cell), "input_size",
         config->input_size, "hidden_size", config->hidden_size, "num_layers", config->num_layers,
         "bidirectional", (int)config->bidirectional, "dropout", (double)config->dropout);
-    char *text = json_dumps(json, JSON_COMPACT);
+    char *text = json_to_text(json, JSON_COMPACT);
     json_decref(json);
     return text;
 }
@@ -39,13 +40,12 @@ static char *network_to_json(const lyrnn_rnn_config *config)
 static char *vocab_to_json(const lyrnn_vocab *vocab)
 {
     json_t *json = json_array();
-    bool is_complete = true;
-    for (int id = 0; id < vocab->V && is_complete; id++) {
+    for (int id = 0; id < vocab->V; id++) {
         char utf8[LYRNN_UTF8_MAX];
         size_t length = lyrnn_utf8_encode(vocab->chars[id], utf8);
-        is_complete = json_array_append_new(json, json_stringn(utf8, length)) == 0;
+        json_add(&json, json_stringn(utf8, length));
     }
-    char *text = is_complete ? json_dumps(json, JSON_COMPACT) : NULL;
+    char *text = json_to_text(json, JSON_COMPACT);
     json_decref(json);
     return text;
 }
@@ -124,26 +124,33 @@ static lyrnn_status blame_file(const char *path, lyrnn_status status)
     return lyrnn_fail(status, "%s: its network cannot be used: %s", path, lyrnn_error_text());
 }
 
+/* Reads a whole number from 0 to INT_MAX; false for any other JSON. */
+static bool read_int(const json_t *json, const char *key, int *number)
+{
+    const json_t *value = json_object_get(json, key);
+    json_int_t whole = json_integer_value(value);
+    *number = (int)whole;
+    return json_is_integer(value) && whole >= 0 && whole <= INT_MAX;
+}
+
+/* Reads the entries without json_unpack, which needs memory. */
 static lyrnn_status config_from_json(json_t *json, const char *path, lyrnn_rnn_config *config)
 {
-    const char *cell;
-    json_int_t input_size, hidden_size, num_layers;
-    int bidirectional;
-    double dropout;
-    if (json_unpack(json, "{s:s, s:I, s:I, s:I, s:b, s:F !}", "cell", &cell, "input_size",
-                    &input_size, "hidden_size", &hidden_size, "num_layers", &num_layers,
-                    "bidirectional", &bidirectional, "dropout", &dropout) != 0 ||
-        input_size < 0 || input_size > INT_MAX || hidden_size < 0 || hidden_size > INT_MAX ||
-        num_layers < 0 || num_layers > INT_MAX || !(dropout >= 0 && dropout <= 1))
+    const char *cell = json_string_value(json_object_get(json, "cell"));
+    const json_t *bidirectional = json_object_get(json, "bidirectional");
+    const json_t *dropout = json_object_get(json, "dropout");
+    double share = json_number_value(dropout);
+    *config =
+        (lyrnn_rnn_config){.bidirectional = json_is_true(bidirectional), .dropout = (float)share};
+    if (json_object_size(json) != 6 || cell == NULL || !json_is_boolean(bidirectional) ||
+        !json_is_number(dropout) || !(share >= 0 && share <= 1) ||
+        !read_int(json, "input_size", &config->input_size) ||
+        !read_int(json, "hidden_size", &config->hidden_size) ||
+        !read_int(json, "num_layers", &config->num_layers))
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: its \"config\" does not describe a network; give a file that "
                           "lyrnn wrote",
                           path);
-    *config = (lyrnn_rnn_config){.input_size = (int)input_size,
-                                 .hidden_size = (int)hidden_size,
-                                 .num_layers = (int)num_layers,
-                                 .bidirectional = bidirectional != 0,
-                                 .dropout = (float)dropout};
     return blame_file(path, lyrnn_cell_parse(cell, &config->cell));
 }
 

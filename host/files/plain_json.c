@@ -9,6 +9,7 @@
 #include <utf8proc.h>
 
 #include "base/plain_text.h"
+#include "files/json_build.h"
 
 /* Copies text to plain, with escapes, or only counts if plain is NULL. Returns the length. */
 static size_t escape(const char *text, char *plain)
@@ -33,7 +34,7 @@ static size_t escape(const char *text, char *plain)
 
 char *json_dumps_plain(const json_t *json, size_t flags)
 {
-    char *text = json != NULL ? json_dumps(json, flags) : NULL;
+    char *text = json_to_text(json, flags);
     if (text == NULL)
         return NULL;
     size_t length = escape(text, NULL);

@@ -16,13 +16,14 @@
 #include "base/memory.h"
 #include "base/remedy.h"
 #include "base/xxh128.h"
+#include "files/json_build.h"
 #include "files/safetensors_format.h"
 
 /* Adds `value` under `key`, which must not exist yet. Takes over the reference to `value`. */
-static bool put(json_t *object, const char *key, json_t *value)
+static void put_new(json_t **object, const char *key, json_t *value)
 {
-    LYRNN_CHECK(json_object_get(object, key) == NULL);
-    return json_object_set_new(object, key, value) == 0;
+    LYRNN_CHECK(json_object_get(*object, key) == NULL);
+    json_put(object, key, value);
 }
 
 static json_t *tensor_entry(const lyrnn_tensor *tensor, size_t begin)
@@ -33,12 +34,8 @@ static json_t *tensor_entry(const lyrnn_tensor *tensor, size_t begin)
                                          safetensors_dtype_bytes(tensor->dtype), &num_bytes) &&
                 num_bytes == tensor->num_bytes);
     json_t *shape = json_array();
-    for (int i = 0; i < tensor->num_dims; i++) {
-        if (json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i])) != 0) {
-            json_decref(shape);
-            return NULL;
-        }
-    }
+    for (int i = 0; i < tensor->num_dims; i++)
+        json_add(&shape, json_integer((json_int_t)tensor->shape[i]));
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", tensor->dtype, "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)begin + (json_int_t)num_bytes);
 }
@@ -48,26 +45,12 @@ static json_t *tensor_entry(const lyrnn_tensor *tensor, size_t begin)
 static json_t *metadata_to_json(const lyrnn_metadata *metadata, size_t num)
 {
     json_t *strings = json_object();
-    bool is_complete = true;
-    for (size_t i = 0; i < num && is_complete; i++)
+    for (size_t i = 0; i < num; i++)
         if (strcmp(metadata[i].key, SAFETENSORS_CHECKSUM_KEY) != 0)
-            is_complete = put(strings, metadata[i].key, json_string(metadata[i].value));
-    if (is_complete && put(strings, SAFETENSORS_CHECKSUM_KEY,
-                           json_string(SAFETENSORS_CHECKSUM_PREFIX SAFETENSORS_CHECKSUM_ZEROS)))
-        return strings;
-    json_decref(strings);
-    return NULL;
-}
-
-static bool put_tensors(json_t *header, const lyrnn_tensor *tensors, size_t num)
-{
-    size_t begin = 0;
-    for (size_t i = 0; i < num; i++) {
-        if (!put(header, tensors[i].name, tensor_entry(&tensors[i], begin)))
-            return false;
-        begin += tensors[i].num_bytes;
-    }
-    return true;
+            put_new(&strings, metadata[i].key, json_string(metadata[i].value));
+    put_new(&strings, SAFETENSORS_CHECKSUM_KEY,
+            json_string(SAFETENSORS_CHECKSUM_PREFIX SAFETENSORS_CHECKSUM_ZEROS));
+    return strings;
 }
 
 /* Returns the header as a string that the caller frees, or NULL if memory runs out. */
@@ -75,10 +58,13 @@ static char *header_to_json(const lyrnn_metadata *metadata, size_t num_metadata,
                             const lyrnn_tensor *tensors, size_t num_tensors)
 {
     json_t *header = json_object();
-    bool is_complete =
-        put(header, SAFETENSORS_METADATA_KEY, metadata_to_json(metadata, num_metadata)) &&
-        put_tensors(header, tensors, num_tensors);
-    char *text = is_complete ? json_dumps(header, JSON_COMPACT) : NULL;
+    size_t begin = 0;
+    put_new(&header, SAFETENSORS_METADATA_KEY, metadata_to_json(metadata, num_metadata));
+    for (size_t i = 0; i < num_tensors; i++) {
+        put_new(&header, tensors[i].name, tensor_entry(&tensors[i], begin));
+        begin += tensors[i].num_bytes;
+    }
+    char *text = json_to_text(header, JSON_COMPACT);
     json_decref(header);
     return text;
 }

@@ -1,8 +1,13 @@
 /* Three checks come before jansson. jansson makes an object of every bracket and of every value, so
  * a text of empty brackets would grow to 75 times its size, and one of short values to 25 times.
- * And it ignores a NUL that follows a number. */
+ * And it ignores a NUL that follows a number.
+ *
+ * One check comes after it. If an allocation fails while jansson 2.14 reads a string, it returns a
+ * shorter string without an error. So jansson's allocator is wrapped once, and a tree that was made
+ * while an allocation failed is thrown away. */
 #include "files/untrusted_json.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -46,6 +51,24 @@ static const char *problem_of(const json_error_t *error)
     }
 }
 
+static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
+static _Thread_local bool allocation_failed;
+static json_malloc_t allocate;
+
+static void *watched_allocate(size_t num_bytes)
+{
+    void *memory = allocate(num_bytes);
+    allocation_failed = allocation_failed || memory == NULL;
+    return memory;
+}
+
+static void watch_allocations(void)
+{
+    json_free_t release;
+    json_get_alloc_funcs(&allocate, &release);
+    json_set_alloc_funcs(watched_allocate, release);
+}
+
 json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_error *error)
 {
     json_error_t parse_error;
@@ -58,7 +81,13 @@ json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_
         *error = (untrusted_json_error){"is not JSON", (int)(nul - text)};
         return NULL;
     }
+    pthread_once(&watch_once, watch_allocations);
+    allocation_failed = false;
     json_t *json = json_loadb(text, num_bytes, JSON_REJECT_DUPLICATES, &parse_error);
+    if (allocation_failed) {
+        json_decref(json);
+        return NULL;
+    }
     if (json == NULL)
         *error = (untrusted_json_error){problem_of(&parse_error), parse_error.position};
     return json;

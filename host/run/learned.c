@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "files/json_build.h"
 #include "files/json_values.h"
 #include "files/untrusted_json.h"
 #include "run/config.h"
@@ -28,20 +29,23 @@ static lyrnn_status learned_out_of_memory(void)
 static json_t *pick_members(const json_t *object, int num)
 {
     json_t *record = json_object();
-    for (int i = 0; i < num && record != NULL; i++) {
+    for (int i = 0; i < num; i++) {
         json_t *value = json_object_get(object, members[i]);
-        bool is_record = json_is_string(value) || json_is_integer(value) || json_is_array(value);
-        if (is_record && json_object_set(record, members[i], value) != 0) {
-            json_decref(record);
-            record = NULL;
-        }
+        if (json_is_string(value) || json_is_integer(value) || json_is_array(value))
+            json_put(&record, members[i], json_incref(value));
     }
     return record;
 }
 
+/* Adds a record to those that the caller owns. NULL: no memory. */
 static lyrnn_status add_record(json_t *records, json_t *record)
 {
-    return json_array_append_new(records, record) == 0 ? LYRNN_OK : learned_out_of_memory();
+    json_t *owned = json_incref(records);
+    json_add(&owned, record);
+    if (owned == NULL)
+        return learned_out_of_memory();
+    json_decref(owned);
+    return LYRNN_OK;
 }
 
 /* Adds the record of texts that nobody recorded. */
@@ -120,7 +124,7 @@ static lyrnn_status add_records_of_model(json_t *records, const json_t *of_model
     json_array_foreach(of_model, i, record)
     {
         const json_t *same = find_same(of_run, record, i);
-        LYRNN_TRY(add_record(records, same != NULL ? json_copy((json_t *)same)
+        LYRNN_TRY(add_record(records, same != NULL ? pick_members(same, NUM_MEMBERS)
                                                    : pick_members(record, NUM_IN_MODEL)));
     }
     return LYRNN_OK;
@@ -162,7 +166,7 @@ static lyrnn_status fill_records(const char *model_path, const char *learned, co
     if (of_model == NULL && config == NULL)
         return add_unknown(records, model_path);
     if (of_model == NULL)
-        return json_array_extend(records, of_run) == 0 ? LYRNN_OK : learned_out_of_memory();
+        return add_records_of_run(records, config);
     lyrnn_status status = add_records_of_model(records, of_model, of_run);
     json_decref(of_model);
     return status;
@@ -211,10 +215,8 @@ char *lyrnn_learned_to_model(const json_t *records)
     json_t *array = json_array();
     const json_t *record;
     size_t i;
-    int failed = 0;
-    json_array_foreach(records, i, record) failed |=
-        json_array_append_new(array, pick_members(record, NUM_IN_MODEL));
-    char *text = failed == 0 ? json_dumps(array, JSON_COMPACT) : NULL;
+    json_array_foreach(records, i, record) json_add(&array, pick_members(record, NUM_IN_MODEL));
+    char *text = json_to_text(array, JSON_COMPACT);
     json_decref(array);
     return text;
 }

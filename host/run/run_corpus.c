@@ -2,21 +2,27 @@
  * read again as the run read them. */
 #include "run/run_corpus.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "files/json_build.h"
 #include "files/json_values.h"
 
-/* A pipe cannot be found again by its name. It becomes "-", as standard input is. */
+/* A pipe cannot be found again by its name. It becomes "-", as standard input is. NULL: no
+ * memory. */
 static json_t *path_to_json(const char *path)
 {
     struct stat info;
     if (stat(path, &info) == 0 && S_ISFIFO(info.st_mode))
         path = "-";
-    char *absolute = strcmp(path, "-") != 0 ? realpath(path, NULL) : NULL;
+    bool has_name = strcmp(path, "-") != 0;
+    char *absolute = has_name ? realpath(path, NULL) : NULL;
+    if (has_name && absolute == NULL && errno == ENOMEM)
+        return NULL;
     json_t *string = json_of_path(absolute != NULL ? absolute : path);
     free(absolute);
     return string;
@@ -26,7 +32,7 @@ json_t *lyrnn_run_corpus_to_json(const char *const *paths, size_t num_paths)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < num_paths; i++)
-        json_array_append_new(array, path_to_json(paths[i]));
+        json_add(&array, path_to_json(paths[i]));
     return array;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/plain_text.h"
+#include "files/json_build.h"
 #include "run/learned.h"
 #include "train/job.h"
 
@@ -124,11 +125,11 @@ static lyrnn_status match_vocab(train_job *job)
 static json_t *config_with_hash(const train_job *job)
 {
     json_t *given = job->options->config;
-    json_t *config = given != NULL ? json_copy(given) : json_object();
-    if (json_object_set_new(config, "corpus_xxh128", json_string(job->corpus_xxh128)) == 0)
-        return config;
-    json_decref(config);
-    return NULL;
+    json_t *config = json_object();
+    if (given != NULL)
+        json_put_all(&config, given);
+    json_put(&config, "corpus_xxh128", json_string(job->corpus_xxh128));
+    return config;
 }
 
 /* The caller has read a resumed run's config.json. With its hash it is the record of the corpus. */
@@ -236,15 +237,13 @@ lyrnn_status train_prepare_state(train_job *job)
 /* config.json with the texts that the model learned before. NULL: no memory. */
 static json_t *config_with_texts(const train_job *job)
 {
-    json_t *earlier = json_copy(job->learned), *config = config_with_hash(job);
-    int failed = json_array_remove(earlier, json_array_size(earlier) - 1);
-    if (json_array_size(earlier) > 0)
-        failed |= json_object_set(config, "learned", earlier);
+    json_t *config = config_with_hash(job), *earlier = json_array();
+    for (size_t i = 0; i + 1 < json_array_size(job->learned); i++)
+        json_add(&earlier, json_incref(json_array_get(job->learned, i)));
+    if (earlier == NULL || json_array_size(earlier) > 0)
+        json_put(&config, "learned", json_incref(earlier));
     json_decref(earlier);
-    if (failed == 0)
-        return config;
-    json_decref(config);
-    return NULL;
+    return config;
 }
 
 lyrnn_status train_begin_run(train_job *job)

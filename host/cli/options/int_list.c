@@ -50,7 +50,7 @@ static const char *add_range(int_list *list, int64_t first, int64_t last, char o
         if (list->num == INT_LIST_MAX)
             return "too many numbers; at most 256";
         if (!int_list_add(list, (int)value))
-            return "out of memory";
+            return INT_LIST_NO_MEMORY;
     }
 }
 
@@ -79,7 +79,7 @@ static const char *add_part(int_list *list, const char **text, int min, int max)
     if (list->num == INT_LIST_MAX)
         return "too many numbers; at most 256";
     if (!int_list_add(list, (int)first))
-        return "out of memory";
+        return INT_LIST_NO_MEMORY;
     return is_range ? add_range(list, first, last, operation, operand) : NULL;
 }
 

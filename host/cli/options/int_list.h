@@ -13,6 +13,9 @@ typedef struct {
     size_t num;
 } int_list;
 
+/* What int_list_parse returns if nothing is wrong with the text. */
+#define INT_LIST_NO_MEMORY "out of memory"
+
 /* Appends the numbers of text, each from min to max. Returns NULL, or what is wrong with the text,
  * for a line that already names it. */
 const char *int_list_parse(int_list *list, const char *text, int min, int max);

@@ -74,6 +74,8 @@ static lyrnn_status set_ints(const option_spec *spec, const char *text, int_list
                                          (int)strtol(spec->max, NULL, DECIMAL));
     if (problem == NULL)
         return LYRNN_OK;
+    if (strcmp(problem, INT_LIST_NO_MEMORY) == 0)
+        return options_out_of_memory();
     return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: %s; give numbers from %s to %s", spec->name, text,
                       problem, spec->min, spec->max);
 }

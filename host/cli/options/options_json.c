@@ -7,6 +7,7 @@
 #include "base/memory.h"
 
 #include "cli/options/options_table.h"
+#include "files/json_build.h"
 #include "files/json_values.h"
 
 /* The shortest decimal that reads back as this float: 0.001, not 0.0010000000474974513. */
@@ -35,7 +36,7 @@ static json_t *texts_to_json(const option_texts *texts)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < texts->num; i++)
-        json_array_append_new(array, json_string_or_null(texts->items[i]));
+        json_add(&array, json_string_or_null(texts->items[i]));
     return array;
 }
 
@@ -43,7 +44,7 @@ static json_t *ints_to_json(const int_list *list)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < list->num; i++)
-        json_array_append_new(array, json_integer(list->items[i]));
+        json_add(&array, json_integer(list->items[i]));
     return array;
 }
 
@@ -88,13 +89,13 @@ static void set_key(const option_spec *spec, option_key key)
 json_t *options_to_json(const option_table *table, const void *fields)
 {
     json_t *object = json_object();
-    for (size_t i = 0; i < table->num_specs && object != NULL; i++) {
+    for (size_t i = 0; i < table->num_specs; i++) {
         const option_spec *spec = &table->specs[i];
         if (spec->kind == OPTION_HEADING)
             continue;
         option_key key;
         set_key(spec, key);
-        json_object_set_new(object, key, options_value_to_json(spec, fields));
+        json_put(&object, key, options_value_to_json(spec, fields));
     }
     return object;
 }
