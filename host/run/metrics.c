@@ -1,7 +1,7 @@
 /* metrics.jsonl, written line by line and read the same way. A process may be killed while it
  * writes, so that the last line may be torn: it then lacks its newline. All readers share
- * next_line, which decides what a line is. Anyone may have changed the file, so a line may only have
- * MAX_LINE_BYTES: a longer one is skipped without being stored. */
+ * next_line, which decides what a line is. Anyone may have changed the file, so a line may have
+ * MAX_LINE_BYTES at most: a longer one is skipped without being stored. */
 #include "run/metrics.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/open_file.h"
 #include "base/remedy.h"
+#include "files/json_build.h"
 #include "files/json_values.h"
 #include "files/untrusted_json.h"
 #include "run/run_dir_files.h"
@@ -21,30 +22,23 @@
 static json_t *metrics_to_json(const lyrnn_metrics *metrics)
 {
     json_t *object = json_object();
-    int failed = 0;
-    failed |= json_object_set_new(object, "epoch", json_integer(metrics->epoch));
-    failed |= json_object_set_new(object, "step", json_integer(metrics->step));
-    failed |= json_object_set_new(object, "loss", json_real_or_null(metrics->nats_per_char));
-    failed |= json_object_set_new(object, "perplexity", json_real_or_null(metrics->perplexity));
-    failed |= json_object_set_new(object, "chars_per_second",
-                                  json_real_or_null(metrics->chars_per_second));
-    failed |= json_object_set_new(object, "seconds", json_real_or_null(metrics->seconds));
+    json_put(&object, "epoch", json_integer(metrics->epoch));
+    json_put(&object, "step", json_integer(metrics->step));
+    json_put(&object, "loss", json_real_or_null(metrics->nats_per_char));
+    json_put(&object, "perplexity", json_real_or_null(metrics->perplexity));
+    json_put(&object, "chars_per_second", json_real_or_null(metrics->chars_per_second));
+    json_put(&object, "seconds", json_real_or_null(metrics->seconds));
     if (metrics->is_validated) {
-        failed |= json_object_set_new(object, "val_loss",
-                                      json_real_or_null(metrics->validation_nats_per_char));
-        failed |= json_object_set_new(object, "val_perplexity",
-                                      json_real_or_null(metrics->validation_perplexity));
+        json_put(&object, "val_loss", json_real_or_null(metrics->validation_nats_per_char));
+        json_put(&object, "val_perplexity", json_real_or_null(metrics->validation_perplexity));
     }
-    if (!failed)
-        return object;
-    json_decref(object);
-    return NULL;
+    return object;
 }
 
 lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_metrics *metrics)
 {
     json_t *object = metrics_to_json(metrics);
-    char *line = object == NULL ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
+    char *line = json_to_text(object, JSON_REAL_PRECISION(9));
     json_decref(object);
     if (line == NULL)
         return lyrnn_out_of_memory("metrics.jsonl", 0, "close other programs");
@@ -64,8 +58,9 @@ typedef struct {
     char text[MAX_LINE_BYTES]; /* the current line; its end is missing if it is longer */
     off_t length;              /* of the line in the file, with its newline */
     bool has_newline;
-    int number;    /* of the current line, from 1 */
-    json_t *epoch; /* the report of an epoch that the line is, owned; else NULL */
+    int number;            /* of the current line, from 1 */
+    json_t *epoch;         /* the report of an epoch that the line is, owned; else NULL */
+    bool is_out_of_memory; /* then there is no next line */
 } line_reader;
 
 /* Reads the bytes of the next line; false at the file's end. */
@@ -82,12 +77,14 @@ static bool read_bytes(line_reader *reader)
     return reader->length > 0;
 }
 
-static json_t *parse_line(const line_reader *reader)
+static json_t *parse_line(line_reader *reader)
 {
     untrusted_json_error error;
-    return reader->length <= MAX_LINE_BYTES
-               ? untrusted_json_parse(reader->text, (size_t)reader->length, &error)
-               : NULL;
+    if (reader->length > MAX_LINE_BYTES)
+        return NULL;
+    json_t *line = untrusted_json_parse(reader->text, (size_t)reader->length, &error);
+    reader->is_out_of_memory = line == NULL && error.problem == NULL;
+    return line;
 }
 
 /* Reads the next line; false at the file's end. The report of an epoch is an object with an
@@ -105,7 +102,15 @@ static bool next_line(line_reader *reader)
         reader->epoch = line;
     else
         json_decref(line);
-    return true;
+    return !reader->is_out_of_memory;
+}
+
+/* Returns why there is no next line: the file has ended, or it could not be read. */
+static lyrnn_status end_of_lines(const line_reader *reader, const char *path)
+{
+    if (reader->is_out_of_memory)
+        return lyrnn_out_of_memory(path, 0, "close other programs");
+    return ferror(reader->file) ? run_dir_cannot("read", path) : LYRNN_OK;
 }
 
 static lyrnn_status line_reader_init(line_reader **reader, FILE *file, const char *path)
@@ -164,10 +169,10 @@ static lyrnn_status read_lines(line_reader *reader, const char *path, json_t **l
                                 reader->number);
         }
     }
+    if (reader->is_out_of_memory || status == LYRNN_OK)
+        LYRNN_TRY(end_of_lines(reader, path));
     if (status != LYRNN_OK)
         return status;
-    if (ferror(reader->file))
-        return run_dir_cannot("read", path);
     return *last != NULL ? LYRNN_OK
                          : lyrnn_fail(LYRNN_ERR_IO, "%s: has no epoch yet; train first", path);
 }
@@ -215,50 +220,74 @@ lyrnn_status lyrnn_metrics_create(int run_fd, const char *run_path, FILE **file)
     return open_to_append(run_fd, run_path, O_EXCL, file);
 }
 
-/* Counts the bytes of the first `epoch` epochs' lines. A last line without its newline is left out
- * if it is torn, and needs the newline if it is whole. */
-static lyrnn_status count_kept_bytes(line_reader *reader, const char *run_path, int epoch,
-                                     off_t *num_bytes, bool *needs_newline)
+/* Adds the epochs from first to last to a list for people: "2 to 5, 7". A list that is full ends
+ * with "...". */
+static void add_epochs(lyrnn_epoch_list list, json_int_t first, json_int_t last)
 {
-    *num_bytes = 0;
-    *needs_newline = false;
+    char text[64];
+    size_t length = strlen(list), size = sizeof(lyrnn_epoch_list);
+    int num = first < last
+                  ? snprintf(text, sizeof text, "%lld to %lld", (long long)first, (long long)last)
+                  : snprintf(text, sizeof text, "%lld", (long long)first);
+    if (first > last || (length > 3 && strcmp(list + length - 3, "...") == 0))
+        return;
+    bool fits = length + sizeof ", " + (size_t)num + sizeof ", ..." < size;
+    snprintf(list + length, size - length, "%s%s", length > 0 ? ", " : "", fits ? text : "...");
+}
+
+/* Counts the bytes of the lines to keep: up to the last one of the first `epoch` epochs. Notes
+ * which of these epochs have no line, and which have a line that is not in its place. A last line
+ * without its newline is left out if it is torn, and needs the newline if it is whole. */
+static lyrnn_status count_kept_bytes(line_reader *reader, const char *path, int epoch,
+                                     lyrnn_metrics_kept *kept)
+{
+    off_t num_bytes = 0;
+    json_int_t before = 0;
+    bool is_later = false;
+    *kept = (lyrnn_metrics_kept){0};
     while (next_line(reader)) {
-        if (reader->epoch == NULL && reader->has_newline)
+        json_int_t number = json_integer_value(json_object_get(reader->epoch, "epoch"));
+        if (reader->epoch == NULL && reader->has_newline && !is_later)
             return lyrnn_fail(LYRNN_ERR_IO,
-                              "%s/metrics.jsonl: line %d is not the report of an epoch; correct it "
-                              "or move the file away",
-                              run_path, reader->number);
-        if (reader->epoch == NULL ||
-            json_integer_value(json_object_get(reader->epoch, "epoch")) > epoch)
-            break;
-        *num_bytes += reader->length;
-        *needs_newline = !reader->has_newline;
+                              "%s: line %d is not the report of an epoch; correct it or move the "
+                              "file away",
+                              path, reader->number);
+        num_bytes += reader->length;
+        is_later = is_later || number > epoch;
+        if (reader->epoch == NULL || number > epoch)
+            continue;
+        kept->num_bytes = num_bytes;
+        kept->needs_newline = !reader->has_newline;
+        if (number <= before)
+            add_epochs(kept->misplaced, number, number);
+        add_epochs(kept->missing, before + 1, number - 1);
+        before = number > before ? number : before;
     }
-    return ferror(reader->file) ? run_dir_cannot("read metrics.jsonl", run_path) : LYRNN_OK;
+    add_epochs(kept->missing, before + 1, epoch);
+    return end_of_lines(reader, path);
 }
 
-static lyrnn_status cut_to(FILE *file, const char *run_path, off_t num_bytes, bool needs_newline)
+static lyrnn_status cut_to(FILE *file, const char *path, const lyrnn_metrics_kept *kept)
 {
-    if (ftruncate(fileno(file), num_bytes) == 0 && fseek(file, 0, SEEK_END) == 0 &&
-        (!needs_newline || fputc('\n', file) != EOF) && fflush(file) == 0)
+    if (ftruncate(fileno(file), kept->num_bytes) == 0 && fseek(file, 0, SEEK_END) == 0 &&
+        (!kept->needs_newline || fputc('\n', file) != EOF) && fflush(file) == 0)
         return LYRNN_OK;
-    return run_dir_cannot("write metrics.jsonl", run_path);
+    return run_dir_cannot("write", path);
 }
 
-lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file)
+lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file,
+                                  lyrnn_metrics_kept *kept)
 {
     path_text path;
-    off_t num_bytes = 0;
-    bool needs_newline = false;
     line_reader *reader = NULL;
     LYRNN_TRY(run_dir_format(path, "%s/metrics.jsonl", run_path));
     LYRNN_TRY(open_to_append(run_fd, run_path, 0, file));
     lyrnn_status status = line_reader_init(&reader, *file, path);
     if (status == LYRNN_OK)
-        status = count_kept_bytes(reader, run_path, epoch, &num_bytes, &needs_newline);
+        status = count_kept_bytes(reader, path, epoch, kept);
     line_reader_free(reader);
     if (status == LYRNN_OK)
-        status = cut_to(*file, run_path, num_bytes, needs_newline);
+        status = cut_to(*file, path, kept);
     if (status != LYRNN_OK) {
         fclose(*file);
         *file = NULL;

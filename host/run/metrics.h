@@ -28,13 +28,25 @@ typedef struct {
     double validation_nats_per_char, validation_perplexity; /* if is_validated */
 } lyrnn_metrics;
 
+/* Epochs for people, for example "2 to 5, 7". Empty: none. */
+typedef char lyrnn_epoch_list[128];
+
+/* What a resumed run keeps of the file. */
+typedef struct {
+    off_t num_bytes;
+    bool needs_newline;
+    lyrnn_epoch_list missing;   /* epochs that have no line */
+    lyrnn_epoch_list misplaced; /* epochs whose line comes again or too late */
+} lyrnn_metrics_kept;
+
 /* Both open metrics.jsonl in the run's folder run_fd for appending; run_path names the folder in
  * errors, and the caller closes *file, which is NULL on failure. The first makes a new file. The
  * second keeps the lines of the first `epoch` epochs and cuts off the rest: a process that was
  * killed may have written lines, or part of one, after its last checkpoint. It refuses a file with
  * a whole line that is not the report of an epoch. LYRNN_ERR_IO. */
 lyrnn_status lyrnn_metrics_create(int run_fd, const char *run_path, FILE **file);
-lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file);
+lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file,
+                                  lyrnn_metrics_kept *kept);
 
 /* Appends one line and flushes it to the system, not yet to the disk. LYRNN_ERR_IO,
  * LYRNN_ERR_MEMORY. */

@@ -323,7 +323,7 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
 
 lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const json_t *config)
 {
-    LYRNN_TRY(lyrnn_metrics_resume(run->fd, run->path, epoch, &run->metrics));
+    LYRNN_TRY(lyrnn_metrics_resume(run->fd, run->path, epoch, &run->metrics, &run->kept));
     return lyrnn_run_config_write(run->fd, run->path, config);
 }
 

@@ -42,8 +42,9 @@ typedef struct {
     bool is_staged; /* the files are in .new, because an earlier run is still whole */
     int lock_fd;    /* the file `lock` */
     bool has_folder_lock, has_owner; /* run_dir_lock.c */
-    bool was_renamed; /* a save found the folder under another name, which is in path now */
-    FILE *metrics;    /* metrics.jsonl, open for appending */
+    bool was_renamed;        /* a save found the folder under another name, which is in path now */
+    FILE *metrics;           /* metrics.jsonl, open for appending */
+    lyrnn_metrics_kept kept; /* of metrics.jsonl, by lyrnn_run_dir_resume */
 } lyrnn_run_dir;
 
 /* What a new run may do with a folder that exists. */

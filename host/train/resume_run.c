@@ -133,6 +133,22 @@ lyrnn_status train_end_complete(train_job *job)
     return LYRNN_OK;
 }
 
+/* The training does not need its metrics, so it continues without them. */
+static void warn_of_metrics(const train_job *job)
+{
+    const lyrnn_metrics_kept *kept = &job->run.kept;
+    if (kept->missing[0] != '\0')
+        lyrnn_print_plain(job->log,
+                          "warning: %s/metrics.jsonl: has no line for epoch %s; the file was "
+                          "truncated or changed, the model is whole\n",
+                          job->run.path, kept->missing);
+    if (kept->misplaced[0] != '\0')
+        lyrnn_print_plain(job->log,
+                          "warning: %s/metrics.jsonl: has a line for epoch %s again or too late; "
+                          "remove it\n",
+                          job->run.path, kept->misplaced);
+}
+
 lyrnn_status train_resume_run(train_job *job, const json_t *config)
 {
     const lyrnn_trainer_state *state = &job->state;
@@ -144,5 +160,6 @@ lyrnn_status train_resume_run(train_job *job, const json_t *config)
         lyrnn_print_plain(job->log, " and %lld of %zu batches",
                           (long long)state->snapshot.counters.batch, job->batches.K);
     fputc('\n', job->log);
+    warn_of_metrics(job);
     return LYRNN_OK;
 }

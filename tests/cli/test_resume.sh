@@ -230,3 +230,27 @@ succeeds train moved.txt "${tiny[@]}" --lr 0 --val-fraction 0.2 --num-epochs 5 \
     --keep 1 --out best
 [[ $(ls -A best/checkpoints) == $'epoch-000001\nepoch-000005' ]] ||
     fail "latest and best must stay: $(ls best/checkpoints)"
+
+# A run whose metrics.jsonl was truncated or changed is resumed, and a warning names the epochs
+# whose lines are missing or not in their place.
+succeeds train moved.txt "${tiny[@]}" --num-epochs 5 --out logged
+# warns_of LINES WARNING: resumes a copy that has these lines of metrics.jsonl, as sed prints them.
+warns_of() {
+    rm -rf copy
+    cp -r logged copy
+    sed -n "$1" logged/metrics.jsonl >copy/metrics.jsonl
+    succeeds train --resume copy --num-epochs 6
+    [[ $(grep -c '^warning: .*metrics' "$err") == 1 ]] || fail 'one warning must name the file'
+    grep -q "^warning: copy/metrics.jsonl: has $2" "$err" || fail "must warn: $2"
+    tail -n 1 copy/metrics.jsonl | grep -q '"epoch": 6,' || fail 'the next line must be there'
+}
+warns_of 1,3p 'no line for epoch 4 to 5;'
+warns_of '1p;3p;5p' 'no line for epoch 2, 4;'
+warns_of '' 'no line for epoch 1 to 5;'
+warns_of '1,5p;2p' 'a line for epoch 2 again or too late;'
+warns_of '1,2p;2p;3,5p' 'a line for epoch 2 again or too late;'
+[[ $(wc -l <copy/metrics.jsonl) == 7 ]] || fail 'all lines must stay'
+rm -rf copy
+cp -r logged copy
+succeeds train --resume copy --num-epochs 6
+! grep '^warning: .*metrics' "$err" || fail 'whole metrics need no warning'
