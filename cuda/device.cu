@@ -185,12 +185,13 @@ static void describe(lyrnn_backend *self, char *text, size_t size)
 {
     const cudaDeviceProp *properties = &lyrnn_cuda_state_of(self)->properties;
     int driver = 0, runtime = 0;
+    /* Not as %.1f, which has a decimal comma in some locales. */
+    int tenths = (int)((double)properties->totalGlobalMem * 10 / (1024.0 * 1024.0 * 1024.0) + 0.5);
     LYRNN_CUDA_CHECK(cudaDriverGetVersion(&driver));
     LYRNN_CUDA_CHECK(cudaRuntimeGetVersion(&runtime));
-    snprintf(text, size, "%s, compute capability %d.%d, %.1f GiB, CUDA %d.%d, driver for %d.%d",
-             properties->name, properties->major, properties->minor,
-             (double)properties->totalGlobalMem / (1024.0 * 1024.0 * 1024.0), runtime / 1000,
-             runtime % 1000 / 10, driver / 1000, driver % 1000 / 10);
+    snprintf(text, size, "%s, compute capability %d.%d, %d.%d GiB, CUDA %d.%d, driver for %d.%d",
+             properties->name, properties->major, properties->minor, tenths / 10, tenths % 10,
+             runtime / 1000, runtime % 1000 / 10, driver / 1000, driver % 1000 / 10);
 }
 
 /* The state may be only partly open. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/plain_text.h"
 
 /* Has room for two paths of any length and a sentence about them. */
@@ -43,6 +44,7 @@ lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
      * apart. */
     char text[sizeof error_text];
     va_list arguments;
+    const c_locale locale = c_locale_enter();
     va_start(arguments, format);
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
@@ -51,6 +53,7 @@ lyrnn_status lyrnn_fail(lyrnn_status status, const char *format, ...)
         leave_out_middle(text, sizeof text, format, arguments);
         va_end(arguments);
     }
+    c_locale_leave(&locale);
     /* A path or a prefix may contain newlines and terminal controls. The text must stay one
      * line. */
     text[lyrnn_make_plain(text, strlen(text))] = '\0';

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 #include "files/parameter_tensors.h"
 #include "lyrnn/safetensors.h"
@@ -95,6 +96,7 @@ typedef struct {
 static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
 {
     const lyrnn_counters *counters = &state->snapshot.counters;
+    const c_locale locale = c_locale_enter();
     snprintf(texts->epoch, sizeof texts->epoch, "%d", state->snapshot.epoch);
     snprintf(texts->batch, sizeof texts->batch, "%" PRId64, counters->batch);
     snprintf(texts->step, sizeof texts->step, "%" PRId64, counters->step);
@@ -105,6 +107,7 @@ static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
              state->best_nats_per_char);
     snprintf(texts->seed, sizeof texts->seed, "%" PRIu64, state->seed);
     snprintf(texts->corpus_chars, sizeof texts->corpus_chars, "%" PRId64, state->corpus_chars);
+    c_locale_leave(&locale);
 }
 
 lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
@@ -184,7 +187,9 @@ static lyrnn_status read_nats(const lyrnn_safetensors *file, const char *path, c
     if (text == NULL || strncmp(text + (text[0] == '-'), "0x", 2) != 0)
         return bad_number(path, key);
     char *end;
+    const c_locale locale = c_locale_enter();
     *value = strtod(text, &end);
+    c_locale_leave(&locale);
     return *end == '\0' && isfinite(*value) ? LYRNN_OK : bad_number(path, key);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "train/job.h"
@@ -197,9 +198,12 @@ lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *back
                      .backend = backend,
                      .samples = samples,
                      .log = log};
+    /* Scripts read the epochs' lines, so their numbers have decimal points everywhere. */
+    const c_locale locale = c_locale_enter();
     lyrnn_status status = run_job(&job);
     if (job.progress.log != NULL)
         lyrnn_progress_clear(&job.progress);
     train_job_free(&job);
+    c_locale_leave(&locale);
     return status;
 }
