@@ -19,6 +19,7 @@
 #include "base/open_file.h"
 #include "base/remedy.h"
 #include "base/xxh128.h"
+#include "files/other_formats.h"
 #include "files/safetensors_format.h"
 #include "files/untrusted_json.h"
 
@@ -273,14 +274,17 @@ static lyrnn_status refuse_checksum(const char *object)
 static lyrnn_status parse_content(lyrnn_safetensors *file, const char *object, size_t num_bytes)
 {
     unsigned char *bytes = file->bytes;
-    uint64_t N;
+    uint64_t N = 0;
+    if (num_bytes >= LENGTH_BYTES)
+        memcpy(&N, bytes, LENGTH_BYTES);
+    if (num_bytes <= LENGTH_BYTES || N > num_bytes - LENGTH_BYTES || bytes[LENGTH_BYTES] != '{')
+        LYRNN_TRY(refuse_other_format(object, bytes, num_bytes));
     if (num_bytes < LENGTH_BYTES)
         return lyrnn_fail(
             LYRNN_ERR_MODEL_FILE,
             "%s: the file has %zu bytes, fewer than the %d of the header's length; the "
             "file is truncated, copy it again",
             object, num_bytes, LENGTH_BYTES);
-    memcpy(&N, bytes, LENGTH_BYTES);
     LYRNN_TRY(check_header_length(object, bytes, num_bytes, N));
     LYRNN_TRY(parse_header(object, file, (const char *)bytes + LENGTH_BYTES, (size_t)N));
 

@@ -66,7 +66,7 @@ static void assert_accepted(lyrnn_safetensors *file, const char *header, size_t 
 static void sizes_below_the_length_are_rejected(void **state)
 {
     (void)state;
-    assert_bytes_rejected("", 0, "has 0 bytes");
+    assert_bytes_rejected("", 0, "is empty");
     assert_bytes_rejected("\2\0\0\0\0\0\0", 7, "has 7 bytes");
 }
 
@@ -277,6 +277,54 @@ static void headers_of_nothing_but_brackets_are_rejected(void **state)
     free(header);
 }
 
+static void other_formats_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t num_bytes;
+        const char *problem;
+    } cases[] = {
+#define CASE(bytes, problem) {bytes, sizeof(bytes) - 1, problem}
+        CASE("PK\3\4\x14\0\0\0\0\0 .... \0archive/data.pkl\x80\2}q\0", "is a file of torch.save"),
+        CASE("PK\3\4 m/data.pkl", "torch.load(\"model.safetensors\", \"cpu\"); s.save_file("),
+        CASE("\x80\2\x8a\nl\xfc\x9c"
+             "F\xf9 j\xa8P\x19.",
+             "is a file of torch.save"),
+        CASE("\x80\5}.", "is a file of torch.save"),
+        CASE("PK\3\4 rnn.weight_ih_l0.npy\x93NUMPY", "is a NumPy archive (.npz)"),
+        CASE("PK\3\4 lyrics.txt", "is a zip archive"),
+        CASE("\x93NUMPY\1\0v\0{'descr'", "is a NumPy array"),
+        CASE("\x89HDF\r\n\x1a\n\0\0", "is an HDF5 file"),
+        CASE("GGUF\3\0\0\0\0", "is a GGUF file"),
+        CASE("\x1f\x8b\b\0\0\0\0\0\0\3", "decompress it first: gzip -d"),
+        CASE("BZh91AY&SY", "is compressed by bzip2"),
+        CASE("\xfd"
+             "7zXZ\0\0\4",
+             "is compressed by xz"),
+        CASE("\x28\xb5\x2f\xfd\4\0", "is compressed by Zstandard"),
+        CASE("\b\7\x12\7pytorch\x1a\0052.1.0:", "is an ONNX model"),
+        CASE("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        CASE("<!DOCTYPE html>\n<html>", "is a web page"),
+        CASE("\xef\xbb\xbf\n <HTML lang=zh>", "is a web page"),
+        CASE("{\"cell\": \"lstm\"}", "is a JSON file"),
+        CASE("我们分开又相逢\n不分开的是晚风\n", "is a text file"),
+        CASE("a", "is a text file"),
+#undef CASE
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_bytes_rejected(cases[i].bytes, cases[i].num_bytes, cases[i].problem);
+        /* All beginnings are refused, whatever they are called. */
+        for (size_t length = 0; length < cases[i].num_bytes; length++)
+            assert_bytes_rejected(cases[i].bytes, length, "");
+    }
+    char archive[512] = "rnn/";
+    memcpy(archive + 257, "ustar", 5);
+    assert_bytes_rejected(archive, sizeof archive, "is a tar archive");
+    /* Bytes of no known format, and a header that is only too long. */
+    assert_bytes_rejected("\xde\xad\xbe\xef\0\0\0\0", 8, "not a safetensors file, or is damaged");
+}
+
 static void hostile_names_stay_within_one_line(void **state)
 {
     (void)state;
@@ -361,6 +409,7 @@ int main(void)
         cmocka_unit_test(missing_bytes_are_rejected_with_both_sizes),
         cmocka_unit_test(trailing_bytes_are_rejected),
         cmocka_unit_test(headers_of_nothing_but_brackets_are_rejected),
+        cmocka_unit_test(other_formats_are_named),
         cmocka_unit_test(hostile_names_stay_within_one_line),
         cmocka_unit_test(brackets_inside_strings_are_no_concern),
         cmocka_unit_test(tensors_come_in_the_order_of_their_data),
