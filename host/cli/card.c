@@ -107,6 +107,7 @@ static lyrnn_status add_model(json_t **card, const char *path)
         "tensors", list_tensors(&parameters));
     if (checkpoint.vocab.V > 0)
         json_put(&model, "vocab_sample", sample_of_vocab(&checkpoint.vocab));
+    json_put(&model, "dtype", json_string(checkpoint.dtype));
     lyrnn_checkpoint_free(&checkpoint);
     json_put_all(card, model);
     json_decref(model);

@@ -101,6 +101,9 @@ static void print_network(const json_t *card)
     print_value(sample);
     putchar('\n');
     print_line(card, "num_parameters", "parameters", "");
+    const json_t *dtype = json_object_get(card, "dtype");
+    if (strcmp(json_string_value(dtype), "F32") != 0)
+        print_line(card, "dtype", "stored as", ", read as F32");
     size_t i;
     json_t *tensor;
     json_array_foreach(json_object_get(card, "tensors"), i, tensor)

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -17,6 +18,7 @@
 #include "files/infer_config.h"
 #include "files/json_build.h"
 #include "files/parameter_tensors.h"
+#include "files/safetensors_format.h"
 #include "files/untrusted_json.h"
 #include "lyrnn/safetensors.h"
 
@@ -164,42 +166,78 @@ static lyrnn_status read_network(const lyrnn_safetensors *file, const char *path
     return status;
 }
 
-/* Reads the code point of a string that is one character; false for any other JSON. */
-static bool read_char(const json_t *json, uint32_t *c)
+/* Reads the code point of a text that is one character; false for any other. */
+static bool read_char(const char *text, size_t num_bytes, uint32_t *c)
 {
     utf8proc_int32_t code_point;
-    utf8proc_ssize_t length = (utf8proc_ssize_t)json_string_length(json);
-    if (length == 0)
-        return false;
-    if (utf8proc_iterate((const utf8proc_uint8_t *)json_string_value(json), length, &code_point) !=
-        length)
+    if (num_bytes == 0 ||
+        utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)num_bytes,
+                         &code_point) != (utf8proc_ssize_t)num_bytes)
         return false;
     *c = (uint32_t)code_point;
     return true;
 }
 
-/* Makes the vocabulary from an array of V strings. chars has room for V characters. */
-static lyrnn_status make_vocab(const json_t *json, const char *path, size_t V, uint32_t *chars,
+static lyrnn_status not_a_char(const char *path, size_t id)
+{
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                      "%s: entry %zu of its \"vocab\" is not one character; give the characters in "
+                      "the order of the model's inputs, and no <unk>",
+                      path, id);
+}
+
+/* Reads the characters of ["a", "b"] into chars (V). */
+static lyrnn_status chars_from_array(const json_t *json, const char *path, size_t V,
+                                     uint32_t *chars)
+{
+    for (size_t i = 0; i < V; i++) {
+        const json_t *entry = json_array_get(json, i);
+        if (!read_char(json_string_value(entry), json_string_length(entry), &chars[i]))
+            return not_a_char(path, i);
+    }
+    return LYRNN_OK;
+}
+
+/* Reads those of {"a": 0, "b": 1}, where each id from 0 to V-1 occurs once. */
+static lyrnn_status chars_from_object(json_t *json, const char *path, size_t V, uint32_t *chars)
+{
+    const char *key;
+    json_t *value;
+    memset(chars, 0xFF, V * sizeof *chars); /* no character */
+    json_object_foreach(json, key, value)
+    {
+        json_int_t id = json_integer_value(value);
+        if (!json_is_integer(value) || id < 0 || (size_t)id >= V || chars[id] != UINT32_MAX)
+            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                              "%s: its \"vocab\" does not give each id from 0 to %zu to one "
+                              "character; correct it",
+                              path, V - 1);
+        if (!read_char(key, strlen(key), &chars[id]))
+            return not_a_char(path, (size_t)id);
+    }
+    return LYRNN_OK;
+}
+
+/* chars has room for V characters. */
+static lyrnn_status make_vocab(json_t *json, const char *path, size_t V, uint32_t *chars,
                                lyrnn_vocab *vocab)
 {
-    for (size_t i = 0; i < V; i++)
-        if (!read_char(json_array_get(json, i), &chars[i]))
-            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                              "%s: entry %zu of its \"vocab\" is not one character; give a file "
-                              "that lyrnn wrote",
-                              path, i);
+    if (json_is_object(json))
+        LYRNN_TRY(chars_from_object(json, path, V, chars));
+    else
+        LYRNN_TRY(chars_from_array(json, path, V, chars));
     lyrnn_status status = lyrnn_vocab_from_chars(vocab, chars, V);
     return status == LYRNN_OK ? LYRNN_OK : lyrnn_fail(status, "%s: %s", path, lyrnn_error_text());
 }
 
-static lyrnn_status vocab_from_json(const json_t *json, const char *path, int input_size,
+static lyrnn_status vocab_from_json(json_t *json, const char *path, int input_size,
                                     lyrnn_vocab *vocab)
 {
-    size_t V = json_array_size(json);
-    if (!json_is_array(json) || V != (size_t)input_size)
+    size_t V = json_is_object(json) ? json_object_size(json) : json_array_size(json);
+    if (V != (size_t)input_size)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: its \"vocab\" has %zu characters where the network has %d inputs; "
-                          "give a file that lyrnn wrote",
+                          "give the vocabulary of this model",
                           path, V, input_size);
     uint32_t *chars = malloc(V * sizeof *chars);
     if (chars == NULL)
@@ -219,6 +257,34 @@ static lyrnn_status read_vocab(const lyrnn_safetensors *file, const char *path, 
     return status;
 }
 
+/* Refuses a file that has other tensors than those, and names the first ones. */
+static lyrnn_status refuse_others(const lyrnn_safetensors *file, const char *path,
+                                  const lyrnn_tensor *const *tensors, int num)
+{
+    enum { SHOWN = 3, NAME_BYTES = 64 };
+    char names[SHOWN * (NAME_BYTES + 4) + 32] = "";
+    size_t num_others = 0, length = 0;
+    for (size_t i = 0; i < file->num_tensors; i++) {
+        bool is_wanted = false;
+        for (int k = 0; k < num && !is_wanted; k++)
+            is_wanted = tensors[k] == &file->tensors[i];
+        if (is_wanted)
+            continue;
+        if (num_others++ < SHOWN)
+            length +=
+                (size_t)snprintf(names + length, sizeof names - length, "%s%.*s",
+                                 num_others > 1 ? ", " : "", NAME_BYTES, file->tensors[i].name);
+    }
+    if (num_others == 0)
+        return LYRNN_OK;
+    if (num_others > SHOWN)
+        snprintf(names + length, sizeof names - length, " and %zu more", num_others - SHOWN);
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                      "%s: it has tensors that the network lacks: %s; save the state_dict of the "
+                      "RNNModel only",
+                      path, names);
+}
+
 /* Finds the file's tensor of each parameter. A file with other tensors is refused. */
 static lyrnn_status find_weights(const lyrnn_safetensors *file, const char *path,
                                  const lyrnn_parameters *parameters,
@@ -226,48 +292,67 @@ static lyrnn_status find_weights(const lyrnn_safetensors *file, const char *path
 {
     for (int i = 0; i < parameters->num; i++) {
         lyrnn_tensor wanted = lyrnn_parameter_tensor(&parameters->items[i]);
+        wanted.dtype = NULL;
         LYRNN_TRY(lyrnn_find_tensor(
             file, path, &wanted, "give a file that lyrnn wrote, or the state_dict of an RNNModel",
             &tensors[i]));
     }
-    if (file->num_tensors != (size_t)parameters->num)
+    return refuse_others(file, path, tensors, parameters->num);
+}
+
+/* Converts a tensor to the values of a parameter and checks them. */
+static lyrnn_status convert_weights(const char *path, const lyrnn_tensor *tensor, float *values)
+{
+    size_t num = lyrnn_tensor_to_floats(tensor, values), i = 0;
+    while (i < num && isfinite(values[i]))
+        i++;
+    if (i < num)
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: value %zu of tensor %s is not finite, so the training diverged; use an "
+            "earlier checkpoint",
+            path, i, tensor->name);
+    if (num * safetensors_dtype_bytes(tensor->dtype) < tensor->num_bytes)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: it has %zu tensors where the network has %d; remove the others",
-                          path, file->num_tensors, parameters->num);
+                          "%s: value %zu of tensor %s is too large for a float32; use an earlier "
+                          "checkpoint",
+                          path, num, tensor->name);
     return LYRNN_OK;
 }
 
-static lyrnn_status check_finite(const char *path, const lyrnn_parameter *parameter,
-                                 const float *values)
+static lyrnn_status pack_weights(const char *path, const lyrnn_parameters *parameters,
+                                 const lyrnn_tensor *const *tensors, float *values, float *params)
 {
-    size_t count = lyrnn_parameter_count(parameter);
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i]))
-            return lyrnn_fail(
-                LYRNN_ERR_MODEL_FILE,
-                "%s: value %zu of tensor %s is not finite, so the training diverged; use an "
-                "earlier checkpoint",
-                path, i, parameter->name);
+    for (int i = 0; i < parameters->num; i++) {
+        LYRNN_TRY(convert_weights(path, tensors[i], values));
+        lyrnn_parameter_pack(&parameters->items[i], values, params);
+    }
     return LYRNN_OK;
 }
 
 static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
-                                const lyrnn_rnn_config *config, float **params)
+                                lyrnn_checkpoint *checkpoint)
 {
     lyrnn_parameters parameters;
     const lyrnn_tensor *tensors[LYRNN_MAX_PARAMETERS];
-    lyrnn_parameters_of_model(&parameters, config);
+    lyrnn_parameters_of_model(&parameters, &checkpoint->config);
     LYRNN_TRY(find_weights(file, path, &parameters, tensors));
-    *params = calloc(parameters.count, sizeof **params);
-    if (*params == NULL)
-        return lyrnn_out_of_memory(path, parameters.count * sizeof **params, MEMORY_REMEDY);
+    size_t most = 0;
+    snprintf(checkpoint->dtype, sizeof checkpoint->dtype, "%s", tensors[0]->dtype);
     for (int i = 0; i < parameters.num; i++) {
-        /* The data section is aligned and holds nothing but these F32 tensors. */
-        const float *values = tensors[i]->data;
-        LYRNN_TRY(check_finite(path, &parameters.items[i], values));
-        lyrnn_parameter_pack(&parameters.items[i], values, *params);
+        size_t count = lyrnn_parameter_count(&parameters.items[i]);
+        most = count > most ? count : most;
+        if (strcmp(tensors[i]->dtype, checkpoint->dtype) != 0)
+            snprintf(checkpoint->dtype, sizeof checkpoint->dtype, "mixed");
     }
-    return LYRNN_OK;
+    checkpoint->params = calloc(parameters.count, sizeof *checkpoint->params);
+    float *values = malloc(most * sizeof *values);
+    lyrnn_status status =
+        checkpoint->params != NULL && values != NULL
+            ? pack_weights(path, &parameters, tensors, values, checkpoint->params)
+            : lyrnn_out_of_memory(path, (parameters.count + most) * sizeof *values, MEMORY_REMEDY);
+    free(values);
+    return status;
 }
 
 /* Sets the shape from "config", or from the tensors if the file has no "config". */
@@ -300,7 +385,22 @@ static lyrnn_status read_contents(lyrnn_checkpoint *checkpoint, const lyrnn_safe
     if (lyrnn_safetensors_metadata(file, "vocab") != NULL)
         LYRNN_TRY(read_vocab(file, path, checkpoint->config.input_size, &checkpoint->vocab));
     LYRNN_TRY(copy_learned(file, path, &checkpoint->learned));
-    return read_params(file, path, &checkpoint->config, &checkpoint->params);
+    return read_params(file, path, checkpoint);
+}
+
+/* Takes off what DataParallel and torch.compile put before each name, also several times. */
+static void strip_wrappers(lyrnn_safetensors *file)
+{
+    static const char *const wrappers[] = {"module.", "_orig_mod."};
+    for (size_t i = 0; i < file->num_tensors; i++) {
+        const char **name = &file->tensors[i].name;
+        for (size_t k = 0; k < sizeof wrappers / sizeof wrappers[0];) {
+            size_t length = strlen(wrappers[k]);
+            bool is_wrapped = strncmp(*name, wrappers[k], length) == 0;
+            *name += is_wrapped ? length : 0;
+            k = is_wrapped ? 0 : k + 1;
+        }
+    }
 }
 
 lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, const char *path)
@@ -308,6 +408,7 @@ lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, cons
     lyrnn_safetensors file;
     memset(checkpoint, 0, sizeof *checkpoint);
     LYRNN_TRY(lyrnn_safetensors_open(&file, path));
+    strip_wrappers(&file);
     lyrnn_status status = read_contents(checkpoint, &file, path);
     if (status != LYRNN_OK)
         lyrnn_checkpoint_free(checkpoint);

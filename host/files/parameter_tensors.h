@@ -18,10 +18,16 @@ size_t lyrnn_parameters_num_transposed(const lyrnn_parameters *parameters);
 const float *lyrnn_parameter_values(const lyrnn_parameter *parameter, const float *flat,
                                     float **transposed);
 
-/* Finds the file's tensor that has the name of `wanted`; *tensor is borrowed. LYRNN_ERR_MODEL_FILE:
- * it is missing, or has another type or shape. The error ends with what_to_do. */
+/* Finds the file's tensor that has the name of `wanted`; *tensor is borrowed. wanted->dtype NULL
+ * stands for each type that lyrnn_tensor_to_floats converts. LYRNN_ERR_MODEL_FILE: it is missing,
+ * or has another type or shape. The error ends with what_to_do. */
 lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
                                const lyrnn_tensor *wanted, const char *what_to_do,
                                const lyrnn_tensor **tensor);
+
+/* Converts the values of an F32, F16, BF16 or F64 tensor, which need not be aligned. F64 is rounded
+ * to nearest; the others are exact. Returns their number, or the index of the first one that is
+ * finite and too large for a float. */
+size_t lyrnn_tensor_to_floats(const lyrnn_tensor *tensor, float *values);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct {
      * rnn_tanh. */
     bool is_tanh_or_relu;
     lyrnn_vocab vocab; /* V is 0 if the file has none */
+    char dtype[8];     /* of the weights in the file; "mixed": not all are of one type */
     float *params;     /* flat, laid out by lyrnn_parameters_of_model(config); owned */
     char *learned;     /* "learned" as the file has it, unchecked; NULL if it has none; owned */
 } lyrnn_checkpoint;
@@ -38,7 +39,11 @@ lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *co
 /* Reads a model file once and completely: shape, vocabulary and weights. The caller frees
  * checkpoint; on failure it is zeroed. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE:
  * it is not safetensors; its config is bad; its vocabulary is missing or bad; a tensor is missing,
- * has another shape or type, is one too many, or is not finite. LYRNN_ERR_MEMORY. */
+ * has another shape or type, is one too many, or is not finite. LYRNN_ERR_MEMORY.
+ *
+ * Apart from what lyrnn writes, it reads weights of F16, BF16 and F64, which become float32; a
+ * "vocab" that is an object, {"a": 0, "b": 1}; and names that begin with "module." or "_orig_mod.",
+ * as DataParallel and torch.compile write them. */
 lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *path);
 
 /* Does the same for a file that may lack the metadata, as

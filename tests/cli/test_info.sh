@@ -117,3 +117,24 @@ expect_error 1 'piped/metrics\.jsonl: is a pipe, not a regular file; '
 mkdir folder
 refuses 1 'folder: has no checkpoint; ' info folder
 refuses 1 'folder: has no checkpoint; ' info --json folder
+
+# Weights of another type are named.
+entry() {
+    printf '"%s":{"dtype":"F16","shape":%s,"data_offsets":[%s]}' "$@"
+}
+half=$(
+    entry rnn.weight_ih_l0 '[1,2]' 0,4 && printf , && entry rnn.weight_hh_l0 '[1,1]' 4,6 && printf ,
+    entry rnn.bias_ih_l0 '[1]' 6,8 && printf , && entry rnn.bias_hh_l0 '[1]' 8,10 && printf ,
+    entry dense.weight '[2,1]' 10,14 && printf , && entry dense.bias '[2]' 14,18
+)
+half="{\"__metadata__\":{\"vocab\":\"{\\\"a\\\":1,\\\"b\\\":0}\"},$half}"
+{
+    le64 ${#half}
+    printf %s "$half"
+    head -c 18 /dev/zero
+} >half.safetensors
+succeeds info half.safetensors
+grep -q '^stored as   F16, read as F32$' "$out" || fail 'the type must be named'
+succeeds info --json half.safetensors
+grep -q '"dtype": "F16"' "$out" || fail 'the type must be in JSON'
+succeeds generate half.safetensors --prefix a --length 1 --threads 1
