@@ -76,7 +76,8 @@ static void read_model(const uint8_t *bytes, size_t num_bytes)
         if (checkpoint.vocab.V > 0)
             write_and_read_again(&checkpoint);
     } else {
-        LYRNN_CHECK(status == LYRNN_ERR_MODEL_FILE || status == LYRNN_ERR_UNSUPPORTED);
+        LYRNN_CHECK(status == LYRNN_ERR_MODEL_FILE || status == LYRNN_ERR_UNSUPPORTED ||
+                    status == LYRNN_ERR_DAMAGED);
         fuzz_check_error_text("input");
     }
     lyrnn_checkpoint_free(&checkpoint);

@@ -15,7 +15,8 @@
 #include "run/config.h"
 #include "run/run_corpus.h"
 
-enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 8192 };
+/* An empty file gets the buffer of an input whose size is not known. */
+enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 8192, MEMORY_OF_EMPTY = 65536 + 8192 };
 
 /* An option of each kind. */
 typedef struct {
@@ -126,7 +127,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
         LYRNN_CHECK(status == LYRNN_ERR_MODEL_FILE);
         fuzz_check_error_text("run/config.json");
     }
-    fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
+    fuzz_check_memory(num_bytes, MEMORY_MULTIPLE,
+                      num_bytes > 0 ? MEMORY_CONSTANT : MEMORY_OF_EMPTY);
     json_decref(config);
     read_card(status == LYRNN_OK);
     return 0;
