@@ -24,9 +24,20 @@ static const char learned[] = "我们分开又相逢\n不分开的是晚风\n月
 static const char *const pieces[] = {"我", "们", "分", "开", "不",   "是",     "风",  "月",
                                      "光", "\n", "\t", "x",  "\x1b", "\u9eb5", "\xff"};
 
-typedef enum { FLAG, NUMBER, SHARE, TEXT, ON_UNKNOWN, FORMAT } value_kind;
+typedef enum { FLAG, NUMBER, FEW, SHARE, TEXT, ON_UNKNOWN, FORMAT } value_kind;
 
-enum { PREFIX, LENGTH, LINES, MIN_LINE, MAX_LINE, STOP, MAX_COPY, NUM_SAMPLES, FORMAT_OPTION };
+enum {
+    PREFIX,
+    LENGTH,
+    LINES,
+    MIN_LINE,
+    MAX_LINE,
+    STOP,
+    MAX_COPY,
+    NUM_SAMPLES,
+    FORMAT_OPTION,
+    SUGGEST
+};
 
 static const struct {
     const char *name;
@@ -41,6 +52,7 @@ static const struct {
     [MAX_COPY] = {"max-copy", NUMBER},
     [NUM_SAMPLES] = {"num-samples", NUMBER},
     [FORMAT_OPTION] = {"format", FORMAT},
+    [SUGGEST] = {"suggest", FEW},
     {"acrostic", TEXT},
     {"on-unknown", ON_UNKNOWN},
     {"greedy", FLAG},
@@ -88,6 +100,9 @@ static void choose_value(choices *from, value_kind kind, char value[VALUE_BYTES]
             strcpy(value, odd[choose(from, 10)]);
         else
             sprintf(value, "%u", choose(from, 24));
+        break;
+    case FEW:
+        sprintf(value, "%u", choose(from, 4));
         break;
     case SHARE:
         sprintf(value, "%u.%02u", choose(from, 3), choose(from, 100));
@@ -146,6 +161,7 @@ static void write_model(void)
     lyrnn_parameters parameters;
     lyrnn_corpus corpus = {0};
     lyrnn_vocab vocab = {0};
+    unlink("model"); /* an input may be tried again by hand */
     fuzz_write_file("corpus.txt", learned, strlen(learned));
     LYRNN_CHECK(lyrnn_corpus_append_text(&corpus, "text", learned, strlen(learned),
                                          LYRNN_NEWLINES_KEEP) == LYRNN_OK);
@@ -210,6 +226,20 @@ static void check_lines(const command_line *line, const decoded *text, size_t pr
     LYRNN_CHECK(lines == 0 || num <= lines || num == num_in_prompt);
 }
 
+/* A suggestion is one line, at the end of its text. */
+static void check_suggestion(const command_line *line, const json_t *sample)
+{
+    static decoded suggested;
+    const char *utf8 = json_string_value(json_object_get(sample, "line"));
+    const char *text = json_string_value(json_object_get(sample, "text"));
+    LYRNN_CHECK(utf8 != NULL && strchr(utf8, '\n') == NULL);
+    LYRNN_CHECK(strlen(text) >= strlen(utf8));
+    LYRNN_CHECK(strcmp(text + strlen(text) - strlen(utf8), utf8) == 0);
+    decode(utf8, &suggested);
+    long max = number_of(line, MAX_LINE), num = (long)suggested.num;
+    LYRNN_CHECK(num >= number_of(line, MIN_LINE) && (max == 0 || num <= max));
+}
+
 static void check_sample(const command_line *line, const json_t *sample)
 {
     static decoded text, prompt, stop, corpus;
@@ -218,6 +248,8 @@ static void check_sample(const command_line *line, const json_t *sample)
     LYRNN_CHECK(utf8 != NULL && prompt_utf8 != NULL);
     LYRNN_CHECK(strncmp(utf8, prompt_utf8, strlen(prompt_utf8)) == 0);
     LYRNN_CHECK(json_is_string(json_object_get(sample, "end")));
+    if (line->values[SUGGEST] != NULL)
+        check_suggestion(line, sample);
     decode(utf8, &text);
     decode(prompt_utf8, &prompt);
     LYRNN_CHECK(text.num - prompt.num <= (size_t)number_of(line, LENGTH) ||
@@ -255,7 +287,7 @@ static void check_json(const command_line *line, char *output)
         json_decref(json);
         rest += length + (rest[length] == '\n');
     }
-    LYRNN_CHECK(num > 0);
+    LYRNN_CHECK(num > 0 || line->values[SUGGEST] != NULL);
 }
 
 /* Standard output or standard error of the command, in memory. */
