@@ -19,6 +19,15 @@
 /* Two moments for each parameter, then h and c. */
 enum { MAX_TENSORS = 2 * LYRNN_MAX_PARAMETERS + 2 };
 
+const char *const lyrnn_state_option_keys[LYRNN_STATE_NUM_OPTIONS] = {
+    [LYRNN_STATE_NUM_STEPS] = "num_steps",
+    [LYRNN_STATE_SAMPLING] = "sampling",
+    [LYRNN_STATE_VAL_FRACTION] = "val_fraction",
+    [LYRNN_STATE_DROPOUT] = "dropout",
+    [LYRNN_STATE_LR] = "lr",
+    [LYRNN_STATE_CLIP_NORM] = "clip_norm",
+};
+
 /* The tensors that the file must have for a network, in the file's order. */
 typedef struct {
     char names[2 * LYRNN_MAX_PARAMETERS][48];
@@ -115,7 +124,8 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
 {
     number_texts texts;
     print_numbers(state, &texts);
-    const lyrnn_metadata metadata[] = {
+    enum { NUM_NUMBERS = 11, NUM_METADATA = NUM_NUMBERS + LYRNN_STATE_NUM_OPTIONS };
+    lyrnn_metadata metadata[NUM_METADATA] = {
         {"format", "pt"},
         {"epoch", texts.epoch},
         {"batch", texts.batch},
@@ -128,6 +138,8 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         {"corpus_chars", texts.corpus_chars},
         {"corpus_xxh128", state->corpus_xxh128},
     };
+    for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
+        metadata[NUM_NUMBERS + i] = (lyrnn_metadata){lyrnn_state_option_keys[i], state->options[i]};
     tensor_list list;
     list_training_tensors(&list, config, state->snapshot.B);
     size_t num_bytes = 2 * lyrnn_parameters_num_transposed(&list.parameters) * sizeof(float);
@@ -135,8 +147,8 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
     if (transposed == NULL)
         return lyrnn_out_of_memory(path, num_bytes, "close other programs");
     point_to_values(&list, &state->snapshot, transposed);
-    lyrnn_status status = lyrnn_safetensors_write(
-        path, metadata, sizeof metadata / sizeof metadata[0], list.tensors, (size_t)list.num);
+    lyrnn_status status =
+        lyrnn_safetensors_write(path, metadata, NUM_METADATA, list.tensors, (size_t)list.num);
     free(transposed);
     return status;
 }
@@ -204,6 +216,19 @@ static lyrnn_status read_hash(const lyrnn_safetensors *file, const char *path,
     return LYRNN_OK;
 }
 
+/* A file of an earlier version has no options. */
+static lyrnn_status read_options(const lyrnn_safetensors *file, const char *path,
+                                 lyrnn_state_option options[LYRNN_STATE_NUM_OPTIONS])
+{
+    for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++) {
+        const char *text = lyrnn_safetensors_metadata(file, lyrnn_state_option_keys[i]);
+        size_t size = sizeof(lyrnn_state_option);
+        if (text != NULL && (size_t)snprintf(options[i], size, "%s", text) >= size)
+            return bad_number(path, lyrnn_state_option_keys[i]);
+    }
+    return LYRNN_OK;
+}
+
 static lyrnn_status read_numbers(const lyrnn_safetensors *file, const char *path,
                                  lyrnn_trainer_state *state)
 {
@@ -217,6 +242,7 @@ static lyrnn_status read_numbers(const lyrnn_safetensors *file, const char *path
     LYRNN_TRY(read_nats(file, path, "best_nats_per_char", &state->best_nats_per_char));
     LYRNN_TRY(read_whole(file, path, "seed", UINT64_MAX, &state->seed));
     LYRNN_TRY(read_count(file, path, "corpus_chars", &state->corpus_chars));
+    LYRNN_TRY(read_options(file, path, state->options));
     return read_hash(file, path, state->corpus_xxh128);
 }
 

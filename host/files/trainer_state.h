@@ -5,7 +5,9 @@
  *                    batch starts from
  *     __metadata__   "epoch", "batch", "step", "loss_sum", "loss_count", "best_epoch",
  *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128"; real
- *                    numbers are hexadecimal, so that none is rounded */
+ *                    numbers are hexadecimal, so that none is rounded. Also the options
+ *                    "num_steps", "sampling", "val_fraction", "dropout", "lr", "clip_norm", with
+ *                    which config.json is compared */
 #ifndef LYRNN_TRAINER_STATE_H
 #define LYRNN_TRAINER_STATE_H
 
@@ -17,6 +19,19 @@
 #include "lyrnn/status.h"
 #include "lyrnn/trainer_snapshot.h"
 
+/* Options that decide the bits of a training and that nothing else in the file shows. */
+enum {
+    LYRNN_STATE_NUM_STEPS,
+    LYRNN_STATE_SAMPLING,
+    LYRNN_STATE_VAL_FRACTION,
+    LYRNN_STATE_DROPOUT,
+    LYRNN_STATE_LR,
+    LYRNN_STATE_CLIP_NORM,
+    LYRNN_STATE_NUM_OPTIONS
+};
+extern const char *const lyrnn_state_option_keys[LYRNN_STATE_NUM_OPTIONS]; /* of config.json */
+typedef char lyrnn_state_option[24];
+
 typedef struct {
     lyrnn_trainer_snapshot snapshot; /* owned: free it with lyrnn_trainer_snapshot_free */
     int best_epoch;                  /* with the lowest validation loss; 0: none */
@@ -24,6 +39,8 @@ typedef struct {
     uint64_t seed;
     int64_t corpus_chars;                       /* training and validation part together */
     char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE]; /* by lyrnn_corpus_hash */
+    /* Their values as text. "": a file of an earlier version does not say. */
+    lyrnn_state_option options[LYRNN_STATE_NUM_OPTIONS];
     /* "learned" of the model.safetensors next to this file, which does not hold it. Borrowed; NULL
      * if there is none. */
     const char *learned;

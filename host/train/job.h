@@ -91,6 +91,10 @@ lyrnn_status train_check_memory(const train_job *job);
  * the corpus and the network's shape. */
 lyrnn_status train_read_state(train_job *job);
 
+/* Writes the options that decide the bits as trainer.safetensors holds them. */
+void train_state_options(const lyrnn_train_options *options,
+                         lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS]);
+
 /* Refuses a state that these options cannot have produced, and one with nothing left to do. */
 lyrnn_status train_check_state(const train_job *job);
 

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -77,6 +79,49 @@ static bool has_ended(const train_job *job)
            state->snapshot.epoch - state->best_epoch >= patience;
 }
 
+/* Writes the shortest decimal that reads back as this float. */
+static void float_to_text(float value, lyrnn_state_option text)
+{
+    enum { FEW_DIGITS = 6, ALL_DIGITS = 9 };
+    for (int digits = FEW_DIGITS; digits <= ALL_DIGITS; digits++) {
+        snprintf(text, sizeof(lyrnn_state_option), "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            return;
+    }
+}
+
+void train_state_options(const lyrnn_train_options *options,
+                         lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS])
+{
+    const char *sampling = options->sampling == LYRNN_SAMPLING_RANDOM ? "random" : "consecutive";
+    snprintf(texts[LYRNN_STATE_NUM_STEPS], sizeof texts[0], "%d", options->num_steps);
+    snprintf(texts[LYRNN_STATE_SAMPLING], sizeof texts[0], "%s", sampling);
+    float_to_text(options->val_fraction, texts[LYRNN_STATE_VAL_FRACTION]);
+    float_to_text(options->model.dropout, texts[LYRNN_STATE_DROPOUT]);
+    float_to_text(options->optimizer.learning_rate, texts[LYRNN_STATE_LR]);
+    float_to_text(options->optimizer.clip_norm, texts[LYRNN_STATE_CLIP_NORM]);
+}
+
+/* Compares the options with those that the checkpoint was trained with. config.json may have been
+ * changed or damaged. --lr and --clip-norm may change: the log only names them. */
+static lyrnn_status check_options(const train_job *job)
+{
+    lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS];
+    train_state_options(job->options, texts);
+    for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++) {
+        const char *was = job->state.options[i], *key = lyrnn_state_option_keys[i];
+        if (was[0] == '\0' || strcmp(texts[i], was) == 0)
+            continue;
+        if (i != LYRNN_STATE_LR && i != LYRNN_STATE_CLIP_NORM)
+            return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                              "%s: %s is %s but its latest checkpoint has %s; correct config.json",
+                              job->run.path, key, texts[i], was);
+        lyrnn_print_plain(job->log, "warning: %s is %s; until the latest checkpoint it was %s\n",
+                          key, texts[i], was);
+    }
+    return LYRNN_OK;
+}
+
 lyrnn_status train_check_state(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -89,6 +134,7 @@ lyrnn_status train_check_state(const train_job *job)
             LYRNN_ERR_MODEL_FILE,
             "%s: seed is %llu but its latest checkpoint has %llu; correct config.json", path,
             (unsigned long long)options->seed, (unsigned long long)state->seed);
+    LYRNN_TRY(check_options(job));
     int64_t before = counters->step - counters->batch;
     if (counters->batch > K || before % K != 0 || before / K != state->snapshot.epoch ||
         counters->loss_count != M * counters->batch)

@@ -225,6 +225,7 @@ void train_set_weights(train_job *job)
 lyrnn_status train_prepare_state(train_job *job)
 {
     job->state.learned = job->learned_text;
+    train_state_options(job->options, job->state.options);
     if (job->start->kind == LYRNN_START_RESUME)
         return lyrnn_trainer_upload(&job->trainer, &job->state.snapshot);
     LYRNN_TRY(lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B));

@@ -184,12 +184,38 @@ breaks 's/"hidden_size": 16/"hidden_size": 8/' \
 breaks 's/"cell": "lstm"/"cell": "gru"/' 'broken: cell is gru but its latest model has lstm; '
 breaks 's/"batch_size": 2/"batch_size": 3/' \
     'broken/latest/trainer.safetensors: tensor h does not have the shape'
+breaks 's/"num_steps": 5/"num_steps": 4/' \
+    'broken: num_steps is 4 but its latest checkpoint has 5; correct config.json'
+breaks 's/"val_fraction": 0.2/"val_fraction": 0.20001/' \
+    'broken: val_fraction is 0.20001 but its latest checkpoint has 0.2; '
+breaks 's/"sampling": "consecutive"/"sampling": "random"/' \
+    'broken: sampling is random but its latest checkpoint has consecutive; '
+breaks 's/"dropout": 0.0/"dropout": 0.5/' \
+    'broken: dropout is 0.5 but its latest checkpoint has 0; '
+# Those that --resume may change are named.
+rm -rf broken
+cp -rP parts broken
+sed -i 's/"clip_norm": 0.5/"clip_norm": 8.5/; s/"lr": 0.002/"lr": 0.003/' broken/config.json
+succeeds train --resume broken --num-epochs 99
+grep -q '^warning: lr is 0.003; until the latest checkpoint it was 0.002$' "$err" || fail 'lr'
+grep -q '^warning: clip_norm is 8.5; until the latest checkpoint it was 0.5$' "$err" ||
+    fail 'clip_norm'
+succeeds train --resume broken --num-epochs 100
+! grep -q '^warning' "$err" || fail 'the latest checkpoint has them now'
+
+# A checkpoint of an earlier version says neither its options nor a checksum.
+mv parts new_parts
+cp -rP new_parts parts
+LC_ALL=C sed -i 's/"num_steps":/"num.steps":/; s/"val_fraction":/"val.fraction":/
+    s/"lyrnn_checksum":"xxh128:/"lyrnn.checksum":"xxh.28:/' parts/latest/trainer.safetensors
 for steps in 4 10; do # for 10, each epoch has half as many batches
     breaks "s/\"num_steps\": 5/\"num_steps\": $steps/" \
         'broken: its latest checkpoint, at step [0-9]*, does not fit'
 done
 breaks 's/"val_fraction": 0.2/"val_fraction": 0.4/' \
     'broken: its latest checkpoint, at step [0-9]*, does not'
+rm -r parts
+mv new_parts parts
 breaks 's/"seed": 1/"seed": 2/' 'broken: seed is 2 but its latest checkpoint has 1; '
 breaks 's/"max_chars": 0/"max_chars": 300/' \
     'corpus: is not the text that broken learns: it has 300 characters' 1

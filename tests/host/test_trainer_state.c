@@ -56,6 +56,8 @@ static void make_state(lyrnn_trainer_state *state)
     state->best_nats_per_char = 1.0 / 3.0;
     state->seed = UINT64_MAX;
     state->corpus_chars = 1234567;
+    for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
+        snprintf(state->options[i], sizeof state->options[i], "value %d", i);
     strcpy(state->corpus_xxh128, "0123456789abcdef0123456789abcdef");
 }
 
@@ -90,6 +92,8 @@ static void a_state_comes_back_bit_for_bit(void **unused)
     assert_true(read.seed == UINT64_MAX);
     assert_int_equal(read.corpus_chars, 1234567);
     assert_string_equal(read.corpus_xxh128, written.corpus_xxh128);
+    for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
+        assert_string_equal(read.options[i], written.options[i]);
     /* Writing it again gives the same bytes. */
     size_t a_bytes, b_bytes;
     assert_ok(lyrnn_trainer_state_write("again", &config, &read));
@@ -145,7 +149,7 @@ static void only_lstm_has_a_c(void **unused)
 /* The content of a file, which is written again with a change. */
 typedef struct {
     lyrnn_safetensors file;
-    lyrnn_metadata metadata[16];
+    lyrnn_metadata metadata[24];
     lyrnn_tensor tensors[2 * NUM_PARAMETERS + 3];
     size_t num_metadata, num_tensors;
 } spoiled_file;
