@@ -75,14 +75,17 @@ static size_t count_lines(const lyrnn_corpus *text)
 }
 
 static lyrnn_status read_files(evaluation *eval, char *const *paths, size_t num,
-                               lyrnn_newlines newlines, bool per_line)
+                               const lyrnn_vocab *vocab, bool per_line)
 {
     eval->files = calloc(num, sizeof *eval->files);
     if (eval->files == NULL)
         return lyrnn_out_of_memory("files", num * sizeof *eval->files, "give fewer files");
     eval->num_files = num;
-    const lyrnn_corpus_rules rules = {
-        .newlines = newlines, .is_named_by_user = true, .log = stderr};
+    lyrnn_newlines newlines = per_line ? LYRNN_NEWLINES_KEEP : lyrnn_vocab_newlines(vocab);
+    const lyrnn_corpus_rules rules = {.newlines = newlines,
+                                      .normalize = vocab->normalize,
+                                      .is_named_by_user = true,
+                                      .log = stderr};
     for (size_t i = 0; i < num; i++) {
         eval_file *file = &eval->files[i];
         file->name = strcmp(paths[i], "-") == 0 ? "standard input" : paths[i];
@@ -135,7 +138,6 @@ static lyrnn_status cut_files(evaluation *eval, const lyrnn_vocab *vocab, bool p
 lyrnn_status evaluation_read(evaluation *eval, char *const *paths, size_t num_paths,
                              const lyrnn_vocab *vocab, bool per_line)
 {
-    lyrnn_newlines newlines = per_line ? LYRNN_NEWLINES_KEEP : lyrnn_vocab_newlines(vocab);
-    LYRNN_TRY(read_files(eval, paths, num_paths, newlines, per_line));
+    LYRNN_TRY(read_files(eval, paths, num_paths, vocab, per_line));
     return cut_files(eval, vocab, per_line);
 }

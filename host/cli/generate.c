@@ -50,8 +50,11 @@ enum { MAX_LENGTH = 100000000 }; /* the maximum of --length */
 #define FIELD(member) .offset = offsetof(generate_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Text:"},
-    {OPTION_TEXTS, "prefix", "TEXT", "begin with TEXT; repeatable, for one text each",
-     FIELD(prefixes)},
+    {OPTION_TEXTS, "prefix", "TEXT",
+     "begin with TEXT (\\n: newline); repeatable, for one text each", FIELD(prefixes),
+     .detail =
+         "In the TEXT of this option, of --acrostic and of --stop, \\n is a newline, \\t a tab "
+         "and \\\\ a backslash. The text of a file is taken as it is."},
     {OPTION_TEXT, "prefix-file", "FILE", "begin with the text of FILE; -: of standard input",
      FIELD(prefix_file), .detail = "Its last line end is not part of the prefix.",
      .completes = COMPLETE_FILE},
@@ -117,7 +120,8 @@ static const option_spec specs[] = {
      FIELD(acrostic),
      .detail = "The text ends after one line per character, unless --lines is given. If there is "
                "no prefix, the text begins with the first character of TEXT."},
-    {OPTION_TEXT, "stop", "TEXT", "end a text before TEXT would appear in it", FIELD(stop)},
+    {OPTION_TEXT, "stop", "TEXT", "end a text before TEXT (\\n: newline) would appear in it",
+     FIELD(stop)},
 
     {OPTION_HEADING, .help = "Originality:"},
     {OPTION_INT, "max-copy", "N",
@@ -353,6 +357,7 @@ static lyrnn_status read_corpus(generate_job *job)
         .paths = fields->corpus.items,
         .num_paths = fields->corpus.num,
         .newlines = job->newlines,
+        .normalize = job->checkpoint.vocab.normalize,
         .log = stderr,
     };
     lyrnn_status status = lyrnn_learned_load(&source, &corpus);

@@ -39,6 +39,11 @@ static const option_spec specs[] = {
     {OPTION_CHOICE, "newlines", "keep|space", "learn line ends, or read each as a space",
      FIELD(train.text.newlines), .fallback = "keep",
      .detail = "space is what the tutorial does. Such a model knows no lines."},
+    {OPTION_CHOICE, "normalize", "nfc|none", "compose characters and accents, or learn them as is",
+     FIELD(train.text.normalize), .fallback = "nfc",
+     .detail = "nfc is Unicode's form C: é is one character, however the text spells it. It also "
+               "drops byte order marks inside the text. The model remembers it for all texts that "
+               "it is given."},
 
     {OPTION_HEADING, .help = "Model:"},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(train.model.cell),
@@ -98,8 +103,9 @@ static const option_spec specs[] = {
      .fallback = "50", .min = "1", .max = "1000000", .may_change = true},
     {OPTION_INT, "pred-len", "N", "characters to generate after each prefix", FIELD(train.pred_len),
      .fallback = "50", .min = "0", .max = "1000000", .may_change = true},
-    {OPTION_TEXTS, "prefix", "TEXT", "begin a sample text with TEXT; repeatable", FIELD(prefixes),
-     .fallback = "分开, 不分开", .may_change = true},
+    {OPTION_TEXTS, "prefix", "TEXT", "begin a sample text with TEXT (\\n: newline); repeatable",
+     FIELD(prefixes), .fallback = "分开, 不分开",
+     .detail = "In TEXT, \\n is a newline, \\t a tab and \\\\ a backslash.", .may_change = true},
 
     {OPTION_HEADING, .help = "Results:"},
     {OPTION_TEXT, "resume", "RUN_DIR", "continue this run where it stopped, with its own options",
@@ -157,11 +163,13 @@ static const option_table table = {
     .name = "lyrnn train",
     .summary = "train a model on lyrics",
     .arguments = "[CORPUS...]",
-    .doc = "Trains a model on lyrics: text files in UTF-8. Without a CORPUS it learns the sample "
+    .doc = "Trains a model on lyrics: text files in UTF-8 (-: standard input). Without a CORPUS it "
+           "learns the sample "
            "lyrics that come with lyrnn. Perplexity and sample texts go to standard output, "
            "everything else to standard error.",
     .detail =
-        "Several files are read in order as one text.\n"
+        "Several files are read in order as one text. CORPUS may be a pipe, or - for standard "
+        "input; such a text must be named again to resume. Files without text are skipped.\n"
         "On Ctrl-C and on SIGTERM, SIGHUP, SIGXCPU and SIGUSR2 the training finishes its "
         "step, saves a checkpoint and ends; --resume and --continue continue there. Signals "
         "that follow within a second count as one. A later one ends it at once, and the last "
@@ -359,10 +367,20 @@ static lyrnn_status name_corpus(resumed_run *run, const option_result *result)
                             lyrnn_error_text());
 }
 
+/* A run of an early version does not say how its text was normalized: it was not. */
+static lyrnn_status complete_config(json_t *config)
+{
+    if (json_object_get(config, "normalize") != NULL ||
+        json_object_set_new(config, "normalize", json_string("none")) == 0)
+        return LYRNN_OK;
+    return lyrnn_out_of_memory("config.json", 0, "close other programs");
+}
+
 static lyrnn_status read_and_train(train_fields *asked, const option_result *result,
                                    resumed_run *run)
 {
     LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
+    LYRNN_TRY(complete_config(run->config));
     LYRNN_TRY(take_run(asked, result, run));
     LYRNN_TRY(name_corpus(run, result));
     return train_on_device(&run->fields, result, &run->start,

@@ -17,8 +17,9 @@
 #include "run/run_corpus.h"
 
 /* Members of a record. Those that model.safetensors has come first. */
-static const char *const members[] = {"corpus_xxh128", "newlines", "max_chars", "corpus", "model"};
-enum { NUM_IN_MODEL = 3, NUM_MEMBERS = 5 };
+static const char *const members[] = {"corpus_xxh128", "newlines", "normalize",
+                                      "max_chars",     "corpus",   "model"};
+enum { NUM_IN_MODEL = 4, NUM_MEMBERS = 6 };
 
 static lyrnn_status learned_out_of_memory(void)
 {
@@ -205,9 +206,11 @@ lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules,
         if (hash != NULL && strcmp(hash, xxh128) == 0)
             json_array_remove(records, i - 1);
     }
-    return add_record(records, json_pack("{s:s, s:s, s:I}", "corpus_xxh128", xxh128, "newlines",
-                                         rules->newlines == LYRNN_NEWLINES_SPACE ? "space" : "keep",
-                                         "max_chars", (json_int_t)rules->max_chars));
+    return add_record(
+        records, json_pack("{s:s, s:s, s:s, s:I}", "corpus_xxh128", xxh128, "newlines",
+                           rules->newlines == LYRNN_NEWLINES_SPACE ? "space" : "keep", "normalize",
+                           rules->normalize == LYRNN_NORMALIZE_NFC ? "nfc" : "none", "max_chars",
+                           (json_int_t)rules->max_chars));
 }
 
 char *lyrnn_learned_to_model(const json_t *records)

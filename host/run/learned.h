@@ -2,7 +2,7 @@
  * began with (--init), however many.
  *
  * A record describes one text by members of a config.json: "corpus" (its files), "corpus_xxh128",
- * and how it was read ("newlines", "max_chars"). Records are in an array, the oldest first. A run's
+ * and how it was read ("newlines", "normalize", "max_chars"). Records are in an array, the oldest first. A run's
  * config.json holds the earlier ones under "learned" and is itself the record of the last.
  * model.safetensors holds all of them without the files, so that a copy knows its texts but does
  * not say where they are. A record without files and hash stands for texts that nobody recorded;
@@ -40,11 +40,12 @@ char *lyrnn_learned_to_model(const json_t *records);
 typedef struct {
     const char *model_path;
     const json_t *records;
-    /* Files that the user names with --corpus, read as one text with these newlines. They are
+    /* Files that the user names with --corpus, read as one text by these rules. They are
      * searched for the learned texts, which are recognized by their hashes. */
     const char *const *paths; /* (num_paths) */
     size_t num_paths;
     lyrnn_newlines newlines;
+    lyrnn_normalize normalize;
     FILE *log; /* gets a line for each text that is recognized among several, or is not found */
 } lyrnn_learned_source;
 

@@ -167,8 +167,10 @@ static lyrnn_status report_unrecorded(search *s, const json_t *record)
 static lyrnn_status load_given(search *s)
 {
     const lyrnn_learned_source *source = s->source;
-    const lyrnn_corpus_rules rules = {
-        .newlines = source->newlines, .is_named_by_user = true, .log = source->log};
+    const lyrnn_corpus_rules rules = {.newlines = source->newlines,
+                                      .normalize = source->normalize,
+                                      .is_named_by_user = true,
+                                      .log = source->log};
     if (source->num_paths == 0)
         return LYRNN_OK;
     LYRNN_TRY(lyrnn_corpus_load(s->corpus, source->paths, source->num_paths, &rules));

@@ -64,11 +64,14 @@ lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, 
 lyrnn_corpus_rules lyrnn_run_corpus_rules(const json_t *record)
 {
     const char *read_as = json_string_value(json_object_get(record, "newlines"));
+    const char *normalize = json_string_value(json_object_get(record, "normalize"));
     json_int_t max_chars = json_integer_value(json_object_get(record, "max_chars"));
-    return (lyrnn_corpus_rules){.newlines = read_as != NULL && strcmp(read_as, "space") == 0
-                                                ? LYRNN_NEWLINES_SPACE
-                                                : LYRNN_NEWLINES_KEEP,
-                                .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
+    return (lyrnn_corpus_rules){
+        .newlines = read_as != NULL && strcmp(read_as, "space") == 0 ? LYRNN_NEWLINES_SPACE
+                                                                     : LYRNN_NEWLINES_KEEP,
+        .normalize = normalize != NULL && strcmp(normalize, "nfc") == 0 ? LYRNN_NORMALIZE_NFC
+                                                                        : LYRNN_NORMALIZE_NONE,
+        .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
 }
 
 static lyrnn_status load_as_read(const json_t *record, const char *const *paths, size_t num_paths,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utf8proc.h>
+
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "text/nearest.h"
@@ -99,17 +101,53 @@ lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_prompt_rules *r
     return status;
 }
 
+/* Replaces \n, \t and \\ as printf does. The caller frees *plain. A file has no escapes: its text
+ * is taken as it is. */
+static lyrnn_status resolve_escapes(const char *option, const char *text, char **plain)
+{
+    static const char names[] = "nt\\", values[] = "\n\t\\";
+    char *end = *plain = malloc(strlen(text) + 1);
+    if (end == NULL)
+        return lyrnn_out_of_memory(option, strlen(text) + 1, "give a shorter text");
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c != '\\') {
+            *end++ = *c;
+            continue;
+        }
+        c++;
+        const char *name = *c != '\0' ? strchr(names, *c) : NULL;
+        if (name == NULL) {
+            free(*plain);
+            *plain = NULL;
+            utf8proc_int32_t unknown = 0;
+            int length = (int)utf8proc_iterate((const utf8proc_uint8_t *)c, -1, &unknown);
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "%s %s: has the unknown escape \\%.*s; write \\n for a newline, \\t "
+                              "for a tab and \\\\ for a backslash",
+                              option, text, length > 0 && unknown > 0 ? length : 0, c);
+        }
+        *end++ = values[name - names];
+    }
+    *end = '\0';
+    return LYRNN_OK;
+}
+
 lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
                                     const char *option, const char *utf8)
 {
     char object[256];
+    const lyrnn_corpus_rules as_learned = {.newlines = rules->newlines,
+                                           .normalize = rules->vocab->normalize};
     lyrnn_corpus text = {0};
+    char *plain;
     *prompt = (lyrnn_prompt){0};
     if (utf8[0] == '\0')
         return fail_empty(option);
     snprintf(object, sizeof object, "%s %s", option, utf8);
+    LYRNN_TRY(resolve_escapes(option, utf8, &plain));
     lyrnn_status status =
-        lyrnn_corpus_append_text(&text, object, utf8, strlen(utf8), rules->newlines);
+        lyrnn_corpus_append_text(&text, object, plain, strlen(plain), &as_learned);
+    free(plain);
     if (status == LYRNN_OK)
         status = lyrnn_prompt_init(prompt, rules, object, &text);
     lyrnn_corpus_free(&text);

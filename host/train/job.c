@@ -116,6 +116,7 @@ static lyrnn_status read_text(train_job *job)
 static lyrnn_status prepare_text(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
+    job->vocab.normalize = options->text.normalize;
     LYRNN_TRY(encode_corpus(job));
     LYRNN_TRY(split_corpus(job));
     LYRNN_TRY(lyrnn_batches_init(&job->batches, job->corpus.N - job->num_validation,

@@ -43,7 +43,8 @@ typedef struct {
 lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
                                const char *object, const lyrnn_corpus *text);
 
-/* Makes a prompt from the UTF-8 value of an option, for example "--prefix". It fails as
+/* Makes a prompt from the UTF-8 value of an option, for example "--prefix". In it \n is a newline,
+ * \t a tab and \\ a backslash; LYRNN_ERR_USAGE: another character follows a backslash. It fails as
  * lyrnn_prompt_init does; LYRNN_ERR_CORPUS: the value is not UTF-8. */
 lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
                                     const char *option, const char *utf8);

@@ -23,6 +23,9 @@ typedef struct {
     uint32_t *chars;  /* (V) code point of each id, owned */
     int32_t *by_char; /* (V) ids in ascending order of code point, owned */
     int V;
+    /* How the text was read that these are the characters of, and so how to read every text for
+     * them. Both functions that make a vocabulary set LYRNN_NORMALIZE_NFC. */
+    lyrnn_normalize normalize;
 } lyrnn_vocab;
 
 /* Makes a vocabulary of the distinct characters of a corpus (N at least 1), ids in code-point

@@ -97,8 +97,10 @@ static void load(const expected_text *text, size_t num_bytes, lyrnn_newlines new
     size_t N = max_chars > 0 && max_chars < text->N ? max_chars : text->N;
     lyrnn_corpus corpus;
     fuzz_watch_memory();
-    lyrnn_status status = lyrnn_corpus_load(
-        &corpus, &path, 1, &(lyrnn_corpus_rules){.newlines = newlines, .max_chars = max_chars});
+    lyrnn_status status = lyrnn_corpus_load(&corpus, &path, 1,
+                                            &(lyrnn_corpus_rules){.newlines = newlines,
+                                                                  .normalize = LYRNN_NORMALIZE_NONE,
+                                                                  .max_chars = max_chars});
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     if (status == LYRNN_OK) {
         LYRNN_CHECK(text->is_text);
@@ -125,8 +127,8 @@ static void load_twice(const expected_text *text, size_t num_bytes)
     lyrnn_corpus corpus;
     fuzz_watch_memory();
     LYRNN_CHECK(lyrnn_corpus_load(&corpus, paths, 2,
-                                  &(lyrnn_corpus_rules){.newlines = LYRNN_NEWLINES_KEEP,
-                                                        .max_chars = 0}) == LYRNN_OK);
+                                  &(lyrnn_corpus_rules){.normalize = LYRNN_NORMALIZE_NONE}) ==
+                LYRNN_OK);
     fuzz_check_memory(2 * num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     LYRNN_CHECK(corpus.N == second + text->N);
     LYRNN_CHECK(corpus.chars[second - 1] == '\n');

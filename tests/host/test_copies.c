@@ -19,7 +19,7 @@ static void make_copies(lyrnn_copies *copies, lyrnn_vocab *vocab, size_t N, int 
     uint32_t chars[MAX];
     for (size_t i = 0; i < N; i++)
         chars[i] = alphabet[random_id(seed, i, num_chars)];
-    const lyrnn_corpus corpus = {chars, N};
+    const lyrnn_corpus corpus = {.chars = chars, .N = N};
     assert_int_equal(lyrnn_vocab_from_chars(vocab, alphabet, 5), LYRNN_OK);
     assert_int_equal(lyrnn_copies_init(copies, &corpus, vocab), LYRNN_OK);
     assert_int_equal(copies->N, N);
@@ -38,7 +38,7 @@ static void make_wide(lyrnn_copies *copies, lyrnn_vocab *vocab, size_t N, uint64
     for (size_t i = 0; i < N; i++)
         text[i] = chars[(size_t)random_id(seed, i, 4) * 256 * (size_t)random_id(seed, N + i, 91) +
                         (size_t)random_id(seed, 2 * N + i, 3)];
-    const lyrnn_corpus corpus = {text, N};
+    const lyrnn_corpus corpus = {.chars = text, .N = N};
     assert_int_equal(lyrnn_vocab_from_chars(vocab, chars, WIDE), LYRNN_OK);
     assert_int_equal(lyrnn_copies_init(copies, &corpus, vocab), LYRNN_OK);
     free(chars);
@@ -128,7 +128,7 @@ static void what_memory_cannot_hold_is_refused_with_a_remedy(void **unused)
     lyrnn_copies copies;
     lyrnn_vocab vocab;
     assert_int_equal(lyrnn_vocab_from_chars(&vocab, alphabet, 5), LYRNN_OK);
-    const lyrnn_corpus corpus = {(uint32_t *)calloc(N, sizeof(uint32_t)), N};
+    const lyrnn_corpus corpus = {.chars = (uint32_t *)calloc(N, sizeof(uint32_t)), .N = N};
     struct rlimit old = memory_limit_set(64 << 20);
     lyrnn_status status = lyrnn_copies_init(&copies, &corpus, &vocab);
     memory_limit_lift(&old);

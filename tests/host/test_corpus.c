@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "corpus_check.h"
 
@@ -13,7 +14,8 @@ static lyrnn_status append(lyrnn_corpus *corpus, const char *bytes, size_t num_b
     char *copy = malloc(num_bytes > 0 ? num_bytes : 1);
     assert_non_null(copy);
     memcpy(copy, bytes, num_bytes);
-    lyrnn_status status = lyrnn_corpus_append_text(corpus, "lyrics.txt", copy, num_bytes, newlines);
+    lyrnn_status status = lyrnn_corpus_append_text(corpus, "lyrics.txt", copy, num_bytes,
+                                                   &(lyrnn_corpus_rules){.newlines = newlines});
     free(copy);
     return status;
 }
@@ -94,12 +96,80 @@ static void other_unicode_line_separators_stay_themselves(void **state)
     assert_decodes(BYTES("a\xC2\x85\xE2\x80\xA8\t"), LYRNN_NEWLINES_SPACE, CHARS(U"a\x85\u2028\t"));
 }
 
-static void byte_order_mark_is_only_dropped_at_the_start(void **state)
+static const lyrnn_corpus_rules as_it_is = {.normalize = LYRNN_NORMALIZE_NONE};
+
+/* The rules decide what the bytes become. */
+static void assert_becomes(const char *utf8, const lyrnn_corpus_rules *rules, const char32_t *chars,
+                           size_t N, size_t num_dropped)
+{
+    lyrnn_corpus corpus = {0};
+    assert_int_equal(lyrnn_corpus_append_text(&corpus, "text", utf8, strlen(utf8), rules),
+                     LYRNN_OK);
+    assert_chars(&corpus, chars, N);
+    assert_int_equal(corpus.num_dropped, num_dropped);
+    lyrnn_corpus_free(&corpus);
+}
+
+static void byte_order_marks_inside_the_text_are_dropped_and_counted(void **state)
 {
     (void)state;
-    assert_keeps(BYTES(BOM "a" BOM), CHARS(U"a\uFEFF"));
-    assert_keeps(BYTES(BOM BOM "a"), CHARS(U"\uFEFFa"));
+    const lyrnn_corpus_rules nfc = {0};
+    assert_becomes(BOM "a" BOM, &nfc, CHARS(U"a"), 1);
+    assert_becomes(BOM BOM "a" BOM "b", &nfc, CHARS(U"ab"), 2);
+    assert_becomes(BOM BOM "a" BOM, &as_it_is, CHARS(U"\uFEFFa\uFEFF"), 0);
     assert_keeps(BYTES(BOM), CHARS(U""));
+}
+
+static void texts_are_composed_unless_they_are_taken_as_they_are(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *utf8;
+        const char32_t *composed;
+    } cases[] = {
+        {"e\u0301t\u00e9", U"\u00e9t\u00e9"},
+        {"\u304b\u3099\u304c", U"\u304c\u304c"},
+        {"\u1112\u1161\u11ab\u1100\u1161", U"\ud55c\uac00"}, /* Hangul */
+        {"\u212b", U"\u00c5"},                               /* a singleton */
+        {"\u0958", U"\u0915\u093c"},                         /* an exclusion: it gets longer */
+        {"a\u0323\u0307b a\u0307\u0323", U"\u1ea1\u0307b \u1ea1\u0307"}, /* marks are sorted */
+        {"a\u0315\u0300\u05ae\u0300b", U"\u00e0\u05ae\u0300\u0315b"},
+        {"\n\u0301e\n\u0301", U"\n\u0301e\n\u0301"}, /* nothing composes with a newline */
+        {"\u6708\u5149\uff0c\uff21", U"\u6708\u5149\uff0c\uff21"},
+        {"\uf900", U"\u8c48"}, /* a compatibility ideograph of one code point */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t N = 0;
+        while (cases[i].composed[N] != 0)
+            N++;
+        assert_becomes(cases[i].utf8, &(lyrnn_corpus_rules){0}, cases[i].composed, N, 0);
+    }
+    assert_becomes("e\u0301", &as_it_is, CHARS(U"e\u0301"), 0);
+}
+
+/* Sorting a million marks must not take quadratic time. */
+static void a_base_with_a_million_marks_is_composed_soon(void **state)
+{
+    (void)state;
+    enum { NUM = 1000000 };
+    char *utf8 = malloc(2 * NUM + 2);
+    assert_non_null(utf8);
+    utf8[0] = 'a';
+    for (size_t i = 0; i < NUM; i++)
+        memcpy(utf8 + 1 + 2 * i, i % 2 == 0 ? "\u0307" : "\u0323", 2);
+    utf8[2 * NUM + 1] = '\0';
+    lyrnn_corpus corpus = {0};
+    alarm(20);
+    assert_int_equal(
+        lyrnn_corpus_append_text(&corpus, "text", utf8, 2 * NUM + 1, &(lyrnn_corpus_rules){0}),
+        LYRNN_OK);
+    alarm(0);
+    assert_int_equal(corpus.N, NUM);
+    assert_int_equal(corpus.chars[0], 0x1EA1);
+    assert_int_equal(corpus.chars[1], 0x0323);
+    assert_int_equal(corpus.chars[NUM - 1], 0x0307);
+    lyrnn_corpus_free(&corpus);
+    free(utf8);
 }
 
 static void empty_text_appends_nothing(void **state)
@@ -178,46 +248,42 @@ static void each_kind_of_invalid_utf8_is_rejected_with_its_byte_offset(void **st
     }
 }
 
-static void invalid_utf8_error_says_how_to_convert(void **state)
+static void invalid_utf8_is_rejected_with_its_byte_offset(void **state)
 {
     (void)state;
     assert_rejected(BYTES("\xFF\xFE"
                           "a"),
-                    "lyrics.txt: byte 0 is not UTF-8; convert the text, "
-                    "for example with iconv -t UTF-8");
+                    "lyrics.txt: byte 0 is not UTF-8; give the text in UTF-8");
 }
 
 static void byte_offsets_count_the_byte_order_mark(void **state)
 {
     (void)state;
-    assert_rejected(BYTES(BOM "a\x80"), "lyrics.txt: byte 4 is not UTF-8; convert the text, "
-                                        "for example with iconv -t UTF-8");
+    assert_rejected(BYTES(BOM "a\x80"), "lyrics.txt: byte 4 is not UTF-8; give the text in UTF-8");
 }
 
 static void nul_is_rejected_with_its_byte_offset(void **state)
 {
     (void)state;
-    assert_rejected(
-        BYTES("分\0a"),
-        "lyrics.txt: byte 3 is NUL, so this is not a text file; name a UTF-8 text file");
+    assert_rejected(BYTES("分\0a"), "lyrics.txt: byte 3 is NUL; give a text");
 }
 
 static void text_larger_than_the_maximum_is_refused(void **state)
 {
     (void)state;
     lyrnn_corpus corpus = {0};
-    assert_int_equal(
-        lyrnn_corpus_append_text(&corpus, "huge.txt", "a", SIZE_MAX / 4 + 1, LYRNN_NEWLINES_KEEP),
-        LYRNN_ERR_CORPUS);
+    assert_int_equal(lyrnn_corpus_append_text(&corpus, "huge.txt", "a", SIZE_MAX / 4 + 1,
+                                              &(lyrnn_corpus_rules){0}),
+                     LYRNN_ERR_CORPUS);
     assert_string_equal(lyrnn_error_text(),
                         "huge.txt: with it the corpus may have more than 2147483647 characters, "
                         "the maximum; give less text");
     assert_empty(&corpus);
 
     assert_int_equal(append(&corpus, BYTES("a"), LYRNN_NEWLINES_KEEP), LYRNN_OK);
-    assert_int_equal(
-        lyrnn_corpus_append_text(&corpus, "huge.txt", "a", LYRNN_MAX_TEXT, LYRNN_NEWLINES_KEEP),
-        LYRNN_ERR_CORPUS);
+    assert_int_equal(lyrnn_corpus_append_text(&corpus, "huge.txt", "a", LYRNN_MAX_TEXT,
+                                              &(lyrnn_corpus_rules){0}),
+                     LYRNN_ERR_CORPUS);
     assert_chars(&corpus, CHARS(U"a"));
     lyrnn_corpus_free(&corpus);
 }
@@ -244,12 +310,14 @@ int main(void)
         cmocka_unit_test(mixed_newlines_each_count_once),
         cmocka_unit_test(newlines_become_one_space_each_on_request),
         cmocka_unit_test(other_unicode_line_separators_stay_themselves),
-        cmocka_unit_test(byte_order_mark_is_only_dropped_at_the_start),
+        cmocka_unit_test(byte_order_marks_inside_the_text_are_dropped_and_counted),
+        cmocka_unit_test(texts_are_composed_unless_they_are_taken_as_they_are),
+        cmocka_unit_test(a_base_with_a_million_marks_is_composed_soon),
         cmocka_unit_test(empty_text_appends_nothing),
         cmocka_unit_test(texts_append_one_after_the_other),
         cmocka_unit_test(failed_append_keeps_what_was_there),
         cmocka_unit_test(each_kind_of_invalid_utf8_is_rejected_with_its_byte_offset),
-        cmocka_unit_test(invalid_utf8_error_says_how_to_convert),
+        cmocka_unit_test(invalid_utf8_is_rejected_with_its_byte_offset),
         cmocka_unit_test(byte_offsets_count_the_byte_order_mark),
         cmocka_unit_test(nul_is_rejected_with_its_byte_offset),
         cmocka_unit_test(text_larger_than_the_maximum_is_refused),

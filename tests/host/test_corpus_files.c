@@ -185,15 +185,56 @@ static void directory_is_an_error_that_names_it(void **state)
     assert_empty(&corpus);
 }
 
-static void empty_file_is_an_error_that_names_it(void **state)
+static void an_empty_file_among_others_is_skipped(void **state)
+{
+    files *f = *state;
+    static const struct {
+        const char *bytes;
+        size_t num;
+    } empty[] = {{BYTES("")}, {BYTES(BOM)}, {BYTES(" \n\t\u3000\n" BOM)}};
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        write_file(f->first, BYTES("ab"));
+        write_file(f->second, empty[i].bytes, empty[i].num);
+        assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 0, CHARS(U"ab"));
+        write_file(f->first, empty[i].bytes, empty[i].num);
+        write_file(f->second, BYTES("ab"));
+        assert_loads(f, 2, LYRNN_NEWLINES_KEEP, 0, CHARS(U"ab"));
+    }
+    /* Blanks are text where characters are taken as they are. */
+    write_file(f->first, BYTES("ab"));
+    write_file(f->second, BYTES(" "));
+    const char *paths[] = {f->first, f->second};
+    const lyrnn_corpus_rules as_it_is = {.normalize = LYRNN_NORMALIZE_NONE};
+    lyrnn_corpus corpus;
+    assert_int_equal(lyrnn_corpus_load(&corpus, paths, 2, &as_it_is), LYRNN_OK);
+    assert_chars(&corpus, CHARS(U"ab\n "));
+    lyrnn_corpus_free(&corpus);
+}
+
+static void files_without_any_text_are_an_error(void **state)
 {
     files *f = *state;
     char expected[160];
-    snprintf(expected, sizeof expected, "%s: is empty; name a file that contains text", f->second);
-    write_file(f->first, BYTES("ab"));
-    write_file(f->second, BYTES(""));
-    assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
-    write_file(f->second, BYTES(BOM));
+    snprintf(expected, sizeof expected, "%s: is empty; name a file that contains text", f->first);
+    write_file(f->first, BYTES(""));
+    assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS, expected);
+    write_file(f->first, BYTES(BOM));
+    assert_load_fails(f, 1, 0, LYRNN_ERR_CORPUS, expected);
+    write_file(f->second, BYTES("\n"));
+    assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS,
+                      "corpus: all 2 files are empty; name files that contain text");
+}
+
+static void all_bad_files_are_named_at_once(void **state)
+{
+    files *f = *state;
+    char expected[400];
+    write_file(f->first, BYTES("abc\n\xFF\x81"));
+    snprintf(expected, sizeof expected,
+             "corpus: 2 of 2 files cannot be read: %s (byte 4 is not UTF-8), %s (cannot open: No "
+             "such file or directory); correct them (to convert one: iconv -f ENCODING -t UTF-8 "
+             "FILE > NEW), or leave them out",
+             f->first, f->second);
     assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
 }
 
@@ -202,10 +243,11 @@ static void invalid_utf8_in_the_second_file_names_it_and_its_own_offset(void **s
     files *f = *state;
     char expected[160];
     snprintf(expected, sizeof expected,
-             "%s: byte 1 is not UTF-8; convert the text, for example with iconv -t UTF-8",
+             "%s: byte 1 is not UTF-8; convert the text, for example with iconv -f ENCODING -t "
+             "UTF-8 (iconv -l lists encodings)",
              f->second);
     write_file(f->first, BYTES("abcdef"));
-    write_file(f->second, BYTES("a\xFF"));
+    write_file(f->second, BYTES("a\xFF\x81"));
     assert_load_fails(f, 2, 0, LYRNN_ERR_CORPUS, expected);
     /* The error is reported even where max_chars would not reach it. */
     assert_load_fails(f, 2, 3, LYRNN_ERR_CORPUS, expected);
@@ -325,7 +367,9 @@ int main(void)
         IN_DIRECTORY(file_larger_than_the_read_buffer_loads_whole),
         IN_DIRECTORY(missing_file_is_an_error_that_names_it),
         IN_DIRECTORY(directory_is_an_error_that_names_it),
-        IN_DIRECTORY(empty_file_is_an_error_that_names_it),
+        IN_DIRECTORY(an_empty_file_among_others_is_skipped),
+        IN_DIRECTORY(files_without_any_text_are_an_error),
+        IN_DIRECTORY(all_bad_files_are_named_at_once),
         IN_DIRECTORY(invalid_utf8_in_the_second_file_names_it_and_its_own_offset),
         IN_DIRECTORY(one_distinct_character_is_an_error),
         IN_DIRECTORY(only_newlines_are_one_distinct_character),

@@ -15,7 +15,8 @@ static void assert_hash(const char *text, int times, lyrnn_newlines newlines, co
     lyrnn_corpus corpus = {0};
     char hash[LYRNN_CORPUS_HASH_SIZE];
     for (int i = 0; i < times; i++)
-        assert_int_equal(lyrnn_corpus_append_text(&corpus, "text", text, strlen(text), newlines),
+        assert_int_equal(lyrnn_corpus_append_text(&corpus, "text", text, strlen(text),
+                                                  &(lyrnn_corpus_rules){.newlines = newlines}),
                          LYRNN_OK);
     lyrnn_corpus_hash(&corpus, hash);
     assert_string_equal(hash, expected);
@@ -40,9 +41,10 @@ static void the_text_is_hashed_not_its_bytes(void **state)
     assert_hash("分开\ra🎵", 1, LYRNN_NEWLINES_KEEP, SHORT);
     lyrnn_corpus corpus = {0};
     char hash[LYRNN_CORPUS_HASH_SIZE];
-    assert_int_equal(lyrnn_corpus_append_text(&corpus, "text", "分开\na🎵", strlen("分开\na🎵"),
-                                              LYRNN_NEWLINES_SPACE),
-                     LYRNN_OK);
+    assert_int_equal(
+        lyrnn_corpus_append_text(&corpus, "text", "分开\na🎵", strlen("分开\na🎵"),
+                                 &(lyrnn_corpus_rules){.newlines = LYRNN_NEWLINES_SPACE}),
+        LYRNN_OK);
     lyrnn_corpus_hash(&corpus, hash);
     assert_string_not_equal(hash, SHORT);
     lyrnn_corpus_free(&corpus);

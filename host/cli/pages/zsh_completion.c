@@ -30,7 +30,7 @@ static const char zsh_functions[] =
 static void write_zsh_quoted(FILE *stream, const char *text, const char *special)
 {
     for (; *text != '\0'; text++) {
-        if (strchr(special, *text) != NULL)
+        if (strchr(special, *text) != NULL || *text == '\\')
             fputc('\\', stream);
         if (*text == '\'')
             fputs("'\\''", stream);

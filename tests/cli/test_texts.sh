@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Texts as people have them: in other encodings, empty, in pieces, with accents in two spellings.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+
+write_corpus
+train=(train "${tiny[@]}" --num-epochs 1)
+
+# same_model RUN RUN: both have learned the same text.
+same_model() {
+    cmp "$(model_of "$1")" "$(model_of "$2")" || fail "$1 and $2 must be the same model"
+}
+
+# converts FILE ENCODING REGEX [TEXT]: training refuses TEXT in this encoding, and the command of
+# the error makes a file of it that can be learned.
+converts() {
+    local name=$1 text=${4-corpus.txt}
+    iconv -f UTF-8 -t "$2" "$text" >"$name"
+    refuses 1 ".*: byte [0-9]+ is not UTF-8, but the text $3; convert it: iconv " \
+        "${train[@]}" --out run "$name"
+    bash -c "$(sed -n 's/.*; convert it: //p' "$err")" || fail 'the command must work'
+    cmp "$text" "${name%.*}.utf8.${name##*.}" || fail 'the command must give the text'
+}
+converts gb.txt GB18030 'may be GB18030'
+printf '明月幾時有\n把酒問青天\n' >traditional.txt
+converts big5.txt BIG5 'may be BIG5' traditional.txt
+converts traditional_gb.txt GB18030 'may be GB18030' traditional.txt
+converts wide.txt UTF-16 'is UTF-16'
+converts "it's wide.lrc" UTF-16LE 'is UTF-16LE'
+printf 'Un caf\xE9 noir, l\xE0-bas\n' >latin.txt
+refuses 1 'latin\.txt: .*iconv -f WINDOWS-1252 -t UTF-8 latin\.txt > latin\.utf8\.txt$' \
+    "${train[@]}" --out run latin.txt
+command='lyrnn train -'
+status=0
+"$lyrnn" "${train[@]}" --out run - <gb.txt >"$out" 2>"$err" || status=$?
+expect_error 1 'standard input: byte 0 is not UTF-8, .*through: iconv -f GB18030 -t UTF-8$'
+refuses 1 '.*lyrnn: is a program, not a text; ' "${train[@]}" --out run "$lyrnn"
+printf '%%PDF-1.7\n\xE2\xE3\xCF\xD3\n' >song.pdf
+refuses 1 'song\.pdf: is a PDF document, not a text; ' "${train[@]}" --out run song.pdf
+printf 'PK\x03\x04\x14\0\x06' >song.docx
+refuses 1 'song\.docx: is a zip archive or an office document, ' "${train[@]}" --out run song.docx
+
+# An empty file among others is skipped, with one word about all of them.
+: >empty.txt
+printf '\xEF\xBB\xBF' >mark.txt
+printf ' \n\t\n' >blank.txt
+head -n 20 corpus.txt >first.txt
+tail -n +21 corpus.txt >second.txt
+succeeds "${train[@]}" --out whole corpus.txt
+succeeds "${train[@]}" --out pieces empty.txt first.txt mark.txt second.txt blank.txt
+[[ $(grep -c skipped "$err") == 1 ]] || fail 'one line must name what is skipped'
+grep -q '^corpus: skipped 3 of 5 files without text: empty.txt, mark.txt, blank.txt$' "$err" ||
+    fail 'it must name the files'
+same_model whole pieces
+refuses 1 'corpus: all 2 files are empty; ' "${train[@]}" --out run empty.txt mark.txt
+
+# All bad files are named at once.
+refuses 1 'corpus: 3 of 5 files cannot be read: gb\.txt \(byte 0 is not UTF-8, .*GB18030\), missing \(cannot open: No such file or directory\), /dev/zero \(is a device, .*iconv' \
+    "${train[@]}" --out run gb.txt corpus.txt missing empty.txt /dev/zero
+many=()
+for ((i = 0; i < 200; i++)); do many+=("missing$i"); done
+refuses 1 'corpus: 200 of 200 files .* and [0-9]+ more; ' "${train[@]}" --out run "${many[@]}"
+(($(wc -c <"$err") < 1500)) || fail 'the line must stay short'
+
+# Composed and decomposed characters are the same text, and byte order marks inside it are dropped.
+for ((i = 0; i < 20; i++)); do printf 'déjà vu\nがんばれ\n'; done >composed.txt
+for ((i = 0; i < 20; i++)); do
+    printf 'de\u0301ja\u0300 vu\n\uFEFFか\u3099んは\u3099れ\n'
+done >decomposed.txt
+succeeds "${train[@]}" --out composed composed.txt
+succeeds "${train[@]}" --out decomposed decomposed.txt
+grep -q '^corpus: dropped 20 byte order marks (U+FEFF) inside the text$' "$err" ||
+    fail 'dropped marks must be counted in a line'
+same_model composed decomposed
+grep -q '"normalize": "nfc"' decomposed/config.json || fail 'config.json must have it'
+succeeds generate composed --prefix $'de\u0301' --length 3
+expected=$(cat "$out")
+succeeds generate composed --prefix dé --length 3
+[[ $(cat "$out") == "$expected" ]] || fail 'a prefix is normalized like the text'
+succeeds generate decomposed --prefix d --stop $'e\u0301' --acrostic $'de\u0301' \
+    --max-copy 3 --report
+succeeds eval composed composed.txt
+expected=$(sed 's/composed//' "$out")
+succeeds eval composed decomposed.txt
+[[ $(sed 's/decomposed//' "$out" | tr -s ' ') == $(tr -s ' ' <<<"$expected") ]] ||
+    fail 'a text to score is normalized like the text that was learned'
+succeeds "${train[@]}" --normalize none --out as_is decomposed.txt
+refuses 1 '--prefix dé: unknown character é' generate as_is --prefix dé
+succeeds generate as_is --prefix $'de\u0301' --max-copy 3
+
+# A run that does not say how its text was normalized has taken it as it is.
+sed -i '/"normalize"/d' as_is/config.json
+succeeds train --resume as_is --num-epochs 2
+grep -q '"normalize": "none"' as_is/config.json || fail 'it continues as it was'
+
+# Escapes in the texts of options.
+succeeds generate whole --prefix '月光\n月' --length 0
+[[ $(cat "$out") == $'月光\n月' ]] || fail '\n is a newline'
+refuses 1 '--prefix a\\\\b: unknown characters .*\\ \(U\+005C\)' generate whole --prefix 'a\\b'
+refuses 2 '--prefix 月\\q: has the unknown escape \\q; write \\n ' generate whole --prefix '月\q'
+refuses 2 '--stop 月\\: has the unknown escape \\; ' generate whole --prefix 月 --stop '月\'
+succeeds generate whole --prefix 月 --stop '\n' --length 30
+[[ $(wc -l <"$out") == 1 ]] || fail '--stop \n ends the text at the first newline'
+succeeds "${train[@]}" --prefix '月光\n' --out escaped corpus.txt
+succeeds train --resume escaped --num-epochs 2
+printf '月光\\n' >prefix.txt
+refuses 1 'prefix\.txt: unknown characters' generate whole --prefix-file prefix.txt
