@@ -61,8 +61,10 @@ static const option_spec specs[] = {
     {OPTION_CHOICE, "on-unknown", "error|skip|nearest",
      "refuse, leave out or replace characters of the prefix that the model does not know",
      FIELD(on_unknown), .fallback = "error",
-     .detail = "nearest takes the variant form of the character (简, 繁), else one that is read "
-               "the same, else one that is read the same except for the tone."},
+     .detail = "nearest takes another form of the character (of another width, in the other case, "
+               "without its accent, a similar quotation mark, dash, ellipsis or space); of a Han "
+               "character the variant form (简, 繁), else one that is read the same, else one that "
+               "is read the same except for the tone."},
     {OPTION_SIZE, "length", "N", "maximum number of characters after each prefix", FIELD(length),
      .fallback = "50", .min = "0", .max = "100000000",
      .detail = "If --lines is given and --length is not, the maximum is 100 per line, or what "

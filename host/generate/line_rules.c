@@ -31,7 +31,8 @@ lyrnn_status lyrnn_line_rules_check(const lyrnn_line_rules *rules)
         return lyrnn_fail(
             LYRNN_ERR_USAGE,
             "--lines, --min-line, --max-line, --acrostic and --suggest: the model knows no "
-            "newline and cannot end a line; train a model with --newlines keep");
+            "newline, because its text was a single line or was learned with "
+            "--newlines space; leave them out, or train on a text of several lines");
     if (rules->max_line > 0 && rules->min_line > rules->max_line)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--min-line %d: is above --max-line %d; lower --min-line",

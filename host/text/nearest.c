@@ -1,11 +1,12 @@
-/* Looks up the character in the tables of Unihan, and its relatives in the vocabulary. The search
- * goes from near to far: first variants, then the same reading, then the same reading with another
- * tone. */
+/* The search goes from near to far: first forms of the same character (near_forms.c), then variants
+ * of a Han character, then the same reading, then the same reading with another tone. The last
+ * three come from the tables of Unihan. */
 #include "text/nearest.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "text/near_forms.h"
 #include "text/unihan.h"
 
 /* Sets *first to the first entry of c and returns the number of entries, which may be 0. */
@@ -62,7 +63,7 @@ static int32_t find_reading(const lyrnn_vocab *vocab, uint32_t c, bool with_tone
     return -1;
 }
 
-int32_t lyrnn_nearest_id(const lyrnn_vocab *vocab, uint32_t c, lyrnn_relation *relation)
+static int32_t find_han(const lyrnn_vocab *vocab, uint32_t c, lyrnn_relation *relation)
 {
     int32_t id = find_variant(vocab, c);
     *relation = LYRNN_RELATION_VARIANT;
@@ -74,16 +75,46 @@ int32_t lyrnn_nearest_id(const lyrnn_vocab *vocab, uint32_t c, lyrnn_relation *r
         id = find_reading(vocab, c, false);
         *relation = LYRNN_RELATION_SYLLABLE;
     }
-    if (id < 0)
-        *relation = LYRNN_RELATION_NONE;
     return id;
+}
+
+void lyrnn_nearest_find(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
+                        lyrnn_nearest *nearest)
+{
+    *nearest = (lyrnn_nearest){.num_read = 1};
+    near_forms_find(vocab, chars, N, nearest);
+    if (nearest->relation != LYRNN_RELATION_NONE)
+        return;
+    lyrnn_relation relation;
+    int32_t id = find_han(vocab, chars[0], &relation);
+    if (id >= 0)
+        *nearest = (lyrnn_nearest){.relation = relation, .num_read = 1, .num = 1, .ids = {id}};
 }
 
 const char *lyrnn_relation_text(lyrnn_relation relation)
 {
-    static const char *const texts[] = {"a variant form", "which has the same reading",
-                                        "which has the same reading with another tone",
-                                        "unrelated"};
+    static const char *const texts[] = {
+        [LYRNN_RELATION_NONE] = "unrelated",
+        [LYRNN_RELATION_COMPOSED] = "the composed form",
+        [LYRNN_RELATION_DECOMPOSED] = "the decomposed form",
+        [LYRNN_RELATION_WIDE] = "a full-width form",
+        [LYRNN_RELATION_NARROW] = "a half-width form",
+        [LYRNN_RELATION_COMPATIBLE] = "a compatible form",
+        [LYRNN_RELATION_SPACE] = "another space",
+        [LYRNN_RELATION_QUOTE] = "another quotation mark or apostrophe",
+        [LYRNN_RELATION_DASH] = "another dash",
+        [LYRNN_RELATION_ELLIPSIS] = "another ellipsis",
+        [LYRNN_RELATION_MARK] = "a similar mark",
+        [LYRNN_RELATION_UPPER] = "an upper-case form",
+        [LYRNN_RELATION_LOWER] = "a lower-case form",
+        [LYRNN_RELATION_WITHOUT_ACCENT] = "the same letter without its mark",
+        [LYRNN_RELATION_WITH_ACCENT] = "the same letter with a mark",
+        [LYRNN_RELATION_OTHER_ACCENT] = "the same letter with another mark",
+        [LYRNN_RELATION_LETTER] = "another form of the same letter",
+        [LYRNN_RELATION_VARIANT] = "a variant form",
+        [LYRNN_RELATION_READING] = "which has the same reading",
+        [LYRNN_RELATION_SYLLABLE] = "which has the same reading with another tone",
+    };
     return texts[relation];
 }
 

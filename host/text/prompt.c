@@ -29,34 +29,115 @@ static bool is_repeated(const lyrnn_corpus *text, size_t position)
     return false;
 }
 
-/* Logs that character c was left out (id < 0), or replaced by the character of id. */
-static void log_unknown(const lyrnn_prompt_rules *rules, const char *object, uint32_t c, int32_t id,
-                        lyrnn_relation relation)
+/* Logs that num characters were replaced. */
+static void log_replaced(const lyrnn_prompt_rules *rules, const char *object, const uint32_t *chars,
+                         const lyrnn_nearest *nearest)
 {
     char unknown[LYRNN_CHAR_NAME_BYTES], found[LYRNN_CHAR_NAME_BYTES];
-    lyrnn_char_name(c, unknown, sizeof unknown);
-    if (id < 0) {
-        bool is_nearest = rules->on_unknown == LYRNN_UNKNOWN_NEAREST;
-        lyrnn_print_plain(rules->log, "%s: unknown character %s, skipped%s\n", object, unknown,
-                          is_nearest ? ": the model knows none near it" : "");
-    } else {
-        lyrnn_char_name(rules->vocab->chars[id], found, sizeof found);
-        lyrnn_print_plain(rules->log, "%s: unknown character %s, read as %s, %s\n", object, unknown,
-                          found, lyrnn_relation_text(relation));
+    char list[LYRNN_MAX_NEAREST * LYRNN_CHAR_NAME_BYTES] = "", pieces[sizeof list] = "";
+    for (size_t i = 0; i < nearest->num_read; i++) {
+        lyrnn_char_name(chars[i], unknown, sizeof unknown);
+        strcat(strcat(list, i > 0 ? " " : ""), unknown);
     }
+    for (size_t i = 0; i < nearest->num; i++) {
+        lyrnn_char_name(rules->vocab->chars[nearest->ids[i]], found, sizeof found);
+        strcat(strcat(pieces, i > 0 ? " " : ""), found);
+    }
+    lyrnn_print_plain(rules->log, "%s: unknown character %s, read as %s, %s\n", object, list,
+                      pieces, lyrnn_relation_text(nearest->relation));
 }
 
-/* Returns the id that replaces the unknown character at `position`, or -1 to leave it out. */
-static int32_t replace_char(const lyrnn_prompt_rules *rules, const char *object,
-                            const lyrnn_corpus *text, size_t position)
+/* One line for all characters that were left out (num). */
+static lyrnn_status log_skipped(const lyrnn_prompt_rules *rules, const char *object,
+                                const uint32_t *skipped, size_t num)
 {
-    lyrnn_relation relation = LYRNN_RELATION_NONE;
-    int32_t id = -1;
+    char list[400];
+    size_t num_distinct;
+    if (rules->log == NULL || num == 0)
+        return LYRNN_OK;
+    LYRNN_TRY(
+        lyrnn_vocab_list_unknown(rules->vocab, skipped, num, list, sizeof list, &num_distinct));
+    lyrnn_print_plain(
+        rules->log, "%s: skipped %zu unknown character%s%s: %s\n", object, num, num > 1 ? "s" : "",
+        rules->on_unknown == LYRNN_UNKNOWN_NEAREST ? ", and none near is known" : "", list);
+    return LYRNN_OK;
+}
+
+/* What encoding a prompt with unknown characters needs. */
+typedef struct {
+    uint32_t *skipped; /* (text->N) owned */
+    size_t num_skipped, capacity;
+} prompt_work;
+
+static lyrnn_status append_ids(lyrnn_prompt *prompt, prompt_work *work, const int32_t *ids,
+                               size_t num)
+{
+    if (prompt->length + num > work->capacity) {
+        size_t capacity = 2 * work->capacity + num;
+        int32_t *more = realloc(prompt->ids, capacity * sizeof *more);
+        if (more == NULL)
+            return lyrnn_out_of_memory("prefix", capacity * sizeof *more, "give a shorter one");
+        prompt->ids = more;
+        work->capacity = capacity;
+    }
+    memcpy(prompt->ids + prompt->length, ids, num * sizeof *ids);
+    prompt->length += num;
+    return LYRNN_OK;
+}
+
+/* Whether the character at `position` is known and no part of one in pieces, whose mark is
+ * unknown. */
+static bool is_known(const lyrnn_prompt_rules *rules, const lyrnn_corpus *text, size_t position)
+{
+    bool is_in_pieces = rules->on_unknown == LYRNN_UNKNOWN_NEAREST && position + 1 < text->N &&
+                        lyrnn_vocab_id(rules->vocab, text->chars[position + 1]) < 0;
+    if (lyrnn_vocab_id(rules->vocab, text->chars[position]) < 0)
+        return false;
+    if (!is_in_pieces)
+        return true;
+    lyrnn_nearest nearest;
+    lyrnn_nearest_find(rules->vocab, text->chars + position, text->N - position, &nearest);
+    return nearest.num_read == 1;
+}
+
+/* Replaces or skips the unknown character at *position and moves past it. */
+static lyrnn_status replace_char(lyrnn_prompt *prompt, prompt_work *work,
+                                 const lyrnn_prompt_rules *rules, const char *object,
+                                 const lyrnn_corpus *text, size_t *position)
+{
+    lyrnn_nearest nearest = {.num_read = 1};
+    const uint32_t *chars = text->chars + *position;
     if (rules->on_unknown == LYRNN_UNKNOWN_NEAREST)
-        id = lyrnn_nearest_id(rules->vocab, text->chars[position], &relation);
-    if (rules->log != NULL && !is_repeated(text, position))
-        log_unknown(rules, object, text->chars[position], id, relation);
-    return id;
+        lyrnn_nearest_find(rules->vocab, chars, text->N - *position, &nearest);
+    if (nearest.num == 0)
+        work->skipped[work->num_skipped++] = *chars;
+    else if (rules->log != NULL && !is_repeated(text, *position))
+        log_replaced(rules, object, chars, &nearest);
+    *position += nearest.num_read;
+    return append_ids(prompt, work, nearest.ids, nearest.num);
+}
+
+static lyrnn_status encode_leniently(lyrnn_prompt *prompt, prompt_work *work,
+                                     const lyrnn_prompt_rules *rules, const char *object,
+                                     const lyrnn_corpus *text)
+{
+    if (rules->on_unknown == LYRNN_UNKNOWN_NEAREST)
+        LYRNN_TRY(lyrnn_nearest_check());
+    for (size_t i = 0; i < text->N;) {
+        if (!is_known(rules, text, i)) {
+            LYRNN_TRY(replace_char(prompt, work, rules, object, text, &i));
+            continue;
+        }
+        int32_t id = lyrnn_vocab_id(rules->vocab, text->chars[i++]);
+        LYRNN_TRY(append_ids(prompt, work, &id, 1));
+    }
+    LYRNN_TRY(log_skipped(rules, object, work->skipped, work->num_skipped));
+    if (prompt->length == 0)
+        return lyrnn_fail(LYRNN_ERR_UNKNOWN_CHAR,
+                          "%s: has no character that the model knows; use characters that it "
+                          "was trained on",
+                          object);
+    return LYRNN_OK;
 }
 
 static lyrnn_status encode(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
@@ -67,21 +148,13 @@ static lyrnn_status encode(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules
         prompt->length = text->N;
         return lyrnn_vocab_encode(rules->vocab, object, text->chars, text->N, prompt->ids);
     }
-    if (rules->on_unknown == LYRNN_UNKNOWN_NEAREST)
-        LYRNN_TRY(lyrnn_nearest_check());
-    for (size_t i = 0; i < text->N; i++) {
-        int32_t id = lyrnn_vocab_id(rules->vocab, text->chars[i]);
-        if (id < 0)
-            id = replace_char(rules, object, text, i);
-        if (id >= 0)
-            prompt->ids[prompt->length++] = id;
-    }
-    if (prompt->length == 0)
-        return lyrnn_fail(LYRNN_ERR_UNKNOWN_CHAR,
-                          "%s: has no character that the model knows; use characters that it "
-                          "was trained on",
-                          object);
-    return LYRNN_OK;
+    prompt_work work = {.skipped = malloc(text->N * sizeof(uint32_t)), .capacity = text->N};
+    lyrnn_status status =
+        work.skipped != NULL
+            ? encode_leniently(prompt, &work, rules, object, text)
+            : lyrnn_out_of_memory("prefix", text->N * sizeof(uint32_t), "give a shorter one");
+    free(work.skipped);
+    return status;
 }
 
 static lyrnn_status fail_empty(const char *object)

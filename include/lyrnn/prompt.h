@@ -27,7 +27,9 @@ typedef struct {
     const lyrnn_vocab *vocab;
     lyrnn_newlines newlines; /* as the model's corpus was read; see lyrnn_vocab_newlines */
     lyrnn_on_unknown on_unknown;
-    FILE *log; /* gets a line for each distinct character left out or replaced; NULL: none */
+    /* Gets a line for each distinct character that is replaced, and one for all that are left out.
+     * NULL: none. */
+    FILE *log;
 } lyrnn_prompt_rules;
 
 typedef struct {

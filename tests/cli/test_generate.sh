@@ -95,8 +95,9 @@ refuses 1 '--prefix 猫月狗: unknown characters 猫 \(U\+732B\), 狗 \(U\+72D7
     --prefix 猫月狗
 succeeds generate run --prefix 猫月狗猫 --length 0 --on-unknown skip
 [[ $(cat "$out") == 月 ]] || fail "skip must leave 月"
-[[ $(grep -c 'skipped$' "$err") == 2 && $(grep -c '猫 (U+732B)' "$err") == 1 ]] ||
-    fail "each skipped character is named once"
+grep -qxF -- '--prefix 猫月狗猫: skipped 3 unknown characters: 猫 (U+732B), 狗 (U+72D7)' "$err" ||
+    fail "one line counts and names what is skipped"
+[[ $(wc -l <"$err") == 1 ]] || fail "and nothing else is said"
 run generate run --prefix 猫 --on-unknown skip
 expect_error 1 '--prefix 猫: has no character that the model knows'
 run generate run --prefix 開風明 --length 0 --on-unknown nearest

@@ -105,3 +105,13 @@ succeeds "${train[@]}" --prefix '月光\n' --out escaped corpus.txt
 succeeds train --resume escaped --num-epochs 2
 printf '月光\\n' >prefix.txt
 refuses 1 'prefix\.txt: unknown characters' generate whole --prefix-file prefix.txt
+
+# A text of one line teaches no line ends.
+for ((i = 0; i < 60; i++)); do printf '月光落在屋檐上 '; done >one_line.txt
+succeeds "${train[@]}" --prefix 月 --out one_line one_line.txt
+for rule in '--lines 3' '--max-line 5' '--min-line 2' '--acrostic 月光'; do
+    # shellcheck disable=SC2086 # an option and its value
+    refuses 2 '--lines, .*: the model knows no newline, because its text was a single line ' \
+        generate one_line --prefix 月 $rule
+done
+succeeds generate one_line --prefix 月 --length 5
