@@ -8,30 +8,43 @@
 /* What the line rules say about the next character. */
 typedef struct {
     bool newline_forbidden;
-    int32_t only, only_too; /* if not -1: no other id is allowed */
-    bool is_last_line;      /* a newline would end the text */
+    bool is_full;      /* only a newline, or what begins no cluster, is allowed */
+    int32_t only;      /* if not -1: no other id is allowed */
+    bool is_last_line; /* a newline would end the text */
 } line_verdict;
+
+/* What the character id does in this state: twice the next state of the table of clusters, plus 1
+ * if it begins a cluster. */
+__device__ __forceinline__ int32_t cluster_step(const lyrnn_device_line_rules &rules,
+                                                const lyrnn_text_state &state, int32_t id)
+{
+    return rules.classes == NULL
+               ? 1
+               : rules.steps[state.cluster * rules.num_classes + rules.classes[id]];
+}
 
 __device__ __forceinline__ line_verdict judge_line(const lyrnn_device_line_rules &rules,
                                                    const lyrnn_text_state &state)
 {
-    line_verdict verdict = {false, -1, -1, false};
+    line_verdict verdict = {false, false, -1, false};
     if (rules.newline < 0)
         return verdict;
     verdict.newline_forbidden = state.column < rules.min_line;
-    if (rules.max_line > 0 && state.column >= rules.max_line)
-        verdict.only = rules.newline;
+    verdict.is_full = rules.max_line > 0 && state.column >= rules.max_line;
     if (state.column == 0 && state.line < rules.num_acrostic)
-        verdict.only_too = rules.acrostic[state.line];
+        verdict.only = rules.acrostic[state.line];
     verdict.is_last_line = rules.num_lines > 0 && state.line + 1 >= rules.num_lines;
     return verdict;
 }
 
-__device__ __forceinline__ bool allows(const line_verdict &verdict, int32_t newline, int32_t id)
+__device__ __forceinline__ bool allows(const line_verdict &verdict,
+                                       const lyrnn_device_line_rules &rules,
+                                       const lyrnn_text_state &state, int32_t id)
 {
-    return !(verdict.newline_forbidden && id == newline) &&
-           (verdict.only < 0 || id == verdict.only) &&
-           (verdict.only_too < 0 || id == verdict.only_too);
+    if (id == rules.newline)
+        return !verdict.newline_forbidden && (verdict.only < 0 || id == verdict.only);
+    return (!verdict.is_full || cluster_step(rules, state, id) % 2 == 0) &&
+           (verdict.only < 0 || id == verdict.only);
 }
 
 /* Whether the suffix at `from` comes before the pattern; equals_too: or begins with it. */
@@ -94,6 +107,7 @@ __device__ __forceinline__ void apply_copy_guard(const lyrnn_device_copy_guard &
 
 /* The chosen id; -1 where none is allowed. */
 __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verdict &verdict,
+                                              const lyrnn_text_state &state,
                                               const lyrnn_text_cursor &cursor,
                                               sample_memory *memory)
 {
@@ -108,7 +122,7 @@ __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verd
     if (args.seen != NULL)
         penalize(args.sampler, args.seen + (size_t)blockIdx.x * (size_t)args.V, place, own, logits);
     for (int v = own.first; v < own.end; v++)
-        logits[v] = allows(verdict, args.lines.newline, v) ? tidied(logits[v]) : -INFINITY;
+        logits[v] = allows(verdict, args.lines, state, v) ? tidied(logits[v]) : -INFINITY;
     curandStatePhilox4_32_10_t generator;
     curand_init(args.sampler.seed, LYRNN_PURPOSE_SAMPLE + cursor.first_sample + blockIdx.x,
                 (unsigned long long)place, &generator);
@@ -133,8 +147,10 @@ __device__ int32_t write_token(const lyrnn_sample_token_args &args, const line_v
         if (args.seen != NULL)
             args.seen[(size_t)blockIdx.x * (size_t)args.V + (size_t)token] =
                 (int)cursor.position + 1;
+        int32_t step = is_newline ? 0 : cluster_step(args.lines, state, token);
         state.line += is_newline ? 1 : 0;
-        state.column = is_newline ? 0 : state.column + 1;
+        state.column = is_newline ? 0 : state.column + step % 2;
+        state.cluster = step / 2;
         state.length = (int)cursor.position + 1;
     }
     args.states[blockIdx.x] = state;
@@ -154,7 +170,7 @@ __global__ void __launch_bounds__(SAMPLE_THREADS_MAX, 1) sample_token_kernel(sam
             token =
                 args.texts[(size_t)blockIdx.x * (size_t)args.max_length + (size_t)cursor.position];
         else
-            token = choose_allowed(s, verdict, cursor, memory);
+            token = choose_allowed(s, verdict, state, cursor, memory);
         __syncthreads();
         if (threadIdx.x == 0)
             token = write_token(args, verdict, state, cursor, token);

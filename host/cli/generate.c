@@ -17,6 +17,7 @@
 #include "files/json_values.h"
 #include "lyrnn/beam.h"
 #include "lyrnn/checkpoint.h"
+#include "lyrnn/clusters.h"
 #include "lyrnn/copies.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/line_rules.h"
@@ -114,10 +115,13 @@ static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Lines and end:"},
     {OPTION_INT, "lines", "N", "end a text after N lines, counting those of the prefix",
      FIELD(lines.num_lines), .min = "1", .max = "1000000", .remedy = "for no limit leave it out"},
-    {OPTION_INT, "min-line", "N", "minimum number of characters per line", FIELD(lines.min_line),
+    {OPTION_INT, "min-line", "N", "minimum number of characters (grapheme clusters) per line",
+     FIELD(lines.min_line),
+     .detail = "What a reader sees as one character counts as one (a grapheme cluster of Unicode): "
+               "a letter with its accents, a Hangul syllable, an emoji with its modifiers.",
      .fallback = "0", .min = "0", .max = "1000000"},
-    {OPTION_INT, "max-line", "N", "maximum number of characters per line", FIELD(lines.max_line),
-     .min = "1", .max = "1000000", .remedy = "for no limit leave it out"},
+    {OPTION_INT, "max-line", "N", "maximum number of characters (grapheme clusters) per line",
+     FIELD(lines.max_line), .min = "1", .max = "1000000", .remedy = "for no limit leave it out"},
     {OPTION_TEXT, "acrostic", "TEXT", "begin each line with the next character of TEXT (藏头)",
      FIELD(acrostic),
      .detail = "The text ends after one line per character, unless --lines is given. If there is "
@@ -182,6 +186,7 @@ typedef struct {
     lyrnn_checkpoint checkpoint;
     lyrnn_newlines newlines; /* as the model learned them */
     lyrnn_prompt acrostic, stop;
+    lyrnn_clusters clusters;
     prompt_list prompts;
     lyrnn_copies copies;
     lyrnn_generate_options options;
@@ -193,6 +198,7 @@ static void generate_job_free(generate_job *job)
     prompts_free(&job->prompts);
     lyrnn_prompt_free(&job->acrostic);
     lyrnn_prompt_free(&job->stop);
+    lyrnn_clusters_free(&job->clusters);
     lyrnn_copies_free(&job->copies);
     lyrnn_checkpoint_free(&job->checkpoint);
 }
@@ -310,6 +316,9 @@ static lyrnn_status make_rules(generate_job *job)
     const lyrnn_prompt_rules rules = {.vocab = vocab, .newlines = job->newlines};
     lyrnn_line_rules *lines = &fields->lines;
     lines->newline = lyrnn_vocab_id(vocab, '\n');
+    LYRNN_TRY(lyrnn_clusters_init(&job->clusters, vocab));
+    if (lyrnn_clusters_join(&job->clusters))
+        lines->clusters = &job->clusters;
     if (fields->acrostic != NULL) {
         LYRNN_TRY(lyrnn_prompt_of_option(&job->acrostic, &rules, "--acrostic", fields->acrostic));
         lines->acrostic = job->acrostic.ids;

@@ -16,6 +16,25 @@ static void forbid_all_but(int32_t id, int V, float *logits)
     logits[id] = kept;
 }
 
+/* What the character id does in this state: twice the next state of the table of clusters, plus 1
+ * if it begins a cluster. */
+static int32_t cluster_step(const lyrnn_device_line_rules *rules, const lyrnn_text_state *state,
+                            int32_t id)
+{
+    return rules->classes == NULL
+               ? 1
+               : rules->steps[state->cluster * rules->num_classes + rules->classes[id]];
+}
+
+/* A full line may end, or its last cluster may continue. */
+static void forbid_new_clusters(const lyrnn_device_line_rules *rules, const lyrnn_text_state *state,
+                                int V, float *logits)
+{
+    for (int v = 0; v < V; v++)
+        if (v != rules->newline && cluster_step(rules, state, v) % 2 == 1)
+            logits[v] = -INFINITY;
+}
+
 static void apply_line_rules(const lyrnn_device_line_rules *rules, const lyrnn_text_state *state,
                              int V, float *logits)
 {
@@ -24,7 +43,7 @@ static void apply_line_rules(const lyrnn_device_line_rules *rules, const lyrnn_t
     if (state->column < rules->min_line)
         logits[rules->newline] = -INFINITY;
     if (rules->max_line > 0 && state->column >= rules->max_line)
-        forbid_all_but(rules->newline, V, logits);
+        forbid_new_clusters(rules, state, V, logits);
     if (state->column == 0 && state->line < rules->num_acrostic)
         forbid_all_but(rules->acrostic[state->line], V, logits);
 }
@@ -123,7 +142,9 @@ static int32_t step_text(const lyrnn_sample_token_args *args, int b)
     if (args->seen != NULL)
         args->seen[(size_t)b * (size_t)args->V + (size_t)token] = (int32_t)place + 1;
     state->line += is_newline;
-    state->column = is_newline ? 0 : state->column + 1;
+    int32_t step = is_newline ? 0 : cluster_step(&args->lines, state, token);
+    state->column = is_newline ? 0 : state->column + step % 2;
+    state->cluster = step / 2;
     state->length = (int32_t)place + 1;
     return token;
 }

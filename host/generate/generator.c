@@ -42,6 +42,11 @@ static bool has_penalty(const lyrnn_sampler *sampler)
     return sampler->repeat_penalty != 1.0f && sampler->repeat_last_n > 0;
 }
 
+static size_t num_steps(const lyrnn_clusters *clusters)
+{
+    return (size_t)clusters->num_states * (size_t)clusters->num_classes;
+}
+
 static void lay_out_generator(lyrnn_generator *g, int V, lyrnn_arena *arena)
 {
     size_t B = (size_t)g->B, N = num_guarded(&g->options.copies);
@@ -54,6 +59,11 @@ static void lay_out_generator(lyrnn_generator *g, int V, lyrnn_arena *arena)
         (int32_t *)lyrnn_arena_take(arena, B * (size_t)g->options.poll_every, sizeof *g->news);
     g->acrostic = (int32_t *)lyrnn_arena_take(arena, (size_t)g->options.lines.num_acrostic,
                                               sizeof *g->acrostic);
+    const lyrnn_clusters *clusters = g->options.lines.clusters;
+    if (clusters != NULL) {
+        g->classes = (int32_t *)lyrnn_arena_take(arena, (size_t)clusters->V, sizeof *g->classes);
+        g->steps = (int32_t *)lyrnn_arena_take(arena, num_steps(clusters), sizeof *g->steps);
+    }
     g->corpus = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->corpus);
     g->suffixes = (int32_t *)lyrnn_arena_take(arena, N, sizeof *g->suffixes);
 }
@@ -110,6 +120,12 @@ static void upload_rules(lyrnn_generator *g)
     if (lines->num_acrostic > 0)
         backend->upload(backend, g->acrostic, lines->acrostic,
                         (size_t)lines->num_acrostic * sizeof(int32_t));
+    if (lines->clusters != NULL) {
+        backend->upload(backend, g->classes, lines->clusters->classes,
+                        (size_t)lines->clusters->V * sizeof(int32_t));
+        backend->upload(backend, g->steps, lines->clusters->steps,
+                        num_steps(lines->clusters) * sizeof(int32_t));
+    }
     if (N > 0) {
         backend->upload(backend, g->corpus, copies->corpus->ids, N * sizeof(int32_t));
         backend->upload(backend, g->suffixes, copies->corpus->suffixes, N * sizeof(int32_t));
@@ -121,6 +137,9 @@ static void upload_rules(lyrnn_generator *g)
         .num_lines = lines->num_lines,
         .num_acrostic = lines->num_acrostic,
         .acrostic = g->acrostic,
+        .num_classes = lines->clusters != NULL ? lines->clusters->num_classes : 0,
+        .classes = g->classes,
+        .steps = g->steps,
     };
     g->copies = (lyrnn_device_copy_guard){
         .length = copies->length,
@@ -129,6 +148,7 @@ static void upload_rules(lyrnn_generator *g)
         .suffixes = g->suffixes,
     };
     lines->acrostic = NULL;
+    lines->clusters = NULL;
     copies->corpus = NULL;
 }
 

@@ -106,6 +106,17 @@ lyrnn_status lyrnn_line_rules_check_prompt(const lyrnn_line_rules *rules, const 
     return LYRNN_OK;
 }
 
+/* What the character id does in this state: twice the next state of the table of clusters, plus 1
+ * if it begins a cluster. */
+static int32_t cluster_step(const lyrnn_line_rules *rules, const lyrnn_text_state *state,
+                            int32_t id)
+{
+    const lyrnn_clusters *clusters = rules->clusters;
+    return clusters == NULL
+               ? 1
+               : clusters->steps[state->cluster * clusters->num_classes + clusters->classes[id]];
+}
+
 bool lyrnn_line_rules_allow(const lyrnn_line_rules *rules, const lyrnn_text_state *state,
                             int32_t id)
 {
@@ -116,7 +127,8 @@ bool lyrnn_line_rules_allow(const lyrnn_line_rules *rules, const lyrnn_text_stat
         return false;
     if (id == rules->newline)
         return state->column >= rules->min_line;
-    return rules->max_line == 0 || state->column < rules->max_line;
+    return rules->max_line == 0 || state->column < rules->max_line ||
+           cluster_step(rules, state, id) % 2 == 0;
 }
 
 bool lyrnn_line_rules_end(const lyrnn_line_rules *rules, const lyrnn_text_state *state, int32_t id)
@@ -128,7 +140,9 @@ bool lyrnn_line_rules_end(const lyrnn_line_rules *rules, const lyrnn_text_state 
 void lyrnn_line_rules_move(const lyrnn_line_rules *rules, lyrnn_text_state *state, int32_t id)
 {
     bool is_newline = rules->newline >= 0 && id == rules->newline;
+    int32_t step = is_newline ? 0 : cluster_step(rules, state, id);
     state->line += is_newline;
-    state->column = is_newline ? 0 : state->column + 1;
+    state->column = is_newline ? 0 : state->column + step % 2;
+    state->cluster = step / 2;
     state->length++;
 }

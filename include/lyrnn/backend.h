@@ -239,10 +239,14 @@ typedef struct {
  * text, the prefix included. */
 typedef struct {
     int32_t newline;         /* id of that character; -1: there are no lines and no rules */
-    int min_line, max_line;  /* characters per line without the newline; max_line 0: any number */
+    int min_line, max_line;  /* clusters per line without the newline; max_line 0: any number */
     int num_lines;           /* the text ends instead of beginning another line; 0: any number */
     int num_acrostic;        /* the first num_acrostic lines begin with acrostic's characters */
     const int32_t *acrostic; /* in (num_acrostic)  else NULL */
+    /* How clusters are counted (lyrnn/clusters.h). classes NULL: each character is a cluster. */
+    int num_classes;
+    const int32_t *classes; /* in (V) */
+    const int32_t *steps;   /* in (number of states,num_classes) */
 } lyrnn_device_line_rules;
 
 /* Keeps a text from copying the corpus: the device's view of a lyrnn_copy_guard (lyrnn/generate.h).
@@ -265,7 +269,8 @@ typedef enum {
 
 /* How far a text is. */
 typedef struct {
-    int32_t line, column; /* number of the line, and the characters that it has so far */
+    int32_t line, column; /* number of the line, and the clusters that it has so far */
+    int32_t cluster;      /* state of the table of clusters, after the last character */
     int32_t end;          /* a lyrnn_text_end; unless it is RUNNING, the text stays as it is */
     int32_t length;       /* characters of the text, prefix included */
 } lyrnn_text_state;

@@ -97,6 +97,7 @@ typedef struct {
     int32_t *seen;             /* (B,V)  for the repeat penalty; else NULL */
     int32_t *news;             /* (B,poll_every)  what the host has not seen yet */
     int32_t *acrostic;         /* (num_acrostic) */
+    int32_t *classes, *steps;  /* as in lyrnn_clusters, or NULL */
     int32_t *corpus;           /* (N)  for the copy guard */
     int32_t *suffixes;         /* (N)  for the copy guard */
     lyrnn_device_line_rules lines;
@@ -112,7 +113,7 @@ size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
                              const lyrnn_generate_options *options, size_t max_length);
 
 /* Prepares to generate texts of at most max_length characters, prefix included. options->stop is
- * borrowed for the life of the generator; acrostic and corpus are copied to the device.
+ * borrowed for the life of the generator; acrostic, clusters and corpus are copied to the device.
  * LYRNN_ERR_USAGE: max_length does not fit an int. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_generator_init(lyrnn_generator *generator, const lyrnn_model *model,
                                   const lyrnn_generate_options *options, size_t max_length);

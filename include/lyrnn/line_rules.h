@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lyrnn/backend.h"
+#include "lyrnn/clusters.h"
 #include "lyrnn/prompt.h"
 #include "lyrnn/status.h"
 #include "lyrnn/vocab.h"
@@ -21,10 +22,11 @@ extern "C" {
  * text, prefix included. */
 typedef struct {
     int32_t newline; /* id of the character that separates lines; -1: no lines and no rules */
-    int min_line, max_line; /* characters per line, without the newline; max_line 0: no maximum */
+    int min_line, max_line; /* clusters per line, without the newline; max_line 0: no maximum */
     int num_lines;    /* lines of a text, which ends in place of the next newline; 0: no limit */
     int num_acrostic; /* the first num_acrostic lines begin with the characters of acrostic */
     const int32_t *acrostic; /* (num_acrostic)  host memory, borrowed; NULL if there are none */
+    const lyrnn_clusters *clusters; /* borrowed; NULL: each character is a cluster */
 } lyrnn_line_rules;
 
 /* LYRNN_ERR_USAGE if the rules contradict one another or the vocabulary. The text names the options

@@ -7,6 +7,7 @@
 #include "lyrnn/beam.h"
 #include "lyrnn/cell.h"
 #include "lyrnn/checkpoint.h"
+#include "lyrnn/clusters.h"
 #include "lyrnn/copies.h"
 #include "lyrnn/corpus.h"
 #include "lyrnn/device.h"

@@ -115,3 +115,19 @@ for rule in '--lines 3' '--max-line 5' '--min-line 2' '--acrostic 月光'; do
         generate one_line --prefix 月 $rule
 done
 succeeds generate one_line --prefix 月 --length 5
+
+# Line rules count what a reader sees as one character.
+for ((i = 0; i < 30; i++)); do
+    printf 'e\u0301a\u0301o\u0301e\u0301\na\u0301o\u0301\n'
+done >marks.txt
+succeeds "${train[@]}" --normalize none --num-epochs 30 --prefix a --out marks marks.txt
+for options in '--temperature 2 --seed 3 --num-samples 20' '--beam 3'; do
+    # shellcheck disable=SC2086 # options
+    succeeds generate marks --prefix $'e\u0301' --min-line 3 --max-line 3 --lines 4 $options
+    sed 's/\xCC\x81//g' "$out" >bare.txt
+    grep -q $'\u0301' "$out" || fail 'the texts must have marks'
+    ! grep -qvE '^(.?.?.|)$' bare.txt || fail "no line has more than 3 letters"
+done
+refuses 2 '--prefix: its line 1 is longer than --max-line 2' \
+    generate marks --prefix $'e\u0301a\u0301o' --max-line 2
+succeeds generate marks --prefix $'e\u0301a\u0301' --max-line 2 --length 3

@@ -81,7 +81,7 @@ static void costs_are_those_counted_by_hand(void **state)
     const lyrnn_clip_and_adam_args adam = {.count = 10};
     assert_cost(LYRNN_OP_clip_and_adam, &adam, 160, 4 * 70, 0);
     const lyrnn_sample_token_args sample = {.B = 3, .V = 5};
-    assert_cost(LYRNN_OP_sample_token, &sample, 15, 4 * 15 + 3 * (4 + 4 + 16 + 16), 0);
+    assert_cost(LYRNN_OP_sample_token, &sample, 15, 4 * 15 + 3 * (4 + 4 + 20 + 20), 0);
     const lyrnn_init_uniform_args init = {.count = 8};
     assert_cost(LYRNN_OP_init_uniform, &init, 16, 4 * 8, 0);
     const lyrnn_pack_weights_args pack = {.num = 3, .N = 4, .K = 5};

@@ -23,7 +23,18 @@ typedef struct {
     int ended, stuck;
     /* Characters beyond V, which are never chosen. */
     int num_impossible;
+    bool has_clusters; /* MARK joins the character before it, and so does every second FLAG */
 } setting;
+
+/* The table of clusters that the rule above makes. */
+enum { MARK = 3, FLAG = 5, PLAIN_CLASS = 0, MARK_CLASS, FLAG_CLASS, NUM_CLASSES };
+enum { START, AFTER_PLAIN, AFTER_FLAG, AFTER_FLAGS, NUM_STATES };
+static const int32_t steps[NUM_STATES * NUM_CLASSES] = {
+    [NUM_CLASSES * START] = 2 * AFTER_PLAIN + 1,       2 * AFTER_PLAIN + 1, 2 * AFTER_FLAG + 1,
+    [NUM_CLASSES * AFTER_PLAIN] = 2 * AFTER_PLAIN + 1, 2 * AFTER_PLAIN,     2 * AFTER_FLAG + 1,
+    [NUM_CLASSES * AFTER_FLAG] = 2 * AFTER_PLAIN + 1,  2 * AFTER_PLAIN,     2 * AFTER_FLAGS,
+    [NUM_CLASSES * AFTER_FLAGS] = 2 * AFTER_PLAIN + 1, 2 * AFTER_PLAIN,     2 * AFTER_FLAG + 1,
+};
 
 typedef struct {
     lyrnn_sample_token_args args;
@@ -60,13 +71,26 @@ static lyrnn_device_copy_guard new_guard(op_check *check, int length)
     return (lyrnn_device_copy_guard){length, CORPUS, ids, suffixes};
 }
 
-static lyrnn_text_state state_of(const int32_t *text, int length, int32_t newline)
+/* Whether text[i] begins a cluster, by brute force. */
+static bool begins_cluster(const int32_t *text, int i, int32_t newline)
+{
+    int num_flags = 0;
+    if (i == 0 || text[i - 1] == newline)
+        return true;
+    while (num_flags < i && text[i - 1 - num_flags] == FLAG)
+        num_flags++;
+    return text[i] != MARK && !(text[i] == FLAG && num_flags % 2 == 1);
+}
+
+static lyrnn_text_state state_of(const lyrnn_device_line_rules *rules, const int32_t *text,
+                                 int length)
 {
     lyrnn_text_state state = {.length = length};
     for (int i = 0; i < length; i++) {
-        bool is_newline = newline >= 0 && text[i] == newline;
+        bool is_newline = rules->newline >= 0 && text[i] == rules->newline;
+        bool begins = rules->classes == NULL || begins_cluster(text, i, rules->newline);
         state.line += is_newline;
-        state.column = is_newline ? 0 : state.column + 1;
+        state.column = is_newline ? 0 : state.column + begins;
     }
     return state;
 }
@@ -95,14 +119,18 @@ static bool is_end(const lyrnn_device_line_rules *rules, const lyrnn_text_state 
 static bool is_allowed(const lyrnn_sample_token_args *args, const int32_t *text, int place, int id)
 {
     const lyrnn_device_line_rules *rules = &args->lines;
-    lyrnn_text_state state = state_of(text, place, rules->newline);
+    lyrnn_text_state state = state_of(rules, text, place);
+    int32_t with_id[MAX_LENGTH + 1];
+    memcpy(with_id, text, (size_t)place * sizeof *text);
+    with_id[place] = id;
+    bool begins = rules->classes == NULL || begins_cluster(with_id, place, rules->newline);
     if (!is_end(rules, &state, id) && is_copy(&args->copies, text, place, id))
         return false;
     if (rules->newline < 0)
         return true;
     if (id == rules->newline && state.column < rules->min_line)
         return false;
-    if (id != rules->newline && rules->max_line > 0 && state.column >= rules->max_line)
+    if (id != rules->newline && begins && rules->max_line > 0 && state.column >= rules->max_line)
         return false;
     return state.column > 0 || state.line >= rules->num_acrostic ||
            id == rules->acrostic[state.line];
@@ -132,7 +160,7 @@ static int32_t expect_token(expected_texts *expected, int b, int place, const fl
         }
         text[place] = token;
     }
-    *state = state_of(text, place + 1, args->lines.newline);
+    *state = state_of(&args->lines, text, place + 1);
     return text[place];
 }
 
@@ -157,12 +185,24 @@ static lyrnn_sample_token_args begin_texts(op_check *check, const setting *s,
         .V = V + s->num_impossible,
         .max_length = MAX_LENGTH,
         .sampler = {1.2f, 4, 0, 0.95f, 0.01f, s->temperature, 17},
-        .lines = {s->newline, s->min_line, s->max_line, s->num_lines, s->num_acrostic,
-                  s->num_acrostic > 0 ? acrostic : NULL},
+        .lines = {.newline = s->newline,
+                  .min_line = s->min_line,
+                  .max_line = s->max_line,
+                  .num_lines = s->num_lines,
+                  .num_acrostic = s->num_acrostic,
+                  .acrostic = s->num_acrostic > 0 ? acrostic : NULL},
         .cursor = &expected->cursor,
         .texts = sample_random_texts(check, B, MAX_LENGTH, V, 6),
         .states = expected->states,
     };
+    if (s->has_clusters) {
+        int32_t *classes = op_check_ids(check, V + s->num_impossible, 1, 1);
+        classes[MARK] = MARK_CLASS;
+        classes[FLAG] = FLAG_CLASS;
+        expected->args.lines.num_classes = NUM_CLASSES;
+        expected->args.lines.classes = classes;
+        expected->args.lines.steps = steps;
+    }
     if (s->guard_length > 0)
         expected->args.copies = new_guard(check, s->guard_length);
     return sample_place(check, &expected->args);
@@ -204,20 +244,23 @@ static void check_setting(void **state, const setting *s)
 static void texts_keep_to_the_rules(void **state)
 {
     const setting settings[] = {
-        {"no rules", 3, -1, 0, 0, 0, 0, 0, 1, 0, 0, 0},
-        {"rules without lines are none", 3, -1, 5, 2, 1, 3, 0, 1, 0, 0, 0},
-        {"lines of 3 to 5", 1, NEWLINE, 3, 5, 0, 0, 0, 1, 0, 0, 0},
-        {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 1, 9, 0, 0},
-        {"greedy lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 0, 9, 0, 0},
-        {"a long prefix, few lines", 20, NEWLINE, 0, 3, 2, 0, 0, 1, 9, 0, 0},
-        {"acrostic", 1, NEWLINE, 2, 6, 5, 3, 0, 1, 9, 0, 0},
-        {"guard of 1", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2, 0},
-        {"guard of 2", 4, -1, 0, 0, 0, 0, 2, 1, 0, 0, 0},
-        {"guard of 3", 4, -1, 0, 0, 0, 0, 3, 0, 0, 0, 0},
-        {"guard of 1 and more warps", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2, MAX_V - V},
-        {"guard longer than the corpus", 4, -1, 0, 0, 0, 0, CORPUS + 1, 1, 0, 0, 0},
-        {"guard and lines", 2, NEWLINE, 2, 4, 6, 2, 2, 1, 1, 1, 0},
-        {"contradiction", 1, NEWLINE, 5, 3, 0, 0, 0, 1, 0, 9, 0},
+        {"no rules", 3, -1, 0, 0, 0, 0, 0, 1, 0, 0, 0, false},
+        {"rules without lines are none", 3, -1, 5, 2, 1, 3, 0, 1, 0, 0, 0, false},
+        {"lines of 3 to 5", 1, NEWLINE, 3, 5, 0, 0, 0, 1, 0, 0, 0, false},
+        {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 1, 9, 0, 0, false},
+        {"greedy lines of 4", 2, NEWLINE, 4, 4, 3, 0, 0, 0, 9, 0, 0, false},
+        {"a long prefix, few lines", 20, NEWLINE, 0, 3, 2, 0, 0, 1, 9, 0, 0, false},
+        {"acrostic", 1, NEWLINE, 2, 6, 5, 3, 0, 1, 9, 0, 0, false},
+        {"guard of 1", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2, 0, false},
+        {"guard of 2", 4, -1, 0, 0, 0, 0, 2, 1, 0, 0, 0, false},
+        {"guard of 3", 4, -1, 0, 0, 0, 0, 3, 0, 0, 0, 0, false},
+        {"guard of 1 and more warps", 1, -1, 0, 0, 0, 0, 1, 1, 0, 2, MAX_V - V, false},
+        {"guard longer than the corpus", 4, -1, 0, 0, 0, 0, CORPUS + 1, 1, 0, 0, 0, false},
+        {"guard and lines", 2, NEWLINE, 2, 4, 6, 2, 2, 1, 1, 1, 0, false},
+        {"contradiction", 1, NEWLINE, 5, 3, 0, 0, 0, 1, 0, 9, 0, false},
+        {"clusters in lines of 2", 2, NEWLINE, 2, 2, 6, 0, 0, 1, 9, 0, 0, true},
+        {"clusters, acrostic and guard", 3, NEWLINE, 1, 4, 6, 3, 2, 1, 1, 0, 0, true},
+        {"clusters and more warps", 1, NEWLINE, 3, 3, 3, 0, 0, 1, 9, 0, MAX_V - V, true},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         check_setting(state, &settings[i]);
@@ -227,7 +270,7 @@ static void texts_keep_to_the_rules(void **state)
  * the corpus. */
 static void a_guarded_text_copies_no_run(void **state)
 {
-    const setting s = {"guard of 2", 3, -1, 0, 0, 0, 0, 2, 1, 0, 0, 0};
+    const setting s = {"guard of 2", 3, -1, 0, 0, 0, 0, 2, 1, 0, 0, 0, false};
     op_check *check = op_check_begin(state);
     expected_texts expected;
     lyrnn_sample_token_args device = begin_texts(check, &s, &expected);
@@ -286,7 +329,7 @@ static void sample_once(void *context)
  * text. */
 static void a_replayed_step_writes_the_next_character(void **state)
 {
-    const setting s = {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 2, 1, 0, 0, 0};
+    const setting s = {"lines of 4", 2, NEWLINE, 4, 4, 3, 0, 2, 1, 0, 0, 0, false};
     op_check *check = op_check_begin(state);
     lyrnn_backend *backend = &check->backend;
     expected_texts expected;

@@ -39,6 +39,13 @@ lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_a
     device.tokens = op_check_output(check, B * sizeof(int32_t));
     device.lines.acrostic =
         place_ids(check, host->lines.acrostic, (size_t)host->lines.num_acrostic);
+    const lyrnn_device_line_rules *lines = &host->lines;
+    device.lines.classes = place_ids(check, lines->classes, (size_t)host->V);
+    size_t num_steps = (size_t)lines->num_classes;
+    for (size_t i = 0; i < num_steps; i++)
+        if (((size_t)lines->steps[i] / 2 + 1) * (size_t)lines->num_classes > num_steps)
+            num_steps = ((size_t)lines->steps[i] / 2 + 1) * (size_t)lines->num_classes;
+    device.lines.steps = place_ids(check, lines->steps, num_steps);
     device.copies.ids = place_ids(check, host->copies.ids, host->copies.N);
     device.copies.suffixes = place_ids(check, host->copies.suffixes, host->copies.N);
     return device;
@@ -84,8 +91,8 @@ int32_t *sample_random_texts(op_check *check, int B, int max_length, int V, uint
 
 lyrnn_text_state *sample_new_states(op_check *check, int B, int length)
 {
-    _Static_assert(sizeof(lyrnn_text_state) == 4 * sizeof(int32_t), "a state is four integers");
-    lyrnn_text_state *states = (lyrnn_text_state *)(void *)op_check_ids(check, 4 * B, 1, 1);
+    _Static_assert(sizeof(lyrnn_text_state) == 5 * sizeof(int32_t), "a state is five integers");
+    lyrnn_text_state *states = (lyrnn_text_state *)(void *)op_check_ids(check, 5 * B, 1, 1);
     for (int b = 0; b < B; b++)
         states[b] = (lyrnn_text_state){.column = length, .length = length};
     return states;
