@@ -14,9 +14,9 @@
 #include "lyrnn/status.h"
 #include "run/metrics.h"
 
-/* Three epochs are held at a time: the line's, the last and the best. A line has a buffer of its
- * own, and a file of stdio as well. */
-enum { MEMORY_MULTIPLE = 3 * 48, MEMORY_CONSTANT = 65536 + 16384 };
+/* Up to three lines are held at a time as JSON. A line has a buffer of its own, and so has the file
+ * in stdio. */
+enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 65536 + 16384 };
 
 static void check_epoch(const json_t *line, json_int_t most)
 {
