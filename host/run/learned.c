@@ -117,8 +117,17 @@ static lyrnn_status parse_learned(const char *learned, json_t **of_model)
     return LYRNN_OK;
 }
 
+/* A model's record of a text that is in no config.json: the model must be named instead. NULL: no
+ * memory. */
+static json_t *record_of_copy(const json_t *record, const char *model_path)
+{
+    json_t *copy = pick_members(record, NUM_IN_MODEL);
+    json_put(&copy, "model", json_string_or_null(model_path));
+    return copy;
+}
+
 static lyrnn_status add_records_of_model(json_t *records, const json_t *of_model,
-                                         const json_t *of_run)
+                                         const json_t *of_run, const char *model_path)
 {
     size_t i;
     const json_t *record;
@@ -126,7 +135,7 @@ static lyrnn_status add_records_of_model(json_t *records, const json_t *of_model
     {
         const json_t *same = find_same(of_run, record, i);
         LYRNN_TRY(add_record(records, same != NULL ? pick_members(same, NUM_MEMBERS)
-                                                   : pick_members(record, NUM_IN_MODEL)));
+                                                   : record_of_copy(record, model_path)));
     }
     return LYRNN_OK;
 }
@@ -168,7 +177,7 @@ static lyrnn_status fill_records(const char *model_path, const char *learned, co
         return add_unknown(records, model_path);
     if (of_model == NULL)
         return add_records_of_run(records, config);
-    lyrnn_status status = add_records_of_model(records, of_model, of_run);
+    lyrnn_status status = add_records_of_model(records, of_model, of_run, model_path);
     json_decref(of_model);
     return status;
 }

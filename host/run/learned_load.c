@@ -105,11 +105,12 @@ static lyrnn_status find_given(search *s, size_t at, bool *is_found)
 static lyrnn_status load_recorded(search *s, const json_t *record)
 {
     lyrnn_corpus text;
+    const char *model = json_string_value(json_object_get(record, "model"));
     if (!json_is_array(json_object_get(record, "corpus")))
         return lyrnn_fail(LYRNN_ERR_IO,
-                          "%s: is not in a run that names the text that it learned, whose XXH128 "
-                          "is %s",
-                          s->source->model_path, hash_of(record));
+                          "%s: is in no run that names the text that it learned, whose XXH128 is "
+                          "%s",
+                          model != NULL ? model : s->source->model_path, hash_of(record));
     LYRNN_TRY(lyrnn_run_corpus_load(s->source->model_path, record, &text));
     return append(s->corpus, &text);
 }

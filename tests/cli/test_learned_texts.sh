@@ -72,7 +72,8 @@ grep -qE '^warning: apart.safetensors: .*; text 1 of the 3 .* is not guarded; .*
 cp "$(model_of moved)" foreign.safetensors
 succeeds train texts/B.txt "${o[@]}" --init foreign.safetensors --out b2
 succeeds train texts/C.txt "${o[@]}" --init b2 --out c2
-refuses 1 '.*XXH128 is [0-9a-f]{32}; name text 1 of the 3 .*--corpus FILE' generate c2 "${guard[@]}"
+refuses 1 'foreign\.safetensors: .*XXH128 is [0-9a-f]{32}; name text 1 of the 3 .*--corpus FILE' \
+    generate c2 "${guard[@]}"
 guards_all c2 --corpus texts/A.txt
 guards_less c2 --corpus texts/B.txt
 grep -q '^warning: .*text 1 of the 3' "$err" || fail "another text is not the one"
