@@ -77,6 +77,7 @@ sample=(generate base --prefix 分开 --length 5 --threads 1)
 refuse_each new "${sample[@]}"
 refuse_each new "${sample[@]}" --format json --num-samples 2 --report
 refuse_each new "${sample[@]}" --beam 2
+refuse_each new "${sample[@]}" --suggest 2 --format json
 refuse_each new "${sample[@]}" --lines 2 --max-line 9 --acrostic 分月 --max-copy 4 --temperature 1
 refuse_each new eval base corpus.txt unseen.txt --json
 refuse_each new eval base unseen.txt --json --per-line
