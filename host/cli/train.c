@@ -368,19 +368,19 @@ static lyrnn_status name_corpus(resumed_run *run, const option_result *result)
 }
 
 /* A run of an early version does not say how its text was normalized: it was not. */
-static lyrnn_status complete_config(json_t *config)
+static lyrnn_status complete_config(json_t **config)
 {
-    if (json_object_get(config, "normalize") != NULL ||
-        json_object_set_new(config, "normalize", json_string("none")) == 0)
-        return LYRNN_OK;
-    return lyrnn_out_of_memory("config.json", 0, "close other programs");
+    if (json_object_get(*config, "normalize") == NULL)
+        json_put(config, "normalize", json_string("none"));
+    return *config != NULL ? LYRNN_OK
+                           : lyrnn_out_of_memory("config.json", 0, "close other programs");
 }
 
 static lyrnn_status read_and_train(train_fields *asked, const option_result *result,
                                    resumed_run *run)
 {
     LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
-    LYRNN_TRY(complete_config(run->config));
+    LYRNN_TRY(complete_config(&run->config));
     LYRNN_TRY(take_run(asked, result, run));
     LYRNN_TRY(name_corpus(run, result));
     return train_on_device(&run->fields, result, &run->start,

@@ -17,19 +17,45 @@ lyrnn_status run_dir_cannot(const char *verb, const char *path)
                       lyrnn_remedy(error));
 }
 
+bool folder_open(folder_reader *reader, int fd, const char *name)
+{
+    reader->at = reader->num_bytes = 0;
+    reader->fd = openat(fd, name, OPEN_DIR);
+    return reader->fd >= 0;
+}
+
+const char *folder_next(folder_reader *reader)
+{
+    if (reader->at == reader->num_bytes) {
+        ssize_t num_bytes = getdents64(reader->fd, reader->entries, sizeof reader->entries);
+        reader->at = 0;
+        reader->num_bytes = num_bytes > 0 ? (size_t)num_bytes : 0;
+        if (num_bytes <= 0)
+            return NULL;
+    }
+    const struct dirent64 *entry = (const void *)(reader->entries + reader->at);
+    reader->at += entry->d_reclen;
+    return entry->d_name;
+}
+
+void folder_close(folder_reader *reader)
+{
+    close(reader->fd);
+}
+
 bool run_dir_is_empty(const char *path)
 {
     static const char *const no_matter[] = {".", "..", "lock", "owner", ".config.json"};
-    DIR *directory = opendir(path);
-    if (directory == NULL)
+    folder_reader reader;
+    if (!folder_open(&reader, AT_FDCWD, path))
         return false;
     bool empty = true;
-    for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;) {
+    for (const char *name; empty && (name = folder_next(&reader)) != NULL;) {
         empty = false;
         for (size_t i = 0; i < sizeof no_matter / sizeof no_matter[0] && !empty; i++)
-            empty = strcmp(entry->d_name, no_matter[i]) == 0;
+            empty = strcmp(name, no_matter[i]) == 0;
     }
-    closedir(directory);
+    folder_close(&reader);
     return empty;
 }
 

@@ -22,6 +22,22 @@ enum { OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
 /* Fails with "PATH: cannot VERB: REASON; REMEDY", from errno. */
 lyrnn_status run_dir_cannot(const char *verb, const char *path);
 
+/* Reads the names in a folder. It takes no memory: a run must never look empty because there is
+ * none. The fields are its own. */
+typedef struct {
+    int fd;
+    size_t at, num_bytes;
+    _Alignas(8) char entries[4096];
+} folder_reader;
+
+/* Opens the folder `name` in the folder fd (AT_FDCWD: the working directory). False: errno says
+ * why. */
+bool folder_open(folder_reader *reader, int fd, const char *name);
+
+/* Returns the next name, which holds until the next call; NULL at the end. */
+const char *folder_next(folder_reader *reader);
+void folder_close(folder_reader *reader);
+
 /* Whether the folder is empty, or holds only what a process leaves that was killed while it made a
  * run, before config.json, which marks one. */
 bool run_dir_is_empty(const char *path);

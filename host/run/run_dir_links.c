@@ -127,25 +127,30 @@ DIR *run_dir_open_checkpoints(int fd)
 void run_dir_find_newest(int fd, checkpoint_name newest)
 {
     bool is_whole = false;
+    folder_reader reader;
     newest[0] = '\0';
-    DIR *directory = run_dir_open_checkpoints(fd);
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;) {
-        const char *name = entry->d_name;
-        if (!is_finished(name) || !has_file(dirfd(directory), name, "model.safetensors"))
+    if (!folder_open(&reader, fd, "checkpoints"))
+        return;
+    for (const char *name; (name = folder_next(&reader)) != NULL;) {
+        if (!is_finished(name) || !has_file(reader.fd, name, "model.safetensors"))
             continue;
-        bool has_both = has_file(dirfd(directory), name, "trainer.safetensors");
+        bool has_both = has_file(reader.fd, name, "trainer.safetensors");
         if (newest[0] == '\0' || has_both > is_whole ||
             (has_both == is_whole && is_newer(name, newest)))
             snprintf(newest, sizeof(checkpoint_name), "%s", name);
         is_whole = is_whole || has_both;
     }
-    if (directory != NULL)
-        closedir(directory);
+    folder_close(&reader);
 }
 
 bool run_dir_has_checkpoint(int fd)
 {
     checkpoint_name name;
+    folder_reader reader;
+    /* A folder that cannot be read may have one, and must not be replaced. */
+    if (!folder_open(&reader, fd, "checkpoints"))
+        return errno != ENOENT && errno != ENOTDIR;
+    folder_close(&reader);
     run_dir_find_newest(fd, name);
     return name[0] != '\0';
 }
@@ -214,12 +219,13 @@ static void find_original(int fd, const char *link, checkpoint_name name)
 {
     name[0] = '\0';
     int copy = openat(fd, link, OPEN_DIR | O_NOFOLLOW);
-    DIR *directory = copy < 0 ? NULL : run_dir_open_checkpoints(fd);
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;)
-        if (is_finished(entry->d_name) && is_same_model(copy, dirfd(directory), entry->d_name))
-            snprintf(name, sizeof(checkpoint_name), "%s", entry->d_name);
-    if (directory != NULL)
-        closedir(directory);
+    folder_reader reader;
+    if (copy >= 0 && folder_open(&reader, fd, "checkpoints")) {
+        for (const char *other; (other = folder_next(&reader)) != NULL;)
+            if (is_finished(other) && is_same_model(copy, reader.fd, other))
+                snprintf(name, sizeof(checkpoint_name), "%s", other);
+        folder_close(&reader);
+    }
     if (copy >= 0)
         close(copy);
 }
