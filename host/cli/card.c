@@ -136,7 +136,7 @@ static lyrnn_status add_metrics(json_t **card, const char *run_path)
         if (json_object_get(last, "step") != NULL)
             json_put(card, "steps", json_incref(json_object_get(last, "step")));
         json_put(card, "last", last);
-        json_put(card, "best", best);
+        json_put(card, "best", best != NULL ? best : json_null());
     }
     return status;
 }

@@ -42,7 +42,8 @@ eval_score eval_score_of_all(const evaluation *eval)
 
 double eval_nats_per_char(const eval_score *score)
 {
-    return score->num_scored > 0 ? score->nats / (double)score->num_scored : NAN;
+    bool is_number = score->num_scored > 0 && !isnan(score->nats);
+    return is_number ? score->nats / (double)score->num_scored : (double)NAN; /* never "-nan" */
 }
 
 double eval_bits_per_char(const eval_score *score)

@@ -117,18 +117,29 @@ static void print_network(const json_t *card)
     }
 }
 
+static void print_perplexity_of(const json_t *epoch, const char *key)
+{
+    const json_t *value = json_object_get(epoch, key);
+    if (json_is_null(value))
+        printf("not finite");
+    else
+        print_value(value);
+}
+
 /* "last 1.84, best 1.79 in epoch 40", for training or for validation. */
 static void print_perplexity(const json_t *card, const char *key, const char *label)
 {
     const json_t *last = json_object_get(card, "last"), *best = json_object_get(card, "best");
-    if (json_object_get(last, key) == NULL || json_object_get(best, key) == NULL)
+    if (json_object_get(last, key) == NULL)
         return;
     printf("%-11s last ", label);
-    print_value(json_object_get(last, key));
-    printf(", best ");
-    print_value(json_object_get(best, key));
-    printf(" in epoch ");
-    print_value(json_object_get(best, "epoch"));
+    print_perplexity_of(last, key);
+    if (json_object_get(best, key) != NULL) {
+        printf(", best ");
+        print_perplexity_of(best, key);
+        printf(" in epoch ");
+        print_value(json_object_get(best, "epoch"));
+    }
     putchar('\n');
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 
 static lyrnn_status write_failed(void)
@@ -22,4 +23,10 @@ lyrnn_status standard_output_flush(void)
 {
     errno = 0;
     return fflush(stdout) != 0 ? write_failed() : standard_output_check();
+}
+
+void standard_output_forgive(void)
+{
+    __fpurge(stdout);
+    clearerr(stdout);
 }

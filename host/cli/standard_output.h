@@ -11,4 +11,7 @@ lyrnn_status standard_output_check(void);
 /* Writes what is in the buffer first. */
 lyrnn_status standard_output_flush(void);
 
+/* Drops what could not be written. For a command that has warned of it and did its work. */
+void standard_output_forgive(void);
+
 #endif

@@ -13,6 +13,7 @@
 #include "cli/machine.h"
 #include "cli/options/options.h"
 #include "cli/resume_options.h"
+#include "cli/standard_output.h"
 #include "files/json_build.h"
 #include "lyrnn/train.h"
 #include "lyrnn/version.h"
@@ -317,6 +318,9 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
     lyrnn_status status = config != NULL
                               ? lyrnn_train(&options, &backend, stdout, stderr)
                               : lyrnn_out_of_memory("config.json", 0, "close other programs");
+    /* Samples that could not be written were worth a warning only. */
+    if (status == LYRNN_OK && standard_output_flush() != LYRNN_OK)
+        standard_output_forgive();
     json_decref(config);
     lyrnn_backend_close(&backend);
     return status;

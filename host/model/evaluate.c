@@ -2,6 +2,7 @@
  * The corpus and the batch table are on the device, as in trainer.c. */
 #include "lyrnn/evaluate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -121,6 +122,7 @@ lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_watcher *wat
                                           batches->K * batch_chars));
     }
     backend->download(backend, &counters, evaluator->counters, sizeof counters);
-    *nats_per_char = counters.loss_sum / (double)counters.loss_count;
+    double nats = counters.loss_sum / (double)counters.loss_count;
+    *nats_per_char = isnan(nats) ? (double)NAN : nats; /* printed as "nan", never as "-nan" */
     return LYRNN_OK;
 }

@@ -136,15 +136,18 @@ static void line_reader_free(line_reader *reader)
     free(reader);
 }
 
-/* Whether an epoch is better than the best so far: by validation if both have it. */
+/* The perplexity that ranks an epoch: that of the validation if the run validates. Not a number if
+ * it was not finite, and NULL without an epoch. */
+static const json_t *rank(const json_t *line)
+{
+    const json_t *validation = json_object_get(line, "val_perplexity");
+    return validation != NULL ? validation : json_object_get(line, "perplexity");
+}
+
+/* Whether an epoch is better than the best so far, which may be NULL. */
 static bool is_better(const json_t *line, const json_t *best)
 {
-    const json_t *mine = json_object_get(line, "val_perplexity");
-    const json_t *others = json_object_get(best, "val_perplexity");
-    if (!json_is_number(mine) || !json_is_number(others)) {
-        mine = json_object_get(line, "perplexity");
-        others = json_object_get(best, "perplexity");
-    }
+    const json_t *mine = rank(line), *others = rank(best);
     return json_is_number(mine) &&
            (!json_is_number(others) || json_number_value(mine) < json_number_value(others));
 }
@@ -161,7 +164,7 @@ static lyrnn_status read_lines(line_reader *reader, const char *path, json_t **l
     while (next_line(reader)) {
         if (reader->epoch != NULL) {
             replace(last, reader->epoch);
-            if (*best == NULL || is_better(reader->epoch, *best))
+            if (is_better(reader->epoch, *best))
                 replace(best, reader->epoch);
         } else if (status == LYRNN_OK) {
             status = lyrnn_fail(LYRNN_ERR_IO,

@@ -3,19 +3,18 @@
  * loses none. Steps, validation and samples all poll for requests, by `obey`. */
 #include "train/job.h"
 
+#include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/plain_text.h"
 
 static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)
 {
-    const char *advice = job->options->optimizer.clip_norm > 0.0f
-                             ? "lower --lr or --clip-norm"
-                             : "lower --lr, or clip gradients with --clip-norm 0.01";
     bool has_checkpoint = lyrnn_run_dir_has_checkpoint(&job->run);
     return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s%s", what,
-                      (long long)step, epoch, advice,
+                      (long long)step, epoch, train_advice(job),
                       has_checkpoint ? "; to continue from the last checkpoint: --resume " : "",
                       has_checkpoint ? job->run.path : "");
 }
@@ -184,47 +183,50 @@ static bool is_due(const train_job *job, int epoch)
     return epoch % job->options->checkpoint_every == 0 || is_last(job, epoch);
 }
 
+/* Sends the samples off. If they cannot be written (a closed pipe, a full disk), the training
+ * continues without them. */
+static bool has_readers(train_job *job)
+{
+    errno = 0;
+    if (fflush(job->samples) == 0 && !ferror(job->samples))
+        return true;
+    fprintf(lyrnn_progress_log(&job->progress),
+            "warning: standard output: cannot be written: %s; the training continues without "
+            "sample texts\n",
+            errno != 0 ? strerror(errno) : "an earlier write failed");
+    job->samples = NULL;
+    return false;
+}
+
 static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
 {
-    if (metrics->epoch % job->options->pred_period != 0 && !is_last(job, metrics->epoch))
+    bool is_due = metrics->epoch % job->options->pred_period == 0 || is_last(job, metrics->epoch);
+    if (job->samples == NULL || !is_due)
         return LYRNN_OK;
     lyrnn_progress_clear(&job->progress);
     fprintf(job->samples, "epoch %d, perplexity %f, ", metrics->epoch, metrics->perplexity);
     if (metrics->is_validated)
         fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
     fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
+    if (!has_readers(job))
+        return LYRNN_OK;
     const lyrnn_listener listener = {
         .sample = write_sample, .poll = obey_in_samples, .context = job};
     for (size_t i = 0; i < job->num_prompts; i++)
         LYRNN_TRY(lyrnn_generate(&job->generator, &job->prompts[i], (size_t)job->options->pred_len,
                                  &listener));
-    if (fflush(job->samples) != 0)
-        return lyrnn_fail(LYRNN_ERR_IO, "standard output: cannot write the samples; free some "
-                                        "space there, or send them elsewhere");
+    has_readers(job);
     return LYRNN_OK;
-}
-
-/* If nobody can read our output any more (a closed pipe, a full disk), saves a checkpoint before it
- * gives up. */
-static lyrnn_status report_epoch(train_job *job, const lyrnn_metrics *metrics)
-{
-    lyrnn_status status = write_report(job, metrics);
-    if (status == LYRNN_OK || status == LYRNN_INTERRUPTED || job->is_saved)
-        return status;
-    char text[1024];
-    snprintf(text, sizeof text, "%s", lyrnn_error_text());
-    LYRNN_TRY(save_after_epoch(job));
-    return lyrnn_fail(status, "%s", text);
 }
 
 /* Saves an epoch that is due or the best so far. The order lets a killed run continue: the line in
  * metrics.jsonl comes before its checkpoint, because resuming cuts off a line without a checkpoint
- * but could not add a missing line. The report comes last, because it may fail. */
+ * but could not add a missing line. The report comes last, because it may take long. */
 static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
 {
     int epoch = metrics->epoch, before = job->state.best_epoch;
     double nats = metrics->validation_nats_per_char;
-    bool is_best = metrics->is_validated && isfinite(nats) &&
+    bool is_best = metrics->is_validated && isfinite(metrics->validation_perplexity) &&
                    (before == 0 || nats < job->state.best_nats_per_char);
     if (is_best) {
         job->state.best_epoch = epoch;
@@ -240,7 +242,7 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
         LYRNN_TRY(is_best ? save_best(job, before) : save_downloaded(job));
         lyrnn_run_dir_prune(&job->run, job->options->keep);
     }
-    return report_epoch(job, metrics);
+    return write_report(job, metrics);
 }
 
 /* Trains all steps of an epoch, or those that are left if the run was resumed within it. The loss
@@ -278,6 +280,7 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
         LYRNN_TRY(lyrnn_evaluate(&job->evaluator, &watcher, &metrics.validation_nats_per_char));
         metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
     }
+    train_warn_of_epoch(job, &metrics);
     return finish_epoch(job, &metrics);
 }
 
@@ -301,8 +304,8 @@ lyrnn_status train_epochs(train_job *job)
     for (int epoch = state->snapshot.epoch + 1; epoch <= options->num_epochs; epoch++) {
         LYRNN_TRY(run_epoch(job, epoch));
         if (has_lost_patience(job, epoch)) {
-            lyrnn_progress_clear(&job->progress);
-            lyrnn_print_plain(job->log, "stopped: no better validation perplexity for %d epoch%s\n",
+            lyrnn_print_plain(lyrnn_progress_log(&job->progress),
+                              "stopped: no better validation perplexity for %d epoch%s\n",
                               options->patience, options->patience == 1 ? "" : "s");
             break;
         }
@@ -311,9 +314,9 @@ lyrnn_status train_epochs(train_job *job)
         LYRNN_TRY(obey(job, save_after_epoch));
     }
     if (state->best_epoch != 0) {
-        lyrnn_progress_clear(&job->progress);
-        lyrnn_print_plain(job->log, "best: validation perplexity %f at epoch %d, in %s/best\n",
+        lyrnn_print_plain(lyrnn_progress_log(&job->progress),
+                          "best: validation perplexity %f at epoch %d, in %s/best\n",
                           exp(state->best_nats_per_char), state->best_epoch, job->run.path);
     }
-    return LYRNN_OK;
+    return train_check_last_epoch(job);
 }

@@ -1,6 +1,6 @@
 /* A training job and its parts. job.c prepares and ends it; start.c does what depends on what it
  * starts from; plan.c counts its memory and reports the plan; resume_run.c checks and continues an
- * earlier run; epochs.c trains, reports and saves; progress.c draws the bar. Read job.c next. */
+ * earlier run; epochs.c trains, reports and saves; warnings.c warns; progress.c draws the bar. Read job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 
@@ -12,12 +12,20 @@
 #include "run/run_dir.h"
 #include "train/progress.h"
 
+/* What has been warned of. */
+typedef struct {
+    bool is_infinite;        /* the perplexity of the last epoch was not finite */
+    int num_worse;           /* epochs in a row with a loss above that of guessing */
+    bool has_named_guessing; /* a warning has said so */
+} train_warnings;
+
 /* Everything that a training owns, except what the caller lends: options, backend, samples, log and
  * start. */
 typedef struct {
     const lyrnn_train_options *options;
     lyrnn_backend *backend;
-    FILE *samples, *log;
+    FILE *samples; /* NULL once it could not be written */
+    FILE *log;
     lyrnn_start *start;
     lyrnn_corpus corpus;
     char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE];
@@ -43,6 +51,7 @@ typedef struct {
     lyrnn_train_requests *requests; /* what signals ask for; NULL: no signal can */
     double saved_seconds;           /* lyrnn_seconds() at the last save, or when training began */
     lyrnn_progress progress;
+    train_warnings warnings;
 } train_job;
 
 /* start.c. Each function does what the kind of start needs, so that job.c never asks for the
@@ -105,6 +114,17 @@ lyrnn_status train_end_complete(train_job *job);
 
 /* Prepares the run's files to continue from the state. */
 lyrnn_status train_resume_run(train_job *job, const json_t *config);
+
+/* warnings.c */
+
+/* What to do against a loss that grows. */
+const char *train_advice(const train_job *job);
+
+/* Warns if the numbers of an epoch show that the training goes wrong, once for each cause. */
+void train_warn_of_epoch(train_job *job, const lyrnn_metrics *metrics);
+
+/* LYRNN_ERR_DIVERGED if the perplexity of the last epoch is not finite. */
+lyrnn_status train_check_last_epoch(const train_job *job);
 
 /* epochs.c */
 

@@ -51,3 +51,9 @@ void lyrnn_progress_clear(lyrnn_progress *progress)
     fputs("\r\033[K", progress->log);
     fflush(progress->log);
 }
+
+FILE *lyrnn_progress_log(lyrnn_progress *progress)
+{
+    lyrnn_progress_clear(progress);
+    return progress->log;
+}

@@ -24,7 +24,9 @@ void lyrnn_progress_init(lyrnn_progress *progress, FILE *log, int num_epochs, in
 /* Draws the bar if it is time to. step counts the steps done, epoch from 1. */
 void lyrnn_progress_update(lyrnn_progress *progress, int epoch, int64_t step);
 
-/* Erases the bar, so that a line can be printed. */
+/* Erases the bar, so that a line can be printed. lyrnn_progress_log also returns the log to print it
+ * to. */
 void lyrnn_progress_clear(lyrnn_progress *progress);
+FILE *lyrnn_progress_log(lyrnn_progress *progress);
 
 #endif

@@ -119,7 +119,8 @@ typedef struct {
  *     epoch 50, perplexity 39.122988, time 0.99 sec
  *      - TEXT
  * with one line per prefix, newlines shown as spaces. If there is validation, "validation Q"
- * follows the perplexity. log gets the plan, what becomes of the characters of an initial model,
+ * follows the perplexity. If samples cannot be written, a warning says so and training continues
+ * without them. log gets the plan, what becomes of the characters of an initial model,
  * warnings, and a progress bar if it is a terminal. host/run/README.md describes the files on the
  * disk.
  *
@@ -127,7 +128,8 @@ typedef struct {
  * bits as a run that never stopped, on the same backend and number of threads.
  *
  * LYRNN_ERR_DIVERGED: the loss or a weight became NaN or infinite; the error names the step, and
- * checkpoints saved before stay. LYRNN_INTERRUPTED: see watch_for_requests; the error text says how
+ * checkpoints saved before stay. Or the perplexity of the last epoch is not finite, although its
+ * loss is; that run is complete and saved. LYRNN_INTERRUPTED: see watch_for_requests; the error text says how
  * to continue. Resuming fails before it changes anything with LYRNN_ERR_CORPUS (another text),
  * LYRNN_ERR_MODEL_FILE (another shape, or options that the checkpoint contradicts) or
  * LYRNN_ERR_USAGE (nothing left to do). */

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A loss that is not finite ends training with the step and a remedy. What was saved stays.
+# A loss that is not finite ends training with the step and a remedy. What was saved stays. A
+# perplexity that is not finite, and a loss worse than that of guessing, are warned of.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
@@ -20,3 +21,39 @@ expect_error 1 '.*NaN or infinite at step 2, in epoch 2; lower --lr'
 [[ $(wc -l <run2/metrics.jsonl) == 1 ]] || fail "metrics.jsonl must end with epoch 1"
 succeeds info run2
 succeeds generate run2 --prefix 分开 --length 5
+
+# A loss above 709 is finite, but exp of it is not. The run is complete and saved, and it failed.
+run train corpus.txt "${tiny[@]}" --clip-norm 0 --lr 1000 --num-epochs 4 --pred-period 1 \
+    --val-fraction 0.2 --out run3
+expect_error 1 'run3: is saved, but the perplexity of its last epoch is not finite; lower --lr'
+[[ $(readlink run3/latest) == checkpoints/epoch-000004 ]] || fail "the run must be complete"
+[[ ! -e run3/best ]] || fail "no epoch is the best"
+[[ $(grep -c '"perplexity": null, .*"val_perplexity": null' run3/metrics.jsonl) == 4 ]] ||
+    fail "JSON has null for what is not finite"
+[[ $(grep -c '^warning: epoch 1: the perplexity is not finite; lower --lr' "$err") == 1 &&
+    $(grep -c '^warning: .*not finite' "$err") == 1 ]] || fail "one warning, in the first such epoch"
+guessing='^warning: epoch 3: the loss is [0-9.]+ nats per character, for 3 epochs above 3\.30, that of '
+[[ $(grep -cE "$guessing"'guessing; lower --lr, or clip gradients' "$err") == 1 &&
+    $(grep -c 'guessing' "$err") == 1 ]] || fail "and one that the loss is worse than that of guessing"
+succeeds info run3
+grep -qx 'perplexity  last not finite' "$out" && grep -qx 'validation  last not finite' "$out" ||
+    fail "no best epoch must be named"
+! grep -q null "$out" || fail "null is not for people"
+succeeds info --json run3
+grep -q '^  "best": null,$' "$out" || fail "JSON has null where no epoch is the best"
+# With a learning rate that teaches, the same run continues to a finite end.
+echo '{"epoch": 5, "perplexity": 12.5, "val_perplexity": 13.5}' >>run3/metrics.jsonl
+succeeds info run3
+grep -qx 'perplexity  last 12.5, best 12.5 in epoch 5' "$out" || fail "epoch 5 is the best"
+succeeds eval run3 --json corpus.txt
+grep -q '"perplexity": null' "$out" || fail "eval has null for what is not finite"
+
+# The advice depends on what is wrong.
+run train corpus.txt "${tiny[@]}" --num-epochs 3 --init run3 --pred-len 0 --out tuned
+grep -qE "$guessing"'guessing; lower --lr, or check that the model of --init learned a text like ' \
+    "$err" || fail "--init may be the cause"
+succeeds train corpus.txt "${tiny[@]}" --lr 1e-9 --num-steps 150 --num-epochs 9 --out slow
+[[ $(grep -cE "$guessing"'guessing; train longer, or raise --lr$' "$err") == 1 ]] ||
+    fail "a model that has not begun to learn needs a higher --lr"
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 9 --out fine
+! grep -q warning "$err" || fail "nothing is wrong"

@@ -169,6 +169,10 @@ static void metrics_have_a_last_and_a_best_epoch(void **state)
     assert_metrics(LINE("1", "9.0") LINE("2", "7.5") LINE("3", "8"), LYRNN_OK, 3, 2);
     assert_metrics(LINE("1", "null") LINE("2", "7.5"), LYRNN_OK, 2, 2);
     assert_metrics(VALIDATED("1", "9.0", "10") VALIDATED("2", "8.0", "12"), LYRNN_OK, 2, 1);
+    /* A perplexity that is not finite is null, and no such epoch is the best. */
+    assert_metrics(LINE("1", "null") LINE("2", "null"), LYRNN_OK, 2, 0);
+    assert_metrics(VALIDATED("1", "9.0", "10") VALIDATED("2", "8.0", "null"), LYRNN_OK, 2, 1);
+    assert_metrics(VALIDATED("1", "9.0", "null") VALIDATED("2", "9.5", "10"), LYRNN_OK, 2, 2);
     assert_metrics("", LYRNN_ERR_IO, 0, 0);
     assert_metrics(LINE("-1", "9.0"), LYRNN_ERR_IO, 0, 0);
     /* The lines that can be read count. */

@@ -1,0 +1,73 @@
+/* Warnings about a training that goes wrong without failing: a perplexity that is not finite, and a
+ * loss that stays above that of guessing. A loss that is NaN or infinite itself ends the training
+ * (epochs.c). */
+#include <math.h>
+
+#include "train/job.h"
+
+const char *train_advice(const train_job *job)
+{
+    return job->options->optimizer.clip_norm > 0.0f
+               ? "lower --lr or --clip-norm"
+               : "lower --lr, or clip gradients with --clip-norm 0.01";
+}
+
+static bool is_finite_epoch(const lyrnn_metrics *metrics)
+{
+    return isfinite(metrics->perplexity) &&
+           (!metrics->is_validated || isfinite(metrics->validation_perplexity));
+}
+
+static void warn_if_not_finite(train_job *job, const lyrnn_metrics *metrics)
+{
+    bool was_finite = !job->warnings.is_infinite;
+    job->warnings.is_infinite = !is_finite_epoch(metrics);
+    if (job->warnings.is_infinite && was_finite)
+        fprintf(lyrnn_progress_log(&job->progress),
+                "warning: epoch %d: the %sperplexity is not finite; %s\n", metrics->epoch,
+                isfinite(metrics->perplexity) ? "validation " : "", train_advice(job));
+}
+
+/* What to do against a loss that stays above that of guessing. Just above it, a model has not begun
+ * to learn; far above it, its updates are too large, or --init gave it weights of another text. */
+static const char *advice_against_guessing(const train_job *job, double excess)
+{
+    const double little = 0.25;
+    if (excess < little)
+        return "train longer, or raise --lr";
+    if (job->start->kind == LYRNN_START_INIT)
+        return "lower --lr, or check that the model of --init learned a text like this one";
+    return train_advice(job);
+}
+
+static void warn_if_worse_than_guessing(train_job *job, const lyrnn_metrics *metrics)
+{
+    enum { EPOCHS = 3 };
+    double guessing = log((double)job->vocab.V);
+    train_warnings *warnings = &job->warnings;
+    warnings->num_worse = metrics->nats_per_char > guessing ? warnings->num_worse + 1 : 0;
+    if (warnings->num_worse < EPOCHS || warnings->has_named_guessing)
+        return;
+    warnings->has_named_guessing = true;
+    fprintf(lyrnn_progress_log(&job->progress),
+            "warning: epoch %d: the loss is %.2f nats per character, for %d epochs above %.2f, "
+            "that of guessing; %s\n",
+            metrics->epoch, metrics->nats_per_char, EPOCHS, guessing,
+            advice_against_guessing(job, metrics->nats_per_char - guessing));
+}
+
+void train_warn_of_epoch(train_job *job, const lyrnn_metrics *metrics)
+{
+    warn_if_not_finite(job, metrics);
+    warn_if_worse_than_guessing(job, metrics);
+}
+
+lyrnn_status train_check_last_epoch(const train_job *job)
+{
+    return !job->warnings.is_infinite
+               ? LYRNN_OK
+               : lyrnn_fail(LYRNN_ERR_DIVERGED,
+                            "%s: is saved, but the perplexity of its last epoch is not finite; %s, "
+                            "and train again",
+                            job->run.path, train_advice(job));
+}
