@@ -14,6 +14,7 @@
 #include "cli/machine.h"
 #include "lyrnn/checkpoint.h"
 #include "run/run_dir.h"
+#include "train/progress.h"
 
 typedef struct {
     bool per_line, json;
@@ -117,14 +118,27 @@ static lyrnn_status check_texts(const evaluation *eval, const lyrnn_checkpoint *
     return LYRNN_OK;
 }
 
+static lyrnn_status show_progress(void *context, size_t done, size_t total)
+{
+    lyrnn_progress *progress = context;
+    if (progress->total_steps == 0)
+        lyrnn_progress_init(progress, stderr, 0, (int64_t)done, (int64_t)total, 1);
+    else if (lyrnn_progress_is_due(progress, (int64_t)done))
+        lyrnn_progress_show(progress, 0, (int64_t)done);
+    return LYRNN_OK;
+}
+
 static lyrnn_status score_pieces(evaluation *eval, const lyrnn_checkpoint *checkpoint,
                                  const machine_options *machine)
 {
     machine_model opened = {0};
+    lyrnn_progress progress = {.log = stderr};
+    const lyrnn_watcher watcher = {show_progress, &progress};
     lyrnn_status status = machine_open_model(machine, checkpoint, &opened);
     if (status == LYRNN_OK)
         status = lyrnn_score(&opened.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, eval->texts,
-                             eval->num_pieces);
+                             eval->num_pieces, &watcher);
+    lyrnn_progress_clear(&progress);
     machine_close_model(&opened);
     return status;
 }

@@ -196,8 +196,8 @@ static lyrnn_status score_texts(candidates *all, lyrnn_scored_text *texts, int32
         ids += texts[i].N;
     }
     texts[all->num] = (lyrnn_scored_text){.ids = prompt->ids, .N = prompt->length};
-    LYRNN_TRY(
-        lyrnn_score(all->args->model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts, all->num + 1));
+    LYRNN_TRY(lyrnn_score(all->args->model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts,
+                          all->num + 1, NULL));
     for (size_t i = 0; i < all->num; i++)
         all->candidates[i].score =
             (texts[all->num].nats - texts[i].nats) / (double)(all->candidates[i].num + 1);

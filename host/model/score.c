@@ -15,15 +15,17 @@ enum { MAX_ACTIVATION_BYTES = 128 << 20 };
 
 typedef struct {
     const lyrnn_model *model;
+    const lyrnn_watcher *watcher;  /* or NULL */
     int T, B;                      /* maximum shape of a chunk */
     lyrnn_activations activations; /* in the shape of the latest chunk */
     lyrnn_counters *counters;      /* device (1)  the loss needs them, nobody reads them */
     /* host memory, owned */
     lyrnn_scored_text **sorted; /* (num_sorted)  the texts that have a score, the longest first */
     size_t num_sorted;
-    int32_t *ids;  /* (2,T,B)  inputs of a chunk, then its targets */
-    float *losses; /* (T,B) */
-    float *state;  /* (2,L*D,B,H)  h and c on their way between two chunks of different shapes */
+    size_t num_chars, num_scored; /* characters to score in all, and those that have their score */
+    int32_t *ids;                 /* (2,T,B)  inputs of a chunk, then its targets */
+    float *losses;                /* (T,B) */
+    float *state; /* (2,L*D,B,H)  h and c on their way between two chunks of different shapes */
 } scorer;
 
 /* Halves T and B, the larger one first, until the activations are small enough. */
@@ -57,8 +59,10 @@ static lyrnn_status sort_texts(scorer *s, lyrnn_scored_text *texts, size_t num)
         return lyrnn_out_of_memory("scores", (num + 1) * sizeof *s->sorted, "give fewer texts");
     for (size_t i = 0; i < num; i++) {
         texts[i].nats = 0;
-        if (texts[i].N >= 2)
-            s->sorted[s->num_sorted++] = &texts[i];
+        if (texts[i].N < 2)
+            continue;
+        s->sorted[s->num_sorted++] = &texts[i];
+        s->num_chars += texts[i].N - 1;
     }
     qsort(s->sorted, s->num_sorted, sizeof *s->sorted, compare_lengths);
     return LYRNN_OK;
@@ -148,7 +152,7 @@ static void add_losses(scorer *s, lyrnn_scored_text *const *group, size_t first)
     size_t B = (size_t)a->B;
     backend->download(backend, s->losses, a->losses, (size_t)a->T * B * sizeof *s->losses);
     for (size_t b = 0; b < B; b++)
-        for (size_t t = 0; t < (size_t)a->T && first + t + 1 < group[b]->N; t++)
+        for (size_t t = 0; t < (size_t)a->T && first + t + 1 < group[b]->N; t++, s->num_scored++)
             group[b]->nats += (double)s->losses[t * B + b];
 }
 
@@ -165,6 +169,8 @@ static lyrnn_status score_group(scorer *s, lyrnn_scored_text *const *group, int 
         lyrnn_model_forward(s->model, a);
         lyrnn_model_loss(s->model, a, s->counters);
         add_losses(s, group, first);
+        if (s->watcher != NULL)
+            LYRNN_TRY(s->watcher->piece_done(s->watcher->context, s->num_scored, s->num_chars));
     }
     return LYRNN_OK;
 }
@@ -196,10 +202,10 @@ static lyrnn_status score_groups(scorer *s, lyrnn_scored_text *texts, size_t num
 }
 
 lyrnn_status lyrnn_score(const lyrnn_model *model, int T, int B, lyrnn_scored_text *texts,
-                         size_t num)
+                         size_t num, const lyrnn_watcher *watcher)
 {
     LYRNN_CHECK(T > 0 && B > 0);
-    scorer s = {.model = model, .T = T, .B = B};
+    scorer s = {.model = model, .watcher = watcher, .T = T, .B = B};
     lyrnn_status status = score_groups(&s, texts, num);
     scorer_free(&s);
     return status;

@@ -245,6 +245,19 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     return write_report(job, metrics);
 }
 
+/* The loss is read only when the progress is shown, because that waits for the device. */
+static void show_progress(train_job *job, int epoch, int64_t step)
+{
+    lyrnn_progress *progress = &job->progress;
+    if (!lyrnn_progress_is_due(progress, step))
+        return;
+    if (lyrnn_progress_needs_loss(progress)) {
+        lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
+        progress->nats_per_char = counters.loss_sum / (double)counters.loss_count;
+    }
+    lyrnn_progress_show(progress, epoch, step);
+}
+
 /* Trains all steps of an epoch, or those that are left if the run was resumed within it. The loss
  * is that of the whole epoch; time and speed are those of this process. */
 static lyrnn_status run_epoch(train_job *job, int epoch)
@@ -257,7 +270,7 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
     for (size_t k = first; k < K; k++) {
         lyrnn_trainer_step(&job->trainer);
         job->is_saved = false;
-        lyrnn_progress_update(&job->progress, epoch, (int64_t)K * (epoch - 1) + (int64_t)k + 1);
+        show_progress(job, epoch, (int64_t)K * (epoch - 1) + (int64_t)k + 1);
         if (k + 1 < K)
             LYRNN_TRY(obey(job, save_within_epoch));
     }

@@ -9,6 +9,7 @@
 
 #include "lyrnn/model.h"
 #include "lyrnn/status.h"
+#include "lyrnn/watcher.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,9 +29,9 @@ enum { LYRNN_SCORE_STEPS = 128, LYRNN_SCORE_STREAMS = 64 };
  * nothing predicts that character. Texts of similar length are read in parallel, up to B of them
  * and up to T steps at a time; T and B are lowered if the activations would take more than 128 MiB.
  * T and B change a score by rounding only, except for a bidirectional model, which sees at most T
- * characters ahead. LYRNN_ERR_MEMORY. */
+ * characters ahead. watcher may be NULL. LYRNN_ERR_MEMORY, or what the watcher returns. */
 lyrnn_status lyrnn_score(const lyrnn_model *model, int T, int B, lyrnn_scored_text *texts,
-                         size_t num);
+                         size_t num, const lyrnn_watcher *watcher);
 
 #ifdef __cplusplus
 }

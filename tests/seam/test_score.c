@@ -64,7 +64,7 @@ static void check_texts(const lyrnn_rnn_config *config, const size_t *lengths, s
     int32_t *ids;
     double *params = open_model(&check, config);
     lyrnn_scored_text *texts = random_texts(lengths, num, config->input_size, &ids);
-    assert_int_equal(lyrnn_score(&check.model, max_T, max_B, texts, num), LYRNN_OK);
+    assert_int_equal(lyrnn_score(&check.model, max_T, max_B, texts, num, NULL), LYRNN_OK);
     for (size_t i = 0; i < num; i++) {
         double expected = oracle_nats(&check, params, &texts[i]);
         if (lengths[i] < 2)
@@ -116,7 +116,7 @@ static void no_text_at_all_is_fine(void **state)
     lyrnn_rnn_config config = config_of(LYRNN_RNN_TANH, 1, false);
     model_check check;
     double *params = open_model(&check, &config);
-    assert_int_equal(lyrnn_score(&check.model, T, B, NULL, 0), LYRNN_OK);
+    assert_int_equal(lyrnn_score(&check.model, T, B, NULL, 0, NULL), LYRNN_OK);
     model_check_close(&check);
     free(params);
 }
@@ -159,15 +159,17 @@ static void a_large_vocabulary_is_read_in_smaller_pieces(void **state)
     real_alloc = check.backend.memory_alloc;
     check.backend.memory_alloc = watched_alloc;
     lyrnn_scored_text *texts = random_texts(lengths, NUM, V, &ids);
-    assert_int_equal(lyrnn_score(&check.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts, NUM),
-                     LYRNN_OK);
+    assert_int_equal(
+        lyrnn_score(&check.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts, NUM, NULL),
+        LYRNN_OK);
     assert_in_range(largest_request, 1, 128 << 20);
     assert_number_near("nats", texts[NUM - 1].nats, oracle_nats(&check, params, &texts[NUM - 1]),
                        1e-5);
 
     check.backend.memory_alloc = refusing_alloc;
-    assert_int_equal(lyrnn_score(&check.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts, NUM),
-                     LYRNN_ERR_MEMORY);
+    assert_int_equal(
+        lyrnn_score(&check.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts, NUM, NULL),
+        LYRNN_ERR_MEMORY);
     assert_non_null(strstr(lyrnn_error_text(), "bytes requested to score the texts"));
     model_check_close(&check);
     free(params);
