@@ -39,11 +39,14 @@ __global__ void __launch_bounds__(ADAM_THREADS) norm_parts_kernel(clip_and_adam_
         args.adam.counters->step++;
 }
 
-/* The factor that makes the norm of the gradients at most clip_norm. */
+/* The factor that makes the norm of the gradients at most clip_norm. One thread of the grid counts
+ * the norm. */
 __device__ float clip_scale(const clip_and_adam_args &args, double *scratch)
 {
     double norm = sqrt(block_reduce(args.parts[threadIdx.x], scratch, add_doubles()));
     double clip_norm = (double)args.adam.clip_norm;
+    if (blockIdx.x == 0 && threadIdx.x == 0)
+        args.adam.counters->gradient_norm = norm;
     return clip_norm > 0.0 && norm > clip_norm ? (float)(clip_norm / norm) : 1.0f;
 }
 

@@ -32,11 +32,10 @@ void lyrnn_cpu_clip_and_adam(lyrnn_backend *self, const lyrnn_clip_and_adam_args
     (void)self;
     double t = (double)++args->counters->step;
     float scale = 1.0f;
-    if (args->clip_norm > 0.0f) {
-        double norm = global_norm(args->grads, args->count);
-        if (norm > (double)args->clip_norm)
-            scale = (float)((double)args->clip_norm / norm);
-    }
+    double norm = global_norm(args->grads, args->count);
+    args->counters->gradient_norm = norm;
+    if (args->clip_norm > 0.0f && norm > (double)args->clip_norm)
+        scale = (float)((double)args->clip_norm / norm);
     float beta1 = (float)args->beta1, beta2 = (float)args->beta2;
     float rest1 = (float)(1.0 - args->beta1), rest2 = (float)(1.0 - args->beta2);
     float step_size = (float)((double)*args->learning_rate / (1.0 - pow(args->beta1, t)));

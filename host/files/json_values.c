@@ -94,3 +94,14 @@ const char *json_path_value(json_t *string)
     free(path);
     return failed ? NULL : json_string_value(string);
 }
+
+json_t *json_of_float(float value)
+{
+    char text[32];
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if ((float)strtod(text, NULL) == value)
+            break;
+    }
+    return json_real(strtod(text, NULL));
+}

@@ -12,6 +12,9 @@ static inline json_t *json_real_or_null(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+/* The shortest decimal that reads back as this float: 0.001, not 0.0010000000474974513. */
+json_t *json_of_float(float value);
+
 /* A new string for a reader, or null if text is NULL. A path need not be UTF-8, but JSON must be:
  * each byte that belongs to no character becomes U+FFFD. NULL: out of memory. */
 json_t *json_string_or_null(const char *text);

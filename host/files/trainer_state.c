@@ -100,6 +100,7 @@ static void point_to_values(tensor_list *list, const lyrnn_trainer_snapshot *sna
 typedef struct {
     char epoch[16], batch[24], step[24], loss_sum[32], loss_count[24];
     char best_epoch[16], best_nats_per_char[32], seed[24], corpus_chars[24];
+    char gradient_norm[32], epoch_seconds[32];
 } number_texts;
 
 static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
@@ -114,6 +115,8 @@ static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
     snprintf(texts->best_epoch, sizeof texts->best_epoch, "%d", state->best_epoch);
     snprintf(texts->best_nats_per_char, sizeof texts->best_nats_per_char, "%a",
              state->best_nats_per_char);
+    snprintf(texts->gradient_norm, sizeof texts->gradient_norm, "%a", counters->gradient_norm);
+    snprintf(texts->epoch_seconds, sizeof texts->epoch_seconds, "%a", state->epoch_seconds);
     snprintf(texts->seed, sizeof texts->seed, "%" PRIu64, state->seed);
     snprintf(texts->corpus_chars, sizeof texts->corpus_chars, "%" PRId64, state->corpus_chars);
     c_locale_leave(&locale);
@@ -124,7 +127,7 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
 {
     number_texts texts;
     print_numbers(state, &texts);
-    enum { NUM_NUMBERS = 11, NUM_METADATA = NUM_NUMBERS + LYRNN_STATE_NUM_OPTIONS };
+    enum { NUM_NUMBERS = 13, NUM_METADATA = NUM_NUMBERS + LYRNN_STATE_NUM_OPTIONS };
     lyrnn_metadata metadata[NUM_METADATA] = {
         {"format", "pt"},
         {"epoch", texts.epoch},
@@ -137,6 +140,8 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         {"seed", texts.seed},
         {"corpus_chars", texts.corpus_chars},
         {"corpus_xxh128", state->corpus_xxh128},
+        {"gradient_norm", texts.gradient_norm},
+        {"epoch_seconds", texts.epoch_seconds},
     };
     for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
         metadata[NUM_NUMBERS + i] = (lyrnn_metadata){lyrnn_state_option_keys[i], state->options[i]};
@@ -205,6 +210,17 @@ static lyrnn_status read_nats(const lyrnn_safetensors *file, const char *path, c
     return *end == '\0' && isfinite(*value) ? LYRNN_OK : bad_number(path, key);
 }
 
+/* Reads a number that is not negative. Files that are older than it lack it: 0. */
+static lyrnn_status read_if_any(const lyrnn_safetensors *file, const char *path, const char *key,
+                                double *value)
+{
+    *value = 0.0;
+    if (lyrnn_safetensors_metadata(file, key) == NULL)
+        return LYRNN_OK;
+    LYRNN_TRY(read_nats(file, path, key, value));
+    return *value >= 0.0 && !signbit(*value) ? LYRNN_OK : bad_number(path, key);
+}
+
 static lyrnn_status read_hash(const lyrnn_safetensors *file, const char *path,
                               char hash[LYRNN_CORPUS_HASH_SIZE])
 {
@@ -240,6 +256,8 @@ static lyrnn_status read_numbers(const lyrnn_safetensors *file, const char *path
     LYRNN_TRY(read_count(file, path, "loss_count", &counters->loss_count));
     LYRNN_TRY(read_epoch(file, path, "best_epoch", state->snapshot.epoch, &state->best_epoch));
     LYRNN_TRY(read_nats(file, path, "best_nats_per_char", &state->best_nats_per_char));
+    LYRNN_TRY(read_if_any(file, path, "gradient_norm", &counters->gradient_norm));
+    LYRNN_TRY(read_if_any(file, path, "epoch_seconds", &state->epoch_seconds));
     LYRNN_TRY(read_whole(file, path, "seed", UINT64_MAX, &state->seed));
     LYRNN_TRY(read_count(file, path, "corpus_chars", &state->corpus_chars));
     LYRNN_TRY(read_options(file, path, state->options));

@@ -4,7 +4,8 @@
  *                    PyTorch's shape; h and, for lstm, c (L*D,B,H): the state that the next
  *                    batch starts from
  *     __metadata__   "epoch", "batch", "step", "loss_sum", "loss_count", "best_epoch",
- *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128"; real
+ *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128",
+ *                    "gradient_norm", "epoch_seconds" (these two may be missing); real
  *                    numbers are hexadecimal, so that none is rounded. Also the options
  *                    "num_steps", "sampling", "val_fraction", "dropout", "lr", "clip_norm", with
  *                    which config.json is compared */
@@ -36,6 +37,8 @@ typedef struct {
     lyrnn_trainer_snapshot snapshot; /* owned: free it with lyrnn_trainer_snapshot_free */
     int best_epoch;                  /* with the lowest validation loss; 0: none */
     double best_nats_per_char;
+    /* Time that the steps of the current epoch took; 0: unknown, or there are none yet. */
+    double epoch_seconds;
     uint64_t seed;
     int64_t corpus_chars;                       /* training and validation part together */
     char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE]; /* by lyrnn_corpus_hash */

@@ -28,6 +28,8 @@ static json_t *metrics_to_json(const lyrnn_metrics *metrics)
     json_put(&object, "perplexity", json_real_or_null(metrics->perplexity));
     json_put(&object, "chars_per_second", json_real_or_null(metrics->chars_per_second));
     json_put(&object, "seconds", json_real_or_null(metrics->seconds));
+    json_put(&object, "lr", json_of_float(metrics->learning_rate));
+    json_put(&object, "gradient_norm", json_real_or_null(metrics->gradient_norm));
     if (metrics->is_validated) {
         json_put(&object, "val_loss", json_real_or_null(metrics->validation_nats_per_char));
         json_put(&object, "val_perplexity", json_real_or_null(metrics->validation_perplexity));

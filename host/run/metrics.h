@@ -1,9 +1,11 @@
 /* metrics.jsonl of a run: one JSON object per epoch and line,
  *
  *     {"epoch": 1, "step": 40, "loss": 3.2, "perplexity": 24.5, "chars_per_second": 81000.0,
- *      "seconds": 0.5, "val_loss": 3.3, "val_perplexity": 27.1}
+ *      "seconds": 0.5, "lr": 0.001, "gradient_norm": 0.8, "val_loss": 3.3, "val_perplexity": 27.1}
  *
  * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch.
+ * "seconds" is the time that the epoch's steps took, in all processes that computed some of them.
+ * "gradient_norm" is the L2 norm of all gradients in the epoch's last step, before clipping.
  * The "val_" pair is there if the run validates. A number that JSON cannot hold, such as an
  * infinite perplexity, is null. Only this module writes and reads the file. */
 #ifndef LYRNN_METRICS_H
@@ -24,6 +26,8 @@ typedef struct {
     double perplexity;
     double chars_per_second;
     double seconds; /* time that the epoch's steps took */
+    float learning_rate;
+    double gradient_norm;
     bool is_validated;
     double validation_nats_per_char, validation_perplexity; /* if is_validated */
 } lyrnn_metrics;

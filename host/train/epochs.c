@@ -70,6 +70,7 @@ static void close_epoch(train_job *job, int epoch)
     counters->batch = 0;
     counters->loss_sum = 0.0;
     counters->loss_count = 0;
+    job->state.epoch_seconds = 0.0;
 }
 
 /* Downloads what a checkpoint holds. The last update may have made a weight infinite or NaN, which
@@ -111,6 +112,8 @@ static lyrnn_status save_best(train_job *job, int before)
 static lyrnn_status save_within_epoch(train_job *job)
 {
     LYRNN_TRY(download_checkpoint(job));
+    if (job->state.snapshot.counters.batch < (int64_t)job->batches.K)
+        job->state.epoch_seconds = lyrnn_seconds() - job->epoch_start;
     LYRNN_TRY(save_downloaded(job));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
     return LYRNN_OK;
@@ -245,6 +248,25 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     return write_report(job, metrics);
 }
 
+/* What the epoch's steps computed; timed_chars is the number of characters that epoch_seconds
+ * covers. */
+static lyrnn_metrics measure_epoch(const train_job *job, int epoch, const lyrnn_counters *counters,
+                                   int64_t timed_chars)
+{
+    double nats_per_char = counters->loss_sum / (double)counters->loss_count;
+    double seconds = job->state.epoch_seconds;
+    return (lyrnn_metrics){
+        .epoch = epoch,
+        .step = counters->step,
+        .nats_per_char = nats_per_char,
+        .perplexity = exp(nats_per_char),
+        .chars_per_second = timed_chars > 0 ? (double)timed_chars / seconds : (double)NAN,
+        .seconds = seconds,
+        .learning_rate = job->options->optimizer.learning_rate,
+        .gradient_norm = timed_chars > 0 ? counters->gradient_norm : (double)NAN,
+    };
+}
+
 /* The loss is read only when the progress is shown, because that waits for the device. */
 static void show_progress(train_job *job, int epoch, int64_t step)
 {
@@ -258,13 +280,15 @@ static void show_progress(train_job *job, int epoch, int64_t step)
     lyrnn_progress_show(progress, epoch, step);
 }
 
-/* Trains all steps of an epoch, or those that are left if the run was resumed within it. The loss
- * is that of the whole epoch; time and speed are those of this process. */
+/* Trains all steps of an epoch, or those that are left if the run was resumed within it. Loss,
+ * time and speed are those of the whole epoch. */
 static lyrnn_status run_epoch(train_job *job, int epoch)
 {
     size_t K = job->batches.K, first = (size_t)job->state.snapshot.counters.batch;
-    int64_t loss_count = job->state.snapshot.counters.loss_count;
-    double start = lyrnn_seconds();
+    /* A checkpoint of an older lyrnn does not know how long its part of the epoch took. */
+    bool is_timed = first == 0 || job->state.epoch_seconds > 0.0;
+    int64_t skipped = is_timed ? 0 : job->state.snapshot.counters.loss_count;
+    job->epoch_start = lyrnn_seconds() - job->state.epoch_seconds;
     if (first == 0)
         LYRNN_TRY(lyrnn_trainer_begin_epoch(&job->trainer, (uint64_t)epoch));
     for (size_t k = first; k < K; k++) {
@@ -275,18 +299,10 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
             LYRNN_TRY(obey(job, save_within_epoch));
     }
     lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
-    double seconds = lyrnn_seconds() - start;
+    job->state.epoch_seconds = lyrnn_seconds() - job->epoch_start;
     if (counters.bad_step != 0)
         return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
-    double nats_per_char = counters.loss_sum / (double)counters.loss_count;
-    lyrnn_metrics metrics = {
-        .epoch = epoch,
-        .step = counters.step,
-        .nats_per_char = nats_per_char,
-        .perplexity = exp(nats_per_char),
-        .chars_per_second = (double)(counters.loss_count - loss_count) / seconds,
-        .seconds = seconds,
-    };
+    lyrnn_metrics metrics = measure_epoch(job, epoch, &counters, counters.loss_count - skipped);
     if (job->num_validation > 0) {
         const lyrnn_watcher watcher = {obey_in_validation, job};
         metrics.is_validated = true;

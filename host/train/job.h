@@ -49,7 +49,8 @@ typedef struct {
     bool is_saved; /* the disk holds the training as it is now */
     lyrnn_run_dir run;
     lyrnn_train_requests *requests; /* what signals ask for; NULL: no signal can */
-    double saved_seconds;           /* lyrnn_seconds() at the last save, or when training began */
+    double epoch_start;   /* lyrnn_seconds() when the epoch would have begun without a pause */
+    double saved_seconds; /* lyrnn_seconds() at the last save, or when training began */
     lyrnn_progress progress;
     train_warnings warnings;
 } train_job;

@@ -37,11 +37,12 @@ typedef enum { LYRNN_FP32, LYRNN_TF32, LYRNN_BF16 } lyrnn_precision;
 
 /* What the steps count. It is in device memory, so that a step needs nothing from the host. */
 typedef struct {
-    int64_t batch;      /* row of the batch table that batch_gather takes next */
-    int64_t step;       /* optimizer steps taken, Adam's t */
-    int64_t bad_step;   /* first step (from 1) whose loss was NaN or infinite; 0: none yet */
-    int64_t loss_count; /* targets that loss_sum covers */
-    double loss_sum;    /* nats */
+    int64_t batch;        /* row of the batch table that batch_gather takes next */
+    int64_t step;         /* optimizer steps taken, Adam's t */
+    int64_t bad_step;     /* first step (from 1) whose loss was NaN or infinite; 0: none yet */
+    int64_t loss_count;   /* targets that loss_sum covers */
+    double loss_sum;      /* nats */
+    double gradient_norm; /* of the last step, before clipping */
 } lyrnn_counters;
 
 /* Takes row counters->batch of the batch table and adds one to counters->batch.
@@ -207,7 +208,7 @@ typedef struct {
 
 /* Global-norm clipping and Adam over flat buffers, torch.optim.Adam without weight decay.
  *     t = ++counters->step
- *     norm = |grads|;  s = norm > clip_norm ? clip_norm / norm : 1;  g = s grads
+ *     counters->gradient_norm = norm = |grads|;  s = norm > clip_norm ? clip_norm / norm : 1;  g = s grads
  *     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *     params -= learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon) */
 typedef struct {

@@ -113,8 +113,26 @@ kill -HUP "$pid"
 ends 129
 expect_error 129 "run: interrupted after epoch 0 and $num_batches of $num_batches batches, and saved; "
 [[ ! -s run/metrics.jsonl ]] || fail "the validation must not have come to its end"
+cp -a run older
 succeeds train --resume run
 same_runs whole run
+# All steps were those of the first process, and its time and speed are those of the epoch.
+number_of() {
+    sed -nE "s/.*\"$2\": ([^,}]*).*/\1/p" "$1/metrics.jsonl"
+}
+awk -v seconds="$(number_of run seconds)" -v chars="$(number_of run chars_per_second)" \
+    -v whole="$(number_of whole seconds)" -v num=$((num_batches * 160)) 'BEGIN {
+        exit !(seconds > whole / 10 && chars * seconds > num - 1 && chars * seconds < num + 1)
+    }' || fail "time and speed must cover the epoch: $(cat run/metrics.jsonl)"
+[[ $(number_of run lr) == 0.001 && $(number_of run gradient_norm) =~ ^[0-9.e-]+$ ]] ||
+    fail "the learning rate and the norm must be there: $(cat run/metrics.jsonl)"
+# A checkpoint of an older lyrnn has neither: they are unknown, not zero.
+trainer=older/latest/trainer.safetensors
+sed -i 's/"gradient_norm"/"gradient_morn"/; s/"epoch_seconds"/"epoch_minutes"/; s/"lyrnn_checksum":"xxh128:/"other_checksum":"none__:/' \
+    $trainer
+succeeds train --resume older
+[[ $(number_of older chars_per_second) == null && $(number_of older gradient_norm) == null ]] ||
+    fail "nothing was computed: $(cat older/metrics.jsonl)"
 
 # Long samples: a stop does not wait for their end, and the epoch is saved.
 samples=(corpus.txt "${tiny[@]}" --pred-period 1 --pred-len 1000000 --checkpoint-every 100)

@@ -69,6 +69,8 @@ static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config
     LYRNN_CHECK(counters->batch >= 0 && counters->step >= 0 && counters->loss_count >= 0);
     LYRNN_CHECK(counters->bad_step == 0 && isfinite(counters->loss_sum));
     LYRNN_CHECK(state->best_epoch >= 0 && state->best_epoch <= state->snapshot.epoch);
+    LYRNN_CHECK(isfinite(counters->gradient_norm) && counters->gradient_norm >= 0.0);
+    LYRNN_CHECK(isfinite(state->epoch_seconds) && state->epoch_seconds >= 0.0);
     LYRNN_CHECK(isfinite(state->best_nats_per_char) && state->corpus_chars >= 0);
     LYRNN_CHECK(strlen(state->corpus_xxh128) == LYRNN_CORPUS_HASH_SIZE - 1);
 }
@@ -86,6 +88,7 @@ static void check_equal(const lyrnn_trainer_state *a, const lyrnn_trainer_state 
                 0);
     LYRNN_CHECK(a->snapshot.epoch == b->snapshot.epoch && a->best_epoch == b->best_epoch);
     LYRNN_CHECK(memcmp(&a->best_nats_per_char, &b->best_nats_per_char, sizeof(double)) == 0);
+    LYRNN_CHECK(a->epoch_seconds == b->epoch_seconds);
     LYRNN_CHECK(a->seed == b->seed && a->corpus_chars == b->corpus_chars);
     LYRNN_CHECK(strcmp(a->corpus_xxh128, b->corpus_xxh128) == 0);
 }

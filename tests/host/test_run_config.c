@@ -193,6 +193,8 @@ static void metrics_that_were_appended_come_back(void **state)
                                    .perplexity = (double)INFINITY,
                                    .chars_per_second = 81000,
                                    .seconds = 0.25,
+                                   .learning_rate = 1e-3f,
+                                   .gradient_norm = 0.125,
                                    .is_validated = true,
                                    .validation_nats_per_char = 0.75,
                                    .validation_perplexity = 2.5};
@@ -202,6 +204,7 @@ static void metrics_that_were_appended_come_back(void **state)
     assert_ok(lyrnn_metrics_read("appended", &last, &best));
     json_t *expected = parse_config("{\"epoch\": 7, \"step\": 280, \"loss\": 0.5, \"perplexity\": "
                                     "null, \"chars_per_second\": 81000.0, \"seconds\": 0.25, "
+                                    "\"lr\": 0.001, \"gradient_norm\": 0.125, "
                                     "\"val_loss\": 0.75, \"val_perplexity\": 2.5}");
     assert_true(json_equal(last, expected));
     assert_true(json_equal(best, expected));

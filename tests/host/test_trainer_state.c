@@ -49,8 +49,12 @@ static void make_state(lyrnn_trainer_state *state)
         state->snapshot.h[i] = (float)i / 11.0f;
         state->snapshot.c[i] = -(float)i / 13.0f;
     }
-    state->snapshot.counters = (lyrnn_counters){
-        .batch = 345, .step = 9007199254740993, .loss_count = 98765432109, .loss_sum = 0.1 + 0.2};
+    state->snapshot.counters = (lyrnn_counters){.batch = 345,
+                                                .step = 9007199254740993,
+                                                .loss_count = 98765432109,
+                                                .loss_sum = 0.1 + 0.2,
+                                                .gradient_norm = 1.0 / 7.0};
+    state->epoch_seconds = 2.0 / 3.0;
     state->snapshot.epoch = 12;
     state->best_epoch = 9;
     state->best_nats_per_char = 1.0 / 3.0;
@@ -89,6 +93,7 @@ static void a_state_comes_back_bit_for_bit(void **unused)
     assert_int_equal(read.snapshot.epoch, 12);
     assert_int_equal(read.best_epoch, 9);
     assert_true(read.best_nats_per_char == 1.0 / 3.0);
+    assert_true(read.epoch_seconds == 2.0 / 3.0);
     assert_true(read.seed == UINT64_MAX);
     assert_int_equal(read.corpus_chars, 1234567);
     assert_string_equal(read.corpus_xxh128, written.corpus_xxh128);

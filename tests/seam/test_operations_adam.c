@@ -63,6 +63,12 @@ static double adam_step(op_check *check, adam_run *run, const float *grads, int6
                                 run->expected_v);
 }
 
+static void assert_norm(op_check *check, const adam_run *run, double expected)
+{
+    const double actual = op_check_fetch_counters(check, run->counters).gradient_norm;
+    assert_true(fabs(actual - expected) <= 1e-12 * expected);
+}
+
 static void assert_adam_near(op_check *check, const adam_run *run, const char *what)
 {
     size_t count = (size_t)run->count;
@@ -80,7 +86,8 @@ static void ten_steps_equal_the_oracle(void **state)
         adam_run run = adam_begin(check, counts[i], 0);
         for (int t = 1; t <= 10; t++) {
             float *grads = op_check_random(check, counts[i], 1.0 / t, (uint64_t)t);
-            adam_step(check, &run, grads, t, 1e-3f, t % 2 ? 0.01f : 1e6f);
+            double norm = adam_step(check, &run, grads, t, 1e-3f, t % 2 ? 0.01f : 1e6f);
+            assert_norm(check, &run, norm);
         }
         char what[64];
         snprintf(what, sizeof what, "count %d", counts[i]);
@@ -94,7 +101,8 @@ static void one_step_from_counters(op_check *check, int64_t step, float clip_nor
     enum { COUNT = 1000 };
     adam_run run = adam_begin(check, COUNT, step);
     float *grads = op_check_random(check, COUNT, bound, 1);
-    adam_step(check, &run, grads, step + 1, learning_rate, clip_norm);
+    double norm = adam_step(check, &run, grads, step + 1, learning_rate, clip_norm);
+    assert_norm(check, &run, norm);
     char what[64];
     snprintf(what, sizeof what, "step %lld clip %g bound %g", (long long)step, (double)clip_norm,
              bound);
@@ -161,7 +169,7 @@ static void zero_gradients_change_nothing(void **state)
     assert_near("v", op_check_fetch(check, run.v, COUNT), run.expected_v, COUNT, tolerance);
 }
 
-static void a_step_only_changes_the_step_counter(void **state)
+static void a_step_only_changes_the_step_counter_and_the_norm(void **state)
 {
     enum { COUNT = 33 };
     op_check *check = op_check_begin(state);
@@ -171,6 +179,7 @@ static void a_step_only_changes_the_step_counter(void **state)
         adam_step(check, &run, op_check_random(check, COUNT, 1, 1), t, 1e-3f, 0.01f);
     expected.step = 44;
     lyrnn_counters actual = op_check_fetch_counters(check, run.counters);
+    expected.gradient_norm = actual.gradient_norm;
     assert_memory_equal(&actual, &expected, sizeof actual);
 }
 
@@ -214,7 +223,7 @@ int main(void)
         cmocka_unit_test(bias_correction_follows_the_step_counter),
         cmocka_unit_test(the_learning_rate_is_read_from_the_device),
         cmocka_unit_test(zero_gradients_change_nothing),
-        cmocka_unit_test(a_step_only_changes_the_step_counter),
+        cmocka_unit_test(a_step_only_changes_the_step_counter_and_the_norm),
         cmocka_unit_test(the_same_steps_give_the_same_bits),
         cmocka_unit_test(every_element_counts_in_the_norm),
     };

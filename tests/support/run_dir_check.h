@@ -76,7 +76,7 @@ static inline lyrnn_status append_epoch(lyrnn_run_dir *run, int epoch)
 
 #define METRICS_LINE(epoch)                                                                        \
     "{\"epoch\": " epoch ", \"step\": 0, \"loss\": 0.0, \"perplexity\": 0.0, "                     \
-    "\"chars_per_second\": 0.0, \"seconds\": 0.0}\n"
+    "\"chars_per_second\": 0.0, \"seconds\": 0.0, \"lr\": 0.0, \"gradient_norm\": 0.0}\n"
 
 static inline void assert_ok(lyrnn_status status)
 {

@@ -10,18 +10,6 @@
 #include "files/json_build.h"
 #include "files/json_values.h"
 
-/* The shortest decimal that reads back as this float: 0.001, not 0.0010000000474974513. */
-static json_t *float_to_json(float value)
-{
-    char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if ((float)strtod(text, NULL) == value)
-            break;
-    }
-    return json_real(strtod(text, NULL));
-}
-
 static json_t *choice_to_json(const option_spec *spec, const void *field)
 {
     int index;
@@ -61,7 +49,7 @@ json_t *options_value_to_json(const option_spec *spec, const void *fields)
     case OPTION_UINT64:
         return json_integer((json_int_t) * (const uint64_t *)field);
     case OPTION_FLOAT:
-        return float_to_json(*(const float *)field);
+        return json_of_float(*(const float *)field);
     case OPTION_CHOICE:
         return choice_to_json(spec, field);
     case OPTION_FLAG:
