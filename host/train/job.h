@@ -14,7 +14,9 @@
 
 /* What has been warned of. */
 typedef struct {
-    bool is_infinite;        /* the perplexity of the last epoch was not finite */
+    /* "perplexity" or "validation perplexity" if that of the last epoch was not finite, else
+     * NULL. */
+    const char *infinite;
     int num_worse;           /* epochs in a row with a loss above that of guessing */
     bool has_named_guessing; /* a warning has said so */
 } train_warnings;

@@ -12,20 +12,17 @@ const char *train_advice(const train_job *job)
                : "lower --lr, or clip gradients with --clip-norm 0.01";
 }
 
-static bool is_finite_epoch(const lyrnn_metrics *metrics)
-{
-    return isfinite(metrics->perplexity) &&
-           (!metrics->is_validated || isfinite(metrics->validation_perplexity));
-}
-
 static void warn_if_not_finite(train_job *job, const lyrnn_metrics *metrics)
 {
-    bool was_finite = !job->warnings.is_infinite;
-    job->warnings.is_infinite = !is_finite_epoch(metrics);
-    if (job->warnings.is_infinite && was_finite)
-        fprintf(lyrnn_progress_log(&job->progress),
-                "warning: epoch %d: the %sperplexity is not finite; %s\n", metrics->epoch,
-                isfinite(metrics->perplexity) ? "validation " : "", train_advice(job));
+    const char *before = job->warnings.infinite;
+    job->warnings.infinite = NULL;
+    if (metrics->is_validated && !isfinite(metrics->validation_perplexity))
+        job->warnings.infinite = "validation perplexity";
+    if (!isfinite(metrics->perplexity))
+        job->warnings.infinite = "perplexity";
+    if (job->warnings.infinite != NULL && before == NULL)
+        fprintf(lyrnn_progress_log(&job->progress), "warning: epoch %d: the %s is not finite; %s\n",
+                metrics->epoch, job->warnings.infinite, train_advice(job));
 }
 
 /* What to do against a loss that stays above that of guessing. Just above it, a model has not begun
@@ -64,10 +61,11 @@ void train_warn_of_epoch(train_job *job, const lyrnn_metrics *metrics)
 
 lyrnn_status train_check_last_epoch(const train_job *job)
 {
-    return !job->warnings.is_infinite
+    return job->warnings.infinite == NULL
                ? LYRNN_OK
-               : lyrnn_fail(LYRNN_ERR_DIVERGED,
-                            "%s: is saved, but the perplexity of its last epoch is not finite; %s, "
-                            "and train again",
-                            job->run.path, train_advice(job));
+               : lyrnn_fail(
+                     LYRNN_ERR_DIVERGED,
+                     "%s: is saved, but the %s of its last epoch is not finite; %s, and train "
+                     "again",
+                     job->run.path, job->warnings.infinite, train_advice(job));
 }

@@ -57,3 +57,11 @@ succeeds train corpus.txt "${tiny[@]}" --lr 1e-9 --num-steps 150 --num-epochs 9 
     fail "a model that has not begun to learn needs a higher --lr"
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 9 --out fine
 ! grep -q warning "$err" || fail "nothing is wrong"
+
+# A relu that was trained without carrying its state may overflow on a long validation text.
+run train corpus.txt "${tiny[@]}" --cell rnn_relu --sampling random --lr 1e-2 --num-epochs 20 \
+    --val-fraction 0.2 --pred-len 0 --out carried
+expect_error 1 'carried: is saved, but the validation perplexity of its last epoch is not finite; '
+[[ -e carried/best && $(grep -c '^warning: ' "$err") == 1 ]] || fail "an earlier epoch is the best"
+grep -q '^warning: epoch [0-9]*: the validation perplexity is not finite; ' "$err" ||
+    fail "a warning must say which perplexity"

@@ -7,8 +7,8 @@ write_corpus
 
 # 20 epochs, compared with 10 epochs resumed for 10 more.
 declare -A shapes=(
-    [rnn_tanh]=''
-    [rnn_relu]='--val-fraction 0.2 --patience 15'
+    [rnn_tanh]='--val-fraction 0.2 --patience 15'
+    [rnn_relu]=''
     [lstm]='--num-layers 2 --dropout 0.3 --val-fraction 0.2'
     [gru]='--num-layers 2 --bidirectional --dropout 0.2'
 )

@@ -111,7 +111,8 @@ in_validation() {
 wait_for 'SIGUSR1 must save in the validation' in_validation
 kill -HUP "$pid"
 ends 129
-expect_error 129 "run: interrupted after epoch 0 and $num_batches of $num_batches batches, and saved; "
+batches="$num_batches of $num_batches batches"
+expect_error 129 "run: interrupted after epoch 0 and $batches, and saved; "
 [[ ! -s run/metrics.jsonl ]] || fail "the validation must not have come to its end"
 cp -a run older
 succeeds train --resume run
