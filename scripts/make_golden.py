@@ -14,9 +14,30 @@ import itertools
 import json
 import pathlib
 import statistics
+import sys
 
-import torch
-from torch import nn
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--date", required=True, help="the date to record in the files, YYYY-MM-DD")
+    parser.add_argument(
+        "--out",
+        default=pathlib.Path(__file__).parent.parent / "tests" / "golden",
+        type=pathlib.Path,
+        help="the folder to write into [tests/golden]",
+    )
+    return parser.parse_args()
+
+
+# This comes before PyTorch, which --help does not need.
+ARGUMENTS = parse_arguments() if __name__ == "__main__" else None
+
+try:
+    import torch
+    from torch import nn
+except ImportError:
+    sys.exit(f"make_golden.py: {sys.executable}: has no PyTorch; on Debian and Ubuntu install "
+             "python3-torch and use /usr/bin/python3")
 
 LAYERS = {
     "rnn_tanh": lambda *args, **kwargs: nn.RNN(*args, nonlinearity="tanh", **kwargs),
@@ -274,19 +295,10 @@ def make(cell, num_layers, bidirectional, date):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--date", required=True, help="the date to record in the files, YYYY-MM-DD")
-    parser.add_argument(
-        "--out",
-        default=pathlib.Path(__file__).parent.parent / "tests" / "golden",
-        type=pathlib.Path,
-        help="the folder to write into [tests/golden]",
-    )
-    arguments = parser.parse_args()
     torch.set_num_threads(1)
     for cell, num_layers, bidirectional in itertools.product(LAYERS, (1, 2, 3), (False, True)):
-        golden = make(cell, num_layers, bidirectional, arguments.date)
-        path = arguments.out / f"{cell}_{num_layers}_{'bi' if bidirectional else 'uni'}.json"
+        golden = make(cell, num_layers, bidirectional, ARGUMENTS.date)
+        path = ARGUMENTS.out / f"{cell}_{num_layers}_{'bi' if bidirectional else 'uni'}.json"
         lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in golden.items()]
         path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
         norms, losses = golden["training"]["norms"], golden["training"]["losses"]

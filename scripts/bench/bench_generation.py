@@ -17,13 +17,38 @@ import time
 from bench_shapes import (CELLS, Shape, add_record, fail, origin, positive, run_process, spread,
                           thread_counts, with_range)
 
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH",
+                        help="the lyrnn program [build/lyrnn]")
+    parser.add_argument("--cell", choices=CELLS, default="rnn_tanh",
+                        help="recurrent cell [rnn_tanh]")
+    parser.add_argument("--vocab-size", type=positive, default=1027, metavar="V",
+                        help="distinct characters [1027]")
+    parser.add_argument("--hidden-size", type=positive, default=256, metavar="H",
+                        help="hidden units [256]")
+    parser.add_argument("--num-chars", type=positive, default=1000, metavar="N",
+                        help="characters per text [1000]")
+    parser.add_argument("--batch-size", type=positive, default=64, metavar="B",
+                        help="texts in parallel [64]")
+    parser.add_argument("--rounds", type=positive, default=5, metavar="N",
+                        help="rounds in which the sides take turns [5]")
+    parser.add_argument("--json", metavar="FILE",
+                        help="append the result to this file as one line of JSON")
+    return parser.parse_args()
+
+
+# This comes before PyTorch, which --help does not need.
+ARGUMENTS = parse_arguments() if __name__ == "__main__" else None
+
 try:
     import torch
+    from pytorch_sides import TutorialModel, initial_model
 except ImportError:
     fail(f"{sys.executable}: has no PyTorch; on Debian and Ubuntu install python3-torch and use "
          "/usr/bin/python3")
-
-from pytorch_sides import TutorialModel, initial_model
 
 SIDES = {"article": "the tutorial's predict loop", "one": "lyrnn, one text, greedy",
          "many": "lyrnn, {} texts, greedy", "drawn": "lyrnn, {} texts, temperature 1, top-p 0.9"}
@@ -100,25 +125,7 @@ def print_text(record):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lyrnn", default="build/lyrnn", metavar="PATH",
-                        help="the lyrnn program [build/lyrnn]")
-    parser.add_argument("--cell", choices=CELLS, default="rnn_tanh",
-                        help="recurrent cell [rnn_tanh]")
-    parser.add_argument("--vocab-size", type=positive, default=1027, metavar="V",
-                        help="distinct characters [1027]")
-    parser.add_argument("--hidden-size", type=positive, default=256, metavar="H",
-                        help="hidden units [256]")
-    parser.add_argument("--num-chars", type=positive, default=1000, metavar="N",
-                        help="characters per text [1000]")
-    parser.add_argument("--batch-size", type=positive, default=64, metavar="B",
-                        help="texts in parallel [64]")
-    parser.add_argument("--rounds", type=positive, default=5, metavar="N",
-                        help="rounds in which the sides take turns [5]")
-    parser.add_argument("--json", metavar="FILE",
-                        help="append the result to this file as one line of JSON")
-    args = parser.parse_args()
+    args = ARGUMENTS
     record = compare(args)
     print_text(record)
     if args.json:

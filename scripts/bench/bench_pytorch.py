@@ -27,13 +27,44 @@ from bench_shapes import (add_machine_options, add_shape_options, check_machine_
                           chosen_shapes, fail, note, now, positive, random_ids, steps_for,
                           text_length, thread_counts)
 
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_shape_options(parser)
+    add_machine_options(parser)
+    parser.add_argument("--side", choices=["article", "best", "both"], default="both",
+                        help="the sides to measure [both]")
+    parser.add_argument("--way", metavar="NAME",
+                        help="measure this way of --side best, by the name in an earlier result "
+                        "[the fastest]")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads [the fastest]")
+    parser.add_argument("--steps", type=positive, metavar="N",
+                        help="optimizer steps per repetition [as many as take one second]")
+    parser.add_argument("--repetitions", type=positive, default=5, metavar="N",
+                        help="repetitions, after one that is not counted [5]")
+    check = parser.add_argument_group("print losses instead of times")
+    check.add_argument("--corpus", metavar="FILE", help="train on this text")
+    check.add_argument("--init", metavar="FILE", help="start from this model.safetensors")
+    check.add_argument("--num-epochs", type=positive, default=2, metavar="N", help="epochs [2]")
+    args = parser.parse_args()
+    check_machine_options(parser, args)
+    if (args.corpus is None) != (args.init is None):
+        parser.error("--corpus and --init: one needs the other; give both")
+    if args.way and args.side != "best":
+        parser.error("--way: belongs to one side only; add --side best")
+    return args
+
+
+# This comes before PyTorch, which --help does not need.
+ARGUMENTS = parse_arguments() if __name__ == "__main__" else None
+
 try:
     import torch
+    from pytorch_sides import initial_model, numeric_precision, tutorial_trainer, ways
 except ImportError:
     fail(f"{sys.executable}: has no PyTorch; on Debian and Ubuntu install python3-torch and use "
          "/usr/bin/python3")
-
-from pytorch_sides import initial_model, numeric_precision, tutorial_trainer, ways
 
 SEED = 1
 TRIAL_SECONDS, SECONDS = 0.5, 1
@@ -234,41 +265,10 @@ def losses(side, shape, args):
             "losses": [epoch() for _ in range(args.num_epochs)]}
 
 
-# ---- command line --------------------------------------------------------------------------------
-
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_shape_options(parser)
-    add_machine_options(parser)
-    parser.add_argument("--side", choices=["article", "best", "both"], default="both",
-                        help="the sides to measure [both]")
-    parser.add_argument("--way", metavar="NAME",
-                        help="measure this way of --side best, by the name in an earlier result "
-                        "[the fastest]")
-    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads [the fastest]")
-    parser.add_argument("--steps", type=positive, metavar="N",
-                        help="optimizer steps per repetition [as many as take one second]")
-    parser.add_argument("--repetitions", type=positive, default=5, metavar="N",
-                        help="repetitions, after one that is not counted [5]")
-    check = parser.add_argument_group("print losses instead of times")
-    check.add_argument("--corpus", metavar="FILE", help="train on this text")
-    check.add_argument("--init", metavar="FILE", help="start from this model.safetensors")
-    check.add_argument("--num-epochs", type=positive, default=2, metavar="N", help="epochs [2]")
-    args = parser.parse_args()
-    check_machine_options(parser, args)
-    if (args.corpus is None) != (args.init is None):
-        parser.error("--corpus and --init: one needs the other; give both")
-    if args.way and args.side != "best":
-        parser.error("--way: belongs to one side only; add --side best")
+def main():
+    args = ARGUMENTS
     if args.device == "cuda" and not torch.cuda.is_available():
         fail(f"--device cuda: PyTorch {torch.__version__} finds no GPU; use --device cpu")
-    return args
-
-
-def main():
-    args = parse_arguments()
     for shape in chosen_shapes(args):
         if args.way and args.way not in candidates("best", shape, args):
             fail(f"--way {args.way}: unknown; choose one of: "

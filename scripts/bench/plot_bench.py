@@ -16,8 +16,6 @@ import argparse
 import dataclasses
 
 from bench_shapes import fail, read_records, shape_of
-from figures import COLORS, plt, save_figure, style_axes
-from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
 
 SIDES = {"lyrnn": "lyrnn", "best": "best PyTorch", "article": "the tutorial's script"}
 PANELS = {"batch_size": "batch size B", "hidden_size": "hidden size H"}
@@ -42,6 +40,9 @@ def rest_of_label(shape, field):
 
 
 def draw_panel(axes, records, field):
+    from figures import COLORS, style_axes
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
     sizes = [record[field] for record in records]
     for side, label in SIDES.items():
         rates = [record["sides"][side]["chars_per_second"] for record in records]
@@ -60,6 +61,9 @@ def draw_panel(axes, records, field):
 
 
 def draw(records, output):
+    # Only drawing needs matplotlib, --help does not.
+    from figures import plt, save_figure
+
     figure, panels = plt.subplots(1, len(PANELS), figsize=(10, 4), dpi=110, constrained_layout=True)
     for axes, field in zip(panels, PANELS, strict=True):
         draw_panel(axes, longest_series(records, field), field)

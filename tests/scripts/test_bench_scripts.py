@@ -10,6 +10,7 @@ import math
 import os
 import re
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -21,6 +22,7 @@ import bench_shapes
 import bench_table
 import compare
 import plot_bars
+import plot_metrics
 from bench_shapes import PRESETS, Shape
 
 try:
@@ -247,6 +249,87 @@ def description_in_png(path):
             return text.decode("latin-1")
         at += 12 + length
     return None
+
+
+class Metrics(unittest.TestCase):
+    def read(self, *lines):
+        with tempfile.TemporaryDirectory() as run:
+            with open(os.path.join(run, "metrics.jsonl"), "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(line) + "\n" for line in lines)
+            return quietly(plot_metrics.read_metrics, run)
+
+    def line(self, epoch, perplexity, **members):
+        return {"epoch": epoch, "perplexity": perplexity, "chars_per_second": 1000, **members}
+
+    def test_null_is_a_gap(self):
+        epochs, training, validation, rates = self.read(
+            self.line(1, None), self.line(2, 7.5), self.line(3, None, chars_per_second=None))
+        self.assertEqual((epochs, rates, validation), ((1, 2, 3), [1000, 1000], None))
+        self.assertEqual(str(training), "(nan, 7.5, nan)")
+        self.assertEqual(plot_metrics.training_label("a", epochs, training, rates),
+                         "a: not finite at epoch 3, 1,000 characters/s")
+        self.assertEqual(plot_metrics.training_label("a", epochs, (1, 2, 3.25), []),
+                         "a: 3.250 at epoch 3")
+
+    def test_the_validation_is_a_curve_of_its_own(self):
+        epochs, training, validation, _ = self.read(
+            self.line(1, 9, val_perplexity=8), self.line(2, 7, val_perplexity=None),
+            self.line(3, 6, val_perplexity=10))
+        self.assertEqual((training, str(validation)), ((9, 7, 6), "(8.0, nan, 10.0)"))
+        self.assertEqual(plot_metrics.validation_label("a", epochs, validation),
+                         "a, validation: 8.000 at epoch 1")
+        self.assertEqual(plot_metrics.validation_label("a", (1,), (math.nan,)),
+                         "a, validation: never finite")
+
+    def test_other_lines_are_refused(self):
+        for line in ([1], 7, {"epoch": 1, "perplexity": "x", "chars_per_second": 1}):
+            self.assertRegex(str(self.read(self.line(1, 2), line)), ":2: is not the JSON of an epo")
+        self.assertRegex(str(self.read({"epoch": 1, "perplexity": 2})), ":1: lacks 'chars_per_sec")
+        self.assertRegex(str(self.read()), "has no epoch")
+
+    def test_several_runs_are_drawn_into_one_picture(self):
+        try:
+            from matplotlib.axes import Axes
+        except ImportError:
+            self.skipTest("this Python has no matplotlib")
+        with tempfile.TemporaryDirectory() as folder:
+            for run in "abc":
+                os.mkdir(os.path.join(folder, run))
+                with open(os.path.join(folder, run, "metrics.jsonl"), "w",
+                          encoding="utf-8") as file:
+                    for epoch in (1, 2):
+                        value = None if run == "c" else 9.5 - epoch
+                        line = self.line(epoch, value, val_perplexity=value)
+                        file.write(json.dumps(line) + "\n")
+            runs = [os.path.join(folder, run) for run in "abc"]
+            output = os.path.join(folder, "picture.png")
+            with unittest.mock.patch.object(Axes, "plot", autospec=True,
+                                            side_effect=Axes.plot) as plot:
+                plot_metrics.draw(runs, "a title", output)
+            self.assertEqual([call.kwargs["label"].split(":")[0] for call in plot.mock_calls],
+                             ["a", "a, validation", "b", "b, validation", "c", "c, validation"])
+            self.assertEqual([call.kwargs["color"] for call in plot.mock_calls],
+                             ["C0", "C0", "C1", "C1", "C2", "C2"])
+            self.assertGreater(os.path.getsize(output), 1000)
+
+
+class Help(unittest.TestCase):
+    def test_no_script_needs_a_package_for_its_help(self):
+        scripts = os.path.join(ROOT, "scripts")
+        paths = [os.path.join(folder, name) for folder in (scripts, os.path.join(scripts, "bench"))
+                 for name in sorted(os.listdir(folder)) if name.endswith(".py")]
+        with_options = 0
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                if "ArgumentParser(" not in file.read():
+                    continue
+            with_options += 1
+            with self.subTest(script=path):  # -S hides the installed packages
+                result = subprocess.run([sys.executable, "-S", path, "--help"], text=True,
+                                        capture_output=True, check=False)
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.assertIn("usage: " + os.path.basename(path), result.stdout)
+        self.assertGreaterEqual(with_options, 8)
 
 
 class BarChart(unittest.TestCase):
