@@ -1,4 +1,6 @@
 /* What a training will do and how much memory it takes, reported before anything runs. */
+#include <string.h>
+
 #include "base/plain_text.h"
 #include "model/device_memory.h"
 #include "train/job.h"
@@ -59,6 +61,16 @@ static void log_memory(const train_job *job)
     lyrnn_print_plain(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
 }
 
+static const char *corpus_name(const lyrnn_train_options *options)
+{
+    if (options->num_corpus_paths == 0)
+        return "the sample lyrics that come with lyrnn";
+    if (options->num_corpus_paths > 1)
+        return "several files";
+    const char *path = options->corpus_paths[0];
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 void train_log_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -68,10 +80,7 @@ void train_log_plan(const train_job *job)
     char device[256];
     job->backend->describe(job->backend, device, sizeof device);
     lyrnn_print_plain(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
-                      options->num_corpus_paths == 0   ? "the sample lyrics that come with lyrnn"
-                      : options->num_corpus_paths == 1 ? options->corpus_paths[0]
-                                                       : "several files",
-                      job->corpus.N, job->vocab.V);
+                      corpus_name(options), job->corpus.N, job->vocab.V);
     lyrnn_print_plain(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
                       lyrnn_cell_name(job->config.cell), job->config.num_layers,
                       job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,

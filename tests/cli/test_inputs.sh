@@ -27,6 +27,7 @@ reads() {
 
 # Pipes and standard input are texts like any other.
 cat corpus.txt | reads piped -
+grep -q "^corpus: standard input, 384 characters" "$err" || fail "the plan names it"
 same_model piped
 reads redirected - <corpus.txt
 same_model redirected
