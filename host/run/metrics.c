@@ -249,14 +249,17 @@ static lyrnn_status count_kept_bytes(line_reader *reader, const char *path, int 
     off_t num_bytes = 0;
     json_int_t before = 0;
     bool is_later = false;
+    int bad_line = 0; /* the first whole line that is no report, even if it may be cut off */
     *kept = (lyrnn_metrics_kept){0};
     while (next_line(reader)) {
         json_int_t number = json_integer_value(json_object_get(reader->epoch, "epoch"));
-        if (reader->epoch == NULL && reader->has_newline && !is_later)
+        if (reader->epoch == NULL && reader->has_newline && bad_line == 0)
+            bad_line = reader->number;
+        if (bad_line > 0 && (!is_later || (reader->epoch != NULL && number <= epoch)))
             return lyrnn_fail(LYRNN_ERR_IO,
                               "%s: line %d is not the report of an epoch; correct it or move the "
                               "file away",
-                              path, reader->number);
+                              path, bad_line);
         num_bytes += reader->length;
         is_later = is_later || number > epoch;
         if (reader->epoch == NULL || number > epoch)

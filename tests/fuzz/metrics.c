@@ -25,7 +25,7 @@ static void check_epoch(const json_t *line, json_int_t most)
     LYRNN_CHECK(json_integer_value(epoch) >= 0 && json_integer_value(epoch) <= most);
 }
 
-/* most: the largest number that a line may have. */
+/* most: the largest number that the last line may have. */
 static void read_epochs(size_t num_bytes, json_int_t most)
 {
     json_t *last, *best;
@@ -36,9 +36,11 @@ static void read_epochs(size_t num_bytes, json_int_t most)
     LYRNN_CHECK(status == LYRNN_ERR_IO || (status == LYRNN_OK && last != NULL));
     if (status != LYRNN_OK)
         fuzz_check_error_text("run/metrics.jsonl");
+    /* A resumed file has nothing else. */
+    LYRNN_CHECK(most == INT64_MAX || (status == LYRNN_OK) == (num_bytes > 0));
     if (last != NULL) {
         check_epoch(last, most);
-        check_epoch(best, most);
+        check_epoch(best, INT64_MAX);
     }
     json_decref(last);
     json_decref(best);
@@ -49,9 +51,10 @@ static bool resume(int epoch, size_t num_bytes)
 {
     int run_fd = open("run", O_RDONLY | O_DIRECTORY);
     FILE *file;
+    lyrnn_metrics_kept kept = {0};
     LYRNN_CHECK(run_fd >= 0);
     fuzz_watch_memory();
-    lyrnn_status status = lyrnn_metrics_resume(run_fd, "run", epoch, &file);
+    lyrnn_status status = lyrnn_metrics_resume(run_fd, "run", epoch, &file, &kept);
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     close(run_fd);
     if (status == LYRNN_OK) {

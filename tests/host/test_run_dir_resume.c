@@ -211,6 +211,25 @@ static void metrics_that_are_not_lyrnns_are_refused(void **state)
     }
 }
 
+/* Behind the last kept line anything is cut off. In front of one it would stay. */
+static void a_bad_line_is_refused_if_it_would_be_kept(void **state)
+{
+    (void)state;
+    static const char before[] = LINE("9") "[1]\n" LINE("1"), after[] = LINE("1") LINE("9") "[1]\n";
+    lyrnn_run_dir run;
+    make("mixed");
+    assert_true(write_file("mixed/metrics.jsonl", before, strlen(before)));
+    assert_ok(lyrnn_run_dir_open(&run, "mixed"));
+    assert_error(resume_run(&run, 5, "{}"),
+                 "mixed/metrics.jsonl: line 2 is not the report of an epoch");
+    lyrnn_run_dir_close(&run);
+    assert_true(write_file("mixed/metrics.jsonl", after, strlen(after)));
+    assert_ok(lyrnn_run_dir_open(&run, "mixed"));
+    assert_ok(resume_run(&run, 5, "{}"));
+    assert_content("mixed/metrics.jsonl", LINE("1"));
+    lyrnn_run_dir_close(&run);
+}
+
 static void the_config_is_replaced(void **state)
 {
     (void)state;
@@ -338,6 +357,7 @@ int main(void)
         cmocka_unit_test(metrics_are_cut_to_the_checkpoints_epoch),
         cmocka_unit_test(missing_metrics_start_again),
         cmocka_unit_test(metrics_that_are_not_lyrnns_are_refused),
+        cmocka_unit_test(a_bad_line_is_refused_if_it_would_be_kept),
         cmocka_unit_test(the_config_is_replaced),
         cmocka_unit_test(a_checkpoint_within_an_epoch_goes_when_a_later_one_is_there),
         cmocka_unit_test(prune_keeps_the_last_ones_latest_and_best),
