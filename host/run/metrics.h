@@ -58,8 +58,8 @@ lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_
 
 /* Reads the file of the run in run_path. *last is the last line, *best the one of the lowest
  * validation perplexity (of the lowest perplexity if there is no validation): new references, NULL
- * if there is no line. *best is also NULL if no epoch has a finite one. A line that cannot be read is left out; the first such line is then the
- * error, LYRNN_ERR_IO, and both results hold. */
+ * if there is no line. *best is also NULL if no epoch has a finite one. A line that cannot be read
+ * is left out; the first such line is then the error, LYRNN_ERR_IO, and both results hold. */
 lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best);
 
 #endif

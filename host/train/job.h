@@ -1,6 +1,7 @@
 /* A training job and its parts. job.c prepares and ends it; start.c does what depends on what it
  * starts from; plan.c counts its memory and reports the plan; resume_run.c checks and continues an
- * earlier run; epochs.c trains, reports and saves; warnings.c warns; progress.c draws the bar. Read job.c next. */
+ * earlier run; epochs.c trains, reports and saves; warnings.c warns; progress.c draws the bar. Read
+ * job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 

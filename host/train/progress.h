@@ -35,8 +35,8 @@ bool lyrnn_progress_needs_loss(lyrnn_progress *progress);
 /* Draws the bar or prints the line. epoch counts from 1. */
 void lyrnn_progress_show(lyrnn_progress *progress, int epoch, int64_t step);
 
-/* Erases the bar, so that a line can be printed. lyrnn_progress_log also returns the log to print it
- * to. */
+/* Erases the bar, so that a line can be printed. lyrnn_progress_log also returns the log to print
+ * it to. */
 void lyrnn_progress_clear(lyrnn_progress *progress);
 FILE *lyrnn_progress_log(lyrnn_progress *progress);
 

@@ -71,7 +71,8 @@ for ((i = 0; i < 20; i++)); do
     cat long.txt
 done >longer.txt
 on_terminal 70 eval run longer.txt
-grep -qE '^[0-9]+% \[#*\.*\] [0-9]+ chars/s, 0:[0-9]+ left$' "$out" || fail "eval must show progress"
+grep -qE '^[0-9]+% \[#*\.*\] [0-9]+ chars/s, 0:[0-9]+ left$' "$out" ||
+    fail "eval must show progress"
 succeeds eval run longer.txt
 [[ ! -s $err ]] || fail "and in a file nothing"
 succeeds "${train[@]}" --out run --overwrite

@@ -105,8 +105,9 @@ bool options_given(const option_table *table, const option_result *result, const
 
 /* Sets every field of a zeroed struct from an object that options_to_json made and that anyone may
  * have changed since. The rules are those of the command line. An option without a default may be
- * missing, and one with if_missing then has that value. Texts are borrowed from the object. LYRNN_ERR_USAGE names the option. The caller frees
- * the fields with options_free, on failure too. */
+ * missing, and one with if_missing then has that value. Texts are borrowed from the object.
+ * LYRNN_ERR_USAGE names the option. The caller frees the fields with options_free, on failure
+ * too. */
 lyrnn_status options_from_json(const option_table *table, const json_t *object, void *fields);
 
 /* Exchanges the value of one option, and what it owns, between two structs. */
