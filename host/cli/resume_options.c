@@ -53,7 +53,10 @@ static lyrnn_status check_same(const option_spec *spec, const char *run_path,
 lyrnn_status resume_options(const resume_args *args, void *given_fields, void *run_fields)
 {
     const option_table *table = args->table;
-    if (options_from_json(table, args->config, run_fields) != LYRNN_OK)
+    lyrnn_status status = options_from_json(table, args->config, run_fields);
+    if (status == LYRNN_ERR_MEMORY)
+        return status;
+    if (status != LYRNN_OK)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s/config.json: %s; correct the file",
                           args->run_path, lyrnn_error_text());
     for (size_t i = 0; i < table->num_specs; i++) {
