@@ -41,7 +41,7 @@ static const option_spec specs[] = {
      FIELD(train.text.newlines), .fallback = "keep",
      .detail = "space is what the tutorial does. Such a model knows no lines."},
     {OPTION_CHOICE, "normalize", "nfc|none", "compose characters and accents, or learn them as is",
-     FIELD(train.text.normalize), .fallback = "nfc",
+     FIELD(train.text.normalize), .fallback = "nfc", .if_missing = "none",
      .detail = "nfc is Unicode's form C: é is one character, however the text spells it. It also "
                "drops byte order marks inside the text. The model remembers it for all texts that "
                "it is given."},
@@ -371,20 +371,10 @@ static lyrnn_status name_corpus(resumed_run *run, const option_result *result)
                             lyrnn_error_text());
 }
 
-/* A run of an early version does not say how its text was normalized: it was not. */
-static lyrnn_status complete_config(json_t **config)
-{
-    if (json_object_get(*config, "normalize") == NULL)
-        json_put(config, "normalize", json_string("none"));
-    return *config != NULL ? LYRNN_OK
-                           : lyrnn_out_of_memory("config.json", 0, "close other programs");
-}
-
 static lyrnn_status read_and_train(train_fields *asked, const option_result *result,
                                    resumed_run *run)
 {
     LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
-    LYRNN_TRY(complete_config(&run->config));
     LYRNN_TRY(take_run(asked, result, run));
     LYRNN_TRY(name_corpus(run, result));
     return train_on_device(&run->fields, result, &run->start,
