@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/open_file.h"
+#include "base/remedy.h"
 #include "temp_dir.h"
 
 static void a_regular_file_is_open_for_reading(void **state)
@@ -191,9 +192,26 @@ static void a_socket_and_a_directory_are_named(void **state)
     close(fd);
 }
 
+static void every_usual_reason_has_its_remedy(void **state)
+{
+    (void)state;
+    static const int reasons[] = {
+        ENOSPC,       EDQUOT, EFBIG,  EMFILE, ENFILE,     ENOMEM,  EIO,    ENXIO,   ENODEV,
+        ESTALE,       EACCES, EPERM,  EROFS,  EBUSY,      ETXTBSY, EAGAIN, ELOOP,   EINVAL,
+        ENAMETOOLONG, EILSEQ, ENOSYS, EEXIST, EOPNOTSUPP, EISDIR,  ENOENT, ENOTDIR, ENOTCONN};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        assert_string_not_equal(lyrnn_remedy(reasons[i]), "fix the cause");
+    assert_string_equal(lyrnn_remedy(EROFS),
+                        "make the file system writable, or choose another place");
+    assert_string_equal(lyrnn_remedy(ENAMETOOLONG), "choose a shorter name");
+    assert_string_equal(lyrnn_remedy(ELOOP), "correct the symbolic links");
+    assert_string_equal(lyrnn_remedy(EDOM), "fix the cause");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_usual_reason_has_its_remedy),
         cmocka_unit_test(a_regular_file_is_open_for_reading),
         cmocka_unit_test(a_failure_names_the_reason_and_keeps_errno),
         cmocka_unit_test(other_kinds_of_files_are_refused_at_once),
