@@ -45,7 +45,8 @@ typedef struct {
          .fallback = "0",                                                                          \
          .min = "0",                                                                               \
          .max = "1024",                                                                            \
-         .detail = "If OMP_NUM_THREADS is set, 0 means that number. Two numbers of threads give "  \
+         .detail = "If OMP_NUM_THREADS is set, 0 means that number. Otherwise it means no more "   \
+                   "than the CPUs that a container's quota grants. Two numbers of threads give "   \
                    "results that differ in the last bits.",                                        \
          .may_change = true},                                                                      \
     {                                                                                              \

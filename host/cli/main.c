@@ -28,18 +28,6 @@ static lyrnn_status run_command(int argc, char **argv)
     return command->run(argc - 1, argv + 1);
 }
 
-/* Makes OpenMP's threads spin only briefly while they wait. To spin for long gains nothing on idle
- * cores, and on busy ones it costs several times the work itself. OpenMP reads its settings when it
- * is loaded, before main, so the program executes itself once more with them. Settings of the user
- * are kept. */
-static void spin_briefly(char **argv)
-{
-    if (getenv("OMP_WAIT_POLICY") != NULL || getenv("GOMP_SPINCOUNT") != NULL)
-        return;
-    if (setenv("GOMP_SPINCOUNT", "10000", 1) == 0 && setenv("KMP_BLOCKTIME", "1", 0) == 0)
-        execv("/proc/self/exe", argv);
-}
-
 /* Opens the standard streams that are closed. Otherwise the next file that is opened would get the
  * number of such a stream, and messages would be written into that file. A stream that is open only
  * for reading refuses them. */
@@ -77,7 +65,6 @@ static int exit_status(lyrnn_status status)
 int main(int argc, char **argv)
 {
     hold_standard_streams();
-    spin_briefly(argv);
     /* If the reader of a pipe leaves (| head), the write fails. No signal then kills a training in
      * the middle of a save. */
     signal(SIGPIPE, SIG_IGN);

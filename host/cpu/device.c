@@ -4,10 +4,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <omp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/address_space.h"
+#include "base/cgroup.h"
 
 /* The bytes that the system can still hand out; SIZE_MAX: it does not say. malloc would not fail:
  * Linux grants more memory than there is and then kills the process that uses it. */
@@ -141,16 +146,72 @@ static void close_device(lyrnn_backend *self)
     (void)self;
 }
 
-lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
+/* LLVM's OpenMP has this call; GNU's has not. */
+__attribute__((weak)) void kmp_set_blocktime(int milliseconds);
+
+/* The CPUs on which this process may run. Where the user binds threads to CPUs, this one is bound
+ * already, but OpenMP knows all of them. */
+static int count_cpus(void)
 {
-    /* OpenMP's own default is OMP_NUM_THREADS, or one per core. OpenBLAS waits for ever for threads
-     * that OpenMP does not grant, so this settles on a number that OpenMP must grant. */
-    int threads = num_threads > 0 ? num_threads : omp_get_max_threads();
-    if (threads > omp_get_thread_limit())
-        threads = omp_get_thread_limit();
+    cpu_set_t cpus;
+    int bound = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+    int all = omp_get_num_procs();
+    return all > bound ? all : bound;
+}
+
+/* OMP_NUM_THREADS, or one per CPU. More than a container's quota of CPU time grants would only wait
+ * for each other. */
+static int default_threads(void)
+{
+    const char *setting = getenv("OMP_NUM_THREADS");
+    if (setting != NULL && strtol(setting, NULL, 10) > 0)
+        return omp_get_max_threads();
+    int cpus = count_cpus(), quota = lyrnn_cgroup_cpus("");
+    return quota > 0 && quota < cpus ? quota : cpus;
+}
+
+/* OpenBLAS takes its last buffer in the first product. Where memory is limited, that must not be
+ * after other memory was allocated. A smaller product might do without a buffer. */
+static void take_buffers(void)
+{
+    struct rlimit space = {0}, data = {0};
+    getrlimit(RLIMIT_AS, &space);
+    getrlimit(RLIMIT_DATA, &data);
+    if (space.rlim_cur == RLIM_INFINITY && data.rlim_cur == RLIM_INFINITY)
+        return;
+    enum { N = 128 };
+    static float a[N * N], c[N * N];
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, N, N, 1.0f, a, N, a, N, 0.0f, c, N);
+}
+
+/* OpenBLAS waits for ever for threads that OpenMP does not grant, and for memory that the system
+ * does not grant. So this settles on a number that OpenMP must grant, and asks for the memory. */
+static lyrnn_status start_threads(int threads)
+{
+    if (!lyrnn_can_map(lyrnn_openblas_bytes((size_t)threads - 1)))
+        return lyrnn_fail(LYRNN_ERR_MEMORY,
+                          "memory: OpenBLAS needs %zu MiB of address space for %d thread%s, and a "
+                          "limit forbids it; %sraise ulimit -v and ulimit -d",
+                          lyrnn_openblas_bytes((size_t)threads) >> 20, threads,
+                          threads == 1 ? "" : "s", threads == 1 ? "" : "lower --threads, or ");
     omp_set_dynamic(0);
+    if (omp_get_max_active_levels() < 1)
+        omp_set_max_active_levels(1);
     omp_set_num_threads(threads);
     openblas_set_num_threads(threads);
+    take_buffers();
+    if (kmp_set_blocktime != NULL && getenv("KMP_BLOCKTIME") == NULL &&
+        getenv("OMP_WAIT_POLICY") == NULL)
+        kmp_set_blocktime(1);
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
+{
+    int threads = num_threads > 0 ? num_threads : default_threads();
+    if (threads > omp_get_thread_limit())
+        threads = omp_get_thread_limit();
+    LYRNN_TRY(start_threads(threads));
     *backend = (lyrnn_backend){.name = "cpu",
                                .shares_host_memory = true,
                                .num_threads = threads,

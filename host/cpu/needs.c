@@ -1,7 +1,7 @@
-/* The table of needs.h. The compiler defines a macro for each instruction set that it may use, and
- * rows are left out for those that only intrinsics use, such as AES. Only x86-64 is checked: on other machines the table
- * is empty. The bits are those of Intel's and AMD's manuals. Rows of
- * one leaf follow each other, because a virtual machine takes long to answer CPUID. */
+/* The table of needs.h. The compiler defines a macro for each instruction set that it may use. Rows
+ * are left out for those that only intrinsics use, such as AES. Only x86-64 is checked: on other
+ * machines the table is empty. The bits are those of Intel's and AMD's manuals. Rows of one leaf
+ * follow each other, because a virtual machine takes long to answer CPUID. */
 #include "cpu/needs.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Reads the version of a CUDA module from its ELF file without loading it: see module.h. The file may
- * be anything, so each size is checked before it is used. */
+/* Reads the version of a CUDA module from its ELF file without loading it: see module.h. The file
+ * may be anything, so each size is checked before it is used. */
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>

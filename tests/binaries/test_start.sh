@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# How the program starts: under its own name, through any loader, without starting a second time, and
+# with one CPU only while libgomp counts them.
+#     test_start.sh PROGRAM C_COMPILER SANITIZERS
+set -euo pipefail
+compiler=$2 sanitizers=$3
+. "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh" "$1"
+unset OMP_WAIT_POLICY
+
+# start_training SETTING: sets $name, the process's, and $masks, the CPUs of each of its threads.
+start_training() {
+    local process
+    env "$1" "$lyrnn" train --hidden-size 192 --threads 2 --num-epochs 1000000 \
+        --pred-period 1000000 --device cpu --out run --overwrite >"$out" 2>"$err" &
+    process=$!
+    for ((tries = 0; ; tries++)); do
+        (($(find "/proc/$process/task" -mindepth 1 -maxdepth 1 | wc -l) < 2)) || break
+        if ! kill -0 "$process" || ((tries > 400)); then
+            fail "a second thread must start"
+        fi
+        sleep 0.05
+    done
+    name=$(cat /proc/$process/comm)
+    masks=$(cat /proc/$process/task/*/status | sed -n 's/^Cpus_allowed:\t*//p' | sort -u)
+    kill -KILL $process
+    wait $process 2>/dev/null || true
+}
+
+start_training A=1
+[[ $name == "${lyrnn##*/}" ]] || fail "the process is called $name"
+[[ $masks == "$(sed -n 's/^Cpus_allowed:\t*//p' /proc/self/status)" ]] ||
+    fail "its threads may use the CPUs $masks"
+if (($(nproc) > 1)); then
+    for setting in OMP_PLACES=threads OMP_PROC_BIND=spread "GOMP_CPU_AFFINITY=0-$(($(nproc) - 1))"; do
+        start_training "$setting"
+        [[ $(wc -l <<<"$masks") == 2 ]] || fail "$setting: each thread must have its own CPU: $masks"
+    done
+fi
+
+# What follows is not for sanitizers: they want to be the first library.
+[[ -z $sanitizers ]] || exit 0
+loader=$(readelf -l "$lyrnn" | sed -n 's/.*interpreter: \(.*\)\]$/\1/p')
+"$loader" "$lyrnn" --version >"$out" || fail "it must run through $loader"
+grep -q '^lyrnn [0-9]' "$out" || fail "another program ran through $loader"
+
+# A library that counts CPUs in its constructor, and at the end.
+cat >count.c <<'END'
+#define _GNU_SOURCE
+#include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
+static void count(const char *when)
+{
+    cpu_set_t cpus;
+    sched_getaffinity(0, sizeof cpus, &cpus);
+    dprintf(STDERR_FILENO, "%s %d\n", when, CPU_COUNT(&cpus));
+}
+__attribute__((constructor)) static void begin(void) { count("begin"); }
+__attribute__((destructor)) static void end(void) { count("end"); }
+END
+"$compiler" -shared -fPIC -o count.so count.c
+all=$(nproc)
+counts() {
+    env "$@" LD_PRELOAD="$PWD/count.so" "$lyrnn" --version 2>&1 >/dev/null | paste -sd ' '
+}
+[[ $(counts A=1) == "begin 1 end $all" ]] || fail "one CPU at first, then $all: $(counts A=1)"
+for setting in OMP_WAIT_POLICY=active GOMP_SPINCOUNT=10 OMP_PROC_BIND=false; do
+    [[ $(counts "$setting") == "begin $all end $all" ]] || fail "$setting is the user's choice"
+done
