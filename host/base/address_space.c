@@ -6,7 +6,7 @@ size_t lyrnn_openblas_bytes(size_t num_threads)
 {
     /* The buffer of OpenBLAS for x86-64; on other machines it is smaller. The usual stack. */
     const size_t buffer = (size_t)128 << 20, stack = (size_t)8 << 20;
-    return (num_threads + 1) * buffer + num_threads * stack;
+    return num_threads * (2 * buffer + stack);
 }
 
 bool lyrnn_can_map(size_t bytes)

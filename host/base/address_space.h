@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What OpenBLAS maps for that many threads: a buffer and a stack for each of them, and a buffer for
- * the caller. Few of these bytes are ever used. */
+/* What OpenBLAS maps for that many threads: two buffers and a stack for each of them. Few of these
+ * bytes are ever used. */
 size_t lyrnn_openblas_bytes(size_t num_threads);
 
 /* Asks the system itself: a limit on the address space (ulimit -v), one on data (ulimit -d), and

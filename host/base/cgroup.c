@@ -4,9 +4,11 @@
  * Source: cgroups(7), and Documentation/admin-guide/cgroup-v2.rst of Linux. */
 #include "base/cgroup.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Whether the list "cpu,cpuacct" of a line has the controller. */
 static bool has_controller(const char *list, const char *controller)
@@ -41,47 +43,59 @@ static void each_level(const char *mount, const char *path,
     }
 }
 
+/* Handles a line of /proc/self/cgroup. Where both versions are in use, version 2 is mounted at
+ * "unified". */
+static void each_level_of_line(const char *root, const char *controller, char *line,
+                               void (*use)(void *context, const char *folder, bool is_v2),
+                               void *context)
+{
+    char mount[PATH_MAX];
+    char *list = strchr(line, ':'), *path = list != NULL ? strchr(list + 1, ':') : NULL;
+    if (path == NULL)
+        return;
+    *path++ = '\0';
+    list++;
+    if (list[0] == '\0') {
+        static const char *const mounts[] = {"", "/unified"};
+        for (int i = 0; i < 2; i++) {
+            snprintf(mount, sizeof mount, "%s/sys/fs/cgroup%s", root, mounts[i]);
+            each_level(mount, path, use, true, context);
+        }
+    } else if (has_controller(list, controller)) {
+        snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, controller);
+        each_level(mount, path, use, false, context);
+    }
+}
+
 void lyrnn_each_cgroup(const char *root, const char *controller,
                        void (*use)(void *context, const char *folder, bool is_v2), void *context)
 {
-    char line[PATH_MAX + 256], mount[PATH_MAX];
-    snprintf(mount, sizeof mount, "%s/proc/self/cgroup", root);
-    FILE *file = fopen(mount, "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        char *list = strchr(line, ':'), *path = list != NULL ? strchr(list + 1, ':') : NULL;
-        if (path == NULL)
-            continue;
-        *path++ = '\0';
-        list++;
-        bool is_v2 = list[0] == '\0';
-        if (!is_v2 && !has_controller(list, controller))
-            continue;
-        /* Where both versions are in use, version 2 is mounted at "unified". */
-        const char *const names[] = {is_v2 ? "" : "/", is_v2 ? "/unified" : "/"};
-        for (int i = 0; i < (is_v2 ? 2 : 1); i++) {
-            snprintf(mount, sizeof mount, "%s/sys/fs/cgroup%s%s", root, names[i],
-                     is_v2 ? "" : controller);
-            each_level(mount, path, use, is_v2, context);
-        }
-    }
-    if (file != NULL)
-        fclose(file);
+    char folder[128], text[8192], *rest = NULL;
+    snprintf(folder, sizeof folder, "%s/proc/self", root);
+    if (!lyrnn_read_small_file(folder, "cgroup", text, sizeof text))
+        return;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        each_level_of_line(root, controller, line, use, context);
 }
 
+/* Not fopen, which needs memory: this is asked when there is none. */
 bool lyrnn_read_small_file(const char *folder, const char *name, char *text, size_t size)
 {
     char path[PATH_MAX + 64];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
         return false;
-    text[fread(text, 1, size - 1, file)] = '\0';
-    fclose(file);
-    return true;
+    size_t length = 0;
+    ssize_t got = 0;
+    while (length < size - 1 && (got = read(fd, text + length, size - 1 - length)) > 0)
+        length += (size_t)got;
+    close(fd);
+    text[length] = '\0';
+    return got >= 0;
 }
 
-/* cpu.max has "QUOTA PERIOD", version 1 a file for each. No quota is "max", or -1. */
+/* cpu.max has "QUOTA PERIOD". Version 1 has two files. No quota is "max", or -1. */
 static void read_quota(void *context, const char *folder, bool is_v2)
 {
     int *cpus = (int *)context;

@@ -1,5 +1,5 @@
-/* The cgroups of this process: Linux's limits for a container or a batch job. A limit counts on each
- * level, from the process's own cgroup up to the root. */
+/* The cgroups of this process: Linux's limits for a container or a batch job. A limit counts on
+ * each level, from the process's own cgroup up to the root. */
 #ifndef LYRNN_BASE_CGROUP_H
 #define LYRNN_BASE_CGROUP_H
 

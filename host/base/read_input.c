@@ -12,6 +12,7 @@
 
 #include "base/file_kind.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/open_file.h"
 #include "base/remedy.h"
 
@@ -87,6 +88,8 @@ static lyrnn_status grow(const lyrnn_input *input, lyrnn_bytes *bytes, size_t *c
 {
     size_t limit = input->max_bytes + 1;
     *capacity = wanted < limit ? wanted : limit;
+    LYRNN_TRY(lyrnn_require_memory(lyrnn_input_name(input), *capacity + 1 - bytes->num,
+                                   "close other programs, or give a smaller file"));
     char *data = realloc(bytes->data, *capacity + 1);
     if (data == NULL)
         return lyrnn_out_of_memory(lyrnn_input_name(input), *capacity + 1, "close other programs");

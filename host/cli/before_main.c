@@ -35,8 +35,13 @@ static const char *variable(char **environment, const char *name)
     return NULL;
 }
 
+/* LLVM's OpenMP has this call, and host/cpu uses it. GNU's has not. */
+__attribute__((weak)) void kmp_set_blocktime(int milliseconds);
+
 static void take_one_cpu(char **environment)
 {
+    if (kmp_set_blocktime != NULL)
+        return;
     static const char *const settings[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND",
                                            "OMP_PLACES", "GOMP_CPU_AFFINITY"};
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
@@ -61,12 +66,14 @@ static size_t threads_of_openblas(char **environment)
                                            "OMP_NUM_THREADS"};
     const size_t max = 128; /* what distributions build it for */
     cpu_set_t cpus;
-    size_t threads = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
+    size_t threads = 0;
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         const char *text = variable(environment, settings[i]);
         size_t number = text != NULL ? strtoul(text, NULL, 10) : 0;
         threads = number > threads ? number : threads;
     }
+    if (threads == 0)
+        threads = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? (size_t)CPU_COUNT(&cpus) : 1;
     return threads < max ? threads : max;
 }
 

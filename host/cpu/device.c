@@ -13,34 +13,19 @@
 
 #include "base/address_space.h"
 #include "base/cgroup.h"
-
-/* The bytes that the system can still hand out; SIZE_MAX: it does not say. malloc would not fail:
- * Linux grants more memory than there is and then kills the process that uses it. */
-static size_t available_bytes(void)
-{
-    FILE *file = fopen("/proc/meminfo", "r");
-    if (file == NULL)
-        return SIZE_MAX;
-    size_t kib = SIZE_MAX / 1024;
-    char line[128];
-    while (fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "MemAvailable: %zu kB", &kib) == 1)
-            break;
-    fclose(file);
-    return kib * 1024;
-}
+#include "base/memory_limit.h"
 
 static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
 {
     (void)self;
     enum { ALIGNMENT = 256 };
-    size_t available = available_bytes();
+    lyrnn_memory_left left = lyrnn_find_memory_left("");
     *memory = NULL;
-    if (bytes <= available)
+    if (bytes <= left.bytes)
         *memory = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
     if (*memory == NULL)
-        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes requested, %zu available", bytes,
-                          available);
+        return lyrnn_fail(LYRNN_ERR_MEMORY, "memory: %zu bytes requested, %zu available%s", bytes,
+                          left.bytes, left.reason);
     return LYRNN_OK;
 }
 
@@ -159,36 +144,55 @@ static int count_cpus(void)
     return all > bound ? all : bound;
 }
 
+/* Whether OpenBLAS gets its buffers. At least one thread's first buffer is there already. */
+static bool openblas_fits(int threads)
+{
+    return lyrnn_can_map(lyrnn_openblas_bytes((size_t)threads) - lyrnn_openblas_bytes(1) / 2);
+}
+
 /* OMP_NUM_THREADS, or one per CPU. More than a container's quota of CPU time grants would only wait
- * for each other. */
+ * for each other, and a limited address space may have no room for all. */
 static int default_threads(void)
 {
     const char *setting = getenv("OMP_NUM_THREADS");
     if (setting != NULL && strtol(setting, NULL, 10) > 0)
         return omp_get_max_threads();
-    int cpus = count_cpus(), quota = lyrnn_cgroup_cpus("");
-    return quota > 0 && quota < cpus ? quota : cpus;
+    int threads = count_cpus(), quota = lyrnn_cgroup_cpus("");
+    if (quota > 0 && quota < threads)
+        threads = quota;
+    while (threads > 1 && !openblas_fits(threads))
+        threads--;
+    return threads;
 }
 
-/* OpenBLAS takes its last buffer in the first product. Where memory is limited, that must not be
- * after other memory was allocated. A smaller product might do without a buffer. */
-static void take_buffers(void)
+/* OpenBLAS's own calls, which every build of it exports. */
+__attribute__((weak)) void *blas_memory_alloc(int position);
+__attribute__((weak)) void blas_memory_free(void *buffer);
+
+/* OpenBLAS holds a buffer for each thread, and takes another for each when several need one at
+ * once. Where memory is limited, that must not be after other memory was allocated. It keeps the
+ * buffers that are taken here. */
+static void take_buffers(int threads)
 {
+    enum { MAX_THREADS = 1024 }; /* as in --threads */
     struct rlimit space = {0}, data = {0};
+    void *buffers[MAX_THREADS];
     getrlimit(RLIMIT_AS, &space);
     getrlimit(RLIMIT_DATA, &data);
-    if (space.rlim_cur == RLIM_INFINITY && data.rlim_cur == RLIM_INFINITY)
+    if ((space.rlim_cur == RLIM_INFINITY && data.rlim_cur == RLIM_INFINITY) ||
+        blas_memory_alloc == NULL || blas_memory_free == NULL || threads > MAX_THREADS)
         return;
-    enum { N = 128 };
-    static float a[N * N], c[N * N];
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, N, N, N, 1.0f, a, N, a, N, 0.0f, c, N);
+    for (int i = 0; i < threads; i++)
+        buffers[i] = blas_memory_alloc(0);
+    for (int i = 0; i < threads; i++)
+        blas_memory_free(buffers[i]);
 }
 
 /* OpenBLAS waits for ever for threads that OpenMP does not grant, and for memory that the system
  * does not grant. So this settles on a number that OpenMP must grant, and asks for the memory. */
 static lyrnn_status start_threads(int threads)
 {
-    if (!lyrnn_can_map(lyrnn_openblas_bytes((size_t)threads - 1)))
+    if (!openblas_fits(threads))
         return lyrnn_fail(LYRNN_ERR_MEMORY,
                           "memory: OpenBLAS needs %zu MiB of address space for %d thread%s, and a "
                           "limit forbids it; %sraise ulimit -v and ulimit -d",
@@ -199,7 +203,7 @@ static lyrnn_status start_threads(int threads)
         omp_set_max_active_levels(1);
     omp_set_num_threads(threads);
     openblas_set_num_threads(threads);
-    take_buffers();
+    take_buffers(threads);
     if (kmp_set_blocktime != NULL && getenv("KMP_BLOCKTIME") == NULL &&
         getenv("OMP_WAIT_POLICY") == NULL)
         kmp_set_blocktime(1);

@@ -1,6 +1,6 @@
 /* The module's side of the CUDA backend: the one name that liblyrnn_cuda.so exports, and its
- * version. The code of cuda/ calls the functions of status.h. The versions here pass each call on to
- * the program, so that a thread has one error text. */
+ * version. The code of cuda/ calls the functions of status.h. The versions here pass each call on
+ * to the program, so that a thread has one error text. */
 #include <stdarg.h>
 #include <stdio.h>
 

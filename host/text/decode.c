@@ -10,6 +10,7 @@
 #include <utf8proc.h>
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "text/normalize.h"
 
 enum { BYTE_ORDER_MARK = 0xFEFF };
@@ -22,6 +23,7 @@ static lyrnn_status reserve_chars(lyrnn_corpus *corpus, const char *name, size_t
                           "give less text",
                           name, LYRNN_MAX_TEXT);
     size_t num_bytes = (corpus->N + num_more) * sizeof *corpus->chars;
+    LYRNN_TRY(lyrnn_require_memory(name, num_more * sizeof *corpus->chars, "give less text"));
     uint32_t *chars = realloc(corpus->chars, num_bytes);
     if (chars == NULL)
         return lyrnn_out_of_memory(name, num_bytes, "give less text");

@@ -8,6 +8,7 @@
 
 #include "base/c_locale.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/plain_text.h"
 #include "train/job.h"
 
@@ -42,9 +43,11 @@ static lyrnn_status load_corpus(train_job *job)
 static lyrnn_status encode_corpus(train_job *job)
 {
     size_t bytes = job->corpus.N * sizeof(int32_t);
+    static const char remedy[] = "read less of it with --max-chars";
+    LYRNN_TRY(lyrnn_require_memory("corpus", bytes, remedy));
     job->ids = (int32_t *)malloc(bytes);
     if (job->ids == NULL)
-        return lyrnn_out_of_memory("corpus", bytes, "read less of it with --max-chars");
+        return lyrnn_out_of_memory("corpus", bytes, remedy);
     return lyrnn_vocab_encode(&job->vocab, "corpus", job->corpus.chars, job->corpus.N, job->ids);
 }
 

@@ -1,6 +1,7 @@
 /* What a training will do and how much memory it takes, reported before anything runs. */
 #include <string.h>
 
+#include "base/memory_limit.h"
 #include "base/plain_text.h"
 #include "model/device_memory.h"
 #include "train/job.h"
@@ -19,6 +20,7 @@ typedef struct {
     lyrnn_training_memory training;
     size_t validation, samples, device_total; /* on the device */
     size_t checkpoints;                       /* on the host, where a checkpoint is put together */
+    size_t text;                              /* on the host: characters and their ids */
 } job_memory;
 
 static job_memory count_memory(const train_job *job)
@@ -30,6 +32,7 @@ static job_memory count_memory(const train_job *job)
         .training = lyrnn_training_memory_of(&job->config, &job->batches, num_lanes),
         .samples =
             lyrnn_generator_bytes(&job->config, num_lanes, &greedy, train_sample_length(job)),
+        .text = job->corpus.N * (sizeof *job->corpus.chars + sizeof *job->ids),
     };
     memory.checkpoints =
         memory.training.parameters_bytes + lyrnn_trainer_state_bytes(&job->config, job->batches.B);
@@ -46,11 +49,12 @@ static void log_memory(const train_job *job)
     job_memory memory = count_memory(job);
     const lyrnn_training_memory *training = &memory.training;
     size_t total = memory.device_total + job->backend->own_bytes;
+    size_t host = memory.checkpoints + memory.text;
     lyrnn_print_plain(
         job->log,
         "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
         "corpus %.1f, validation %.1f, samples %.1f, ",
-        (double)(total + (job->backend->shares_host_memory ? memory.checkpoints : 0)) / mib,
+        (double)(total + (job->backend->shares_host_memory ? host : 0)) / mib,
         (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
         (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
         (double)training->corpus_bytes / mib, (double)memory.validation / mib,
@@ -58,7 +62,8 @@ static void log_memory(const train_job *job)
     if (!job->backend->shares_host_memory)
         lyrnn_print_plain(job->log,
                           "libraries %.1f; on the host: ", (double)job->backend->own_bytes / mib);
-    lyrnn_print_plain(job->log, "checkpoints %.1f\n", (double)memory.checkpoints / mib);
+    lyrnn_print_plain(job->log, "checkpoints %.1f, text %.1f\n", (double)memory.checkpoints / mib,
+                      (double)memory.text / mib);
 }
 
 static const char *corpus_name(const lyrnn_train_options *options)
@@ -104,17 +109,18 @@ void train_log_plan(const train_job *job)
     log_memory(job);
 }
 
+/* The text is in memory already, and so is the checkpoint of a resumed run. */
 lyrnn_status train_check_memory(const train_job *job)
 {
+    static const char remedy[] = "lower --hidden-size, --batch-size or --num-steps";
     lyrnn_backend *backend = job->backend;
     job_memory bytes = count_memory(job);
-    /* The checkpoint of a resumed run is in memory already. */
-    bool needs_checkpoints =
-        job->backend->shares_host_memory && job->start->kind != LYRNN_START_RESUME;
-    size_t total = bytes.device_total + (needs_checkpoints ? bytes.checkpoints : 0);
+    size_t checkpoints = job->start->kind != LYRNN_START_RESUME ? bytes.checkpoints : 0;
+    if (!backend->shares_host_memory)
+        LYRNN_TRY(lyrnn_require_memory("memory: checkpoints", checkpoints, remedy));
+    size_t total = bytes.device_total + (backend->shares_host_memory ? checkpoints : 0);
     void *memory;
-    LYRNN_TRY(lyrnn_device_alloc(backend, total, "this training in all",
-                                 "lower --hidden-size, --batch-size or --num-steps", &memory));
+    LYRNN_TRY(lyrnn_device_alloc(backend, total, "this training in all", remedy, &memory));
     backend->memory_free(backend, memory);
     return LYRNN_OK;
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A program that was built for another CPU says so before it uses an instruction that this one lacks.
+# A program that was built for another CPU says so before it uses an instruction that this one
+# lacks.
 #     test_cpu.sh PROGRAM PROGRAM_OF_ANOTHER_CPU COMPILER_FLAGS
 set -euo pipefail
 another=$(realpath "$2") flags=$3

@@ -30,7 +30,7 @@ for program in "$build"/lyrnn "$build"/installed/*/lyrnn; do
     has "$program" 'Type: +DYN' -h
     has "$program" 'FLAGS_1.*PIE' -d
 done
-for module in "$build"/tests/cuda_module/{module,other}/liblyrnn_cuda.so "$build"/liblyrnn_cuda.so; do
+for module in "$build"/{tests/cuda_module/{module,other}/,}liblyrnn_cuda.so; do
     [[ ! -e $module && $module == "$build"/liblyrnn_cuda.so ]] || check_binary "$module"
 done
 

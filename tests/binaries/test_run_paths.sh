@@ -24,8 +24,8 @@ needed() {
     readelf -d "$@" | sed -n 's/.*(NEEDED).*\[\(.*\)\]$/\1/p'
 }
 
-# check_entry TREE FILE ENTRY: fails unless the entry of FILE's run path is a folder of its own tree,
-# or a folder of the system that has a library which FILE or the program needs.
+# check_entry TREE FILE ENTRY: fails unless the entry of FILE's run path is a folder of its own
+# tree, or a folder of the system that has a library which FILE or the program needs.
 # shellcheck disable=SC2016 # $ORIGIN is the loader's
 check_entry() {
     local tree=$1 file=$2 entry=$3 folder name
@@ -64,7 +64,7 @@ done
 [[ -n $(binaries "$prefix") ]] || fail "the installation must have a binary"
 
 # Libraries in the current directory that announce themselves are not loaded, under any name that
-# the program loads. The driver beside them lets the search for the module begin.
+# the program loads. The driver next to them lets the search for the module begin.
 cat >evil.c <<'END'
 #include <stdio.h>
 __attribute__((constructor)) static void announce(void)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How the program starts: under its own name, through any loader, without starting a second time, and
-# with one CPU only while libgomp counts them.
+# How the program starts: under its own name, through any loader, without starting a second time,
+# and with one CPU only while libgomp counts them.
 #     test_start.sh PROGRAM C_COMPILER SANITIZERS
 set -euo pipefail
 compiler=$2 sanitizers=$3
@@ -28,12 +28,16 @@ start_training() {
 
 start_training A=1
 [[ $name == "${lyrnn##*/}" ]] || fail "the process is called $name"
-[[ $masks == "$(sed -n 's/^Cpus_allowed:\t*//p' /proc/self/status)" ]] ||
-    fail "its threads may use the CPUs $masks"
-if (($(nproc) > 1)); then
-    for setting in OMP_PLACES=threads OMP_PROC_BIND=spread "GOMP_CPU_AFFINITY=0-$(($(nproc) - 1))"; do
+all_cpus=$(sed -n 's/^Cpus_allowed:\t*//p' /proc/self/status)
+[[ $masks == "$all_cpus" ]] || fail "its threads may use the CPUs $masks"
+# Only GNU's OpenMP binds every thread, and only it needs what follows below.
+is_gnu=1
+! grep -q 'NEEDED.*libomp' < <(readelf -d "$lyrnn") || is_gnu=0
+if ((is_gnu && $(nproc) > 1)); then
+    for setting in OMP_{PLACES=threads,PROC_BIND=spread} "GOMP_CPU_AFFINITY=0-$(($(nproc) - 1))"; do
         start_training "$setting"
-        [[ $(wc -l <<<"$masks") == 2 ]] || fail "$setting: each thread must have its own CPU: $masks"
+        [[ $(grep -cvxF "$all_cpus" <<<"$masks") == 2 ]] ||
+            fail "$setting: each thread must have its own CPU: $masks"
     done
 fi
 
@@ -60,6 +64,7 @@ __attribute__((destructor)) static void end(void) { count("end"); }
 END
 "$compiler" -shared -fPIC -o count.so count.c
 all=$(nproc)
+((is_gnu)) || exit 0
 counts() {
     env "$@" LD_PRELOAD="$PWD/count.so" "$lyrnn" --version 2>&1 >/dev/null | paste -sd ' '
 }

@@ -12,8 +12,8 @@ succeeds train corpus.txt "${tiny[@]}" --device auto --out auto
 grep -q '^device: cuda (' "$err" || fail "auto must take the device"
 succeeds train corpus.txt "${tiny[@]}" --device cuda:0 --out cuda
 cmp "$(model_of auto)" "$(model_of cuda)" || fail "auto and cuda:0 are the same device"
-grep -qE '^memory: .*, samples [0-9.]+, libraries 40\.0; on the host: checkpoints [0-9.]+$' "$err" \
-    ||
+memory='^memory: .*, samples [0-9.]+, libraries 40\.0; on the host: '
+grep -qE "${memory}checkpoints [0-9.]+, text [0-9.]+\$" "$err" ||
     fail "what a checkpoint takes is not the device's memory"
 succeeds info
 grep -q '^device *cuda: .*capability 9\.0' "$out" || fail "info must name the device"
