@@ -4,10 +4,12 @@
 #include "run/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/open_file.h"
@@ -64,6 +66,20 @@ static lyrnn_status parse_config(const char *path, const char *text, size_t num_
     return bad_config(path, is_parsed ? "is not a JSON object" : error.problem);
 }
 
+/* Whether a process was killed while a new run took the place of an earlier one, and before it had
+ * moved this file. */
+static bool is_in_stage(const char *run_path)
+{
+    checkpoint_name name;
+    int fd = open(run_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool is_staged = run_dir_find_staged(fd, name) &&
+                     faccessat(fd, STAGE "/config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    close(fd);
+    return is_staged;
+}
+
 lyrnn_status lyrnn_run_config_read(const char *run_path, json_t **config)
 {
     path_text path;
@@ -71,7 +87,8 @@ lyrnn_status lyrnn_run_config_read(const char *run_path, json_t **config)
     *config = NULL;
     if (run_path[0] == '\0')
         return lyrnn_fail(LYRNN_ERR_IO, "run: the name is empty; name the folder of a run");
-    LYRNN_TRY(run_dir_format(path, "%s/config.json", run_path));
+    LYRNN_TRY(
+        run_dir_format(path, "%s/%sconfig.json", run_path, is_in_stage(run_path) ? STAGE "/" : ""));
     lyrnn_status status = read_text(run_path, path, &text);
     if (status == LYRNN_OK)
         status = parse_config(path, text.data, text.num, config);

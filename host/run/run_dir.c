@@ -241,7 +241,7 @@ static lyrnn_status open_and_lock(lyrnn_run_dir *run, const char *path)
 static lyrnn_status write_first_files(lyrnn_run_dir *run, lyrnn_existing existing,
                                       const json_t *config)
 {
-    bool is_saved = run_dir_has_checkpoint(run->fd);
+    bool is_saved = run_dir_has_model(run->fd);
     if (is_saved && existing == LYRNN_EXISTING_UNSAVED)
         return lyrnn_fail(LYRNN_ERR_LOCKED,
                           "%s: another lyrnn has just saved a checkpoint there; repeat the command",
@@ -295,7 +295,7 @@ bool lyrnn_run_dir_is_saved(const char *path)
     int fd = is_run(path) ? open(path, OPEN_DIR) : -1;
     if (fd < 0)
         return false;
-    bool is_saved = run_dir_has_checkpoint(fd) || run_dir_find_staged(fd, name);
+    bool is_saved = run_dir_has_model(fd) || run_dir_find_staged(fd, name);
     close(fd);
     return is_saved;
 }

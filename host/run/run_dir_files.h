@@ -93,6 +93,8 @@ lyrnn_status run_dir_restore_links(int fd, const char *path);
 /* The newest checkpoint that is whole; "" if there is none. */
 void run_dir_find_newest(int fd, checkpoint_name newest);
 bool run_dir_has_checkpoint(int fd);
+/* Whether the run has a checkpoint or, if a copy lacks those, the model of one. */
+bool run_dir_has_model(int fd);
 
 /* Opens the folder of checkpoints; the caller uses closedir. NULL: there is none. */
 DIR *run_dir_open_checkpoints(int fd);

@@ -155,6 +155,12 @@ bool run_dir_has_checkpoint(int fd)
     return name[0] != '\0';
 }
 
+bool run_dir_has_model(int fd)
+{
+    return run_dir_has_checkpoint(fd) || has_file(fd, "latest", "model.safetensors") ||
+           has_file(fd, "best", "model.safetensors");
+}
+
 /* Setting */
 
 /* Whether symlink failed because the file system, or the service behind it, has no links. */

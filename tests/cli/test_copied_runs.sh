@@ -50,6 +50,20 @@ done
 ln -sfn checkpoints/epoch-000009 copy/latest
 succeeds generate copy/latest --prefix 分开 --length 9
 
+# A copy of `latest` alone is still a model: nothing removes it before there is another one.
+rm -rf copy
+mkdir copy
+cp base/{config.json,metrics.jsonl} copy
+cp -rL base/latest copy/latest
+run "${train[@]}" --num-epochs 3 --out copy --continue
+expect_error 1 'copy/latest: is a folder whose model no checkpoint has; move it away$'
+run "${train[@]}" --num-epochs 9 --cell rnn_relu --lr 1e6 --clip-norm 0 --out copy --overwrite
+expect_error 1 'training: .*the earlier run in copy stays as it was'
+succeeds generate copy --prefix 分开 --length 9
+cmp "$out" text || fail "another model"
+succeeds "${train[@]}" --num-epochs 1 --out copy --overwrite
+[[ -L copy/latest ]] || fail "the new run must be there"
+
 # begin ARG...: a training in busy that has begun. Sets $pid. It saves only when it is stopped.
 begin() {
     rm -rf busy

@@ -121,8 +121,10 @@ refuses 2 '--val-fraction 0.3: the run in parts has 0.2; ' train --resume parts 
 refuses 2 '--max-chars 9: the run in parts has 0; ' train --resume parts --max-chars 9
 refuses 2 '--newlines space: the run in parts has keep; ' train --resume parts --newlines space
 refuses 2 '--seed 2: the run in parts has 1; ' train --resume parts --seed 2
-refuses 2 '--init: cannot be used with --resume; leave one of them out$' train --resume parts --init whole
-refuses 2 '--out: cannot be used with --resume; leave one of them out$' train --resume parts --out other
+refuses 2 '--init: cannot be used with --resume; leave one of them out$' \
+    train --resume parts --init whole
+refuses 2 '--out: cannot be used with --resume; leave one of them out$' \
+    train --resume parts --out other
 refuses 2 '--overwrite: cannot be used with --resume; leave one of them out$' \
     train --resume parts --overwrite
 refuses 2 '--num-epochs 10: parts has done 10 epochs already; raise' train --resume parts

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lyrnn/checkpoint.h"
+#include "run/config.h"
 #include "run_dir_check.h"
 
 static void make(const char *path, bool overwrite)
@@ -251,6 +252,11 @@ static void a_kill_while_a_run_is_replaced_loses_neither(void **state)
             assert_int_equal(lyrnn_checkpoint_read(&checkpoint, model), LYRNN_OK);
             assert_true(checkpoint.params[0] == (is_new ? 3 : 2));
             lyrnn_checkpoint_free(&checkpoint);
+            json_t *json;
+            assert_int_equal(lyrnn_run_config_read("swapped", &json), LYRNN_OK);
+            /* The config.json is that of the run that counts. */
+            assert_int_equal(json_object_size(json), is_new ? 0 : 1);
+            json_decref(json);
             assert_int_equal(lyrnn_run_dir_open(&run, "swapped"), LYRNN_OK);
             lyrnn_run_dir_close(&run);
         }
