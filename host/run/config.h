@@ -14,7 +14,8 @@ lyrnn_status lyrnn_run_config_write(int run_fd, const char *run_path, const json
 
 /* Reads config.json of the run in run_path. *config is an object without duplicate keys, a new
  * reference; NULL on failure. LYRNN_ERR_NOTHING: there is no such file, or a process was killed
- * before it had made the run. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE: the file holds no such object. */
+ * before it had made the run. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE: the file
+ * holds no such object. */
 lyrnn_status lyrnn_run_config_read(const char *run_path, json_t **config);
 
 #endif

@@ -275,12 +275,12 @@ static lyrnn_status count_kept_bytes(line_reader *reader, const char *path, int 
     return end_of_lines(reader, path);
 }
 
-static lyrnn_status cut_to(FILE *file, const char *path, const lyrnn_metrics_kept *kept)
+lyrnn_status lyrnn_metrics_cut(FILE *file, const char *run_path, const lyrnn_metrics_kept *kept)
 {
     if (ftruncate(fileno(file), kept->num_bytes) == 0 && fseek(file, 0, SEEK_END) == 0 &&
         (!kept->needs_newline || fputc('\n', file) != EOF) && fflush(file) == 0)
         return LYRNN_OK;
-    return run_dir_cannot("write", path);
+    return run_dir_cannot("write metrics.jsonl", run_path);
 }
 
 lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file,
@@ -294,8 +294,6 @@ lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, F
     if (status == LYRNN_OK)
         status = count_kept_bytes(reader, path, epoch, kept);
     line_reader_free(reader);
-    if (status == LYRNN_OK)
-        status = cut_to(*file, path, kept);
     if (status != LYRNN_OK) {
         fclose(*file);
         *file = NULL;

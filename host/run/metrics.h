@@ -45,12 +45,15 @@ typedef struct {
 
 /* Both open metrics.jsonl in the run's folder run_fd for appending; run_path names the folder in
  * errors, and the caller closes *file, which is NULL on failure. The first makes a new file. The
- * second keeps the lines of the first `epoch` epochs and cuts off the rest: a process that was
- * killed may have written lines, or part of one, after its last checkpoint. It refuses a file with
- * a whole line that is not the report of an epoch. LYRNN_ERR_IO. */
+ * second finds the lines of the first `epoch` epochs: a process that was killed may have written
+ * lines, or part of one, after its last checkpoint. It refuses a file with a whole line that is not
+ * the report of an epoch. LYRNN_ERR_IO. */
 lyrnn_status lyrnn_metrics_create(int run_fd, const char *run_path, FILE **file);
 lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file,
                                   lyrnn_metrics_kept *kept);
+
+/* Cuts off all lines but those. LYRNN_ERR_IO. */
+lyrnn_status lyrnn_metrics_cut(FILE *file, const char *run_path, const lyrnn_metrics_kept *kept);
 
 /* Appends one line and flushes it to the system, not yet to the disk. LYRNN_ERR_IO,
  * LYRNN_ERR_MEMORY. */

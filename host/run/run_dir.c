@@ -324,11 +324,16 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
 lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const json_t *config)
 {
     LYRNN_TRY(lyrnn_metrics_resume(run->fd, run->path, epoch, &run->metrics, &run->kept));
-    return lyrnn_run_config_write(run->fd, run->path, config);
+    run->is_to_be_cut = true;
+    run->config = json_incref((json_t *)config);
+    return LYRNN_OK;
 }
 
 lyrnn_status lyrnn_run_dir_append_metrics(lyrnn_run_dir *run, const lyrnn_metrics *metrics)
 {
+    if (run->is_to_be_cut)
+        LYRNN_TRY(lyrnn_metrics_cut(run->metrics, run->path, &run->kept));
+    run->is_to_be_cut = false;
     return lyrnn_metrics_append(run->metrics, run->path, metrics);
 }
 
@@ -340,6 +345,7 @@ void lyrnn_run_dir_close(lyrnn_run_dir *run)
     run_dir_unlock(run);
     if (run->fd > 0)
         close(run->fd);
+    json_decref(run->config);
     free(run->path);
     memset(run, 0, sizeof *run);
 }

@@ -9,7 +9,7 @@
  *     NAME/latest -> checkpoints/epoch-000050
  *     NAME/best -> checkpoints/epoch-000050         if there is validation
  *
- *     NAME/.new/                                    a run that will replace this one; run_dir_stage.c
+ *     NAME/.new/                                    a run that will replace this one
  *
  * lyrnn writes a checkpoint under a temporary name, flushes it to the disk and renames it, both
  * files at once. It replaces everything else in the same way, except metrics.jsonl, which only
@@ -45,6 +45,8 @@ typedef struct {
     bool was_renamed;        /* a save found the folder under another name, which is in path now */
     FILE *metrics;           /* metrics.jsonl, open for appending */
     lyrnn_metrics_kept kept; /* of metrics.jsonl, by lyrnn_run_dir_resume */
+    bool is_to_be_cut;       /* metrics.jsonl, to what is kept, before the next line */
+    json_t *config;          /* of a resumed run, to be written before its next checkpoint; owned */
 } lyrnn_run_dir;
 
 /* What a new run may do with a folder that exists. */
@@ -72,9 +74,8 @@ bool lyrnn_run_dir_owns(const char *inside);
  * path NULL: runs/<date-time>, with -2, -3, ... added if that exists.
  *
  * If path exists, `existing` decides. If it may be replaced, the first checkpoint of the new run
- * replaces the earlier run; until then that one stays as it is, and it does so for good
- * if there is no checkpoint. If it has no checkpoint itself, its files are removed at once. A folder
- * that is neither empty nor a run (config.json, and checkpoints if there are any) is refused, and
+ * replaces the earlier run; until then that one stays as it is, and it does so for good if there is
+ * no checkpoint. If it has no checkpoint itself, its files are removed at once. A folder that is neither empty nor a run (config.json, and checkpoints if there are any) is refused, and
  * so is a run in which another process trains. LYRNN_ERR_IO, LYRNN_ERR_LOCKED. */
 lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, lyrnn_existing existing,
                                   const json_t *config);
@@ -95,8 +96,9 @@ lyrnn_status lyrnn_run_dir_locate(lyrnn_run_dir *run);
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run);
 lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run);
 
-/* Prepares an open run to continue after its first `epoch` epochs: replaces config.json, and
- * truncates metrics.jsonl to their lines. LYRNN_ERR_IO. */
+/* Prepares an open run to continue after its first `epoch` epochs. Nothing changes yet: the next
+ * line truncates metrics.jsonl to the lines of these epochs, and the next save writes config. Fails
+ * as lyrnn_metrics_resume does. */
 lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const json_t *config);
 
 /* Appends an epoch's line to metrics.jsonl and flushes it to the system. LYRNN_ERR_IO,

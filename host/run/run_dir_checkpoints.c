@@ -13,6 +13,7 @@
 
 #include "base/remedy.h"
 #include "lyrnn/checkpoint.h"
+#include "run/config.h"
 #include "run/run_dir.h"
 #include "run/run_dir_files.h"
 
@@ -169,6 +170,10 @@ static lyrnn_status save(lyrnn_run_dir *run, const checkpoint_content *content)
     /* A checkpoint that survives a power failure needs the lines of its epochs. */
     if (run->metrics != NULL && fsync(fileno(run->metrics)) != 0)
         return run_dir_cannot("flush metrics.jsonl", run->path);
+    if (run->config != NULL)
+        LYRNN_TRY(lyrnn_run_config_write(run->files_fd, run->path, run->config));
+    json_decref(run->config);
+    run->config = NULL;
     LYRNN_TRY(save_checkpoint(run, name, content));
     if (state->snapshot.counters.batch == 0 && state->snapshot.epoch > 0 &&
         state->snapshot.epoch == state->best_epoch)

@@ -220,7 +220,7 @@ static bool is_same_model(int copy_fd, int checkpoints_fd, const char *name)
     return is_same;
 }
 
-/* Finds the checkpoint of which the folder run/link is a copy; "" if it is none. */
+/* Finds the checkpoint that the folder run/link repeats; "" if there is none. */
 static void find_original(int fd, const char *link, checkpoint_name name)
 {
     name[0] = '\0';

@@ -50,7 +50,7 @@ done
 ln -sfn checkpoints/epoch-000009 copy/latest
 succeeds generate copy/latest --prefix 分开 --length 9
 
-# A copy of `latest` alone is still a model: nothing removes it before there is another one.
+# A copy that has only `latest` is still a model: nothing removes it before there is another one.
 rm -rf copy
 mkdir copy
 cp base/{config.json,metrics.jsonl} copy

@@ -65,3 +65,10 @@ expect_error 1 'carried: is saved, but the validation perplexity of its last epo
 [[ -e carried/best && $(grep -c '^warning: ' "$err") == 1 ]] || fail "an earlier epoch is the best"
 grep -q '^warning: epoch [0-9]*: the validation perplexity is not finite; ' "$err" ||
     fail "a warning must say which perplexity"
+
+# A resumed run that diverges before it saves leaves the options and the lines as they were.
+echo '{"epoch": 2, "step": 2, "loss": 1.5, "perplexity": 4.5}' >>run2/metrics.jsonl
+cp -rP run2 before
+run train --resume run2 --lr 1e5 --num-epochs 60
+expect_error 1 '.*NaN or infinite at step 2, in epoch 2; lower --lr'
+diff -r -x lock run2 before || fail "the run must stay as it was"

@@ -97,7 +97,7 @@ mkdir -p deep/er
 for init in base base/latest base/latest/model.safetensors ./deep/er/../../base way \
     way/latest "$PWD/base"; do
     for out_path in base way/ "$PWD/way"; do
-        refuses 2 "--init $init: is in $out_path, which the new run replaces; choose another --out$" \
+        refuses 2 "--init $init: is in $out_path, which the new run replaces; choose another" \
             train corpus.txt --num-steps 5 --init "$init" --out "$out_path" --overwrite
     done
 done

@@ -58,6 +58,7 @@ static bool resume(int epoch, size_t num_bytes)
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     close(run_fd);
     if (status == LYRNN_OK) {
+        LYRNN_CHECK(lyrnn_metrics_cut(file, "run", &kept) == LYRNN_OK);
         LYRNN_CHECK(fclose(file) == 0);
         return true;
     }
