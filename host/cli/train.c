@@ -156,7 +156,8 @@ static const option_file files[] = {
      "what --resume needs: Adam's moments, the carried state and counters"},
     {"runs/NAME/latest", "link to the latest checkpoint"},
     {"runs/NAME/best", "link to the checkpoint with the best validation perplexity"},
-    {"runs/NAME/lock", "held by the process that trains"},
+    {"runs/NAME/lock", "names the process that trains"},
+    {"runs/NAME/.new/", "with --overwrite: the new run, until its first checkpoint"},
     {NULL, NULL},
 };
 

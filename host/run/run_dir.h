@@ -75,8 +75,9 @@ bool lyrnn_run_dir_owns(const char *inside);
  *
  * If path exists, `existing` decides. If it may be replaced, the first checkpoint of the new run
  * replaces the earlier run; until then that one stays as it is, and it does so for good if there is
- * no checkpoint. If it has no checkpoint itself, its files are removed at once. A folder that is neither empty nor a run (config.json, and checkpoints if there are any) is refused, and
- * so is a run in which another process trains. LYRNN_ERR_IO, LYRNN_ERR_LOCKED. */
+ * no checkpoint. If it has no checkpoint itself, its files are removed at once. A folder that is
+ * neither empty nor a run (config.json, and checkpoints if there are any) is refused, and so is a
+ * run in which another process trains. LYRNN_ERR_IO, LYRNN_ERR_LOCKED. */
 lyrnn_status lyrnn_run_dir_create(lyrnn_run_dir *run, const char *path, lyrnn_existing existing,
                                   const json_t *config);
 
