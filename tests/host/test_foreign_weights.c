@@ -217,7 +217,7 @@ static void further_tensors_are_refused_by_name(void **state)
     assert_refused(&model, "lacks: embedding.0, embedding.1, embedding.2;");
     model.num_tensors = NUM_TENSORS + 5;
     assert_refused(&model, "lacks: embedding.0, embedding.1, embedding.2 and 2 more;");
-    /* With and without its prefix, a name occurs twice. */
+    /* A name occurs twice: once with a prefix. */
     model.num_tensors = NUM_TENSORS + 1;
     snprintf(model.names[NUM_TENSORS], MAX_NAME, "module.%s", names[2]);
     assert_refused(&model, "lacks: rnn.bias_ih_l0;");
