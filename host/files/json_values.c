@@ -74,8 +74,11 @@ static void unescape(char *text)
         unsigned byte = 0;
         if (text[0] == '%' && isxdigit((unsigned char)text[1]) && isxdigit((unsigned char)text[2]))
             sscanf(text + 1, "%2x", &byte);
-        *end++ = byte != 0 ? (char)byte : *text;
-        text += byte != 0 ? 2 : 0;
+        if (byte != 0)
+            text += 2;
+        else
+            byte = (unsigned char)*text;
+        *end++ = (char)byte;
     }
     *end = '\0';
 }

@@ -196,7 +196,7 @@ lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **be
     }
     line_reader *reader = NULL;
     lyrnn_status status = line_reader_init(&reader, file, path);
-    if (status == LYRNN_OK)
+    if (reader != NULL)
         status = read_lines(reader, path, last, best);
     line_reader_free(reader);
     fclose(file);
@@ -291,7 +291,7 @@ lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, F
     LYRNN_TRY(run_dir_format(path, "%s/metrics.jsonl", run_path));
     LYRNN_TRY(open_to_append(run_fd, run_path, 0, file));
     lyrnn_status status = line_reader_init(&reader, *file, path);
-    if (status == LYRNN_OK)
+    if (reader != NULL)
         status = count_kept_bytes(reader, path, epoch, kept);
     line_reader_free(reader);
     if (status != LYRNN_OK) {

@@ -21,7 +21,7 @@ static const char *const synonyms[][2] = {
 /* Upper case and underscores are no difference. */
 static char fold(char c)
 {
-    return c == '_' ? '-' : (char)tolower((unsigned char)c);
+    return (char)(c == '_' ? '-' : tolower((unsigned char)c));
 }
 
 static int min_of(int a, int b)

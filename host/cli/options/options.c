@@ -234,7 +234,7 @@ static lyrnn_status read_options(const option_table *table, int argc, char **arg
         if (key < KEY_FIRST)
             return options_refuse(table, argv[optind - 1]);
         last = &table->specs[key - KEY_FIRST];
-        if (optarg != NULL && optarg == argv[optind - 1])
+        if (optarg == argv[optind - 1])
             LYRNN_TRY(options_check_value(table, last, optarg));
         LYRNN_TRY(take_option(table, (size_t)(key - KEY_FIRST), optarg, fields, result));
     }
