@@ -180,7 +180,7 @@ lyrnn_status run_dir_set_link(int fd, const char *path, const char *link, const 
     if (symlinkat(target, fd, temporary) != 0) {
         if (!has_no_links(errno))
             return run_dir_cannot(verb, path);
-        strcat(target, "\n");
+        snprintf(target, sizeof target, "checkpoints/%s\n", name);
         return run_dir_replace_file(fd, path, temporary, link, target);
     }
     if (renameat(fd, temporary, fd, link) != 0) {

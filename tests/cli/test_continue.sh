@@ -33,8 +33,8 @@ for left in nothing empty lock half_config config metrics; do
     esac
     succeeds "${again[@]}"
     same_runs whole run
-    [[ $(ls -A run run/checkpoints) == "$(ls -A whole whole/checkpoints | sed 's/whole/run/')" ]] ||
-        fail "other files: $(ls -A run run/checkpoints)"
+    [[ $(cd run && find . | sort) == "$(cd whole && find . | sort)" ]] ||
+        fail "other files: $(find run)"
 done
 ! grep -q '"continue"' run/config.json || fail "--continue is no option of the run"
 succeeds "${again[@]}"

@@ -43,9 +43,9 @@ static int refuse(int error)
     return -1;
 }
 
-int symlinkat(const char *target, int fd, const char *name)
+int symlinkat(const char *from, int tofd, const char *to)
 {
-    return lacks("links") ? refuse(EPERM) : (int)syscall(SYS_symlinkat, target, fd, name);
+    return lacks("links") ? refuse(EPERM) : (int)syscall(SYS_symlinkat, from, tofd, to);
 }
 
 int fsync(int fd)
@@ -53,11 +53,11 @@ int fsync(int fd)
     return lacks("flush") && is_folder(fd) ? refuse(EINVAL) : (int)syscall(SYS_fsync, fd);
 }
 
-int renameat2(int old_fd, const char *old, int new_fd, const char *new, unsigned flags)
+int renameat2(int oldfd, const char *old, int newfd, const char *new, unsigned flags)
 {
     return lacks("exchange") && flags != 0
                ? refuse(EINVAL)
-               : (int)syscall(SYS_renameat2, old_fd, old, new_fd, new, flags);
+               : (int)syscall(SYS_renameat2, oldfd, old, newfd, new, flags);
 }
 
 int flock(int fd, int operation)
@@ -68,12 +68,12 @@ int flock(int fd, int operation)
                                                   : (int)syscall(SYS_flock, fd, operation);
 }
 
-int fcntl(int fd, int command, ...)
+int fcntl(int fd, int cmd, ...)
 {
     va_list arguments;
-    va_start(arguments, command);
+    va_start(arguments, cmd);
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
-    return lacks("ofd") && command == F_OFD_SETLK ? refuse(ENOLCK)
-                                                  : (int)syscall(SYS_fcntl, fd, command, argument);
+    return lacks("ofd") && cmd == F_OFD_SETLK ? refuse(ENOLCK)
+                                              : (int)syscall(SYS_fcntl, fd, cmd, argument);
 }
