@@ -15,6 +15,7 @@
 #include <utf8proc.h>
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "files/infer_config.h"
 #include "files/json_build.h"
 #include "files/parameter_tensors.h"
@@ -350,12 +351,13 @@ static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
         if (strcmp(tensors[i]->dtype, checkpoint->dtype) != 0)
             snprintf(checkpoint->dtype, sizeof checkpoint->dtype, "mixed");
     }
+    size_t num_bytes = (parameters.count + most) * sizeof(float);
+    LYRNN_TRY(lyrnn_require_memory(path, num_bytes, MEMORY_REMEDY));
     checkpoint->params = calloc(parameters.count, sizeof *checkpoint->params);
     float *values = malloc(most * sizeof *values);
-    lyrnn_status status =
-        checkpoint->params != NULL && values != NULL
-            ? pack_weights(path, &parameters, tensors, values, checkpoint->params)
-            : lyrnn_out_of_memory(path, (parameters.count + most) * sizeof *values, MEMORY_REMEDY);
+    lyrnn_status status = checkpoint->params != NULL && values != NULL
+                              ? pack_weights(path, &parameters, tensors, values, checkpoint->params)
+                              : lyrnn_out_of_memory(path, num_bytes, MEMORY_REMEDY);
     free(values);
     return status;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/open_file.h"
 #include "base/remedy.h"
 #include "base/xxh128.h"
@@ -317,6 +318,7 @@ static lyrnn_status read_all(const char *path, int fd, void *bytes, size_t num_b
 
 static lyrnn_status allocate_bytes(lyrnn_safetensors *file, const char *object, size_t num_bytes)
 {
+    LYRNN_TRY(lyrnn_require_memory(object, num_bytes + 1, "close other programs"));
     file->bytes = malloc(num_bytes + 1);
     if (file->bytes == NULL)
         return lyrnn_out_of_memory(object, num_bytes, "close other programs");

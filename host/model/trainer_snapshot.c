@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 
 lyrnn_status lyrnn_trainer_snapshot_init(lyrnn_trainer_snapshot *snapshot,
                                          const lyrnn_rnn_config *config, int B)
@@ -15,6 +16,9 @@ lyrnn_status lyrnn_trainer_snapshot_init(lyrnn_trainer_snapshot *snapshot,
     lyrnn_parameters_of_model(&parameters, config);
     size_t state_count = lyrnn_state_count(config, B);
     bool has_c = config->cell == LYRNN_LSTM;
+    static const char remedy[] = "lower --hidden-size, or close other programs";
+    size_t num_bytes = 2 * (parameters.count + state_count) * sizeof(float);
+    LYRNN_TRY(lyrnn_require_memory("checkpoint", num_bytes, remedy));
     *snapshot = (lyrnn_trainer_snapshot){
         .B = B,
         .m = (float *)calloc(parameters.count, sizeof(float)),
@@ -26,8 +30,7 @@ lyrnn_status lyrnn_trainer_snapshot_init(lyrnn_trainer_snapshot *snapshot,
         (snapshot->c != NULL || !has_c))
         return LYRNN_OK;
     lyrnn_trainer_snapshot_free(snapshot);
-    return lyrnn_out_of_memory("checkpoint", 2 * (parameters.count + state_count) * sizeof(float),
-                               "lower --hidden-size, or close other programs");
+    return lyrnn_out_of_memory("checkpoint", num_bytes, remedy);
 }
 
 void lyrnn_trainer_snapshot_free(lyrnn_trainer_snapshot *snapshot)

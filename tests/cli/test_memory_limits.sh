@@ -51,5 +51,16 @@ if mkdir "$group" 2>/dev/null; then
     if echo 60M 2>/dev/null >"$group/$file"; then
         limited "echo \$BASHPID >$group/cgroup.procs" "${train[@]}" --hidden-size 2048 --out big
         expect_error 1 "memory: .* available \(the cgroup's $file, 60 MiB\) $in_all"
+        # So is a model that does not fit.
+        succeeds train corpus.txt "${tiny[@]}" --device cpu --num-epochs 0 --hidden-size 2048 \
+            --out whole
+        echo 40M >"$group/$file"
+        for task in 'generate whole --prefix 月' 'eval whole corpus.txt' 'train --resume whole'; do
+            # shellcheck disable=SC2086 # several arguments
+            limited "echo \$BASHPID >$group/cgroup.procs" $task --device cpu
+            [[ $status == 1 ]] || fail "$task must be refused"
+            tail -n 1 "$err" | grep -q "available (the cgroup's $file, 40 MiB)" ||
+                fail "$task must name the limit"
+        done
     fi
 fi

@@ -394,7 +394,9 @@ static void what_memory_cannot_hold_is_refused_with_a_remedy(void **unused)
     lyrnn_status status = lyrnn_trainer_snapshot_init(&state.snapshot, &large, B);
     memory_limit_lift(&old);
     assert_int_equal(status, LYRNN_ERR_MEMORY);
-    assert_non_null(strstr(lyrnn_error_text(), " bytes requested; lower --hidden-size"));
+    assert_non_null(strstr(lyrnn_error_text(), " bytes requested, "));
+    assert_non_null(strstr(lyrnn_error_text(), " available (ulimit -v, "));
+    assert_non_null(strstr(lyrnn_error_text(), "; lower --hidden-size"));
 }
 
 int main(void)
