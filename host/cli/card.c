@@ -142,7 +142,8 @@ static lyrnn_status add_metrics(json_t **card, const char *run_path)
 }
 
 /* Adds the bytes of the files in the folder that folder_fd opened and closes it. A part that cannot
- * be read counts nothing, but a lack of memory returns false. */
+ * be read counts nothing, but a lack of memory returns false. MAX_DEPTH ends the recursion.
+ * NOLINTNEXTLINE(misc-no-recursion) */
 static bool add_bytes(int folder_fd, int depth, json_int_t *total)
 {
     enum { MAX_DEPTH = 8 };
