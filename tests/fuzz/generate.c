@@ -159,12 +159,13 @@ static void write_model(void)
 {
     lyrnn_rnn_config config = {.cell = LYRNN_GRU, .hidden_size = 6, .num_layers = 1};
     lyrnn_parameters parameters;
+    const lyrnn_corpus_rules rules = {0};
     lyrnn_corpus corpus = {0};
     lyrnn_vocab vocab = {0};
     unlink("model"); /* an input may be tried again by hand */
     fuzz_write_file("corpus.txt", learned, strlen(learned));
-    LYRNN_CHECK(lyrnn_corpus_append_text(&corpus, "text", learned, strlen(learned),
-                                         LYRNN_NEWLINES_KEEP) == LYRNN_OK);
+    LYRNN_CHECK(lyrnn_corpus_append_text(&corpus, "text", learned, strlen(learned), &rules) ==
+                LYRNN_OK);
     LYRNN_CHECK(lyrnn_vocab_from_corpus(&vocab, &corpus) == LYRNN_OK);
     config.input_size = vocab.V;
     lyrnn_parameters_of_model(&parameters, &config);
