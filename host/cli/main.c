@@ -41,7 +41,7 @@ static void hold_standard_streams(void)
         close(fd);
 }
 
-/* host/cli/README.md lists them. Schedulers tell by 3, 4 and 5 whether to start a training again. */
+/* host/cli/README.md lists them. By 3, 4 and 5 a scheduler decides whether to train again. */
 static int exit_status(lyrnn_status status)
 {
     switch (status) {

@@ -112,7 +112,7 @@ static void name_processor(char model[96])
         close(fd);
     const char *line = strstr(begin, "model name");
     if (line == NULL || sscanf(line, "model name : %95[^\n]", model) != 1)
-        strcpy(model, "unknown processor");
+        snprintf(model, 96, "unknown processor");
 }
 
 static void describe(lyrnn_backend *self, char *text, size_t size)
@@ -131,7 +131,8 @@ static void close_device(lyrnn_backend *self)
     (void)self;
 }
 
-/* LLVM's OpenMP has this call; GNU's has not. */
+/* LLVM's OpenMP has this call; GNU's has not.
+ * NOLINTNEXTLINE(readability-redundant-declaration) */
 __attribute__((weak)) void kmp_set_blocktime(int milliseconds);
 
 /* The CPUs on which this process may run. Where the user binds threads to CPUs, this one is bound

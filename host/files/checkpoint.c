@@ -351,6 +351,7 @@ static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
         if (strcmp(tensors[i]->dtype, checkpoint->dtype) != 0)
             snprintf(checkpoint->dtype, sizeof checkpoint->dtype, "mixed");
     }
+    LYRNN_CHECK(most > 0);
     size_t num_bytes = (parameters.count + most) * sizeof(float);
     LYRNN_TRY(lyrnn_require_memory(path, num_bytes, MEMORY_REMEDY));
     checkpoint->params = calloc(parameters.count, sizeof *checkpoint->params);

@@ -227,15 +227,18 @@ static lyrnn_status check_header_length(const char *object, const unsigned char 
     return LYRNN_OK;
 }
 
-/* Returns the value of the metadata's checksum, or NULL if there is none. */
+/* Returns the value of the metadata's checksum, or NULL if there is none. It is found by its key or
+ * by its value, so that a flipped bit in either does not hide it. All values are strings. */
 static const char *find_checksum(const lyrnn_safetensors *file)
 {
-    for (size_t i = 0; i < file->num_metadata; i++) {
-        const lyrnn_metadata *entry = &file->metadata[i];
-        if (strcmp(entry->key, SAFETENSORS_CHECKSUM_KEY) == 0 ||
-            strncmp(entry->value, SAFETENSORS_CHECKSUM_PREFIX,
-                    strlen(SAFETENSORS_CHECKSUM_PREFIX)) == 0)
-            return entry->value;
+    json_t *value;
+    const char *key;
+    json_object_foreach(json_object_get(file->header, SAFETENSORS_METADATA_KEY), key, value)
+    {
+        const char *text = json_string_value(value);
+        if (strcmp(key, SAFETENSORS_CHECKSUM_KEY) == 0 ||
+            strncmp(text, SAFETENSORS_CHECKSUM_PREFIX, strlen(SAFETENSORS_CHECKSUM_PREFIX)) == 0)
+            return text;
     }
     return NULL;
 }

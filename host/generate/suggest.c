@@ -96,6 +96,7 @@ static lyrnn_status take_sample(void *context, const lyrnn_sample *sample)
         return suggest_out_of_memory(num * sizeof *c.ids);
     memcpy(c.ids, sample->ids + sample->prefix_length, num * sizeof *c.ids);
     trim(all->args->vocab, &c, c.ids, num);
+    /* The list owns c.ids then. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     lyrnn_status status = c.length > 0 ? add_candidate(all, &c) : LYRNN_OK;
     if (c.length == 0 || status != LYRNN_OK)
         free(c.ids);

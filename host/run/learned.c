@@ -151,7 +151,7 @@ static lyrnn_status read_config(const char *model_path, json_t **config)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: %s; name a model.safetensors or a run", model_path,
                           strerror(errno));
     for (int num_parents = 3; num_parents >= 2; num_parents--) {
-        strcpy(run, file);
+        memcpy(run, file, sizeof run);
         for (int i = 0; i < num_parents; i++) {
             char *slash = strrchr(run, '/');
             if (slash != NULL)

@@ -86,6 +86,7 @@ static lyrnn_status fill(lyrnn_clusters *clusters, cluster_work *work, const lyr
     for (int id = 0; id < vocab->V; id++)
         clusters->classes[id] = find_class(work, (utf8proc_int32_t)vocab->chars[id]);
     clusters->num_classes = work->num_classes;
+    LYRNN_CHECK(work->num_classes > 0);
     work->num_states = 1;
     for (int s = 0; s < work->num_states; s++) {
         size_t row = (size_t)work->num_classes * sizeof *clusters->steps;

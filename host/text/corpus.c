@@ -54,8 +54,8 @@ lyrnn_status corpus_append_file(lyrnn_corpus *corpus, const char *path,
     if (status == LYRNN_OK)
         status = append_bytes(corpus, &input, &bytes, rules);
     /* The last character may be a newline that has become a space, so the bytes decide. */
-    char end = bytes.num > 0 ? bytes.data[bytes.num - 1] : '\n';
-    *ends_in_newline = end == '\n' || end == '\r';
+    const char *end = bytes.num > 0 ? &bytes.data[bytes.num - 1] : "\n";
+    *ends_in_newline = *end == '\n' || *end == '\r';
     free(bytes.data);
     return status;
 }

@@ -97,7 +97,7 @@ static lyrnn_status append_normalized(lyrnn_corpus *corpus, const char *name, si
         longest = end - i > longest ? end - i : longest;
     }
     /* Half of it is where marks are sorted. */
-    size_t line_bytes = 2 * TEXT_MAX_COMPOSED * longest * sizeof(uint32_t);
+    size_t line_bytes = sizeof(uint32_t) * 2 * TEXT_MAX_COMPOSED * longest;
     uint32_t *given = malloc((N + 1) * sizeof *given), *line = malloc(line_bytes + 1);
     lyrnn_status status =
         given != NULL && line != NULL

@@ -69,16 +69,17 @@ static bool begins_with(const char *bytes, size_t num_bytes, const signature *be
 static bool decodes_as(const char *encoding, const char *bytes, size_t num_bytes)
 {
     iconv_t converter = iconv_open("UTF-32LE", encoding);
+    /* POSIX defines the failure so. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     if (converter == (iconv_t)-1)
         return false;
     uint32_t chars[1024];
-    char *from = (char *)(uintptr_t)bytes;
+    const char *from = bytes;
     size_t from_left = num_bytes, result = 0;
     bool has_nul = false;
     while (from_left > 0 && !has_nul) {
         char *to = (char *)chars;
         size_t to_left = sizeof chars, before = from_left;
-        result = iconv(converter, &from, &from_left, &to, &to_left);
+        result = iconv(converter, (char **)&from, &from_left, &to, &to_left);
         for (size_t i = 0; i < (sizeof chars - to_left) / sizeof *chars; i++)
             has_nul = has_nul || chars[i] == 0;
         if (from_left == before)

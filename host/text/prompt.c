@@ -29,6 +29,13 @@ static bool is_repeated(const lyrnn_corpus *text, size_t position)
     return false;
 }
 
+/* Adds a word to a list of words with room for `size` bytes. */
+static void add_word(char *list, size_t size, const char *word)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, size - used, "%s%s", used > 0 ? " " : "", word);
+}
+
 /* Logs that num characters were replaced. */
 static void log_replaced(const lyrnn_prompt_rules *rules, const char *object, const uint32_t *chars,
                          const lyrnn_nearest *nearest)
@@ -37,11 +44,11 @@ static void log_replaced(const lyrnn_prompt_rules *rules, const char *object, co
     char list[LYRNN_MAX_NEAREST * LYRNN_CHAR_NAME_BYTES] = "", pieces[sizeof list] = "";
     for (size_t i = 0; i < nearest->num_read; i++) {
         lyrnn_char_name(chars[i], unknown, sizeof unknown);
-        strcat(strcat(list, i > 0 ? " " : ""), unknown);
+        add_word(list, sizeof list, unknown);
     }
     for (size_t i = 0; i < nearest->num; i++) {
         lyrnn_char_name(rules->vocab->chars[nearest->ids[i]], found, sizeof found);
-        strcat(strcat(pieces, i > 0 ? " " : ""), found);
+        add_word(pieces, sizeof pieces, found);
     }
     lyrnn_print_plain(rules->log, "%s: unknown character %s, read as %s, %s\n", object, list,
                       pieces, lyrnn_relation_text(nearest->relation));

@@ -208,7 +208,8 @@ typedef struct {
 
 /* Global-norm clipping and Adam over flat buffers, torch.optim.Adam without weight decay.
  *     t = ++counters->step
- *     counters->gradient_norm = norm = |grads|;  s = norm > clip_norm ? clip_norm / norm : 1;  g = s grads
+ *     counters->gradient_norm = norm = |grads|
+ *     s = norm > clip_norm ? clip_norm / norm : 1;  g = s grads
  *     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *     params -= learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon) */
 typedef struct {

@@ -129,9 +129,9 @@ typedef struct {
  *
  * LYRNN_ERR_DIVERGED: the loss or a weight became NaN or infinite; the error names the step, and
  * checkpoints saved before stay. Or the perplexity of the last epoch is not finite, although its
- * loss is; that run is complete and saved. LYRNN_INTERRUPTED: see watch_for_requests; the error text says how
- * to continue. Resuming fails before it changes anything with LYRNN_ERR_CORPUS (another text),
- * LYRNN_ERR_MODEL_FILE (another shape, or options that the checkpoint contradicts),
+ * loss is; that run is complete and saved. LYRNN_INTERRUPTED: see watch_for_requests; the error
+ * text says how to continue. Resuming fails before it changes anything with LYRNN_ERR_CORPUS
+ * (another text), LYRNN_ERR_MODEL_FILE (another shape, or options that the checkpoint contradicts),
  * LYRNN_ERR_DAMAGED (a checksum), LYRNN_ERR_NOTHING (no checkpoint), LYRNN_ERR_LOCKED (another
  * process trains there) or LYRNN_ERR_USAGE (nothing left to do). */
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,

@@ -42,8 +42,8 @@ for way in "--top-k 0" "--top-p 1" "--min-p 0" "--repeat-penalty 1" \
     cmp -s "$out" seed1 || fail "$way must change nothing"
 done
 write --prefix 分开 --temperature 0 --top-k 0 --format json
-grep -qF '"temperature": 0.0' "$out" && grep -qF '"top_k": 0' "$out" &&
-    grep -qF '"seed": null' "$out" || fail "JSON reports the greedy choice"
+{ grep -qF '"temperature": 0.0' "$out" && grep -qF '"top_k": 0' "$out" &&
+    grep -qF '"seed": null' "$out"; } || fail "JSON reports the greedy choice"
 write --prefix 分开 --temperature 3 --seed 1
 cmp -s "$out" seed1 || fail "the same seed must write the same text"
 write --prefix 分开 --temperature 3 --seed 2

@@ -26,6 +26,7 @@ reads() {
 }
 
 # Pipes and standard input are texts like any other.
+# shellcheck disable=SC2002 # a pipe, not the file
 cat corpus.txt | reads piped -
 grep -q "^corpus: standard input, 384 characters" "$err" || fail "the plan names it"
 same_model piped

@@ -51,7 +51,8 @@ while read -r object; do
     previous=$score
 done <six.jsonl
 succeeds "${ask[@]}" --suggest 3 --format json
-grep -qF '"suggest": 3' "$out" && [[ $(grep -cF '"line": ' "$out") == 3 ]] || fail "one JSON object"
+{ grep -qF '"suggest": 3' "$out" && [[ $(grep -cF '"line": ' "$out") == 3 ]]; } ||
+    fail "one JSON object"
 
 # The rules are those of the new line, not of the prefix.
 succeeds "${ask[@]}" --suggest 20 --min-line 2 --max-line 4

@@ -47,7 +47,7 @@ plain_logs "${train[@]}" --out "run$hostile"
 [[ $status == 0 ]] || fail "the text can be learned"
 grep -qF $'\e' "$out" || fail "a file keeps the bytes of samples"
 on_terminal "${train[@]}" --out other
-grep -qF 'epoch 1' "$out" && grep -qF '月?]0;x??[2J?2J???' "$out" ||
+{ grep -qF 'epoch 1' "$out" && grep -qF '月?]0;x??[2J?2J???' "$out"; } ||
     fail "and a terminal shows them"
 
 text=(generate "run$hostile" --prefix "月$hostile" --temperature 100 --length 300)
@@ -64,7 +64,7 @@ grep -qF 'sample 0 of 月?]0;x??[2J?...: ' "$err" || fail "the report names the 
 plain_logs "${text[@]}" --max-copy 1 --num-samples 2
 plain_everywhere "${text[@]}" --format json --report
 plain_everywhere "${text[@]}" --format jsonl --report
-grep -qF '\u009B' "$out" && grep -qF '\u202E' "$out" && grep -qF '\u001B' "$out" ||
+{ grep -qF '\u009B' "$out" && grep -qF '\u202E' "$out" && grep -qF '\u001B' "$out"; } ||
     fail "JSON has escapes in their place"
 
 plain_everywhere info "run$hostile"

@@ -98,6 +98,7 @@ succeeds generate whole --prefix '月光\n月' --length 0
 [[ $(cat "$out") == $'月光\n月' ]] || fail '\n is a newline'
 refuses 1 '--prefix a\\\\b: unknown characters .*\\ \(U\+005C\)' generate whole --prefix 'a\\b'
 refuses 2 '--prefix 月\\q: has the unknown escape \\q; write \\n ' generate whole --prefix '月\q'
+# shellcheck disable=SC1003 # a backslash at the end is what is tested
 refuses 2 '--stop 月\\: has the unknown escape \\; ' generate whole --prefix 月 --stop '月\'
 succeeds generate whole --prefix 月 --stop '\n' --length 30
 [[ $(wc -l <"$out") == 1 ]] || fail '--stop \n ends the text at the first newline'

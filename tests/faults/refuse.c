@@ -19,11 +19,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* glibc's own allocator. */
+/* glibc's own allocator.
+ * NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t num, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 enum { MAX_UNCOUNTED = 16 };
 
@@ -92,6 +94,8 @@ static bool is_refused(const void *caller)
 
 #define CALLER __builtin_return_address(0)
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 void *malloc(size_t size)
 {
     return is_refused(CALLER) ? NULL : __libc_malloc(size);
@@ -111,3 +115,4 @@ void *aligned_alloc(size_t alignment, size_t size)
 {
     return is_refused(CALLER) ? NULL : __libc_memalign(alignment, size);
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

@@ -142,7 +142,9 @@ static void a_line_of_metrics_takes_bounded_memory(void **state)
     char *text = malloc(NUM_BYTES);
     assert_non_null(text);
     memset(text, ' ', NUM_BYTES);
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(text, begin, sizeof begin - 1);
+    /* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(text + NUM_BYTES - 3, "]}\n", 3);
     assert_int_equal(mkdir("run", 0777), 0);
     assert_true(write_file("run/metrics.jsonl", text, NUM_BYTES));

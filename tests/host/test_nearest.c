@@ -62,11 +62,12 @@ static const example examples[] = {
     {U"a", U'\u0301', 0, LYRNN_RELATION_NONE},
 };
 
-static size_t length_of(const char32_t *text)
+/* Copies a text without its end, and returns its length. */
+static size_t copy_text(uint32_t chars[16], const char32_t *text)
 {
     size_t num = 0;
-    while (text[num] != 0)
-        num++;
+    for (; text[num] != 0; num++)
+        chars[num] = text[num];
     return num;
 }
 
@@ -74,11 +75,7 @@ static void find(const char32_t *vocabulary, const char32_t *text, lyrnn_vocab *
                  lyrnn_nearest *nearest)
 {
     uint32_t chars[16], unknown[16];
-    size_t V = length_of(vocabulary), N = length_of(text);
-    for (size_t i = 0; i < V; i++)
-        chars[i] = vocabulary[i];
-    for (size_t i = 0; i < N; i++)
-        unknown[i] = text[i];
+    size_t V = copy_text(chars, vocabulary), N = copy_text(unknown, text);
     assert_int_equal(lyrnn_vocab_from_chars(vocab, chars, V), LYRNN_OK);
     lyrnn_nearest_find(vocab, unknown, N, nearest);
 }
@@ -128,9 +125,10 @@ static void forms_find_all_their_characters(void **state)
         if (nearest.relation != forms[i].relation)
             fail_msg("form %zu: relation %d", i, (int)nearest.relation);
         assert_int_equal(nearest.num_read, forms[i].num_read);
-        assert_int_equal(nearest.num, length_of(forms[i].nearest));
+        uint32_t expected[16];
+        assert_int_equal(nearest.num, copy_text(expected, forms[i].nearest));
         for (size_t j = 0; j < nearest.num; j++)
-            assert_int_equal(vocab.chars[nearest.ids[j]], forms[i].nearest[j]);
+            assert_int_equal(vocab.chars[nearest.ids[j]], expected[j]);
         lyrnn_vocab_free(&vocab);
     }
 }

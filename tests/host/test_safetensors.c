@@ -319,7 +319,7 @@ static void other_formats_are_named(void **state)
             assert_bytes_rejected(cases[i].bytes, length, "");
     }
     char archive[512] = "rnn/";
-    memcpy(archive + 257, "ustar", 5);
+    memcpy(archive + 257, "ustar", sizeof "ustar");
     assert_bytes_rejected(archive, sizeof archive, "is a tar archive");
     /* Bytes of no known format, and a header that is only too long. */
     assert_bytes_rejected("\xde\xad\xbe\xef\0\0\0\0", 8, "not a safetensors file, or is damaged");
