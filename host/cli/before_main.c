@@ -1,30 +1,25 @@
 /* What must happen before the constructors of the libraries run, which is before main.
  *
  * - libgomp chooses how long a thread spins while it waits. On busy cores its default costs several
- *   times the work itself, and on idle ones it gains nothing. There is no call to change it, and
- *   the environment is read too early. But where a process has fewer CPUs than threads, libgomp
- *   spins only briefly. So this process has one CPU while libgomp counts them, and all of them
- *   again before main. Where the user sets how threads wait or on which CPUs they run, nothing is
- *   done.
- * - OpenBLAS before 0.3.30 asks for its buffers for ever if the system refuses them.
+ *   times the work itself, and on idle ones it gains nothing.
+ * - OpenBLAS takes its buffers for as many threads as there are CPUs, although the CPU backend sets
+ *   their number later. Versions before 0.3.30 ask for ever if the system refuses them.
+ *
+ * Both read their settings from the environment when they are loaded. So the program executes
+ * itself once more with such settings. As no library has run before, nothing else differs the
+ * second time. Where the user sets how threads wait, nothing is done.
  *
  * A function in .preinit_array gets its environment from the loader: getenv has none yet. */
+#include <limits.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/address_space.h"
-
-/* The CPUs of this process; .size is 0 if it keeps them. */
-static struct {
-    unsigned long bits[1024];
-    size_t size;
-} all_cpus;
 
 static const char *variable(char **environment, const char *name)
 {
@@ -38,25 +33,30 @@ static const char *variable(char **environment, const char *name)
 /* LLVM's OpenMP has this call, and host/cpu uses it. GNU's has not. */
 __attribute__((weak)) void kmp_set_blocktime(int milliseconds);
 
-static void take_one_cpu(char **environment)
+/* Returns if the program has the settings, or cannot start again: without /proc, or if a loader
+ * was started with the program's name, so that /proc/self/exe is that loader. */
+static void restart_with_settings(char **argv, char **environment)
 {
-    if (kmp_set_blocktime != NULL)
+    /* A variable of the user comes first, and the first of a name counts. */
+    static char spins[] = "GOMP_SPINCOUNT=10000", threads[] = "OPENBLAS_NUM_THREADS=1";
+    if (kmp_set_blocktime != NULL || variable(environment, "OMP_WAIT_POLICY") != NULL ||
+        variable(environment, "GOMP_SPINCOUNT") != NULL || getauxval(AT_BASE) == 0)
         return;
-    static const char *const settings[] = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND",
-                                           "OMP_PLACES", "GOMP_CPU_AFFINITY"};
-    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
-        if (variable(environment, settings[i]) != NULL)
-            return;
-    cpu_set_t *all = (cpu_set_t *)all_cpus.bits;
-    static unsigned long one_bits[sizeof all_cpus.bits / sizeof all_cpus.bits[0]];
-    cpu_set_t *one = (cpu_set_t *)one_bits;
-    int cpu = sched_getcpu();
-    if (cpu < 0 || sched_getaffinity(0, sizeof all_cpus.bits, all) != 0 ||
-        CPU_COUNT_S(sizeof all_cpus.bits, all) == 1)
+    /* The name that execve gets becomes the name of the process. */
+    char program[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length < 0)
         return;
-    CPU_SET_S((size_t)cpu, sizeof one_bits, one);
-    if (sched_setaffinity(0, sizeof one_bits, one) == 0)
-        all_cpus.size = sizeof all_cpus.bits;
+    program[length] = '\0';
+    size_t num = 0;
+    while (environment[num] != NULL)
+        num++;
+    char *extended[num + 3];
+    memcpy(extended, environment, num * sizeof *environment);
+    extended[num] = spins;
+    extended[num + 1] = threads;
+    extended[num + 2] = NULL;
+    execve(program, argv, extended);
 }
 
 /* The number of threads for which OpenBLAS takes buffers when it is loaded. */
@@ -99,17 +99,9 @@ static void check_address_space(char **environment)
 static void before_libraries(int argc, char **argv, char **environment)
 {
     (void)argc;
-    (void)argv;
-    take_one_cpu(environment);
+    restart_with_settings(argv, environment);
     check_address_space(environment);
 }
 
 __attribute__((section(".preinit_array"),
                used)) static void (*const preinit)(int, char **, char **) = before_libraries;
-
-/* A program's constructors run after those of its libraries. */
-__attribute__((constructor)) static void after_libraries(void)
-{
-    if (all_cpus.size != 0)
-        sched_setaffinity(0, all_cpus.size, (const cpu_set_t *)all_cpus.bits);
-}
