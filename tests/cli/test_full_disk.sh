@@ -24,6 +24,17 @@ for arguments in "generate run --prefix 分开" "--help" "train --help" "--versi
         'standard output: .*cannot be written.*; free disk space, or redirect it elsewhere$'
     [[ $(wc -l <"$err") == 1 ]] || fail "standard error must be one line"
 done
+# Where no disk is full, the line does not ask to free it.
+command='lyrnn info | true'
+set +e
+{ sleep 0.2 && "$lyrnn" info 2>"$err"; } | true
+status=${PIPESTATUS[0]}
+set -e
+expect_error 1 'standard output: cannot be written: Broken pipe; redirect it elsewhere$'
+command='lyrnn info >&-'
+status=0
+"$lyrnn" info 2>"$err" >&- || status=$?
+expect_error 1 'standard output: cannot be written: Bad file descriptor; redirect it elsewhere$'
 # A training continues without sample texts, and says so once.
 warns() {
     [[ $status == 0 ]] || fail "samples that cannot be written must not end a training"
