@@ -31,10 +31,11 @@ plain_everywhere() {
 }
 
 # on_terminal ARG...: like `run`, with standard output on a terminal and standard error in a file.
+# script gives the command to $SHELL, and only bash reads the quotes that %q writes.
 on_terminal() {
     command="lyrnn $*"
     status=0
-    script -qec "$(printf '%q ' "$lyrnn" "$@") 2>$(printf %q "$err")" /dev/null \
+    SHELL=$BASH script -qec "$(printf '%q ' "$lyrnn" "$@") 2>$(printf %q "$err")" /dev/null \
         >"$out" </dev/null || status=$?
     is_plain "$out" || fail "a terminal must get plain text"
 }
