@@ -23,6 +23,7 @@
 
 typedef struct {
     lyrnn_train_options train;
+    int preset; /* index in its metavar; 0: none */
     const char *init_path, *resume_path;
     option_texts prefixes;
     machine_options machine;
@@ -31,9 +32,40 @@ typedef struct {
 _Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "the limit of --hidden-size");
 _Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
 
+/* The job of the tutorial: its model, its way to read and to sample the text, its report. Each
+ * option is named here, also those whose default is the same, because defaults may change. */
+#define TUTORIAL(X)                                                                                \
+    X("max-chars", "10000")                                                                        \
+    X("newlines", "space")                                                                         \
+    X("normalize", "none")                                                                         \
+    X("cell", "rnn_tanh")                                                                          \
+    X("hidden-size", "256")                                                                        \
+    X("num-layers", "1")                                                                           \
+    X("dropout", "0")                                                                              \
+    X("num-epochs", "250")                                                                         \
+    X("batch-size", "32")                                                                          \
+    X("num-steps", "35")                                                                           \
+    X("lr", "1e-3")                                                                                \
+    X("clip-norm", "1e-2")                                                                         \
+    X("sampling", "consecutive")                                                                   \
+    X("val-fraction", "0")                                                                         \
+    X("pred-period", "50")                                                                         \
+    X("pred-len", "50")                                                                            \
+    X("prefix", "分开")                                                                            \
+    X("prefix", "不分开")
+#define PAIR(name, value)  {name, value},
+#define WORDS(name, value) " --" name " " value
+#define TUTORIAL_MEANS     "tutorial stands for these options:" TUTORIAL(WORDS)
+static const option_preset tutorial[] = {TUTORIAL(PAIR)};
+
 /* The limit of --seed is that of the integers in config.json. */
 #define FIELD(member) .offset = offsetof(train_fields, member)
 static const option_spec specs[] = {
+    {OPTION_CHOICE, "preset", "none|tutorial", "begin with all choices of the tutorial",
+     FIELD(preset), .fallback = "none", .if_missing = "none",
+     .detail = TUTORIAL_MEANS ". An option on the command line replaces the preset's value, "
+                              "wherever it stands."},
+
     {OPTION_HEADING, .help = "Lyrics:"},
     {OPTION_SIZE, "max-chars", "N", "learn only the first N characters; 0: all",
      FIELD(train.text.max_chars), .fallback = "0", .min = "0", .max = "1000000000000"},
@@ -254,6 +286,8 @@ static lyrnn_status check_start_options(const train_fields *fields, const option
         if (options_given(&table, result, pairs[i][0]) &&
             options_given(&table, result, pairs[i][1]))
             return refuse_together(pairs[i][0], pairs[i][1]);
+    if (fields->preset != 0 && fields->init_path != NULL)
+        return refuse_together("preset", "init");
     if (fields->train.is_repeated && fields->train.out_path == NULL)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--continue: does not know which run; name its folder with --out");
@@ -399,6 +433,9 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
 {
     const char *out = fields->train.out_path;
     LYRNN_TRY(check_start_options(fields, result));
+    if (fields->preset != 0)
+        LYRNN_TRY(options_take_preset(&table, result, tutorial, sizeof tutorial / sizeof *tutorial,
+                                      fields));
     if (fields->resume_path != NULL)
         return train_resumed(fields, result, fields->resume_path);
     if (fields->train.is_repeated && lyrnn_run_dir_is_saved(out))

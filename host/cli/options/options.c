@@ -177,15 +177,21 @@ static lyrnn_status set_defaults(const option_table *table, void *fields)
     return LYRNN_OK;
 }
 
-static lyrnn_status take_option(const option_table *table, size_t index, const char *text,
-                                void *fields, option_result *result)
+/* Sets a field in place of its default. The first of several texts replaces those of the default. */
+static lyrnn_status replace_value(const option_spec *spec, const char *text, bool first,
+                                  void *fields)
 {
-    const option_spec *spec = &table->specs[index];
-    bool first = !result->given[index];
-    result->given[index] = true;
     if (spec->kind == OPTION_TEXTS && first)
         ((option_texts *)option_field(spec, fields))->num = 0;
     return options_set_value(spec, text, fields);
+}
+
+static lyrnn_status take_option(const option_table *table, size_t index, const char *text,
+                                void *fields, option_result *result)
+{
+    bool first = !result->given[index];
+    result->given[index] = true;
+    return replace_value(&table->specs[index], text, first, fields);
 }
 
 /* Collects the arguments at the front of argv, over words that have been read already. */
@@ -278,10 +284,28 @@ void options_free(const option_table *table, void *fields)
     }
 }
 
-bool options_given(const option_table *table, const option_result *result, const char *name)
+/* The index of the option --name, which the table must have. */
+static size_t index_of(const option_table *table, const char *name)
 {
     for (size_t i = 0; i < table->num_specs; i++)
         if (table->specs[i].kind != OPTION_HEADING && strcmp(table->specs[i].name, name) == 0)
-            return result->given[i];
+            return i;
     lyrnn_check_failed("the table has this option", __FILE__, __LINE__);
+}
+
+bool options_given(const option_table *table, const option_result *result, const char *name)
+{
+    return result->given[index_of(table, name)];
+}
+
+lyrnn_status options_take_preset(const option_table *table, const option_result *result,
+                                 const option_preset *preset, size_t num, void *fields)
+{
+    for (size_t i = 0; i < num; i++) {
+        size_t index = index_of(table, preset[i].name);
+        bool first = i == 0 || strcmp(preset[i - 1].name, preset[i].name) != 0;
+        if (!result->given[index])
+            LYRNN_TRY(replace_value(&table->specs[index], preset[i].value, first, fields));
+    }
+    return LYRNN_OK;
 }

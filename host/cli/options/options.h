@@ -97,6 +97,17 @@ lyrnn_status options_parse(const option_table *table, int argc, char **argv, voi
                            option_result *result);
 void options_free(const option_table *table, void *fields);
 
+/* One option of a preset and its value there. */
+typedef struct {
+    const char *name, *value;
+} option_preset;
+
+/* Sets the options of a preset to their values there, except those that the command line has. The
+ * table must have all of them. An option with several texts follows itself in the preset. The texts
+ * are borrowed. LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
+lyrnn_status options_take_preset(const option_table *table, const option_result *result,
+                                 const option_preset *preset, size_t num, void *fields);
+
 /* Prints the text of --help. */
 void options_print_help(const option_table *table, FILE *stream);
 
