@@ -11,9 +11,13 @@ static lyrnn_status prompt_of_file(const prompt_sources *sources, lyrnn_prompt *
 {
     const char *path = sources->prefix_file;
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-    const lyrnn_corpus_rules as_is = {.normalize = sources->rules.vocab->normalize,
-                                      .is_named_by_user = true,
-                                      .log = sources->rules.log};
+    lyrnn_normalize normalize = sources->rules.vocab->normalize;
+    /* A prefix keeps its spaces, also those at the end of a line. */
+    const lyrnn_corpus_rules as_is = {
+        .normalize = normalize == LYRNN_NORMALIZE_CLEAN ? LYRNN_NORMALIZE_NFC : normalize,
+        .width = LYRNN_WIDTH_KEEP,
+        .is_named_by_user = true,
+        .log = sources->rules.log};
     lyrnn_corpus text;
     LYRNN_TRY(lyrnn_corpus_load_file(&text, path, &as_is));
     if (text.N > 0 && text.chars[text.N - 1] == '\n')

@@ -72,11 +72,17 @@ static const option_spec specs[] = {
     {OPTION_CHOICE, "newlines", "keep|space", "learn line ends, or read each as a space",
      FIELD(train.text.newlines), .fallback = "keep",
      .detail = "space is what the tutorial does. Such a model knows no lines."},
-    {OPTION_CHOICE, "normalize", "nfc|none", "compose characters and accents, or learn them as is",
-     FIELD(train.text.normalize), .fallback = "nfc", .if_missing = "none",
+    {OPTION_CHOICE, "songs", "auto|file|blank-line|none", "what a song is in a text file",
+     FIELD(train.text.songs), .fallback = "auto", .if_missing = "none",
+     .detail = "file: each file is one. blank-line: each paragraph is one; blank lines separate "
+               "them. none: the whole text is one. auto: a file below 64 KiB is one if there are "
+               "several, and otherwise each paragraph is one."},
+    {OPTION_CHOICE, "normalize", "clean|nfc|none", "clean the text, only compose it, or keep it",
+     FIELD(train.text.normalize), .fallback = "clean", .if_missing = "none",
      .detail = "nfc is Unicode's form C: é is one character, however the text spells it. It also "
-               "drops byte order marks inside the text. The model remembers it for all texts that "
-               "it is given."},
+               "drops byte order marks inside the text. clean does that, drops control characters "
+               "and characters without width, makes several spaces one, and drops spaces at the "
+               "end of a line. The model remembers it for all texts that it is given."},
 
     {OPTION_HEADING, .help = "Model:"},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(train.model.cell),

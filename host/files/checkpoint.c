@@ -25,9 +25,6 @@
 
 #define MEMORY_REMEDY "close other programs"
 
-/* The value of "normalize" in the metadata for texts in form C. */
-#define NFC "nfc"
-
 /* Writing */
 
 /* Returns a string that the caller frees, or NULL if memory runs out. */
@@ -80,12 +77,11 @@ static lyrnn_status write_model(const char *path, const lyrnn_rnn_config *config
         tensors[i] = lyrnn_parameter_tensor(&parameters.items[i]);
         tensors[i].data = lyrnn_parameter_values(&parameters.items[i], params, &next);
     }
-    const lyrnn_metadata metadata[] = {
-        {"format", "pt"},
-        {"config", parts->config},
-        {"vocab", parts->vocab},
-        {"normalize", vocab->normalize == LYRNN_NORMALIZE_NFC ? NFC : "none"},
-        {"learned", (char *)parts->learned}};
+    const lyrnn_metadata metadata[] = {{"format", "pt"},
+                                       {"config", parts->config},
+                                       {"vocab", parts->vocab},
+                                       {"normalize", lyrnn_normalize_name(vocab->normalize)},
+                                       {"learned", (char *)parts->learned}};
     size_t num_metadata = sizeof metadata / sizeof metadata[0] - (parts->learned == NULL);
     return lyrnn_safetensors_write(path, metadata, num_metadata, tensors, (size_t)parameters.num);
 }
@@ -393,10 +389,8 @@ static lyrnn_status read_contents(lyrnn_checkpoint *checkpoint, const lyrnn_safe
     if (lyrnn_safetensors_metadata(file, "vocab") != NULL)
         LYRNN_TRY(read_vocab(file, path, checkpoint->config.input_size, &checkpoint->vocab));
     /* Files by others, and those of early versions, do not say it. Their text was as it was. */
-    const char *normalize = lyrnn_safetensors_metadata(file, "normalize");
-    checkpoint->vocab.normalize = normalize != NULL && strcmp(normalize, NFC) == 0
-                                      ? LYRNN_NORMALIZE_NFC
-                                      : LYRNN_NORMALIZE_NONE;
+    checkpoint->vocab.normalize =
+        lyrnn_normalize_of_name(lyrnn_safetensors_metadata(file, "normalize"));
     LYRNN_TRY(copy_learned(file, path, &checkpoint->learned));
     return read_params(file, path, checkpoint);
 }

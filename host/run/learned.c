@@ -215,11 +215,11 @@ lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules,
         if (hash != NULL && strcmp(hash, xxh128) == 0)
             json_array_remove(records, i - 1);
     }
-    return add_record(
-        records, json_pack("{s:s, s:s, s:s, s:I}", "corpus_xxh128", xxh128, "newlines",
-                           rules->newlines == LYRNN_NEWLINES_SPACE ? "space" : "keep", "normalize",
-                           rules->normalize == LYRNN_NORMALIZE_NFC ? "nfc" : "none", "max_chars",
-                           (json_int_t)rules->max_chars));
+    return add_record(records,
+                      json_pack("{s:s, s:s, s:s, s:I}", "corpus_xxh128", xxh128, "newlines",
+                                rules->newlines == LYRNN_NEWLINES_SPACE ? "space" : "keep",
+                                "normalize", lyrnn_normalize_name(rules->normalize), "max_chars",
+                                (json_int_t)rules->max_chars));
 }
 
 char *lyrnn_learned_to_model(const json_t *records)

@@ -66,12 +66,11 @@ lyrnn_corpus_rules lyrnn_run_corpus_rules(const json_t *record)
     const char *read_as = json_string_value(json_object_get(record, "newlines"));
     const char *normalize = json_string_value(json_object_get(record, "normalize"));
     json_int_t max_chars = json_integer_value(json_object_get(record, "max_chars"));
-    return (lyrnn_corpus_rules){
-        .newlines = read_as != NULL && strcmp(read_as, "space") == 0 ? LYRNN_NEWLINES_SPACE
-                                                                     : LYRNN_NEWLINES_KEEP,
-        .normalize = normalize != NULL && strcmp(normalize, "nfc") == 0 ? LYRNN_NORMALIZE_NFC
-                                                                        : LYRNN_NORMALIZE_NONE,
-        .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
+    return (lyrnn_corpus_rules){.newlines = read_as != NULL && strcmp(read_as, "space") == 0
+                                                ? LYRNN_NEWLINES_SPACE
+                                                : LYRNN_NEWLINES_KEEP,
+                                .normalize = lyrnn_normalize_of_name(normalize),
+                                .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
 }
 
 static lyrnn_status load_as_read(const json_t *record, const char *const *paths, size_t num_paths,

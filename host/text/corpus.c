@@ -1,19 +1,23 @@
-/* A text from bytes, from one file or from the embedded lyrics (lyrnn/corpus.h). decode.c decodes
- * bytes, and corpus_files.c reads the files of a corpus. The first bad byte stops the reading, and
+/* A text from bytes, from one file or from the embedded lyrics (lyrnn/corpus.h). document.c makes
+ * songs of a file's bytes, and corpus_files.c reads the files of a corpus. The first bad byte stops the reading, and
  * the error names its offset, because a character that is silently replaced would enter the
  * vocabulary and be learned. */
 #include "text/corpus_files.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/open_file.h"
 #include "text/decode.h"
+#include "text/document.h"
 #include "text/foreign_text.h"
 
 /* scripts/build/embed.cmake writes these from host/data/sample_lyrics.txt. */
 extern const unsigned char lyrnn_sample_lyrics[];
 extern const size_t lyrnn_sample_lyrics_size;
+
+static const char *const normalize_names[] = {"clean", "nfc", "none"};
 
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,
                                       size_t num_bytes, const lyrnn_corpus_rules *rules)
@@ -29,67 +33,71 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
 }
 
 static lyrnn_status append_bytes(lyrnn_corpus *corpus, const lyrnn_input *input,
-                                 const lyrnn_bytes *bytes, const lyrnn_corpus_rules *rules)
+                                 const lyrnn_bytes *bytes, const lyrnn_corpus_rules *rules,
+                                 bool is_file)
 {
     const char *name = lyrnn_input_name(input);
     size_t bad;
-    LYRNN_TRY(text_decode(corpus, name, bytes->data, bytes->num, rules, &bad));
-    struct stat info;
-    bool is_file = name == input->path && stat(name, &info) == 0 && S_ISREG(info.st_mode);
+    LYRNN_TRY(document_append(corpus, name, bytes, rules, is_file, &bad));
     return bad == bytes->num
                ? LYRNN_OK
                : text_refuse_file(name, is_file ? name : NULL, bytes->data, bytes->num, bad);
 }
 
 lyrnn_status corpus_append_file(lyrnn_corpus *corpus, const char *path,
-                                const lyrnn_corpus_rules *rules, bool *ends_in_newline)
+                                const lyrnn_corpus_rules *rules)
 {
     lyrnn_bytes bytes = {0};
+    struct stat info;
     const lyrnn_input input = {.path = path,
                                .is_named_by_user = rules->is_named_by_user,
                                .max_bytes = LYRNN_MAX_TEXT,
                                .remedy = "name a text file",
                                .log = rules->log};
+    bool is_file = strcmp(path, "-") != 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode);
     lyrnn_status status = lyrnn_input_read(&input, &bytes);
     if (status == LYRNN_OK)
-        status = append_bytes(corpus, &input, &bytes, rules);
-    /* The last character may be a newline that has become a space, so the bytes decide. */
-    const char *end = bytes.num > 0 ? &bytes.data[bytes.num - 1] : "\n";
-    *ends_in_newline = *end == '\n' || *end == '\r';
+        status = append_bytes(corpus, &input, &bytes, rules, is_file);
     free(bytes.data);
     return status;
-}
-
-lyrnn_status corpus_limit_chars(lyrnn_corpus *corpus, size_t max_chars)
-{
-    if (max_chars > 0 && corpus->N > max_chars)
-        corpus->N = max_chars;
-    for (size_t i = 1; i < corpus->N; i++)
-        if (corpus->chars[i] != corpus->chars[0])
-            return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_CORPUS,
-                      "corpus: has only one distinct character, U+%04X; give a text with at least "
-                      "two%s",
-                      (unsigned)corpus->chars[0], max_chars > 0 ? ", or raise --max-chars" : "");
 }
 
 static lyrnn_status load_file(lyrnn_corpus *corpus, const char *path,
                               const lyrnn_corpus_rules *rules)
 {
     const lyrnn_input input = {.path = path, .is_named_by_user = rules->is_named_by_user};
-    bool ends_in_newline;
-    LYRNN_TRY(corpus_append_file(corpus, path, rules, &ends_in_newline));
+    LYRNN_TRY(corpus_append_file(corpus, path, rules));
     if (corpus->N == 0)
         return corpus_refuse_empty(lyrnn_input_name(&input));
     corpus_log_dropped(corpus, lyrnn_input_name(&input), rules->log);
+    LYRNN_TRY(document_find_songs(corpus, lyrnn_input_name(&input), rules));
+    document_finish(corpus, rules);
     return LYRNN_OK;
 }
 
 static lyrnn_status load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
 {
-    LYRNN_TRY(lyrnn_corpus_append_text(corpus, "sample lyrics", (const char *)lyrnn_sample_lyrics,
-                                       lyrnn_sample_lyrics_size, rules));
-    return corpus_limit_chars(corpus, rules->max_chars);
+    size_t bad;
+    const lyrnn_bytes bytes = {(char *)lyrnn_sample_lyrics, lyrnn_sample_lyrics_size};
+    LYRNN_TRY(document_append(corpus, "sample lyrics", &bytes, rules, false, &bad));
+    LYRNN_CHECK(bad == bytes.num);
+    LYRNN_TRY(document_find_songs(corpus, "sample lyrics", rules));
+    document_finish(corpus, rules);
+    return corpus_check_distinct(corpus, rules);
+}
+
+const char *lyrnn_normalize_name(lyrnn_normalize normalize)
+{
+    return normalize_names[normalize];
+}
+
+lyrnn_normalize lyrnn_normalize_of_name(const char *name)
+{
+    lyrnn_normalize normalize = LYRNN_NORMALIZE_CLEAN;
+    while (normalize < LYRNN_NORMALIZE_NONE &&
+           (name == NULL || strcmp(name, normalize_names[normalize]) != 0))
+        normalize++;
+    return normalize;
 }
 
 /* Passes status on, and empties the corpus if it is a failure. */
@@ -124,5 +132,6 @@ lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_r
 void lyrnn_corpus_free(lyrnn_corpus *corpus)
 {
     free(corpus->chars);
+    free(corpus->starts);
     *corpus = (lyrnn_corpus){0};
 }

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <utf8proc.h>
-
 #include "base/plain_text.h"
+#include "text/document.h"
+#include "text/songs.h"
+#include "text/visible.h"
 
 /* Names as many files as fit, and counts the rest. */
 typedef struct {
@@ -20,7 +21,6 @@ typedef struct {
     file_list bad, skipped;
     size_t num_files;
     lyrnn_status status; /* of the first bad file */
-    bool needs_newline;  /* the last text lacks its newline */
     char *first_error;   /* owned */
 } reading;
 
@@ -48,19 +48,6 @@ static void end_list(const file_list *list, char *end, size_t size)
         snprintf(end, size, "%s%zu more", list->length > 0 ? " and " : "", list->num_unnamed);
 }
 
-/* Visible: neither a blank, nor a control, nor of no width. */
-static bool is_blank(const lyrnn_corpus *corpus, size_t first)
-{
-    for (size_t i = first; i < corpus->N; i++) {
-        utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)corpus->chars[i]);
-        if (category != UTF8PROC_CATEGORY_ZS && category != UTF8PROC_CATEGORY_ZL &&
-            category != UTF8PROC_CATEGORY_ZP && category != UTF8PROC_CATEGORY_CC &&
-            category != UTF8PROC_CATEGORY_CF)
-            return false;
-    }
-    return true;
-}
-
 static const char *name_of(const char *path)
 {
     return strcmp(path, "-") == 0 ? "standard input" : path;
@@ -79,21 +66,19 @@ static void list_problem(file_list *list, const char *path, const char *error)
 static lyrnn_status read_one(lyrnn_corpus *corpus, const char *path,
                              const lyrnn_corpus_rules *rules, reading *state)
 {
-    bool ends_in_newline;
+    const lyrnn_corpus_counts counts = corpus->counts;
     size_t before = corpus->N;
-    if (state->needs_newline)
-        LYRNN_TRY(lyrnn_corpus_append_text(corpus, path, "\n", 1, rules));
-    size_t first = corpus->N;
-    lyrnn_status status = corpus_append_file(corpus, path, rules, &ends_in_newline);
-    bool is_skipped = status == LYRNN_OK && state->num_files > 1 &&
-                      (corpus->N == first ||
-                       (rules->normalize == LYRNN_NORMALIZE_NFC && is_blank(corpus, first)));
+    lyrnn_status status = corpus_append_file(corpus, path, rules);
+    bool is_skipped =
+        status == LYRNN_OK && state->num_files > 1 &&
+        (corpus->N == before || (rules->normalize != LYRNN_NORMALIZE_NONE &&
+                                 !text_has_visible(corpus->chars + before, corpus->N - before)));
     if (is_skipped)
         list_file(&state->skipped, "%s", name_of(path));
-    if (is_skipped || status != LYRNN_OK)
-        corpus->N = before;
-    else
-        state->needs_newline = !ends_in_newline;
+    if (is_skipped || status != LYRNN_OK) {
+        songs_cut(corpus, before);
+        corpus->counts = counts;
+    }
     return status;
 }
 
@@ -121,6 +106,18 @@ static lyrnn_status read_all(lyrnn_corpus *corpus, const char *const *paths,
     return LYRNN_OK;
 }
 
+lyrnn_status corpus_check_distinct(const lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
+{
+    for (size_t i = 1; i < corpus->N; i++)
+        if (corpus->chars[i] != corpus->chars[0])
+            return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_CORPUS,
+                      "corpus: has only one distinct character, U+%04X; give a text with at least "
+                      "two%s",
+                      (unsigned)corpus->chars[0],
+                      rules->max_chars > 0 ? ", or raise --max-chars" : "");
+}
+
 lyrnn_status corpus_refuse_empty(const char *name)
 {
     return lyrnn_fail(LYRNN_ERR_CORPUS, "%s: is empty; name a file that contains text", name);
@@ -128,9 +125,9 @@ lyrnn_status corpus_refuse_empty(const char *name)
 
 void corpus_log_dropped(const lyrnn_corpus *corpus, const char *name, FILE *log)
 {
-    if (corpus->num_dropped > 0 && log != NULL)
+    if (corpus->counts.num_marks > 0 && log != NULL)
         lyrnn_print_plain(log, "%s: dropped %zu byte order mark%s (U+FEFF) inside the text\n", name,
-                          corpus->num_dropped, corpus->num_dropped > 1 ? "s" : "");
+                          corpus->counts.num_marks, corpus->counts.num_marks > 1 ? "s" : "");
 }
 
 /* Refuses the files that could not be read, and reports those that were skipped. */
@@ -183,7 +180,9 @@ lyrnn_status corpus_append_files(lyrnn_corpus *corpus, const char *const *paths,
         status = conclude(corpus, paths, rules, &state);
     free(state.first_error);
     LYRNN_TRY(status);
-    LYRNN_TRY(corpus_limit_chars(corpus, rules->max_chars));
+    LYRNN_TRY(document_find_songs(corpus, num > 1 ? "corpus" : name_of(paths[0]), rules));
+    document_finish(corpus, rules);
+    LYRNN_TRY(corpus_check_distinct(corpus, rules));
     corpus_log_dropped(corpus, "corpus", rules->log);
     return LYRNN_OK;
 }

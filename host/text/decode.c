@@ -139,6 +139,6 @@ lyrnn_status text_decode(lyrnn_corpus *corpus, const char *name, const char *byt
     }
     size_t num_kept = drop_marks(corpus->chars + corpus->N, N);
     LYRNN_TRY(append_normalized(corpus, name, num_kept));
-    corpus->num_dropped += N - num_kept;
+    corpus->counts.num_marks += N - num_kept;
     return LYRNN_OK;
 }

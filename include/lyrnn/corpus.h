@@ -2,7 +2,7 @@
  *
  * Files must be strict UTF-8 without NUL. A byte order mark at the start of a file is dropped. CR
  * LF, and a CR on its own, count as one newline. A file that does not end in a newline gets one
- * before the next file begins. Texts are normalized, unless the rules say otherwise. */
+ * before the next file begins. It has songs, which are units of training. */
 #ifndef LYRNN_CORPUS_H
 #define LYRNN_CORPUS_H
 
@@ -23,6 +23,9 @@ typedef enum {
 } lyrnn_newlines;
 
 typedef enum {
+    /* Form C, and for files (not for prompts): control characters and characters without width are
+     * dropped, several spaces become one, and spaces at the end of a line are dropped. */
+    LYRNN_NORMALIZE_CLEAN,
     /* Form C (Unicode Standard Annex #15): composed and decomposed characters are the same. Byte
      * order marks (U+FEFF) inside the text are dropped, and among several files those without any
      * visible character. */
@@ -30,16 +33,61 @@ typedef enum {
     LYRNN_NORMALIZE_NONE /* characters as they are */
 } lyrnn_normalize;
 
-/* How texts are read. A zeroed struct is fine. */
+typedef enum {
+    LYRNN_ENCODING_AUTO, /* UTF-8, or what the bytes show */
+    LYRNN_ENCODING_UTF8,
+    LYRNN_ENCODING_GB18030,
+    LYRNN_ENCODING_BIG5,
+    LYRNN_ENCODING_UTF16
+} lyrnn_encoding;
+
+/* What a song is. An LRC file and an object of a JSON file are one song each, except by
+ * LYRNN_SONGS_NONE. */
+typedef enum {
+    /* A text file below 64 KiB among several files is a song. Any other text has one song in each
+     * paragraph, which blank lines end. */
+    LYRNN_SONGS_AUTO,
+    LYRNN_SONGS_FILE,
+    LYRNN_SONGS_BLANK_LINE,
+    LYRNN_SONGS_NONE /* the whole text is one */
+} lyrnn_songs;
+
+typedef enum { LYRNN_SCRIPT_KEEP, LYRNN_SCRIPT_SIMPLIFIED, LYRNN_SCRIPT_TRADITIONAL } lyrnn_script;
+
+typedef enum {
+    LYRNN_WIDTH_HALF, /* full-width letters, digits and spaces become ASCII */
+    LYRNN_WIDTH_KEEP
+} lyrnn_width;
+
+typedef enum {
+    LYRNN_REPEATS_KEEP,
+    LYRNN_REPEATS_ONCE /* a stanza that was in the same song before is dropped */
+} lyrnn_repeats;
+
+/* "clean", "nfc" or "none", and the way back. A NULL or unknown name means none: texts were not
+ * normalized before there was a name for it. */
+const char *lyrnn_normalize_name(lyrnn_normalize normalize);
+lyrnn_normalize lyrnn_normalize_of_name(const char *name);
+
+/* How texts are read. A zeroed struct is fine: it has the default of each rule. */
 typedef struct {
-    lyrnn_newlines newlines;
+    lyrnn_encoding encoding;
+    lyrnn_songs songs;
+    lyrnn_script script;
+    lyrnn_width width;
     lyrnn_normalize normalize;
-    size_t max_chars; /* keep only the first so many characters of the whole; 0: all */
+    lyrnn_repeats repeats;
+    bool keep_duplicates;   /* keep copies of a whole song */
+    size_t min_count;       /* drop lines with a character that the text has less often */
+    const char *json_field; /* which member of a JSON object is the text; NULL: the usual ones */
+    size_t max_bytes;       /* of all that is read, after archives are unpacked; 0: 1 GiB */
+    size_t max_chars;       /* keep only the first so many characters of the whole; 0: all */
+    lyrnn_newlines newlines;
     /* The command line names the files: they may be pipes, and "-" is standard input. Otherwise
      * only regular files are read. */
     bool is_named_by_user;
-    /* Gets a line if the text is awaited from a terminal, if files are skipped, and if characters
-     * are dropped; NULL: none. */
+    /* Gets a line if the text is awaited from a terminal, if files are skipped, and for each kind
+     * of change to the text; NULL: none. */
     FILE *log;
 } lyrnn_corpus_rules;
 
@@ -47,14 +95,26 @@ typedef struct {
  * int32_t. */
 #define LYRNN_MAX_TEXT INT32_MAX
 
+/* What was read and what was changed. */
 typedef struct {
-    uint32_t *chars;    /* (N) code points, owned */
-    size_t N;           /* up to LYRNN_MAX_TEXT */
-    size_t num_dropped; /* byte order marks inside the text that were dropped */
+    size_t num_files;                           /* those without text are not counted */
+    size_t num_file_songs, num_paragraph_songs; /* songs by what they are */
+    size_t num_marks; /* byte order marks inside the text that were dropped */
+} lyrnn_corpus_counts;
+
+typedef struct {
+    uint32_t *chars; /* (N) code points, owned */
+    size_t N;        /* up to LYRNN_MAX_TEXT */
+    /* (num_songs) where songs begin, owned: song s is chars[starts[s]] to chars[starts[s + 1] - 1],
+     * with the newlines after it; the last one ends at N. starts[0] is 0, and no song is empty. A
+     * text that was loaded has at least one. */
+    size_t *starts;
+    size_t num_songs;
+    lyrnn_corpus_counts counts;
 } lyrnn_corpus;
 
-/* Decodes num_bytes of UTF-8 by the rules and appends them to corpus; a zeroed corpus is
- * empty. name describes the text in errors, for example "lyrics.txt" or "--prefix". On failure
+/* Decodes num_bytes of UTF-8 by the rules of newlines and normalize, without cleaning, and appends
+ * them to corpus, which has no songs; a zeroed corpus is empty. name describes the text in errors, for example "lyrics.txt" or "--prefix". On failure
  * corpus keeps what it had. LYRNN_ERR_CORPUS names the offset of the bad byte. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,
                                       size_t num_bytes, const lyrnn_corpus_rules *rules);

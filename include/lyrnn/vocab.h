@@ -24,7 +24,7 @@ typedef struct {
     int32_t *by_char; /* (V) ids in ascending order of code point, owned */
     int V;
     /* How the text was read that these are the characters of, and so how to read every text for
-     * them. Both functions that make a vocabulary set LYRNN_NORMALIZE_NFC. */
+     * them. Both functions that make a vocabulary set the default. */
     lyrnn_normalize normalize;
 } lyrnn_vocab;
 

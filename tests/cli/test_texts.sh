@@ -72,7 +72,7 @@ succeeds "${train[@]}" --out decomposed decomposed.txt
 grep -q '^corpus: dropped 20 byte order marks (U+FEFF) inside the text$' "$err" ||
     fail 'dropped marks must be counted in a line'
 same_model composed decomposed
-grep -q '"normalize": "nfc"' decomposed/config.json || fail 'config.json must have it'
+grep -q '"normalize": "clean"' decomposed/config.json || fail 'config.json must have it'
 succeeds generate composed --prefix $'de\u0301' --length 3
 expected=$(cat "$out")
 succeeds generate composed --prefix dé --length 3

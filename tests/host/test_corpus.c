@@ -106,7 +106,7 @@ static void assert_becomes(const char *utf8, const lyrnn_corpus_rules *rules, co
     assert_int_equal(lyrnn_corpus_append_text(&corpus, "text", utf8, strlen(utf8), rules),
                      LYRNN_OK);
     assert_chars(&corpus, chars, N);
-    assert_int_equal(corpus.num_dropped, num_dropped);
+    assert_int_equal(corpus.counts.num_marks, num_dropped);
     lyrnn_corpus_free(&corpus);
 }
 

@@ -1,0 +1,85 @@
+/* A document becomes songs before anything removes newlines, because blank lines separate
+ * songs. */
+#include "text/document.h"
+
+#include "base/plain_text.h"
+#include "text/decode.h"
+#include "text/songs.h"
+
+/* A song is smaller, and a file that is larger is a collection. */
+enum { SMALL_FILE = 64 * 1024 };
+
+static bool has_song_in_paragraphs(const lyrnn_corpus_rules *rules, bool is_file, size_t num_bytes)
+{
+    return rules->songs == LYRNN_SONGS_BLANK_LINE ||
+           (rules->songs == LYRNN_SONGS_AUTO && !(is_file && num_bytes < SMALL_FILE));
+}
+
+lyrnn_status document_append(lyrnn_corpus *corpus, const char *name, const lyrnn_bytes *bytes,
+                             const lyrnn_corpus_rules *rules, bool is_file, size_t *bad)
+{
+    size_t before = corpus->N;
+    lyrnn_corpus_rules with_newlines = *rules;
+    with_newlines.newlines = LYRNN_NEWLINES_KEEP;
+    LYRNN_TRY(songs_begin(corpus, name));
+    size_t begin = corpus->N;
+    LYRNN_TRY(text_decode(corpus, name, bytes->data, bytes->num, &with_newlines, bad));
+    if (corpus->N == begin) {
+        songs_cut(corpus, before);
+        return LYRNN_OK;
+    }
+    corpus->counts.num_files++;
+    if (!has_song_in_paragraphs(rules, is_file, bytes->num)) {
+        corpus->counts.num_file_songs++;
+        return LYRNN_OK;
+    }
+    size_t num_songs = corpus->num_songs - 1;
+    LYRNN_TRY(songs_split_last(corpus, name));
+    corpus->counts.num_paragraph_songs += corpus->num_songs - num_songs;
+    return LYRNN_OK;
+}
+
+/* One small file is a song if there are others: a folder of songs. The only file of a corpus is
+ * more likely a collection, because one song is too little to learn from. */
+static lyrnn_status split_only_file(lyrnn_corpus *corpus, const char *name)
+{
+    LYRNN_TRY(songs_split_last(corpus, name));
+    corpus->counts.num_file_songs = 0;
+    corpus->counts.num_paragraph_songs = corpus->num_songs;
+    return LYRNN_OK;
+}
+
+static void log_songs(const lyrnn_corpus *corpus, FILE *log)
+{
+    const lyrnn_corpus_counts *counts = &corpus->counts;
+    if (log == NULL || corpus->num_songs < 2)
+        return;
+    lyrnn_print_plain(log, "songs: %zu (", corpus->num_songs);
+    if (counts->num_file_songs > 0)
+        lyrnn_print_plain(log, "%zu files%s", counts->num_file_songs,
+                          counts->num_paragraph_songs > 0 ? ", " : "");
+    if (counts->num_paragraph_songs > 0)
+        lyrnn_print_plain(log, "%zu paragraphs", counts->num_paragraph_songs);
+    lyrnn_print_plain(log, "; if that is not what a song is here: --songs)\n");
+}
+
+lyrnn_status document_find_songs(lyrnn_corpus *corpus, const char *name,
+                                 const lyrnn_corpus_rules *rules)
+{
+    if (rules->songs == LYRNN_SONGS_NONE)
+        corpus->num_songs = 1;
+    if (rules->songs == LYRNN_SONGS_AUTO && corpus->num_songs == 1 &&
+        corpus->counts.num_file_songs == 1)
+        LYRNN_TRY(split_only_file(corpus, name));
+    log_songs(corpus, rules->log);
+    return LYRNN_OK;
+}
+
+void document_finish(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
+{
+    if (rules->max_chars > 0 && corpus->N > rules->max_chars)
+        songs_cut(corpus, rules->max_chars);
+    for (size_t i = 0; i < corpus->N && rules->newlines == LYRNN_NEWLINES_SPACE; i++)
+        if (corpus->chars[i] == '\n')
+            corpus->chars[i] = ' ';
+}

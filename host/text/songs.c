@@ -1,0 +1,63 @@
+/* Finds songs in a text. Songs are contiguous, so an array of their starts describes them, and a
+ * song ends where the next one begins. */
+#include "text/songs.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "text/decode.h"
+#include "text/visible.h"
+
+/* The capacity of starts is num_songs rounded up to a power of two. */
+static lyrnn_status add_start(lyrnn_corpus *corpus, const char *name, size_t start)
+{
+    size_t num = corpus->num_songs;
+    if ((num & (num - 1)) == 0) {
+        size_t bytes = (num == 0 ? 1 : 2 * num) * sizeof *corpus->starts;
+        size_t *starts = realloc(corpus->starts, bytes);
+        if (starts == NULL)
+            return lyrnn_out_of_memory(name, bytes, "give less text");
+        corpus->starts = starts;
+    }
+    corpus->starts[corpus->num_songs++] = start;
+    return LYRNN_OK;
+}
+
+lyrnn_status songs_begin(lyrnn_corpus *corpus, const char *name)
+{
+    if (corpus->N > 0 && corpus->chars[corpus->N - 1] != '\n')
+        LYRNN_TRY(lyrnn_corpus_append_text(corpus, name, "\n", 1, &(lyrnn_corpus_rules){0}));
+    return add_start(corpus, name, corpus->N);
+}
+
+/* Moves *position past one line, and returns whether it has visible text. */
+static bool pass_line(const lyrnn_corpus *corpus, size_t *position)
+{
+    bool has_text = false;
+    while (*position < corpus->N && corpus->chars[*position] != '\n')
+        has_text = text_is_visible(corpus->chars[(*position)++]) || has_text;
+    *position += *position < corpus->N;
+    return has_text;
+}
+
+lyrnn_status songs_split_last(lyrnn_corpus *corpus, const char *name)
+{
+    bool has_ended = false, is_in_first = false;
+    for (size_t i = corpus->starts[corpus->num_songs - 1]; i < corpus->N;) {
+        size_t begin = i;
+        bool has_text = pass_line(corpus, &i);
+        if (has_text && has_ended)
+            LYRNN_TRY(add_start(corpus, name, begin));
+        is_in_first = is_in_first || has_text;
+        has_ended = !has_text && is_in_first;
+    }
+    return LYRNN_OK;
+}
+
+void songs_cut(lyrnn_corpus *corpus, size_t N)
+{
+    corpus->N = N;
+    while (corpus->num_songs > 0 && corpus->starts[corpus->num_songs - 1] >= N)
+        corpus->num_songs--;
+}

@@ -1,0 +1,19 @@
+/* Where songs begin in a corpus. */
+#ifndef LYRNN_SONGS_H
+#define LYRNN_SONGS_H
+
+#include "lyrnn/corpus.h"
+
+/* Makes the next character of the corpus the first of a song. The text before it ends in a newline
+ * afterwards. Each song that is begun must get text, or songs_cut must take it back.
+ * LYRNN_ERR_MEMORY. */
+lyrnn_status songs_begin(lyrnn_corpus *corpus, const char *name);
+
+/* Makes each paragraph of the last song a song. Lines without visible text end a paragraph and
+ * belong to it; those before the first one belong to the first. LYRNN_ERR_MEMORY. */
+lyrnn_status songs_split_last(lyrnn_corpus *corpus, const char *name);
+
+/* Drops the characters from N on, and the songs that begin there. */
+void songs_cut(lyrnn_corpus *corpus, size_t N);
+
+#endif
