@@ -16,11 +16,11 @@
 
 #include "base/memory.h"
 #include "base/memory_limit.h"
+#include "base/untrusted_json.h"
 #include "files/infer_config.h"
 #include "files/json_build.h"
 #include "files/parameter_tensors.h"
 #include "files/safetensors_format.h"
-#include "files/untrusted_json.h"
 #include "lyrnn/safetensors.h"
 
 #define MEMORY_REMEDY "close other programs"

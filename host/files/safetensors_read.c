@@ -19,10 +19,10 @@
 #include "base/memory_limit.h"
 #include "base/open_file.h"
 #include "base/remedy.h"
+#include "base/untrusted_json.h"
 #include "base/xxh128.h"
 #include "files/other_formats.h"
 #include "files/safetensors_format.h"
-#include "files/untrusted_json.h"
 
 enum { LENGTH_BYTES = 8 };
 

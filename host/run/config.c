@@ -1,6 +1,6 @@
 /* config.json, written from a json_t and read into one. Anyone may have changed the file, so the
  * reader checks its size and counts its brackets before it takes memory for them
- * (files/untrusted_json.h). */
+ * (base/untrusted_json.h). */
 #include "run/config.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 #include "base/memory.h"
 #include "base/open_file.h"
+#include "base/untrusted_json.h"
 #include "files/plain_json.h"
-#include "files/untrusted_json.h"
 #include "run/run_dir_files.h"
 
 /* Has room for tens of thousands of prefixes and files of the corpus. */

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/untrusted_json.h"
 #include "files/json_build.h"
 #include "files/json_values.h"
-#include "files/untrusted_json.h"
 #include "run/config.h"
 #include "run/run_corpus.h"
 

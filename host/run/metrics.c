@@ -14,9 +14,9 @@
 #include "base/memory.h"
 #include "base/open_file.h"
 #include "base/remedy.h"
+#include "base/untrusted_json.h"
 #include "files/json_build.h"
 #include "files/json_values.h"
-#include "files/untrusted_json.h"
 #include "run/run_dir_files.h"
 
 static json_t *metrics_to_json(const lyrnn_metrics *metrics)

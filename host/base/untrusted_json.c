@@ -5,7 +5,7 @@
  * One check comes after it. If an allocation fails while jansson 2.14 reads a string, it returns a
  * shorter string without an error. So jansson's allocator is wrapped once, and a tree that was made
  * while an allocation failed is thrown away. */
-#include "files/untrusted_json.h"
+#include "base/untrusted_json.h"
 
 #include <pthread.h>
 #include <stdbool.h>
