@@ -43,4 +43,7 @@ typedef struct {
  * of another kind, or has more than max_bytes. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_input_read(const lyrnn_input *input, lyrnn_bytes *bytes);
 
+/* Reads an input that the caller has opened as fd and closes afterwards. *bytes must be zeroed. */
+lyrnn_status lyrnn_input_read_open(const lyrnn_input *input, int fd, lyrnn_bytes *bytes);
+
 #endif

@@ -145,7 +145,7 @@ static lyrnn_status read_to_end(const lyrnn_input *input, int fd, const struct s
     return LYRNN_OK;
 }
 
-static lyrnn_status read_open(const lyrnn_input *input, int fd, lyrnn_bytes *bytes)
+lyrnn_status lyrnn_input_read_open(const lyrnn_input *input, int fd, lyrnn_bytes *bytes)
 {
     struct stat info;
     if (fstat(fd, &info) != 0)
@@ -161,10 +161,10 @@ static lyrnn_status read_open(const lyrnn_input *input, int fd, lyrnn_bytes *byt
 
 lyrnn_status lyrnn_input_read(const lyrnn_input *input, lyrnn_bytes *bytes)
 {
-    int fd;
+    int fd = -1;
     *bytes = (lyrnn_bytes){0};
     LYRNN_TRY(open_input(input, &fd));
-    lyrnn_status status = read_open(input, fd, bytes);
+    lyrnn_status status = lyrnn_input_read_open(input, fd, bytes);
     if (fd != STDIN_FILENO)
         close(fd);
     return status;
