@@ -12,12 +12,14 @@
 #include "cli/interrupt.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
+#include "cli/reading.h"
 #include "cli/resume_options.h"
 #include "cli/standard_output.h"
 #include "files/json_build.h"
 #include "lyrnn/train.h"
 #include "lyrnn/version.h"
 #include "run/config.h"
+#include "run/reading_record.h"
 #include "run/run_corpus.h"
 #include "run/run_dir.h"
 
@@ -66,23 +68,7 @@ static const option_spec specs[] = {
      .detail = TUTORIAL_MEANS ". An option on the command line replaces the preset's value, "
                               "wherever it stands."},
 
-    {OPTION_HEADING, .help = "Lyrics:"},
-    {OPTION_SIZE, "max-chars", "N", "learn only the first N characters; 0: all",
-     FIELD(train.text.max_chars), .fallback = "0", .min = "0", .max = "1000000000000"},
-    {OPTION_CHOICE, "newlines", "keep|space", "learn line ends, or read each as a space",
-     FIELD(train.text.newlines), .fallback = "keep",
-     .detail = "space is what the tutorial does. Such a model knows no lines."},
-    {OPTION_CHOICE, "songs", "auto|file|blank-line|none", "what a song is in a text file",
-     FIELD(train.text.songs), .fallback = "auto", .if_missing = "none",
-     .detail = "file: each file is one. blank-line: each paragraph is one; blank lines separate "
-               "them. none: the whole text is one. auto: a file below 64 KiB is one if there are "
-               "several, and otherwise each paragraph is one."},
-    {OPTION_CHOICE, "normalize", "clean|nfc|none", "clean the text, only compose it, or keep it",
-     FIELD(train.text.normalize), .fallback = "clean", .if_missing = "none",
-     .detail = "nfc is Unicode's form C: é is one character, however the text spells it. It also "
-               "drops byte order marks inside the text. clean does that, drops control characters "
-               "and characters without width, makes several spaces one, and drops spaces at the "
-               "end of a line. The model remembers it for all texts that it is given."},
+    READING_OPTIONS(train_fields, train.text),
 
     {OPTION_HEADING, .help = "Model:"},
     {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(train.model.cell),
@@ -313,6 +299,7 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, r
         .table = &table, .result = &given, .run_path = run->start.path, .config = run->config};
     LYRNN_TRY(resume_options(&args, asked, &run->fields));
     run->fields.train.is_repeated = asked->train.is_repeated;
+    run->fields.train.text.is_plain_text = reading_of_record(run->config).is_plain_text;
     return LYRNN_OK;
 }
 
@@ -332,6 +319,8 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     json_object_del(options, "resume");
     json_object_del(options, "continue");
     json_put_all(&config, options);
+    if (fields->train.text.is_plain_text)
+        json_put(&config, "plain_text", json_true());
     if (learned != NULL)
         json_put(&config, "learned", json_incref((json_t *)learned));
     json_decref(options);

@@ -14,27 +14,41 @@
 #include "files/json_build.h"
 #include "files/json_values.h"
 #include "run/config.h"
-#include "run/run_corpus.h"
+#include "run/reading_record.h"
 
-/* Members of a record. Those that model.safetensors has come first. */
-static const char *const members[] = {"corpus_xxh128", "newlines", "normalize",
-                                      "max_chars",     "corpus",   "model"};
-enum { NUM_IN_MODEL = 4, NUM_MEMBERS = 6 };
+/* Members of a record besides those of reading_record.h. Only the first is in
+ * model.safetensors. */
+static const char *const own_members[] = {"corpus_xxh128", "corpus", "model", NULL};
 
 static lyrnn_status learned_out_of_memory(void)
 {
     return lyrnn_out_of_memory("learned texts", 0, "close other programs");
 }
 
-/* A new record with the first num members of an object. NULL: no memory. */
-static json_t *pick_members(const json_t *object, int num)
+static void pick(json_t **record, const json_t *object, const char *member)
+{
+    json_t *value = json_object_get(object, member);
+    if (json_is_string(value) || json_is_integer(value) || json_is_array(value) ||
+        json_is_boolean(value))
+        json_put(record, member, json_incref(value));
+}
+
+/* A new record of what model.safetensors holds of an object. NULL: no memory. */
+static json_t *pick_for_model(const json_t *object)
 {
     json_t *record = json_object();
-    for (int i = 0; i < num; i++) {
-        json_t *value = json_object_get(object, members[i]);
-        if (json_is_string(value) || json_is_integer(value) || json_is_array(value))
-            json_put(&record, members[i], json_incref(value));
-    }
+    pick(&record, object, own_members[0]);
+    for (const char *const *member = reading_members; *member != NULL; member++)
+        pick(&record, object, *member);
+    return record;
+}
+
+/* A new record of all members that an object has. NULL: no memory. */
+static json_t *pick_members(const json_t *object)
+{
+    json_t *record = pick_for_model(object);
+    for (const char *const *member = own_members + 1; *member != NULL; member++)
+        pick(&record, object, *member);
     return record;
 }
 
@@ -62,11 +76,10 @@ static lyrnn_status add_records_of_run(json_t *records, const json_t *config)
     const json_t *earlier = json_object_get(config, "learned"), *record;
     const char *init = json_string_value(json_object_get(config, "init"));
     size_t i;
-    json_array_foreach(earlier, i, record)
-        LYRNN_TRY(add_record(records, pick_members(record, NUM_MEMBERS)));
+    json_array_foreach(earlier, i, record) LYRNN_TRY(add_record(records, pick_members(record)));
     if (!json_is_array(earlier) && init != NULL)
         LYRNN_TRY(add_unknown(records, init));
-    return add_record(records, pick_members(config, NUM_MEMBERS));
+    return add_record(records, pick_members(config));
 }
 
 static const char *hash_of(const json_t *record)
@@ -121,7 +134,7 @@ static lyrnn_status parse_learned(const char *learned, json_t **of_model)
  * memory. */
 static json_t *record_of_copy(const json_t *record, const char *model_path)
 {
-    json_t *copy = pick_members(record, NUM_IN_MODEL);
+    json_t *copy = pick_for_model(record);
     json_put(&copy, "model", json_string_or_null(model_path));
     return copy;
 }
@@ -134,7 +147,7 @@ static lyrnn_status add_records_of_model(json_t *records, const json_t *of_model
     json_array_foreach(of_model, i, record)
     {
         const json_t *same = find_same(of_run, record, i);
-        LYRNN_TRY(add_record(records, same != NULL ? pick_members(same, NUM_MEMBERS)
+        LYRNN_TRY(add_record(records, same != NULL ? pick_members(same)
                                                    : record_of_copy(record, model_path)));
     }
     return LYRNN_OK;
@@ -215,11 +228,10 @@ lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules,
         if (hash != NULL && strcmp(hash, xxh128) == 0)
             json_array_remove(records, i - 1);
     }
-    return add_record(records,
-                      json_pack("{s:s, s:s, s:s, s:I}", "corpus_xxh128", xxh128, "newlines",
-                                rules->newlines == LYRNN_NEWLINES_SPACE ? "space" : "keep",
-                                "normalize", lyrnn_normalize_name(rules->normalize), "max_chars",
-                                (json_int_t)rules->max_chars));
+    json_t *record = json_object();
+    json_put(&record, "corpus_xxh128", json_string(xxh128));
+    reading_to_record(&record, rules);
+    return add_record(records, record);
 }
 
 char *lyrnn_learned_to_model(const json_t *records)
@@ -227,7 +239,7 @@ char *lyrnn_learned_to_model(const json_t *records)
     json_t *array = json_array();
     const json_t *record;
     size_t i;
-    json_array_foreach(records, i, record) json_add(&array, pick_members(record, NUM_IN_MODEL));
+    json_array_foreach(records, i, record) json_add(&array, pick_for_model(record));
     char *text = json_to_text(array, JSON_COMPACT);
     json_decref(array);
     return text;

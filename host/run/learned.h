@@ -2,8 +2,7 @@
  * began with (--init), however many.
  *
  * A record describes one text by members of a config.json: "corpus" (its files), "corpus_xxh128",
- * and how it was read ("newlines", "normalize", "max_chars"). Records are in an array, the oldest
- * first. A run's config.json holds the earlier ones under "learned" and is itself the record of the
+ * and how it was read (reading_record.h). Records are in an array, the oldest first. A run's config.json holds the earlier ones under "learned" and is itself the record of the
  * last.
  * model.safetensors holds all of them without the files, so that a copy knows its texts but does
  * not say where they are. A record without files and hash stands for texts that nobody recorded.

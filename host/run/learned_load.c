@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "run/learned.h"
+#include "run/reading_record.h"
 #include "run/run_corpus.h"
 
 /* A search in progress. */
@@ -60,7 +61,7 @@ static void recognize(search *s, size_t at, size_t first, size_t num)
 static lyrnn_status try_given(search *s, size_t at, size_t first, size_t num, bool *is_found)
 {
     const json_t *record = json_array_get(s->source->records, at);
-    lyrnn_corpus_rules rules = lyrnn_run_corpus_rules(record);
+    lyrnn_corpus_rules rules = reading_of_record(record);
     lyrnn_corpus text;
     char hash[LYRNN_CORPUS_HASH_SIZE];
     lyrnn_status status = lyrnn_corpus_load(&text, s->source->paths + first, num, &rules);
@@ -168,12 +169,16 @@ static lyrnn_status report_unrecorded(search *s, const json_t *record)
 static lyrnn_status load_given(search *s)
 {
     const lyrnn_learned_source *source = s->source;
-    const lyrnn_corpus_rules rules = {.newlines = source->newlines,
-                                      .normalize = source->normalize,
-                                      .is_named_by_user = true,
-                                      .log = source->log};
+    size_t num_records = json_array_size(source->records);
+    const json_t *last = num_records > 0 ? json_array_get(source->records, num_records - 1) : NULL;
+    lyrnn_corpus_rules rules = reading_of_record(last);
     if (source->num_paths == 0)
         return LYRNN_OK;
+    rules.newlines = source->newlines;
+    rules.normalize = source->normalize;
+    rules.max_chars = 0;
+    rules.is_named_by_user = true;
+    rules.log = source->log;
     LYRNN_TRY(lyrnn_corpus_load(s->corpus, source->paths, source->num_paths, &rules));
     lyrnn_corpus_hash(s->corpus, s->given_xxh128);
     return LYRNN_OK;

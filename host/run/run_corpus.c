@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "files/json_build.h"
 #include "files/json_values.h"
+#include "run/reading_record.h"
 
 /* A pipe cannot be found again by its name. It becomes "-", as standard input is. NULL: no
  * memory. */
@@ -61,22 +62,10 @@ lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, 
     return LYRNN_OK;
 }
 
-lyrnn_corpus_rules lyrnn_run_corpus_rules(const json_t *record)
-{
-    const char *read_as = json_string_value(json_object_get(record, "newlines"));
-    const char *normalize = json_string_value(json_object_get(record, "normalize"));
-    json_int_t max_chars = json_integer_value(json_object_get(record, "max_chars"));
-    return (lyrnn_corpus_rules){.newlines = read_as != NULL && strcmp(read_as, "space") == 0
-                                                ? LYRNN_NEWLINES_SPACE
-                                                : LYRNN_NEWLINES_KEEP,
-                                .normalize = lyrnn_normalize_of_name(normalize),
-                                .max_chars = max_chars > 0 ? (size_t)max_chars : 0};
-}
-
 static lyrnn_status load_as_read(const json_t *record, const char *const *paths, size_t num_paths,
                                  lyrnn_corpus *corpus)
 {
-    const lyrnn_corpus_rules rules = lyrnn_run_corpus_rules(record);
+    const lyrnn_corpus_rules rules = reading_of_record(record);
     return num_paths == 0 ? lyrnn_corpus_load_sample(corpus, &rules)
                           : lyrnn_corpus_load(corpus, paths, num_paths, &rules);
 }

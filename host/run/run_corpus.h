@@ -22,9 +22,6 @@ json_t *lyrnn_run_corpus_to_json(const char *const *paths, size_t num_paths);
 lyrnn_status lyrnn_run_corpus_paths(const char *run_path, const json_t *config, const char ***paths,
                                     size_t *num_paths);
 
-/* How a record says that its text was read. */
-lyrnn_corpus_rules lyrnn_run_corpus_rules(const json_t *record);
-
 /* Loads the text of a record. LYRNN_ERR_IO: a file is gone. LYRNN_ERR_CORPUS: the record does not
  * name the files, or their text has changed. The caller completes the error by what the user can
  * do, and frees corpus; on failure it is empty. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/open_file.h"
+#include "base/words.h"
 #include "text/decode.h"
 #include "text/document.h"
 #include "text/foreign_text.h"
@@ -16,8 +17,6 @@
 /* scripts/build/embed.cmake writes these from host/data/sample_lyrics.txt. */
 extern const unsigned char lyrnn_sample_lyrics[];
 extern const size_t lyrnn_sample_lyrics_size;
-
-static const char *const normalize_names[] = {"clean", "nfc", "none"};
 
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,
                                       size_t num_bytes, const lyrnn_corpus_rules *rules)
@@ -88,16 +87,14 @@ static lyrnn_status load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *
 
 const char *lyrnn_normalize_name(lyrnn_normalize normalize)
 {
-    return normalize_names[normalize];
+    static const char *const names[] = {"clean", "nfc", "none"};
+    return names[normalize];
 }
 
 lyrnn_normalize lyrnn_normalize_of_name(const char *name)
 {
-    lyrnn_normalize normalize = LYRNN_NORMALIZE_CLEAN;
-    while (normalize < LYRNN_NORMALIZE_NONE &&
-           (name == NULL || strcmp(name, normalize_names[normalize]) != 0))
-        normalize++;
-    return normalize;
+    int index = lyrnn_word_find(LYRNN_NORMALIZE_WORDS, name);
+    return index >= 0 ? (lyrnn_normalize)index : LYRNN_NORMALIZE_NONE;
 }
 
 /* Passes status on, and empties the corpus if it is a failure. */

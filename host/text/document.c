@@ -2,7 +2,6 @@
  * songs. */
 #include "text/document.h"
 
-#include "base/plain_text.h"
 #include "text/decode.h"
 #include "text/songs.h"
 
@@ -49,20 +48,6 @@ static lyrnn_status split_only_file(lyrnn_corpus *corpus, const char *name)
     return LYRNN_OK;
 }
 
-static void log_songs(const lyrnn_corpus *corpus, FILE *log)
-{
-    const lyrnn_corpus_counts *counts = &corpus->counts;
-    if (log == NULL || corpus->num_songs < 2)
-        return;
-    lyrnn_print_plain(log, "songs: %zu (", corpus->num_songs);
-    if (counts->num_file_songs > 0)
-        lyrnn_print_plain(log, "%zu files%s", counts->num_file_songs,
-                          counts->num_paragraph_songs > 0 ? ", " : "");
-    if (counts->num_paragraph_songs > 0)
-        lyrnn_print_plain(log, "%zu paragraphs", counts->num_paragraph_songs);
-    lyrnn_print_plain(log, "; if that is not what a song is here: --songs)\n");
-}
-
 lyrnn_status document_find_songs(lyrnn_corpus *corpus, const char *name,
                                  const lyrnn_corpus_rules *rules)
 {
@@ -71,7 +56,6 @@ lyrnn_status document_find_songs(lyrnn_corpus *corpus, const char *name,
     if (rules->songs == LYRNN_SONGS_AUTO && corpus->num_songs == 1 &&
         corpus->counts.num_file_songs == 1)
         LYRNN_TRY(split_only_file(corpus, name));
-    log_songs(corpus, rules->log);
     return LYRNN_OK;
 }
 

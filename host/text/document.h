@@ -14,7 +14,7 @@
 lyrnn_status document_append(lyrnn_corpus *corpus, const char *name, const lyrnn_bytes *bytes,
                              const lyrnn_corpus_rules *rules, bool is_file, size_t *bad);
 
-/* Settles what the songs are once all documents are read, and says so. */
+/* Settles what the songs are once all documents are read. */
 lyrnn_status document_find_songs(lyrnn_corpus *corpus, const char *name,
                                  const lyrnn_corpus_rules *rules);
 

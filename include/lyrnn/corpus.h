@@ -13,6 +13,16 @@
 
 #include "lyrnn/status.h"
 
+/* The names of the values of each enumeration, in their order. The command line and files use
+ * them. */
+#define LYRNN_NEWLINES_WORDS  "keep|space"
+#define LYRNN_NORMALIZE_WORDS "clean|nfc|none"
+#define LYRNN_ENCODING_WORDS  "auto|utf-8|gb18030|big5|utf-16"
+#define LYRNN_SONGS_WORDS     "auto|file|blank-line|none"
+#define LYRNN_SCRIPT_WORDS    "keep|simplified|traditional"
+#define LYRNN_WIDTH_WORDS     "half|keep"
+#define LYRNN_REPEATS_WORDS   "keep|once"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -64,8 +74,8 @@ typedef enum {
     LYRNN_REPEATS_ONCE /* a stanza that was in the same song before is dropped */
 } lyrnn_repeats;
 
-/* "clean", "nfc" or "none", and the way back. A NULL or unknown name means none: texts were not
- * normalized before there was a name for it. */
+/* Its word, and the way back. A NULL or unknown name means none: texts were not normalized before
+ * there was a name for it. */
 const char *lyrnn_normalize_name(lyrnn_normalize normalize);
 lyrnn_normalize lyrnn_normalize_of_name(const char *name);
 
@@ -80,9 +90,10 @@ typedef struct {
     bool keep_duplicates;   /* keep copies of a whole song */
     size_t min_count;       /* drop lines with a character that the text has less often */
     const char *json_field; /* which member of a JSON object is the text; NULL: the usual ones */
-    size_t max_bytes;       /* of all that is read, after archives are unpacked; 0: 1 GiB */
+    size_t max_bytes;       /* the maximum that an archive may unpack to; 0: 1 GiB */
     size_t max_chars;       /* keep only the first so many characters of the whole; 0: all */
     lyrnn_newlines newlines;
+    bool is_plain_text; /* no file is LRC, JSON or an archive, as in early versions */
     /* The command line names the files: they may be pipes, and "-" is standard input. Otherwise
      * only regular files are read. */
     bool is_named_by_user;
@@ -134,6 +145,9 @@ lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,
 
 /* Loads the lyrics that the program embeds, by the rules of lyrnn_corpus_load. */
 lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules);
+
+/* Logs one line that says how many songs there are and what they are, if there are several. */
+void lyrnn_corpus_log_songs(const lyrnn_corpus *corpus, FILE *log);
 
 /* Writes the hash of the text in hexadecimal: XXH3 with 128 bits over the N code points as
  * little-endian 32-bit numbers. For the text as lyrnn has it, this command prints the same:

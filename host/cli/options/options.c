@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/words.h"
 #include "cli/options/refusals.h"
 
 /* Keys of getopt below 256 stand for short options. */
@@ -96,16 +97,11 @@ static lyrnn_status set_float(const option_spec *spec, const char *text, void *f
 
 static lyrnn_status set_choice(const option_spec *spec, const char *text, void *field)
 {
-    int index = 0;
-    for (const char *word = spec->metavar; *word != '\0'; index++) {
-        size_t length = strcspn(word, "|");
-        if (strlen(text) == length && strncmp(text, word, length) == 0) {
-            memcpy(field, &index, sizeof index);
-            return LYRNN_OK;
-        }
-        word += length + (word[length] == '|');
-    }
-    return options_refuse_choice(spec, text);
+    int index = lyrnn_word_find(spec->metavar, text);
+    if (index < 0)
+        return options_refuse_choice(spec, text);
+    memcpy(field, &index, sizeof index);
+    return LYRNN_OK;
 }
 
 lyrnn_status options_add_text(option_texts *texts, const char *text)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/words.h"
 
 #include "cli/options/options_table.h"
 #include "files/json_build.h"
@@ -14,10 +15,9 @@ static json_t *choice_to_json(const option_spec *spec, const void *field)
 {
     int index;
     memcpy(&index, field, sizeof index);
-    const char *word = spec->metavar;
-    for (; index > 0; index--)
-        word = strchr(word, '|') + 1;
-    return json_stringn(word, strcspn(word, "|"));
+    size_t length;
+    const char *word = lyrnn_word_at(spec->metavar, index, &length);
+    return json_stringn(word, length);
 }
 
 static json_t *texts_to_json(const option_texts *texts)

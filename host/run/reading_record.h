@@ -1,0 +1,21 @@
+/* How a text was read, as config.json and the records of learned texts say it. The members have the
+ * names of the options. */
+#ifndef LYRNN_READING_RECORD_H
+#define LYRNN_READING_RECORD_H
+
+#include <jansson.h>
+
+#include "lyrnn/corpus.h"
+
+/* The members of a record, ended by NULL. */
+extern const char *const reading_members[];
+
+/* Puts how a text is read into an object, with every member that changes the text. *record becomes
+ * NULL if memory runs out. */
+void reading_to_record(json_t **record, const lyrnn_corpus_rules *rules);
+
+/* The rules that a record has, which borrow its texts. A member that is missing means what lyrnn
+ * did before there was that option. */
+lyrnn_corpus_rules reading_of_record(const json_t *record);
+
+#endif
