@@ -2,27 +2,44 @@
  * finds the next batch at each replay. */
 #include "cuda.cuh"
 
-__global__ void batch_gather_kernel(lyrnn_batch_gather_args args)
+#include "reduce.cuh"
+
+enum { GATHER_THREADS = 256 };
+
+__global__ void __launch_bounds__(GATHER_THREADS) batch_gather_kernel(lyrnn_batch_gather_args args)
 {
     unsigned m = blockIdx.x * blockDim.x + threadIdx.x;
     if (m >= (unsigned)args.T * (unsigned)args.B)
         return;
     unsigned t = m / (unsigned)args.B, b = m % (unsigned)args.B;
-    int64_t start = args.starts[args.counters->batch * args.B + b];
-    args.inputs[m] = args.ids[start + t];
-    args.targets[m] = args.ids[start + t + 1];
+    lyrnn_chunk chunk = args.chunks[args.counters->batch * args.B + b];
+    bool is_padding = (int)t >= chunk.num_targets;
+    args.inputs[m] = is_padding ? 0 : args.ids[chunk.start + t];
+    args.targets[m] = is_padding ? LYRNN_IGNORED_TARGET : args.ids[chunk.start + t + 1];
+    if (t == 0)
+        args.from_zero[b] = chunk.from_zero;
 }
 
-/* This is a separate kernel because no block may move the cursor while another still reads it. */
-__global__ void next_batch_kernel(lyrnn_counters *counters)
+/* One block counts the targets and moves the cursor. This is a separate kernel because no block may
+ * move the cursor while another still reads it. */
+__global__ void __launch_bounds__(GATHER_THREADS) next_batch_kernel(lyrnn_batch_gather_args args)
 {
-    counters->batch++;
+    LYRNN_DYNAMIC_SHARED(int, parts); /* (warps) */
+    const lyrnn_chunk *chunks = args.chunks + args.counters->batch * args.B;
+    int num_targets = 0;
+    for (int b = (int)threadIdx.x; b < args.B; b += GATHER_THREADS)
+        num_targets += chunks[b].num_targets;
+    num_targets = block_reduce(num_targets, parts, [](int a, int b) { return a + b; });
+    if (threadIdx.x != 0)
+        return;
+    args.counters->num_targets = num_targets;
+    args.counters->batch++;
 }
 
 extern "C" void lyrnn_cuda_batch_gather(lyrnn_backend *self, const lyrnn_batch_gather_args *args)
 {
-    enum { THREADS = 256 };
-    unsigned blocks = lyrnn_cuda_blocks((size_t)args->T * (size_t)args->B, THREADS);
-    lyrnn_cuda_launch(self, batch_gather_kernel, dim3(blocks), THREADS, 0, *args);
-    lyrnn_cuda_launch(self, next_batch_kernel, dim3(1), 1, 0, args->counters);
+    unsigned blocks = lyrnn_cuda_blocks((size_t)args->T * (size_t)args->B, GATHER_THREADS);
+    lyrnn_cuda_launch(self, batch_gather_kernel, dim3(blocks), GATHER_THREADS, 0, *args);
+    lyrnn_cuda_launch(self, next_batch_kernel, dim3(1), GATHER_THREADS,
+                      GATHER_THREADS / LYRNN_WARP * sizeof(int), *args);
 }

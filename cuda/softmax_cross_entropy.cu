@@ -1,6 +1,6 @@
 /* Softmax and cross-entropy, one block per row:
- *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
- * The first pass reads the row and keeps a running maximum with the sum rescaled to it. The second
+ *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / n
+ * n is the number of targets that are not ignored; rows of ignored targets become zero. The first pass reads the row and keeps a running maximum with the sum rescaled to it. The second
  * pass writes the gradient over the logits. Any V works, and logits of any size. */
 #include "cuda.cuh"
 
@@ -40,6 +40,13 @@ __global__ void __launch_bounds__(ROW_THREADS)
     LYRNN_DYNAMIC_SHARED(scaled_sum, parts); /* (warps) */
     float *row = args.logits + (size_t)blockIdx.x * (size_t)args.V;
     int target = args.targets[blockIdx.x];
+    if (target == LYRNN_IGNORED_TARGET) {
+        for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
+            row[v] = 0.0f;
+        if (threadIdx.x == 0)
+            args.losses[blockIdx.x] = 0.0f;
+        return;
+    }
     float target_logit = row[target];
     scaled_sum total = {-INFINITY, 0.0f};
     for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
@@ -56,7 +63,8 @@ __global__ void __launch_bounds__(ROW_THREADS)
     for (int w = 1; w < ROW_THREADS / LYRNN_WARP; w++)
         total = combine_sums(total, parts[w]);
 
-    float scale = 1.0f / (float)args.M;
+    int64_t num_targets = args.counters->num_targets;
+    float scale = 1.0f / (float)(num_targets > 0 ? num_targets : args.M);
     float factor = scale / total.sum;
     for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
         row[v] = expf(row[v] - total.max) * factor - (v == target ? scale : 0.0f);
@@ -69,14 +77,17 @@ __global__ void __launch_bounds__(ROW_THREADS)
     count_losses_kernel(lyrnn_softmax_cross_entropy_args args)
 {
     LYRNN_DYNAMIC_SHARED(double, parts); /* (warps) */
-    double sum = 0.0;
-    for (int m = (int)threadIdx.x; m < args.M; m += ROW_THREADS)
+    double sum = 0.0, count = 0.0; /* a double counts exactly, and shares the scratch memory */
+    for (int m = (int)threadIdx.x; m < args.M; m += ROW_THREADS) {
         sum += (double)args.losses[m];
+        count += args.targets[m] == LYRNN_IGNORED_TARGET ? 0.0 : 1.0;
+    }
     sum = block_reduce(sum, parts, [](double a, double b) { return a + b; });
+    count = block_reduce(count, parts, [](double a, double b) { return a + b; });
     if (threadIdx.x != 0)
         return;
     args.counters->loss_sum += sum;
-    args.counters->loss_count += args.M;
+    args.counters->loss_count += (int64_t)count;
     if (!isfinite(sum) && args.counters->bad_step == 0)
         args.counters->bad_step = args.counters->step + 1;
 }

@@ -60,7 +60,8 @@ static lyrnn_status open_training(workload *w)
     size_t N = (size_t)config->B * ((size_t)config->T * (size_t)w->num_steps + 1);
     lyrnn_batches batches;
     LYRNN_TRY(lyrnn_rnn_config_check(&config->model));
-    LYRNN_TRY(lyrnn_batches_init(&batches, N, config->B, config->T, LYRNN_SAMPLING_CONSECUTIVE, 1));
+    const lyrnn_batch_options options = {.N = N, .B = config->B, .T = config->T, .seed = 1};
+    LYRNN_TRY(lyrnn_batches_init(&batches, &options));
     LYRNN_TRY(check_memory(w, &batches));
     LYRNN_TRY(lyrnn_model_init(&w->model, &config->model, &w->watched.backend));
     lyrnn_model_randomize(&w->model, 1);

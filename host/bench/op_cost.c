@@ -7,14 +7,21 @@
 
 static const double item_bytes = sizeof(float); /* an id has the same size */
 
-/* Bytes: ids (each stream reads T + 1; the last is only a target), one start per stream, inputs,
- * targets. */
+/* Bytes: ids (each stream reads T + 1; the last is only a target), one chunk per stream, inputs,
+ * targets, from_zero. */
 static lyrnn_op_cost batch_gather_cost(const void *args)
 {
     const lyrnn_batch_gather_args *a = (const lyrnn_batch_gather_args *)args;
     double T = a->T, B = a->B;
-    return (lyrnn_op_cost){.bytes = item_bytes * (B * (T + 1) + 2 * T * B) +
-                                    (double)sizeof(int64_t) * B};
+    return (lyrnn_op_cost){.bytes = item_bytes * (B * (T + 1) + 2 * T * B + B) +
+                                    (double)sizeof(lyrnn_chunk) * B};
+}
+
+/* Bytes: chosen, and the rows if all are chosen. */
+static lyrnn_op_cost zero_rows_cost(const void *args)
+{
+    const lyrnn_zero_rows_args *a = (const lyrnn_zero_rows_args *)args;
+    return (lyrnn_op_cost){.bytes = item_bytes * (double)a->B * (1 + a->H)};
 }
 
 /* The number of rows that a batch reads at most: each character of the vocabulary counts once. */
@@ -214,6 +221,7 @@ typedef lyrnn_op_cost cost_formula(const void *args);
 
 static cost_formula *const formulas[LYRNN_NUM_OPERATIONS] = {
     [LYRNN_OP_batch_gather] = batch_gather_cost,
+    [LYRNN_OP_zero_rows] = zero_rows_cost,
     [LYRNN_OP_embedding_forward] = embedding_forward_cost,
     [LYRNN_OP_embedding_backward] = embedding_backward_cost,
     [LYRNN_OP_linear_forward] = linear_forward_cost,

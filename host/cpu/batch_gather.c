@@ -1,18 +1,25 @@
-/* Cuts the next batch out of the corpus: T characters from the start of each stream as inputs, and
- * the same shifted by one as targets. */
+/* Cuts the next batch out of the corpus: the characters of each stream's chunk as inputs, and the
+ * same shifted by one as targets. Where a chunk is shorter than the batch, padding follows. */
 #include "cpu/cpu.h"
 
 void lyrnn_cpu_batch_gather(lyrnn_backend *self, const lyrnn_batch_gather_args *args)
 {
     (void)self;
     int T = args->T, B = args->B;
-    const int64_t *starts = args->starts + args->counters->batch * B;
+    const lyrnn_chunk *chunks = args->chunks + args->counters->batch * B;
+    int64_t num_targets = 0;
+    for (int b = 0; b < B; b++) {
+        args->from_zero[b] = chunks[b].from_zero;
+        num_targets += chunks[b].num_targets;
+    }
     for (int t = 0; t < T; t++) {
         for (int b = 0; b < B; b++) {
-            const int32_t *id = args->ids + starts[b] + t;
-            args->inputs[t * B + b] = id[0];
-            args->targets[t * B + b] = id[1];
+            bool is_padding = t >= chunks[b].num_targets;
+            const int32_t *id = args->ids + chunks[b].start + t;
+            args->inputs[t * B + b] = is_padding ? 0 : id[0];
+            args->targets[t * B + b] = is_padding ? LYRNN_IGNORED_TARGET : id[1];
         }
     }
+    args->counters->num_targets = num_targets;
     args->counters->batch++;
 }

@@ -1,9 +1,10 @@
 /* Softmax and cross-entropy in one visit per row, torch.nn.functional.cross_entropy:
- *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / M
- * The gradient overwrites the logits. */
+ *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / n
+ * The gradient overwrites the logits. n is the number of targets that are not ignored. */
 #include "cpu/cpu.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "cpu/vector_math.h"
 
@@ -30,6 +31,10 @@ static float row_max(const float *x, int V)
 /* Returns the loss of one row; x becomes its gradient times scale. */
 static float row_loss(float *x, int V, int target, float scale)
 {
+    if (target == LYRNN_IGNORED_TARGET) {
+        memset(x, 0, (size_t)V * sizeof *x);
+        return 0.0f;
+    }
     float max = row_max(x, V);
     float target_logit = x[target];
     float sum = 0.0f;
@@ -51,16 +56,18 @@ void lyrnn_cpu_softmax_cross_entropy(lyrnn_backend *self,
 {
     (void)self;
     int M = args->M, V = args->V;
+    lyrnn_counters *counters = args->counters;
+    float scale = 1.0f / (float)(counters->num_targets > 0 ? counters->num_targets : M);
 #pragma omp parallel for schedule(static) if ((size_t)M * (size_t)V > LYRNN_CPU_SERIAL_MAX)
     for (int m = 0; m < M; m++)
         args->losses[m] =
-            row_loss(args->logits + (size_t)m * (size_t)V, V, args->targets[m], 1.0f / (float)M);
+            row_loss(args->logits + (size_t)m * (size_t)V, V, args->targets[m], scale);
     double sum = 0.0;
-    for (int m = 0; m < M; m++)
+    for (int m = 0; m < M; m++) {
         sum += (double)args->losses[m];
-    lyrnn_counters *counters = args->counters;
+        counters->loss_count += args->targets[m] != LYRNN_IGNORED_TARGET;
+    }
     counters->loss_sum += sum;
-    counters->loss_count += M;
     if (!isfinite(sum) && counters->bad_step == 0)
         counters->bad_step = counters->step + 1;
 }

@@ -15,6 +15,7 @@ static void lay_out_activations(lyrnn_activations *a, lyrnn_arena *arena, bool t
     size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)a->stack->config.input_size;
     a->inputs = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
     a->targets = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
+    a->from_zero = (int32_t *)lyrnn_arena_take(arena, (size_t)a->B, sizeof(int32_t));
     lyrnn_stack_lay_out(a->stack, arena, training);
     a->logits = (float *)lyrnn_arena_take(arena, M * V, sizeof(float));
     a->losses = (float *)lyrnn_arena_take(arena, M, sizeof(float));
@@ -73,17 +74,18 @@ void lyrnn_activations_free(lyrnn_activations *activations)
     memset(activations, 0, sizeof *activations);
 }
 
-void lyrnn_activations_gather(lyrnn_activations *a, const int32_t *ids, const int64_t *starts,
+void lyrnn_activations_gather(lyrnn_activations *a, const int32_t *ids, const lyrnn_chunk *chunks,
                               lyrnn_counters *counters)
 {
     const lyrnn_batch_gather_args args = {
         .T = a->T,
         .B = a->B,
         .ids = ids,
-        .starts = starts,
+        .chunks = chunks,
         .counters = counters,
         .inputs = a->inputs,
         .targets = a->targets,
+        .from_zero = a->from_zero,
     };
     a->backend->batch_gather(a->backend, &args);
 }
@@ -93,9 +95,19 @@ void lyrnn_activations_carry_state(lyrnn_activations *a)
     lyrnn_stack_carry_state(a->stack);
 }
 
+void lyrnn_activations_begin_streams(lyrnn_activations *a)
+{
+    lyrnn_stack_begin_streams(a->stack, a->from_zero);
+}
+
 void lyrnn_activations_reset_state(lyrnn_activations *a)
 {
     lyrnn_stack_reset_state(a->stack);
+}
+
+void lyrnn_activations_continue(lyrnn_activations *a, const lyrnn_activations *from)
+{
+    lyrnn_stack_continue(a->stack, from->stack);
 }
 
 void lyrnn_activations_set_state(lyrnn_activations *a, const float *h_0, const float *c_0)

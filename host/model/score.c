@@ -138,7 +138,7 @@ static void upload_chunk(scorer *s, lyrnn_scored_text *const *group, size_t firs
             const lyrnn_scored_text *text = group[b];
             bool has_target = first + t + 1 < text->N;
             inputs[t * B + b] = has_target ? text->ids[first + t] : 0;
-            targets[t * B + b] = has_target ? text->ids[first + t + 1] : 0;
+            targets[t * B + b] = has_target ? text->ids[first + t + 1] : LYRNN_IGNORED_TARGET;
         }
     }
     backend->upload(backend, a->inputs, inputs, rows * sizeof *inputs);

@@ -114,7 +114,11 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass);
 
 /* Makes the state after the batch the state before the next one. */
 void lyrnn_stack_carry_state(lyrnn_stack *stack);
-/* Sets the state before the batch to zero. */
+/* lyrnn_activations_continue. */
+void lyrnn_stack_continue(lyrnn_stack *stack, const lyrnn_stack *from);
+/* Sets the state before the batch to zero: in the streams b where from_zero[b] is not 0 (device,
+ * (B)), or in all. */
+void lyrnn_stack_begin_streams(lyrnn_stack *stack, const int32_t *from_zero);
 void lyrnn_stack_reset_state(lyrnn_stack *stack);
 
 /* Sets the state before the batch from host arrays (L*D,B,H) in PyTorch's order. NULL: zeros. */

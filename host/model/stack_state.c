@@ -18,13 +18,19 @@ static float *last_state(const lyrnn_stack *stack, float *slots, int direction)
            (size_t)slot * lyrnn_stack_slot_count(stack);
 }
 
-/* Copies B rows of H floats. The strides are in floats. */
-static void copy_state(const lyrnn_stack *stack, float *to, size_t to_stride, const float *from,
-                       size_t from_stride)
+/* Copies `num` rows of H floats. The strides are in floats. */
+static void copy_states(const lyrnn_stack *stack, float *to, size_t to_stride, const float *from,
+                        size_t from_stride, int num)
 {
     stack->backend->copy_rows(stack->backend, to, to_stride * sizeof *to, from,
                               from_stride * sizeof *from, lyrnn_stack_hidden(stack) * sizeof *to,
-                              (size_t)stack->B);
+                              (size_t)num);
+}
+
+static void copy_state(const lyrnn_stack *stack, float *to, size_t to_stride, const float *from,
+                       size_t from_stride)
+{
+    copy_states(stack, to, to_stride, from, from_stride, stack->B);
 }
 
 void lyrnn_stack_carry_state(lyrnn_stack *stack)
@@ -48,6 +54,40 @@ void lyrnn_stack_reset_state(lyrnn_stack *stack)
             for (size_t d = 0; d < D; d++)
                 stack->backend->zero(stack->backend, both[i] + d * ((size_t)stack->T + 1) * slot,
                                      slot * sizeof(float));
+    }
+}
+
+void lyrnn_stack_continue(lyrnn_stack *stack, const lyrnn_stack *from)
+{
+    LYRNN_CHECK(stack->B <= from->B);
+    size_t stride = lyrnn_stack_directions(stack) * lyrnn_stack_hidden(stack);
+    for (int layer = 0; layer < stack->config.num_layers; layer++) {
+        float *const both[] = {stack->layers[layer].h, stack->layers[layer].c};
+        float *const theirs[] = {from->layers[layer].h, from->layers[layer].c};
+        for (int i = 0; i < 2 && both[i] != NULL; i++)
+            for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++) {
+                float *to = first_state(stack, both[i], direction);
+                const float *first = first_state(from, theirs[i], direction);
+                copy_states(stack, to, stride, first, stride, stack->B);
+                copy_states(stack, to, stride, first + (size_t)(from->B - 1) * stride, stride, 1);
+            }
+    }
+}
+
+void lyrnn_stack_begin_streams(lyrnn_stack *stack, const int32_t *from_zero)
+{
+    lyrnn_zero_rows_args args = {.B = stack->B,
+                                 .H = stack->config.hidden_size,
+                                 .stride = lyrnn_num_directions(&stack->config) *
+                                           stack->config.hidden_size,
+                                 .chosen = from_zero};
+    for (int layer = 0; layer < stack->config.num_layers; layer++) {
+        float *const both[] = {stack->layers[layer].h, stack->layers[layer].c};
+        for (int i = 0; i < 2 && both[i] != NULL; i++)
+            for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++) {
+                args.rows = first_state(stack, both[i], direction);
+                stack->backend->zero_rows(stack->backend, &args);
+            }
     }
 }
 

@@ -18,8 +18,8 @@ static void lay_out_data(lyrnn_trainer *trainer, lyrnn_arena *arena)
     const lyrnn_batches *batches = &trainer->batches;
     trainer->counters = (lyrnn_counters *)lyrnn_arena_take(arena, 1, sizeof(lyrnn_counters));
     trainer->learning_rate = (float *)lyrnn_arena_take(arena, 1, sizeof(float));
-    trainer->starts =
-        (int64_t *)lyrnn_arena_take(arena, batches->K * (size_t)batches->B, sizeof(int64_t));
+    trainer->chunks = (lyrnn_chunk *)lyrnn_arena_take(arena, batches->K * (size_t)batches->B,
+                                                      sizeof(lyrnn_chunk));
     trainer->ids = (int32_t *)lyrnn_arena_take(arena, batches->N, sizeof(int32_t));
 }
 
@@ -72,14 +72,14 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     arena = (lyrnn_arena){(char *)trainer->data, 0};
     lay_out_data(trainer, &arena);
     backend->zero(backend, trainer->counters, sizeof(lyrnn_counters));
-    trainer->activations.dropout = (lyrnn_dropout){batches->seed, trainer->counters};
+    trainer->activations.dropout = (lyrnn_dropout){batches->options.seed, trainer->counters};
     backend->upload(backend, trainer->learning_rate, &trainer->optimizer.learning_rate,
                     sizeof(float));
     backend->upload(backend, trainer->ids, ids, batches->N * sizeof(int32_t));
-    size_t starts_bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
-    trainer->starts_host = (int64_t *)malloc(starts_bytes);
-    if (trainer->starts_host == NULL)
-        return lyrnn_out_of_memory("batch table", starts_bytes, "give less text");
+    size_t table_bytes = batches->K * (size_t)batches->B * sizeof(lyrnn_chunk);
+    trainer->chunks_host = (lyrnn_chunk *)malloc(table_bytes);
+    if (trainer->chunks_host == NULL)
+        return lyrnn_out_of_memory("batch table", table_bytes, "give less text");
     return LYRNN_OK;
 }
 
@@ -111,28 +111,28 @@ void lyrnn_trainer_free(lyrnn_trainer *trainer)
         backend->memory_free(backend, trainer->m);
     }
     lyrnn_activations_free(&trainer->activations);
-    free(trainer->starts_host);
+    free(trainer->chunks_host);
     memset(trainer, 0, sizeof *trainer);
 }
 
 /* Uploads the batch table of an epoch, unless the device has it already. */
-static lyrnn_status upload_starts(lyrnn_trainer *trainer, uint64_t epoch)
+static lyrnn_status upload_chunks(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
     const lyrnn_batches *batches = &trainer->batches;
-    if (trainer->has_starts && !lyrnn_batches_vary(batches))
+    if (trainer->has_chunks && !lyrnn_batches_vary(batches))
         return LYRNN_OK;
-    LYRNN_TRY(lyrnn_batches_starts(batches, epoch, trainer->starts_host));
-    backend->upload(backend, trainer->starts, trainer->starts_host,
-                    batches->K * (size_t)batches->B * sizeof(int64_t));
-    trainer->has_starts = true;
+    LYRNN_TRY(lyrnn_batches_chunks(batches, epoch, trainer->chunks_host));
+    backend->upload(backend, trainer->chunks, trainer->chunks_host,
+                    batches->K * (size_t)batches->B * sizeof(lyrnn_chunk));
+    trainer->has_chunks = true;
     return LYRNN_OK;
 }
 
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
-    LYRNN_TRY(upload_starts(trainer, epoch));
+    LYRNN_TRY(upload_chunks(trainer, epoch));
     lyrnn_counters counters = lyrnn_trainer_counters(trainer);
     counters.batch = 0;
     counters.loss_sum = 0.0;
@@ -149,9 +149,7 @@ static void queue_step(void *context)
     lyrnn_model *model = trainer->model;
     lyrnn_backend *backend = model->backend;
     lyrnn_activations *a = &trainer->activations;
-    /* Consecutive sampling continues the state of the previous batch, random sampling starts at
-     * zero. */
-    bool carried = trainer->batches.sampling == LYRNN_SAMPLING_CONSECUTIVE;
+    lyrnn_sampling sampling = trainer->batches.options.sampling;
 
     lyrnn_clip_and_adam_args update = {
         .count = model->parameters.count,
@@ -166,14 +164,18 @@ static void queue_step(void *context)
         .epsilon = 1e-8,
         .counters = trainer->counters,
     };
-    lyrnn_activations_gather(a, trainer->ids, trainer->starts, trainer->counters);
-    if (!carried)
+    lyrnn_activations_gather(a, trainer->ids, trainer->chunks, trainer->counters);
+    /* from_zero says the same for every way of sampling, but these two need not read it:
+     * consecutive sampling never begins within an epoch, and random sampling always does. */
+    if (sampling == LYRNN_SAMPLING_SONGS)
+        lyrnn_activations_begin_streams(a);
+    else if (sampling == LYRNN_SAMPLING_RANDOM)
         lyrnn_activations_reset_state(a);
     lyrnn_model_forward(model, a);
     lyrnn_model_loss(model, a, trainer->counters);
     lyrnn_model_backward(model, a, trainer->grads);
     backend->clip_and_adam(backend, &update);
-    if (carried)
+    if (sampling != LYRNN_SAMPLING_RANDOM)
         lyrnn_activations_carry_state(a);
 }
 
@@ -207,7 +209,7 @@ lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_sn
     size_t num_bytes = trainer->model->parameters.count * sizeof(float);
     LYRNN_CHECK(snapshot->counters.batch >= 0 &&
                 (uint64_t)snapshot->counters.batch <= trainer->batches.K);
-    LYRNN_TRY(upload_starts(trainer, (uint64_t)snapshot->epoch + 1));
+    LYRNN_TRY(upload_chunks(trainer, (uint64_t)snapshot->epoch + 1));
     backend->upload(backend, trainer->m, snapshot->m, num_bytes);
     backend->upload(backend, trainer->v, snapshot->v, num_bytes);
     lyrnn_activations_set_state(&trainer->activations, snapshot->h, snapshot->c);

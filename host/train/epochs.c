@@ -306,7 +306,8 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
     if (job->num_validation > 0) {
         const lyrnn_watcher watcher = {obey_in_validation, job};
         metrics.is_validated = true;
-        LYRNN_TRY(lyrnn_evaluate(&job->evaluator, &watcher, &metrics.validation_nats_per_char));
+        LYRNN_TRY(lyrnn_evaluate(&job->evaluator, &job->trainer.activations, &watcher,
+                                 &metrics.validation_nats_per_char));
         metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
     }
     train_warn_of_epoch(job, &metrics);

@@ -19,6 +19,7 @@ static void train_job_free(train_job *job)
     lyrnn_evaluator_free(&job->evaluator);
     lyrnn_trainer_free(&job->trainer);
     lyrnn_model_free(&job->model);
+    lyrnn_batches_free(&job->batches);
     lyrnn_vocab_free(&job->vocab);
     lyrnn_trainer_snapshot_free(&job->state.snapshot);
     lyrnn_corpus_free(&job->corpus);
@@ -122,10 +123,19 @@ static lyrnn_status prepare_text(train_job *job)
     job->vocab.normalize = options->text.normalize;
     LYRNN_TRY(encode_corpus(job));
     LYRNN_TRY(split_corpus(job));
-    LYRNN_TRY(lyrnn_batches_init(&job->batches, job->corpus.N - job->num_validation,
-                                 options->batch_size, options->num_steps, options->sampling,
-                                 options->seed));
+    const lyrnn_batch_options batches = {.N = job->corpus.N - job->num_validation,
+                                         .B = options->batch_size,
+                                         .T = options->num_steps,
+                                         .sampling = options->sampling,
+                                         .seed = options->seed};
+    LYRNN_TRY(lyrnn_batches_init(&job->batches, &batches));
     return encode_prefixes(job); /* last, because it may print a notice */
+}
+
+lyrnn_evaluation_text train_validation_text(const train_job *job)
+{
+    size_t N = job->batches.N;
+    return (lyrnn_evaluation_text){.ids = job->ids + N, .N = job->num_validation, .num_context = N};
 }
 
 static lyrnn_status prepare_model(train_job *job)
@@ -141,10 +151,11 @@ static lyrnn_status prepare_model(train_job *job)
     LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
                                  &options->optimizer));
     LYRNN_TRY(train_prepare_state(job));
-    if (job->num_validation > 0)
-        LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, job->ids + job->batches.N,
-                                       job->num_validation, options->batch_size,
-                                       options->num_steps));
+    if (job->num_validation > 0) {
+        const lyrnn_evaluation_text text = train_validation_text(job);
+        LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, &text, job->batches.B,
+                                       job->batches.T));
+    }
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
     return lyrnn_generator_init(&job->generator, &job->model, &greedy, train_sample_length(job));
 }

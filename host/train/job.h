@@ -58,6 +58,9 @@ typedef struct {
     train_warnings warnings;
 } train_job;
 
+/* The held-out text, whose context is the training text. */
+lyrnn_evaluation_text train_validation_text(const train_job *job);
+
 /* start.c. Each function does what the kind of start needs, so that job.c never asks for the
  * kind. */
 

@@ -25,7 +25,6 @@ typedef struct {
 
 static job_memory count_memory(const train_job *job)
 {
-    const lyrnn_train_options *options = job->options;
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
     int num_lanes = job->backend->num_lanes;
     job_memory memory = {
@@ -36,9 +35,10 @@ static job_memory count_memory(const train_job *job)
     };
     memory.checkpoints =
         memory.training.parameters_bytes + lyrnn_trainer_state_bytes(&job->config, job->batches.B);
+    const lyrnn_evaluation_text text = train_validation_text(job);
     if (job->num_validation > 0)
-        memory.validation = lyrnn_evaluator_bytes(&job->config, num_lanes, job->num_validation,
-                                                  options->batch_size, options->num_steps);
+        memory.validation =
+            lyrnn_evaluator_bytes(&job->config, num_lanes, &text, job->batches.B, job->batches.T);
     memory.device_total = memory.training.total_bytes + memory.validation + memory.samples;
     return memory;
 }

@@ -40,21 +40,44 @@ typedef struct {
     int64_t batch;        /* row of the batch table that batch_gather takes next */
     int64_t step;         /* optimizer steps taken, Adam's t */
     int64_t bad_step;     /* first step (from 1) whose loss was NaN or infinite; 0: none yet */
+    int64_t num_targets;  /* targets of the last batch that count; 0: all of them */
     int64_t loss_count;   /* targets that loss_sum covers */
     double loss_sum;      /* nats */
     double gradient_norm; /* of the last step, before clipping */
 } lyrnn_counters;
 
-/* Takes row counters->batch of the batch table and adds one to counters->batch.
- *     inputs[t][b] = ids[starts[batch][b] + t],  targets[t][b] = ids[starts[batch][b] + t + 1] */
+/* What one stream reads in one batch: num_targets characters from start on, then padding. */
+typedef struct {
+    int64_t start;       /* its first character */
+    int32_t num_targets; /* 0 to T */
+    int32_t from_zero;   /* 1: the stream begins at the zero state; 0: it continues */
+} lyrnn_chunk;
+
+/* Target of a time step that is padding. It has no loss and no gradient. */
+#define LYRNN_IGNORED_TARGET (-1)
+
+/* Takes row counters->batch of the batch table and adds one to counters->batch. With the chunk of
+ * stream b in that row:
+ *     inputs[t][b] = ids[start + t],  targets[t][b] = ids[start + t + 1]   for t < num_targets
+ *     inputs[t][b] = 0,  targets[t][b] = LYRNN_IGNORED_TARGET              for padding
+ *     from_zero[b] = from_zero
+ *     counters->num_targets = sum of num_targets */
 typedef struct {
     int T, B;
-    const int32_t *ids;       /* in   (N)    the corpus */
-    const int64_t *starts;    /* in   (K,B)  where each stream of each batch begins */
-    lyrnn_counters *counters; /* i/o */
-    int32_t *inputs;          /* out  (T,B) */
-    int32_t *targets;         /* out  (T,B) */
+    const int32_t *ids;        /* in   (N)    the corpus */
+    const lyrnn_chunk *chunks; /* in   (K,B)  the batch table */
+    lyrnn_counters *counters;  /* i/o */
+    int32_t *inputs;           /* out  (T,B) */
+    int32_t *targets;          /* out  (T,B) */
+    int32_t *from_zero;        /* out  (B) */
 } lyrnn_batch_gather_args;
+
+/* Sets row b to zero where chosen[b] is not 0. Rows begin `stride` floats apart. */
+typedef struct {
+    int B, H, stride;
+    const int32_t *chosen; /* in   (B) */
+    float *rows;           /* i/o  (B,H) */
+} lyrnn_zero_rows_args;
 
 /* The product of one-hot rows with W_ih, computed as a gather: out = table[ids] + bias.
  * table is weight_ih (F,V), stored transposed: the weights of a character are one contiguous
@@ -193,11 +216,13 @@ typedef struct {
     float *y;                       /* out  (count)  may be x */
 } lyrnn_dropout_args;
 
-/* Softmax with cross-entropy, torch.nn.functional.cross_entropy; stable for large logits.
+/* Softmax with cross-entropy, torch.nn.functional.cross_entropy with ignore_index; stable for large
+ * logits. n is counters->num_targets, or M if that is 0.
  *     losses[m] = log(sum_v exp(logits[m][v])) - logits[m][targets[m]], in nats
- *     logits[m] = (softmax(logits[m]) - onehot(targets[m])) / M, the gradient of the mean loss
- * The sum of the losses (in double, in a fixed order) and M are added to the counters. bad_step is
- * set when the sum is not finite. */
+ *     logits[m] = (softmax(logits[m]) - onehot(targets[m])) / n, the gradient of the mean loss
+ * Both are 0 where the target is LYRNN_IGNORED_TARGET. The sum of the losses (in double, in a fixed
+ * order) and the number of targets that are not ignored are added to the counters. bad_step is set
+ * when the sum is not finite. */
 typedef struct {
     int M, V;
     const int32_t *targets;   /* in   (M) */
@@ -321,6 +346,7 @@ typedef struct {
  * are the programmer's fault, and a device fault aborts. */
 #define LYRNN_COMPUTE_OPERATIONS(X)                                                                \
     X(batch_gather)                                                                                \
+    X(zero_rows)                                                                                   \
     X(embedding_forward)                                                                           \
     X(embedding_backward)                                                                          \
     X(pack_weights)                                                                                \

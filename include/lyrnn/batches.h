@@ -1,10 +1,9 @@
-/* How a corpus becomes batches: a table of start positions, one row per batch, one column per
- * stream.
+/* How a corpus becomes batches: a table of chunks, one row per batch, one column per stream.
  *
- * Stream: one of the B parallel text sequences of a batch. Stream b of batch k reads the T
- * characters from starts[k][b] on and predicts the T characters from starts[k][b] + 1 on. The two
- * ways of sampling differ only in this table. They are those of the tutorial's data iterators
- * (seq_data_iter_sequential and seq_data_iter_random), except that the first offset is always 0. */
+ * Stream: one of the B parallel text sequences of a batch. Chunk: what a stream reads in one batch,
+ * up to T characters, and for each of them it predicts the next one (lyrnn_chunk in
+ * lyrnn/backend.h). The ways of sampling differ only in this table. Consecutive and random sampling
+ * are those of the tutorial's data iterators (seq_data_iter_sequential and seq_data_iter_random). */
 #ifndef LYRNN_BATCHES_H
 #define LYRNN_BATCHES_H
 
@@ -12,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lyrnn/backend.h"
 #include "lyrnn/status.h"
 
 #ifdef __cplusplus
@@ -20,34 +20,81 @@ extern "C" {
 
 typedef enum {
     /* The streams read the corpus from front to back and carry their state from batch to batch:
-     * starts[k][b] = b*floor(N/B) + k*T, in floor((floor(N/B) - 1) / T) batches. */
+     * stream b begins at b*floor(N/B), and there are floor((floor(N/B) - 1) / T) batches. */
     LYRNN_SAMPLING_CONSECUTIVE,
     /* Chunks of T characters without overlap, in an order that is shuffled for each epoch. The
      * state is zero at the start of each batch. There are floor((N-1) / T) chunks in floor(chunks /
      * B) batches. */
-    LYRNN_SAMPLING_RANDOM
+    LYRNN_SAMPLING_RANDOM,
+    /* Each stream reads whole songs, each from the zero state, as generation and evaluation begin.
+     * The last chunk of a song ends in padding. Which stream reads which songs, and in which
+     * order, is shuffled for each epoch. */
+    LYRNN_SAMPLING_SONGS
 } lyrnn_sampling;
+
+/* The probability that a later chunk of a song begins at the zero state too. So a model also learns
+ * to begin in the middle of a song, as with a prefix from there. */
+#define LYRNN_MIDDLE_FROM_ZERO 0.1f
+
+/* The maximum number of chunks that a stream reads of one song. A longer song is cut into pieces,
+ * each of which begins at the zero state, so that it does not keep one stream busy long after the
+ * others have ended. */
+enum { LYRNN_MAX_SONG_CHUNKS = 1000 };
 
 typedef struct {
     size_t N; /* characters of the corpus */
     int B, T; /* streams, steps */
-    size_t K; /* batches per epoch, at least 1 */
     lyrnn_sampling sampling;
-    uint64_t seed; /* of the shuffle */
+    /* Consecutive and random sampling: each epoch leaves out a random number of characters at the
+     * start, 0 to T, as the tutorial's iterators do. Without it, no epoch leaves out any. */
+    bool random_offset;
+    uint64_t seed; /* of what is random */
+    /* LYRNN_SAMPLING_SONGS: (num_songs) where the songs begin, ascending, the first at 0. The last
+     * one ends at N. Not needed after lyrnn_batches_init. */
+    const size_t *songs;
+    size_t num_songs;
+    /* LYRNN_SAMPLING_SONGS: nothing is random, no song is cut, and a song's last character predicts
+     * nothing. In training it predicts the first character of the next song, so that a generated
+     * text can continue after the end of a song. */
+    bool for_evaluation;
+} lyrnn_batch_options;
+
+/* A song, or a part of one that is too long. */
+typedef struct {
+    size_t start, num_targets;
+} lyrnn_song_piece;
+
+typedef struct {
+    lyrnn_batch_options options;
+    int B, T;       /* streams, steps. B may be lower than in options: see lyrnn_batches_init */
+    size_t N;       /* characters of the corpus */
+    size_t K;       /* batches per epoch, at least 1 */
+    size_t num_cut; /* songs that are cut into pieces */
+    /* LYRNN_SAMPLING_SONGS: (num_pieces) owned, in the order of the corpus; else NULL */
+    lyrnn_song_piece *pieces;
+    size_t num_pieces;
 } lyrnn_batches;
 
-/* Computes K. LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N < B*(T+1) for consecutive
- * sampling, N < B*T + 1 for random sampling. The text says by how much, and what to lower. */
-lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, size_t N, int B, int T,
-                                lyrnn_sampling sampling, uint64_t seed);
+/* Computes K. With songs it lowers B to the smallest number of streams that needs no more batches;
+ * that is at most the number of songs. LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N <
+ * B*(T+1) for consecutive sampling, N < B*T + 1 for random sampling (with a random offset, T
+ * characters more), N < 2 for songs. The text says by how much, and what to lower.
+ * LYRNN_ERR_MEMORY. The caller frees the batches; on failure they are zeroed. */
+lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options);
+/* Zeroed batches are fine. */
+void lyrnn_batches_free(lyrnn_batches *batches);
 
 /* Whether the table differs from epoch to epoch. */
 bool lyrnn_batches_vary(const lyrnn_batches *batches);
 
-/* Fills starts (K,B) for one epoch, counted from 1. Random sampling is a Fisher-Yates shuffle whose
- * random numbers are keyed by (seed, epoch), so the table of an epoch does not depend on other
- * epochs. LYRNN_ERR_MEMORY. */
-lyrnn_status lyrnn_batches_starts(const lyrnn_batches *batches, uint64_t epoch, int64_t *starts);
+/* Fills chunks (K,B) for one epoch, counted from 1. Random numbers are keyed by (seed, epoch), so
+ * the table of an epoch does not depend on other epochs. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_batches_chunks(const lyrnn_batches *batches, uint64_t epoch,
+                                  lyrnn_chunk *chunks);
+
+/* Sums up num_targets over the first num_batches rows of an epoch's table. LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_batches_count_targets(const lyrnn_batches *batches, uint64_t epoch,
+                                         size_t num_batches, int64_t *num_targets);
 
 #ifdef __cplusplus
 }

@@ -58,6 +58,7 @@ typedef struct {
     lyrnn_stack *stack;     /* buffers and state of the recurrent layers */
     int32_t *inputs;        /* (T,B) */
     int32_t *targets;       /* (T,B) */
+    int32_t *from_zero;     /* (B)  which streams of the batch begin at the zero state */
     float *logits;          /* (T,B,V)  lyrnn_model_loss replaces them by their gradient */
     float *losses;          /* (T,B)  nats */
     int32_t *scratch;       /* (2*T*B + V + 1)  for training only, else NULL */
@@ -80,10 +81,11 @@ void lyrnn_activations_free(lyrnn_activations *activations);
     "a bidirectional model sees the characters that it predicts: its perplexity means nothing, "   \
     "and its texts are poor"
 
-/* Copies the batch at counters->batch into inputs and targets, and adds 1 to counters->batch: see
- * batch_gather in lyrnn/backend.h. ids (N), starts (K,B) and counters are in device memory. */
+/* Copies the batch at counters->batch into inputs, targets and from_zero, and adds 1 to
+ * counters->batch: see batch_gather in lyrnn/backend.h. ids (N), chunks (K,B) and counters are in
+ * device memory. */
 void lyrnn_activations_gather(lyrnn_activations *activations, const int32_t *ids,
-                              const int64_t *starts, lyrnn_counters *counters);
+                              const lyrnn_chunk *chunks, lyrnn_counters *counters);
 
 /* Forward pass. In: inputs and the state before the batch. Out: logits and the state after the
  * batch. */
@@ -117,8 +119,15 @@ void lyrnn_packed_model_forward(const lyrnn_packed_model *packed, lyrnn_activati
 /* Makes the state after the batch the state before the next one. No gradient flows back
  * (detach). */
 void lyrnn_activations_carry_state(lyrnn_activations *activations);
-/* Sets the state before the batch to zero. */
+/* Sets the state before the batch to zero in the streams that from_zero names. */
+void lyrnn_activations_begin_streams(lyrnn_activations *activations);
+/* Sets the state before the batch to zero in all streams. */
 void lyrnn_activations_reset_state(lyrnn_activations *activations);
+
+/* Takes the state before the next batch of `from`, of the same network on the same device and with
+ * at least as many streams. Stream 0 takes that of the last stream, which has read the end of a
+ * text; the others take those of other streams. */
+void lyrnn_activations_continue(lyrnn_activations *activations, const lyrnn_activations *from);
 
 /* Sets the state before the batch from host arrays (L*D,B,H) in PyTorch's order. c_0 is for the
  * lstm only. NULL: zeros. */

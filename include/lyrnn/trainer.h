@@ -29,19 +29,19 @@ typedef struct {
 } lyrnn_optimizer_config;
 
 typedef struct {
-    lyrnn_model *model; /* borrowed */
-    lyrnn_batches batches;
+    lyrnn_model *model;    /* borrowed */
+    lyrnn_batches batches; /* borrowed */
     lyrnn_optimizer_config optimizer;
     lyrnn_activations activations;
-    int64_t *starts_host; /* (K,B) */
-    bool has_starts;      /* whether the device has a batch table */
+    lyrnn_chunk *chunks_host; /* (K,B) */
+    bool has_chunks;          /* whether the device has a batch table */
     /* device memory */
     float *grads;             /* (parameters.count) */
     float *m, *v;             /* (parameters.count) each, one allocation */
     void *data;               /* the allocation that holds the four below */
     lyrnn_counters *counters; /* (1) */
     float *learning_rate;     /* (1) */
-    int64_t *starts;          /* (K,B) */
+    lyrnn_chunk *chunks;      /* (K,B)  the batch table */
     int32_t *ids;             /* (N) */
 } lyrnn_trainer;
 
@@ -56,7 +56,8 @@ typedef struct {
 lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
                                                const lyrnn_batches *batches, int num_lanes);
 
-/* Allocates the buffers and copies ids (batches->N) to the device. The model is borrowed.
+/* Allocates the buffers and copies ids (batches->N) to the device. The model and the batches are
+ * borrowed.
  * LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,

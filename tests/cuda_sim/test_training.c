@@ -33,19 +33,23 @@ static const task simplest = {
     .steps = MAX_STEPS};
 
 /* Layers that run as a wavefront of chunks (from 32 steps on); one layer; more layers than streams;
- * both directions at once; and dropout. */
+ * both directions at once; dropout; and songs. */
 static const task stacks[] = {
     {{LYRNN_LSTM, V, 12, 2, false, 0.25f}, 33, 8, LYRNN_SAMPLING_CONSECUTIVE},
     {{LYRNN_RNN_TANH, V, 12, 1, false, 0}, 65, 8, LYRNN_SAMPLING_CONSECUTIVE},
     {{LYRNN_GRU, V, 12, 4, false, 0}, 48, 8, LYRNN_SAMPLING_CONSECUTIVE},
     {{LYRNN_RNN_RELU, V, 12, 2, true, 0.25f}, 7, 8, LYRNN_SAMPLING_RANDOM},
     {{LYRNN_LSTM, V, 12, 1, true, 0}, 7, 8, LYRNN_SAMPLING_CONSECUTIVE},
+    {{LYRNN_LSTM, V, 12, 2, false, 0.25f}, 7, 8, LYRNN_SAMPLING_SONGS},
+    {{LYRNN_GRU, V, 40, 1, false, 0}, 5, 8, LYRNN_SAMPLING_SONGS},
+    {{LYRNN_RNN_TANH, V, 12, 1, true, 0}, 5, 8, LYRNN_SAMPLING_SONGS},
 };
 enum { NUM_STACKS = sizeof stacks / sizeof *stacks };
 
 typedef struct {
     lyrnn_backend backend;
     lyrnn_model model;
+    lyrnn_batches batches;
     lyrnn_trainer trainer;
 } run;
 
@@ -56,15 +60,23 @@ static void run_open_at(run *r, const char *device, const task *t, lyrnn_precisi
     size_t N = (size_t)(B * (K * t->T + 1));
     int32_t *ids = malloc(N * sizeof *ids);
     assert_non_null(ids);
-    lyrnn_batches batches;
+    /* Songs of one, two and three chunks, each of which ends in padding. */
+    const size_t songs[] = {0, (size_t)t->T - 2, 3 * (size_t)t->T - 5, 6 * (size_t)t->T - 8};
+    const lyrnn_batch_options options = {.N = N,
+                                         .B = B,
+                                         .T = t->T,
+                                         .sampling = t->sampling,
+                                         .seed = 1,
+                                         .songs = songs,
+                                         .num_songs = sizeof songs / sizeof *songs};
     for (size_t i = 0; i < N; i++)
         ids[i] = (int32_t)(i % 11 * 3 + lyrnn_philox_bits(3, 99, i) % 3);
     config.input_size = V;
     assert_int_equal(lyrnn_backend_open(device, 1, precision, &r->backend), LYRNN_OK);
     assert_int_equal(lyrnn_model_init(&r->model, &config, &r->backend), LYRNN_OK);
     lyrnn_model_randomize(&r->model, 1);
-    assert_int_equal(lyrnn_batches_init(&batches, N, B, t->T, t->sampling, 1), LYRNN_OK);
-    assert_int_equal(lyrnn_trainer_init(&r->trainer, &r->model, &batches, ids, &optimizer),
+    assert_int_equal(lyrnn_batches_init(&r->batches, &options), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_init(&r->trainer, &r->model, &r->batches, ids, &optimizer),
                      LYRNN_OK);
     free(ids);
 }
@@ -77,6 +89,7 @@ static void run_open(run *r, const char *device, const task *t)
 static void run_close(run *r)
 {
     lyrnn_trainer_free(&r->trainer);
+    lyrnn_batches_free(&r->batches);
     lyrnn_model_free(&r->model);
     lyrnn_backend_close(&r->backend);
 }

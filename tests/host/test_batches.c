@@ -16,20 +16,42 @@
 
 static lyrnn_batches batches_of(size_t N, int B, int T, lyrnn_sampling sampling, uint64_t seed)
 {
+    const lyrnn_batch_options options = {
+        .N = N, .B = B, .T = T, .sampling = sampling, .seed = seed};
     lyrnn_batches batches;
-    assert_int_equal(lyrnn_batches_init(&batches, N, B, T, sampling, seed), LYRNN_OK);
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
     return batches;
 }
 
-/* Returns the table of an epoch, (K,B), which the caller frees. Entries that are not written stay
- * -1. */
+static void assert_too_short(size_t N, int B, int T, lyrnn_sampling sampling)
+{
+    const lyrnn_batch_options options = {.N = N, .B = B, .T = T, .sampling = sampling, .seed = 1};
+    lyrnn_batches batches;
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_ERR_CORPUS_SHORT);
+}
+
+/* Returns where the chunks of an epoch begin, (K,B), which the caller frees. Every chunk is full.
+ * Random sampling begins each at the zero state, and consecutive sampling those of the first
+ * batch. */
 static int64_t *starts_of(const lyrnn_batches *batches, uint64_t epoch)
 {
-    size_t bytes = batches->K * (size_t)batches->B * sizeof(int64_t);
-    int64_t *starts = malloc(bytes);
+    size_t num = batches->K * (size_t)batches->B;
+    int64_t *starts = malloc(num * sizeof *starts), num_targets;
+    lyrnn_chunk *chunks = malloc(num * sizeof *chunks);
     assert_non_null(starts);
-    memset(starts, 0xFF, bytes);
-    assert_int_equal(lyrnn_batches_starts(batches, epoch, starts), LYRNN_OK);
+    assert_non_null(chunks);
+    memset(chunks, 0xFF, num * sizeof *chunks);
+    assert_int_equal(lyrnn_batches_chunks(batches, epoch, chunks), LYRNN_OK);
+    for (size_t i = 0; i < num; i++) {
+        bool begins = batches->options.sampling == LYRNN_SAMPLING_RANDOM || i < (size_t)batches->B;
+        starts[i] = chunks[i].start;
+        assert_int_equal(chunks[i].num_targets, batches->T);
+        assert_int_equal(chunks[i].from_zero, begins);
+    }
+    free(chunks);
+    assert_int_equal(lyrnn_batches_count_targets(batches, epoch, batches->K, &num_targets),
+                     LYRNN_OK);
+    assert_int_equal(num_targets, (int64_t)num * batches->T);
     return starts;
 }
 
@@ -251,8 +273,7 @@ static void assert_shortest(size_t N, int B, int T, lyrnn_sampling sampling)
     for (int b = 0; b < B; b++)
         assert_in_range(starts[b], 0, N - 1 - (size_t)T);
     free(starts);
-    assert_int_equal(lyrnn_batches_init(&batches, N - 1, B, T, sampling, 1),
-                     LYRNN_ERR_CORPUS_SHORT);
+    assert_too_short(N - 1, B, T, sampling);
 }
 
 static void shortest_corpus_fills_one_batch_and_one_less_is_too_short(void **state)
@@ -268,25 +289,19 @@ static void shortest_corpus_fills_one_batch_and_one_less_is_too_short(void **sta
 static void empty_corpus_is_too_short(void **state)
 {
     (void)state;
-    lyrnn_batches batches;
-    assert_int_equal(lyrnn_batches_init(&batches, 0, 1, 1, LYRNN_SAMPLING_CONSECUTIVE, 1),
-                     LYRNN_ERR_CORPUS_SHORT);
-    assert_int_equal(lyrnn_batches_init(&batches, 0, 1, 1, LYRNN_SAMPLING_RANDOM, 1),
-                     LYRNN_ERR_CORPUS_SHORT);
+    assert_too_short(0, 1, 1, LYRNN_SAMPLING_CONSECUTIVE);
+    assert_too_short(0, 1, 1, LYRNN_SAMPLING_RANDOM);
 }
 
 static void a_corpus_that_is_too_short_gets_the_numbers_and_a_remedy(void **state)
 {
     (void)state;
-    lyrnn_batches batches;
-    assert_int_equal(lyrnn_batches_init(&batches, 900, 32, 35, LYRNN_SAMPLING_CONSECUTIVE, 1),
-                     LYRNN_ERR_CORPUS_SHORT);
+    assert_too_short(900, 32, 35, LYRNN_SAMPLING_CONSECUTIVE);
     assert_string_equal(lyrnn_error_text(),
                         "corpus: has 900 characters, but one batch needs 1152 "
                         "(--batch-size 32 * (--num-steps 35 + 1)); lower --batch-size or "
                         "--num-steps, or give more text");
-    assert_int_equal(lyrnn_batches_init(&batches, 900, 32, 35, LYRNN_SAMPLING_RANDOM, 1),
-                     LYRNN_ERR_CORPUS_SHORT);
+    assert_too_short(900, 32, 35, LYRNN_SAMPLING_RANDOM);
     assert_string_equal(lyrnn_error_text(),
                         "corpus: has 900 characters, but one batch needs 1121 "
                         "(--batch-size 32 * --num-steps 35 + 1); lower --batch-size or "
@@ -296,14 +311,11 @@ static void a_corpus_that_is_too_short_gets_the_numbers_and_a_remedy(void **stat
 static void sizes_beyond_an_int_do_not_wrap(void **state)
 {
     (void)state;
-    lyrnn_batches batches;
     for (int sampling = LYRNN_SAMPLING_CONSECUTIVE; sampling <= LYRNN_SAMPLING_RANDOM; sampling++)
-        assert_int_equal(
-            lyrnn_batches_init(&batches, 1000, INT32_MAX, INT32_MAX, (lyrnn_sampling)sampling, 1),
-            LYRNN_ERR_CORPUS_SHORT);
+        assert_too_short(1000, INT32_MAX, INT32_MAX, (lyrnn_sampling)sampling);
     /* 2 streams of 3e9 characters. The second batch of the second stream starts at 3e9 + 2^31 -
      * 1. */
-    batches = batches_of(6000000000, 2, INT32_MAX, LYRNN_SAMPLING_CONSECUTIVE, 1);
+    lyrnn_batches batches = batches_of(6000000000, 2, INT32_MAX, LYRNN_SAMPLING_CONSECUTIVE, 1);
     assert_int_equal(batches.K, 1);
     batches = batches_of(10000000000, 2, INT32_MAX, LYRNN_SAMPLING_CONSECUTIVE, 1);
     assert_int_equal(batches.K, 2);
@@ -313,6 +325,58 @@ static void sizes_beyond_an_int_do_not_wrap(void **state)
     free(starts);
     batches = batches_of(10000000000, 2, INT32_MAX, LYRNN_SAMPLING_RANDOM, 1);
     assert_int_equal(batches.K, 2);
+}
+
+/* The later tutorial's iterators leave out 0 to T characters at the start of each epoch. */
+static void assert_random_offsets(lyrnn_sampling sampling)
+{
+    enum { N = 103, B = 3, T = 4, NUM_EPOCHS = 2000 };
+    const lyrnn_batch_options options = {
+        .N = N, .B = B, .T = T, .sampling = sampling, .random_offset = true, .seed = 5};
+    size_t counts[T + 1] = {0};
+    lyrnn_batches batches;
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
+    assert_true(lyrnn_batches_vary(&batches));
+    assert_int_equal(batches.K, sampling == LYRNN_SAMPLING_RANDOM ? (N - T - 1) / T / B
+                                                                  : ((N - T) / B - 1) / T);
+    for (uint64_t epoch = 1; epoch <= NUM_EPOCHS; epoch++) {
+        int64_t *starts = starts_of(&batches, epoch), *again = starts_of(&batches, epoch);
+        int64_t offset = starts[0] % T, first = starts[0];
+        for (size_t i = 0; i < batches.K * B; i++) {
+            assert_in_range(starts[i], 0, N - 1 - T);
+            assert_int_equal(starts[i], again[i]);
+            if (sampling == LYRNN_SAMPLING_RANDOM)
+                assert_int_equal(starts[i] % T, offset);
+            if (starts[i] < first)
+                first = starts[i];
+        }
+        if (sampling == LYRNN_SAMPLING_CONSECUTIVE) {
+            assert_in_range(first, 0, T);
+            counts[first]++;
+            assert_int_equal(starts[1] - starts[0], (N - T) / B);
+            assert_int_equal(starts[B] - starts[0], T);
+        } else {
+            counts[offset]++;
+        }
+        free(starts);
+        free(again);
+    }
+    /* Offsets 0 and T look alike in random sampling. 400 are expected, standard deviation 18. */
+    for (int i = 0; i < (sampling == LYRNN_SAMPLING_CONSECUTIVE ? T + 1 : T); i++)
+        if (sampling == LYRNN_SAMPLING_CONSECUTIVE || i > 0)
+            assert_in_range(counts[i], 320, 480);
+}
+
+static void a_random_offset_is_another_in_each_epoch(void **state)
+{
+    (void)state;
+    assert_random_offsets(LYRNN_SAMPLING_CONSECUTIVE);
+    assert_random_offsets(LYRNN_SAMPLING_RANDOM);
+    const lyrnn_batch_options options = {.N = 5 * 3 + 2, .B = 3, .T = 4, .random_offset = true};
+    lyrnn_batches batches;
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_ERR_CORPUS_SHORT);
+    assert_non_null(strstr(lyrnn_error_text(), "needs 19 (--batch-size 3 * (--num-steps 4 + 1) + "
+                                               "--num-steps for --offset random)"));
 }
 
 int main(void)
@@ -332,6 +396,7 @@ int main(void)
         cmocka_unit_test(empty_corpus_is_too_short),
         cmocka_unit_test(a_corpus_that_is_too_short_gets_the_numbers_and_a_remedy),
         cmocka_unit_test(sizes_beyond_an_int_do_not_wrap),
+        cmocka_unit_test(a_random_offset_is_another_in_each_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

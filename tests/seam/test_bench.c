@@ -48,7 +48,9 @@ static void costs_are_those_counted_by_hand(void **state)
 {
     (void)state;
     const lyrnn_batch_gather_args gather = {.T = 2, .B = 3};
-    assert_cost(LYRNN_OP_batch_gather, &gather, 0, 9 * 4 + 3 * 8 + 12 * 4, 0);
+    assert_cost(LYRNN_OP_batch_gather, &gather, 0, 9 * 4 + 3 * 16 + 12 * 4 + 3 * 4, 0);
+    const lyrnn_zero_rows_args begin = {.B = 3, .H = 4};
+    assert_cost(LYRNN_OP_zero_rows, &begin, 0, 3 * 4 + 12 * 4, 0);
     lyrnn_embedding_forward_args lookup = {.M = 6, .V = 5, .F = 4};
     assert_cost(LYRNN_OP_embedding_forward, &lookup, 24, 4 * (6 + 20 + 4 + 24), 0);
     lookup.M = 3; /* fewer rows than characters */
@@ -385,14 +387,14 @@ static float *train_three_steps(lyrnn_backend *backend, size_t *count)
     const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.1f};
     lyrnn_model model;
     lyrnn_batches batches;
+    const lyrnn_batch_options options = {.N = N, .B = 3, .T = 4, .seed = 1};
     lyrnn_trainer trainer;
     int32_t ids[N];
     for (int i = 0; i < N; i++)
         ids[i] = i * i % 9;
     assert_int_equal(lyrnn_model_init(&model, &stack.model, backend), LYRNN_OK);
     lyrnn_model_randomize(&model, 1);
-    assert_int_equal(lyrnn_batches_init(&batches, N, 3, 4, LYRNN_SAMPLING_CONSECUTIVE, 1),
-                     LYRNN_OK);
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
     assert_int_equal(lyrnn_trainer_init(&trainer, &model, &batches, ids, &optimizer), LYRNN_OK);
     assert_int_equal(lyrnn_trainer_begin_epoch(&trainer, 1), LYRNN_OK);
     for (int step = 0; step < 3; step++)
@@ -429,8 +431,8 @@ static void training_under_watch_gives_the_same_bits(void **state)
     assert_true(timed.tallies[LYRNN_OP_recurrence_forward].calls == 3 * 2);
     assert_true(timed.tallies[LYRNN_OP_init_uniform].calls > 0);
     lyrnn_batches batches;
-    assert_int_equal(lyrnn_batches_init(&batches, N, 3, 4, LYRNN_SAMPLING_CONSECUTIVE, 1),
-                     LYRNN_OK);
+    const lyrnn_batch_options options = {.N = N, .B = 3, .T = 4, .seed = 1};
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
     assert_int_equal(
         counted.num_bytes,
         lyrnn_training_memory_of(&stack.model, &batches, backend.num_lanes).total_bytes);

@@ -67,6 +67,41 @@ static void loss_and_gradient_equal_the_oracle_and_repeat(void **state)
     }
 }
 
+/* Ignored rows cost nothing, and the others are what a batch without those rows gives. */
+static void ignored_targets_have_no_loss_and_no_gradient(void **state)
+{
+    enum { M = 35, V = 67 };
+    op_check *check = op_check_begin(state);
+    int32_t *targets = op_check_ids(check, M, V, 1);
+    float *logits = op_check_random(check, M * V, 4, 2);
+    int32_t kept_targets[M];
+    float *kept_logits = op_check_floats(check, M * V);
+    int num = 0;
+    for (int m = 0; m < M; m++) {
+        if (m % 3 == 1 || m > 30) {
+            targets[m] = LYRNN_IGNORED_TARGET;
+            logits[m * V] = NAN; /* the logits of padding do not matter */
+            continue;
+        }
+        kept_targets[num] = targets[m];
+        memcpy(kept_logits + num++ * V, logits + m * V, V * sizeof *logits);
+    }
+    const lyrnn_counters before = {.num_targets = num, .loss_count = 5};
+    loss_result all = run_loss(check, M, V, targets, logits, before);
+    loss_result kept = run_loss(check, num, V, kept_targets, kept_logits, (lyrnn_counters){0});
+    assert_int_equal(all.counters.loss_count, 5 + num);
+    assert_int_equal(all.counters.bad_step, 0);
+    assert_number_near("loss_sum", all.counters.loss_sum, kept.counters.loss_sum, 1e-12);
+    static const float zeros[V];
+    for (int m = 0, i = 0; m < M; m++) {
+        bool is_ignored = targets[m] == LYRNN_IGNORED_TARGET;
+        const float *expected = is_ignored ? zeros : kept.dlogits + i * V;
+        assert_memory_equal(all.dlogits + m * V, expected, V * sizeof *expected);
+        assert_memory_equal(&all.losses[m], is_ignored ? zeros : kept.losses + i, sizeof(float));
+        i += !is_ignored;
+    }
+}
+
 static void large_logits_stay_finite(void **state)
 {
     enum { M = 33, V = 67 };
@@ -168,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loss_and_gradient_equal_the_oracle_and_repeat),
+        cmocka_unit_test(ignored_targets_have_no_loss_and_no_gradient),
         cmocka_unit_test(large_logits_stay_finite),
         cmocka_unit_test(equal_logits_cost_the_logarithm_of_the_vocabulary),
         cmocka_unit_test(losses_are_added_to_the_counters_in_double),

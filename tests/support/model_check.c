@@ -177,8 +177,8 @@ void model_check_train_open(model_check *check, model_check_training *training, 
 {
     memset(training, 0, sizeof *training);
     lyrnn_batches batches;
-    assert_int_equal(lyrnn_batches_init(&batches, N, B, T, LYRNN_SAMPLING_CONSECUTIVE, 1),
-                     LYRNN_OK);
+    const lyrnn_batch_options options = {.N = N, .B = B, .T = T, .seed = 1};
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
     assert_int_equal(
         lyrnn_trainer_init(&training->trainer, &check->model, &batches, ids, &optimizer), LYRNN_OK);
 }
