@@ -3,8 +3,8 @@
  * both texts. The longest run is found by halving, because a text with a common run of L characters
  * also has one of L - 1; each step reads only what leaks.
  *
- * The suffix array of copies.c would answer too. But it takes over 20 bytes per character of training
- * and several times as long, on each start of a training. */
+ * The suffix array of copies.c would answer too. But it takes over 20 bytes per character of
+ * training and several times as long, on each start of a training. */
 #include "text/leaks.h"
 
 #include <stdlib.h>
