@@ -1,0 +1,582 @@
+/* LRC as editors write it and players read it: every form of a tag, and what is not sung. */
+#include "songs_check.h"
+
+#include <stdio.h>
+
+#include "text/lrc.h"
+
+static lrc_counts counts; /* of the last text that was read */
+
+static lyrnn_status read_text(const char *text, size_t num_bytes, kept_songs *songs)
+{
+    char *copy = copy_exactly(text, num_bytes);
+    *songs = (kept_songs){0};
+    counts = (lrc_counts){0};
+    const song_sink sink = {.song = keep_song, .context = songs};
+    lyrnn_status status = lrc_read("song.lrc", copy, num_bytes, &sink, &counts);
+    free(copy);
+    return status;
+}
+
+static void assert_songs(const char *text, const char *expected)
+{
+    kept_songs songs;
+    assert_int_equal(read_text(text, strlen(text), &songs), LYRNN_OK);
+    assert_string_equal(songs.text, expected);
+    assert_int_equal(counts.num_songs, songs.num_songs);
+}
+
+/* The text of the only song. */
+static void assert_lyrics(const char *text, const char *expected)
+{
+    char song[4096];
+    snprintf(song, sizeof song, "{%s}", expected);
+    assert_songs(text, song);
+}
+
+static void a_time_has_a_fraction_of_two_digits(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.20]a\n[00:01.10]b\n", "b\na\n");
+}
+
+static void a_time_has_a_fraction_of_three_digits(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.20]a\n[00:01.199]b\n[00:01.201]c\n", "b\na\nc\n");
+}
+
+static void a_fraction_of_one_digit_is_tenths(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.2]a\n[00:01.15]b\n[00:01.25]c\n", "b\na\nc\n");
+}
+
+static void a_fraction_follows_a_colon(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:02:20]a\n[00:02:10]b\n[00:02.15]c\n", "b\nc\na\n");
+}
+
+static void a_fraction_follows_a_comma(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01,20]a\n[00:01,10]b\n", "b\na\n");
+}
+
+static void a_time_has_no_fraction(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:02]a\n[00:01]b\n[00:01.5]c\n", "b\nc\na\n");
+}
+
+static void minutes_exceed_99(void **state)
+{
+    (void)state;
+    assert_lyrics("[100:00.00]b\n[99:59.99]a\n[1234:00.00]c\n", "a\nb\nc\n");
+}
+
+static void a_time_has_hours(void **state)
+{
+    (void)state;
+    assert_lyrics("[01:00:01.00]b\n[59:00.00]a\n[61:00.00]c\n", "a\nb\nc\n");
+}
+
+static void several_times_repeat_a_line_as_it_is_sung(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:10.00][00:50.00]chorus\n[00:20.00]verse 1\n[00:60.00]verse 2\n",
+                  "chorus\nverse 1\nchorus\nverse 2\n");
+    assert_lyrics("[00:10.00] [00:20.00]\t[00:15.00] a\n[00:17.00]b\n", "a\na\nb\na\n");
+}
+
+static void lines_are_sorted_by_time(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:30.00]c\n[00:10.00]a\n[00:20.00]b\n", "a\nb\nc\n");
+}
+
+static void header_tags_are_dropped(void **state)
+{
+    (void)state;
+    assert_songs("[ti:Title]\n[ar:Artist]\n[al:Album]\n[au:Author]\n[by:Maker]\n[re:Editor]\n"
+                 "[ve:1.0]\n[offset:+500]\n[length:03:45]\n[00:01.00]a\n",
+                 "Title{a\n}");
+    assert_int_equal(counts.num_headers, 9);
+}
+
+static void other_header_tags_are_dropped(void **state)
+{
+    (void)state;
+    assert_songs(
+        "[id:$00000000]\n[hash:d4a9]\n[TI: A Title ]\n[la:zh]\n[#:a comment]\n[t_time:(03:45)]\n"
+        "[tool:歌词编辑器]\n[作词:方文山]\n[歌手：周杰伦]\n[00:01.00]a\n[by:Maker]\n",
+        "A Title{a\n}");
+}
+
+static void a_title_has_brackets(void **state)
+{
+    (void)state;
+    assert_songs("[ti:晴天 [Live]]\n[00:01.00]a\n", "晴天 [Live]{a\n}");
+}
+
+static void an_empty_title_is_none(void **state)
+{
+    (void)state;
+    assert_songs("[ti:]\n[00:01.00]a\n", "{a\n}");
+    assert_songs("[ti: ]\n[ti:b]\n[00:01.00]a\n", "b{a\n}");
+}
+
+static void headers_share_a_line(void **state)
+{
+    (void)state;
+    assert_songs("[ti:A][ar:B]\n[00:00.00][by:C]\n[al:D][00:01.00]a\n", "A{a\n}");
+}
+
+static void word_times_are_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:12.00]<00:12.04>故<00:12.16>事<00:12.82>的\n", "故事的\n");
+    assert_int_equal(counts.num_word_times, 3);
+    assert_lyrics("[00:12.00] <00:12.04> When <00:12.16> the <00:12.82>\n", "When the\n");
+}
+
+static void word_times_in_square_brackets_are_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:00.50]私[00:00.80]は[00:01.00]\n[00:00.10]<00:00.10>あ\n", "あ\n私は\n");
+    assert_int_equal(counts.num_word_times, 3);
+}
+
+static void a_translation_at_the_same_time_is_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:10.00]Hello\n[00:10.00]你好\n[00:20.00]World\n[00:20.00]世界\n",
+                  "Hello\nWorld\n");
+    assert_int_equal(counts.num_translations, 2);
+    assert_lyrics("[00:10.00]Hello\n[00:20.00]World\n[00:10.000]你好\n[00:20.000]世界\n",
+                  "Hello\nWorld\n");
+}
+
+static void a_third_line_at_the_same_time_is_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:10.00]君の名は\n[00:10.00]kimi no na wa\n[00:10.00]你的名字\n",
+                  "君の名は\n");
+    assert_int_equal(counts.num_translations, 2);
+}
+
+static void a_missing_translation_is_no_stanza_break(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:10.00]Hello\n[00:10.00]\n[00:20.00]World\n[00:20.00]世界\n",
+                  "Hello\nWorld\n");
+}
+
+static void lines_without_real_times_all_stay(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:00.00]a\n[00:00.00]b\n[00:00.00]\n[00:00.00]c\n[00:00.00]d\n",
+                  "a\nb\n\nc\nd\n");
+    assert_int_equal(counts.num_translations, 0);
+}
+
+static void speaker_prefixes_are_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics(
+        "[00:01.00]v1: a\n[00:02.00]男:b\n[00:03.00]女：c\n[00:04.00]合: d\n[00:05.00]（男）e\n"
+        "[00:06.00]合唱：男：f\n[00:07.00]男:\n[00:08.00]g\n",
+        "a\nb\nc\nd\ne\nf\ng\n");
+    assert_int_equal(counts.num_speakers, 8);
+}
+
+static void a_line_that_begins_like_a_speaker_stays(void **state)
+{
+    (void)state;
+    assert_lyrics(
+        "[00:01.00]男人哭吧\n[00:02.00]合适的人\n[00:03.00]v1 rocket\n[00:04.00]他说：走\n",
+        "男人哭吧\n合适的人\nv1 rocket\n他说：走\n");
+}
+
+static void credits_are_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:00.00]作词 : 方文山\n[00:01.00]作曲：周杰伦\n[00:02.00]编曲:洪敬尧\n"
+                  "[00:03.00]製作人：某\n[00:04.00]Lyrics by: A\n[00:05.00]Composed by：B\n"
+                  "[00:06.00]词/曲：C\n[00:07.00]混音工程师 Mixing Engineer：D\n[00:08.00]a\n",
+                  "a\n");
+    assert_int_equal(counts.num_credits, 8);
+}
+
+static void credits_at_the_end_are_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]a\n[00:02.00]b\n[00:03.00]吉他：A\n[00:04.00]OP：B\n", "a\nb\n");
+}
+
+/* Writes `num` lines a, a second apart, with `special` as line `place`, counted from 0. */
+static void write_lines(char *text, size_t size, int num, int place, const char *special)
+{
+    int length = 0;
+    for (int i = 0; i < num; i++)
+        length += snprintf(text + length, size - (size_t)length, "[00:%02d.00]%s\n", i,
+                           i == place ? special : "a");
+}
+
+static void credits_are_only_in_the_first_12_and_the_last_6_lines(void **state)
+{
+    (void)state;
+    char text[1024];
+    for (int place = 0; place < 25; place++) {
+        kept_songs songs;
+        write_lines(text, sizeof text, 25, place, "曲：b");
+        assert_int_equal(read_text(text, strlen(text), &songs), LYRNN_OK);
+        bool is_dropped = place < 12 || place >= 19;
+        assert_int_equal(counts.num_credits, is_dropped);
+        assert_int_equal(strstr(songs.text, "曲：b") == NULL, is_dropped);
+    }
+}
+
+static void a_line_that_begins_like_a_credit_stays(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]词不达意\n[00:02.00]曲终人散：再见\n[00:03.00]作词的人走了\n"
+                  "[00:04.00]by the river: home\n",
+                  "词不达意\n曲终人散：再见\n作词的人走了\nby the river: home\n");
+}
+
+static void a_heading_with_the_title_is_dropped(void **state)
+{
+    (void)state;
+    assert_songs("[ti:晴天]\n[00:00.00]晴天 - 周杰伦\n[00:01.00]晴天\n[00:02.00]晴天 - 雨天\n",
+                 "晴天{晴天\n晴天 - 雨天\n}");
+}
+
+static void a_piece_without_lyrics_is_no_song(void **state)
+{
+    (void)state;
+    assert_songs("[ti:a]\n[00:00.00]纯音乐，请欣赏\n", "");
+    assert_int_equal(counts.num_not_songs, 1);
+    assert_songs("[00:00.00]此歌曲为没有填词的純音樂，請您欣賞\n", "");
+}
+
+static void an_empty_timed_line_is_a_stanza_break(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]a\n[00:02.00]\n[00:03.00]b\n", "a\n\nb\n");
+}
+
+static void empty_lines_in_a_row_are_one_stanza_break(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:00.00]\n[00:01.00]a\n[00:02.00]\n[00:02.50] \n\n[00:03.00]b\n[00:04.00]\n\n",
+                  "a\n\nb\n");
+    assert_int_equal(counts.num_empty, 5);
+}
+
+static void an_empty_line_without_a_time_is_a_stanza_break(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]a\n\n[00:03.00]b\n", "a\n\nb\n");
+}
+
+static void empty_lines_after_each_line_are_no_stanza_breaks(void **state)
+{
+    (void)state;
+    char text[1024];
+    int length = 0;
+    for (int i = 0; i < 9; i++)
+        length += snprintf(text + length, sizeof text - (size_t)length,
+                           "[00:%02d.00]a\n[00:%02d.50]\n", i, i);
+    assert_lyrics(text, "a\na\na\na\na\na\na\na\na\n");
+    assert_int_equal(counts.num_empty, 9);
+}
+
+static void every_newline_ends_a_line(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]a\r\n[00:02.00]b\r[00:03.00]c\r\r\n[00:04.00]d", "a\nb\nc\nd\n");
+}
+
+static void a_byte_order_mark_is_dropped(void **state)
+{
+    (void)state;
+    assert_songs("\xEF\xBB\xBF[ti:t]\n\xEF\xBB\xBF[00:01.00]a\n", "t{a\n}");
+}
+
+static void a_file_of_header_tags_is_no_song(void **state)
+{
+    (void)state;
+    assert_songs("[ti:a]\n[ar:b]\n\n", "");
+    assert_int_equal(counts.num_not_songs, 1);
+    assert_songs("", "");
+}
+
+static void a_file_without_times_is_its_lines(void **state)
+{
+    (void)state;
+    assert_songs("[ti:t]\na\nb\n\nc\n", "t{a\nb\n\nc\n}");
+}
+
+static void a_line_without_a_time_follows_the_line_before_it(void **state)
+{
+    (void)state;
+    assert_lyrics("x\n[00:20.00]c\nd\n[00:10.00][00:30.00]a\nb\n", "x\na\nb\nc\nd\na\nb\n");
+}
+
+static void tags_contain_spaces(void **state)
+{
+    (void)state;
+    assert_songs(" [ ti : t ]\n[ 00:02.00 ] b\n\t[00 : 01 . 00]\ta \n", "t{a\nb\n}");
+}
+
+static void wide_spaces_are_trimmed(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]\xE3\x80\x80"
+                  "a b\xE3\x80\x80\n",
+                  "a b\n");
+}
+
+static void negative_times_come_first(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]c\n[-00:01.00]b\n[00:-2.00]a\n", "a\nb\nc\n");
+}
+
+static void absurd_times_come_last(void **state)
+{
+    (void)state;
+    assert_lyrics("[99999999999999999999999:99.99]c\n[00:99.99]b\n[00:61.00]a\n", "a\nb\nc\n");
+    assert_lyrics("[00:00.99999999999999999999]b\n[00:00.5]a\n", "a\nb\n");
+}
+
+static void an_unclosed_time_is_a_time(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:02.00 b\n[00:01.00a\n", "a\nb\n");
+}
+
+static void an_unclosed_header_is_dropped(void **state)
+{
+    (void)state;
+    assert_songs("[ti:t\n[00:01.00]a\n", "t{a\n}");
+}
+
+static void other_unclosed_brackets_stay(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]a [b\n[00:02.00]c] d\n[00:03.00]e <f\n[00:04.00][\n",
+                  "a [b\nc] d\ne <f\n[\n");
+}
+
+static void brackets_of_the_lyrics_stay(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00][间奏]\n[00:02.00][Chorus]\n[00:03.00]a [x2]\n[00:04.00]<b>\n"
+                  "[00:05.00][Verse 1: A]\n[Bridge]\n",
+                  "[间奏]\n[Chorus]\na [x2]\n<b>\n[Verse 1: A]\n[Bridge]\n");
+}
+
+static void no_tag_is_left_by_nesting(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]a[00[00:01.00]:02.00]b<<00:01.00>00:03>\n", "ab\n");
+    assert_songs("[00:01.00]男：[00:02.00 [ti:x]v1:a\n", "x{a\na\n}");
+}
+
+static void a_name_decides_what_is_lrc(void **state)
+{
+    (void)state;
+    assert_true(lrc_is("a.lrc", "a", 1));
+    assert_true(lrc_is("A.LRC", "", 0));
+    assert_false(lrc_is("lrc", "a", 1));
+    assert_false(lrc_is("a.lrc.txt", "a", 1));
+}
+
+static void is_lrc(const char *text, bool expected)
+{
+    char *copy = copy_exactly(text, strlen(text));
+    assert_int_equal(lrc_is("song.txt", copy, strlen(text)), expected);
+    assert_int_equal(lrc_is(NULL, copy, strlen(text)), expected);
+    free(copy);
+}
+
+static void three_lines_with_times_are_lrc(void **state)
+{
+    (void)state;
+    is_lrc("[ti:a]\n[00:01.00]a\n[00:02]b\n [100:03:00]c\n", true);
+    is_lrc("[00:01.00]a\n[00:02.00]b\nc\n", false);
+    is_lrc("[00:01.00]a\n[00:02.00]b\n[Chorus]\n", false);
+    is_lrc("[a:b]\n[1:2]\n[00:0\n[00:01\n[00:02\n", false);
+    is_lrc("\xEF\xBB\xBF[00:01.00]a\r[00:02.00]b\r[00:03.00]c", true);
+}
+
+static void three_lines_with_times_in_a_long_text_are_no_lrc(void **state)
+{
+    (void)state;
+    char text[256] = "[12:00] a\n[12:01] b\n[12:02] c\n";
+    for (int i = 0; i < 27; i++)
+        strcat(text, "d\n\n");
+    is_lrc(text, true);
+    strcat(text, "d\n");
+    is_lrc(text, false);
+}
+
+static void assert_refused(const char *text, size_t num_bytes, const char *error)
+{
+    kept_songs songs;
+    assert_int_equal(read_text(text, num_bytes, &songs), LYRNN_ERR_CORPUS);
+    assert_string_equal(lyrnn_error_text(), error);
+    assert_int_equal(songs.num_songs, 0);
+}
+
+static void a_file_of_more_than_1_mb_is_refused(void **state)
+{
+    (void)state;
+    char *text = malloc(LRC_MAX_BYTES + 1);
+    assert_non_null(text);
+    memset(text, 'a', LRC_MAX_BYTES + 1);
+    kept_songs songs;
+    assert_int_equal(read_text(text, LRC_MAX_BYTES, &songs), LYRNN_OK);
+    assert_int_equal(songs.num_bytes, LRC_MAX_BYTES + 1);
+    assert_refused(text, LRC_MAX_BYTES + 1,
+                   "song.lrc: is too large for LRC, one song with times: it has more than 1 MB; "
+                   "split it into one file per song");
+    free(text);
+}
+
+static void a_file_of_more_than_10000_lines_is_refused(void **state)
+{
+    (void)state;
+    char *text = malloc((LRC_MAX_LINES + 1) * 2);
+    assert_non_null(text);
+    for (size_t i = 0; i <= LRC_MAX_LINES; i++)
+        text[2 * i] = 'a', text[2 * i + 1] = '\n';
+    kept_songs songs;
+    assert_int_equal(read_text(text, LRC_MAX_LINES * 2, &songs), LYRNN_OK);
+    assert_int_equal(songs.num_bytes, LRC_MAX_LINES * 2);
+    assert_refused(text, (LRC_MAX_LINES + 1) * 2,
+                   "song.lrc: is too large for LRC, one song with times: it has more than 10,000 "
+                   "lines; split it into one file per song");
+    free(text);
+}
+
+/* A line with so many times that the song would have a hundred times the file's bytes. */
+static void many_times_of_a_long_line_are_refused(void **state)
+{
+    (void)state;
+    enum { NUM_TIMES = LRC_MAX_LINES, TIME_BYTES = 6, TEXT_BYTES = 10000 };
+    char *text = malloc((NUM_TIMES + 1) * TIME_BYTES + TEXT_BYTES);
+    assert_non_null(text);
+    for (size_t i = 0; i <= NUM_TIMES; i++)
+        memcpy(text + i * TIME_BYTES, "[1:23]", TIME_BYTES);
+    memset(text + NUM_TIMES * TIME_BYTES, 'a', TEXT_BYTES);
+    assert_refused(
+        text, NUM_TIMES * TIME_BYTES + TEXT_BYTES,
+        "song.lrc: is too large for LRC, one song with times: it has more than 1 MB when "
+        "its lines are repeated as they are sung; split it into one file per song");
+    memset(text + NUM_TIMES * TIME_BYTES, 'a', TEXT_BYTES);
+    memcpy(text + NUM_TIMES * TIME_BYTES, "[1:23]", TIME_BYTES);
+    assert_refused(text, (NUM_TIMES + 1) * TIME_BYTES + 1,
+                   "song.lrc: is too large for LRC, one song with times: it has more than 10,000 "
+                   "lines; split it into one file per song");
+    free(text);
+}
+
+/* One long line of what makes a search expensive takes no quadratic time. */
+static void hostile_lines_take_linear_time(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "[",      "]",           "1]",  "[[ti:",   "[00:00", "<00:00",      " ",
+        "[ti:a]", "[00:00.00] ", "v1:", "<00:00>", "作词",   "\xE3\x80\x80"};
+    char *text = malloc(LRC_MAX_BYTES);
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        size_t length = strlen(pieces[i]), num_bytes = LRC_MAX_BYTES / length * length;
+        for (size_t at = 0; at < num_bytes; at += length)
+            memcpy(text + at, pieces[i], length);
+        kept_songs songs;
+        lyrnn_status status = read_text(text, num_bytes, &songs);
+        assert_true(status == LYRNN_OK || status == LYRNN_ERR_CORPUS);
+    }
+    free(text);
+}
+
+static lyrnn_status refuse_song(void *context, const char *title, const char *utf8,
+                                size_t num_bytes)
+{
+    (void)context, (void)title, (void)utf8, (void)num_bytes;
+    return lyrnn_fail(LYRNN_ERR_MEMORY, "no room");
+}
+
+static void a_failure_of_the_sink_is_passed_on(void **state)
+{
+    (void)state;
+    const song_sink sink = {.song = refuse_song};
+    assert_int_equal(lrc_read("a", "[00:01]a", 8, &sink, &counts), LYRNN_ERR_MEMORY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_time_has_a_fraction_of_two_digits),
+        cmocka_unit_test(a_time_has_a_fraction_of_three_digits),
+        cmocka_unit_test(a_fraction_of_one_digit_is_tenths),
+        cmocka_unit_test(a_fraction_follows_a_colon),
+        cmocka_unit_test(a_fraction_follows_a_comma),
+        cmocka_unit_test(a_time_has_no_fraction),
+        cmocka_unit_test(minutes_exceed_99),
+        cmocka_unit_test(a_time_has_hours),
+        cmocka_unit_test(several_times_repeat_a_line_as_it_is_sung),
+        cmocka_unit_test(lines_are_sorted_by_time),
+        cmocka_unit_test(header_tags_are_dropped),
+        cmocka_unit_test(other_header_tags_are_dropped),
+        cmocka_unit_test(a_title_has_brackets),
+        cmocka_unit_test(an_empty_title_is_none),
+        cmocka_unit_test(headers_share_a_line),
+        cmocka_unit_test(word_times_are_dropped),
+        cmocka_unit_test(word_times_in_square_brackets_are_dropped),
+        cmocka_unit_test(a_translation_at_the_same_time_is_dropped),
+        cmocka_unit_test(a_third_line_at_the_same_time_is_dropped),
+        cmocka_unit_test(a_missing_translation_is_no_stanza_break),
+        cmocka_unit_test(lines_without_real_times_all_stay),
+        cmocka_unit_test(speaker_prefixes_are_dropped),
+        cmocka_unit_test(a_line_that_begins_like_a_speaker_stays),
+        cmocka_unit_test(credits_are_dropped),
+        cmocka_unit_test(credits_at_the_end_are_dropped),
+        cmocka_unit_test(credits_are_only_in_the_first_12_and_the_last_6_lines),
+        cmocka_unit_test(a_line_that_begins_like_a_credit_stays),
+        cmocka_unit_test(a_heading_with_the_title_is_dropped),
+        cmocka_unit_test(a_piece_without_lyrics_is_no_song),
+        cmocka_unit_test(an_empty_timed_line_is_a_stanza_break),
+        cmocka_unit_test(empty_lines_in_a_row_are_one_stanza_break),
+        cmocka_unit_test(an_empty_line_without_a_time_is_a_stanza_break),
+        cmocka_unit_test(empty_lines_after_each_line_are_no_stanza_breaks),
+        cmocka_unit_test(every_newline_ends_a_line),
+        cmocka_unit_test(a_byte_order_mark_is_dropped),
+        cmocka_unit_test(a_file_of_header_tags_is_no_song),
+        cmocka_unit_test(a_file_without_times_is_its_lines),
+        cmocka_unit_test(a_line_without_a_time_follows_the_line_before_it),
+        cmocka_unit_test(tags_contain_spaces),
+        cmocka_unit_test(wide_spaces_are_trimmed),
+        cmocka_unit_test(negative_times_come_first),
+        cmocka_unit_test(absurd_times_come_last),
+        cmocka_unit_test(an_unclosed_time_is_a_time),
+        cmocka_unit_test(an_unclosed_header_is_dropped),
+        cmocka_unit_test(other_unclosed_brackets_stay),
+        cmocka_unit_test(brackets_of_the_lyrics_stay),
+        cmocka_unit_test(no_tag_is_left_by_nesting),
+        cmocka_unit_test(a_name_decides_what_is_lrc),
+        cmocka_unit_test(three_lines_with_times_are_lrc),
+        cmocka_unit_test(three_lines_with_times_in_a_long_text_are_no_lrc),
+        cmocka_unit_test(a_file_of_more_than_1_mb_is_refused),
+        cmocka_unit_test(a_file_of_more_than_10000_lines_is_refused),
+        cmocka_unit_test(many_times_of_a_long_line_are_refused),
+        cmocka_unit_test(hostile_lines_take_linear_time),
+        cmocka_unit_test(a_failure_of_the_sink_is_passed_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
