@@ -4,7 +4,7 @@
 
 build_packages=(cmake ninja-build gcc g++ pkg-config
     libopenblas-openmp-dev libutf8proc-dev libjansson-dev libdivsufsort-dev librandom123-dev
-    libxxhash-dev unicode-data bzip2)
+    libxxhash-dev unicode-data bzip2 libarchive-dev libopencc-dev)
 test_packages=(clang clang-format clang-tidy shellcheck libclang-rt-dev libomp-dev libcmocka-dev
     man-db zsh python3-venv)
 
@@ -48,7 +48,8 @@ install_packages() {
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         echo 'packages: cannot install any, because this is not Debian or Ubuntu; lyrnn needs' \
             'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS built with OpenMP, utf8proc,' \
-            'jansson, libdivsufsort, Random123, xxHash and Unihan (bzip2); its tests need clang,' \
+            'jansson, libdivsufsort, Random123, xxHash and Unihan (bzip2), and uses libarchive and' \
+            'OpenCC if they are there; its tests need clang,' \
             'clang-format, clang-tidy, shellcheck, ruff, libomp, compiler-rt, cmocka, man-db and zsh'
         return
     fi

@@ -10,9 +10,9 @@ const char FILE_TEXT_NAMES[] = "*.txt, *.lrc, *.json and *.jsonl";
 const char FILE_ARCHIVE_NAMES[] = "*.zip, *.tar, *.tar.gz, *.tgz and *.7z";
 
 static const char *const text_ends[] = {".txt", ".lrc", ".json", ".jsonl"};
-static const char *const archive_ends[] = {
-    ".zip",    ".7z",  ".tar", ".tar.gz", ".tgz",     ".tar.bz2", ".tbz",      ".tbz2", ".tb2",
-    ".tar.xz", ".txz", ".tlz", ".tzst",   ".tar.zst", ".tar.lz4", ".tar.lzma", ".tar.Z"};
+static const char *const archive_ends[] = {".zip",     ".7z",      ".tar",  ".tar.gz", ".tgz",
+                                           ".tar.bz2", ".tbz",     ".tbz2", ".tb2",    ".tar.xz",
+                                           ".txz",     ".tar.zst", ".tzst", ".tar.lz4"};
 
 static bool ends_in(const char *name, const char *const *ends, size_t num)
 {

@@ -24,6 +24,11 @@ endif()
 # links with and without pkg-config's --static.
 list(JOIN lyrnn_link_flags " " pc_libs)
 string(APPEND pc_libs " -lm -ldl")
+# Requires would also ask for what optional libraries are linked to, when they are static.
+foreach(optional ${lyrnn_optional})
+  list(JOIN ${optional}_LDFLAGS " " flags)
+  string(APPEND pc_libs " ${flags}")
+endforeach()
 set(pkgconfig_directory ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH pc_prefix /prefix/${pkgconfig_directory} /prefix)
 configure_file(scripts/build/lyrnn.pc.in lyrnn.pc @ONLY)
