@@ -17,7 +17,7 @@ typedef struct {
  * ulimit -d leave. `root` comes before /proc and /sys: "", or a test's folder. */
 lyrnn_memory_left lyrnn_find_memory_left(const char *root);
 
-/* LYRNN_ERR_MEMORY: there are not so many bytes left for OBJECT. */
+/* LYRNN_ERR_MEMORY: there are not so many bytes left for OBJECT. Up to 64 KiB are not checked. */
 lyrnn_status lyrnn_require_memory(const char *object, size_t bytes, const char *remedy);
 
 #endif

@@ -28,6 +28,7 @@ static lyrnn_status append(lyrnn_corpus *corpus, lyrnn_corpus *text)
         return lyrnn_out_of_memory("learned texts", bytes, "close other programs");
     }
     corpus->chars = chars;
+    corpus->capacity = N + 1 + text->N;
     if (N > 0)
         chars[N++] = LYRNN_TEXT_END;
     memcpy(chars + N, text->chars, text->N * sizeof *chars);

@@ -1,18 +1,16 @@
-/* A text from bytes, from one file or from the embedded lyrics (lyrnn/corpus.h). document.c makes
- * songs of a file's bytes, and corpus_files.c reads the files of a corpus. The first bad byte stops the reading, and
+/* A text from bytes, from files or from the embedded lyrics (lyrnn/corpus.h). corpus_files.c reads
+ * the files of a corpus, and document.c makes songs of the bytes of each. The first bad byte stops the reading, and
  * the error names its offset, because a character that is silently replaced would enter the
  * vocabulary and be learned. */
 #include "text/corpus_files.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "base/open_file.h"
+#include "base/plain_text.h"
 #include "base/words.h"
 #include "text/decode.h"
 #include "text/document.h"
-#include "text/foreign_text.h"
 
 /* scripts/build/embed.cmake writes these from host/data/sample_lyrics.txt. */
 extern const unsigned char lyrnn_sample_lyrics[];
@@ -31,58 +29,59 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
                       name, bad);
 }
 
-static lyrnn_status append_bytes(lyrnn_corpus *corpus, const lyrnn_input *input,
-                                 const lyrnn_bytes *bytes, const lyrnn_corpus_rules *rules,
-                                 bool is_file)
+static void log_changes(const lyrnn_corpus *corpus, const char *name, FILE *log)
 {
-    const char *name = lyrnn_input_name(input);
-    size_t bad;
-    LYRNN_TRY(document_append(corpus, name, bytes, rules, is_file, &bad));
-    return bad == bytes->num
-               ? LYRNN_OK
-               : text_refuse_file(name, is_file ? name : NULL, bytes->data, bytes->num, bad);
+    size_t num_marks = corpus->counts.num_marks;
+    if (num_marks > 0 && log != NULL)
+        lyrnn_print_plain(log, "%s: dropped %zu byte order mark%s (U+FEFF) inside the text\n", name,
+                          num_marks, num_marks > 1 ? "s" : "");
 }
 
-lyrnn_status corpus_append_file(lyrnn_corpus *corpus, const char *path,
-                                const lyrnn_corpus_rules *rules)
+/* What is left to do when all documents are read. */
+static lyrnn_status finish(lyrnn_corpus *corpus, const char *name, const lyrnn_corpus_rules *rules)
 {
-    lyrnn_bytes bytes = {0};
-    struct stat info;
-    const lyrnn_input input = {.path = path,
-                               .is_named_by_user = rules->is_named_by_user,
-                               .max_bytes = LYRNN_MAX_TEXT,
-                               .remedy = "name a text file",
-                               .log = rules->log};
-    bool is_file = strcmp(path, "-") != 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode);
-    lyrnn_status status = lyrnn_input_read(&input, &bytes);
-    if (status == LYRNN_OK)
-        status = append_bytes(corpus, &input, &bytes, rules, is_file);
-    free(bytes.data);
-    return status;
+    LYRNN_TRY(document_find_songs(corpus, rules));
+    document_finish(corpus, rules);
+    log_changes(corpus, name, rules->log);
+    return LYRNN_OK;
+}
+
+/* Refuses a corpus from which nothing can be learned. */
+static lyrnn_status check_distinct(const lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
+{
+    for (size_t i = 1; i < corpus->N; i++)
+        if (corpus->chars[i] != corpus->chars[0])
+            return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_CORPUS,
+                      "corpus: has only one distinct character, U+%04X; give a text with at least "
+                      "two%s",
+                      (unsigned)corpus->chars[0],
+                      rules->max_chars > 0 ? ", or raise --max-chars" : "");
+}
+
+static lyrnn_status load(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
+                         const lyrnn_corpus_rules *rules)
+{
+    LYRNN_TRY(corpus_read_paths(corpus, paths, num_paths, rules));
+    LYRNN_TRY(finish(corpus, "corpus", rules));
+    return check_distinct(corpus, rules);
 }
 
 static lyrnn_status load_file(lyrnn_corpus *corpus, const char *path,
                               const lyrnn_corpus_rules *rules)
 {
     const lyrnn_input input = {.path = path, .is_named_by_user = rules->is_named_by_user};
-    LYRNN_TRY(corpus_append_file(corpus, path, rules));
-    if (corpus->N == 0)
-        return corpus_refuse_empty(lyrnn_input_name(&input));
-    corpus_log_dropped(corpus, lyrnn_input_name(&input), rules->log);
-    LYRNN_TRY(document_find_songs(corpus, lyrnn_input_name(&input), rules));
-    document_finish(corpus, rules);
-    return LYRNN_OK;
+    LYRNN_TRY(corpus_read_paths(corpus, &path, 1, rules));
+    return finish(corpus, lyrnn_input_name(&input), rules);
 }
 
 static lyrnn_status load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
 {
-    size_t bad;
     const lyrnn_bytes bytes = {(char *)lyrnn_sample_lyrics, lyrnn_sample_lyrics_size};
-    LYRNN_TRY(document_append(corpus, "sample lyrics", &bytes, rules, false, &bad));
-    LYRNN_CHECK(bad == bytes.num);
-    LYRNN_TRY(document_find_songs(corpus, "sample lyrics", rules));
-    document_finish(corpus, rules);
-    return corpus_check_distinct(corpus, rules);
+    const document given = {.name = "sample lyrics", .bytes = &bytes};
+    LYRNN_TRY(document_append(corpus, &given, rules));
+    LYRNN_TRY(finish(corpus, given.name, rules));
+    return check_distinct(corpus, rules);
 }
 
 const char *lyrnn_normalize_name(lyrnn_normalize normalize)
@@ -110,7 +109,7 @@ lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, s
 {
     LYRNN_CHECK(num_paths > 0);
     *corpus = (lyrnn_corpus){0};
-    return empty_on_failure(corpus, corpus_append_files(corpus, paths, num_paths, rules));
+    return empty_on_failure(corpus, load(corpus, paths, num_paths, rules));
 }
 
 lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,

@@ -1,13 +1,16 @@
-/* Reads all files before it reports, so that a person with forty files sees all bad ones at once.
- * An empty file among others is skipped with a word: it is a slip, and nothing is lost. */
+/* Turns paths into documents: files, the files of a folder, streams. It reads all of them before it
+ * reports, so that a person with forty files sees all bad ones at once. An empty file among others
+ * is skipped with a word: it is a slip, and nothing is lost. */
 #include "text/corpus_files.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/plain_text.h"
 #include "text/document.h"
+#include "text/folder.h"
 #include "text/songs.h"
 #include "text/visible.h"
 
@@ -17,12 +20,16 @@ typedef struct {
     size_t length, num, num_unnamed;
 } file_list;
 
+/* A reading in progress. */
 typedef struct {
+    lyrnn_corpus *corpus;
+    const lyrnn_corpus_rules *rules;
     file_list bad, skipped;
     size_t num_files;
+    bool has_several;    /* the corpus is not a single document */
     lyrnn_status status; /* of the first bad file */
     char *first_error;   /* owned */
-} reading;
+} reader;
 
 static void list_file(file_list *list, const char *format, ...) LYRNN_PRINTF(2, 3);
 static void list_file(file_list *list, const char *format, ...)
@@ -63,18 +70,37 @@ static void list_problem(file_list *list, const char *path, const char *error)
     list_file(list, "%s (%.*s)", name, (int)strcspn(what, ";"), what);
 }
 
-static lyrnn_status read_one(lyrnn_corpus *corpus, const char *path,
-                             const lyrnn_corpus_rules *rules, reading *state)
+/* Collects what is wrong with a file; a lack of memory ends the reading. */
+static lyrnn_status take_problem(reader *state, const char *path, lyrnn_status status)
 {
+    if (status != LYRNN_ERR_IO && status != LYRNN_ERR_CORPUS)
+        return status;
+    char *error = strdup(lyrnn_error_text());
+    if (error == NULL)
+        return status;
+    list_problem(&state->bad, path, error);
+    if (state->first_error != NULL) {
+        free(error);
+        return LYRNN_OK;
+    }
+    state->first_error = error;
+    state->status = status;
+    return LYRNN_OK;
+}
+
+/* Appends a document, unless there are several and it has no text. */
+static lyrnn_status append(reader *state, const document *given)
+{
+    lyrnn_corpus *corpus = state->corpus;
     const lyrnn_corpus_counts counts = corpus->counts;
     size_t before = corpus->N;
-    lyrnn_status status = corpus_append_file(corpus, path, rules);
+    lyrnn_status status = document_append(corpus, given, state->rules);
     bool is_skipped =
-        status == LYRNN_OK && state->num_files > 1 &&
-        (corpus->N == before || (rules->normalize != LYRNN_NORMALIZE_NONE &&
+        status == LYRNN_OK && state->has_several &&
+        (corpus->N == before || (state->rules->normalize != LYRNN_NORMALIZE_NONE &&
                                  !text_has_visible(corpus->chars + before, corpus->N - before)));
     if (is_skipped)
-        list_file(&state->skipped, "%s", name_of(path));
+        list_file(&state->skipped, "%s", given->name);
     if (is_skipped || status != LYRNN_OK) {
         songs_cut(corpus, before);
         corpus->counts = counts;
@@ -82,59 +108,72 @@ static lyrnn_status read_one(lyrnn_corpus *corpus, const char *path,
     return status;
 }
 
-/* Only what is wrong with a file is collected; a lack of memory ends the reading. */
-static lyrnn_status read_all(lyrnn_corpus *corpus, const char *const *paths,
-                             const lyrnn_corpus_rules *rules, reading *state)
+static lyrnn_status read_file(reader *state, const char *path)
 {
-    for (size_t i = 0; i < state->num_files; i++) {
-        lyrnn_status status = read_one(corpus, paths[i], rules, state);
-        if (status != LYRNN_OK && status != LYRNN_ERR_IO && status != LYRNN_ERR_CORPUS)
-            return status;
+    lyrnn_bytes bytes = {0};
+    struct stat info;
+    const lyrnn_input input = {.path = path,
+                               .is_named_by_user = state->rules->is_named_by_user,
+                               .max_bytes = LYRNN_MAX_TEXT,
+                               .remedy = "name a text file",
+                               .log = state->rules->log};
+    const document given = {.name = lyrnn_input_name(&input),
+                            .bytes = &bytes,
+                            .is_file = strcmp(path, "-") != 0 && stat(path, &info) == 0 &&
+                                       S_ISREG(info.st_mode)};
+    state->num_files++;
+    lyrnn_status status = lyrnn_input_read(&input, &bytes);
+    if (status == LYRNN_OK)
+        status = append(state, &given);
+    free(bytes.data);
+    return take_problem(state, path, status);
+}
+
+static lyrnn_status read_listed(reader *state, const folder_names *names)
+{
+    for (size_t i = 0; i < names->num; i++) {
+        lyrnn_bytes bytes = {0};
+        const document given = {.name = names->paths[i], .bytes = &bytes, .is_file = true};
+        lyrnn_status status = folder_read(names, i, LYRNN_MAX_TEXT, &bytes);
         if (status == LYRNN_OK)
-            continue;
-        char *error = strdup(lyrnn_error_text());
-        if (error == NULL)
-            return status;
-        list_problem(&state->bad, paths[i], error);
-        if (state->first_error == NULL) {
-            state->first_error = error;
-            state->status = status;
-        } else {
-            free(error);
-        }
+            status = append(state, &given);
+        free(bytes.data);
+        LYRNN_TRY(take_problem(state, given.name, status));
     }
     return LYRNN_OK;
 }
 
-lyrnn_status corpus_check_distinct(const lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
+static lyrnn_status read_folder(reader *state, const char *path)
 {
-    for (size_t i = 1; i < corpus->N; i++)
-        if (corpus->chars[i] != corpus->chars[0])
-            return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_CORPUS,
-                      "corpus: has only one distinct character, U+%04X; give a text with at least "
-                      "two%s",
-                      (unsigned)corpus->chars[0],
-                      rules->max_chars > 0 ? ", or raise --max-chars" : "");
+    folder_names names;
+    lyrnn_status status = folder_list(path, state->rules->log, &names);
+    state->num_files += names.num;
+    if (status == LYRNN_OK) {
+        state->has_several = true;
+        status = read_listed(state, &names);
+    } else {
+        state->num_files++;
+        status = take_problem(state, path, status);
+    }
+    folder_free(&names);
+    return status;
 }
 
-lyrnn_status corpus_refuse_empty(const char *name)
+static lyrnn_status read_paths(reader *state, const char *const *paths, size_t num)
 {
-    return lyrnn_fail(LYRNN_ERR_CORPUS, "%s: is empty; name a file that contains text", name);
-}
-
-void corpus_log_dropped(const lyrnn_corpus *corpus, const char *name, FILE *log)
-{
-    if (corpus->counts.num_marks > 0 && log != NULL)
-        lyrnn_print_plain(log, "%s: dropped %zu byte order mark%s (U+FEFF) inside the text\n", name,
-                          corpus->counts.num_marks, corpus->counts.num_marks > 1 ? "s" : "");
+    state->has_several = num > 1;
+    for (size_t i = 0; i < num; i++) {
+        bool is_folder = !state->rules->is_plain_text && folder_is(paths[i]);
+        LYRNN_TRY(is_folder ? read_folder(state, paths[i]) : read_file(state, paths[i]));
+    }
+    return LYRNN_OK;
 }
 
 /* Refuses the files that could not be read, and reports those that were skipped. */
-static lyrnn_status conclude(const lyrnn_corpus *corpus, const char *const *paths,
-                             const lyrnn_corpus_rules *rules, const reading *state)
+static lyrnn_status conclude(const reader *state, const char *path)
 {
     char end[48];
+    FILE *log = state->rules->log;
     end_list(&state->bad, end, sizeof end);
     if (state->bad.num == 1)
         return lyrnn_fail(state->status, "%s", state->first_error);
@@ -143,15 +182,16 @@ static lyrnn_status conclude(const lyrnn_corpus *corpus, const char *const *path
                           "corpus: %zu of %zu files cannot be read: %s%s; correct them (to convert "
                           "one: iconv -f ENCODING -t UTF-8 FILE > NEW), or leave them out",
                           state->bad.num, state->num_files, state->bad.text, end);
-    if (corpus->N == 0)
+    if (state->corpus->N == 0)
         return state->num_files == 1
-                   ? corpus_refuse_empty(name_of(paths[0]))
+                   ? lyrnn_fail(LYRNN_ERR_CORPUS, "%s: is empty; name a file that contains text",
+                                name_of(path))
                    : lyrnn_fail(LYRNN_ERR_CORPUS,
                                 "corpus: all %zu files are empty; name files that contain text",
                                 state->num_files);
     end_list(&state->skipped, end, sizeof end);
-    if (state->skipped.num > 0 && rules->log != NULL)
-        lyrnn_print_plain(rules->log, "corpus: skipped %zu of %zu files without text: %s%s\n",
+    if (state->skipped.num > 0 && log != NULL)
+        lyrnn_print_plain(log, "corpus: skipped %zu of %zu files without text: %s%s\n",
                           state->skipped.num, state->num_files, state->skipped.text, end);
     return LYRNN_OK;
 }
@@ -169,20 +209,15 @@ static lyrnn_status check_paths(const char *const *paths, size_t num_paths)
                                 num);
 }
 
-lyrnn_status corpus_append_files(lyrnn_corpus *corpus, const char *const *paths, size_t num,
-                                 const lyrnn_corpus_rules *rules)
+lyrnn_status corpus_read_paths(lyrnn_corpus *corpus, const char *const *paths, size_t num,
+                               const lyrnn_corpus_rules *rules)
 {
-    reading state = {.num_files = num};
+    reader state = {.corpus = corpus, .rules = rules};
     if (rules->is_named_by_user)
         LYRNN_TRY(check_paths(paths, num));
-    lyrnn_status status = read_all(corpus, paths, rules, &state);
+    lyrnn_status status = read_paths(&state, paths, num);
     if (status == LYRNN_OK)
-        status = conclude(corpus, paths, rules, &state);
+        status = conclude(&state, paths[0]);
     free(state.first_error);
-    LYRNN_TRY(status);
-    LYRNN_TRY(document_find_songs(corpus, num > 1 ? "corpus" : name_of(paths[0]), rules));
-    document_finish(corpus, rules);
-    LYRNN_TRY(corpus_check_distinct(corpus, rules));
-    corpus_log_dropped(corpus, "corpus", rules->log);
-    return LYRNN_OK;
+    return status;
 }

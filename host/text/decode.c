@@ -22,12 +22,17 @@ static lyrnn_status reserve_chars(lyrnn_corpus *corpus, const char *name, size_t
                           "%s: with it the corpus may have more than %d characters, the maximum; "
                           "give less text",
                           name, LYRNN_MAX_TEXT);
-    size_t num_bytes = (corpus->N + num_more) * sizeof *corpus->chars;
-    LYRNN_TRY(lyrnn_require_memory(name, num_more * sizeof *corpus->chars, "give less text"));
-    uint32_t *chars = realloc(corpus->chars, num_bytes);
+    if (corpus->N + num_more <= corpus->capacity)
+        return LYRNN_OK;
+    /* A corpus of many files grows by halves; one of a single file is as large as the file. */
+    size_t capacity = corpus->N + (num_more > corpus->N / 2 ? num_more : corpus->N / 2);
+    size_t new_bytes = (capacity - corpus->N) * sizeof *corpus->chars;
+    LYRNN_TRY(lyrnn_require_memory(name, new_bytes, "give less text"));
+    uint32_t *chars = realloc(corpus->chars, capacity * sizeof *corpus->chars);
     if (chars == NULL)
-        return lyrnn_out_of_memory(name, num_bytes, "give less text");
+        return lyrnn_out_of_memory(name, new_bytes, "give less text");
     corpus->chars = chars;
+    corpus->capacity = capacity;
     return LYRNN_OK;
 }
 

@@ -3,59 +3,71 @@
 #include "text/document.h"
 
 #include "text/decode.h"
+#include "text/foreign_text.h"
 #include "text/songs.h"
 
 /* A song is smaller, and a file that is larger is a collection. */
 enum { SMALL_FILE = 64 * 1024 };
 
-static bool has_song_in_paragraphs(const lyrnn_corpus_rules *rules, bool is_file, size_t num_bytes)
+static bool has_song_in_paragraphs(const document *given, const lyrnn_corpus_rules *rules)
 {
+    bool may_be_song = given->is_file && given->bytes->num < SMALL_FILE;
     return rules->songs == LYRNN_SONGS_BLANK_LINE ||
-           (rules->songs == LYRNN_SONGS_AUTO && !(is_file && num_bytes < SMALL_FILE));
+           (rules->songs == LYRNN_SONGS_AUTO && !may_be_song);
 }
 
-lyrnn_status document_append(lyrnn_corpus *corpus, const char *name, const lyrnn_bytes *bytes,
-                             const lyrnn_corpus_rules *rules, bool is_file, size_t *bad)
+/* Appends the characters of a text, newlines included. */
+static lyrnn_status append_text(lyrnn_corpus *corpus, const document *given,
+                                const lyrnn_corpus_rules *rules)
 {
-    size_t before = corpus->N;
+    size_t bad;
+    const lyrnn_bytes *bytes = given->bytes;
     lyrnn_corpus_rules with_newlines = *rules;
     with_newlines.newlines = LYRNN_NEWLINES_KEEP;
-    LYRNN_TRY(songs_begin(corpus, name));
+    LYRNN_TRY(text_decode(corpus, given->name, bytes->data, bytes->num, &with_newlines, &bad));
+    return bad == bytes->num ? LYRNN_OK
+                             : text_refuse_file(given->name, given->is_file ? given->name : NULL,
+                                                bytes->data, bytes->num, bad);
+}
+
+lyrnn_status document_append(lyrnn_corpus *corpus, const document *given,
+                             const lyrnn_corpus_rules *rules)
+{
+    size_t before = corpus->N, num_songs = corpus->num_songs;
+    LYRNN_TRY(songs_begin(corpus, given->name));
     size_t begin = corpus->N;
-    LYRNN_TRY(text_decode(corpus, name, bytes->data, bytes->num, &with_newlines, bad));
+    LYRNN_TRY(append_text(corpus, given, rules));
     if (corpus->N == begin) {
         songs_cut(corpus, before);
         return LYRNN_OK;
     }
     corpus->counts.num_files++;
-    if (!has_song_in_paragraphs(rules, is_file, bytes->num)) {
+    if (!has_song_in_paragraphs(given, rules)) {
         corpus->counts.num_file_songs++;
         return LYRNN_OK;
     }
-    size_t num_songs = corpus->num_songs - 1;
-    LYRNN_TRY(songs_split_last(corpus, name));
+    LYRNN_TRY(songs_split_last(corpus, given->name));
     corpus->counts.num_paragraph_songs += corpus->num_songs - num_songs;
     return LYRNN_OK;
 }
 
 /* One small file is a song if there are others: a folder of songs. The only file of a corpus is
  * more likely a collection, because one song is too little to learn from. */
-static lyrnn_status split_only_file(lyrnn_corpus *corpus, const char *name)
+static lyrnn_status split_only_file(lyrnn_corpus *corpus)
 {
-    LYRNN_TRY(songs_split_last(corpus, name));
+    LYRNN_TRY(songs_split_last(corpus, "corpus"));
     corpus->counts.num_file_songs = 0;
     corpus->counts.num_paragraph_songs = corpus->num_songs;
     return LYRNN_OK;
 }
 
-lyrnn_status document_find_songs(lyrnn_corpus *corpus, const char *name,
-                                 const lyrnn_corpus_rules *rules)
+lyrnn_status document_find_songs(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
 {
     if (rules->songs == LYRNN_SONGS_NONE)
         corpus->num_songs = 1;
     if (rules->songs == LYRNN_SONGS_AUTO && corpus->num_songs == 1 &&
         corpus->counts.num_file_songs == 1)
-        LYRNN_TRY(split_only_file(corpus, name));
+        return split_only_file(corpus);
     return LYRNN_OK;
 }
 

@@ -7,16 +7,21 @@
 #include "base/open_file.h"
 #include "lyrnn/corpus.h"
 
-/* Appends a document to the corpus as songs. is_file: it is a file of its own, not a stream. *bad
- * becomes bytes->num, or the offset of the first byte that is not of a text: corpus then keeps what
- * it had, and the caller reports it. LYRNN_ERR_CORPUS, LYRNN_ERR_MEMORY. `name` names the document
- * in errors. */
-lyrnn_status document_append(lyrnn_corpus *corpus, const char *name, const lyrnn_bytes *bytes,
-                             const lyrnn_corpus_rules *rules, bool is_file, size_t *bad);
+/* A document: a file, what a stream holds, or an entry of an archive. */
+typedef struct {
+    const char *name; /* for errors */
+    const lyrnn_bytes *bytes;
+    bool is_file; /* not a stream, and so perhaps one song of several files */
+} document;
+
+/* Appends a document to the corpus as songs. A document without characters adds nothing. On failure
+ * the corpus may have a part of it, which the caller cuts off. LYRNN_ERR_CORPUS: it is not a text.
+ * LYRNN_ERR_MEMORY. */
+lyrnn_status document_append(lyrnn_corpus *corpus, const document *given,
+                             const lyrnn_corpus_rules *rules);
 
 /* Settles what the songs are once all documents are read. */
-lyrnn_status document_find_songs(lyrnn_corpus *corpus, const char *name,
-                                 const lyrnn_corpus_rules *rules);
+lyrnn_status document_find_songs(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules);
 
 /* Does what comes last: truncates the corpus to max_chars characters, and makes newlines spaces if
  * the rules say so. */

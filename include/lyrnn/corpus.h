@@ -93,7 +93,7 @@ typedef struct {
     size_t max_bytes;       /* the maximum that an archive may unpack to; 0: 1 GiB */
     size_t max_chars;       /* keep only the first so many characters of the whole; 0: all */
     lyrnn_newlines newlines;
-    bool is_plain_text; /* no file is LRC, JSON or an archive, as in early versions */
+    bool is_plain_text; /* no path is of a folder, an archive, LRC or JSON */
     /* The command line names the files: they may be pipes, and "-" is standard input. Otherwise
      * only regular files are read. */
     bool is_named_by_user;
@@ -116,6 +116,7 @@ typedef struct {
 typedef struct {
     uint32_t *chars; /* (N) code points, owned */
     size_t N;        /* up to LYRNN_MAX_TEXT */
+    size_t capacity; /* of chars; what appends to them keeps it */
     /* (num_songs) where songs begin, owned: song s is chars[starts[s]] to chars[starts[s + 1] - 1],
      * with the newlines after it; the last one ends at N. starts[0] is 0, and no song is empty. A
      * text that was loaded has at least one. */
@@ -130,8 +131,8 @@ typedef struct {
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,
                                       size_t num_bytes, const lyrnn_corpus_rules *rules);
 
-/* Reads num_paths files (at least 1) in order, and skips empty ones if there are others. If files
- * cannot be read, the error names all of them. LYRNN_ERR_USAGE: standard input is named twice.
+/* Reads num_paths files (at least 1) in order, and skips empty ones if there are others. A folder
+ * stands for the texts in it (text/folder.h). If files cannot be read, the error names all of them. LYRNN_ERR_USAGE: standard input is named twice.
  * LYRNN_ERR_IO: a file cannot be read, is too large, or is of a kind that the rules do not allow.
  * LYRNN_ERR_CORPUS: a file is not text, all are empty, or the corpus has fewer than two distinct
  * characters. LYRNN_ERR_MEMORY. On failure corpus is empty. The caller frees corpus; this holds for
@@ -139,7 +140,7 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
 lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
                                const lyrnn_corpus_rules *rules);
 
-/* Reads one file by the same rules. One character is enough: the text is not for training. */
+/* Reads one path by the same rules. One character is enough: the text is not for training. */
 lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,
                                     const lyrnn_corpus_rules *rules);
 

@@ -5,7 +5,7 @@ set -euo pipefail
 
 refuses 1 'missing\.txt: .*No such file' train missing.txt --out run
 mkdir folder
-refuses 1 'folder: is a directory' train folder --out run
+refuses 1 'folder: holds no file that lyrnn reads ' train folder --out run
 : >empty.txt
 refuses 1 'empty\.txt: .*empty' train empty.txt --out run
 printf '\xEF\xBB\xBF' >only_bom.txt

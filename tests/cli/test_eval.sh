@@ -125,7 +125,7 @@ succeeds eval both corpus.txt
 # What cannot be scored gives a one-line error before anything is computed or printed.
 refuses 1 'missing\.txt: .*No such file' eval run corpus.txt missing.txt
 mkdir folder
-refuses 1 'folder: .*[Dd]irectory' eval run folder
+refuses 1 'folder: holds no file ' eval run folder
 : >empty.txt
 refuses 1 'empty\.txt: .*empty' eval run corpus.txt empty.txt
 refuses 1 'standard input: .*empty' eval run -

@@ -93,7 +93,8 @@ tampered_is "$PWD/fifo" 'is a pipe, not a regular file; '
 tampered_is /dev/zero 'is a device, not a regular file; '
 tampered_is /dev/stdin 'is a (device|pipe), not a regular file; '
 tampered_is /proc/self/environ 'claims to be empty but is not'
-tampered_is "$PWD" 'is a directory, not a regular file; '
+mkdir empty
+tampered_is "$PWD/empty" 'holds no file that lyrnn reads '
 
 # Other texts and files of a run.
 succeeds eval file <(cat corpus.txt)
