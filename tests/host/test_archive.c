@@ -30,31 +30,6 @@ static lyrnn_status read_text(void *context, const char *name, const lyrnn_bytes
     return LYRNN_OK;
 }
 
-static lyrnn_status refuse_text(void *context, const char *name, const lyrnn_bytes *bytes)
-{
-    (void)context, (void)bytes;
-    return lyrnn_fail(LYRNN_ERR_IO, "%s: not today; wait", name);
-}
-
-/* Reads an archive, which must give `expected`, and log `logged`. */
-static void assert_reads(const lyrnn_bytes *bytes, const char *expected, const char *logged)
-{
-    texts got = {0}, log = {0};
-    got.stream = open_memstream(&got.text, &got.size);
-    log.stream = open_memstream(&log.text, &log.size);
-    const archive_rules rules = {.log = log.stream};
-    lyrnn_status status = archive_read("a.bin", bytes, &rules, read_text, &got);
-    fclose(got.stream);
-    fclose(log.stream);
-    if (status != LYRNN_OK)
-        print_error("%s\n", lyrnn_error_text());
-    assert_int_equal(status, LYRNN_OK);
-    assert_string_equal(got.text, expected);
-    assert_string_equal(log.text, logged);
-    free(got.text);
-    free(log.text);
-}
-
 static void assert_refuses_within(const lyrnn_bytes *bytes, size_t max_bytes, lyrnn_status status,
                                   const char *error_text)
 {
@@ -127,6 +102,31 @@ int main(void)
 
 #include <archive.h>
 #include <archive_entry.h>
+
+static lyrnn_status refuse_text(void *context, const char *name, const lyrnn_bytes *bytes)
+{
+    (void)context, (void)bytes;
+    return lyrnn_fail(LYRNN_ERR_IO, "%s: not today; wait", name);
+}
+
+/* Reads an archive, which must give `expected`, and log `logged`. */
+static void assert_reads(const lyrnn_bytes *bytes, const char *expected, const char *logged)
+{
+    texts got = {0}, log = {0};
+    got.stream = open_memstream(&got.text, &got.size);
+    log.stream = open_memstream(&log.text, &log.size);
+    const archive_rules rules = {.log = log.stream};
+    lyrnn_status status = archive_read("a.bin", bytes, &rules, read_text, &got);
+    fclose(got.stream);
+    fclose(log.stream);
+    if (status != LYRNN_OK)
+        print_error("%s\n", lyrnn_error_text());
+    assert_int_equal(status, LYRNN_OK);
+    assert_string_equal(got.text, expected);
+    assert_string_equal(log.text, logged);
+    free(got.text);
+    free(log.text);
+}
 
 typedef struct {
     const char *path, *text; /* NULL: a folder */
