@@ -47,3 +47,11 @@ void gram_hash_read(gram_hash *gram, const uint32_t *last)
     if (gram->hash >= PRIME)
         gram->hash -= PRIME;
 }
+
+uint64_t gram_hash_of(const uint32_t *chars, size_t num)
+{
+    gram_hash gram = {.length = num};
+    for (size_t i = 0; i < num; i++)
+        gram_hash_read(&gram, &chars[i]);
+    return gram.hash;
+}

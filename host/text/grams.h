@@ -25,4 +25,7 @@ void gram_hash_restart(gram_hash *gram);
  * length, gram->hash is that of the last `length` characters, last[1 - length] to last[0]. */
 void gram_hash_read(gram_hash *gram, const uint32_t *last);
 
+/* The hash of one run of any length, 0 too. */
+uint64_t gram_hash_of(const uint32_t *chars, size_t num);
+
 #endif

@@ -2,8 +2,8 @@
  * song ends where the next one begins. */
 #include "text/songs.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/plain_text.h"
@@ -32,8 +32,12 @@ lyrnn_status songs_begin(lyrnn_corpus *corpus, const char *name)
     return add_start(corpus, name, corpus->N);
 }
 
-/* Moves *position past one line, and returns whether it has visible text. */
-static bool pass_line(const lyrnn_corpus *corpus, size_t *position)
+size_t songs_end(const lyrnn_corpus *corpus, size_t song)
+{
+    return song + 1 < corpus->num_songs ? corpus->starts[song + 1] : corpus->N;
+}
+
+bool songs_pass_line(const lyrnn_corpus *corpus, size_t *position)
 {
     bool has_text = false;
     while (*position < corpus->N && corpus->chars[*position] != '\n')
@@ -47,13 +51,28 @@ lyrnn_status songs_split_last(lyrnn_corpus *corpus, const char *name)
     bool has_ended = false, is_in_first = false;
     for (size_t i = corpus->starts[corpus->num_songs - 1]; i < corpus->N;) {
         size_t begin = i;
-        bool has_text = pass_line(corpus, &i);
+        bool has_text = songs_pass_line(corpus, &i);
         if (has_text && has_ended)
             LYRNN_TRY(add_start(corpus, name, begin));
         is_in_first = is_in_first || has_text;
         has_ended = !has_text && is_in_first;
     }
     return LYRNN_OK;
+}
+
+void songs_keep(lyrnn_corpus *corpus, const bool *is_kept)
+{
+    size_t N = 0, num_songs = 0;
+    for (size_t song = 0; song < corpus->num_songs; song++) {
+        size_t begin = corpus->starts[song], end = songs_end(corpus, song);
+        if (!is_kept[song])
+            continue;
+        memmove(corpus->chars + N, corpus->chars + begin, (end - begin) * sizeof *corpus->chars);
+        corpus->starts[num_songs++] = N;
+        N += end - begin;
+    }
+    corpus->num_songs = num_songs;
+    corpus->N = N;
 }
 
 void songs_cut(lyrnn_corpus *corpus, size_t N)

@@ -2,6 +2,8 @@
 #ifndef LYRNN_SONGS_H
 #define LYRNN_SONGS_H
 
+#include <stdbool.h>
+
 #include "lyrnn/corpus.h"
 
 /* Makes the next character of the corpus the first of a song. The text before it ends in a newline
@@ -12,6 +14,15 @@ lyrnn_status songs_begin(lyrnn_corpus *corpus, const char *name);
 /* Makes each paragraph of the last song a song. Lines without visible text end a paragraph and
  * belong to it; those before the first one belong to the first. LYRNN_ERR_MEMORY. */
 lyrnn_status songs_split_last(lyrnn_corpus *corpus, const char *name);
+
+/* The end of a song: the start of the next one, or N. */
+size_t songs_end(const lyrnn_corpus *corpus, size_t song);
+
+/* Moves *position past one line, and returns whether it has visible text. */
+bool songs_pass_line(const lyrnn_corpus *corpus, size_t *position);
+
+/* Keeps only the songs whose flag in is_kept (num_songs) is set. */
+void songs_keep(lyrnn_corpus *corpus, const bool *is_kept);
 
 /* Drops the characters from N on, and the songs that begin there. */
 void songs_cut(lyrnn_corpus *corpus, size_t N);
