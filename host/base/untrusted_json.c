@@ -14,11 +14,13 @@
 /* A vocabulary has one value for each of up to 0x110000 characters. */
 enum { MAX_VALUES = 0x110000 + 64 };
 
-/* A tensor's entry has three opening brackets in at least 45 bytes; a configuration or a vocabulary
- * has one in all. */
-static const char *find_excess(const char *text, size_t num_bytes)
+typedef struct {
+    size_t num_brackets, num_commas; /* outside strings */
+} json_size;
+
+static json_size measure(const char *text, size_t num_bytes)
 {
-    size_t num_brackets = 0, num_commas = 0;
+    json_size size = {0};
     bool in_string = false;
     for (size_t i = 0; i < num_bytes; i++) {
         if (text[i] == '"')
@@ -26,13 +28,31 @@ static const char *find_excess(const char *text, size_t num_bytes)
         else if (text[i] == '\\' && in_string)
             i++;
         else if (!in_string && (text[i] == '[' || text[i] == '{'))
-            num_brackets++;
+            size.num_brackets++;
         else if (!in_string && text[i] == ',')
-            num_commas++;
+            size.num_commas++;
     }
-    if (num_brackets > num_bytes / 12 + 8)
+    return size;
+}
+
+/* A tensor's entry has three opening brackets in at least 45 bytes; a configuration or a vocabulary
+ * has one in all. */
+static const char *find_excess(const char *text, size_t num_bytes)
+{
+    json_size size = measure(text, num_bytes);
+    if (size.num_brackets > num_bytes / 12 + 8)
         return "has more brackets than a model's";
-    return num_commas > MAX_VALUES ? "has more values than a model's" : NULL;
+    return size.num_commas > MAX_VALUES ? "has more values than a model's" : NULL;
+}
+
+size_t untrusted_json_memory(const char *text, size_t num_bytes)
+{
+    /* An object with its table, or an array; a member or an element; and each string once more in
+     * the parser's buffer, which doubles. */
+    enum { BRACKET_BYTES = 320, VALUE_BYTES = 192, BYTE_BYTES = 4 };
+    json_size size = measure(text, num_bytes);
+    return size.num_brackets * BRACKET_BYTES +
+           (size.num_commas + size.num_brackets + 1) * VALUE_BYTES + num_bytes * BYTE_BYTES;
 }
 
 static const char *problem_of(const json_error_t *error)
@@ -46,6 +66,11 @@ static const char *problem_of(const json_error_t *error)
         return "has a key twice";
     case json_error_numeric_overflow:
         return "has a number that is too large";
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "has the character NUL";
+    case json_error_stack_overflow:
+        return "is nested too deeply";
     default:
         return "is not JSON";
     }
@@ -69,26 +94,58 @@ static void watch_allocations(void)
     json_set_alloc_funcs(watched_allocate, release);
 }
 
-json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_error *error)
+static bool is_cut_off(const json_error_t *error)
+{
+    return json_error_code(error) == json_error_premature_end_of_input ||
+           (json_error_code(error) == json_error_invalid_syntax &&
+            strstr(error->text, "near end of file") != NULL);
+}
+
+static int count_lines(const char *begin, const char *end)
+{
+    int num = 1;
+    for (const char *at = begin; at < end; at++)
+        num += *at == '\n';
+    return num;
+}
+
+static json_t *parse(const char *text, size_t num_bytes, size_t flags, untrusted_json_error *error)
 {
     json_error_t parse_error;
-    *error = (untrusted_json_error){0};
-    error->problem = find_excess(text, num_bytes);
-    if (error->problem != NULL)
-        return NULL;
     const char *nul = memchr(text, '\0', num_bytes);
     if (nul != NULL) {
-        *error = (untrusted_json_error){"is not JSON", (int)(nul - text)};
+        *error = (untrusted_json_error){
+            .problem = "is not JSON", .byte = (int)(nul - text), .line = count_lines(text, nul)};
         return NULL;
     }
     pthread_once(&watch_once, watch_allocations);
     allocation_failed = false;
-    json_t *json = json_loadb(text, num_bytes, JSON_REJECT_DUPLICATES, &parse_error);
+    json_t *json = json_loadb(text, num_bytes, flags | JSON_REJECT_DUPLICATES, &parse_error);
     if (allocation_failed) {
         json_decref(json);
         return NULL;
     }
     if (json == NULL)
-        *error = (untrusted_json_error){problem_of(&parse_error), parse_error.position};
+        *error = (untrusted_json_error){.problem = problem_of(&parse_error),
+                                        .byte = parse_error.position,
+                                        .line = parse_error.line,
+                                        .is_cut_off = is_cut_off(&parse_error),
+                                        .has_more = json_error_code(&parse_error) ==
+                                                    json_error_end_of_input_expected};
+    return json;
+}
+
+json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_error *error)
+{
+    *error = (untrusted_json_error){.problem = find_excess(text, num_bytes)};
+    return error->problem == NULL ? parse(text, num_bytes, 0, error) : NULL;
+}
+
+json_t *untrusted_json_parse_any(const char *text, size_t num_bytes, untrusted_json_error *error)
+{
+    *error = (untrusted_json_error){0};
+    json_t *json = parse(text, num_bytes, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, error);
+    if (error->is_cut_off)
+        error->problem = "is cut off";
     return json;
 }
