@@ -195,7 +195,7 @@ static bool is_heading(const lrc_file *file, const sung_line *line)
     return false;
 }
 
-/* Credits stand at the start and at the end. Elsewhere a line that looks like one is sung. */
+/* Credits are in the first and in the last lines. Elsewhere a line that looks like one is sung. */
 static void drop_credits(lrc_file *file)
 {
     enum { NUM_FIRST = 12, NUM_LAST = 6 };
@@ -213,8 +213,8 @@ static void drop_credits(lrc_file *file)
     }
 }
 
-/* Of two or three lines with one time, the first is the original. The others are its translation
- * and how it is pronounced. Of more lines none is: the file only has no times. An empty line at the
+/* If two or three lines have one time, the first is the original. The others are its translation
+ * and how it is pronounced. If more have it, the file only lacks real times. An empty line at the
  * time of a text is a translation that is missing. */
 static void drop_translations(lrc_file *file)
 {

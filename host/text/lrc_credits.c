@@ -17,7 +17,7 @@ static const char *const parts[] = {
     "母带", "母帶", "后期", "後期", "和声", "和聲", "和音", "配唱", "人声", "人聲", "吉他", "贝斯",
     "貝斯", "键盘", "鍵盤", "钢琴", "鋼琴", "弦乐", "弦樂", "鼓手", "出品", "发行", "發行", "统筹",
     "統籌", "策划", "策劃", "企划", "企劃", "封面", "版权", "版權", "歌名", "歌曲", "专辑", "專輯"};
-/* These count only alone. */
+/* These count only as they are. */
 static const char *const words[] = {
     "词",       "詞",        "曲",         "唱",          "编",       "編",          "鼓",
     "by",       "lyrics",    "lyric",      "lyricist",    "words",    "music",       "written",

@@ -1,4 +1,4 @@
-/* What stands in the lines of an LRC file and is not sung. */
+/* What is written in the lines of an LRC file and is not sung. */
 #ifndef LYRNN_LRC_CREDITS_H
 #define LYRNN_LRC_CREDITS_H
 
