@@ -78,14 +78,19 @@ static int compare_texts(const void *left, const void *right)
     return order != 0 ? order : (a->order > b->order) - (a->order < b->order);
 }
 
+static lyrnn_status refuse_document(const char *name)
+{
+    return lyrnn_fail(LYRNN_ERR_CORPUS,
+                      "%s: is an office document or a book, not an archive of texts; save it as "
+                      "plain text (UTF-8), and name that",
+                      name);
+}
+
 static lyrnn_status refuse_empty(const char *name, const unpacked_archive *unpacked)
 {
     char skipped[SKIPPED_FILES_SIZE];
     if (unpacked->is_document)
-        return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "%s: is an office document or a book, not an archive of texts; save it "
-                          "as plain text (UTF-8), and name that",
-                          name);
+        return refuse_document(name);
     skipped_files_print(&unpacked->skipped, skipped);
     return lyrnn_fail(LYRNN_ERR_CORPUS,
                       "%s: holds no file that lyrnn reads (%s)%s%s; name an archive of texts", name,
@@ -143,6 +148,8 @@ lyrnn_status archive_read(const char *name, const lyrnn_bytes *bytes, const arch
                           "%s: is no archive, although its name says so, or it is damaged; copy it "
                           "again, or correct its name",
                           name);
+    if (file_is_document(name))
+        return refuse_document(name);
     if (!archive_is_supported())
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                           "%s: is an archive, and this build lacks libarchive; unpack it and name "

@@ -1,4 +1,4 @@
-/* Turns paths into documents: files, the files of a folder, streams. It reads all of them before it
+/* Turns paths into documents: files, the files of a folder or an archive, streams. It reads all of them before it
  * reports, so that a person with forty files sees all bad ones at once. An empty file among others
  * is skipped with a word: it is a slip, and nothing is lost. */
 #include "text/corpus_files.h"
@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/memory.h"
 #include "base/plain_text.h"
+#include "text/archive.h"
 #include "text/document.h"
 #include "text/folder.h"
 #include "text/songs.h"
@@ -26,6 +28,7 @@ typedef struct {
     const lyrnn_corpus_rules *rules;
     file_list bad, skipped;
     size_t num_files;
+    size_t num_unpacked; /* bytes of texts in archives */
     bool has_several;    /* the corpus is not a single document */
     lyrnn_status status; /* of the first bad file */
     char *first_error;   /* owned */
@@ -108,6 +111,62 @@ static lyrnn_status append(reader *state, const document *given)
     return status;
 }
 
+/* Appends a document, and collects what is wrong with it. */
+static lyrnn_status take_document(reader *state, const document *given)
+{
+    state->num_files++;
+    return take_problem(state, given->name, append(state, given));
+}
+
+/* An archive that is being read. */
+typedef struct {
+    reader *state;
+    const char *name;
+} archive_reading;
+
+/* Appends a text of an archive, ARCHIVE/NAME. */
+static lyrnn_status take_entry(void *context, const char *name, const lyrnn_bytes *bytes)
+{
+    const archive_reading *reading = context;
+    char *path;
+    if (asprintf(&path, "%s/%s", reading->name, name) < 0)
+        return lyrnn_out_of_memory(reading->name, strlen(name), "give a smaller archive");
+    const document given = {.name = path, .bytes = bytes, .is_file = true};
+    reading->state->num_unpacked += bytes->num;
+    lyrnn_status status = take_document(reading->state, &given);
+    free(path);
+    return status;
+}
+
+/* --max-bytes counts for all archives together. */
+static lyrnn_status read_archive(reader *state, const char *name, const lyrnn_bytes *bytes)
+{
+    archive_reading reading = {state, name};
+    size_t most = state->rules->max_bytes > 0 ? state->rules->max_bytes : (size_t)1 << 30;
+    const archive_rules rules = {.max_bytes =
+                                     most > state->num_unpacked ? most - state->num_unpacked : 1,
+                                 .log = state->rules->log};
+    size_t num_files = state->num_files;
+    state->has_several = true;
+    lyrnn_status status = archive_read(name, bytes, &rules, take_entry, &reading);
+    if (state->num_files == num_files)
+        state->num_files++; /* the archive itself is bad */
+    return take_problem(state, name, status);
+}
+
+/* Appends what a file or a stream holds. status: whether it could be read. */
+static lyrnn_status take_bytes(reader *state, const document *given, lyrnn_status status)
+{
+    bool is_archive =
+        status == LYRNN_OK && !state->rules->is_plain_text && archive_is(given->name, given->bytes);
+    if (is_archive)
+        return read_archive(state, given->name, given->bytes);
+    if (status == LYRNN_OK)
+        return take_document(state, given);
+    state->num_files++;
+    return take_problem(state, given->name, status);
+}
+
 static lyrnn_status read_file(reader *state, const char *path)
 {
     lyrnn_bytes bytes = {0};
@@ -121,12 +180,10 @@ static lyrnn_status read_file(reader *state, const char *path)
                             .bytes = &bytes,
                             .is_file = strcmp(path, "-") != 0 && stat(path, &info) == 0 &&
                                        S_ISREG(info.st_mode)};
-    state->num_files++;
     lyrnn_status status = lyrnn_input_read(&input, &bytes);
-    if (status == LYRNN_OK)
-        status = append(state, &given);
+    status = take_bytes(state, &given, status);
     free(bytes.data);
-    return take_problem(state, path, status);
+    return status;
 }
 
 static lyrnn_status read_listed(reader *state, const folder_names *names)
@@ -135,10 +192,9 @@ static lyrnn_status read_listed(reader *state, const folder_names *names)
         lyrnn_bytes bytes = {0};
         const document given = {.name = names->paths[i], .bytes = &bytes, .is_file = true};
         lyrnn_status status = folder_read(names, i, LYRNN_MAX_TEXT, &bytes);
-        if (status == LYRNN_OK)
-            status = append(state, &given);
+        status = take_bytes(state, &given, status);
         free(bytes.data);
-        LYRNN_TRY(take_problem(state, given.name, status));
+        LYRNN_TRY(status);
     }
     return LYRNN_OK;
 }
@@ -147,7 +203,6 @@ static lyrnn_status read_folder(reader *state, const char *path)
 {
     folder_names names;
     lyrnn_status status = folder_list(path, state->rules->log, &names);
-    state->num_files += names.num;
     if (status == LYRNN_OK) {
         state->has_several = true;
         status = read_listed(state, &names);

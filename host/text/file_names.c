@@ -14,6 +14,9 @@ static const char *const archive_ends[] = {".zip",     ".7z",      ".tar",  ".ta
                                            ".tar.bz2", ".tbz",     ".tbz2", ".tb2",    ".tar.xz",
                                            ".txz",     ".tar.zst", ".tzst", ".tar.lz4"};
 
+static const char *const document_ends[] = {".docx", ".odt", ".epub", ".pptx",
+                                            ".xlsx", ".odp", ".ods"};
+
 static bool ends_in(const char *name, const char *const *ends, size_t num)
 {
     size_t length = strlen(name);
@@ -31,6 +34,11 @@ file_kind file_kind_of_name(const char *name)
         return FILE_TEXT;
     return ends_in(name, archive_ends, sizeof archive_ends / sizeof *archive_ends) ? FILE_ARCHIVE
                                                                                    : FILE_OTHER;
+}
+
+bool file_is_document(const char *name)
+{
+    return ends_in(name, document_ends, sizeof document_ends / sizeof *document_ends);
 }
 
 bool file_is_hidden(const char *path)

@@ -10,6 +10,9 @@ typedef enum { FILE_TEXT, FILE_ARCHIVE, FILE_OTHER } file_kind;
 /* By the end of the name, in letters of either case. */
 file_kind file_kind_of_name(const char *name);
 
+/* Whether the name is that of an office document or of a book. These are zip archives. */
+bool file_is_document(const char *name);
+
 /* Whether a part of a path begins with a dot ("." and ".." do not count), or is the folder
  * __MACOSX, where macOS keeps what is no text. */
 bool file_is_hidden(const char *path);

@@ -38,7 +38,7 @@ refuses 1 '.*lyrnn: is a program, not a text; ' "${train[@]}" --out run "$lyrnn"
 printf '%%PDF-1.7\n\xE2\xE3\xCF\xD3\n' >song.pdf
 refuses 1 'song\.pdf: is a PDF document, not a text; ' "${train[@]}" --out run song.pdf
 printf 'PK\x03\x04\x14\0\x06' >song.docx
-refuses 1 'song\.docx: is a zip archive or an office document, ' "${train[@]}" --out run song.docx
+refuses 1 'song\.docx: is an office document or a book, ' "${train[@]}" --out run song.docx
 
 # An empty file among others is skipped, with one word about all of them.
 : >empty.txt
