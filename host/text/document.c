@@ -2,8 +2,10 @@
  * songs. */
 #include "text/document.h"
 
+#include <stdlib.h>
+
 #include "text/decode.h"
-#include "text/foreign_text.h"
+#include "text/encoding.h"
 #include "text/songs.h"
 
 /* A song is smaller, and a file that is larger is a collection. */
@@ -25,13 +27,12 @@ static lyrnn_status append_text(lyrnn_corpus *corpus, const document *given,
     lyrnn_corpus_rules with_newlines = *rules;
     with_newlines.newlines = LYRNN_NEWLINES_KEEP;
     LYRNN_TRY(text_decode(corpus, given->name, bytes->data, bytes->num, &with_newlines, &bad));
-    return bad == bytes->num ? LYRNN_OK
-                             : text_refuse_file(given->name, given->is_file ? given->name : NULL,
-                                                bytes->data, bytes->num, bad);
+    LYRNN_CHECK(bad == bytes->num);
+    return LYRNN_OK;
 }
 
-lyrnn_status document_append(lyrnn_corpus *corpus, const document *given,
-                             const lyrnn_corpus_rules *rules)
+static lyrnn_status append_utf8(lyrnn_corpus *corpus, const document *given,
+                                const lyrnn_corpus_rules *rules)
 {
     size_t before = corpus->N, num_songs = corpus->num_songs;
     LYRNN_TRY(songs_begin(corpus, given->name));
@@ -49,6 +50,21 @@ lyrnn_status document_append(lyrnn_corpus *corpus, const document *given,
     LYRNN_TRY(songs_split_last(corpus, given->name));
     corpus->counts.num_paragraph_songs += corpus->num_songs - num_songs;
     return LYRNN_OK;
+}
+
+lyrnn_status document_append(lyrnn_corpus *corpus, const document *given,
+                             const lyrnn_corpus_rules *rules)
+{
+    lyrnn_bytes utf8;
+    text_encoding found;
+    LYRNN_TRY(text_to_utf8(given->name, given->bytes, rules->encoding, &utf8, &found));
+    text_encoding_log(&found, given->name, rules->log);
+    document converted = *given;
+    if (utf8.data != NULL)
+        converted.bytes = &utf8;
+    lyrnn_status status = append_utf8(corpus, &converted, rules);
+    free(utf8.data);
+    return status;
 }
 
 /* One small file is a song if there are others: a folder of songs. The only file of a corpus is

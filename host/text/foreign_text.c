@@ -1,6 +1,5 @@
-/* Names what a file is by its first bytes, or guesses its encoding: iconv decides which encodings
- * decode all of it, and the blocks of common characters decide between two. A guess is never
- * applied, only printed, because a wrong one would be learned. */
+/* Names what a file is by its first bytes, or an encoding of another language: one in which iconv
+ * decodes it to the letters of that language. Such a guess is only printed, never applied. */
 #include "text/foreign_text.h"
 
 #include <iconv.h>
@@ -9,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "text/charset.h"
 
 typedef struct {
     const char *bytes;
@@ -49,117 +51,114 @@ static const struct {
     {SIGNATURE("SQLite format 3"), "a database"},
 };
 
-/* UTF-32 comes first: its mark begins with that of UTF-16. */
-static const struct {
-    signature begin;
-    const char *encoding;
-} marks[] = {
-    {{"\xFF\xFE\0\0", 4}, "UTF-32"},
-    {{"\0\0\xFE\xFF", 4}, "UTF-32"},
-    {{"\xFF\xFE", 2}, "UTF-16"},
-    {{"\xFE\xFF", 2}, "UTF-16"},
-};
-
 static bool begins_with(const char *bytes, size_t num_bytes, const signature *begin)
 {
     return num_bytes >= begin->num && memcmp(bytes, begin->bytes, begin->num) == 0;
 }
 
-/* Whether iconv decodes all bytes, and none of them to NUL. */
-static bool decodes_as(const char *encoding, const char *bytes, size_t num_bytes)
+/* How the bytes that are not ASCII stand: in any way, in pairs, or each between two of ASCII. */
+typedef enum { STAND_ANYHOW, STAND_IN_PAIRS, STAND_ALONE } stand;
+
+/* An encoding that lyrnn names and does not read, and the letters of its languages. */
+typedef struct {
+    const char *name;
+    uint32_t first, last;
+    /* At least so much of what is not ASCII are those letters; the rest may be Han. */
+    double min_share;
+    stand stand;
+} foreign_encoding;
+
+static const foreign_encoding foreign_encodings[] = {
+    {"WINDOWS-1252", 0x00C0, 0x024F, 0.9, STAND_ALONE},  /* Latin */
+    {"WINDOWS-1250", 0x00C0, 0x024F, 0.9, STAND_ALONE},  /* Latin */
+    {"CP949", 0xAC00, 0xD7A3, 0.9, STAND_IN_PAIRS},      /* Hangul, as in EUC-KR */
+    {"CP932", 0x3041, 0x30FF, 0.3, STAND_ANYHOW},        /* kana, as in Shift-JIS */
+    {"EUC-JP", 0x3041, 0x30FF, 0.3, STAND_IN_PAIRS},     /* kana */
+    {"WINDOWS-1251", 0x0430, 0x0451, 0.8, STAND_ANYHOW}, /* lower-case Cyrillic */
+    {"KOI8-R", 0x0430, 0x0451, 0.8, STAND_ANYHOW},
+    {"WINDOWS-1253", 0x03AC, 0x03CE, 0.8, STAND_ANYHOW}, /* lower-case Greek */
+};
+
+static bool stand_so(stand stand, const char *bytes, size_t num_bytes)
 {
-    iconv_t converter = iconv_open("UTF-32LE", encoding);
+    size_t num = 0, num_alone = 0, num_runs = 0, num_odd = 0;
+    for (size_t i = 0, end; i < num_bytes; i = end + 1) {
+        for (end = i; end < num_bytes && (unsigned char)bytes[end] >= 0x80;)
+            end++;
+        num += end - i;
+        num_runs += end > i;
+        num_alone += end - i == 1;
+        num_odd += (end - i) % 2;
+    }
+    return stand == STAND_ANYHOW ||
+           (stand == STAND_IN_PAIRS ? 10 * num_odd <= num_runs : 2 * num_alone >= num);
+}
+
+typedef struct {
+    size_t num_letters, num_han, num_other;
+} letter_counts;
+
+/* Whether many languages have this character, so that it says nothing: ASCII, and punctuation. */
+static bool is_of_any_language(uint32_t c)
+{
+    return (c > 0 && c < 0x80) || (c >= 0x2010 && c <= 0x203A) || c == 0xA0 || c == 0xA1 ||
+           c == 0xAB || c == 0xB0 || c == 0xBB || c == 0xBF;
+}
+
+static bool is_han_or_wide(uint32_t c)
+{
+    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3000 && c <= 0x303F) ||
+           (c >= 0xFF00 && c <= 0xFF5E);
+}
+
+static void count_letters(const foreign_encoding *foreign, const uint32_t *chars, size_t N,
+                          letter_counts *counts)
+{
+    for (size_t i = 0; i < N; i++) {
+        if (is_of_any_language(chars[i]))
+            continue;
+        bool is_letter = chars[i] >= foreign->first && chars[i] <= foreign->last;
+        bool is_han = !is_letter && is_han_or_wide(chars[i]);
+        counts->num_letters += is_letter;
+        counts->num_han += is_han;
+        counts->num_other += !is_letter && !is_han;
+    }
+}
+
+/* Whether iconv decodes all bytes, and what is not ASCII are letters of the language. */
+static bool decodes_as(const foreign_encoding *foreign, const char *bytes, size_t num_bytes)
+{
+    if (!stand_so(foreign->stand, bytes, num_bytes))
+        return false;
+    iconv_t converter = iconv_open("UTF-32LE", foreign->name);
     /* POSIX defines the failure so. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     if (converter == (iconv_t)-1)
         return false;
     uint32_t chars[1024];
-    const char *from = bytes;
-    size_t from_left = num_bytes, result = 0;
-    bool has_nul = false;
-    while (from_left > 0 && !has_nul) {
+    letter_counts counts = {0};
+    char *from = (char *)bytes;
+    size_t left = num_bytes, before = num_bytes + 1;
+    while (left > 0 && left < before) {
         char *to = (char *)chars;
-        size_t to_left = sizeof chars, before = from_left;
-        result = iconv(converter, (char **)&from, &from_left, &to, &to_left);
-        for (size_t i = 0; i < (sizeof chars - to_left) / sizeof *chars; i++)
-            has_nul = has_nul || chars[i] == 0;
-        if (from_left == before)
-            break;
+        size_t to_left = sizeof chars;
+        before = left;
+        iconv(converter, &from, &left, &to, &to_left);
+        count_letters(foreign, chars, (sizeof chars - to_left) / sizeof *chars, &counts);
     }
     iconv_close(converter);
-    return from_left == 0 && result != (size_t)-1 && !has_nul;
+    double num = (double)(counts.num_letters + counts.num_han + counts.num_other);
+    return left == 0 && (double)counts.num_letters >= foreign->min_share * num &&
+           (double)counts.num_other <= 0.05 * num;
 }
 
-/* Shares of the two-byte characters that are common ones in GB2312 (its first level is B0 to D7)
- * and in Big5 (its first level is A4 to C6), or punctuation. */
-typedef struct {
-    size_t num, common_in_gb, common_in_big5;
-} pair_counts;
-
-static pair_counts count_pairs(const char *text, size_t num_bytes)
+const char *text_guess_foreign(const char *bytes, size_t num_bytes, bool is_mostly_ascii)
 {
-    const unsigned char *bytes = (const unsigned char *)text;
-    pair_counts counts = {0};
-    for (size_t i = 0; i + 1 < num_bytes; i++) {
-        unsigned char lead = bytes[i], trail = bytes[i + 1];
-        if (lead < 0x80)
-            continue;
-        bool is_punctuation = lead >= 0xA1 && lead <= 0xA3;
-        counts.num++;
-        counts.common_in_gb += trail >= 0xA1 && (is_punctuation || (lead >= 0xB0 && lead <= 0xD7));
-        counts.common_in_big5 += is_punctuation || (lead >= 0xA4 && lead <= 0xC6);
-        i++;
-    }
-    return counts;
-}
-
-static const char *guess_chinese(const char *bytes, size_t num_bytes)
-{
-    static const char *const big5[] = {"BIG5", "BIG5-HKSCS", "CP950"};
-    const char *found = NULL;
-    for (size_t i = 0; i < sizeof big5 / sizeof big5[0] && found == NULL; i++)
-        if (decodes_as(big5[i], bytes, num_bytes))
-            found = big5[i];
-    if (!decodes_as("GB18030", bytes, num_bytes))
-        return found;
-    pair_counts counts = count_pairs(bytes, num_bytes);
-    return found != NULL && counts.common_in_big5 > counts.common_in_gb ? found : "GB18030";
-}
-
-/* UTF-16 without a mark: one of the two bytes of its newlines and spaces is NUL. */
-static const char *guess_wide(const char *bytes, size_t num_bytes)
-{
-    size_t little = 0, big = 0;
-    for (size_t i = 0; i + 1 < num_bytes; i += 2) {
-        char low = bytes[i], high = bytes[i + 1];
-        little += high == '\0' && (low == '\n' || low == ' ');
-        big += low == '\0' && (high == '\n' || high == ' ');
-    }
-    const char *encoding = little > big ? "UTF-16LE" : "UTF-16BE";
-    return little != big && decodes_as(encoding, bytes, num_bytes) ? encoding : NULL;
-}
-
-static const char *guess_encoding(const char *bytes, size_t num_bytes)
-{
-    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
-        if (begins_with(bytes, num_bytes, &marks[i].begin) &&
-            decodes_as(marks[i].encoding, bytes, num_bytes))
-            return marks[i].encoding;
-    if (memchr(bytes, '\0', num_bytes) != NULL)
-        return guess_wide(bytes, num_bytes);
-    const char *chinese = guess_chinese(bytes, num_bytes);
-    if (chinese != NULL)
-        return chinese;
-    return decodes_as("WINDOWS-1252", bytes, num_bytes) ? "WINDOWS-1252" : NULL;
-}
-
-/* Whether the bytes before the bad one have several characters of UTF-8 that other encodings hardly
- * ever have: the file is UTF-8 and damaged. */
-static bool is_damaged_utf8(const char *bytes, size_t bad)
-{
-    size_t num = 0;
-    for (size_t i = 0; i < bad; i++)
-        num += ((unsigned char)bytes[i] & 0xF0) == 0xE0;
-    return num >= 2;
+    size_t num = sizeof foreign_encodings / sizeof *foreign_encodings;
+    for (size_t i = 0; i < num; i++)
+        if ((foreign_encodings[i].stand == STAND_ALONE || !is_mostly_ascii) &&
+            decodes_as(&foreign_encodings[i], bytes, num_bytes))
+            return foreign_encodings[i].name;
+    return NULL;
 }
 
 /* Writes a word that the shell reads as `text`. */
@@ -199,52 +198,51 @@ static void print_command(FILE *stream, const char *encoding, const char *path)
     free(to);
 }
 
-static lyrnn_status refuse_encoding(const char *name, const char *path, size_t bad,
-                                    const char *encoding)
+/* The command that converts a file, or a stream if `name` is not the path of a file. The caller
+ * frees it; NULL: out of memory. */
+static char *make_command(const char *name, const char *encoding)
 {
+    struct stat info;
     char *command = NULL;
     size_t size;
     FILE *stream = open_memstream(&command, &size);
-    if (stream != NULL) {
-        if (path != NULL)
-            print_command(stream, encoding, path);
-        else
-            fprintf(stream, "iconv -f %s -t UTF-8", encoding);
-        fclose(stream);
-    }
-    lyrnn_status status =
-        lyrnn_fail(LYRNN_ERR_CORPUS, "%s: byte %zu is not UTF-8, but %s %s; convert it%s: %s", name,
-                   bad, strncmp(encoding, "UTF", 3) == 0 ? "the text is" : "the text may be",
-                   encoding, path != NULL ? "" : " first, for example by a pipe through",
-                   command != NULL ? command : "iconv");
-    free(command);
-    return status;
+    if (stream == NULL)
+        return NULL;
+    if (stat(name, &info) == 0 && S_ISREG(info.st_mode))
+        print_command(stream, encoding, name);
+    else
+        fprintf(stream, "iconv -f %s -t UTF-8", encoding);
+    fclose(stream);
+    return command;
 }
 
-lyrnn_status text_refuse_file(const char *name, const char *path, const char *bytes,
-                              size_t num_bytes, size_t bad)
+lyrnn_status text_refuse_kind(const char *name, const char *bytes, size_t num_bytes)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (begins_with(bytes, num_bytes, &kinds[i].begin))
             return lyrnn_fail(LYRNN_ERR_CORPUS, "%s: is %s, not a text; name a text file", name,
                               kinds[i].kind);
-    bool is_nul = bytes[bad] == '\0';
-    if (is_nul || !is_damaged_utf8(bytes, bad)) {
-        const char *encoding = guess_encoding(bytes, num_bytes);
-        if (encoding != NULL)
-            return refuse_encoding(name, path, bad, encoding);
-    }
-    if (is_nul)
-        return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "%s: byte %zu is NUL, so this is not a text file; name a UTF-8 text file",
-                          name, bad);
-    if (is_damaged_utf8(bytes, bad))
-        return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "%s: byte %zu is not UTF-8, while the text before it is; correct the "
-                          "text there",
-                          name, bad);
-    return lyrnn_fail(LYRNN_ERR_CORPUS,
-                      "%s: byte %zu is not UTF-8; convert the text, for example with iconv "
-                      "-f ENCODING -t UTF-8 (iconv -l lists encodings)",
-                      name, bad);
+    return LYRNN_OK;
+}
+
+lyrnn_status text_refuse_foreign(const char *name, const char *bytes, size_t num_bytes,
+                                 const char *encoding, const char *other, const char *option)
+{
+    char words[TEXT_WORDS_SIZE];
+    text_first_words(encoding, bytes, num_bytes, words);
+    char *command = make_command(name, encoding);
+    const char *remedy = command != NULL ? command : "iconv";
+    lyrnn_status status =
+        other == NULL
+            ? lyrnn_fail(
+                  LYRNN_ERR_CORPUS,
+                  "%s: byte %zu is not UTF-8, but the text may be %s (%s...); convert it: %s", name,
+                  text_find_bad_utf8(bytes, num_bytes), encoding, words, remedy)
+            : lyrnn_fail(
+                  LYRNN_ERR_CORPUS,
+                  "%s: may be %s or %s (%s...); say the first with --encoding %s, or convert "
+                  "the second: %s",
+                  name, other, encoding, words, option, remedy);
+    free(command);
+    return status;
 }

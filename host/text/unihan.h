@@ -20,4 +20,10 @@ extern const size_t lyrnn_unihan_num_variants;
 extern const lyrnn_unihan_entry lyrnn_unihan_readings[];
 extern const size_t lyrnn_unihan_num_readings;
 
+/* The characters of modern dictionaries (kTGHZ2013, kXHC1983). value is how often c occurs in a
+ * corpus of modern Chinese (the sum of kHanyuPinlu), or 0. A traditional form has the value of its
+ * simplified form. Each c has one entry. */
+extern const lyrnn_unihan_entry lyrnn_unihan_common[];
+extern const size_t lyrnn_unihan_num_common;
+
 #endif

@@ -74,6 +74,57 @@ static void add_reading(table *readings, uint32_t c, const char *text)
         add(readings, c, 8 * syllable + tone);
 }
 
+/* Adds how often c occurs. text is kHanyuPinlu, for example "hǎo(6060) hāo(142) hào(115)". */
+static void add_count(table *common, uint32_t c, const char *text)
+{
+    uint32_t sum = 0;
+    for (const char *at = strchr(text, '('); at != NULL; at = strchr(at + 1, '('))
+        sum += (uint32_t)strtoul(at + 1, NULL, 10);
+    add(common, c, sum);
+}
+
+/* Adds that c occurs as often as its simplified form, for example "U+4E07". */
+static void add_traditional(table *traditional, uint32_t c, const char *text)
+{
+    unsigned simplified;
+    if (sscanf(text, "U+%X", &simplified) == 1 && simplified != c)
+        add(traditional, c, simplified);
+}
+
+/* Sorts the entries, and keeps only the largest value of each character. */
+static void keep_largest(table *t)
+{
+    size_t num = 0;
+    qsort(t->entries, t->num, sizeof t->entries[0], compare);
+    for (size_t i = 0; i < t->num; i++) {
+        if (num > 0 && t->entries[num - 1].c == t->entries[i].c)
+            num--;
+        t->entries[num++] = t->entries[i];
+    }
+    t->num = num;
+}
+
+static int compare_char(const void *a, const void *b)
+{
+    const lyrnn_unihan_entry *x = a, *y = b;
+    return (x->c > y->c) - (x->c < y->c);
+}
+
+/* Gives each traditional form the count of its simplified form, if that is larger. */
+static void count_traditional(table *common, const table *traditional)
+{
+    keep_largest(common);
+    size_t num_sorted = common->num;
+    for (size_t i = 0; i < traditional->num; i++) {
+        const lyrnn_unihan_entry wanted = {.c = traditional->entries[i].value},
+                                 *found = bsearch(&wanted, common->entries, num_sorted,
+                                                  sizeof wanted, compare_char);
+        if (found != NULL)
+            add(common, traditional->entries[i].c, found->value);
+    }
+    keep_largest(common);
+}
+
 static void print(const char *name, table *t)
 {
     size_t num = 0;
@@ -91,7 +142,7 @@ static void print(const char *name, table *t)
 
 int main(void)
 {
-    static table variants, readings;
+    static table variants, readings, common, traditional;
     char line[4096], *rest;
     while (fgets(line, sizeof line, stdin) != NULL) {
         unsigned c;
@@ -99,6 +150,10 @@ int main(void)
         int length = 0;
         if (sscanf(line, "U+%X\t%63[^\t]\t%n", &c, field, &length) != 2 || length == 0)
             continue;
+        if (strcmp(field, "kHanyuPinlu") == 0)
+            add_count(&common, c, line + length);
+        if (strcmp(field, "kTGHZ2013") == 0 || strcmp(field, "kXHC1983") == 0)
+            add(&common, c, 0);
         for (char *word = strtok_r(line + length, " \r\n", &rest); word != NULL;
              word = strtok_r(NULL, " \r\n", &rest)) {
             if (strcmp(field, "kMandarin") == 0)
@@ -107,10 +162,14 @@ int main(void)
                      strcmp(field, "kTraditionalVariant") == 0 ||
                      strcmp(field, "kSemanticVariant") == 0 || strcmp(field, "kZVariant") == 0)
                 add_variant(&variants, c, word);
+            if (strcmp(field, "kSimplifiedVariant") == 0)
+                add_traditional(&traditional, c, word);
         }
     }
+    count_traditional(&common, &traditional);
     puts("#include \"text/unihan.h\"");
     print("variants", &variants);
     print("readings", &readings);
+    print("common", &common);
     return 0;
 }

@@ -240,10 +240,10 @@ static void all_bad_files_are_named_at_once(void **state)
 static void invalid_utf8_in_the_second_file_names_it_and_its_own_offset(void **state)
 {
     files *f = *state;
-    char expected[160];
+    char expected[240];
     snprintf(expected, sizeof expected,
-             "%s: byte 1 is not UTF-8; convert the text, for example with iconv -f ENCODING -t "
-             "UTF-8 (iconv -l lists encodings)",
+             "%s: byte 1 is not UTF-8; name the encoding with --encoding, or convert the text, for "
+             "example with iconv -f ENCODING -t UTF-8 (iconv -l lists encodings)",
              f->second);
     write_file(f->first, BYTES("abcdef"));
     write_file(f->second, BYTES("a\xFF\x81"));

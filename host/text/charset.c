@@ -1,0 +1,257 @@
+/* iconv decodes. The points come from Unihan: a character of kHanyuPinlu, a count of modern
+ * Chinese, has 3, and one that only dictionaries have (kTGHZ2013, kXHC1983) has 1. A text read in
+ * the wrong encoding has mostly Han characters that neither has. */
+#include "text/charset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "base/memory.h"
+#include "lyrnn/vocab.h"
+#include "text/unihan.h"
+
+enum { NUM_RANKED = 0x10000, FREQUENT = 1500 };
+
+typedef enum { RANK_OTHER, RANK_RARE, RANK_KNOWN, RANK_COMMON, RANK_FREQUENT } rank;
+
+static const signed char points_of[] = {
+    [RANK_OTHER] = -4, [RANK_RARE] = -3, [RANK_KNOWN] = 1, [RANK_COMMON] = 3, [RANK_FREQUENT] = 3};
+
+static const struct {
+    const char *name, *iconv_name;
+    size_t unit;
+} charsets[] = {[CHARSET_UTF8] = {"UTF-8", "UTF-8", 1},
+                [CHARSET_GB18030] = {"GB18030", "GB18030", 1},
+                [CHARSET_BIG5] = {"Big5", "BIG5-HKSCS", 1},
+                [CHARSET_UTF16LE] = {"UTF-16LE", "UTF-16LE", 2},
+                [CHARSET_UTF16BE] = {"UTF-16BE", "UTF-16BE", 2},
+                [CHARSET_UTF32LE] = {"UTF-32LE", "UTF-32LE", 4},
+                [CHARSET_UTF32BE] = {"UTF-32BE", "UTF-32BE", 4}};
+
+const char *text_charset_name(text_charset charset)
+{
+    return charsets[charset].name;
+}
+
+const char *text_charset_iconv_name(text_charset charset)
+{
+    return charsets[charset].iconv_name;
+}
+
+size_t text_charset_unit(text_charset charset)
+{
+    return charsets[charset].unit;
+}
+
+static bool is_han(uint32_t c)
+{
+    return (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x4E00 && c <= 0x9FFF) ||
+           (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x323AF);
+}
+
+lyrnn_status text_ranks_init(text_ranks *ranks, const char *name)
+{
+    static const uint16_t marks[] = {
+        0x00B7, 0x2014, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2025, 0x2026, 0x2027, 0x3000,
+        0x3001, 0x3002, 0x3005, 0x3007, 0x3008, 0x3009, 0x300A, 0x300B, 0x300C, 0x300D, 0x300E,
+        0x300F, 0x3010, 0x3011, 0x3014, 0x3015, 0x3016, 0x3017, 0x301C, 0xFE50, 0xFE51, 0xFE52,
+        0xFE54, 0xFE55, 0xFE56, 0xFE57, 0xFF01, 0xFF08, 0xFF09, 0xFF0C, 0xFF0D, 0xFF0E, 0xFF0F,
+        0xFF1A, 0xFF1B, 0xFF1F, 0xFF3B, 0xFF3D, 0xFF5B, 0xFF5D, 0xFF5E};
+    ranks->ranks = malloc(NUM_RANKED);
+    if (ranks->ranks == NULL)
+        return lyrnn_out_of_memory(name, NUM_RANKED, "give less text");
+    for (uint32_t c = 0; c < NUM_RANKED; c++)
+        ranks->ranks[c] = is_han(c) ? RANK_RARE : RANK_OTHER;
+    for (size_t i = 0; i < lyrnn_unihan_num_common; i++) {
+        const lyrnn_unihan_entry *entry = &lyrnn_unihan_common[i];
+        if (entry->c < NUM_RANKED)
+            ranks->ranks[entry->c] = entry->value >= FREQUENT ? RANK_FREQUENT
+                                     : entry->value > 0       ? RANK_COMMON
+                                                              : RANK_KNOWN;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        ranks->ranks[marks[i]] = RANK_COMMON;
+    return LYRNN_OK;
+}
+
+void text_ranks_free(text_ranks *ranks)
+{
+    free(ranks->ranks);
+    *ranks = (text_ranks){0};
+}
+
+lyrnn_status text_reading_open(text_reading *reading, const char *name, text_charset charset,
+                               const text_ranks *ranks)
+{
+    const char *encoding = charsets[charset].iconv_name;
+    *reading = (text_reading){.charset = charset, .ranks = ranks, .is_strict = true};
+    reading->converter = iconv_open("UTF-32LE", encoding);
+    /* POSIX defines the failure so. NOLINTNEXTLINE(performance-no-int-to-ptr) */
+    reading->is_open = reading->converter != (iconv_t)-1;
+    if (reading->is_open)
+        return LYRNN_OK;
+    return errno == ENOMEM
+               ? lyrnn_out_of_memory(name, 0, "give less text")
+               : lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
+                            "%s: is not UTF-8, and iconv of this system does not know %s; convert "
+                            "the text to UTF-8 on another system",
+                            name, encoding);
+}
+
+void text_reading_close(text_reading *reading)
+{
+    if (reading->is_open)
+        iconv_close(reading->converter);
+    *reading = (text_reading){0};
+}
+
+static void count_char(text_reading *reading, uint32_t c)
+{
+    reading->num_utf8 += c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    bool is_wide = charsets[reading->charset].unit > 1;
+    if (reading->ranks == NULL || (c < 0x80 && !is_wide))
+        return;
+    bool is_sign = (c >= ' ' && c < 0x7F) || c == '\n' || c == '\r' || c == '\t';
+    rank rank = c < NUM_RANKED ? reading->ranks->ranks[c] : is_han(c) ? RANK_RARE : RANK_OTHER;
+    if (reading->charset == CHARSET_UTF8 || is_sign)
+        rank = RANK_COMMON;
+    reading->points += points_of[rank];
+    reading->num++;
+    reading->num_frequent += rank == RANK_FREQUENT;
+}
+
+/* Counts bytes that do not decode as if two of them were one character. */
+static void count_undecoded(text_reading *reading, const char *bytes, size_t num_bytes)
+{
+    size_t num = 0;
+    for (size_t i = 0; i < num_bytes; i++)
+        num += (unsigned char)bytes[i] >= 0x80;
+    num = num / 2 + 1;
+    reading->points += (double)num * points_of[RANK_OTHER];
+    reading->num += num;
+    reading->is_strict = false;
+}
+
+/* The offset of the first NUL character, or num_bytes. */
+static size_t find_nul(text_charset charset, const char *bytes, size_t num_bytes)
+{
+    static const char nul[4] = {0};
+    size_t unit = charsets[charset].unit;
+    if (unit == 1) {
+        const char *found = memchr(bytes, '\0', num_bytes);
+        return found != NULL ? (size_t)(found - bytes) : num_bytes;
+    }
+    for (size_t i = 0; i + unit <= num_bytes; i += unit)
+        if (memcmp(bytes + i, nul, unit) == 0)
+            return i;
+    return num_bytes;
+}
+
+size_t text_find_bad_utf8(const char *bytes, size_t num_bytes)
+{
+    size_t position = 0;
+    while (position < num_bytes) {
+        utf8proc_int32_t c;
+        utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)bytes + position,
+                                                   (utf8proc_ssize_t)(num_bytes - position), &c);
+        if (length < 1 || c == 0)
+            return position;
+        position += (size_t)length;
+    }
+    return num_bytes;
+}
+
+typedef void char_taker(void *context, uint32_t c);
+
+/* Decodes up to the first bad bytes, whose offset it returns, or num_bytes. */
+static size_t decode(iconv_t converter, const char *bytes, size_t num_bytes, char_taker *take,
+                     void *context)
+{
+    uint32_t chars[1024];
+    size_t left = num_bytes;
+    char *from = (char *)bytes;
+    bool is_bad = false, is_flushed = false;
+    iconv(converter, NULL, NULL, NULL, NULL);
+    while (!is_bad && !is_flushed) {
+        char *to = (char *)chars;
+        size_t to_left = sizeof chars;
+        /* At the end, a character of Big5 may still wait for its accent. */
+        is_flushed = left == 0;
+        size_t result = iconv(converter, is_flushed ? NULL : &from, &left, &to, &to_left);
+        is_bad = result == (size_t)-1 && errno != E2BIG;
+        for (size_t i = 0; i < (sizeof chars - to_left) / sizeof *chars; i++)
+            take(context, chars[i]);
+    }
+    return num_bytes - left;
+}
+
+static void take_count(void *context, uint32_t c)
+{
+    count_char(context, c);
+}
+
+size_t text_reading_add(text_reading *reading, const char *bytes, size_t num_bytes)
+{
+    size_t end = find_nul(reading->charset, bytes, num_bytes);
+    size_t good = decode(reading->converter, bytes, end, take_count, reading);
+    if (good < num_bytes)
+        count_undecoded(reading, bytes + good, num_bytes - good);
+    return good;
+}
+
+static void take_utf8(void *context, uint32_t c)
+{
+    char **utf8 = context;
+    *utf8 += lyrnn_utf8_encode(c, *utf8);
+}
+
+void text_reading_to_utf8(const text_reading *reading, const char *bytes, size_t num_bytes,
+                          char *utf8)
+{
+    char *end = utf8;
+    size_t good = decode(reading->converter, bytes, num_bytes, take_utf8, &end);
+    LYRNN_CHECK(good == num_bytes && end == utf8 + reading->num_utf8);
+}
+
+double text_reading_score(const text_reading *reading)
+{
+    return reading->num > 0 ? reading->points / (double)reading->num : 0;
+}
+
+/* The beginning of the first line that is not only ASCII. */
+static size_t find_words(const char *bytes, size_t num_bytes)
+{
+    size_t begin = 0;
+    for (size_t i = 0; i < num_bytes && (unsigned char)bytes[i] < 0x80; i++)
+        if (bytes[i] == '\n' || bytes[i] == '\r')
+            begin = i + 1;
+    return begin;
+}
+
+void text_first_words(const char *encoding, const char *bytes, size_t num_bytes,
+                      char words[TEXT_WORDS_SIZE])
+{
+    enum { NUM_CHARS = 64, NUM_WORDS = 8 };
+    uint32_t chars[NUM_CHARS];
+    size_t begin = strncmp(encoding, "UTF", 3) == 0 ? 0 : find_words(bytes, num_bytes);
+    size_t left = num_bytes - begin, to_left = sizeof chars, num_written = 0;
+    char *from = (char *)bytes + begin, *to = (char *)chars;
+    *words = '\0';
+    iconv_t converter = iconv_open("UTF-32LE", encoding);
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+    if (converter == (iconv_t)-1)
+        return;
+    iconv(converter, &from, &left, &to, &to_left);
+    iconv_close(converter);
+    size_t num = (sizeof chars - to_left) / sizeof *chars, i = 0;
+    while (i < num && (chars[i] <= ' ' || chars[i] == 0xFEFF))
+        i++;
+    for (; i < num && num_written < NUM_WORDS && chars[i] != '\n' && chars[i] != '\r'; i++) {
+        words += lyrnn_utf8_encode(chars[i], words);
+        num_written++;
+    }
+    *words = '\0';
+}
