@@ -145,7 +145,8 @@ static lyrnn_status join_array(json_document *document, const json_t *array, son
                 LYRNN_TRY(append(document, &length, NULL));
             LYRNN_TRY(append_lines(document, &length, json_array_get(array, i)));
         }
-    *text = (song_text){document->text, length};
+    if (length > 0)
+        *text = (song_text){document->text, length};
     return LYRNN_OK;
 }
 
