@@ -7,10 +7,13 @@
 #include <stdlib.h>
 
 #include "base/open_file.h"
-#include "base/plain_text.h"
 #include "base/words.h"
+#include "text/corpus_log.h"
 #include "text/decode.h"
 #include "text/document.h"
+#include "text/rare.h"
+#include "text/repeats.h"
+#include "text/script.h"
 
 /* scripts/build/embed.cmake writes these from host/data/sample_lyrics.txt. */
 extern const unsigned char lyrnn_sample_lyrics[];
@@ -20,7 +23,11 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
                                       size_t num_bytes, const lyrnn_corpus_rules *rules)
 {
     size_t bad;
-    LYRNN_TRY(text_decode(corpus, name, bytes, num_bytes, rules, &bad));
+    lyrnn_corpus_rules only_composed = *rules;
+    only_composed.width = LYRNN_WIDTH_KEEP;
+    if (rules->normalize == LYRNN_NORMALIZE_CLEAN)
+        only_composed.normalize = LYRNN_NORMALIZE_NFC;
+    LYRNN_TRY(text_decode(corpus, name, bytes, num_bytes, &only_composed, &bad));
     if (bad == num_bytes)
         return LYRNN_OK;
     return lyrnn_fail(LYRNN_ERR_CORPUS,
@@ -29,20 +36,32 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
                       name, bad);
 }
 
-static void log_changes(const lyrnn_corpus *corpus, const char *name, FILE *log)
+static lyrnn_status drop_parts(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
 {
-    size_t num_marks = corpus->counts.num_marks;
-    if (num_marks > 0 && log != NULL)
-        lyrnn_print_plain(log, "%s: dropped %zu byte order mark%s (U+FEFF) inside the text\n", name,
-                          num_marks, num_marks > 1 ? "s" : "");
+    lyrnn_corpus_counts *counts = &corpus->counts;
+    repeat_counts repeats = {0};
+    rare_counts rare = {0};
+    if (rules->repeats == LYRNN_REPEATS_ONCE)
+        LYRNN_TRY(corpus_drop_repeats(corpus, &repeats));
+    if (rules->min_count > 1)
+        LYRNN_TRY(corpus_drop_rare(corpus, rules->min_count, &rare));
+    counts->num_repeated_stanzas = repeats.num_stanzas;
+    counts->num_repeated_chars = repeats.num_chars;
+    counts->num_rare_chars = rare.num_chars;
+    counts->num_rare_lines = rare.num_lines;
+    counts->num_rare_songs = rare.num_songs;
+    return LYRNN_OK;
 }
 
-/* What is left to do when all documents are read. */
+/* What is left to do when all documents are read. Newlines become spaces last, because lines and
+ * stanzas end in them. */
 static lyrnn_status finish(lyrnn_corpus *corpus, const char *name, const lyrnn_corpus_rules *rules)
 {
     LYRNN_TRY(document_find_songs(corpus, rules));
+    LYRNN_TRY(corpus_convert_script(corpus, rules->script, &corpus->counts.num_other_script));
+    LYRNN_TRY(drop_parts(corpus, rules));
     document_finish(corpus, rules);
-    log_changes(corpus, name, rules->log);
+    corpus_log_changes(&corpus->counts, name, rules->log);
     return LYRNN_OK;
 }
 
@@ -79,7 +98,8 @@ static lyrnn_status load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *
 {
     const lyrnn_bytes bytes = {(char *)lyrnn_sample_lyrics, lyrnn_sample_lyrics_size};
     const document given = {.name = "sample lyrics", .bytes = &bytes};
-    LYRNN_TRY(document_append(corpus, &given, rules));
+    text_encoding encoding;
+    LYRNN_TRY(document_append(corpus, &given, rules, &encoding));
     LYRNN_TRY(finish(corpus, given.name, rules));
     return check_distinct(corpus, rules);
 }

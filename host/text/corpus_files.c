@@ -12,6 +12,7 @@
 #include "base/plain_text.h"
 #include "text/archive.h"
 #include "text/document.h"
+#include "text/encoding_report.h"
 #include "text/folder.h"
 #include "text/songs.h"
 #include "text/visible.h"
@@ -27,6 +28,7 @@ typedef struct {
     lyrnn_corpus *corpus;
     const lyrnn_corpus_rules *rules;
     file_list bad, skipped;
+    encoding_report encodings;
     size_t num_files;
     size_t num_unpacked; /* bytes of texts in archives */
     bool has_several;    /* the corpus is not a single document */
@@ -97,7 +99,8 @@ static lyrnn_status append(reader *state, const document *given)
     lyrnn_corpus *corpus = state->corpus;
     const lyrnn_corpus_counts counts = corpus->counts;
     size_t before = corpus->N;
-    lyrnn_status status = document_append(corpus, given, state->rules);
+    text_encoding encoding;
+    lyrnn_status status = document_append(corpus, given, state->rules, &encoding);
     bool is_skipped =
         status == LYRNN_OK && state->has_several &&
         (corpus->N == before || (state->rules->normalize != LYRNN_NORMALIZE_NONE &&
@@ -107,6 +110,8 @@ static lyrnn_status append(reader *state, const document *given)
     if (is_skipped || status != LYRNN_OK) {
         songs_cut(corpus, before);
         corpus->counts = counts;
+    } else {
+        encoding_report_add(&state->encodings, given->name, &encoding, &corpus->counts);
     }
     return status;
 }
@@ -244,6 +249,7 @@ static lyrnn_status conclude(const reader *state, const char *path)
                    : lyrnn_fail(LYRNN_ERR_CORPUS,
                                 "corpus: all %zu files are empty; name files that contain text",
                                 state->num_files);
+    encoding_report_log(&state->encodings, &state->corpus->counts, log);
     end_list(&state->skipped, end, sizeof end);
     if (state->skipped.num > 0 && log != NULL)
         lyrnn_print_plain(log, "corpus: skipped %zu of %zu files without text: %s%s\n",

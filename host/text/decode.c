@@ -1,4 +1,4 @@
-/* Decodes strictly. utf8proc decides what is UTF-8: no overlong forms, no surrogates, nothing above
+/* Decodes strictly, and cleans what is decoded. utf8proc decides what is UTF-8: no overlong forms, no surrogates, nothing above
  * U+10FFFF. Then it normalizes, line by line, so that the memory for decomposed characters is that
  * of the longest line: no character composes with a newline. */
 #include "text/decode.h"
@@ -11,7 +11,9 @@
 
 #include "base/memory.h"
 #include "base/memory_limit.h"
+#include "text/clean.h"
 #include "text/normalize.h"
+#include "text/width.h"
 
 enum { BYTE_ORDER_MARK = 0xFEFF };
 
@@ -84,6 +86,25 @@ static size_t drop_marks(uint32_t *chars, size_t N)
     return num;
 }
 
+/* Does what comes before form C. Returns the new number of characters. */
+static size_t clean(uint32_t *chars, size_t N, const lyrnn_corpus_rules *rules,
+                    lyrnn_corpus_counts *counts)
+{
+    size_t num_kept = drop_marks(chars, N);
+    counts->num_marks += N - num_kept;
+    if (rules->width == LYRNN_WIDTH_HALF)
+        counts->num_full_width += text_to_half_width(chars, num_kept);
+    if (rules->normalize != LYRNN_NORMALIZE_CLEAN)
+        return num_kept;
+    text_clean_counts cleaned = {0};
+    num_kept = text_clean(chars, num_kept, &cleaned);
+    counts->num_controls += cleaned.num_controls;
+    counts->num_invisible += cleaned.num_invisible;
+    counts->num_spaces += cleaned.num_spaces;
+    counts->num_separators += cleaned.num_newlines;
+    return num_kept;
+}
+
 /* The end of the line that begins at `begin`, after its newline. */
 static size_t end_of_line(const uint32_t *chars, size_t N, size_t begin)
 {
@@ -142,8 +163,6 @@ lyrnn_status text_decode(lyrnn_corpus *corpus, const char *name, const char *byt
         corpus->N += N;
         return LYRNN_OK;
     }
-    size_t num_kept = drop_marks(corpus->chars + corpus->N, N);
-    LYRNN_TRY(append_normalized(corpus, name, num_kept));
-    corpus->counts.num_marks += N - num_kept;
-    return LYRNN_OK;
+    N = clean(corpus->chars + corpus->N, N, rules, &corpus->counts);
+    return append_normalized(corpus, name, N);
 }

@@ -6,6 +6,7 @@
 
 #include "base/open_file.h"
 #include "lyrnn/corpus.h"
+#include "text/encoding.h"
 
 /* A document: a file, what a stream holds, or an entry of an archive. */
 typedef struct {
@@ -15,10 +16,10 @@ typedef struct {
 } document;
 
 /* Appends a document to the corpus as songs. A document without characters adds nothing. On failure
- * the corpus may have a part of it, which the caller cuts off. LYRNN_ERR_CORPUS: it is not a text.
- * LYRNN_ERR_MEMORY. */
+ * the corpus may have a part of it, which the caller cuts off. *encoding becomes what it was read
+ * as. LYRNN_ERR_CORPUS: it is not a text. LYRNN_ERR_MEMORY. */
 lyrnn_status document_append(lyrnn_corpus *corpus, const document *given,
-                             const lyrnn_corpus_rules *rules);
+                             const lyrnn_corpus_rules *rules, text_encoding *encoding);
 
 /* Settles what the songs are once all documents are read. */
 lyrnn_status document_find_songs(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules);

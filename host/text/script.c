@@ -185,6 +185,7 @@ lyrnn_status corpus_convert_script_by(const char *folder, lyrnn_corpus *corpus, 
         free(corpus->chars);
         free(corpus->starts);
         corpus->chars = state.chars;
+        corpus->capacity = state.capacity;
         corpus->starts = state.starts;
         corpus->N = state.N;
         *num_changed = state.num_changed;

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/plain_text.h"
 #include "text/decode.h"
 #include "text/visible.h"
 
@@ -80,22 +79,4 @@ void songs_cut(lyrnn_corpus *corpus, size_t N)
     corpus->N = N;
     while (corpus->num_songs > 0 && corpus->starts[corpus->num_songs - 1] >= N)
         corpus->num_songs--;
-}
-
-void lyrnn_corpus_log_songs(const lyrnn_corpus *corpus, FILE *log)
-{
-    const lyrnn_corpus_counts *counts = &corpus->counts;
-    if (corpus->num_songs < 2 || log == NULL)
-        return;
-    if (counts->num_paragraph_songs == 0)
-        lyrnn_print_plain(log, "songs: %zu, one per file (--songs blank-line: one per paragraph)\n",
-                          corpus->num_songs);
-    else if (counts->num_file_songs == 0)
-        lyrnn_print_plain(log, "songs: %zu, one per paragraph (--songs file: one per file)\n",
-                          corpus->num_songs);
-    else
-        lyrnn_print_plain(log,
-                          "songs: %zu, from %zu files of one song, and one per paragraph of larger "
-                          "ones (--songs chooses)\n",
-                          corpus->num_songs, counts->num_file_songs);
 }

@@ -40,7 +40,7 @@ typedef enum {
      * order marks (U+FEFF) inside the text are dropped, and among several files those without any
      * visible character. */
     LYRNN_NORMALIZE_NFC,
-    LYRNN_NORMALIZE_NONE /* characters as they are */
+    LYRNN_NORMALIZE_NONE /* characters as they are, also full-width ones */
 } lyrnn_normalize;
 
 typedef enum {
@@ -65,7 +65,7 @@ typedef enum {
 typedef enum { LYRNN_SCRIPT_KEEP, LYRNN_SCRIPT_SIMPLIFIED, LYRNN_SCRIPT_TRADITIONAL } lyrnn_script;
 
 typedef enum {
-    LYRNN_WIDTH_HALF, /* full-width letters, digits and spaces become ASCII */
+    LYRNN_WIDTH_HALF, /* full-width letters, digits and spaces of files become ASCII */
     LYRNN_WIDTH_KEEP
 } lyrnn_width;
 
@@ -106,11 +106,31 @@ typedef struct {
  * int32_t. */
 #define LYRNN_MAX_TEXT INT32_MAX
 
-/* What was read and what was changed. */
+/* What a file can be encoded in, and the names. */
+enum { LYRNN_NUM_ENCODINGS = 7 };
+extern const char *const lyrnn_encoding_names[LYRNN_NUM_ENCODINGS];
+
+/* What was read and what was changed, in all documents. */
 typedef struct {
-    size_t num_files;                           /* those without text are not counted */
-    size_t num_file_songs, num_paragraph_songs; /* songs by what they are */
-    size_t num_marks; /* byte order marks inside the text that were dropped */
+    size_t num_text_files, num_lrc_files, num_json_files; /* those without text do not count */
+    /* The same files by their encoding. */
+    size_t num_in[LYRNN_NUM_ENCODINGS];
+    /* Songs by what they are, before any is dropped. */
+    size_t num_file_songs, num_paragraph_songs, num_lrc_songs, num_json_songs;
+    /* Characters that were dropped. */
+    size_t num_marks; /* byte order marks inside the text */
+    size_t num_controls, num_invisible, num_spaces;
+    /* Characters that were changed. */
+    size_t num_separators; /* line separators other than newlines */
+    size_t num_full_width, num_other_script;
+    /* What was dropped from LRC files. */
+    size_t num_lrc_tags, num_lrc_credits, num_lrc_translations;
+    size_t num_lrc_names; /* of singers, before lines that stay */
+    /* What was dropped from JSON files: songs without text, and objects that are no song. */
+    size_t num_json_empty, num_json_without_text;
+    /* What was dropped from the whole corpus. */
+    size_t num_repeated_stanzas, num_repeated_chars;
+    size_t num_rare_chars, num_rare_lines, num_rare_songs;
 } lyrnn_corpus_counts;
 
 typedef struct {
@@ -125,7 +145,7 @@ typedef struct {
     lyrnn_corpus_counts counts;
 } lyrnn_corpus;
 
-/* Decodes num_bytes of UTF-8 by the rules of newlines and normalize, without cleaning, and appends
+/* Decodes num_bytes of UTF-8 by the rules of newlines and normalize, without cleaning it, and appends
  * them to corpus, which has no songs; a zeroed corpus is empty. name describes the text in errors, for example "lyrics.txt" or "--prefix". On failure
  * corpus keeps what it had. LYRNN_ERR_CORPUS names the offset of the bad byte. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,

@@ -43,7 +43,7 @@ on_terminal() {
 write_corpus
 name="song$hostile.txt"
 { cat corpus.txt && echo "月$hostile光"; } >"$name"
-train=(train "$name" "${tiny[@]}" --num-epochs 1 --pred-len 3 --prefix "月$hostile")
+train=(train "$name" "${tiny[@]}" --normalize nfc --num-epochs 1 --pred-len 3 --prefix "月$hostile")
 plain_logs "${train[@]}" --out "run$hostile"
 [[ $status == 0 ]] || fail "the text can be learned"
 grep -qF $'\e' "$out" || fail "a file keeps the bytes of samples"

@@ -1,0 +1,47 @@
+/* A guess is less certain, the nearer the score of the next encoding is. */
+#include "text/encoding_report.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "base/plain_text.h"
+
+const char *const lyrnn_encoding_names[LYRNN_NUM_ENCODINGS] = {
+    "UTF-8", "GB18030", "Big5", "UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"};
+
+static int index_of(const text_encoding *found)
+{
+    int index = 0;
+    while (strcmp(lyrnn_encoding_names[index], found->name) != 0)
+        LYRNN_CHECK(++index < LYRNN_NUM_ENCODINGS);
+    return index;
+}
+
+static double certainty(const text_encoding *found)
+{
+    return found->is_guess && found->next_name != NULL ? found->score - found->next_score : DBL_MAX;
+}
+
+void encoding_report_add(encoding_report *report, const char *name, const text_encoding *found,
+                         lyrnn_corpus_counts *counts)
+{
+    int index = index_of(found);
+    bool is_first = counts->num_in[index]++ == 0;
+    if (!is_first && certainty(found) >= certainty(&report->files[index].found))
+        return;
+    report->files[index].found = *found;
+    snprintf(report->files[index].name, sizeof report->files[index].name, "%s", name);
+}
+
+void encoding_report_log(const encoding_report *report, const lyrnn_corpus_counts *counts,
+                         FILE *log)
+{
+    for (int i = 1; i < LYRNN_NUM_ENCODINGS; i++) {
+        if (counts->num_in[i] > 1 && log != NULL)
+            lyrnn_print_plain(log, "corpus: %zu files read as %s%s\n", counts->num_in[i],
+                              lyrnn_encoding_names[i],
+                              report->files[i].found.is_guess ? "; the least certain one:" : "");
+        if (counts->num_in[i] == 1 || report->files[i].found.is_guess)
+            text_encoding_log(&report->files[i].found, report->files[i].name, log);
+    }
+}
