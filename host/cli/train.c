@@ -25,7 +25,7 @@
 
 typedef struct {
     lyrnn_train_options train;
-    int preset; /* index in its metavar; 0: none */
+    int preset, offset; /* indices in their metavars; 0: none, zero */
     const char *init_path, *resume_path;
     option_texts prefixes;
     machine_options machine;
@@ -37,6 +37,11 @@ _Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
 /* The job of the tutorial: its model, its way to read and to sample the text, its report. Each
  * option is named here, also those whose default is the same, because defaults may change. */
 #define TUTORIAL(X)                                                                                \
+    X("songs", "none")                                                                             \
+    X("script", "keep")                                                                            \
+    X("width", "keep")                                                                             \
+    X("repeats", "keep")                                                                           \
+    X("min-count", "1")                                                                            \
     X("max-chars", "10000")                                                                        \
     X("newlines", "space")                                                                         \
     X("normalize", "none")                                                                         \
@@ -50,6 +55,7 @@ _Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
     X("lr", "1e-3")                                                                                \
     X("clip-norm", "1e-2")                                                                         \
     X("sampling", "consecutive")                                                                   \
+    X("offset", "zero")                                                                            \
     X("val-fraction", "0")                                                                         \
     X("pred-period", "50")                                                                         \
     X("pred-len", "50")                                                                            \
@@ -106,17 +112,40 @@ static const option_spec specs[] = {
     {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",
      FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
      .detail = "The norm is that of all gradients together.", .may_change = true},
-    {OPTION_CHOICE, "sampling", "consecutive|random",
-     "continue the text from batch to batch, or shuffle pieces of it", FIELD(train.sampling),
-     .fallback = "consecutive",
-     .detail = "consecutive carries the hidden state from batch to batch. random starts each piece "
-               "of --num-steps characters from the zero state."},
+    {OPTION_CHOICE, "sampling", "consecutive|random|songs",
+     "continue the text from batch to batch, shuffle pieces of it, or read whole songs [songs if "
+     "there are several]",
+     FIELD(train.sampling),
+     .detail = "songs starts each song from the zero state, as generate and eval do, and shuffles "
+               "the songs. Short songs are padded, and --batch-size is lowered to as many songs "
+               "as fill it. consecutive is the tutorial's way: it carries the hidden state from "
+               "batch to batch through the whole text. A model that is trained like that knows "
+               "the zero state little, and may write nonsense from it. random starts each piece "
+               "of --num-steps characters from the zero state. A corpus of one song is sampled "
+               "consecutively unless this option says otherwise; --songs says what a song is."},
+    {OPTION_CHOICE, "offset", "zero|random", "first character of an epoch", FIELD(offset),
+     .fallback = "zero",
+     .detail = "random leaves out up to --num-steps characters at the start of each epoch, as "
+               "later editions of the tutorial do. --sampling songs has no offset.",
+     .if_missing = "zero"},
+    {OPTION_FLOAT, "val-songs", "SHARE", "hold out this SHARE of the songs for validation; 0: none",
+     FIELD(train.val_songs), .fallback = "0", .min = "0", .max = "0.9",
+     .detail = "The perplexity of these songs, each read from its start, is printed too, and best "
+               "is the checkpoint where it was lowest. A hash of a song's text and of --seed "
+               "decides whether it is held out. So the share is met approximately, and adding "
+               "or removing a song moves no other one. A line says how much of them stands in "
+               "the other songs as well.",
+     .if_missing = "0"},
     {OPTION_FLOAT, "val-fraction", "SHARE",
      "hold out the last SHARE of the text for validation; 0: none", FIELD(train.val_fraction),
      .fallback = "0", .min = "0", .max = "0.9",
-     .detail = "Its perplexity is printed too, and best is the checkpoint where it was lowest. The "
-               "share is the end of the text, because lyrics repeat: random pieces would hold "
-               "choruses that the model has learned."},
+     .detail = "As --val-songs, but with the end of the text, for texts without songs. It begins "
+               "where the training text ends, so validation continues with the state of the "
+               "training. With --sampling songs the share is rounded to whole songs, and each is "
+               "read from its start."},
+    {OPTION_FLAG, "drop-leaks", NULL,
+     "do not learn lines that share 8 or more characters in a row with the held-out text",
+     FIELD(train.drop_leaks)},
     {OPTION_INT, "patience", "N",
      "stop after N epochs without a better validation perplexity; 0: never", FIELD(train.patience),
      .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
@@ -339,6 +368,9 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
     /* When a resumed run began, its default prefixes were replaced if the corpus lacked their
      * characters. */
     options.prefixes_are_defaults = !options_given(&table, result, "prefix");
+    options.sampling_is_default = start->kind != LYRNN_START_RESUME && fields->preset == 0 &&
+                                  !options_given(&table, result, "sampling");
+    options.random_offset = fields->offset != 0;
     options.watch_for_requests = interrupt_catch_stops;
 
     lyrnn_backend backend;

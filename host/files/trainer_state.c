@@ -22,7 +22,11 @@ enum { MAX_TENSORS = 2 * LYRNN_MAX_PARAMETERS + 2 };
 const char *const lyrnn_state_option_keys[LYRNN_STATE_NUM_OPTIONS] = {
     [LYRNN_STATE_NUM_STEPS] = "num_steps",
     [LYRNN_STATE_SAMPLING] = "sampling",
+    [LYRNN_STATE_OFFSET] = "offset",
+    [LYRNN_STATE_SONGS] = "songs_xxh128",
     [LYRNN_STATE_VAL_FRACTION] = "val_fraction",
+    [LYRNN_STATE_VAL_SONGS] = "val_songs",
+    [LYRNN_STATE_DROP_LEAKS] = "drop_leaks",
     [LYRNN_STATE_DROPOUT] = "dropout",
     [LYRNN_STATE_LR] = "lr",
     [LYRNN_STATE_CLIP_NORM] = "clip_norm",
@@ -127,8 +131,8 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
 {
     number_texts texts;
     print_numbers(state, &texts);
-    enum { NUM_NUMBERS = 13, NUM_METADATA = NUM_NUMBERS + LYRNN_STATE_NUM_OPTIONS };
-    lyrnn_metadata metadata[NUM_METADATA] = {
+    enum { NUM_NUMBERS = 13 };
+    lyrnn_metadata metadata[NUM_NUMBERS + LYRNN_STATE_NUM_OPTIONS] = {
         {"format", "pt"},
         {"epoch", texts.epoch},
         {"batch", texts.batch},
@@ -143,8 +147,11 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         {"gradient_norm", texts.gradient_norm},
         {"epoch_seconds", texts.epoch_seconds},
     };
+    size_t num_metadata = NUM_NUMBERS;
     for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
-        metadata[NUM_NUMBERS + i] = (lyrnn_metadata){lyrnn_state_option_keys[i], state->options[i]};
+        if (state->options[i][0] != '\0')
+            metadata[num_metadata++] =
+                (lyrnn_metadata){lyrnn_state_option_keys[i], state->options[i]};
     tensor_list list;
     list_training_tensors(&list, config, state->snapshot.B);
     size_t num_bytes = 2 * lyrnn_parameters_num_transposed(&list.parameters) * sizeof(float);
@@ -153,7 +160,7 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         return lyrnn_out_of_memory(path, num_bytes, "close other programs");
     point_to_values(&list, &state->snapshot, transposed);
     lyrnn_status status =
-        lyrnn_safetensors_write(path, metadata, NUM_METADATA, list.tensors, (size_t)list.num);
+        lyrnn_safetensors_write(path, metadata, num_metadata, list.tensors, (size_t)list.num);
     free(transposed);
     return status;
 }
@@ -296,12 +303,21 @@ static lyrnn_status find_training_tensors(const lyrnn_safetensors *file, const c
     return LYRNN_OK;
 }
 
+/* The number of streams, as far as the file has one: the shape of h must fit it. */
+static int find_streams(const lyrnn_safetensors *file)
+{
+    enum { MAX_STREAMS = 65536 };
+    const lyrnn_tensor *h = lyrnn_safetensors_tensor(file, "h");
+    bool is_known = h != NULL && h->num_dims == 3 && h->shape[1] > 0 && h->shape[1] <= MAX_STREAMS;
+    return is_known ? (int)h->shape[1] : 1;
+}
+
 static lyrnn_status read_snapshot(const lyrnn_safetensors *file, const char *path,
-                                  const lyrnn_rnn_config *config, int B,
-                                  lyrnn_trainer_snapshot *snapshot)
+                                  const lyrnn_rnn_config *config, lyrnn_trainer_snapshot *snapshot)
 {
     tensor_list list;
     const lyrnn_tensor *found[MAX_TENSORS];
+    int B = find_streams(file);
     list_training_tensors(&list, config, B);
     LYRNN_TRY(find_training_tensors(file, path, &list, found));
     LYRNN_TRY(lyrnn_trainer_snapshot_init(snapshot, config, B));
@@ -318,19 +334,19 @@ static lyrnn_status read_snapshot(const lyrnn_safetensors *file, const char *pat
 }
 
 static lyrnn_status read_state(lyrnn_trainer_state *state, const lyrnn_safetensors *file,
-                               const char *path, const lyrnn_rnn_config *config, int B)
+                               const char *path, const lyrnn_rnn_config *config)
 {
-    LYRNN_TRY(read_snapshot(file, path, config, B, &state->snapshot));
+    LYRNN_TRY(read_snapshot(file, path, config, &state->snapshot));
     return read_numbers(file, path, state);
 }
 
 lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *path,
-                                      const lyrnn_rnn_config *config, int B)
+                                      const lyrnn_rnn_config *config)
 {
     lyrnn_safetensors file;
     memset(state, 0, sizeof *state);
     LYRNN_TRY(lyrnn_safetensors_open(&file, path));
-    lyrnn_status status = read_state(state, &file, path, config, B);
+    lyrnn_status status = read_state(state, &file, path, config);
     if (status != LYRNN_OK)
         lyrnn_trainer_snapshot_free(&state->snapshot);
     lyrnn_safetensors_close(&file);

@@ -7,8 +7,10 @@
  *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128",
  *                    "gradient_norm", "epoch_seconds" (these two may be missing); real
  *                    numbers are hexadecimal, so that none is rounded. Also the options
- *                    "num_steps", "sampling", "val_fraction", "dropout", "lr", "clip_norm", with
- *                    which config.json is compared */
+ *                    "num_steps", "sampling", "offset", "val_fraction", "val_songs",
+ *                    "drop_leaks", "dropout", "lr", "clip_norm", with which config.json is
+ *                    compared, and "songs_xxh128", the hash of where songs begin in the corpus
+ *                    (these may be missing) */
 #ifndef LYRNN_TRAINER_STATE_H
 #define LYRNN_TRAINER_STATE_H
 
@@ -24,14 +26,18 @@
 enum {
     LYRNN_STATE_NUM_STEPS,
     LYRNN_STATE_SAMPLING,
+    LYRNN_STATE_OFFSET,
+    LYRNN_STATE_SONGS, /* not an option: the hash of where songs begin, "" if that does not matter */
     LYRNN_STATE_VAL_FRACTION,
+    LYRNN_STATE_VAL_SONGS,
+    LYRNN_STATE_DROP_LEAKS,
     LYRNN_STATE_DROPOUT,
     LYRNN_STATE_LR,
     LYRNN_STATE_CLIP_NORM,
     LYRNN_STATE_NUM_OPTIONS
 };
 extern const char *const lyrnn_state_option_keys[LYRNN_STATE_NUM_OPTIONS]; /* of config.json */
-typedef char lyrnn_state_option[24];
+typedef char lyrnn_state_option[40];
 
 typedef struct {
     lyrnn_trainer_snapshot snapshot; /* owned: free it with lyrnn_trainer_snapshot_free */
@@ -58,11 +64,11 @@ size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B);
 lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config *config,
                                        const lyrnn_trainer_state *state);
 
-/* Reads the state of a training of this network with B streams. The caller frees the snapshot; on
- * failure it is zeroed. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE: it is not
+/* Reads the state of a training of this network; snapshot.B says with how many streams. The caller
+ * frees the snapshot; on failure it is zeroed. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE: it is not
  * safetensors; a tensor is missing, has another shape or type, or is one too many; a value cannot
  * come from a training; a number is missing or out of range. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *path,
-                                      const lyrnn_rnn_config *config, int B);
+                                      const lyrnn_rnn_config *config);
 
 #endif

@@ -16,9 +16,10 @@
 #include "run/config.h"
 #include "run/reading_record.h"
 
-/* Members of a record besides those of reading_record.h. Only the first is in
- * model.safetensors. */
-static const char *const own_members[] = {"corpus_xxh128", "corpus", "model", NULL};
+/* Members of a record besides those of reading_record.h. Those that model.safetensors has come
+ * first. */
+static const char *const own_members[] = {"corpus_xxh128", "sampling", "corpus", "model"};
+enum { NUM_IN_MODEL = 2, NUM_OWN_MEMBERS = 4 };
 
 static lyrnn_status learned_out_of_memory(void)
 {
@@ -37,7 +38,8 @@ static void pick(json_t **record, const json_t *object, const char *member)
 static json_t *pick_for_model(const json_t *object)
 {
     json_t *record = json_object();
-    pick(&record, object, own_members[0]);
+    for (int i = 0; i < NUM_IN_MODEL; i++)
+        pick(&record, object, own_members[i]);
     for (const char *const *member = reading_members; *member != NULL; member++)
         pick(&record, object, *member);
     return record;
@@ -47,8 +49,8 @@ static json_t *pick_for_model(const json_t *object)
 static json_t *pick_members(const json_t *object)
 {
     json_t *record = pick_for_model(object);
-    for (const char *const *member = own_members + 1; *member != NULL; member++)
-        pick(&record, object, *member);
+    for (int i = NUM_IN_MODEL; i < NUM_OWN_MEMBERS; i++)
+        pick(&record, object, own_members[i]);
     return record;
 }
 
@@ -221,7 +223,8 @@ lyrnn_status lyrnn_learned_of_model(const char *model_path, const char *learned,
     return status;
 }
 
-lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules, const char *xxh128)
+lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules, const char *xxh128,
+                               const char *sampling)
 {
     for (size_t i = json_array_size(records); i > 0; i--) {
         const char *hash = hash_of(json_array_get(records, i - 1));
@@ -230,6 +233,7 @@ lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules,
     }
     json_t *record = json_object();
     json_put(&record, "corpus_xxh128", json_string(xxh128));
+    json_put(&record, "sampling", json_string(sampling));
     reading_to_record(&record, rules);
     return add_record(records, record);
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/memory_limit.h"
 #include "base/plain_text.h"
+#include "base/xxh128.h"
 #include "train/job.h"
 
 static void train_job_free(train_job *job)
@@ -26,6 +27,7 @@ static void train_job_free(train_job *job)
     for (size_t i = 0; i < job->num_prompts; i++)
         lyrnn_prompt_free(&job->prompts[i]);
     free(job->prompts);
+    free(job->validation_starts);
     free(job->ids);
     free(job->params);
     json_decref(job->learned);
@@ -90,30 +92,20 @@ static lyrnn_status encode_prefixes(train_job *job)
     return LYRNN_OK;
 }
 
-/* Holds out the end of the corpus for validation. Random pieces would not do: lyrics repeat, so the
- * model would have learned the chorus of a held-out piece. */
-static lyrnn_status split_corpus(train_job *job)
+/* The hash of where songs begin. */
+static void hash_starts(const lyrnn_corpus *corpus, char text[LYRNN_CORPUS_HASH_SIZE])
 {
-    const lyrnn_train_options *options = job->options;
-    if (options->patience > 0 && !(options->val_fraction > 0.0f))
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--patience %d: needs a validation perplexity; add --val-fraction 0.1",
-                          options->patience);
-    job->num_validation = (size_t)((double)job->corpus.N * (double)options->val_fraction);
-    size_t needed = (size_t)options->num_steps + 1;
-    if (options->val_fraction > 0.0f && job->num_validation < needed)
-        return lyrnn_fail(
-            LYRNN_ERR_CORPUS_SHORT,
-            "--val-fraction %g: holds out %zu characters, and validation needs at least "
-            "%zu (--num-steps + 1); raise it, lower --num-steps, or add text",
-            (double)options->val_fraction, job->num_validation, needed);
-    return LYRNN_OK;
+    _Static_assert(sizeof *corpus->starts == sizeof(uint64_t), "the hash is over 64-bit numbers");
+    const lyrnn_byte_range starts = {corpus->starts, corpus->num_songs * sizeof *corpus->starts};
+    lyrnn_xxh128(&starts, 1, text);
 }
 
 static lyrnn_status read_text(train_job *job)
 {
     LYRNN_TRY(load_corpus(job));
     lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
+    hash_starts(&job->corpus, job->songs_xxh128);
+    LYRNN_TRY(train_choose_sampling(job));
     return train_take_start(job);
 }
 
@@ -121,21 +113,18 @@ static lyrnn_status prepare_text(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     job->vocab.normalize = options->text.normalize;
+    LYRNN_TRY(train_split_corpus(job));
     LYRNN_TRY(encode_corpus(job));
-    LYRNN_TRY(split_corpus(job));
     const lyrnn_batch_options batches = {.N = job->corpus.N - job->num_validation,
                                          .B = options->batch_size,
                                          .T = options->num_steps,
-                                         .sampling = options->sampling,
-                                         .seed = options->seed};
+                                         .sampling = job->sampling,
+                                         .random_offset = options->random_offset,
+                                         .seed = options->seed,
+                                         .songs = job->corpus.starts,
+                                         .num_songs = job->num_learned_songs};
     LYRNN_TRY(lyrnn_batches_init(&job->batches, &batches));
     return encode_prefixes(job); /* last, because it may print a notice */
-}
-
-lyrnn_evaluation_text train_validation_text(const train_job *job)
-{
-    size_t N = job->batches.N;
-    return (lyrnn_evaluation_text){.ids = job->ids + N, .N = job->num_validation, .num_context = N};
 }
 
 static lyrnn_status prepare_model(train_job *job)
@@ -192,7 +181,7 @@ static lyrnn_status run_job(train_job *job)
         return train_end_complete(job);
     LYRNN_TRY(prepare_text(job));
     LYRNN_TRY(train_check_start(job));
-    train_log_plan(job);
+    LYRNN_TRY(train_log_plan(job));
     LYRNN_TRY(train_log_start(job));
     LYRNN_TRY(train_check_memory(job));
     LYRNN_TRY(prepare_model(job));

@@ -1,5 +1,5 @@
-/* A training job and its parts. job.c prepares and ends it; start.c does what depends on what it
- * starts from; plan.c counts its memory and reports the plan; resume_run.c checks and continues an
+/* A training job and its parts. job.c prepares and ends it; split.c divides the text; start.c does what depends
+ * on what it starts from; plan.c counts its memory and reports the plan; resume_run.c checks and continues an
  * earlier run; epochs.c trains, reports and saves; warnings.c warns; progress.c draws the bar. Read
  * job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
@@ -11,6 +11,7 @@
 #include "lyrnn/generate.h"
 #include "lyrnn/train.h"
 #include "run/run_dir.h"
+#include "text/leaks.h"
 #include "train/progress.h"
 
 /* What has been warned of. */
@@ -32,12 +33,19 @@ typedef struct {
     lyrnn_start *start;
     lyrnn_corpus corpus;
     char corpus_xxh128[LYRNN_CORPUS_HASH_SIZE];
+    char songs_xxh128[LYRNN_CORPUS_HASH_SIZE]; /* of where the songs begin, before the split */
     lyrnn_vocab vocab;
     int32_t *ids;          /* (N) */
     lyrnn_prompt *prompts; /* (num_prompts) */
     size_t num_prompts;
     lyrnn_rnn_config config;
-    size_t num_validation; /* characters held out at the corpus's end */
+    /* split.c: the held-out songs are at the corpus's end. Where running text is cut, a song begins
+     * too. */
+    lyrnn_sampling sampling;
+    size_t num_learned_songs;
+    size_t num_validation;     /* characters held out */
+    size_t *validation_starts; /* where songs begin in them; NULL: nothing is held out */
+    leaks leaked;              /* what the held-out text shares with the other */
     lyrnn_batches batches;
     lyrnn_model model;
     lyrnn_trainer trainer;
@@ -58,7 +66,22 @@ typedef struct {
     train_warnings warnings;
 } train_job;
 
-/* The held-out text, whose context is the training text. */
+/* split.c */
+
+/* The name of a way of sampling, as --sampling has it. */
+const char *train_sampling_name(lyrnn_sampling sampling);
+
+/* Chooses how the corpus is sampled, and checks the options that depend on that. LYRNN_ERR_USAGE. */
+lyrnn_status train_choose_sampling(train_job *job);
+
+/* Moves what is held out to the end of the corpus. LYRNN_ERR_CORPUS_SHORT if either part would be
+ * too short; LYRNN_ERR_MEMORY. */
+lyrnn_status train_split_corpus(train_job *job);
+
+/* Whether the held-out songs are scored one by one, each from the zero state. */
+bool train_validates_songs(const train_job *job);
+
+/* The held-out text. The context of running text is the training text. */
 lyrnn_evaluation_text train_validation_text(const train_job *job);
 
 /* start.c. Each function does what the kind of start needs, so that job.c never asks for the
@@ -94,8 +117,8 @@ lyrnn_status train_begin_run(train_job *job);
 /* Characters of the longest sample, including its prefix. */
 size_t train_sample_length(const train_job *job);
 
-/* Reports corpus, model, batches, device and memory. */
-void train_log_plan(const train_job *job);
+/* Reports corpus, model, batches, device and memory. LYRNN_ERR_MEMORY. */
+lyrnn_status train_log_plan(const train_job *job);
 
 /* Allocates the memory of the whole job once and frees it again, so that a training that does not
  * fit fails here, with the total, and not after minutes of preparation. */
@@ -108,8 +131,7 @@ lyrnn_status train_check_memory(const train_job *job);
 lyrnn_status train_read_state(train_job *job);
 
 /* Writes the options that decide the bits as trainer.safetensors holds them. */
-void train_state_options(const lyrnn_train_options *options,
-                         lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS]);
+void train_state_options(const train_job *job, lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS]);
 
 /* Refuses a state that these options cannot have produced, and one with nothing left to do. */
 lyrnn_status train_check_state(const train_job *job);

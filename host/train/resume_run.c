@@ -35,8 +35,15 @@ static lyrnn_status check_network(const train_job *job)
 
 static lyrnn_status check_corpus(const train_job *job)
 {
-    if (strcmp(job->state.corpus_xxh128, job->corpus_xxh128) == 0)
+    const char *songs = job->state.options[LYRNN_STATE_SONGS];
+    if (strcmp(job->state.corpus_xxh128, job->corpus_xxh128) == 0 &&
+        (songs[0] == '\0' || strcmp(songs, job->songs_xxh128) == 0))
         return LYRNN_OK;
+    if (strcmp(job->state.corpus_xxh128, job->corpus_xxh128) == 0)
+        return lyrnn_fail(LYRNN_ERR_CORPUS,
+                          "corpus: has the text that %s learns, but its songs (here %zu) begin "
+                          "elsewhere; name the files as they were when the run began",
+                          job->run.path, job->corpus.num_songs);
     lyrnn_vocab vocab;
     LYRNN_TRY(lyrnn_vocab_from_corpus(&vocab, &job->corpus));
     int V = vocab.V;
@@ -59,8 +66,7 @@ lyrnn_status train_read_state(train_job *job)
                          model_path) >= sizeof path)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one",
                           job->run.path);
-    lyrnn_status status =
-        lyrnn_trainer_state_read(&job->state, path, &job->config, job->options->batch_size);
+    lyrnn_status status = lyrnn_trainer_state_read(&job->state, path, &job->config);
     /* lyrnn saves both files of a checkpoint or none. */
     if (status == LYRNN_ERR_IO && access(path, F_OK) != 0 && errno == ENOENT)
         status = LYRNN_ERR_DAMAGED;
@@ -90,13 +96,20 @@ static void float_to_text(float value, lyrnn_state_option text)
     }
 }
 
-void train_state_options(const lyrnn_train_options *options,
-                         lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS])
+void train_state_options(const train_job *job, lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS])
 {
-    const char *sampling = options->sampling == LYRNN_SAMPLING_RANDOM ? "random" : "consecutive";
+    const lyrnn_train_options *options = job->options;
+    bool needs_songs = train_validates_songs(job) || options->drop_leaks;
     snprintf(texts[LYRNN_STATE_NUM_STEPS], sizeof texts[0], "%d", options->num_steps);
-    snprintf(texts[LYRNN_STATE_SAMPLING], sizeof texts[0], "%s", sampling);
+    snprintf(texts[LYRNN_STATE_SAMPLING], sizeof texts[0], "%s",
+             train_sampling_name(job->sampling));
+    snprintf(texts[LYRNN_STATE_OFFSET], sizeof texts[0], "%s",
+             options->random_offset ? "random" : "zero");
+    snprintf(texts[LYRNN_STATE_SONGS], sizeof texts[0], "%s", needs_songs ? job->songs_xxh128 : "");
     float_to_text(options->val_fraction, texts[LYRNN_STATE_VAL_FRACTION]);
+    float_to_text(options->val_songs, texts[LYRNN_STATE_VAL_SONGS]);
+    snprintf(texts[LYRNN_STATE_DROP_LEAKS], sizeof texts[0], "%s",
+             options->drop_leaks ? "true" : "false");
     float_to_text(options->model.dropout, texts[LYRNN_STATE_DROPOUT]);
     float_to_text(options->optimizer.learning_rate, texts[LYRNN_STATE_LR]);
     float_to_text(options->optimizer.clip_norm, texts[LYRNN_STATE_CLIP_NORM]);
@@ -107,7 +120,7 @@ void train_state_options(const lyrnn_train_options *options,
 static lyrnn_status check_options(const train_job *job)
 {
     lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS];
-    train_state_options(job->options, texts);
+    train_state_options(job, texts);
     for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++) {
         const char *was = job->state.options[i], *key = lyrnn_state_option_keys[i];
         if (was[0] == '\0' || strcmp(texts[i], was) == 0)
@@ -122,26 +135,42 @@ static lyrnn_status check_options(const train_job *job)
     return LYRNN_OK;
 }
 
+/* Refuses counters that the steps of these batches cannot leave. */
+static lyrnn_status check_counters(const train_job *job)
+{
+    const lyrnn_trainer_snapshot *snapshot = &job->state.snapshot;
+    const lyrnn_counters *counters = &snapshot->counters;
+    int64_t K = (int64_t)job->batches.K, before = counters->step - counters->batch, num = -1;
+    bool fits = counters->batch <= K && before % K == 0 && before / K == snapshot->epoch;
+    if (snapshot->B != job->batches.B)
+        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                          "%s: reads %d text sequences per batch but its latest checkpoint has %d; "
+                          "correct config.json",
+                          job->run.path, job->batches.B, snapshot->B);
+    if (fits)
+        LYRNN_TRY(lyrnn_batches_count_targets(&job->batches, (uint64_t)snapshot->epoch + 1,
+                                              (size_t)counters->batch, &num));
+    if (counters->loss_count == num)
+        return LYRNN_OK;
+    return lyrnn_fail(
+        LYRNN_ERR_MODEL_FILE,
+        "%s: its latest checkpoint, at step %lld, does not fit epochs of %lld batches; "
+        "correct config.json",
+        job->run.path, (long long)counters->step, (long long)K);
+}
+
 lyrnn_status train_check_state(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     const lyrnn_trainer_state *state = &job->state;
-    const lyrnn_counters *counters = &state->snapshot.counters;
     const char *path = job->run.path;
-    int64_t K = (int64_t)job->batches.K, M = (int64_t)job->batches.B * job->batches.T;
     if (state->seed != options->seed)
         return lyrnn_fail(
             LYRNN_ERR_MODEL_FILE,
             "%s: seed is %llu but its latest checkpoint has %llu; correct config.json", path,
             (unsigned long long)options->seed, (unsigned long long)state->seed);
     LYRNN_TRY(check_options(job));
-    int64_t before = counters->step - counters->batch;
-    if (counters->batch > K || before % K != 0 || before / K != state->snapshot.epoch ||
-        counters->loss_count != M * counters->batch)
-        return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
-                          "%s: its latest checkpoint, at step %lld, does not fit epochs of %lld "
-                          "batches; correct config.json",
-                          path, (long long)counters->step, (long long)K);
+    LYRNN_TRY(check_counters(job));
     if (options->num_epochs <= state->snapshot.epoch)
         return lyrnn_fail(
             LYRNN_ERR_USAGE,

@@ -121,22 +121,23 @@ static lyrnn_status match_vocab(train_job *job)
     return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
 }
 
-/* The caller's config.json with the hash of the corpus added. NULL: no memory. */
-static json_t *config_with_hash(const train_job *job)
+/* The caller's config.json with the hash of the corpus and the way of sampling. NULL: no memory. */
+static json_t *complete_config(const train_job *job)
 {
     json_t *given = job->options->config;
     json_t *config = json_object();
     if (given != NULL)
         json_put_all(&config, given);
     json_put(&config, "corpus_xxh128", json_string(job->corpus_xxh128));
+    json_put(&config, "sampling", json_string(train_sampling_name(job->sampling)));
     return config;
 }
 
-/* The caller has read a resumed run's config.json. With its hash it is the record of the corpus. */
+/* The caller has read a resumed run's config.json. Completed, it is the record of the corpus. */
 static lyrnn_status resume_learned(train_job *job)
 {
     const lyrnn_start *start = job->start;
-    json_t *config = config_with_hash(job);
+    json_t *config = complete_config(job);
     lyrnn_status status = config != NULL
                               ? lyrnn_learned_of_run(start->model_path, start->checkpoint.learned,
                                                      config, &job->learned)
@@ -156,7 +157,8 @@ static lyrnn_status take_learned(train_job *job)
     else
         LYRNN_TRY(
             lyrnn_learned_of_model(start->model_path, start->checkpoint.learned, &job->learned));
-    LYRNN_TRY(lyrnn_learned_add(job->learned, &job->options->text, job->corpus_xxh128));
+    LYRNN_TRY(lyrnn_learned_add(job->learned, &job->options->text, job->corpus_xxh128,
+                                train_sampling_name(job->sampling)));
     job->learned_text = lyrnn_learned_to_model(job->learned);
     return job->learned_text != NULL
                ? LYRNN_OK
@@ -225,7 +227,7 @@ void train_set_weights(train_job *job)
 lyrnn_status train_prepare_state(train_job *job)
 {
     job->state.learned = job->learned_text;
-    train_state_options(job->options, job->state.options);
+    train_state_options(job, job->state.options);
     if (job->start->kind == LYRNN_START_RESUME)
         return lyrnn_trainer_upload(&job->trainer, &job->state.snapshot);
     LYRNN_TRY(lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B));
@@ -238,7 +240,7 @@ lyrnn_status train_prepare_state(train_job *job)
 /* config.json with the texts that the model learned before. NULL: no memory. */
 static json_t *config_with_texts(const train_job *job)
 {
-    json_t *config = config_with_hash(job), *earlier = json_array();
+    json_t *config = complete_config(job), *earlier = json_array();
     for (size_t i = 0; i + 1 < json_array_size(job->learned); i++)
         json_add(&earlier, json_incref(json_array_get(job->learned, i)));
     if (earlier == NULL || json_array_size(earlier) > 0)

@@ -80,8 +80,18 @@ typedef struct {
     int batch_size; /* B streams: parallel text sequences */
     int num_steps;  /* T steps through which gradients flow back */
     lyrnn_sampling sampling;
-    /* The share of the corpus, at its end, that is held out and evaluated after each epoch. */
-    float val_fraction;
+    /* The sampling is nobody's choice: songs if the corpus has several, else consecutive. */
+    bool sampling_is_default;
+    bool random_offset; /* of consecutive or random sampling; see lyrnn/batches.h */
+    /* What is held out and evaluated after each epoch. val_fraction is the share of the corpus at
+     * its end; with songs as units it is rounded to whole ones. val_songs is the probability that a
+     * song is held out: a hash of its text and of the seed decides, so that other songs do not
+     * matter. At most one of the two is above 0. Songs are scored one by one from the zero state,
+     * and so is the end of a corpus that is learned by songs. */
+    float val_fraction, val_songs;
+    /* Do not learn lines that have 8 or more characters in a row in common with what is held
+     * out. */
+    bool drop_leaks;
     int patience; /* stop after so many epochs without a better validation; 0: never */
     lyrnn_optimizer_config optimizer;
     uint64_t seed;
@@ -105,7 +115,7 @@ typedef struct {
     bool is_repeated;
     int keep; /* checkpoints to keep, next to latest and best; 0: all */
     /* What config.json holds: an object. lyrnn_train adds the hash of the corpus as
-     * "corpus_xxh128". NULL: only the hash. */
+     * "corpus_xxh128" and the sampling that was chosen as "sampling". NULL: only these two. */
     struct json_t *config;
     /* Called just before the first write to the disk. If a member of what it returns is nonzero
      * later, lyrnn_train finishes the step (or, in validation and in samples, the piece at hand)

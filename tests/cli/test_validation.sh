@@ -6,15 +6,17 @@ set -euo pipefail
 write_corpus # 12 equal verses of 32 characters
 
 # The halves are alike, and a learning rate of 0 does not change the model, so both perplexities are
-# equal. Validation is without dropout.
+# almost equal: validation begins where training ended, and training at the zero state. Validation
+# is without dropout.
 same=(train corpus.txt "${tiny[@]}" --lr 0 --num-epochs 2 --pred-period 1 --val-fraction 0.5
     --cell gru --num-layers 2)
 report='s/^epoch [0-9]+, perplexity ([0-9.]+), validation ([0-9.]+), time [0-9.]+ sec$/\1 \2/p'
 succeeds "${same[@]}" --out same
-grep -q '^validation: on the last 192 characters$' "$err" ||
+grep -q '^validation: 1 song, 192 characters; 100.0 % are in runs of 8 or more that training' "$err" ||
     fail "the plan must say what is held out"
 read -r trained validated < <(sed -nE "$report" "$out")
-[[ -n $validated && $trained == "$validated" ]] || fail "perplexity and validation must be equal"
+awk -v a="$trained" -v b="$validated" 'BEGIN { d = a - b; exit !(b > 1 && d * d < 0.01) }' ||
+    fail "perplexity and validation must be near"
 [[ $(sed -nE "$report" "$out" | sort -u | wc -l) == 1 ]] || fail "the perplexities must not change"
 succeeds "${same[@]}" --dropout 0.5 --out dropped
 read -r trained_dropped validated_dropped < <(sed -nE "$report" "$out")
@@ -77,7 +79,7 @@ cmp <(validations patient/metrics.jsonl) <(validations all/metrics.jsonl | sed "
 cmp "patient/best/model.safetensors" "all/best/model.safetensors" || fail "the same best model"
 grep -q "^epoch $last, " "$out" || fail "the last epoch is reported"
 
-refuses 2 '--patience 3: .*add --val-fraction' train corpus.txt "${tiny[@]}" --patience 3 --out no
+refuses 2 '--patience 3: .*add --val-songs 0.1, or --val-fraction 0.1$' train corpus.txt "${tiny[@]}" --patience 3 --out no
 refuses 1 '--val-fraction 0\.01: holds out 3 characters.*at least 6' \
     train corpus.txt "${tiny[@]}" --val-fraction 0.01 --out no
 refuses 1 'corpus: .*' train corpus.txt --batch-size 8 --num-steps 5 --val-fraction 0.9 --out no

@@ -20,27 +20,22 @@
 enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 2 * 256 * LYRNN_MAX_PARAMETERS + 4096 };
 
 /* Each file is read for all of these networks. */
-static const struct {
-    lyrnn_rnn_config config;
-    int B;
-} trainings[] = {
-    {{.cell = LYRNN_RNN_TANH, .input_size = 2, .hidden_size = 1, .num_layers = 1}, 2},
-    {{.cell = LYRNN_LSTM, .input_size = 2, .hidden_size = 1, .num_layers = 1}, 3},
-    {{.cell = LYRNN_GRU,
-      .input_size = 3,
-      .hidden_size = 2,
-      .num_layers = 2,
-      .bidirectional = true,
-      .dropout = 0.5f},
-     1},
-    {{.cell = LYRNN_LSTM,
-      .input_size = 60000,
-      .hidden_size = LYRNN_MAX_HIDDEN_SIZE,
-      .num_layers = LYRNN_MAX_LAYERS,
-      .bidirectional = true},
-     65536},
+static const lyrnn_rnn_config networks[] = {
+    {.cell = LYRNN_RNN_TANH, .input_size = 2, .hidden_size = 1, .num_layers = 1},
+    {.cell = LYRNN_LSTM, .input_size = 2, .hidden_size = 1, .num_layers = 1},
+    {.cell = LYRNN_GRU,
+     .input_size = 3,
+     .hidden_size = 2,
+     .num_layers = 2,
+     .bidirectional = true,
+     .dropout = 0.5f},
+    {.cell = LYRNN_LSTM,
+     .input_size = 60000,
+     .hidden_size = LYRNN_MAX_HIDDEN_SIZE,
+     .num_layers = LYRNN_MAX_LAYERS,
+     .bidirectional = true},
 };
-enum { NUM_TRAININGS = sizeof trainings / sizeof trainings[0] };
+enum { NUM_NETWORKS = sizeof networks / sizeof networks[0] };
 
 static size_t num_parameters(const lyrnn_rnn_config *config)
 {
@@ -56,11 +51,11 @@ static size_t num_state(const lyrnn_rnn_config *config, int B)
 }
 
 /* Code that continues from a state relies on these. */
-static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config *config, int B)
+static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config *config)
 {
+    int B = state->snapshot.B;
     const lyrnn_counters *counters = &state->snapshot.counters;
-    LYRNN_CHECK(state->snapshot.B == B &&
-                (state->snapshot.c != NULL) == (config->cell == LYRNN_LSTM));
+    LYRNN_CHECK(B > 0 && (state->snapshot.c != NULL) == (config->cell == LYRNN_LSTM));
     for (size_t i = 0; i < num_parameters(config); i++)
         LYRNN_CHECK(isfinite(state->snapshot.m[i]) && state->snapshot.v[i] >= 0.0f);
     for (size_t i = 0; i < num_state(config, B); i++)
@@ -76,8 +71,10 @@ static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config
 }
 
 static void check_equal(const lyrnn_trainer_state *a, const lyrnn_trainer_state *b,
-                        const lyrnn_rnn_config *config, int B)
+                        const lyrnn_rnn_config *config)
 {
+    int B = a->snapshot.B;
+    LYRNN_CHECK(b->snapshot.B == B);
     size_t flat_bytes = num_parameters(config) * sizeof(float);
     size_t state_bytes = num_state(config, B) * sizeof(float);
     LYRNN_CHECK(memcmp(a->snapshot.m, b->snapshot.m, flat_bytes) == 0 &&
@@ -93,22 +90,22 @@ static void check_equal(const lyrnn_trainer_state *a, const lyrnn_trainer_state 
     LYRNN_CHECK(strcmp(a->corpus_xxh128, b->corpus_xxh128) == 0);
 }
 
-static void read_as(const lyrnn_rnn_config *config, int B, size_t num_bytes)
+static void read_as(const lyrnn_rnn_config *config, size_t num_bytes)
 {
     lyrnn_trainer_state state, again;
     fuzz_watch_memory();
-    lyrnn_status status = lyrnn_trainer_state_read(&state, "input", config, B);
+    lyrnn_status status = lyrnn_trainer_state_read(&state, "input", config);
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     if (status != LYRNN_OK) {
         LYRNN_CHECK(status == LYRNN_ERR_MODEL_FILE || status == LYRNN_ERR_DAMAGED);
         fuzz_check_error_text("input");
         return;
     }
-    check_sound(&state, config, B);
+    check_sound(&state, config);
     unlink("written");
     LYRNN_CHECK(lyrnn_trainer_state_write("written", config, &state) == LYRNN_OK);
-    LYRNN_CHECK(lyrnn_trainer_state_read(&again, "written", config, B) == LYRNN_OK);
-    check_equal(&state, &again, config, B);
+    LYRNN_CHECK(lyrnn_trainer_state_read(&again, "written", config) == LYRNN_OK);
+    check_equal(&state, &again, config);
     lyrnn_trainer_snapshot_free(&again.snapshot);
     lyrnn_trainer_snapshot_free(&state.snapshot);
 }
@@ -116,8 +113,8 @@ static void read_as(const lyrnn_rnn_config *config, int B, size_t num_bytes)
 static void read_state(const uint8_t *bytes, size_t num_bytes)
 {
     fuzz_write_file("input", bytes, num_bytes);
-    for (int i = 0; i < NUM_TRAININGS; i++)
-        read_as(&trainings[i].config, trainings[i].B, num_bytes);
+    for (int i = 0; i < NUM_NETWORKS; i++)
+        read_as(&networks[i], num_bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)

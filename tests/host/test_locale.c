@@ -58,7 +58,7 @@ static void write_state(const char *path)
 static void assert_state(const char *path)
 {
     lyrnn_trainer_state state;
-    assert_ok(lyrnn_trainer_state_read(&state, path, &config, B));
+    assert_ok(lyrnn_trainer_state_read(&state, path, &config));
     assert_true(state.snapshot.counters.loss_sum == 1.2345);
     assert_true(state.best_nats_per_char == 0.1);
     lyrnn_trainer_snapshot_free(&state.snapshot);

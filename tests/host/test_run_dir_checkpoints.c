@@ -23,7 +23,7 @@ static void assert_model(const char *path, float value)
     /* The other file is next to it, and whole. */
     lyrnn_trainer_state training = {0};
     strcpy(strrchr(model, '/') + 1, "trainer.safetensors");
-    if (lyrnn_trainer_state_read(&training, model, &config, 1) != LYRNN_OK)
+    if (lyrnn_trainer_state_read(&training, model, &config) != LYRNN_OK)
         fail_msg("%s", lyrnn_error_text());
     lyrnn_trainer_snapshot_free(&training.snapshot);
 }

@@ -82,7 +82,7 @@ static void a_state_comes_back_bit_for_bit(void **unused)
     lyrnn_parameters_of_model(&parameters, &config);
     make_state(&written);
     assert_ok(lyrnn_trainer_state_write("state", &config, &written));
-    assert_ok(lyrnn_trainer_state_read(&read, "state", &config, B));
+    assert_ok(lyrnn_trainer_state_read(&read, "state", &config));
     assert_memory_equal(read.snapshot.m, written.snapshot.m, parameters.count * sizeof(float));
     assert_memory_equal(read.snapshot.v, written.snapshot.v, parameters.count * sizeof(float));
     assert_memory_equal(read.snapshot.h, written.snapshot.h, NUM_STATE * sizeof(float));
@@ -147,14 +147,14 @@ static void only_lstm_has_a_c(void **unused)
     assert_null(lyrnn_safetensors_tensor(&file, "c"));
     assert_int_equal(lyrnn_safetensors_tensor(&file, "h")->shape[0], 2 * L);
     lyrnn_safetensors_close(&file);
-    assert_ok(lyrnn_trainer_state_read(&state, "gru", &gru, B));
+    assert_ok(lyrnn_trainer_state_read(&state, "gru", &gru));
     lyrnn_trainer_snapshot_free(&state.snapshot);
 }
 
 /* The content of a file, which is written again with a change. */
 typedef struct {
     lyrnn_safetensors file;
-    lyrnn_metadata metadata[24];
+    lyrnn_metadata metadata[32];
     lyrnn_tensor tensors[2 * NUM_PARAMETERS + 3];
     size_t num_metadata, num_tensors;
 } spoiled_file;
@@ -170,11 +170,11 @@ static void spoil_begin(spoiled_file *spoiled)
         spoiled->tensors[i] = spoiled->file.tensors[i];
 }
 
-static void assert_read(const char *path, const lyrnn_rnn_config *network, int streams,
-                        lyrnn_status expected, const char *problem)
+static void assert_read(const char *path, const lyrnn_rnn_config *network, lyrnn_status expected,
+                        const char *problem)
 {
     lyrnn_trainer_state state = {0};
-    lyrnn_status status = lyrnn_trainer_state_read(&state, path, network, streams);
+    lyrnn_status status = lyrnn_trainer_state_read(&state, path, network);
     if (status != expected)
         fail_msg("status %d, not %d: %s", (int)status, (int)expected, lyrnn_error_text());
     if (status != LYRNN_OK) {
@@ -193,7 +193,7 @@ static void spoil_end(spoiled_file *spoiled, lyrnn_status expected, const char *
     assert_ok(lyrnn_safetensors_write("spoiled", spoiled->metadata, spoiled->num_metadata,
                                       spoiled->tensors, spoiled->num_tensors));
     lyrnn_safetensors_close(&spoiled->file);
-    assert_read("spoiled", &config, B, expected, problem);
+    assert_read("spoiled", &config, expected, problem);
 }
 
 /* If value is NULL, the key is left out. */
@@ -279,7 +279,15 @@ static void tensors_must_be_those_of_the_training(void **unused)
         tensor->shape[0]--;
         spoil_end(&spoiled, bad, "does not have the shape");
     }
+    /* The number of streams is that of h, and c must have it too. */
     spoiled_file spoiled;
+    spoil_begin(&spoiled);
+    lyrnn_tensor *h = &spoiled.tensors[2 * NUM_PARAMETERS];
+    assert_string_equal(h->name, "h");
+    h->shape[1] = B - 1;
+    h->num_bytes /= B;
+    spoil_end(&spoiled, bad, "tensor c does not have the shape");
+
     spoil_begin(&spoiled);
     spoiled.tensors[num] = (lyrnn_tensor){.name = "extra", .dtype = "F32"};
     spoiled.tensors[num].data = spoiled.tensors[0].data;
@@ -315,20 +323,19 @@ static void a_state_of_another_training_is_refused(void **unused)
     (void)unused;
     const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
     write_state("whole");
-    assert_read("whole", &config, B, LYRNN_OK, "");
-    assert_read("whole", &config, B + 1, bad, "tensor h does not have the shape");
+    assert_read("whole", &config, LYRNN_OK, "");
     lyrnn_rnn_config other = config;
     /* 17 GB for each moment of weight_hh, which the file does not have. */
     other.hidden_size = 65536;
-    assert_read("whole", &other, B, bad, "does not have the shape");
+    assert_read("whole", &other, bad, "does not have the shape");
     other = config;
     other.num_layers = 1;
-    assert_read("whole", &other, B, bad, "tensor h does not have the shape");
+    assert_read("whole", &other, bad, "tensor h does not have the shape");
     other.num_layers = 3;
-    assert_read("whole", &other, B, bad, "no tensor exp_avg.rnn.weight_ih_l2");
+    assert_read("whole", &other, bad, "no tensor exp_avg.rnn.weight_ih_l2");
     other = config;
     other.cell = LYRNN_RNN_TANH;
-    assert_read("whole", &other, B, bad, "does not have the shape");
+    assert_read("whole", &other, bad, "does not have the shape");
 }
 
 static void a_file_cut_or_changed_never_crashes(void **unused)
@@ -340,13 +347,13 @@ static void a_file_cut_or_changed_never_crashes(void **unused)
     unsigned char *bytes = read_file("cut", &num_bytes);
     for (size_t length = 0; length < num_bytes; length += 61) {
         assert_true(write_file("damaged", bytes, length));
-        assert_read("damaged", &config, B, LYRNN_ERR_MODEL_FILE, "");
+        assert_read("damaged", &config, LYRNN_ERR_MODEL_FILE, "");
     }
     for (int has_checksum = 1; has_checksum >= 0; has_checksum--) {
         for (size_t i = 0; i < num_bytes; i += 3) {
             bytes[i] ^= (unsigned char)(1u << i % 8);
             assert_true(write_file("damaged", bytes, num_bytes));
-            lyrnn_status status = lyrnn_trainer_state_read(&state, "damaged", &config, B);
+            lyrnn_status status = lyrnn_trainer_state_read(&state, "damaged", &config);
             assert_true(status == (has_checksum ? LYRNN_ERR_DAMAGED : LYRNN_OK) ||
                         status == LYRNN_ERR_MODEL_FILE);
             lyrnn_trainer_snapshot_free(&state.snapshot);
@@ -360,7 +367,7 @@ static void a_file_cut_or_changed_never_crashes(void **unused)
 static void an_absent_file_is_an_io_error(void **unused)
 {
     (void)unused;
-    assert_read("absent", &config, B, LYRNN_ERR_IO, "cannot open: No such file");
+    assert_read("absent", &config, LYRNN_ERR_IO, "cannot open: No such file");
 }
 
 static void a_failed_write_leaves_nothing(void **unused)

@@ -1,0 +1,280 @@
+/* Divides the corpus into the songs to learn, which come first, and the text to validate on, which
+ * is moved to the end. Three ways: whole songs by a hash (--val-songs), the end of the corpus at a
+ * song's start (--val-fraction for songs as units), or the end of the text (--val-fraction for
+ * running text). Random pieces would not do: lyrics repeat, so the model would have learned the
+ * chorus of a held-out piece. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/xxh128.h"
+#include "train/job.h"
+
+const char *train_sampling_name(lyrnn_sampling sampling)
+{
+    static const char *const names[] = {[LYRNN_SAMPLING_CONSECUTIVE] = "consecutive",
+                                        [LYRNN_SAMPLING_RANDOM] = "random",
+                                        [LYRNN_SAMPLING_SONGS] = "songs"};
+    return names[sampling];
+}
+
+static lyrnn_status split_out_of_memory(size_t num_bytes)
+{
+    return lyrnn_out_of_memory("corpus", num_bytes, "read less of it with --max-chars");
+}
+
+static size_t end_of_song(const lyrnn_corpus *corpus, size_t song)
+{
+    return song + 1 < corpus->num_songs ? corpus->starts[song + 1] : corpus->N;
+}
+
+/* A number from 0 to 1 that the song's text and the seed determine. The blank lines after a song
+ * belong to it or not depending on what follows, so they do not count. */
+static double draw_of_song(const train_job *job, size_t song)
+{
+    enum { DIGITS = 13, BITS = 4 * DIGITS, HEXADECIMAL = 16 }; /* as many as a double holds */
+    const lyrnn_corpus *corpus = &job->corpus;
+    size_t begin = corpus->starts[song], end = end_of_song(corpus, song);
+    while (end > begin && (corpus->chars[end - 1] == '\n' || corpus->chars[end - 1] == ' '))
+        end--;
+    const lyrnn_byte_range ranges[] = {
+        {&job->options->seed, sizeof job->options->seed},
+        {corpus->chars + begin, (end - begin) * sizeof *corpus->chars}};
+    char digits[LYRNN_XXH128_DIGITS + 1];
+    lyrnn_xxh128(ranges, 2, digits);
+    digits[DIGITS] = '\0';
+    return (double)strtoull(digits, NULL, HEXADECIMAL) / (double)(1ULL << BITS);
+}
+
+/* The songs and their characters in their new order. */
+typedef struct {
+    uint32_t *chars; /* (N) */
+    size_t *starts;  /* (num_songs) */
+    size_t N, num_songs;
+} moved_songs;
+
+static void move_songs(const lyrnn_corpus *corpus, const bool *is_held_out, bool which,
+                       moved_songs *moved)
+{
+    for (size_t song = 0; song < corpus->num_songs; song++) {
+        if (is_held_out[song] != which)
+            continue;
+        size_t begin = corpus->starts[song], num = end_of_song(corpus, song) - begin;
+        memcpy(moved->chars + moved->N, corpus->chars + begin, num * sizeof *corpus->chars);
+        moved->starts[moved->num_songs++] = moved->N;
+        moved->N += num;
+    }
+}
+
+/* Moves the songs that are held out to the end. The order of the others stays. */
+static lyrnn_status move_to_end(train_job *job, const bool *is_held_out)
+{
+    lyrnn_corpus *corpus = &job->corpus;
+    size_t char_bytes = corpus->N * sizeof *corpus->chars;
+    size_t start_bytes = corpus->num_songs * sizeof *corpus->starts;
+    moved_songs moved = {.chars = malloc(char_bytes), .starts = malloc(start_bytes)};
+    if (moved.chars == NULL || moved.starts == NULL) {
+        free(moved.chars);
+        free(moved.starts);
+        return split_out_of_memory(char_bytes + start_bytes);
+    }
+    move_songs(corpus, is_held_out, false, &moved);
+    job->num_learned_songs = moved.num_songs;
+    job->num_validation = corpus->N - moved.N;
+    move_songs(corpus, is_held_out, true, &moved);
+    free(corpus->chars);
+    free(corpus->starts);
+    corpus->chars = moved.chars;
+    corpus->starts = moved.starts;
+    return LYRNN_OK;
+}
+
+static lyrnn_status refuse_share_of_songs(const train_job *job, size_t num_held_out)
+{
+    double share = (double)job->options->val_songs;
+    size_t num = job->corpus.num_songs;
+    if (num == 1)
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS_SHORT,
+            "--val-songs %g: the corpus has only one song; use --val-fraction, or say "
+            "with --songs what a song is",
+            share);
+    return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
+                      "--val-songs %g: holds out %s of %zu songs; %s it, choose another --seed, or "
+                      "add songs",
+                      share, num_held_out == 0 ? "none" : "all", num,
+                      num_held_out == 0 ? "raise" : "lower");
+}
+
+static lyrnn_status choose_songs(train_job *job, bool *is_held_out)
+{
+    size_t num = job->corpus.num_songs, num_held_out = 0;
+    for (size_t song = 0; song < num; song++) {
+        is_held_out[song] = draw_of_song(job, song) < (double)job->options->val_songs;
+        num_held_out += is_held_out[song];
+    }
+    if (num_held_out == 0 || num_held_out == num)
+        return refuse_share_of_songs(job, num_held_out);
+    return move_to_end(job, is_held_out);
+}
+
+static lyrnn_status hold_out_songs(train_job *job)
+{
+    size_t num_bytes = job->corpus.num_songs * sizeof(bool);
+    bool *is_held_out = malloc(num_bytes);
+    if (is_held_out == NULL)
+        return split_out_of_memory(num_bytes);
+    lyrnn_status status = choose_songs(job, is_held_out);
+    free(is_held_out);
+    return status;
+}
+
+/* Holds out the songs from the one on whose start is nearest to the cut; the first is learned. */
+static lyrnn_status hold_out_last_songs(train_job *job, size_t cut)
+{
+    const lyrnn_corpus *corpus = &job->corpus;
+    size_t song = 1;
+    if (corpus->num_songs == 1)
+        return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
+                          "--val-fraction %g: the corpus has only one song; choose --sampling "
+                          "consecutive, or say with --songs what a song is",
+                          (double)job->options->val_fraction);
+    while (song + 1 < corpus->num_songs && corpus->starts[song] < cut &&
+           corpus->starts[song] + corpus->starts[song + 1] <= 2 * cut)
+        song++;
+    job->num_learned_songs = song;
+    job->num_validation = corpus->N - corpus->starts[song];
+    return LYRNN_OK;
+}
+
+/* Makes the character `cut` the first of a song, where running text is cut. */
+static lyrnn_status begin_song_at(train_job *job, size_t cut)
+{
+    lyrnn_corpus *corpus = &job->corpus;
+    size_t song = 0, num_bytes = (corpus->num_songs + 1) * sizeof *corpus->starts;
+    while (song < corpus->num_songs && corpus->starts[song] < cut)
+        song++;
+    job->num_learned_songs = song;
+    if (song < corpus->num_songs && corpus->starts[song] == cut)
+        return LYRNN_OK;
+    size_t *starts = realloc(corpus->starts, num_bytes);
+    if (starts == NULL)
+        return split_out_of_memory(num_bytes);
+    memmove(starts + song + 1, starts + song, (corpus->num_songs - song) * sizeof *starts);
+    starts[song] = cut;
+    corpus->starts = starts;
+    corpus->num_songs++;
+    return LYRNN_OK;
+}
+
+static lyrnn_status hold_out_end(train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    size_t num = (size_t)((double)job->corpus.N * (double)options->val_fraction);
+    size_t needed = (size_t)options->num_steps + 1;
+    if (job->sampling == LYRNN_SAMPLING_SONGS)
+        return hold_out_last_songs(job, job->corpus.N - num);
+    if (num < needed)
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS_SHORT,
+            "--val-fraction %g: holds out %zu characters, and validation needs at least "
+            "%zu (--num-steps + 1); raise it, lower --num-steps, or add text",
+            (double)options->val_fraction, num, needed);
+    job->num_validation = num;
+    return begin_song_at(job, job->corpus.N - num);
+}
+
+/* Where the held-out songs begin in their text. */
+static lyrnn_status take_validation_starts(train_job *job)
+{
+    size_t num = job->corpus.num_songs - job->num_learned_songs, num_bytes = num * sizeof(size_t);
+    const size_t *starts = job->corpus.starts + job->num_learned_songs;
+    job->validation_starts = malloc(num_bytes);
+    if (job->validation_starts == NULL)
+        return split_out_of_memory(num_bytes);
+    for (size_t song = 0; song < num; song++)
+        job->validation_starts[song] = starts[song] - starts[0];
+    return LYRNN_OK;
+}
+
+static lyrnn_status find_leaks(train_job *job)
+{
+    const lyrnn_corpus *corpus = &job->corpus;
+    size_t num_bytes = corpus->num_songs * sizeof(bool);
+    bool *is_validation = malloc(num_bytes);
+    if (is_validation == NULL)
+        return split_out_of_memory(num_bytes);
+    for (size_t song = 0; song < corpus->num_songs; song++)
+        is_validation[song] = song >= job->num_learned_songs;
+    const leak_texts texts = {.chars = corpus->chars,
+                              .N = corpus->N,
+                              .starts = corpus->starts,
+                              .num_songs = corpus->num_songs,
+                              .is_validation = is_validation};
+    lyrnn_status status = leaks_find(&texts, &job->leaked);
+    free(is_validation);
+    return status;
+}
+
+static lyrnn_status check_validation(const lyrnn_train_options *options)
+{
+    bool validates = options->val_songs > 0.0f || options->val_fraction > 0.0f;
+    if (options->val_songs > 0.0f && options->val_fraction > 0.0f)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--val-songs %g: cannot be used with --val-fraction; "
+                          "leave one of them out",
+                          (double)options->val_songs);
+    if (options->patience > 0 && !validates)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--patience %d: needs a validation perplexity; add --val-songs 0.1, or "
+                          "--val-fraction 0.1",
+                          options->patience);
+    if (options->drop_leaks && !validates)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--drop-leaks: needs a validation text; add --val-songs "
+                                           "0.1, or --val-fraction 0.1");
+    return LYRNN_OK;
+}
+
+lyrnn_status train_choose_sampling(train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    job->sampling = options->sampling;
+    if (options->sampling_is_default)
+        job->sampling =
+            job->corpus.num_songs > 1 ? LYRNN_SAMPLING_SONGS : LYRNN_SAMPLING_CONSECUTIVE;
+    if (options->random_offset && job->sampling == LYRNN_SAMPLING_SONGS)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--offset random: --sampling songs has no offset; leave "
+                                           "it out, or add --sampling consecutive");
+    return check_validation(options);
+}
+
+lyrnn_status train_split_corpus(train_job *job)
+{
+    job->num_learned_songs = job->corpus.num_songs;
+    if (job->options->val_songs > 0.0f)
+        LYRNN_TRY(hold_out_songs(job));
+    else if (job->options->val_fraction > 0.0f)
+        LYRNN_TRY(hold_out_end(job));
+    if (job->num_validation == 0)
+        return LYRNN_OK;
+    LYRNN_TRY(take_validation_starts(job));
+    return find_leaks(job);
+}
+
+bool train_validates_songs(const train_job *job)
+{
+    return job->sampling == LYRNN_SAMPLING_SONGS || job->options->val_songs > 0.0f;
+}
+
+lyrnn_evaluation_text train_validation_text(const train_job *job)
+{
+    size_t num_learned = job->corpus.N - job->num_validation;
+    lyrnn_evaluation_text text = {.ids = job->ids + num_learned, .N = job->num_validation};
+    if (train_validates_songs(job)) {
+        text.songs = job->validation_starts;
+        text.num_songs = job->corpus.num_songs - job->num_learned_songs;
+    } else {
+        text.num_context = num_learned;
+    }
+    return text;
+}
