@@ -129,9 +129,7 @@ static json_t *parse(const char *text, size_t num_bytes, size_t flags, untrusted
         *error = (untrusted_json_error){.problem = problem_of(&parse_error),
                                         .byte = parse_error.position,
                                         .line = parse_error.line,
-                                        .is_cut_off = is_cut_off(&parse_error),
-                                        .has_more = json_error_code(&parse_error) ==
-                                                    json_error_end_of_input_expected};
+                                        .is_cut_off = is_cut_off(&parse_error)};
     return json;
 }
 

@@ -13,7 +13,6 @@ typedef struct {
     const char *problem;
     int byte, line;
     bool is_cut_off; /* the text ends inside a value */
-    bool has_more;   /* the text continues after a whole value */
 } untrusted_json_error;
 
 /* Returns a new reference, or NULL with *error set. It refuses bytes that are not UTF-8 or not

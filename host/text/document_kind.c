@@ -28,26 +28,15 @@ static bool begins_object(const char *text, const char *end)
     return text < end && *text == '"';
 }
 
-/* Whether a line after the first one begins an object. */
-static bool has_object_lines(const char *text, const char *end)
-{
-    while ((text = memchr(text, '\n', (size_t)(end - text))) != NULL)
-        if (begins_object(++text, end))
-            return true;
-    return false;
-}
-
+/* The reader of JSON finds out whether it is JSONL. */
 static document_kind kind_of_stream(const char *text, const char *end)
 {
     static const char mark[3] = {'\xEF', '\xBB', '\xBF'};
     if (end - text >= 3 && memcmp(text, mark, sizeof mark) == 0)
         text += sizeof mark;
     text = skip_space(text, end);
-    if (text < end && *text == '[' && begins_object(skip_space(text + 1, end), end))
-        return DOCUMENT_JSON;
-    if (!begins_object(text, end))
-        return DOCUMENT_TEXT;
-    return has_object_lines(text, end) ? DOCUMENT_JSONL : DOCUMENT_JSON;
+    bool is_array = text < end && *text == '[' && begins_object(skip_space(text + 1, end), end);
+    return is_array || begins_object(text, end) ? DOCUMENT_JSON : DOCUMENT_TEXT;
 }
 
 document_kind document_kind_of(const document *given)

@@ -260,12 +260,13 @@ static lyrnn_status find_text(json_document *document, const json_t *object, son
     return LYRNN_OK;
 }
 
-/* The title of a value, or else that of what contains it. */
-static const char *title_of(const json_document *document, const json_t *value)
+/* The title of an object, or else that of the object of which it is a member, a text in one of
+ * several languages. A song in an array does not have the title of the collection. */
+static const char *title_of(const json_document *document, const json_t *object)
 {
     static const char *const fields[] = {"title", "rhythmic", "name"};
     for (size_t i = 0; i < COUNT(fields); i++) {
-        const char *title = json_string_value(json_object_get(value, fields[i]));
+        const char *title = json_string_value(json_object_get(object, fields[i]));
         if (title != NULL && text_leading_blanks(title, strlen(title)) < strlen(title))
             return title;
     }
@@ -340,8 +341,9 @@ static lyrnn_status visit(json_document *document, json_t *value)
 {
     bool is_top = is_on_top(document), is_song = false;
     song_text text;
-    const char *title = title_of(document, value);
+    const char *title = NULL;
     if (json_is_object(value)) {
+        title = title_of(document, value);
         LYRNN_TRY(find_text(document, value, &text, &is_song));
     } else if (json_is_array(value) && is_in_array(&document->walk, document->walk.depth)) {
         LYRNN_TRY(check_array(document, "", value));
@@ -432,16 +434,22 @@ static lyrnn_status read_lines(json_document *document, const char *utf8, size_t
     return LYRNN_OK;
 }
 
-/* Whether the first line that is not blank is a whole value. */
-static bool begins_like_lines(const char *utf8, size_t num_bytes)
+/* Whether a text is JSONL: its first line that is not blank is a whole value, and others follow. */
+static lyrnn_status find_lines(const json_document *document, const char *utf8, size_t num_bytes,
+                               bool *is_lines)
 {
     size_t begin = text_leading_blanks(utf8, num_bytes);
     const char *newline = memchr(utf8 + begin, '\n', num_bytes - begin);
     size_t end = newline != NULL ? (size_t)(newline - utf8) : num_bytes;
-    untrusted_json_error error;
-    json_t *value = untrusted_json_parse_any(utf8 + begin, end - begin, &error);
-    json_decref(value);
-    return value != NULL;
+    *is_lines = end + text_leading_blanks(utf8 + end, num_bytes - end) < num_bytes;
+    if (*is_lines) {
+        json_t *value;
+        untrusted_json_error error;
+        LYRNN_TRY(parse(document, utf8 + begin, end - begin, &value, &error));
+        *is_lines = value != NULL;
+        json_decref(value);
+    }
+    return LYRNN_OK;
 }
 
 /* Reads one value, or JSONL that is called JSON. */
@@ -449,13 +457,15 @@ static lyrnn_status read_whole(json_document *document, const char *utf8, size_t
 {
     json_t *value;
     untrusted_json_error error;
+    bool is_lines;
     if (text_leading_blanks(utf8, num_bytes) == num_bytes)
         return LYRNN_OK;
+    LYRNN_TRY(find_lines(document, utf8, num_bytes, &is_lines));
+    if (is_lines)
+        return read_lines(document, utf8, num_bytes);
     LYRNN_TRY(parse(document, utf8, num_bytes, &value, &error));
     if (value != NULL)
         return read_value(document, value);
-    if (error.has_more && begins_like_lines(utf8, num_bytes))
-        return read_lines(document, utf8, num_bytes);
     return lyrnn_fail(LYRNN_ERR_CORPUS, "%s: line %d: %s (byte %d of the file); correct the file",
                       document->name, error.line, error.problem, error.byte);
 }

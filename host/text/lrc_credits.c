@@ -12,12 +12,14 @@
 
 /* A Chinese word counts together with what follows it, for example 混音 in 混音工程师. */
 static const char *const parts[] = {
-    "作词", "作詞", "填词", "填詞", "词曲", "詞曲", "作曲", "谱曲", "譜曲", "编曲", "編曲", "改编",
-    "改編", "制作", "製作", "监制", "監製", "演唱", "原唱", "翻唱", "歌手", "混音", "录音", "錄音",
-    "母带", "母帶", "后期", "後期", "和声", "和聲", "和音", "配唱", "人声", "人聲", "吉他", "贝斯",
-    "貝斯", "键盘", "鍵盤", "钢琴", "鋼琴", "弦乐", "弦樂", "鼓手", "出品", "发行", "發行", "统筹",
-    "統籌", "策划", "策劃", "企划", "企劃", "封面", "版权", "版權", "歌名", "歌曲", "专辑", "專輯"};
-/* These count only as they are. */
+    "作词", "作詞", "填词", "填詞", "词曲", "詞曲",   "作曲",  "谱曲", "譜曲", "编曲",
+    "編曲", "改编", "改編", "制作", "製作", "监制",   "監製",  "演唱", "原唱", "翻唱",
+    "歌手", "混音", "录音", "錄音", "母带", "母帶",   "后期",  "後期", "和声", "和聲",
+    "和音", "配唱", "人声", "人聲", "吉他", "贝斯",   "貝斯",  "键盘", "鍵盤", "钢琴",
+    "鋼琴", "弦乐", "弦樂", "鼓手", "出品", "发行",   "發行",  "统筹", "統籌", "策划",
+    "策劃", "企划", "企劃", "封面", "版权", "版權",   "歌名",  "歌曲", "专辑", "專輯",
+    "音乐", "音樂", "贝司", "打击", "打擊", "小提琴", "大提琴"};
+/* These count only as a whole. */
 static const char *const words[] = {
     "词",       "詞",        "曲",         "唱",          "编",       "編",          "鼓",
     "by",       "lyrics",    "lyric",      "lyricist",    "words",    "music",       "written",
@@ -93,6 +95,8 @@ bool lrc_is_credit_name(const char *text, size_t num_bytes)
 bool lrc_is_credit(const char *text, size_t num_bytes)
 {
     enum { MAX_NAME = 96 };
+    if (begins_with(text, num_bytes, "{\"t\":")) /* NetEase writes credits as objects of JSON */
+        return true;
     for (size_t i = 0; i < num_bytes && i < MAX_NAME; i++)
         if (lrc_colon_at(text + i, num_bytes - i) > 0)
             return lrc_is_credit_name(text, i);

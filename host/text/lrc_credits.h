@@ -9,7 +9,8 @@
  * "编曲 Arrangement". */
 bool lrc_is_credit_name(const char *text, size_t num_bytes);
 
-/* Whether a line is such a name, a colon and anything: "作词 : 方文山". */
+/* Whether a line is such a name, a colon and anything: "作词 : 方文山". Or it is a credit in JSON:
+ * {"t":0,"c":[{"tx":"作词: "},{"tx":"方文山"}]}. */
 bool lrc_is_credit(const char *text, size_t num_bytes);
 
 /* Whether a line says that there is nothing to sing: "纯音乐，请欣赏". */

@@ -76,12 +76,9 @@ static void check_again(const char *bytes, size_t num_bytes, const json_songs_ru
     for (size_t i = 0; i < json_array_size(songs.texts); i++) {
         char *line =
             json_dumps(json_array_get(songs.texts, i), JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-        size_t line_bytes = strlen(line);
-        lines = realloc(lines, length + line_bytes + 1);
+        lines = realloc(lines, length + strlen(line) + 2);
         LYRNN_CHECK(lines != NULL);
-        memcpy(lines + length, line, line_bytes);
-        length += line_bytes;
-        lines[length++] = '\n';
+        length = (size_t)(stpcpy(stpcpy(lines + length, line), "\n") - lines);
         free(line);
     }
     const json_songs_rules as_lines = {.is_lines = true};

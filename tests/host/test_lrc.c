@@ -209,6 +209,13 @@ static void credits_are_dropped(void **state)
     assert_int_equal(counts.num_credits, 8);
 }
 
+static void credits_in_json_are_dropped(void **state)
+{
+    (void)state;
+    assert_lyrics("{\"t\":0,\"c\":[{\"tx\":\"作词: \"},{\"tx\":\"方文山\"}]}\n[00:01.00]a\n",
+                  "a\n");
+}
+
 static void credits_at_the_end_are_dropped(void **state)
 {
     (void)state;
@@ -546,6 +553,7 @@ int main(void)
         cmocka_unit_test(speaker_prefixes_are_dropped),
         cmocka_unit_test(a_line_that_begins_like_a_speaker_stays),
         cmocka_unit_test(credits_are_dropped),
+        cmocka_unit_test(credits_in_json_are_dropped),
         cmocka_unit_test(credits_at_the_end_are_dropped),
         cmocka_unit_test(credits_are_only_in_the_first_12_and_the_last_6_lines),
         cmocka_unit_test(a_line_that_begins_like_a_credit_stays),
