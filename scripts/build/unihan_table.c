@@ -2,6 +2,7 @@
  * and Unihan_Readings.txt, one after the other. Runs once, at build time. Empty input makes empty
  * tables. */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,6 +105,30 @@ static void keep_largest(table *t)
     t->num = num;
 }
 
+/* text is a variant of c in the field of one script; c may name itself. */
+static void add_script(table *scripts, uint32_t c, uint32_t script, const char *text)
+{
+    enum { BOTH = LYRNN_UNIHAN_TRADITIONAL | LYRNN_UNIHAN_SIMPLIFIED };
+    unsigned variant;
+    if (sscanf(text, "U+%X", &variant) == 1)
+        add(scripts, c, variant == c ? BOTH : script);
+}
+
+/* Drops the characters that both scripts have. */
+static void drop_shared(table *scripts)
+{
+    size_t num = 0;
+    qsort(scripts->entries, scripts->num, sizeof scripts->entries[0], compare);
+    for (size_t i = 0, end; i < scripts->num; i = end) {
+        uint32_t found = 0;
+        for (end = i; end < scripts->num && scripts->entries[end].c == scripts->entries[i].c; end++)
+            found |= scripts->entries[end].value;
+        if (found == LYRNN_UNIHAN_TRADITIONAL || found == LYRNN_UNIHAN_SIMPLIFIED)
+            scripts->entries[num++] = (lyrnn_unihan_entry){scripts->entries[i].c, found};
+    }
+    scripts->num = num;
+}
+
 static int compare_char(const void *a, const void *b)
 {
     const lyrnn_unihan_entry *x = a, *y = b;
@@ -140,9 +165,26 @@ static void print(const char *name, table *t)
     printf("%s};\nconst size_t lyrnn_unihan_num_%s = %zu;\n", num == 0 ? "{0, 0}" : "", name, num);
 }
 
+static table variants, readings, common, traditional, scripts;
+
+static void add_word(uint32_t c, const char *field, const char *word)
+{
+    bool is_simplified = strcmp(field, "kSimplifiedVariant") == 0;
+    bool is_traditional = strcmp(field, "kTraditionalVariant") == 0;
+    if (strcmp(field, "kMandarin") == 0)
+        add_reading(&readings, c, word);
+    if (is_simplified || is_traditional || strcmp(field, "kSemanticVariant") == 0 ||
+        strcmp(field, "kZVariant") == 0)
+        add_variant(&variants, c, word);
+    if (is_simplified)
+        add_traditional(&traditional, c, word);
+    if (is_simplified || is_traditional)
+        add_script(&scripts, c, is_simplified ? LYRNN_UNIHAN_TRADITIONAL : LYRNN_UNIHAN_SIMPLIFIED,
+                   word);
+}
+
 int main(void)
 {
-    static table variants, readings, common, traditional;
     char line[4096], *rest;
     while (fgets(line, sizeof line, stdin) != NULL) {
         unsigned c;
@@ -155,21 +197,15 @@ int main(void)
         if (strcmp(field, "kTGHZ2013") == 0 || strcmp(field, "kXHC1983") == 0)
             add(&common, c, 0);
         for (char *word = strtok_r(line + length, " \r\n", &rest); word != NULL;
-             word = strtok_r(NULL, " \r\n", &rest)) {
-            if (strcmp(field, "kMandarin") == 0)
-                add_reading(&readings, c, word);
-            else if (strcmp(field, "kSimplifiedVariant") == 0 ||
-                     strcmp(field, "kTraditionalVariant") == 0 ||
-                     strcmp(field, "kSemanticVariant") == 0 || strcmp(field, "kZVariant") == 0)
-                add_variant(&variants, c, word);
-            if (strcmp(field, "kSimplifiedVariant") == 0)
-                add_traditional(&traditional, c, word);
-        }
+             word = strtok_r(NULL, " \r\n", &rest))
+            add_word(c, field, word);
     }
     count_traditional(&common, &traditional);
+    drop_shared(&scripts);
     puts("#include \"text/unihan.h\"");
     print("variants", &variants);
     print("readings", &readings);
     print("common", &common);
+    print("scripts", &scripts);
     return 0;
 }
