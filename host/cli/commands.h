@@ -12,8 +12,8 @@ typedef struct {
     lyrnn_status (*run)(int argc, char **argv); /* argv[0] is the full name, "lyrnn train" */
 } cli_command;
 
-extern const cli_command train_command, generate_command, eval_command, bench_command, info_command,
-    help_command, version_command;
+extern const cli_command train_command, generate_command, eval_command, corpus_command,
+    bench_command, info_command, help_command, version_command;
 
 /* All commands in the order of lyrnn --help. NULL ends the list. */
 extern const cli_command *const commands[];

@@ -100,6 +100,7 @@ static lyrnn_status load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *
     const document given = {.name = "sample lyrics", .bytes = &bytes};
     text_encoding encoding;
     LYRNN_TRY(document_append(corpus, &given, rules, &encoding));
+    corpus->counts.num_in[0]++; /* UTF-8 */
     LYRNN_TRY(finish(corpus, given.name, rules));
     return check_distinct(corpus, rules);
 }

@@ -35,8 +35,8 @@ check_completions() {
     local script=$1 name options
     mkdir -p runs/mine runs/other runs/no_run
     touch runs/mine/config.json runs/other/config.json a_text.txt
-    expect_completions "$script" 'lyrnn ' train generate eval bench info help version
-    expect_completions "$script" 'lyrnn help ' train generate eval bench info help version
+    expect_completions "$script" 'lyrnn ' train generate eval corpus bench info help version
+    expect_completions "$script" 'lyrnn help ' train generate eval corpus bench info help version
     expect_completions "$script" 'lyrnn help ge' generate
     expect_completions "$script" 'lyrnn ver' version
     expect_completions "$script" 'lyrnn ge' generate
@@ -52,7 +52,7 @@ check_completions() {
     expect_completions "$script" 'lyrnn train --threads 2 a_t' a_text.txt
     expect_completions "$script" 'lyrnn eval --json runs/mine a_' a_text.txt
     expect_completions "$script" 'lyrnn generate runs/mine --prefix-file a' a_text.txt
-    for name in train generate eval bench info; do
+    for name in train generate eval corpus bench info; do
         mapfile -t options < <(options_of $name)
         ((${#options[@]} > 1)) || fail "$name must have options"
         expect_completions "$script" "lyrnn $name --" "${options[@]}"

@@ -14,7 +14,7 @@ options_of_page() {
     sed -nE 's/^(\\fB\\-h\\fR, )?\\fB(\\-\\-[a-z\\-]+)\\fR.*/\2/p' "$1" | tr -d "\\\\"
 }
 
-for name in train generate eval bench info help version; do
+for name in train generate eval corpus bench info help version; do
     page=$pages/lyrnn-$name.1
     succeeds $name --help
     options_of_help "$out" >options
@@ -24,7 +24,7 @@ for name in train generate eval bench info help version; do
         fail "the page of $name must have the options of --help"
     # The comparison must notice a missing option.
     ! options_of_page <(grep -v '^\\fB\\-\\-device' "$page") | diff -q options - >difference ||
-        [[ $name == info || $name == help || $name == version ]] ||
+        [[ $name == corpus || $name == info || $name == help || $name == version ]] ||
         fail "a page without --device must be noticed"
     for text in "lyrnn-$name \\\\- " '.SH SYNOPSIS' '.SH DESCRIPTION' '.SH EXIT STATUS' \
         '.SH SEE ALSO'; do

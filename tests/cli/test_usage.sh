@@ -128,7 +128,7 @@ for text in '--hidden-size=N .*\[256\]' '--num-epochs=N ' '\[1e-3\]' 'no clippin
     '--cell=rnn_tanh|rnn_relu|lstm|gru$' 'recurrent cell \[rnn_tanh\]'; do
     grep -qe "$text" "$out" || fail "help must hold: $text"
 done
-for name in train generate eval bench info help version; do
+for name in train generate eval corpus bench info help version; do
     succeeds $name --help
     cp "$out" expected
     succeeds help $name
@@ -154,12 +154,12 @@ refuses 1 '--precision: the CPU only computes in fp32; use --precision fp32$' \
     train corpus.txt "${tiny[@]}" --precision bf16 --device cpu
 
 # Examples can be pasted: each is on a line of its own, and works.
-for name in train generate eval bench info; do
+for name in train generate eval corpus bench info; do
     succeeds $name --help
     ! grep -n ' $' "$out" || fail "no line may end in a space"
     sed -n '/^  lyrnn /,$p' "$out" >>examples
 done
-for name in train generate eval; do
+for name in train generate eval corpus; do
     grep -q "^  lyrnn $name " examples || fail "$name must have an example"
 done
 ! grep -v '^  lyrnn ' examples || fail "an example must fit its line"

@@ -20,7 +20,7 @@ mkdir moved
 mv first moved/prefix
 prefix=$scratch/moved/prefix
 for name in bin/lyrnn include/lyrnn/rnn.h \
-    share/man/man1/lyrnn{,-train,-generate,-eval,-bench,-info,-help,-version}.1 \
+    share/man/man1/lyrnn{,-train,-generate,-eval,-corpus,-bench,-info,-help,-version}.1 \
     share/bash-completion/completions/lyrnn share/zsh/site-functions/_lyrnn \
     share/fish/vendor_completions.d/lyrnn.fish; do
     [[ -s $prefix/$name ]] || fail "$name must be installed"

@@ -164,7 +164,7 @@ run_lyrnn() {
     local help word status=0
     arguments=("$@")
     case ${1-} in
-    train | generate | eval | bench | info | help | version)
+    train | generate | eval | corpus | bench | info | help | version)
         help=$("$lyrnn" "$1" --help) || record "FAILED: lyrnn $1 --help" "$call"
         ;;
     --version | --help | '') help=' --version --help' ;;
