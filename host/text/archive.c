@@ -75,6 +75,7 @@ static int compare_texts(const void *left, const void *right)
 {
     const packed_text *a = left, *b = right;
     int order = strcmp(a->path, b->path);
+    order = order != 0 ? order : strcmp(a->raw_path, b->raw_path);
     return order != 0 ? order : (a->order > b->order) - (a->order < b->order);
 }
 
@@ -112,11 +113,12 @@ static void log_skipped(const char *name, const unpacked_archive *unpacked, size
                           name, num_replaced, num_replaced == 1 ? "" : "s");
 }
 
-/* Whether the next text has the same path, and so replaces this one. */
+/* Whether the next text has the same path, and so replaces this one. Two that differ may be the same
+ * to people. */
 static bool is_replaced(const unpacked_archive *unpacked, size_t i)
 {
     return i + 1 < unpacked->num_texts &&
-           strcmp(unpacked->texts[i].path, unpacked->texts[i + 1].path) == 0;
+           strcmp(unpacked->texts[i].raw_path, unpacked->texts[i + 1].raw_path) == 0;
 }
 
 static lyrnn_status read_texts(const char *name, unpacked_archive *unpacked, FILE *log,

@@ -18,6 +18,8 @@
 
 #include "base/memory.h"
 #include "base/memory_limit.h"
+#include "text/encoding.h"
+#include "text/seven_zip.h"
 
 /* An archive may unpack to RATIO times its size, and a small one of repetitive text to a little
  * more. */
@@ -33,7 +35,8 @@ typedef struct {
     uint32_t crc;           /* of these bytes, as gzip has it */
     lyrnn_status failure;   /* of the stream */
     bool is_open;           /* reader */
-    const char *path;       /* of the entry; "" if it has none */
+    char *path;             /* of the entry, in UTF-8; owned */
+    const char *raw_path;   /* as the archive has it; "" if it has none */
     size_t num_bytes;       /* unpacked of all entries */
     size_t num_files;       /* entries of any kind */
     size_t num, capacity;   /* of unpacked->data */
@@ -50,14 +53,14 @@ static const char *format_name(packed_format format)
     return format == PACKED_ZIP ? "zip" : format == PACKED_7Z ? "7z" : "tar";
 }
 
-static lyrnn_status refuse_because(const unpacking *state, const char *path, const char *reason)
+static lyrnn_status refuse_because(const unpacking *state, const char *reason)
 {
-    const char *name = state->packed->name;
     return lyrnn_fail(
         LYRNN_ERR_CORPUS,
         "%s: is damaged, cut off, or no %s archive%s%s (%s); copy it again, or unpack "
         "it and name the folder",
-        name, format_name(state->packed->format), path[0] != '\0' ? ", at " : "", path,
+        state->packed->name, format_name(state->packed->format), state->path != NULL ? ", at " : "",
+        state->path != NULL ? state->path : "",
         reason != NULL ? reason : "libarchive gives no reason");
 }
 
@@ -74,7 +77,7 @@ static lyrnn_status refuse_damaged(const unpacking *state, struct archive *reade
         return lyrnn_fail(LYRNN_ERR_CORPUS,
                           "%s: is encrypted; unpack it with its password, and name the folder",
                           state->packed->name);
-    return refuse_because(state, state->path, archive_error_string(reader));
+    return refuse_because(state, archive_error_string(reader));
 }
 
 static lyrnn_status check_size(unpacking *state)
@@ -90,9 +93,8 @@ static lyrnn_status check_size(unpacking *state)
     if (now > most)
         return lyrnn_fail(
             LYRNN_ERR_CORPUS,
-            "%s: unpacks to more than %d times its %zu bytes, as only an archive does "
-            "that is made to fill the memory; if you trust it, unpack it and name the "
-            "folder",
+            "%s: unpacks to more than %d times its %zu bytes, as archives do that are "
+            "made to fill memory; if you trust it, unpack it and name the folder",
             packed->name, RATIO, num);
     return LYRNN_OK;
 }
@@ -140,7 +142,7 @@ static lyrnn_status read_entry(unpacking *state, bool is_kept)
         return refuse_damaged(state, state->reader);
     if (is_kept && archive_entry_size_is_set(state->entry) &&
         archive_entry_size(state->entry) != (la_int64_t)total)
-        return refuse_because(state, state->path, "its size differs");
+        return refuse_because(state, "its size differs");
     return LYRNN_OK;
 }
 
@@ -157,10 +159,11 @@ static lyrnn_status add_text(unpacking *state)
     }
     packed_text *text = &unpacked->texts[unpacked->num_texts];
     *text = (packed_text){.offset = state->num, .order = unpacked->num_texts};
-    text->path = strdup(state->path);
-    if (text->path == NULL)
-        return out_of_memory(state, strlen(state->path));
     unpacked->num_texts++;
+    text->path = strdup(state->path);
+    text->raw_path = strdup(state->raw_path);
+    if (text->path == NULL || text->raw_path == NULL)
+        return out_of_memory(state, 2 * strlen(state->path));
     LYRNN_TRY(read_entry(state, true));
     text->num = state->num - text->offset;
     return append_bytes(state, "", 1);
@@ -210,7 +213,8 @@ static lyrnn_status take_entry(unpacking *state)
     const char *path = archive_entry_pathname(state->entry);
     while (path != NULL && strncmp(path, "./", 2) == 0)
         path += 2;
-    state->path = path != NULL ? path : "";
+    state->raw_path = path != NULL ? path : "";
+    LYRNN_TRY(text_name_to_utf8(state->raw_path, &state->path));
     mode_t type = archive_entry_filetype(state->entry);
     if (type == AE_IFDIR)
         return skip_entry(state, NULL);
@@ -255,7 +259,7 @@ static lyrnn_status check_crc(const unpacking *state)
     const char *end = bytes->data + bytes->num - 8;
     return read_le32(end + 4) != (uint32_t)state->num_streamed || read_le32(end) == state->crc
                ? LYRNN_OK
-               : refuse_because(state, "", "its checksum differs");
+               : refuse_because(state, "its checksum differs");
 }
 
 /* Decompresses the next block, and returns its length; 0: the end. */
@@ -344,6 +348,8 @@ static int add_format(struct archive *reader, packed_format format)
 static lyrnn_status open_reader(unpacking *state)
 {
     const packed_archive *packed = state->packed;
+    if (packed->format == PACKED_7Z)
+        LYRNN_TRY(seven_zip_check(packed->name, packed->bytes));
     state->reader = archive_read_new();
     if (state->reader == NULL)
         return out_of_memory(state, 0);
@@ -363,7 +369,8 @@ static lyrnn_status read_entries(unpacking *state)
 {
     LYRNN_TRY(open_reader(state));
     for (;;) {
-        state->path = ""; /* the path of the last entry goes with it */
+        free(state->path);
+        state->path = NULL;
         int result = archive_read_next_header(state->reader, &state->entry);
         if (result == ARCHIVE_EOF)
             return end_stream(state);
@@ -375,7 +382,7 @@ static lyrnn_status read_entries(unpacking *state)
 
 lyrnn_status archive_unpack(const packed_archive *packed, unpacked_archive *unpacked)
 {
-    unpacking state = {.packed = packed, .unpacked = unpacked, .path = ""};
+    unpacking state = {.packed = packed, .unpacked = unpacked};
     /* libarchive turns names that are marked as UTF-8 or UTF-16 into the encoding of the thread's
      * locale, and leaves others as they are. */
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
@@ -383,6 +390,7 @@ lyrnn_status archive_unpack(const packed_archive *packed, unpacked_archive *unpa
     lyrnn_status status = read_entries(&state);
     archive_read_free(state.reader);
     archive_read_free(state.stream);
+    free(state.path);
     if (utf8 != (locale_t)0) {
         uselocale(before);
         freelocale(utf8);
@@ -392,8 +400,10 @@ lyrnn_status archive_unpack(const packed_archive *packed, unpacked_archive *unpa
 
 void archive_unpacked_free(unpacked_archive *unpacked)
 {
-    for (size_t i = 0; i < unpacked->num_texts; i++)
+    for (size_t i = 0; i < unpacked->num_texts; i++) {
         free(unpacked->texts[i].path);
+        free(unpacked->texts[i].raw_path);
+    }
     free(unpacked->texts);
     free(unpacked->data);
     *unpacked = (unpacked_archive){0};

@@ -24,8 +24,9 @@ typedef enum {
 
 /* A text of an archive. */
 typedef struct {
-    char *path;    /* in UTF-8; owned */
-    size_t offset; /* of its bytes in the data of all */
+    char *path;     /* in UTF-8, for people; owned */
+    char *raw_path; /* as the archive has it; owned */
+    size_t offset;  /* of its bytes in the data of all */
     size_t num;
     size_t order; /* its place in the archive */
 } packed_text;

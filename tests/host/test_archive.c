@@ -231,6 +231,10 @@ static void every_format_gives_the_same_texts(void **state)
 static void names_are_sorted_by_code_points_in_any_encoding(void **state)
 {
     (void)state;
+    /* In GBK the order is 歌丙, 歌一, 歌乙; in Unicode it is 歌一, 歌丙, 歌乙. */
+    static const file gbk[] = {{"\xB8\xE8\xB1\xFB.txt", "3", NULL, 0},
+                               {"\xB8\xE8\xD2\xD2.txt", "2", NULL, 0},
+                               {"\xB8\xE8\xD2\xBB.txt", "1", NULL, 0}};
     static const file utf8[] = {
         {"歌丙.txt", "3", NULL, 0}, {"歌乙.txt", "2", NULL, 0}, {"歌一.txt", "1", NULL, 0}};
     static const writing marked[] = {
@@ -241,7 +245,10 @@ static void names_are_sorted_by_code_points_in_any_encoding(void **state)
         {.format = ARCHIVE_FORMAT_7ZIP, .is_marked_as_utf8 = true},
     };
     const char *expected = "歌一.txt=1|歌丙.txt=3|歌乙.txt=2|";
-    lyrnn_bytes bytes = pack(&zip, utf8, NUM(utf8));
+    lyrnn_bytes bytes = pack(&zip, gbk, NUM(gbk));
+    assert_reads(&bytes, expected, "");
+    free(bytes.data);
+    bytes = pack(&zip, utf8, NUM(utf8));
     assert_reads(&bytes, expected, "");
     free(bytes.data);
     for (size_t i = 0; i < NUM(marked); i++) {
@@ -279,6 +286,18 @@ static void the_later_of_two_files_with_one_name_counts(void **state)
     lyrnn_bytes bytes = pack(&(writing){.format = ARCHIVE_FORMAT_TAR_USTAR}, files, NUM(files));
     assert_reads(&bytes, "a.txt=4|b.txt=2|",
                  "a.bin: skipped 2 files that a later one of the same name replaces\n");
+    free(bytes.data);
+}
+
+/* What a terminal must not get becomes '?' in a name. */
+static void names_that_look_the_same_are_different(void **state)
+{
+    (void)state;
+    static const file files[] = {
+        {"\1.txt", "1", NULL, 0}, {"\2.txt", "2", NULL, 0}, {"\1.txt", "3", NULL, 0}};
+    lyrnn_bytes bytes = pack(&zip, files, NUM(files));
+    assert_reads(&bytes, "?.txt=3|?.txt=2|",
+                 "a.bin: skipped 1 file that a later one of the same name replaces\n");
     free(bytes.data);
 }
 
@@ -370,6 +389,27 @@ static void a_damaged_archive_gives_an_error_or_its_texts(void **state)
     }
 }
 
+/* The text is stored as it is, so that nothing else notices. */
+static void a_changed_character_is_found_by_the_checksum(void **state)
+{
+    (void)state;
+    static const file files[] = {{"a.txt", "abc", NULL, 0}};
+    static const writing formats[] = {
+        {.format = ARCHIVE_FORMAT_ZIP, .options = "zip:compression=store"},
+        {.format = ARCHIVE_FORMAT_7ZIP, .options = "7zip:compression=store"},
+        {.format = ARCHIVE_FORMAT_TAR_USTAR,
+         .filter = ARCHIVE_FILTER_GZIP,
+         .options = "gzip:compression-level=0"},
+    };
+    for (size_t i = 0; i < NUM(formats); i++) {
+        lyrnn_bytes bytes = pack(&formats[i], files, NUM(files));
+        assert_reads(&bytes, "a.txt=abc|", "");
+        *(char *)memmem(bytes.data, bytes.num, "abc", 3) = 'A';
+        assert_refuses(&bytes, LYRNN_ERR_CORPUS, "a.zip: is damaged, cut off, or no ");
+        free(bytes.data);
+    }
+}
+
 static void a_bomb_is_refused(void **state)
 {
     (void)state;
@@ -424,6 +464,27 @@ static void an_archive_may_be_repetitive_if_it_is_small(void **state)
     free(bytes.data);
 }
 
+/* A list of files that is compressed, with one coder and the size that it claims to unpack to. */
+static void a_list_of_files_in_7z_is_limited(void **state)
+{
+    (void)state;
+    char bytes[] = "7z\xBC\xAF\x27\x1C\0\4"
+                   "CRC_"
+                   "\0\0\0\0\0\0\0\0"   /* where the list is */
+                   "\x20\0\0\0\0\0\0\0" /* its length */
+                   "CRC_"
+                   "\x17\6\0\1\x09\1\0"                     /* it is one stream */
+                   "\7\x0B\1\0\1\x23\3\1\1\5\x5D\0\0\x10\0" /* which LZMA unpacks */
+                   "\x0C\xD0\1\0"                           /* to 2^20 + 1 bytes */
+                   "\0\0\0\0\0\0";
+    const lyrnn_bytes archive = {bytes, sizeof bytes - 1};
+    assert_refuses(
+        &archive, LYRNN_ERR_CORPUS,
+        "a.zip: its list of files has 1048577 bytes, more than the maximum of 1048576; ");
+    memcpy(memmem(bytes, sizeof bytes, "\x23\3\1\1", 4), "\x24\6\xF1\7\1", 5);
+    assert_refuses(&archive, LYRNN_ERR_CORPUS, "a.zip: is encrypted; ");
+}
+
 /* A text that is compressed on its own is no archive. */
 static void a_compressed_text_is_no_archive(void **state)
 {
@@ -455,12 +516,15 @@ int main(void)
         cmocka_unit_test(names_are_sorted_by_code_points_in_any_encoding),
         cmocka_unit_test(what_is_no_text_is_left_out_and_named),
         cmocka_unit_test(the_later_of_two_files_with_one_name_counts),
+        cmocka_unit_test(names_that_look_the_same_are_different),
         cmocka_unit_test(an_archive_without_texts_says_what_it_holds),
         cmocka_unit_test(an_archive_in_an_archive_is_refused),
         cmocka_unit_test(an_encrypted_text_is_refused),
         cmocka_unit_test(a_damaged_archive_gives_an_error_or_its_texts),
+        cmocka_unit_test(a_changed_character_is_found_by_the_checksum),
         cmocka_unit_test(a_bomb_is_refused),
         cmocka_unit_test(an_archive_may_be_repetitive_if_it_is_small),
+        cmocka_unit_test(a_list_of_files_in_7z_is_limited),
         cmocka_unit_test(a_compressed_text_is_no_archive),
         cmocka_unit_test(a_failure_of_the_reader_ends_the_reading),
     };
