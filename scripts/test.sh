@@ -37,13 +37,13 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # A test labeled gpu skips itself if there is no GPU, and counts as skipped. Only the first build
 # has these tests and uses nvcc. Slow tests check the numbers and not the compiler, so they only run
 # in the fastest build. The simulator's tests run in both gcc builds: one has the simulator's hooks,
-# the other ASan. clang only builds them.
+# the other ASan. clang only builds them. clang's build also goes without the optional libraries.
 gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 part gcc suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
 if command -v clang >/dev/null; then
     part clang suite clang build/test-clang '-LE slow|sim' -DCMAKE_BUILD_TYPE=Release \
-        -DLYRNN_WERROR=ON -DLYRNN_CUDA=OFF "${clang[@]}"
+        -DLYRNN_WERROR=ON -DLYRNN_CUDA=OFF -DLYRNN_LIBARCHIVE=OFF -DLYRNN_OPENCC=OFF "${clang[@]}"
 else
     report skipped 'clang: not installed'
 fi
