@@ -134,30 +134,32 @@ static lyrnn_status append_lines(json_document *document, size_t *length, const 
 }
 
 /* Puts an array of lines, or of stanzas, together in document->text. */
-static lyrnn_status join_array(json_document *document, const json_t *array, song_text *text)
+static lyrnn_status join_array(json_document *document, const json_t *array, size_t *length)
 {
-    size_t length = 0;
     if (has_lines_only(array))
-        LYRNN_TRY(append_lines(document, &length, array));
-    else
-        for (size_t i = 0; i < json_array_size(array); i++) {
-            if (i > 0)
-                LYRNN_TRY(append(document, &length, NULL));
-            LYRNN_TRY(append_lines(document, &length, json_array_get(array, i)));
-        }
-    if (length > 0)
-        *text = (song_text){document->text, length};
+        return append_lines(document, length, array);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (i > 0)
+            LYRNN_TRY(append(document, length, NULL));
+        LYRNN_TRY(append_lines(document, length, json_array_get(array, i)));
+    }
     return LYRNN_OK;
 }
 
-/* Makes a text of a string, null or array. Its num_bytes is 0 if it is blank. */
+/* Makes a text that ends in a newline of a string, null or array. Its num_bytes is 0 if it is
+ * blank. */
 static lyrnn_status text_of(json_document *document, const json_t *value, song_text *text)
 {
     *text = (song_text){"", 0};
-    if (json_is_string(value))
-        *text = (song_text){json_string_value(value), json_string_length(value)};
-    else if (json_is_array(value))
-        LYRNN_TRY(join_array(document, value, text));
+    size_t length = 0;
+    if (json_is_array(value))
+        LYRNN_TRY(join_array(document, value, &length));
+    else
+        LYRNN_TRY(append(document, &length, value));
+    if (length == 0)
+        return LYRNN_OK;
+    bool has_newline = length > 1 && document->text[length - 2] == '\n' && json_is_string(value);
+    *text = (song_text){document->text, length - (has_newline ? 1 : 0)};
     if (text_leading_blanks(text->utf8, text->num_bytes) == text->num_bytes)
         text->num_bytes = 0;
     return LYRNN_OK;
@@ -260,8 +262,8 @@ static lyrnn_status find_text(json_document *document, const json_t *object, son
     return LYRNN_OK;
 }
 
-/* The title of an object, or else that of the object of which it is a member, a text in one of
- * several languages. A song in an array does not have the title of the collection. */
+/* The title of an object, or else that of the object around it, which has its text in several
+ * languages. A song in an array does not have the title of the collection. */
 static const char *title_of(const json_document *document, const json_t *object)
 {
     static const char *const fields[] = {"title", "rhythmic", "name"};

@@ -27,9 +27,10 @@ typedef struct {
     lrc_counts lrc;          /* of texts that are LRC */
 } json_songs_counts;
 
-/* Passes each song to sink. A document without any value has no songs, and that is no error.
- * LYRNN_ERR_CORPUS: it is not JSON, or it has values and none of them is a song; the error names
- * the line or the place, as $.songs[3]. LYRNN_ERR_MEMORY. Or what sink returns. */
+/* Passes each song to sink, with a newline at its end. A document without any value has no songs,
+ * and that is no error. LYRNN_ERR_CORPUS: it is not JSON, or it has values and none of them is a
+ * song; the error names the line or the place, as $.songs[3]. LYRNN_ERR_MEMORY. Or what sink
+ * returns. */
 lyrnn_status json_songs_read(const char *name, const char *utf8, size_t num_bytes,
                              const json_songs_rules *rules, const song_sink *sink,
                              json_songs_counts *counts);

@@ -1,7 +1,10 @@
 /* Songs in JSON and JSONL: as they are published, and of wrong shapes. */
 #include "songs_check.h"
 
+#include <malloc.h>
 #include <stdio.h>
+
+#include <jansson.h>
 
 #include "text/json_songs.h"
 
@@ -91,20 +94,20 @@ static void songs_stand_in_an_object(void **state)
     assert_songs("{\"release\":\"2020\",\"songs\":[{\"title\":\"A\",\"lyrics\":\"a\\nb\","
                  "\"artist\":{\"name\":"
                  "\"x\"}},{\"title\":\"B\",\"lyrics\":\"c\"}],\"stats\":{\"n\":[1,2]}}",
-                 "A{a\nb}B{c}");
+                 "A{a\nb\n}B{c\n}");
     assert_int_equal(counts.num_without_text, 0);
 }
 
 static void one_object_is_one_song(void **state)
 {
     (void)state;
-    assert_songs("{\"name\":\"A\",\"text\":\"a\"}", "A{a}");
+    assert_songs("{\"name\":\"A\",\"text\":\"a\"}", "A{a\n}");
 }
 
 static void an_object_of_objects_has_songs(void **state)
 {
     (void)state;
-    assert_songs("{\"1\":{\"lyrics\":\"a\"},\"2\":{\"lyrics\":\"b\"}}", "{a}{b}");
+    assert_songs("{\"1\":{\"lyrics\":\"a\"},\"2\":{\"lyrics\":\"b\"}}", "{a\n}{b\n}");
 }
 
 static void the_first_usual_member_with_text_counts(void **state)
@@ -113,8 +116,8 @@ static void the_first_usual_member_with_text_counts(void **state)
     assert_songs(
         "[{\"lines\":\"6\",\"content\":\"5\",\"text\":\"4\",\"lyric\":\"3\",\"lyrics\":\"2\","
         "\"paragraphs\":\"1\"}]",
-        "{1}");
-    assert_songs("[{\"lines\":\"6\",\"content\":\"5\"}]", "{5}");
+        "{1\n}");
+    assert_songs("[{\"lines\":\"6\",\"content\":\"5\"}]", "{5\n}");
     assert_songs("[{\"lines\":[\"6\"],\"content\":{\"a\":\"5\"}, \"text\":4, \"lyrics\":\" \"}]",
                  "{6\n}");
 }
@@ -125,7 +128,7 @@ static void the_title_is_the_first_that_is_text(void **state)
     assert_songs("[{\"name\":\"c\",\"rhythmic\":\"b\",\"title\":\"a\",\"text\":\"1\"},"
                  "{\"name\":\"c\",\"rhythmic\":\"b\",\"title\":\"\",\"text\":\"2\"},"
                  "{\"name\":\"c\",\"title\":5,\"text\":\"3\"},{\"text\":\"4\"}]",
-                 "a{1}b{2}c{3}{4}");
+                 "a{1\n}b{2\n}c{3\n}{4\n}");
 }
 
 static void a_field_that_is_named_is_the_only_one(void **state)
@@ -134,15 +137,15 @@ static void a_field_that_is_named_is_the_only_one(void **state)
     assert_field("para", "[{\"title\":\"A\",\"para\":[\"a\"],\"lyrics\":\"b\"},{\"lyrics\":\"c\"}]",
                  "A{a\n}");
     assert_int_equal(counts.num_without_text, 1);
-    assert_field("zh", "[{\"title\":\"A\",\"lyrics\":{\"zh\":\"a\",\"en\":\"b\"}}]", "A{a}");
+    assert_field("zh", "[{\"title\":\"A\",\"lyrics\":{\"zh\":\"a\",\"en\":\"b\"}}]", "A{a\n}");
     assert_field("content", "{\"content\":[{\"content\":[\"a\"]}]}", "{a\n}");
 }
 
 static void strings_of_the_file_are_songs(void **state)
 {
     (void)state;
-    assert_songs("[\"a\\nb\",\"c\"]", "{a\nb}{c}");
-    assert_songs("\"a\"", "{a}");
+    assert_songs("[\"a\\nb\",\"c\"]", "{a\nb\n}{c\n}");
+    assert_songs("\"a\"", "{a\n}");
 }
 
 static void strings_of_an_inner_array_are_lines(void **state)
@@ -163,14 +166,14 @@ static void lines_of_jsonl_are_songs(void **state)
     (void)state;
     assert_lines(
         "{\"title\":\"A\",\"lyrics\":\"a\"}\n\"b\"\r\n\n  \n[\"c\",\"d\"]\n[{\"text\":\"e\"}]",
-        "A{a}{b}{c\nd\n}{e}");
+        "A{a\n}{b\n}{c\nd\n}{e\n}");
 }
 
 static void jsonl_that_is_called_json_is_read(void **state)
 {
     (void)state;
-    assert_songs("\n{\"text\":\"a\"}\n{\"text\":\"b\"}\n", "{a}{b}");
-    assert_songs("{\"songs\":[\n{\"text\":\"a\"},\n{\"text\":\"b\"}\n]}\n", "{a}{b}");
+    assert_songs("\n{\"text\":\"a\"}\n{\"text\":\"b\"}\n", "{a\n}{b\n}");
+    assert_songs("{\"songs\":[\n{\"text\":\"a\"},\n{\"text\":\"b\"}\n]}\n", "{a\n}{b\n}");
     assert_refused("{\"text\":\"a\"}\n{\"text\":\n\"b\"}\n",
                    "songs: line 2: is cut off (byte 8 of the line); correct the line or remove it; "
                    "a file that is one value of several lines is no JSONL but JSON");
@@ -193,7 +196,7 @@ static void songs_without_text_are_counted(void **state)
     assert_songs(
         "[{\"lyrics\":null},{\"lyrics\":\"\"},{\"lyrics\":\" \\n\"},{\"lyrics\":[]},null,\"\","
         "{\"lyrics\":\"a\"}]",
-        "{a}");
+        "{a\n}");
     assert_int_equal(counts.num_empty, 6);
     assert_songs("[{\"lyrics\":null}]", "");
     assert_lines("null\n{\"lyrics\":\"\"}\n", "");
@@ -202,9 +205,9 @@ static void songs_without_text_are_counted(void **state)
 static void objects_without_text_are_counted(void **state)
 {
     (void)state;
-    assert_songs("[{\"id\":1,\"stats\":{\"views\":1}},{\"lyrics\":\"a\"},{}]", "{a}");
+    assert_songs("[{\"id\":1,\"stats\":{\"views\":1}},{\"lyrics\":\"a\"},{}]", "{a\n}");
     assert_int_equal(counts.num_without_text, 2);
-    assert_lines("{\"id\":1}\n{\"lyrics\":\"a\"}\n", "{a}");
+    assert_lines("{\"id\":1}\n{\"lyrics\":\"a\"}\n", "{a\n}");
     assert_int_equal(counts.num_without_text, 1);
 }
 
@@ -344,7 +347,7 @@ static void a_member_that_occurs_twice_is_refused(void **state)
 static void large_numbers_are_no_matter(void **state)
 {
     (void)state;
-    assert_songs("{\"id\":123456789012345678901234567890,\"text\":\"a\"}", "{a}");
+    assert_songs("{\"id\":123456789012345678901234567890,\"text\":\"a\"}", "{a\n}");
     kept_songs songs;
     assert_int_equal(read_text("{\"id\":1e400}", 12, &(json_songs_rules){0}, &songs),
                      LYRNN_ERR_CORPUS);
@@ -365,8 +368,8 @@ static void truncated_json_is_refused(void **state)
 static void a_byte_order_mark_is_dropped(void **state)
 {
     (void)state;
-    assert_songs("\xEF\xBB\xBF[\"a\"]", "{a}");
-    assert_lines("\xEF\xBB\xBF\"a\"\n\"b\"", "{a}{b}");
+    assert_songs("\xEF\xBB\xBF[\"a\"]", "{a\n}");
+    assert_lines("\xEF\xBB\xBF\"a\"\n\"b\"", "{a\n}{b\n}");
 }
 
 /* `depth` brackets around a text. */
@@ -388,7 +391,7 @@ static void deep_nesting_is_refused(void **state)
     kept_songs songs;
     assert_non_null(text);
     nest(text, 63, "{\"a\":", "{\"text\":\"b\"}", "}");
-    assert_songs(text, "{b}");
+    assert_songs(text, "{b\n}");
     nest(text, 65, "{\"a\":", "{\"text\":\"b\"}", "}");
     assert_int_equal(read_text(text, strlen(text), &(json_songs_rules){0}, &songs),
                      LYRNN_ERR_CORPUS);
@@ -411,6 +414,52 @@ static void a_bad_line_is_named(void **state)
         "\"a\" \"b\"\n",
         "songs: line 1: is not JSON (byte 7 of the line); correct the line or "
         "remove it; a file that is one value of several lines is no JSONL but JSON");
+}
+
+static size_t bytes_now, bytes_most; /* of jansson's memory */
+
+static void *count_malloc(size_t num_bytes)
+{
+    void *memory = malloc(num_bytes);
+    bytes_now += malloc_usable_size(memory);
+    bytes_most = bytes_now > bytes_most ? bytes_now : bytes_most;
+    return memory;
+}
+
+static void count_free(void *memory)
+{
+    bytes_now -= malloc_usable_size(memory);
+    free(memory);
+}
+
+/* As untrusted_json.c sees it from its first parse on. */
+static int count_memory(void **state)
+{
+    (void)state;
+    json_set_alloc_funcs(count_malloc, count_free);
+    return 0;
+}
+
+static void jsonl_takes_the_memory_of_its_longest_line(void **state)
+{
+    (void)state;
+    enum { NUM_LINES = 10000 };
+    static const char line[] = "{\"title\":\"a title\",\"lyrics\":[\"a line\",\"another line\"]}\n";
+    size_t length = sizeof line - 1;
+    char *text = malloc(NUM_LINES * length);
+    assert_non_null(text);
+    for (size_t i = 0; i < NUM_LINES; i++)
+        memcpy(text + i * length, line, length);
+    kept_songs songs;
+    bytes_most = bytes_now;
+    assert_int_equal(
+        read_text(text, NUM_LINES * length, &(json_songs_rules){.is_lines = true}, &songs),
+        LYRNN_OK);
+    assert_int_equal(songs.num_songs, NUM_LINES);
+    assert_true(bytes_most > 0);
+    assert_true(bytes_most < 4096);
+    assert_int_equal(bytes_now, 0);
+    free(text);
 }
 
 static lyrnn_status refuse_song(void *context, const char *title, const char *utf8,
@@ -465,7 +514,8 @@ int main(void)
         cmocka_unit_test(a_byte_order_mark_is_dropped),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_bad_line_is_named),
+        cmocka_unit_test(jsonl_takes_the_memory_of_its_longest_line),
         cmocka_unit_test(a_failure_of_the_sink_is_passed_on),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, count_memory, NULL);
 }
