@@ -1,7 +1,8 @@
 /* Reads the songs in the order of their numbers of runs, the largest first. An index has, for each
  * run, a few songs that stay and have it. The songs that it names most often for the runs of a song
- * are compared with it exactly. Because the index is bounded, a million songs with the same run take
- * no longer than others; because copies never enter it, its few places go to different songs. */
+ * are compared with it exactly. Because the index is bounded, a million songs with the same run
+ * take no longer than others; because copies never enter it, its few places go to different
+ * songs. */
 #include "text/duplicates.h"
 
 #include <stdbool.h>
@@ -35,7 +36,7 @@ typedef struct {
     uint64_t *runs;        /* hashes of all runs, sorted and distinct within each song */
     size_t *run_begins;    /* (num_songs + 1) */
     size_t *order;         /* (num_songs) the songs as they are read */
-    size_t *original;      /* (num_songs) of which song this one is a copy; its own number: none */
+    size_t *original;      /* (num_songs) what this song is a copy of; its own number: nothing */
     text_set *texts;
     index_entry *index; /* (mask + 1) */
     size_t mask;

@@ -5,8 +5,8 @@
  *   - if both are equal, or
  *   - if the other one has at least 80 % of its runs of 8 characters, each run counted once: a
  *     cover, a live version, or a part of the other. Shorter songs have no such run.
- * Of the two, the one with more runs stays, because the other one is the part. Of those with equally
- * many the first stays, so the order of files decides only between them. */
+ * The one with more runs stays, because the other one is the part. If both have equally many, the
+ * first stays; so the order of files decides only between them. */
 #ifndef LYRNN_DUPLICATES_H
 #define LYRNN_DUPLICATES_H
 
@@ -31,8 +31,8 @@ typedef struct {
     } examples[DUPLICATES_EXAMPLES]; /* the first ones that were dropped */
 } duplicate_counts;
 
-/* Drops the copies from a corpus. Every song that is dropped is a copy of one that stays. A copy may
- * be missed if each of its runs is in several other songs. The memory is some 30 bytes per
+/* Drops the copies from a corpus. Every song that is dropped is a copy of one that stays. A copy
+ * may be missed if each of its runs is in several other songs. The memory is some 30 bytes per
  * character, and the time is N log N. LYRNN_ERR_MEMORY: the corpus is as before. */
 lyrnn_status corpus_drop_duplicates(lyrnn_corpus *corpus, duplicate_counts *counts);
 

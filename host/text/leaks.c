@@ -14,7 +14,9 @@
 
 #include "base/memory.h"
 #include "base/plain_text.h"
+#include "text/drop_lines.h"
 #include "text/grams.h"
+#include "text/songs.h"
 
 /* A set of runs of the same length. */
 typedef struct {
@@ -190,39 +192,127 @@ static void write_text(const uint32_t *chars, size_t num, char text[LEAKS_TEXT_S
     *end = '\0';
 }
 
-static void fill_found(run_set *set, const leak_texts *texts, bool *is_shared, leaks *found)
+/* What the search needs: the runs of validation, and which characters leak. */
+typedef struct {
+    run_set set;
+    bool *is_shared; /* (N) */
+} leak_search;
+
+static void free_search(leak_search *search)
 {
-    mark_shared(set, texts, is_shared);
+    free(search->set.slots);
+    free(search->is_shared);
+}
+
+/* Marks what leaks. The caller frees search, on failure too. */
+static lyrnn_status begin_search(leak_search *search, const leak_texts *texts)
+{
+    size_t num = 0;
     for (size_t song = 0; song < texts->num_songs; song++)
-        for (size_t i = texts->starts[song]; i < end_of_song(texts, song); i++)
-            found->num_shared += texts->is_validation[song] && is_shared[i];
+        if (texts->is_validation[song])
+            num += end_of_song(texts, song) - texts->starts[song];
+    *search = (leak_search){.set.mask = 1};
+    while (search->set.mask < 2 * num)
+        search->set.mask = 2 * search->set.mask + 1;
+    search->set.slots = malloc((search->set.mask + 1) * sizeof *search->set.slots);
+    search->is_shared = calloc(texts->N + 1, sizeof *search->is_shared);
+    if (search->set.slots == NULL || search->is_shared == NULL)
+        return lyrnn_out_of_memory("validation",
+                                   texts->N + (search->set.mask + 1) * sizeof *search->set.slots,
+                                   "hold out less of the text");
+    mark_shared(&search->set, texts, search->is_shared);
+    return LYRNN_OK;
+}
+
+static void fill_found(leak_search *search, const leak_texts *texts, leaks *found)
+{
+    for (size_t song = 0; song < texts->num_songs; song++) {
+        found->num_songs += texts->is_validation[song];
+        for (size_t i = texts->starts[song];
+             i < end_of_song(texts, song) && texts->is_validation[song]; i++) {
+            found->num_chars++;
+            found->num_shared += search->is_shared[i];
+        }
+    }
     size_t at = 0;
     if (found->num_shared > 0)
-        found->longest = find_longest(set, texts, is_shared, &at);
+        found->longest = find_longest(&search->set, texts, search->is_shared, &at);
     write_text(texts->chars + at, found->longest, found->text);
 }
 
 lyrnn_status leaks_find(const leak_texts *texts, leaks *found)
 {
+    leak_search search;
     *found = (leaks){0};
-    for (size_t song = 0; song < texts->num_songs; song++) {
-        size_t num = end_of_song(texts, song) - texts->starts[song];
-        found->num_songs += texts->is_validation[song];
-        found->num_chars += texts->is_validation[song] ? num : 0;
+    lyrnn_status status = begin_search(&search, texts);
+    if (status == LYRNN_OK)
+        fill_found(&search, texts, found);
+    free_search(&search);
+    return status;
+}
+
+static bool has_leak(void *context, const lyrnn_corpus *corpus, size_t begin, size_t end)
+{
+    const bool *is_shared = context;
+    for (size_t i = begin; i < end; i++)
+        if (is_shared[i] && corpus->chars[i] != '\n')
+            return true;
+    return false;
+}
+
+/* Drops the lines that leak now. is_kept has room for num_songs. */
+static lyrnn_status drop_once(lyrnn_corpus *corpus, bool *is_validation, bool *is_kept,
+                              line_rule *rule)
+{
+    leak_search search;
+    size_t num_songs = corpus->num_songs, num_kept = 0;
+    const leak_texts texts = {corpus->chars, corpus->N, corpus->starts, num_songs, is_validation};
+    lyrnn_status status = begin_search(&search, &texts);
+    if (status == LYRNN_OK) {
+        for (size_t song = 0; song < num_songs; song++)
+            if (is_validation[song])
+                memset(search.is_shared + corpus->starts[song], 0,
+                       songs_end(corpus, song) - corpus->starts[song]);
+        *rule = (line_rule){.is_bad = has_leak, .context = search.is_shared};
+        corpus_drop_lines(corpus, rule, is_kept);
+        for (size_t song = 0; song < num_songs; song++)
+            if (is_kept[song])
+                is_validation[num_kept++] = is_validation[song];
     }
-    run_set set = {.mask = 1};
-    while (set.mask < 2 * found->num_chars)
-        set.mask = 2 * set.mask + 1;
-    set.slots = malloc((set.mask + 1) * sizeof *set.slots);
-    bool *is_shared = calloc(texts->N + 1, sizeof *is_shared);
-    lyrnn_status status = LYRNN_OK;
-    if (set.slots != NULL && is_shared != NULL)
-        fill_found(&set, texts, is_shared, found);
-    else
-        status = lyrnn_out_of_memory("validation", texts->N + (set.mask + 1) * sizeof *set.slots,
-                                     "hold out less of the text");
-    free(set.slots);
-    free(is_shared);
+    free_search(&search);
+    return status;
+}
+
+static lyrnn_status drop_all(lyrnn_corpus *corpus, bool *is_validation, bool *is_kept,
+                             leak_counts *dropped)
+{
+    enum { MAX_TIMES = 8 };
+    for (int i = 0; i < MAX_TIMES; i++) {
+        line_rule rule;
+        LYRNN_TRY(drop_once(corpus, is_validation, is_kept, &rule));
+        dropped->num_lines += rule.num_lines;
+        dropped->num_songs += rule.num_songs;
+        if (rule.num_lines == 0)
+            break;
+    }
+    for (size_t song = 0; song < corpus->num_songs; song++)
+        if (!is_validation[song])
+            return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_CORPUS,
+                      "--drop-leaks: each line of training has a run of %d characters that "
+                      "validation has too; leave it out, or give more text",
+                      LEAKS_MIN_RUN);
+}
+
+lyrnn_status leaks_drop(lyrnn_corpus *corpus, bool *is_validation, leak_counts *dropped)
+{
+    *dropped = (leak_counts){0};
+    bool *is_kept = malloc((corpus->num_songs + 1) * sizeof *is_kept);
+    if (is_kept == NULL)
+        return lyrnn_out_of_memory("corpus", corpus->num_songs * sizeof *is_kept,
+                                   "leave out --drop-leaks");
+    lyrnn_status status = drop_all(corpus, is_validation, is_kept, dropped);
+    free(is_kept);
     return status;
 }
 
@@ -251,5 +341,18 @@ void leaks_log(const leaks *found, FILE *log)
                       with_commas(found->num_chars, num_chars), percent, LEAKS_MIN_RUN);
     if (found->longest > 0)
         lyrnn_print_plain(log, " (longest %zu: %s)", found->longest, found->text);
+    lyrnn_print_plain(log, "\n");
+}
+
+void leaks_log_dropped(const leak_counts *dropped, FILE *log)
+{
+    char num_lines[32], num_songs[32];
+    lyrnn_print_plain(log, "training: dropped %s line%s that validation has too",
+                      with_commas(dropped->num_lines, num_lines),
+                      dropped->num_lines == 1 ? "" : "s");
+    if (dropped->num_songs > 0)
+        lyrnn_print_plain(log, ", among them %s whole song%s",
+                          with_commas(dropped->num_songs, num_songs),
+                          dropped->num_songs == 1 ? "" : "s");
     lyrnn_print_plain(log, "\n");
 }

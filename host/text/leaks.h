@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "lyrnn/corpus.h"
 #include "lyrnn/status.h"
 
 enum { LEAKS_MIN_RUN = 8, LEAKS_TEXT_SIZE = 200 };
@@ -40,8 +41,22 @@ typedef struct {
  * 32 to 64 bytes per character of validation, and one byte for each of N. LYRNN_ERR_MEMORY. */
 lyrnn_status leaks_find(const leak_texts *texts, leaks *found);
 
+typedef struct {
+    size_t num_lines, num_songs; /* what was dropped; songs are those that lost all lines */
+} leak_counts;
+
+/* --drop-leaks: drops all lines of training that have a character of such a run, newlines apart.
+ * Lines that become neighbors may make another run, so this repeats, a few times at most.
+ * is_validation (num_songs) is changed to fit the songs that are left. The validation text stays.
+ * LYRNN_ERR_CORPUS: no line of training is left. LYRNN_ERR_MEMORY. */
+lyrnn_status leaks_drop(lyrnn_corpus *corpus, bool *is_validation, leak_counts *dropped);
+
 /* Prints one line: "validation: 41 songs, 9,812 characters; 6.3 % are in runs of 8 or more that
  * training has too (longest 31: ...)". */
 void leaks_log(const leaks *found, FILE *log);
+
+/* Prints one line: "training: dropped 12 lines that validation has too, among them 1 whole
+ * song". */
+void leaks_log_dropped(const leak_counts *dropped, FILE *log);
 
 #endif

@@ -59,8 +59,9 @@ void mixed_scripts_log(const script_counts *counts, FILE *log)
     if (log == NULL || fewer < MIN_CHARS || fewer * 100 < total * MIN_PERCENT)
         return;
     lyrnn_print_plain(log,
-                      "script: %.0f %% of characters are traditional, the others simplified (of "
-                      "those that differ); --script simplified or --script traditional makes them "
+                      "script: %.0f %% of characters that differ between scripts are "
+                      "traditional, the others simplified; --script simplified or --script "
+                      "traditional makes them "
                       "one\n",
                       100.0 * (double)counts->num_traditional / (double)total);
 }

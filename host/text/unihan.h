@@ -26,8 +26,8 @@ extern const size_t lyrnn_unihan_num_readings;
 extern const lyrnn_unihan_entry lyrnn_unihan_common[];
 extern const size_t lyrnn_unihan_num_common;
 
-/* The characters that only one of the two scripts has: 說 is traditional (it has a simplified form),
- * 说 is simplified; 后 and 分 are both. value is one of these. Each c has one entry. */
+/* The characters that only one of the two scripts has: 說 is traditional, since it has a simplified
+ * form, and 说 is simplified; 后 and 分 are both. value is one of these. Each c has one entry. */
 enum { LYRNN_UNIHAN_TRADITIONAL = 1, LYRNN_UNIHAN_SIMPLIFIED = 2 };
 extern const lyrnn_unihan_entry lyrnn_unihan_scripts[];
 extern const size_t lyrnn_unihan_num_scripts;

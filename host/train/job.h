@@ -46,6 +46,7 @@ typedef struct {
     size_t num_validation;     /* characters held out */
     size_t *validation_starts; /* where songs begin in them; NULL: nothing is held out */
     leaks leaked;              /* what the held-out text shares with the other */
+    leak_counts dropped_leaks; /* lines that --drop-leaks dropped */
     lyrnn_batches batches;
     lyrnn_model model;
     lyrnn_trainer trainer;

@@ -137,6 +137,8 @@ lyrnn_status train_log_plan(const train_job *job)
     LYRNN_TRY(log_batches(job));
     if (job->num_validation > 0)
         leaks_log(&job->leaked, job->log);
+    if (job->options->drop_leaks)
+        leaks_log_dropped(&job->dropped_leaks, job->log);
     lyrnn_print_plain(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
         lyrnn_print_plain(job->log, "device: no CUDA: %s\n", job->backend->why_not_cuda);

@@ -197,21 +197,32 @@ static lyrnn_status take_validation_starts(train_job *job)
     return LYRNN_OK;
 }
 
-static lyrnn_status find_leaks(train_job *job)
+/* is_validation (num_songs) gets which songs are held out. Drops the lines of the others that leak,
+ * if the options say so, and finds what leaks still. */
+static lyrnn_status search_leaks(train_job *job, bool *is_validation)
 {
-    const lyrnn_corpus *corpus = &job->corpus;
-    size_t num_bytes = corpus->num_songs * sizeof(bool);
-    bool *is_validation = malloc(num_bytes);
-    if (is_validation == NULL)
-        return split_out_of_memory(num_bytes);
+    lyrnn_corpus *corpus = &job->corpus;
     for (size_t song = 0; song < corpus->num_songs; song++)
         is_validation[song] = song >= job->num_learned_songs;
+    if (job->options->drop_leaks) {
+        LYRNN_TRY(leaks_drop(corpus, is_validation, &job->dropped_leaks));
+        job->num_learned_songs -= job->dropped_leaks.num_songs;
+    }
     const leak_texts texts = {.chars = corpus->chars,
                               .N = corpus->N,
                               .starts = corpus->starts,
                               .num_songs = corpus->num_songs,
                               .is_validation = is_validation};
-    lyrnn_status status = leaks_find(&texts, &job->leaked);
+    return leaks_find(&texts, &job->leaked);
+}
+
+static lyrnn_status handle_leaks(train_job *job)
+{
+    size_t num_bytes = job->corpus.num_songs * sizeof(bool);
+    bool *is_validation = malloc(num_bytes);
+    if (is_validation == NULL)
+        return split_out_of_memory(num_bytes);
+    lyrnn_status status = search_leaks(job, is_validation);
     free(is_validation);
     return status;
 }
@@ -232,6 +243,9 @@ static lyrnn_status check_validation(const lyrnn_train_options *options)
     if (options->drop_leaks && !validates)
         return lyrnn_fail(LYRNN_ERR_USAGE, "--drop-leaks: needs a validation text; add --val-songs "
                                            "0.1, or --val-fraction 0.1");
+    if (options->drop_leaks && options->text.newlines == LYRNN_NEWLINES_SPACE)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--drop-leaks: finds no lines with --newlines space; "
+                                           "leave one of them out");
     return LYRNN_OK;
 }
 
@@ -257,8 +271,8 @@ lyrnn_status train_split_corpus(train_job *job)
         LYRNN_TRY(hold_out_end(job));
     if (job->num_validation == 0)
         return LYRNN_OK;
-    LYRNN_TRY(take_validation_starts(job));
-    return find_leaks(job);
+    LYRNN_TRY(handle_leaks(job));
+    return take_validation_starts(job);
 }
 
 bool train_validates_songs(const train_job *job)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "compare.h"
+#include "corpus_songs_check.h"
 
 enum { MAX = 300, MAX_SONGS = 30 };
 
@@ -188,6 +189,61 @@ static void a_text_of_one_character_takes_linear_time(void **state)
     free(chars);
 }
 
+static leak_counts assert_leaves(const char *const *given, bool *is_validation,
+                                 const char *const *expected)
+{
+    lyrnn_corpus corpus = corpus_of_songs(given);
+    leak_counts dropped;
+    leaks found;
+    assert_int_equal(leaks_drop(&corpus, is_validation, &dropped), LYRNN_OK);
+    assert_songs(&corpus, expected);
+    const leak_texts texts = {corpus.chars, corpus.N, corpus.starts, corpus.num_songs,
+                              is_validation};
+    assert_int_equal(leaks_find(&texts, &found), LYRNN_OK);
+    assert_int_equal(found.num_shared, 0);
+    lyrnn_corpus_free(&corpus);
+    return dropped;
+}
+
+static void lines_of_training_that_leak_are_dropped(void **state)
+{
+    (void)state;
+    bool is_validation[] = {false, false, true, false};
+    leak_counts dropped = assert_leaves(
+        SONGS("a verse\nI love you so\nanother\n\n", "I love you so\n", //
+              "they\nI love you so!\n", "the last"),
+        is_validation, SONGS("a verse\nanother\n\n", "they\nI love you so!\n", "the last"));
+    assert_int_equal(dropped.num_lines, 2);
+    assert_int_equal(dropped.num_songs, 1);
+    assert_false(is_validation[0]);
+    assert_true(is_validation[1]);
+    assert_false(is_validation[2]);
+}
+
+/* The run covers a line and the newlines around it. Once that line is dropped, its neighbors make
+ * another run. */
+static void runs_over_several_lines_are_dropped_until_there_is_none(void **state)
+{
+    (void)state;
+    bool is_validation[] = {false, true};
+    assert_leaves(SONGS("x\nabcdef\ny\n", "1\nabcdef\n2\n"), is_validation,
+                  SONGS("x\ny\n", "1\nabcdef\n2\n"));
+    bool again[] = {false, true, true};
+    assert_leaves(SONGS("abcd\nI love you so\nefgh\nend\n", "abcd\nefgh\n", "I love you so\n"),
+                  again, SONGS("end\n", "abcd\nefgh\n", "I love you so\n"));
+}
+
+static void a_training_text_of_which_nothing_is_left_is_refused(void **state)
+{
+    (void)state;
+    bool is_validation[] = {false, true};
+    lyrnn_corpus corpus = corpus_of_songs(SONGS("I love you so\n", "I love you so\n"));
+    leak_counts dropped;
+    assert_int_equal(leaks_drop(&corpus, is_validation, &dropped), LYRNN_ERR_CORPUS);
+    assert_non_null(strstr(lyrnn_error_text(), "--drop-leaks: each line of training has a run"));
+    lyrnn_corpus_free(&corpus);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +253,9 @@ int main(void)
         cmocka_unit_test(the_longest_run_is_shown_without_newlines_and_cut),
         cmocka_unit_test(the_line_has_the_numbers),
         cmocka_unit_test(a_text_of_one_character_takes_linear_time),
+        cmocka_unit_test(lines_of_training_that_leak_are_dropped),
+        cmocka_unit_test(runs_over_several_lines_are_dropped_until_there_is_none),
+        cmocka_unit_test(a_training_text_of_which_nothing_is_left_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

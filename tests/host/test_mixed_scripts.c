@@ -65,10 +65,10 @@ static void only_a_mixed_text_gets_a_line(void **state)
         free(line);
     }
     char *line = line_of(310, 690);
-    assert_string_equal(line,
-                        "script: 31 % of characters are traditional, the others simplified (of "
-                        "those that differ); --script simplified or --script traditional makes "
-                        "them one\n");
+    assert_string_equal(
+        line, "script: 31 % of characters that differ between scripts are traditional, the "
+              "others simplified; --script simplified or --script traditional makes "
+              "them one\n");
     free(line);
     line = line_of(50, 950);
     assert_non_null(strstr(line, " 5 % of"));
