@@ -1,4 +1,6 @@
-/* iconv decodes. The points come from Unihan: a character of kHanyuPinlu, a count of modern
+/* iconv decodes. For Big5 it has two: BIG5 has what Windows writes, for example ~ and / of full
+ * width, and BIG5-HKSCS reads the characters of Hong Kong that the former lacks, and has other
+ * characters or none for some of the former. The points come from Unihan: a character of kHanyuPinlu, a count of modern
  * Chinese, has 3, and one that only dictionaries have (kTGHZ2013, kXHC1983) has 1. A text read in
  * the wrong encoding has mostly Han characters that neither has. */
 #include "text/charset.h"
@@ -23,9 +25,9 @@ static const signed char points_of[] = {
 static const struct {
     const char *name, *iconv_name;
     size_t unit;
-} charsets[] = {[CHARSET_UTF8] = {"UTF-8", "UTF-8", 1},
+} charsets[] = {[CHARSET_UTF8] = {"UTF-8", NULL, 1},
                 [CHARSET_GB18030] = {"GB18030", "GB18030", 1},
-                [CHARSET_BIG5] = {"Big5", "BIG5-HKSCS", 1},
+                [CHARSET_BIG5] = {"Big5", "BIG5", 1},
                 [CHARSET_UTF16LE] = {"UTF-16LE", "UTF-16LE", 2},
                 [CHARSET_UTF16BE] = {"UTF-16BE", "UTF-16BE", 2},
                 [CHARSET_UTF32LE] = {"UTF-32LE", "UTF-32LE", 4},
@@ -83,16 +85,26 @@ void text_ranks_free(text_ranks *ranks)
     *ranks = (text_ranks){0};
 }
 
+static bool open_converter(iconv_t *converter, bool *is_open, const char *encoding)
+{
+    *converter = iconv_open("UTF-32LE", encoding);
+    /* POSIX defines the failure so. NOLINTNEXTLINE(performance-no-int-to-ptr) */
+    *is_open = *converter != (iconv_t)-1;
+    return *is_open;
+}
+
 lyrnn_status text_reading_open(text_reading *reading, const char *name, text_charset charset,
                                const text_ranks *ranks)
 {
     const char *encoding = charsets[charset].iconv_name;
     *reading = (text_reading){.charset = charset, .ranks = ranks, .is_strict = true};
-    reading->converter = iconv_open("UTF-32LE", encoding);
-    /* POSIX defines the failure so. NOLINTNEXTLINE(performance-no-int-to-ptr) */
-    reading->is_open = reading->converter != (iconv_t)-1;
-    if (reading->is_open)
+    if (charset == CHARSET_UTF8)
         return LYRNN_OK;
+    if (open_converter(&reading->converter, &reading->is_open, encoding)) {
+        if (charset == CHARSET_BIG5)
+            open_converter(&reading->hong_kong, &reading->has_hong_kong, "BIG5-HKSCS");
+        return LYRNN_OK;
+    }
     return errno == ENOMEM
                ? lyrnn_out_of_memory(name, 0, "give less text")
                : lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
@@ -105,6 +117,8 @@ void text_reading_close(text_reading *reading)
 {
     if (reading->is_open)
         iconv_close(reading->converter);
+    if (reading->has_hong_kong)
+        iconv_close(reading->hong_kong);
     *reading = (text_reading){0};
 }
 
@@ -150,40 +164,96 @@ static size_t find_nul(text_charset charset, const char *bytes, size_t num_bytes
     return num_bytes;
 }
 
+/* The length of the character at the beginning, in UTF-8, or 0 if there is none or it is NUL. */
+static size_t utf8_length(const char *bytes, size_t num_bytes, uint32_t *c)
+{
+    utf8proc_int32_t point;
+    utf8proc_ssize_t length =
+        utf8proc_iterate((const utf8proc_uint8_t *)bytes, (utf8proc_ssize_t)num_bytes, &point);
+    *c = (uint32_t)point;
+    return length > 0 && point != 0 ? (size_t)length : 0;
+}
+
 size_t text_find_bad_utf8(const char *bytes, size_t num_bytes)
 {
     size_t position = 0;
     while (position < num_bytes) {
-        utf8proc_int32_t c;
-        utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)bytes + position,
-                                                   (utf8proc_ssize_t)(num_bytes - position), &c);
-        if (length < 1 || c == 0)
+        uint32_t c;
+        size_t length = utf8_length(bytes + position, num_bytes - position, &c);
+        if (length == 0)
             return position;
-        position += (size_t)length;
+        position += length;
     }
     return num_bytes;
 }
 
+/* Reads UTF-8, in which the next character is found after each bad byte. */
+static size_t add_utf8(text_reading *reading, const char *bytes, size_t num_bytes)
+{
+    size_t bad = num_bytes;
+    for (size_t i = 0, length; i < num_bytes; i += length) {
+        uint32_t c;
+        length = utf8_length(bytes + i, num_bytes - i, &c);
+        if (length > 0) {
+            count_char(reading, c);
+            continue;
+        }
+        length = 1;
+        bad = i < bad ? i : bad;
+        reading->is_strict = false;
+        reading->points += points_of[RANK_OTHER];
+        reading->num++;
+    }
+    return bad;
+}
+
 typedef void char_taker(void *context, uint32_t c);
 
-/* Decodes up to the first bad bytes, whose offset it returns, or num_bytes. */
-static size_t decode(iconv_t converter, const char *bytes, size_t num_bytes, char_taker *take,
-                     void *context)
+/* Takes the characters of one call of iconv, from NULL to flush it. Returns its result. */
+static size_t take_chars(iconv_t converter, char **from, size_t *left, char_taker *take,
+                         void *context)
 {
     uint32_t chars[1024];
+    char *to = (char *)chars;
+    size_t to_left = sizeof chars;
+    size_t result = iconv(converter, from, left, &to, &to_left);
+    int error = errno;
+    for (size_t i = 0; i < (sizeof chars - to_left) / sizeof *chars; i++)
+        take(context, chars[i]);
+    errno = error;
+    return result;
+}
+
+/* Reads one character of HKSCS, which may be a letter and its accent. Returns its length, or 0. */
+static size_t take_hong_kong(const text_reading *reading, char *bytes, size_t num_bytes,
+                             char_taker *take, void *context)
+{
+    size_t left = 2;
+    if (!reading->has_hong_kong || num_bytes < left)
+        return 0;
+    iconv(reading->hong_kong, NULL, NULL, NULL, NULL);
+    if (take_chars(reading->hong_kong, &bytes, &left, take, context) == (size_t)-1)
+        return 0;
+    take_chars(reading->hong_kong, NULL, NULL, take, context);
+    return 2;
+}
+
+/* Decodes up to the first bad bytes, whose offset it returns, or num_bytes. */
+static size_t decode(const text_reading *reading, const char *bytes, size_t num_bytes,
+                     char_taker *take, void *context)
+{
     size_t left = num_bytes;
     char *from = (char *)bytes;
-    bool is_bad = false, is_flushed = false;
-    iconv(converter, NULL, NULL, NULL, NULL);
-    while (!is_bad && !is_flushed) {
-        char *to = (char *)chars;
-        size_t to_left = sizeof chars;
-        /* At the end, a character of Big5 may still wait for its accent. */
-        is_flushed = left == 0;
-        size_t result = iconv(converter, is_flushed ? NULL : &from, &left, &to, &to_left);
-        is_bad = result == (size_t)-1 && errno != E2BIG;
-        for (size_t i = 0; i < (sizeof chars - to_left) / sizeof *chars; i++)
-            take(context, chars[i]);
+    iconv(reading->converter, NULL, NULL, NULL, NULL);
+    while (left > 0) {
+        if (take_chars(reading->converter, &from, &left, take, context) != (size_t)-1 ||
+            errno == E2BIG)
+            continue;
+        size_t length = take_hong_kong(reading, from, left, take, context);
+        if (length == 0)
+            break;
+        from += length;
+        left -= length;
     }
     return num_bytes - left;
 }
@@ -195,8 +265,10 @@ static void take_count(void *context, uint32_t c)
 
 size_t text_reading_add(text_reading *reading, const char *bytes, size_t num_bytes)
 {
+    if (reading->charset == CHARSET_UTF8)
+        return add_utf8(reading, bytes, num_bytes);
     size_t end = find_nul(reading->charset, bytes, num_bytes);
-    size_t good = decode(reading->converter, bytes, end, take_count, reading);
+    size_t good = decode(reading, bytes, end, take_count, reading);
     if (good < num_bytes)
         count_undecoded(reading, bytes + good, num_bytes - good);
     return good;
@@ -212,7 +284,7 @@ void text_reading_to_utf8(const text_reading *reading, const char *bytes, size_t
                           char *utf8)
 {
     char *end = utf8;
-    size_t good = decode(reading->converter, bytes, num_bytes, take_utf8, &end);
+    size_t good = decode(reading, bytes, num_bytes, take_utf8, &end);
     LYRNN_CHECK(good == num_bytes && end == utf8 + reading->num_utf8);
 }
 
@@ -240,9 +312,9 @@ void text_first_words(const char *encoding, const char *bytes, size_t num_bytes,
     size_t left = num_bytes - begin, to_left = sizeof chars, num_written = 0;
     char *from = (char *)bytes + begin, *to = (char *)chars;
     *words = '\0';
-    iconv_t converter = iconv_open("UTF-32LE", encoding);
-    /* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-    if (converter == (iconv_t)-1)
+    iconv_t converter;
+    bool is_open;
+    if (!open_converter(&converter, &is_open, encoding))
         return;
     iconv(converter, &from, &left, &to, &to_left);
     iconv_close(converter);

@@ -14,7 +14,7 @@
 typedef enum {
     CHARSET_UTF8,
     CHARSET_GB18030,
-    CHARSET_BIG5, /* with the characters of Hong Kong, HKSCS */
+    CHARSET_BIG5, /* as Windows writes it, and with the characters of Hong Kong (HKSCS) */
     CHARSET_UTF16LE,
     CHARSET_UTF16BE,
     CHARSET_UTF32LE,
@@ -24,7 +24,7 @@ typedef enum {
 /* "GB18030". */
 const char *text_charset_name(text_charset charset);
 
-/* The name for iconv. */
+/* The name for iconv; NULL for UTF-8. */
 const char *text_charset_iconv_name(text_charset charset);
 
 /* The number of bytes of the smallest character: 1, 2 or 4. */
@@ -43,9 +43,9 @@ void text_ranks_free(text_ranks *ranks);
  * each character of several bytes has 3, because bytes of another encoding seldom form one. */
 typedef struct {
     text_charset charset;
-    const text_ranks *ranks; /* borrowed; NULL: nothing is counted but num_utf8 */
-    iconv_t converter;
-    bool is_open;
+    const text_ranks *ranks;      /* borrowed; NULL: nothing is counted but num_utf8 */
+    iconv_t converter, hong_kong; /* the second one for what Big5 lacks */
+    bool is_open, has_hong_kong;
     bool is_strict; /* all bytes have decoded so far */
     double points;
     size_t num;          /* characters with points */
@@ -59,8 +59,8 @@ lyrnn_status text_reading_open(text_reading *reading, const char *name, text_cha
 void text_reading_close(text_reading *reading);
 
 /* Reads on, from where a character begins to where one ends. Returns num_bytes, or the offset of
- * the first bytes that do not decode or that are NUL; the bytes after them are then counted as
- * characters that are not of a text. */
+ * the first bytes that do not decode or that are NUL. They count as characters that are not of a
+ * text, and so do all bytes after them, except in UTF-8. */
 size_t text_reading_add(text_reading *reading, const char *bytes, size_t num_bytes);
 
 /* Writes the text of a strict reading as UTF-8, which takes num_utf8 bytes. */

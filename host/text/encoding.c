@@ -79,10 +79,13 @@ static lyrnn_status refuse_byte(const char *name, const lyrnn_bytes *bytes, text
                           "%s: byte %zu is NUL, so this is not a text in %s; name a text file, or "
                           "use --encoding auto",
                           name, bad, encoding);
+    if (unit > 1)
+        return lyrnn_fail(LYRNN_ERR_CORPUS,
+                          "%s: byte %zu is not %s; correct the text there, or use --encoding auto",
+                          name, bad, encoding);
     return lyrnn_fail(LYRNN_ERR_CORPUS,
-                      "%s: byte %zu is not %s; correct line %zu, or name the encoding of the text "
-                      "with --encoding",
-                      name, bad, encoding, unit == 1 ? line_at(bytes, bad) : 1);
+                      "%s: byte %zu is not %s; correct line %zu, or use --encoding auto", name, bad,
+                      encoding, line_at(bytes, bad));
 }
 
 /* Converts a text that the reading has read whole. */
@@ -106,13 +109,16 @@ static lyrnn_status read_as(const char *name, const lyrnn_bytes *bytes, text_cha
 {
     text_reading reading;
     *found = (text_encoding){.name = text_charset_name(charset)};
+    size_t bad = charset == CHARSET_UTF8 ? text_find_bad_utf8(bytes->data, bytes->num) : 0;
+    if (bad == bytes->num)
+        return LYRNN_OK;
+    LYRNN_TRY(text_refuse_kind(name, bytes->data, bytes->num));
+    if (charset == CHARSET_UTF8)
+        return refuse_byte(name, bytes, charset, bad);
     LYRNN_TRY(text_reading_open(&reading, name, charset, NULL));
     size_t good = text_reading_add(&reading, bytes->data, bytes->num);
-    lyrnn_status status = LYRNN_OK;
-    if (good < bytes->num)
-        status = refuse_byte(name, bytes, charset, good);
-    else if (charset != CHARSET_UTF8)
-        status = convert(name, bytes, &reading, utf8);
+    lyrnn_status status = good == bytes->num ? convert(name, bytes, &reading, utf8)
+                                             : refuse_byte(name, bytes, charset, good);
     text_reading_close(&reading);
     return status;
 }
@@ -183,6 +189,19 @@ static lyrnn_status refuse_damage(const judgment *j, text_charset charset)
                       j->name, bad, encoding, line_at(j->bytes, bad));
 }
 
+/* The bytes fit, but it is hardly a Chinese text. */
+static lyrnn_status refuse_score(const judgment *j, text_charset charset)
+{
+    char words[TEXT_WORDS_SIZE];
+    text_first_words(text_charset_iconv_name(charset), j->bytes->data, j->bytes->num, words);
+    return lyrnn_fail(
+        LYRNN_ERR_CORPUS,
+        "%s: byte %zu is not UTF-8, and as %s it is hardly a text (%s..., score %.1f); "
+        "use --encoding %s if it is, or convert it with iconv -f ENCODING -t UTF-8",
+        j->name, j->bad[CHARSET_UTF8], text_charset_name(charset), words,
+        text_reading_score(&j->readings[charset]), option_of(charset));
+}
+
 /* Nothing fits: says which encoding of another language may be meant. */
 static lyrnn_status refuse_unknown(const judgment *j)
 {
@@ -192,12 +211,15 @@ static lyrnn_status refuse_unknown(const judgment *j)
     const char *foreign = is_nul ? NULL : text_guess_foreign(data, j->bytes->num, false);
     if (foreign != NULL)
         return text_refuse_foreign(j->name, j->bytes->data, j->bytes->num, foreign, NULL, NULL);
+    size_t best = best_reading(j, NUM_CANDIDATES);
     bool may_be_wide =
         j->readings[CHARSET_UTF16LE].is_strict || j->readings[CHARSET_UTF16BE].is_strict;
     if (is_nul)
         return lyrnn_fail(
             LYRNN_ERR_CORPUS, "%s: byte %zu is NUL, so this is not a text file%s", j->name, bad,
             may_be_wide ? "; if it is UTF-16, use --encoding utf-16" : "; name a text file");
+    if (best < NUM_LINE_CHARSETS)
+        return refuse_score(j, (text_charset)best);
     return lyrnn_fail(
         LYRNN_ERR_CORPUS,
         "%s: byte %zu is not UTF-8; name the encoding with --encoding, or convert the "
@@ -264,8 +286,10 @@ static lyrnn_status choose(const judgment *j, text_charset *charset, text_encodi
     const text_reading *reading = &j->readings[best];
     double score = text_reading_score(reading);
     bool is_line_charset = best < NUM_LINE_CHARSETS;
-    if (score < min_score || reading->points < min_points ||
-        (is_line_charset && (j->parts.num_changes > 0 || j->parts.first != best)))
+    bool is_mixed = is_line_charset && j->parts.num_changes > 0;
+    size_t by_lines = is_line_charset ? j->parts.first : best;
+    if (score < min_score || reading->points < min_points || is_mixed ||
+        !j->readings[by_lines].is_strict)
         return refuse_all(j);
     const char *foreign =
         is_line_charset ? text_guess_foreign(j->bytes->data, j->bytes->num, has_frequent(reading))
@@ -279,7 +303,7 @@ static lyrnn_status choose(const judgment *j, text_charset *charset, text_encodi
     found->next_name = text_charset_name((text_charset)next);
     found->next_score = text_reading_score(&j->readings[next]);
     double lead = score - found->next_score;
-    return lead < min_lead || lead * (double)reading->num < min_lead_points
+    return lead < min_lead || lead * (double)reading->num < min_lead_points || by_lines != best
                ? refuse_choice(j, best, next)
                : LYRNN_OK;
 }

@@ -66,17 +66,18 @@ typedef struct {
     /* At least so much of what is not ASCII are those letters; the rest may be Han. */
     double min_share;
     stand stand;
+    bool fits_chinese; /* short Chinese texts may decode to such letters too */
 } foreign_encoding;
 
 static const foreign_encoding foreign_encodings[] = {
-    {"WINDOWS-1252", 0x00C0, 0x024F, 0.9, STAND_ALONE},  /* Latin */
-    {"WINDOWS-1250", 0x00C0, 0x024F, 0.9, STAND_ALONE},  /* Latin */
-    {"CP949", 0xAC00, 0xD7A3, 0.9, STAND_IN_PAIRS},      /* Hangul, as in EUC-KR */
-    {"CP932", 0x3041, 0x30FF, 0.3, STAND_ANYHOW},        /* kana, as in Shift-JIS */
-    {"EUC-JP", 0x3041, 0x30FF, 0.3, STAND_IN_PAIRS},     /* kana */
-    {"WINDOWS-1251", 0x0430, 0x0451, 0.8, STAND_ANYHOW}, /* lower-case Cyrillic */
-    {"KOI8-R", 0x0430, 0x0451, 0.8, STAND_ANYHOW},
-    {"WINDOWS-1253", 0x03AC, 0x03CE, 0.8, STAND_ANYHOW}, /* lower-case Greek */
+    {"CP932", 0x3041, 0x30FF, 0.3, STAND_ANYHOW, false},       /* kana, as in Shift-JIS */
+    {"EUC-JP", 0x3041, 0x30FF, 0.3, STAND_IN_PAIRS, false},    /* kana */
+    {"WINDOWS-1252", 0x00C0, 0x024F, 0.9, STAND_ALONE, false}, /* Latin */
+    {"WINDOWS-1250", 0x00C0, 0x024F, 0.9, STAND_ALONE, false}, /* Latin */
+    {"CP949", 0xAC00, 0xD7A3, 0.9, STAND_IN_PAIRS, true},      /* Hangul, as in EUC-KR */
+    {"WINDOWS-1251", 0x0430, 0x0451, 0.8, STAND_ANYHOW, true}, /* lower-case Cyrillic */
+    {"KOI8-R", 0x0430, 0x0451, 0.8, STAND_ANYHOW, true},
+    {"WINDOWS-1253", 0x03AC, 0x03CE, 0.8, STAND_ANYHOW, true}, /* lower-case Greek */
 };
 
 static bool stand_so(stand stand, const char *bytes, size_t num_bytes)
@@ -151,11 +152,11 @@ static bool decodes_as(const foreign_encoding *foreign, const char *bytes, size_
            (double)counts.num_other <= 0.05 * num;
 }
 
-const char *text_guess_foreign(const char *bytes, size_t num_bytes, bool is_mostly_ascii)
+const char *text_guess_foreign(const char *bytes, size_t num_bytes, bool is_chinese)
 {
     size_t num = sizeof foreign_encodings / sizeof *foreign_encodings;
     for (size_t i = 0; i < num; i++)
-        if ((foreign_encodings[i].stand == STAND_ALONE || !is_mostly_ascii) &&
+        if (!(is_chinese && foreign_encodings[i].fits_chinese) &&
             decodes_as(&foreign_encodings[i], bytes, num_bytes))
             return foreign_encodings[i].name;
     return NULL;

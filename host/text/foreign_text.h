@@ -12,8 +12,8 @@
 lyrnn_status text_refuse_kind(const char *name, const char *bytes, size_t num_bytes);
 
 /* The name of an encoding of another language in which the bytes are a text, for iconv; or NULL.
- * is_mostly_ascii: only if its texts are mostly ASCII. */
-const char *text_guess_foreign(const char *bytes, size_t num_bytes, bool is_mostly_ascii);
+ * is_chinese: the bytes look very much like Chinese in another encoding. */
+const char *text_guess_foreign(const char *bytes, size_t num_bytes, bool is_chinese);
 
 /* Returns LYRNN_ERR_CORPUS: the text may be in `encoding`, and the error has the command that
  * converts it, which works as it is printed if `name` is the path of a file. It may as well be
