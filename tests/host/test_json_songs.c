@@ -390,7 +390,7 @@ static void deep_nesting_is_refused(void **state)
     char *text = malloc(1 << 20);
     kept_songs songs;
     assert_non_null(text);
-    nest(text, 63, "{\"a\":", "{\"text\":\"b\"}", "}");
+    nest(text, 64, "{\"a\":", "{\"text\":\"b\"}", "}");
     assert_songs(text, "{b\n}");
     nest(text, 65, "{\"a\":", "{\"text\":\"b\"}", "}");
     assert_int_equal(read_text(text, strlen(text), &(json_songs_rules){0}, &songs),
