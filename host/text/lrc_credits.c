@@ -28,13 +28,14 @@ static const char *const words[] = {
     "mastered", "mastering", "recorded",   "recording",   "engineer", "studio",      "vocal",
     "vocals",   "backing",   "background", "artist",      "singer",   "guitar",      "bass",
     "drums",    "keyboards", "keyboard",   "piano",       "strings",  "programming", "publisher",
-    "op",       "sp",        "isrc"};
+    "original", "assistant", "additional", "electric",    "acoustic", "op",          "sp",
+    "isrc"};
 static const char *const separators[] = {" ",  "/",  "&",  ",",  "+",  "(",           ")",
                                          "、", "，", "／", "（", "）", "\xE3\x80\x80"};
-static const char *const singers[] = {"男",   "女",   "合",   "童",   "独",   "獨",   "齐",
-                                      "齊",   "众",   "眾",   "男女", "女男", "男声", "男聲",
-                                      "女声", "女聲", "童声", "童聲", "合唱", "独唱", "獨唱",
-                                      "齐唱", "齊唱", "对唱", "對唱", "全体", "全體"};
+static const char *const singers[] = {
+    "男",   "女",   "合",   "童",   "独",   "獨",   "齐",     "齊",   "众",   "眾",   "男女",
+    "女男", "男声", "男聲", "女声", "女聲", "童声", "童聲",   "合唱", "独唱", "獨唱", "齐唱",
+    "齊唱", "对唱", "對唱", "全体", "全體", "male", "female", "both", "all"};
 static const char *const brackets[][2] = {{"(", ")"}, {"（", "）"}, {"[", "]"}, {"【", "】"}};
 
 static bool begins_with(const char *text, size_t num_bytes, const char *word)
@@ -119,21 +120,28 @@ bool lrc_is_instrumental(const char *text, size_t num_bytes)
            (contains(text, num_bytes, "欣赏") || contains(text, num_bytes, "欣賞"));
 }
 
-/* The bytes of v1, v2 and so on; 0: none. */
-static size_t voice_at(const char *text, size_t num_bytes)
+/* The bytes of a singer, with a number: v1, 男2, Both; 0: none. */
+static size_t singer_at(const char *text, size_t num_bytes)
 {
-    size_t num = 1;
-    while (num < num_bytes && num < 3 && text[num] >= '0' && text[num] <= '9')
+    enum { MAX_DIGITS = 4 };
+    bool is_voice = num_bytes > 0 && (text[0] == 'v' || text[0] == 'V');
+    size_t name = is_voice ? 1 : word_at(text, num_bytes, singers, COUNT(singers)), num = name;
+    while (num > 0 && num < num_bytes && num < name + MAX_DIGITS && text[num] >= '0' &&
+           text[num] <= '9')
         num++;
-    return num > 1 && (text[0] == 'v' || text[0] == 'V') ? num : 0;
+    return is_voice && num == name ? 0 : num;
 }
 
+/* The bytes of one singer or of several: 男/女; 0: none. */
 static size_t name_at(const char *text, size_t num_bytes)
 {
-    size_t singer = word_at(text, num_bytes, singers, COUNT(singers));
-    if (singer == 0 && num_bytes > 0)
-        singer = voice_at(text, num_bytes);
-    return singer;
+    size_t name = singer_at(text, num_bytes), next = name;
+    while (next > 0) {
+        size_t separator = word_at(text + name, num_bytes - name, separators, COUNT(separators));
+        next = separator > 0 ? singer_at(text + name + separator, num_bytes - name - separator) : 0;
+        name += next > 0 ? separator + next : 0;
+    }
+    return name;
 }
 
 size_t lrc_speaker_bytes(const char *text, size_t num_bytes)
@@ -150,7 +158,10 @@ size_t lrc_speaker_bytes(const char *text, size_t num_bytes)
             continue;
         name = name_at(text + opening, num_bytes - opening);
         size_t closing = opening + name;
-        if (name > 0 && begins_with(text + closing, num_bytes - closing, brackets[i][1]))
+        /* English in brackets is an echo that is sung. */
+        bool is_english = name > 0 && (unsigned char)text[opening] < 0x80;
+        if (name > 0 && !is_english &&
+            begins_with(text + closing, num_bytes - closing, brackets[i][1]))
             return closing + strlen(brackets[i][1]);
     }
     return 0;

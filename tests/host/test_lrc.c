@@ -191,12 +191,21 @@ static void speaker_prefixes_are_dropped(void **state)
     assert_int_equal(counts.num_speakers, 8);
 }
 
-static void a_line_that_begins_like_a_speaker_stays(void **state)
+static void several_singers_are_a_prefix(void **state)
 {
     (void)state;
     assert_lyrics(
-        "[00:01.00]男人哭吧\n[00:02.00]合适的人\n[00:03.00]v1 rocket\n[00:04.00]他说：走\n",
-        "男人哭吧\n合适的人\nv1 rocket\n他说：走\n");
+        "[00:01.00]男/女：a\n[00:02.00]女1、女2:b\n[00:03.00]v1000: c\n[00:04.00]Both: d\n"
+        "[00:05.00](男&女) e\n[00:06.00]男/她：f\n",
+        "a\nb\nc\nd\ne\n男/她：f\n");
+}
+
+static void a_line_that_begins_like_a_speaker_stays(void **state)
+{
+    (void)state;
+    assert_lyrics("[00:01.00]男人哭吧\n[00:02.00]合适的人\n[00:03.00]v1 "
+                  "rocket\n[00:04.00]他说：走\n[00:05.00](all) in\n",
+                  "男人哭吧\n合适的人\nv1 rocket\n他说：走\n(all) in\n");
 }
 
 static void credits_are_dropped(void **state)
@@ -556,6 +565,7 @@ int main(void)
         cmocka_unit_test(a_missing_translation_is_no_stanza_break),
         cmocka_unit_test(lines_without_real_times_all_stay),
         cmocka_unit_test(speaker_prefixes_are_dropped),
+        cmocka_unit_test(several_singers_are_a_prefix),
         cmocka_unit_test(a_line_that_begins_like_a_speaker_stays),
         cmocka_unit_test(credits_are_dropped),
         cmocka_unit_test(credits_in_json_are_dropped),
