@@ -1,8 +1,10 @@
-/* iconv decodes. For Big5 it has two: BIG5 has what Windows writes, for example ~ and / of full
- * width, and BIG5-HKSCS reads the characters of Hong Kong that the former lacks, and has other
- * characters or none for some of the former. The points come from Unihan: a character of kHanyuPinlu, a count of modern
- * Chinese, has 3, and one that only dictionaries have (kTGHZ2013, kXHC1983) has 1. A text read in
- * the wrong encoding has mostly Han characters that neither has. */
+/* iconv decodes. It has two tables for Big5: BIG5 has what Windows writes, for example full-width
+ * "~" and "/". BIG5-HKSCS lacks them, so it only reads what BIG5 does not, the characters of Hong
+ * Kong.
+ *
+ * The points come from Unihan: a character of kHanyuPinlu, a count of modern Chinese, has 3, and
+ * one that only dictionaries have (kTGHZ2013, kXHC1983) has 1. A text that is read in the wrong
+ * encoding has mostly Han characters that neither has. */
 #include "text/charset.h"
 
 #include <errno.h>

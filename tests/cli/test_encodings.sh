@@ -104,8 +104,8 @@ refuses 1 'UTF-16\.txt: begins with the byte order mark of UTF-16LE; use --encod
 # error makes a file of it that can be learned.
 converts() {
     iconv -f UTF-8 -t "$2" "$3" >"$1"
-    refuses 1 ".*: byte [0-9]+ is not UTF-8, but the text may be $2 \(.*\.\.\.\); convert it: iconv " \
-        "${train[@]}" --out run3 "$1"
+    local meant="the text may be $2 \(.*\.\.\.\); convert it: iconv "
+    refuses 1 ".*: byte [0-9]+ is not UTF-8, but $meant" "${train[@]}" --out run3 "$1"
     bash -c "$(sed -n 's/.*; convert it: //p' "$err")" || fail 'the command must work'
     cmp "$3" "${1%.*}.utf8.${1##*.}" || fail 'the command must give the text'
 }

@@ -98,7 +98,10 @@ static void load(const expected_text *text, size_t num_bytes, lyrnn_newlines new
     lyrnn_corpus corpus;
     fuzz_watch_memory();
     lyrnn_status status = lyrnn_corpus_load(&corpus, &path, 1,
-                                            &(lyrnn_corpus_rules){.newlines = newlines,
+                                            &(lyrnn_corpus_rules){.encoding = LYRNN_ENCODING_UTF8,
+                                                                  .is_plain_text = true,
+                                                                  .width = LYRNN_WIDTH_KEEP,
+                                                                  .newlines = newlines,
                                                                   .normalize = LYRNN_NORMALIZE_NONE,
                                                                   .max_chars = max_chars});
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
@@ -127,7 +130,11 @@ static void load_twice(const expected_text *text, size_t num_bytes)
     lyrnn_corpus corpus;
     fuzz_watch_memory();
     LYRNN_CHECK(lyrnn_corpus_load(&corpus, paths, 2,
-                                  &(lyrnn_corpus_rules){.normalize = LYRNN_NORMALIZE_NONE}) ==
+                                  &(lyrnn_corpus_rules){.encoding = LYRNN_ENCODING_UTF8,
+                                                        .is_plain_text = true,
+                                                        .width = LYRNN_WIDTH_KEEP,
+                                                        .keep_duplicates = true,
+                                                        .normalize = LYRNN_NORMALIZE_NONE}) ==
                 LYRNN_OK);
     fuzz_check_memory(2 * num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     LYRNN_CHECK(corpus.N == second + text->N);
