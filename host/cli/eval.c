@@ -6,6 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
 
 #include "base/memory.h"
 #include "base/plain_text.h"
@@ -13,24 +16,41 @@
 #include "cli/evaluation.h"
 #include "cli/machine.h"
 #include "lyrnn/checkpoint.h"
+#include "run/learned.h"
+#include "run/reading_record.h"
 #include "run/run_dir.h"
 #include "train/progress.h"
 
+/* `learned` first, then the values of lyrnn_songs without `auto`. */
+#define SONGS_WORDS "learned|file|blank-line|none"
+
 typedef struct {
-    bool per_line, json;
+    bool per_line, per_song, json;
+    int songs; /* an index of SONGS_WORDS */
     machine_options machine;
 } eval_fields;
 
 #define FIELD(member) .offset = offsetof(eval_fields, member)
 static const option_spec specs[] = {
+    {OPTION_HEADING, .help = "Texts:"},
+    {OPTION_CHOICE, "songs", SONGS_WORDS,
+     "what is read from the zero state: each song, or the text", FIELD(songs),
+     .fallback = "learned",
+     .detail = "learned: as in the model's training. A model that learned whole songs (train "
+               "--sampling songs) scores each song by itself, any other model each FILE as one "
+               "text. file, blank-line: each text file or paragraph is a song, as in train. none: "
+               "each FILE is one text."},
+
     {OPTION_HEADING, .help = "Output:"},
     {OPTION_FLAG, "per-line", NULL, "score each line by itself, and print one line for each",
      FIELD(per_line),
      .detail = "Tabs separate its perplexity, bits per character, number of characters scored, "
                "number of unknown characters, and the line itself, in the order of the file. The "
                "perplexity is nan if the model knows fewer than two characters of the line."},
-    {OPTION_FLAG, "json", NULL, "print one JSON object, or with --per-line one per line",
-     FIELD(json)},
+    {OPTION_FLAG, "per-song", NULL, "score each song by itself, and print one line for each",
+     FIELD(per_song),
+     .detail = "The lines are those of --per-line, with the first line of the song as its text."},
+    {OPTION_FLAG, "json", NULL, "print one JSON object, or one per line or song", FIELD(json)},
 
     MACHINE_OPTIONS(eval_fields, machine),
 };
@@ -43,8 +63,11 @@ static const option_table table = {
     .doc = "Measures how well a model predicts texts: prints the perplexity and the bits per "
            "character of each FILE (-: standard input) and of all together. Characters that the "
            "model does not know are skipped and counted.",
-    .detail = "Each file (each line with --per-line) is read from the zero state. Each of its "
-              "characters except the first is predicted from all characters before it.\n"
+    .detail = "Each text, song or line is read from the zero state. Each of its characters except "
+              "the first is predicted from all characters before it.\n"
+              "A FILE is read as train reads its corpus: it may be a folder, an archive, LRC or "
+              "JSON, in any encoding. Characters are treated as in the model's training "
+              "(--normalize, --script, --width), but nothing else is dropped.\n"
               "Unknown characters are named on standard error. If the model knows spaces but no "
               "line ends (train --newlines space), line ends are read as spaces.\n"
               "The perplexity of the lyrics that a model learned can be higher than in its "
@@ -115,6 +138,11 @@ static lyrnn_status check_texts(const evaluation *eval, const lyrnn_checkpoint *
         lyrnn_print_plain(stderr, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
     for (size_t i = 0; i < eval->num_files; i++)
         LYRNN_TRY(report_unknown(eval, &eval->files[i], &checkpoint->vocab));
+    if (!eval->has_lines && eval->num_pieces > eval->num_files)
+        lyrnn_print_plain(stderr,
+                          "songs: %zu, each read from the zero state (--songs none: each text as "
+                          "one)\n",
+                          eval->num_pieces);
     return LYRNN_OK;
 }
 
@@ -146,13 +174,43 @@ static lyrnn_status score_pieces(evaluation *eval, const lyrnn_checkpoint *check
 static lyrnn_status print_evaluation(const evaluation *eval, const eval_fields *fields,
                                      const char *model_path)
 {
+    bool per_piece = fields->per_line || fields->per_song;
     if (fields->json)
-        return fields->per_line ? eval_print_json_lines(eval) : eval_print_json(eval, model_path);
-    if (fields->per_line)
-        eval_print_lines(eval);
+        return per_piece ? eval_print_json_pieces(eval) : eval_print_json(eval, model_path);
+    if (per_piece)
+        eval_print_pieces(eval);
     else
         eval_print_table(eval);
     return LYRNN_OK;
+}
+
+/* What a song is. `last` is the record of the text that the model learned last. */
+static lyrnn_songs choose_songs(const eval_fields *fields, const json_t *last)
+{
+    const char *sampling = json_string_value(json_object_get(last, "sampling"));
+    if (fields->songs > 0)
+        return (lyrnn_songs)fields->songs;
+    if (sampling != NULL && strcmp(sampling, "songs") == 0)
+        return reading_song_unit(last);
+    return fields->per_song ? LYRNN_SONGS_AUTO : LYRNN_SONGS_NONE;
+}
+
+/* Reads the texts as the model's own text was read. */
+static lyrnn_status read_texts(const option_result *result, const eval_fields *fields,
+                               const char *model_path, const lyrnn_checkpoint *checkpoint,
+                               evaluation *eval)
+{
+    json_t *records;
+    LYRNN_TRY(lyrnn_learned_of_model(model_path, checkpoint->learned, &records));
+    const json_t *last = json_array_get(records, json_array_size(records) - 1);
+    eval_reading reading = {.vocab = &checkpoint->vocab,
+                            .rules = reading_of_record(last),
+                            .per_line = fields->per_line};
+    reading.rules.songs = choose_songs(fields, last);
+    lyrnn_status status =
+        evaluation_read(eval, result->arguments + 1, (size_t)result->num_arguments - 1, &reading);
+    json_decref(records);
+    return status;
 }
 
 /* The caller frees checkpoint and eval, on failure too. */
@@ -163,10 +221,12 @@ static lyrnn_status evaluate_arguments(const option_result *result, const eval_f
     if (result->num_arguments < 2)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "FILE: is missing; name a text, or - for standard input");
+    if (fields->per_line && fields->per_song)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--per-song: cannot be used with --per-line; leave one "
+                                           "of them out");
     LYRNN_TRY(lyrnn_run_dir_find_model(result->arguments[0], model_path, sizeof model_path));
     LYRNN_TRY(lyrnn_checkpoint_read(checkpoint, model_path));
-    LYRNN_TRY(evaluation_read(eval, result->arguments + 1, (size_t)result->num_arguments - 1,
-                              &checkpoint->vocab, fields->per_line));
+    LYRNN_TRY(read_texts(result, fields, model_path, checkpoint, eval));
     LYRNN_TRY(check_texts(eval, checkpoint, fields->per_line));
     LYRNN_TRY(score_pieces(eval, checkpoint, &fields->machine));
     return print_evaluation(eval, fields, model_path);

@@ -32,21 +32,38 @@ void eval_print_table(const evaluation *eval)
     }
 }
 
-static void print_piece(const eval_piece *piece, const eval_score *score, bool is_terminal)
+/* What names a piece: a line itself, or the first line of a song. A song whose newlines were read
+ * as spaces has only one, which is cut. */
+static eval_piece label_of(const evaluation *eval, size_t i)
+{
+    enum { MAX_LABEL = 40 };
+    eval_piece piece = eval->pieces[i];
+    if (eval->has_lines)
+        return piece;
+    size_t begin = 0, end;
+    while (begin < piece.num_chars && (piece.chars[begin] == '\n' || piece.chars[begin] == ' '))
+        begin++;
+    for (end = begin; end < piece.num_chars && end - begin < MAX_LABEL && piece.chars[end] != '\n';)
+        end++;
+    return (eval_piece){piece.chars + begin, end - begin};
+}
+
+static void print_piece(const eval_piece *label, const eval_score *score, bool is_terminal)
 {
     printf("%f\t%f\t%zu\t%zu\t", eval_perplexity(score), eval_bits_per_char(score),
            score->num_scored, score->num_unknown);
-    for (size_t i = 0; i < piece->num_chars; i++)
-        lyrnn_print_char(stdout, piece->chars[i], is_terminal);
+    for (size_t i = 0; i < label->num_chars; i++)
+        lyrnn_print_char(stdout, label->chars[i], is_terminal);
     putchar('\n');
 }
 
-void eval_print_lines(const evaluation *eval)
+void eval_print_pieces(const evaluation *eval)
 {
     bool is_terminal = lyrnn_is_terminal(stdout);
     for (size_t i = 0; i < eval->num_pieces; i++) {
         eval_score score = eval_score_of_piece(eval, i);
-        print_piece(&eval->pieces[i], &score, is_terminal);
+        eval_piece label = label_of(eval, i);
+        print_piece(&label, &score, is_terminal);
     }
 }
 
@@ -83,22 +100,23 @@ static lyrnn_status print_object(json_t *object)
     return standard_output_check();
 }
 
-static lyrnn_status print_piece_as_json(const evaluation *eval, const eval_file *file, size_t line)
+static lyrnn_status print_piece_as_json(const evaluation *eval, const eval_file *file, size_t i)
 {
-    eval_score score = eval_score_of_piece(eval, file->first_piece + line);
+    eval_score score = eval_score_of_piece(eval, file->first_piece + i);
+    eval_piece label = label_of(eval, file->first_piece + i);
     json_t *object = json_object();
     json_put(&object, "file", json_string_or_null(file->name));
-    json_put(&object, "line", json_integer((json_int_t)line + 1));
+    json_put(&object, eval->has_lines ? "line" : "song", json_integer((json_int_t)i + 1));
     put_score(&object, &score);
-    json_put(&object, "text", piece_to_json(&eval->pieces[file->first_piece + line]));
+    json_put(&object, eval->has_lines ? "text" : "first_line", piece_to_json(&label));
     return print_object(object);
 }
 
-lyrnn_status eval_print_json_lines(const evaluation *eval)
+lyrnn_status eval_print_json_pieces(const evaluation *eval)
 {
     for (size_t i = 0; i < eval->num_files; i++)
-        for (size_t line = 0; line < eval->files[i].num_pieces; line++)
-            LYRNN_TRY(print_piece_as_json(eval, &eval->files[i], line));
+        for (size_t piece = 0; piece < eval->files[i].num_pieces; piece++)
+            LYRNN_TRY(print_piece_as_json(eval, &eval->files[i], piece));
     return LYRNN_OK;
 }
 

@@ -1,5 +1,4 @@
-/* What lyrnn eval prints on standard output, in four forms: for people or for programs, per file or
- * per line. */
+/* What lyrnn eval prints on standard output: for people or for programs, per file, song or line. */
 #ifndef LYRNN_CLI_EVAL_OUTPUT_H
 #define LYRNN_CLI_EVAL_OUTPUT_H
 
@@ -8,14 +7,14 @@
 /* One row per file, and a total if there are several. */
 void eval_print_table(const evaluation *eval);
 
-/* One line per piece: perplexity, bits per character, characters scored, characters unknown, the
- * text. */
-void eval_print_lines(const evaluation *eval);
+/* One line per piece: perplexity, bits per character, characters scored, characters unknown, and
+ * the text of a line or the first line of a song. */
+void eval_print_pieces(const evaluation *eval);
 
 /* One JSON object. LYRNN_ERR_IO. */
 lyrnn_status eval_print_json(const evaluation *eval, const char *model_path);
 
 /* One JSON object per piece and line. LYRNN_ERR_IO. */
-lyrnn_status eval_print_json_lines(const evaluation *eval);
+lyrnn_status eval_print_json_pieces(const evaluation *eval);
 
 #endif

@@ -75,51 +75,73 @@ static size_t count_lines(const lyrnn_corpus *text)
     return num;
 }
 
-static lyrnn_status read_files(evaluation *eval, char *const *paths, size_t num,
-                               const lyrnn_vocab *vocab, bool per_line)
+static lyrnn_corpus_rules rules_to_score(const eval_reading *reading)
 {
+    lyrnn_corpus_rules rules = reading->rules;
+    rules.encoding = LYRNN_ENCODING_AUTO;
+    rules.is_plain_text = false;
+    rules.normalize = reading->vocab->normalize;
+    rules.newlines = reading->per_line ? LYRNN_NEWLINES_KEEP : lyrnn_vocab_newlines(reading->vocab);
+    rules.repeats = LYRNN_REPEATS_KEEP;
+    rules.keep_duplicates = true;
+    rules.min_count = 0;
+    rules.max_chars = 0;
+    rules.is_named_by_user = true;
+    rules.log = stderr;
+    return rules;
+}
+
+static lyrnn_status read_files(evaluation *eval, char *const *paths, size_t num,
+                               const eval_reading *reading)
+{
+    const lyrnn_corpus_rules rules = rules_to_score(reading);
     eval->files = calloc(num, sizeof *eval->files);
     if (eval->files == NULL)
         return lyrnn_out_of_memory("files", num * sizeof *eval->files, "give fewer files");
     eval->num_files = num;
-    lyrnn_newlines newlines = per_line ? LYRNN_NEWLINES_KEEP : lyrnn_vocab_newlines(vocab);
-    const lyrnn_corpus_rules rules = {.newlines = newlines,
-                                      .normalize = vocab->normalize,
-                                      .is_named_by_user = true,
-                                      .log = stderr};
+    eval->has_lines = reading->per_line;
     for (size_t i = 0; i < num; i++) {
         eval_file *file = &eval->files[i];
         file->name = strcmp(paths[i], "-") == 0 ? "standard input" : paths[i];
         LYRNN_TRY(lyrnn_corpus_load_file(&file->text, paths[i], &rules));
         file->first_piece = eval->num_pieces;
-        file->num_pieces = per_line ? count_lines(&file->text) : 1;
+        file->num_pieces = reading->per_line ? count_lines(&file->text) : file->text.num_songs;
         eval->num_pieces += file->num_pieces;
     }
     return LYRNN_OK;
 }
 
+/* The position after the last character of a piece that begins at `begin`. */
+static size_t end_of_piece(const lyrnn_corpus *text, size_t piece, size_t begin, bool per_line)
+{
+    if (!per_line)
+        return piece + 1 < text->num_songs ? text->starts[piece + 1] : text->N;
+    while (begin < text->N && text->chars[begin] != '\n')
+        begin++;
+    return begin;
+}
+
 /* Sets the characters and the known ids of each piece of a file. Returns the end of the ids
  * written. */
-static int32_t *cut_file(evaluation *eval, const eval_file *file, const lyrnn_vocab *vocab,
-                         bool per_line, int32_t *ids)
+static int32_t *cut_file(evaluation *eval, const eval_file *file, const eval_reading *reading,
+                         int32_t *ids)
 {
-    const uint32_t *chars = file->text.chars, *end = chars + file->text.N;
+    size_t begin = 0;
     for (size_t i = 0; i < file->num_pieces; i++) {
         eval_piece *piece = &eval->pieces[file->first_piece + i];
         lyrnn_scored_text *text = &eval->texts[file->first_piece + i];
-        piece->chars = chars;
-        while (chars < end && !(per_line && *chars == '\n'))
-            chars++;
-        piece->num_chars = (size_t)(chars - piece->chars);
-        chars++;
+        size_t end = end_of_piece(&file->text, i, begin, reading->per_line);
+        piece->chars = file->text.chars + begin;
+        piece->num_chars = end - begin;
+        begin = reading->per_line ? end + 1 : end;
         text->ids = ids;
-        text->N = lyrnn_vocab_encode_known(vocab, piece->chars, piece->num_chars, ids);
+        text->N = lyrnn_vocab_encode_known(reading->vocab, piece->chars, piece->num_chars, ids);
         ids += text->N;
     }
     return ids;
 }
 
-static lyrnn_status cut_files(evaluation *eval, const lyrnn_vocab *vocab, bool per_line)
+static lyrnn_status cut_files(evaluation *eval, const eval_reading *reading)
 {
     size_t num_chars = 0;
     for (size_t i = 0; i < eval->num_files; i++)
@@ -132,13 +154,13 @@ static lyrnn_status cut_files(evaluation *eval, const lyrnn_vocab *vocab, bool p
                                    "give less text");
     int32_t *ids = eval->ids;
     for (size_t i = 0; i < eval->num_files; i++)
-        ids = cut_file(eval, &eval->files[i], vocab, per_line, ids);
+        ids = cut_file(eval, &eval->files[i], reading, ids);
     return LYRNN_OK;
 }
 
 lyrnn_status evaluation_read(evaluation *eval, char *const *paths, size_t num_paths,
-                             const lyrnn_vocab *vocab, bool per_line)
+                             const eval_reading *reading)
 {
-    LYRNN_TRY(read_files(eval, paths, num_paths, vocab, per_line));
-    return cut_files(eval, vocab, per_line);
+    LYRNN_TRY(read_files(eval, paths, num_paths, reading));
+    return cut_files(eval, reading);
 }

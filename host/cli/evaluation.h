@@ -1,6 +1,6 @@
-/* The texts that lyrnn eval scores: files, cut into pieces. A piece is what is scored by itself, a
- * whole file or one line. Characters that the model does not know are left out of it and
- * counted. */
+/* The texts that lyrnn eval scores: files, cut into pieces. A piece is what is scored by itself: a
+ * song or one line. A text that is scored as a whole is one song. Characters that the model does
+ * not know are left out of it and counted. */
 #ifndef LYRNN_CLI_EVALUATION_H
 #define LYRNN_CLI_EVALUATION_H
 
@@ -27,7 +27,8 @@ typedef struct {
     eval_piece *pieces;       /* (num_pieces) */
     lyrnn_scored_text *texts; /* (num_pieces)  the known characters of each piece */
     size_t num_pieces;
-    int32_t *ids; /* of all texts */
+    bool has_lines; /* pieces are lines, not songs */
+    int32_t *ids;   /* of all texts */
 } evaluation;
 
 /* The sum over one piece or several. */
@@ -36,11 +37,19 @@ typedef struct {
     double nats;
 } eval_score;
 
-/* Reads the files and cuts each into pieces: its lines, or the whole of it. "-" is standard input.
- * Newlines are read as the model learned them, except that lines end at newlines in any case. To be
- * freed, on failure too. LYRNN_ERR_IO, LYRNN_ERR_CORPUS or LYRNN_ERR_MEMORY. */
+/* How to read the files. */
+typedef struct {
+    const lyrnn_vocab *vocab;
+    /* As the model's own text was read; their `songs` says what a song is. Nothing is dropped, and
+     * newlines are read as the vocabulary has them. */
+    lyrnn_corpus_rules rules;
+    bool per_line; /* pieces are lines, which end at newlines in any case; else songs */
+} eval_reading;
+
+/* Reads the files and cuts each into pieces. "-" is standard input. To be freed, on failure too.
+ * LYRNN_ERR_IO, LYRNN_ERR_CORPUS or LYRNN_ERR_MEMORY. */
 lyrnn_status evaluation_read(evaluation *eval, char *const *paths, size_t num_paths,
-                             const lyrnn_vocab *vocab, bool per_line);
+                             const eval_reading *reading);
 
 /* Accepts a zeroed evaluation. */
 void evaluation_free(evaluation *eval);

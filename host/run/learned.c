@@ -16,10 +16,11 @@
 #include "run/config.h"
 #include "run/reading_record.h"
 
-/* Members of a record besides those of reading_record.h. Those that model.safetensors has come
+/* Members of a record that reading_record.h does not have. Those of model.safetensors come
  * first. */
-static const char *const own_members[] = {"corpus_xxh128", "sampling", "corpus", "model"};
-enum { NUM_IN_MODEL = 2, NUM_OWN_MEMBERS = 4 };
+static const char *const own_members[] = {"corpus_xxh128", "sampling", "song_unit", "corpus",
+                                          "model"};
+enum { NUM_IN_MODEL = 3, NUM_OWN_MEMBERS = 5 };
 
 static lyrnn_status learned_out_of_memory(void)
 {
@@ -224,7 +225,7 @@ lyrnn_status lyrnn_learned_of_model(const char *model_path, const char *learned,
 }
 
 lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules, const char *xxh128,
-                               const char *sampling)
+                               const char *sampling, lyrnn_songs song_unit)
 {
     for (size_t i = json_array_size(records); i > 0; i--) {
         const char *hash = hash_of(json_array_get(records, i - 1));
@@ -234,6 +235,7 @@ lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules,
     json_t *record = json_object();
     json_put(&record, "corpus_xxh128", json_string(xxh128));
     json_put(&record, "sampling", json_string(sampling));
+    reading_put_song_unit(&record, song_unit);
     reading_to_record(&record, rules);
     return add_record(records, record);
 }

@@ -2,9 +2,9 @@
  * began with (--init), however many.
  *
  * A record describes one text by members of a config.json: "corpus" (its files), "corpus_xxh128",
- * how it was read (reading_record.h) and how it was learned ("sampling"). Records are in an array,
- * the oldest first. A run's config.json holds the earlier ones under "learned" and is itself the
- * record of the last.
+ * how it was read (reading_record.h), how it was learned ("sampling"), and what its songs are where
+ * that was left to lyrnn ("song_unit"). Records are in an array, the oldest first. A run's
+ * config.json holds the earlier ones under "learned" and is itself the record of the last.
  * model.safetensors holds all of them without the files, so that a copy knows its texts but does
  * not say where they are. A record without files and hash stands for texts that nobody recorded.
  * "model" names the model that learned a text whose files are not known. */
@@ -31,7 +31,7 @@ lyrnn_status lyrnn_learned_of_run(const char *model_path, const char *learned, c
 /* Makes the record of a text that was read by these rules and learned by this way of sampling the
  * last one; an earlier record of the same text is removed. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_learned_add(json_t *records, const lyrnn_corpus_rules *rules, const char *xxh128,
-                               const char *sampling);
+                               const char *sampling, lyrnn_songs song_unit);
 
 /* Returns what model.safetensors holds for these records, for the caller to free. NULL: no
  * memory. */

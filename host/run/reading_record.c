@@ -43,6 +43,20 @@ void reading_to_record(json_t **record, const lyrnn_corpus_rules *rules)
         json_put(record, "plain_text", json_true());
 }
 
+void reading_put_song_unit(json_t **record, lyrnn_songs song_unit)
+{
+    size_t length;
+    const char *word = lyrnn_word_at(LYRNN_SONGS_WORDS, (int)song_unit, &length);
+    json_put(record, "song_unit", json_stringn(word, length));
+}
+
+lyrnn_songs reading_song_unit(const json_t *record)
+{
+    const char *word = json_string_value(json_object_get(record, "song_unit"));
+    int index = lyrnn_word_find(LYRNN_SONGS_WORDS, word);
+    return index >= 0 ? (lyrnn_songs)index : reading_of_record(record).songs;
+}
+
 static size_t size_of_record(const json_t *record, const char *member)
 {
     json_int_t value = json_integer_value(json_object_get(record, member));

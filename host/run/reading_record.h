@@ -14,6 +14,12 @@ extern const char *const reading_members[];
  * NULL if memory runs out. */
 void reading_to_record(json_t **record, const lyrnn_corpus_rules *rules);
 
+/* Puts what the songs of a text turned out to be (lyrnn_corpus_song_unit). */
+void reading_put_song_unit(json_t **record, lyrnn_songs song_unit);
+
+/* That of a record; if it lacks it, its rule "songs". */
+lyrnn_songs reading_song_unit(const json_t *record);
+
 /* The rules that a record has, which borrow its texts. A member that is missing means what lyrnn
  * did before there was that option. */
 lyrnn_corpus_rules reading_of_record(const json_t *record);

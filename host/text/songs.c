@@ -74,6 +74,18 @@ void songs_keep(lyrnn_corpus *corpus, const bool *is_kept)
     corpus->N = N;
 }
 
+lyrnn_songs lyrnn_corpus_song_unit(const lyrnn_corpus *corpus, lyrnn_songs asked)
+{
+    const lyrnn_corpus_counts *counts = &corpus->counts;
+    if (asked != LYRNN_SONGS_AUTO)
+        return asked;
+    if (counts->num_paragraph_songs == 0)
+        return LYRNN_SONGS_FILE;
+    return counts->num_file_songs + counts->num_lrc_songs + counts->num_json_songs == 0
+               ? LYRNN_SONGS_BLANK_LINE
+               : LYRNN_SONGS_AUTO;
+}
+
 void songs_cut(lyrnn_corpus *corpus, size_t N)
 {
     corpus->N = N;

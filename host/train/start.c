@@ -9,6 +9,7 @@
 #include "base/plain_text.h"
 #include "files/json_build.h"
 #include "run/learned.h"
+#include "run/reading_record.h"
 #include "train/job.h"
 
 lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_cell cell)
@@ -121,7 +122,8 @@ static lyrnn_status match_vocab(train_job *job)
     return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
 }
 
-/* The caller's config.json with the hash of the corpus and the way of sampling. NULL: no memory. */
+/* The caller's config.json with the hash of the corpus, its songs and the way of sampling. NULL: no
+ * memory. */
 static json_t *complete_config(const train_job *job)
 {
     json_t *given = job->options->config;
@@ -130,6 +132,7 @@ static json_t *complete_config(const train_job *job)
         json_put_all(&config, given);
     json_put(&config, "corpus_xxh128", json_string(job->corpus_xxh128));
     json_put(&config, "sampling", json_string(train_sampling_name(job->sampling)));
+    reading_put_song_unit(&config, lyrnn_corpus_song_unit(&job->corpus, job->options->text.songs));
     return config;
 }
 
@@ -158,7 +161,8 @@ static lyrnn_status take_learned(train_job *job)
         LYRNN_TRY(
             lyrnn_learned_of_model(start->model_path, start->checkpoint.learned, &job->learned));
     LYRNN_TRY(lyrnn_learned_add(job->learned, &job->options->text, job->corpus_xxh128,
-                                train_sampling_name(job->sampling)));
+                                train_sampling_name(job->sampling),
+                                lyrnn_corpus_song_unit(&job->corpus, job->options->text.songs)));
     job->learned_text = lyrnn_learned_to_model(job->learned);
     return job->learned_text != NULL
                ? LYRNN_OK

@@ -167,6 +167,10 @@ lyrnn_status lyrnn_corpus_load_file(lyrnn_corpus *corpus, const char *path,
 /* Loads the lyrics that the program embeds, by the rules of lyrnn_corpus_load. */
 lyrnn_status lyrnn_corpus_load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules);
 
+/* What its songs are where the rules say LYRNN_SONGS_AUTO: LYRNN_SONGS_FILE if no paragraph is one,
+ * LYRNN_SONGS_BLANK_LINE if all are paragraphs. Otherwise returns `asked`. */
+lyrnn_songs lyrnn_corpus_song_unit(const lyrnn_corpus *corpus, lyrnn_songs asked);
+
 /* Logs one line that says how many songs there are and what they are, if there are several. */
 void lyrnn_corpus_log_songs(const lyrnn_corpus *corpus, FILE *log);
 

@@ -115,7 +115,8 @@ typedef struct {
     bool is_repeated;
     int keep; /* checkpoints to keep, next to latest and best; 0: all */
     /* What config.json holds: an object. lyrnn_train adds the hash of the corpus as
-     * "corpus_xxh128" and the sampling that was chosen as "sampling". NULL: only these two. */
+     * "corpus_xxh128", the sampling that was chosen as "sampling", and what the songs are as
+     * "song_unit". NULL: only these three. */
     struct json_t *config;
     /* Called just before the first write to the disk. If a member of what it returns is nonzero
      * later, lyrnn_train finishes the step (or, in validation and in samples, the piece at hand)

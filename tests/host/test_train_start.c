@@ -141,9 +141,10 @@ static void a_program_trains_from_an_opened_model(void **state)
     assert_ok(train_by_library(&options));
     json_t *config;
     assert_ok(lyrnn_run_config_read("made", &config));
-    assert_int_equal(json_object_size(config), 2);
+    assert_int_equal(json_object_size(config), 3);
     assert_non_null(json_object_get(config, "corpus_xxh128"));
     assert_string_equal(json_string_value(json_object_get(config, "sampling")), "consecutive");
+    assert_string_equal(json_string_value(json_object_get(config, "song_unit")), "blank-line");
     json_decref(config);
 
     assert_ok(lyrnn_start_from_model(&start, "made", LYRNN_RNN_TANH));
