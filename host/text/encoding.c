@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/memory_limit.h"
 #include "base/plain_text.h"
+#include "base/memory_limit.h"
 #include "text/charset.h"
 #include "text/encoding_parts.h"
 #include "text/foreign_text.h"
@@ -379,16 +379,16 @@ lyrnn_status text_to_utf8(const char *name, const lyrnn_bytes *bytes, lyrnn_enco
     return guess(name, bytes, utf8, found);
 }
 
-void text_encoding_log(const text_encoding *found, const char *name, FILE *log)
+void text_encoding_label(const text_encoding *found, char label[TEXT_ENCODING_LABEL_SIZE])
 {
-    if (log == NULL || strcmp(found->name, text_charset_name(CHARSET_UTF8)) == 0)
-        return;
-    lyrnn_print_plain(log, "%s: read as %s", name, found->name);
-    if (found->is_guess)
-        lyrnn_print_plain(log, " (score %.1f", found->score);
+    enum { SIZE = TEXT_ENCODING_LABEL_SIZE };
     if (found->is_guess && found->next_name != NULL)
-        lyrnn_print_plain(log, ", next: %s %.1f", found->next_name, found->next_score);
-    lyrnn_print_plain(log, found->is_guess ? ")\n" : "\n");
+        snprintf(label, SIZE, "score %.1f, next: %s %.1f", found->score, found->next_name,
+                 found->next_score);
+    else if (found->is_guess)
+        snprintf(label, SIZE, "score %.1f", found->score);
+    else
+        label[0] = '\0';
 }
 
 lyrnn_status text_name_to_utf8(const char *name, char **utf8)

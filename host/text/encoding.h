@@ -30,9 +30,9 @@ typedef struct {
 lyrnn_status text_to_utf8(const char *name, const lyrnn_bytes *bytes, lyrnn_encoding asked,
                           lyrnn_bytes *utf8, text_encoding *found);
 
-/* Logs "song.txt: read as GB18030 (score 2.7, next: Big5 -1.9)", unless the text is UTF-8. Logs
- * nothing if log is NULL. */
-void text_encoding_log(const text_encoding *found, const char *name, FILE *log);
+/* Writes how certain a guess is, "score 2.7, next: Big5 -1.9"; "" if nothing was guessed. */
+enum { TEXT_ENCODING_LABEL_SIZE = 80 };
+void text_encoding_label(const text_encoding *found, char label[TEXT_ENCODING_LABEL_SIZE]);
 
 /* The name of a file in an archive, which may be in GBK, as UTF-8: for messages and for sorting. It
  * never fails but for lack of memory: what cannot be read becomes '?'. The caller frees *utf8. */

@@ -33,15 +33,28 @@ void encoding_report_add(encoding_report *report, const char *name, const text_e
     snprintf(report->files[index].name, sizeof report->files[index].name, "%s", name);
 }
 
+static void log_encoding(const encoding_report *report, int index, size_t num_files, FILE *log)
+{
+    char certainty[TEXT_ENCODING_LABEL_SIZE];
+    const char *name = report->files[index].name;
+    text_encoding_label(&report->files[index].found, certainty);
+    if (num_files > 1)
+        lyrnn_print_plain(log, "corpus: %zu files read as %s", num_files,
+                          lyrnn_encoding_names[index]);
+    else
+        lyrnn_print_plain(log, "%s: read as %s", name, lyrnn_encoding_names[index]);
+    if (certainty[0] == '\0')
+        lyrnn_print_plain(log, "\n");
+    else if (num_files > 1)
+        lyrnn_print_plain(log, "; least certain: %s (%s)\n", name, certainty);
+    else
+        lyrnn_print_plain(log, " (%s)\n", certainty);
+}
+
 void encoding_report_log(const encoding_report *report, const lyrnn_corpus_counts *counts,
                          FILE *log)
 {
-    for (int i = 1; i < LYRNN_NUM_ENCODINGS; i++) {
-        if (counts->num_in[i] > 1 && log != NULL)
-            lyrnn_print_plain(log, "corpus: %zu files read as %s%s\n", counts->num_in[i],
-                              lyrnn_encoding_names[i],
-                              report->files[i].found.is_guess ? "; the least certain one:" : "");
-        if (counts->num_in[i] == 1 || report->files[i].found.is_guess)
-            text_encoding_log(&report->files[i].found, report->files[i].name, log);
-    }
+    for (int i = 1; i < LYRNN_NUM_ENCODINGS && log != NULL; i++)
+        if (counts->num_in[i] > 0)
+            log_encoding(report, i, counts->num_in[i], log);
 }
