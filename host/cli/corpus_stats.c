@@ -32,6 +32,8 @@ static const stat stats[] = {
     {"dropped", "json_other_objects", "other objects of JSON", COUNT(num_json_without_text)},
     {"dropped", "repeated_stanzas", "repeated stanzas", COUNT(num_repeated_stanzas)},
     {"dropped", "repeated_characters", "characters of repeated stanzas", COUNT(num_repeated_chars)},
+    {"dropped", "copied_songs", "copies of songs", COUNT(num_copied_songs)},
+    {"dropped", "copied_characters", "characters of copies", COUNT(num_copied_chars)},
     {"dropped", "rare_lines", "lines with rare characters", COUNT(num_rare_lines)},
     {"dropped", "rare_songs", "songs with such lines only", COUNT(num_rare_songs)},
     {"changed", "full_width_characters", "full-width characters", COUNT(num_full_width)},
@@ -54,6 +56,14 @@ static lyrnn_status count_distinct(const lyrnn_corpus *corpus, size_t *num)
     *num = (size_t)vocab.V;
     lyrnn_vocab_free(&vocab);
     return LYRNN_OK;
+}
+
+/* The share of the text that was in copies of songs. */
+static double duplicate_share(const lyrnn_corpus_counts *counts)
+{
+    return counts->num_compared_chars > 0
+               ? (double)counts->num_copied_chars / (double)counts->num_compared_chars
+               : 0.0;
 }
 
 static void print_row(const char *label, size_t value)
@@ -92,6 +102,7 @@ lyrnn_status corpus_print_stats(const lyrnn_corpus *corpus)
     print_row("distinct characters", num_distinct);
     print_group(corpus, "dropped");
     print_group(corpus, "changed");
+    printf("%-32s %10.1f %%\n", "share of copies", 100.0 * duplicate_share(&corpus->counts));
     printf("XXH128 %38s\n", hash);
     return standard_output_check();
 }
@@ -123,6 +134,7 @@ lyrnn_status corpus_print_json(const lyrnn_corpus *corpus)
     json_put(&object, "distinct_characters", json_integer((json_int_t)num_distinct));
     json_put(&object, "dropped", group_to_json(corpus, "dropped"));
     json_put(&object, "changed", group_to_json(corpus, "changed"));
+    json_put(&object, "duplicate_share", json_real(duplicate_share(&corpus->counts)));
     json_put(&object, "xxh128", json_string(hash));
     char *line = json_to_text(object, JSON_REAL_PRECISION(9));
     json_decref(object);

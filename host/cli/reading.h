@@ -66,7 +66,11 @@
         {.kind = OPTION_FLAG,                                                                      \
          .name = "keep-duplicates",                                                                \
          .help = "keep copies of a whole song, also those that differ a little",                   \
-         .offset = offsetof(fields, text.keep_duplicates)},                                        \
+         .offset = offsetof(fields, text.keep_duplicates),                                         \
+         .detail = "Without it a song is dropped if another one has 80 % of its runs of 8 "        \
+                   "characters. Paragraphs of a single small text are kept in any case, because "  \
+                   "they may be the choruses of one song; --songs blank-line says that they are "  \
+                   "songs."},                                                                      \
         {.kind = OPTION_SIZE,                                                                      \
          .name = "min-count",                                                                      \
          .metavar = "N",                                                                           \

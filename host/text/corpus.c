@@ -11,6 +11,8 @@
 #include "text/corpus_log.h"
 #include "text/decode.h"
 #include "text/document.h"
+#include "text/duplicates.h"
+#include "text/mixed_scripts.h"
 #include "text/rare.h"
 #include "text/repeats.h"
 #include "text/script.h"
@@ -36,21 +38,42 @@ lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, co
                       name, bad);
 }
 
-static lyrnn_status drop_parts(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
+static lyrnn_status drop_repeats(lyrnn_corpus *corpus)
 {
-    lyrnn_corpus_counts *counts = &corpus->counts;
-    repeat_counts repeats = {0};
-    rare_counts rare = {0};
-    if (rules->repeats == LYRNN_REPEATS_ONCE)
-        LYRNN_TRY(corpus_drop_repeats(corpus, &repeats));
-    if (rules->min_count > 1)
-        LYRNN_TRY(corpus_drop_rare(corpus, rules->min_count, &rare));
-    counts->num_repeated_stanzas = repeats.num_stanzas;
-    counts->num_repeated_chars = repeats.num_chars;
-    counts->num_rare_chars = rare.num_chars;
-    counts->num_rare_lines = rare.num_lines;
-    counts->num_rare_songs = rare.num_songs;
+    repeat_counts repeats;
+    LYRNN_TRY(corpus_drop_repeats(corpus, &repeats));
+    corpus->counts.num_repeated_stanzas = repeats.num_stanzas;
+    corpus->counts.num_repeated_chars = repeats.num_chars;
     return LYRNN_OK;
+}
+
+static lyrnn_status drop_duplicates(lyrnn_corpus *corpus, FILE *log)
+{
+    duplicate_counts copies;
+    corpus->counts.num_compared_chars = corpus->N;
+    LYRNN_TRY(corpus_drop_duplicates(corpus, &copies));
+    corpus->counts.num_copied_songs = copies.num_dropped;
+    corpus->counts.num_copied_chars = copies.num_chars;
+    duplicates_log(&copies, log);
+    return LYRNN_OK;
+}
+
+static lyrnn_status drop_rare(lyrnn_corpus *corpus, size_t min_count)
+{
+    rare_counts rare;
+    LYRNN_TRY(corpus_drop_rare(corpus, min_count, &rare));
+    corpus->counts.num_rare_chars = rare.num_chars;
+    corpus->counts.num_rare_lines = rare.num_lines;
+    corpus->counts.num_rare_songs = rare.num_songs;
+    return LYRNN_OK;
+}
+
+static void log_mixed_scripts(const lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
+{
+    if (rules->log == NULL || rules->script != LYRNN_SCRIPT_KEEP)
+        return;
+    script_counts counts = text_count_scripts(corpus->chars, corpus->N);
+    mixed_scripts_log(&counts, rules->log);
 }
 
 /* What is left to do when all documents are read. Newlines become spaces last, because lines and
@@ -59,9 +82,15 @@ static lyrnn_status finish(lyrnn_corpus *corpus, const char *name, const lyrnn_c
 {
     LYRNN_TRY(document_find_songs(corpus, rules));
     LYRNN_TRY(corpus_convert_script(corpus, rules->script, &corpus->counts.num_other_script));
-    LYRNN_TRY(drop_parts(corpus, rules));
+    if (rules->repeats == LYRNN_REPEATS_ONCE)
+        LYRNN_TRY(drop_repeats(corpus));
+    if (!rules->keep_duplicates && !corpus->may_be_stanzas && corpus->num_songs > 1)
+        LYRNN_TRY(drop_duplicates(corpus, rules->log));
+    if (rules->min_count > 1)
+        LYRNN_TRY(drop_rare(corpus, rules->min_count));
     document_finish(corpus, rules);
     corpus_log_changes(&corpus->counts, name, rules->log);
+    log_mixed_scripts(corpus, rules);
     return LYRNN_OK;
 }
 

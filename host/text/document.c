@@ -135,6 +135,8 @@ static lyrnn_status append_plain(const appending *to)
     }
     LYRNN_TRY(songs_split_last(corpus, to->given->name));
     corpus->counts.num_paragraph_songs += corpus->num_songs - num_songs;
+    if (to->rules->songs == LYRNN_SONGS_AUTO && to->given->bytes->num < SMALL_FILE)
+        corpus->may_be_stanzas = true;
     return LYRNN_OK;
 }
 
@@ -175,6 +177,7 @@ static lyrnn_status split_only_file(lyrnn_corpus *corpus)
     LYRNN_TRY(songs_split_last(corpus, "corpus"));
     corpus->counts.num_file_songs = 0;
     corpus->counts.num_paragraph_songs = corpus->num_songs;
+    corpus->may_be_stanzas = true;
     return LYRNN_OK;
 }
 

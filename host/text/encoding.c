@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/plain_text.h"
 #include "base/memory_limit.h"
+#include "base/plain_text.h"
 #include "text/charset.h"
 #include "text/encoding_parts.h"
 #include "text/foreign_text.h"

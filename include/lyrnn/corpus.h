@@ -130,6 +130,8 @@ typedef struct {
     size_t num_json_empty, num_json_without_text;
     /* What was dropped from the whole corpus. */
     size_t num_repeated_stanzas, num_repeated_chars;
+    size_t num_copied_songs, num_copied_chars; /* of num_compared_chars */
+    size_t num_compared_chars;
     size_t num_rare_chars, num_rare_lines, num_rare_songs;
 } lyrnn_corpus_counts;
 
@@ -142,6 +144,9 @@ typedef struct {
      * text that was loaded has at least one. */
     size_t *starts;
     size_t num_songs;
+    /* By LYRNN_SONGS_AUTO the songs are paragraphs of a small text, and so perhaps stanzas of one
+     * song. Copies among them may be its chorus, and are kept. */
+    bool may_be_stanzas;
     lyrnn_corpus_counts counts;
 } lyrnn_corpus;
 

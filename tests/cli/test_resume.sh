@@ -159,7 +159,8 @@ sed '1s/^../春天/' moved.txt >other.txt
 refuses 1 'corpus: is not the text that parts learns: it has 384 characters, 28 distinct, ' \
     "${more[@]}" \
     other.txt
-refuses 1 'corpus: is not the text' "${more[@]}" moved.txt moved.txt
+echo 春夏秋冬 >seasons.txt
+refuses 1 'corpus: is not the text' "${more[@]}" moved.txt seasons.txt
 succeeds "${more[@]}" moved.txt
 mkdir elsewhere
 cd elsewhere
