@@ -173,23 +173,32 @@ static lyrnn_status make_pieces(lyrnn_batches *batches)
     return LYRNN_OK;
 }
 
-/* Sets K to the batches that B streams need, and B to the smallest number of streams that needs no
- * more. */
-static void choose_shape(lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
+/* The smallest number of streams that needs no more than K batches. */
+static int fewest_streams(const lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
 {
-    size_t num = batches->num_pieces;
-    if (num < (size_t)batches->B)
-        batches->B = (int)num;
-    batches->K = deal(songs, num, heap, batches->B);
-    int too_few = 0;
-    while (batches->B - too_few > 1) {
-        int middle = too_few + (batches->B - too_few) / 2;
-        if (deal(songs, num, heap, middle) > batches->K)
+    int too_few = 0, enough = batches->B;
+    while (enough - too_few > 1) {
+        int middle = too_few + (enough - too_few) / 2;
+        if (deal(songs, batches->num_pieces, heap, middle) > batches->K)
             too_few = middle;
         else
-            batches->B = middle;
+            enough = middle;
     }
-    batches->K = deal(songs, num, heap, batches->B);
+    return enough;
+}
+
+/* Sets K to the batches that B streams need. A batch of which a quarter would be padding has fewer
+ * streams. */
+static void choose_shape(lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
+{
+    if (batches->num_pieces < (size_t)batches->B)
+        batches->B = (int)batches->num_pieces;
+    batches->K = deal(songs, batches->num_pieces, heap, batches->B);
+    int fewest = fewest_streams(batches, songs, heap);
+    if ((int64_t)fewest * 4 > (int64_t)batches->B * 3)
+        return;
+    batches->B = fewest;
+    batches->K = deal(songs, batches->num_pieces, heap, fewest);
 }
 
 static lyrnn_status make_shape(lyrnn_batches *batches)

@@ -75,11 +75,12 @@ typedef struct {
     size_t num_pieces;
 } lyrnn_batches;
 
-/* Computes K. With songs it lowers B to the smallest number of streams that needs no more batches;
- * that is at most the number of songs. LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N <
- * B*(T+1) for consecutive sampling, N < B*T + 1 for random sampling (with a random offset, T
- * characters more), N < 2 for songs. The text says by how much, and what to lower.
- * LYRNN_ERR_MEMORY. The caller frees the batches; on failure they are zeroed. */
+/* Computes K. With songs, B becomes at most the number of songs, and where at least a quarter of the
+ * streams saves no batch, the smallest number that does not need more of them.
+ * LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N < B*(T+1) for consecutive sampling, N <
+ * B*T + 1 for random sampling (with a random offset, T characters more), N < 2 for songs. The text
+ * says by how much, and what to lower. LYRNN_ERR_MEMORY. The caller frees the batches; on failure
+ * they are zeroed. */
 lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options);
 /* Zeroed batches are fine. */
 void lyrnn_batches_free(lyrnn_batches *batches);

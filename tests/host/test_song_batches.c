@@ -161,7 +161,7 @@ static void streams_end_at_about_the_same_time(void **state)
 }
 
 /* One song of ten chunks and two of one: two streams need no more batches than three. */
-static void no_stream_is_used_that_saves_no_batch(void **state)
+static void a_third_of_the_streams_that_saves_no_batch_is_not_used(void **state)
 {
     (void)state;
     const size_t songs[] = {0, 40, 43};
@@ -249,7 +249,7 @@ static void a_song_of_more_than_a_thousand_chunks_is_cut(void **state)
     assert_int_equal(batches.num_cut, 1);
     assert_int_equal(batches.num_pieces, 7);
     assert_int_equal(batches.K, LYRNN_MAX_SONG_CHUNKS);
-    assert_int_equal(batches.B, 6);
+    assert_int_equal(batches.B, 7); /* six would do, which saves less than a quarter */
     lyrnn_chunk *chunks = chunks_of(&batches, 1);
     bool is_read[N] = {0};
     for (size_t i = 0; i < size_of(&batches); i++) {
@@ -333,7 +333,7 @@ int main(void)
         cmocka_unit_test(every_character_is_read_once_and_songs_stay_whole),
         cmocka_unit_test(a_tenth_of_the_later_chunks_begins_at_the_zero_state),
         cmocka_unit_test(streams_end_at_about_the_same_time),
-        cmocka_unit_test(no_stream_is_used_that_saves_no_batch),
+        cmocka_unit_test(a_third_of_the_streams_that_saves_no_batch_is_not_used),
         cmocka_unit_test(songs_take_turns_in_place_and_company),
         cmocka_unit_test(an_epoch_does_not_depend_on_the_others),
         cmocka_unit_test(targets_of_the_first_batches_are_counted),
