@@ -79,3 +79,13 @@ refuses 1 "mine/latest/model.safetensors: cannot open: $denied" generate mine --
 chmod 700 mine/checkpoints
 chmod 000 "$(realpath "$(model_of mine)")"
 refuses 1 "mine/latest/model.safetensors: cannot open: $denied" generate mine --prefix 分开
+
+# A corpus is a folder, and a part of it cannot be read.
+mkdir songs songs/open songs/private
+cp corpus.txt songs/open/a.txt
+((EUID != 0)) || chown -R 65534:65534 songs
+chmod 000 songs/private
+refuses 1 "songs: cannot read 1 of its folders \(private\): $denied" corpus songs
+rmdir songs/private
+chmod 000 songs/open/a.txt
+refuses 1 "songs/open/a\.txt: cannot open: $denied" corpus songs
