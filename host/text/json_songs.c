@@ -10,6 +10,7 @@
 #include "base/memory_limit.h"
 #include "base/untrusted_json.h"
 #include "text/blank.h"
+#include "text/json_text.h"
 #include "text/json_walk.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -25,19 +26,13 @@ typedef struct {
     json_songs_counts *counts;
     json_walk walk;
     size_t line;                /* of JSONL, from 1; 0: not JSONL */
-    char *text;                 /* lines of a song that are put together; owned */
-    size_t room;                /* bytes of text */
+    json_text text;             /* of the last song */
     char problem[PROBLEM_SIZE]; /* of the first object without text; "": there is none */
 } json_document;
 
-typedef struct {
-    const char *utf8;
-    size_t num_bytes;
-} song_text;
-
-static lyrnn_status out_of_memory(const json_document *document, size_t num_bytes)
+static lyrnn_status out_of_memory(const json_document *document)
 {
-    return lyrnn_out_of_memory(document->name, num_bytes, "give the songs as JSONL, one per line");
+    return lyrnn_out_of_memory(document->name, 0, "give the songs as JSONL, one per line");
 }
 
 /* Writes the current place, with the line of JSONL. */
@@ -48,6 +43,11 @@ static void write_place(const json_document *document, bool is_child, char *plac
         snprintf(line, sizeof line, "line %zu: ", document->line);
     json_walk_place(&document->walk, is_child, path, sizeof path);
     snprintf(place, PLACE_SIZE, "%s%s", line, path);
+}
+
+static lyrnn_status make_text(json_document *document, const json_t *value)
+{
+    return json_text_make(&document->text, value) ? LYRNN_OK : out_of_memory(document);
 }
 
 static const char *kind_of(const json_t *value)
@@ -81,90 +81,6 @@ static lyrnn_status refuse_value(const json_document *document, const char *insi
                       document->name, place, inside, kind_of(value), what);
 }
 
-/* What an array is as the text of a song. */
-typedef enum { TEXT_NONE, TEXT_LINES, TEXT_STANZAS } array_kind;
-
-static bool is_line(const json_t *value)
-{
-    return json_is_string(value) || json_is_null(value);
-}
-
-static bool has_lines_only(const json_t *array)
-{
-    for (size_t i = 0; i < json_array_size(array); i++)
-        if (!is_line(json_array_get(array, i)))
-            return false;
-    return json_is_array(array);
-}
-
-static array_kind kind_of_array(const json_t *array)
-{
-    if (has_lines_only(array))
-        return TEXT_LINES;
-    for (size_t i = 0; i < json_array_size(array); i++)
-        if (!has_lines_only(json_array_get(array, i)))
-            return TEXT_NONE;
-    return TEXT_STANZAS;
-}
-
-static lyrnn_status append(json_document *document, size_t *length, const json_t *line)
-{
-    size_t num_bytes = json_is_string(line) ? json_string_length(line) : 0;
-    if (document->room - *length <= num_bytes) {
-        size_t room = 2 * (document->room + num_bytes + 1);
-        char *text = realloc(document->text, room);
-        if (text == NULL)
-            return out_of_memory(document, room);
-        document->text = text;
-        document->room = room;
-    }
-    if (num_bytes > 0)
-        memcpy(document->text + *length, json_string_value(line), num_bytes);
-    *length += num_bytes;
-    document->text[(*length)++] = '\n';
-    return LYRNN_OK;
-}
-
-/* Appends the strings of an array as lines. null is an empty line. */
-static lyrnn_status append_lines(json_document *document, size_t *length, const json_t *array)
-{
-    for (size_t i = 0; i < json_array_size(array); i++)
-        LYRNN_TRY(append(document, length, json_array_get(array, i)));
-    return LYRNN_OK;
-}
-
-/* Puts an array of lines, or of stanzas, together in document->text. */
-static lyrnn_status join_array(json_document *document, const json_t *array, size_t *length)
-{
-    if (has_lines_only(array))
-        return append_lines(document, length, array);
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        if (i > 0)
-            LYRNN_TRY(append(document, length, NULL));
-        LYRNN_TRY(append_lines(document, length, json_array_get(array, i)));
-    }
-    return LYRNN_OK;
-}
-
-/* Makes a text that ends in a newline of a string, null or array. Its num_bytes is 0 if it is
- * blank. */
-static lyrnn_status text_of(json_document *document, const json_t *value, song_text *text)
-{
-    *text = (song_text){"", 0};
-    size_t length = 0;
-    if (json_is_array(value))
-        LYRNN_TRY(join_array(document, value, &length));
-    else
-        LYRNN_TRY(append(document, &length, value));
-    if (length == 0)
-        return LYRNN_OK;
-    bool has_newline = length > 1 && document->text[length - 2] == '\n' && json_is_string(value);
-    *text = (song_text){document->text, length - (has_newline ? 1 : 0)};
-    if (text_leading_blanks(text->utf8, text->num_bytes) == text->num_bytes)
-        text->num_bytes = 0;
-    return LYRNN_OK;
-}
-
 /* Gives a song its title from JSON, in place of that of LRC. */
 typedef struct {
     const song_sink *sink;
@@ -179,9 +95,11 @@ static lyrnn_status pass_with_title(void *context, const char *title, const char
                               utf8, num_bytes);
 }
 
-static lyrnn_status pass_song(json_document *document, const char *title, const song_text *text)
+/* Passes document->text on. */
+static lyrnn_status pass_song(json_document *document, const char *title)
 {
     json_songs_counts *counts = document->counts;
+    const json_text *text = &document->text;
     if (text->num_bytes == 0) {
         counts->num_empty++;
         return LYRNN_OK;
@@ -191,12 +109,15 @@ static lyrnn_status pass_song(json_document *document, const char *title, const 
         counts->num_songs++;
         return pass_with_title(&titled, NULL, text->utf8, text->num_bytes);
     }
-    char place[PLACE_SIZE], name[2 * PLACE_SIZE];
+    char place[PLACE_SIZE], *name;
     write_place(document, true, place);
-    snprintf(name, sizeof name, "%.*s: %s", PLACE_SIZE - 8, document->name, place);
+    if (asprintf(&name, "%s: %s", document->name, place) < 0)
+        return out_of_memory(document);
     size_t before = counts->lrc.num_songs;
     const song_sink sink = {.song = pass_with_title, .context = &titled};
-    LYRNN_TRY(lrc_read(name, text->utf8, text->num_bytes, &sink, &counts->lrc));
+    lyrnn_status status = lrc_read(name, text->utf8, text->num_bytes, &sink, &counts->lrc);
+    free(name);
+    LYRNN_TRY(status);
     counts->num_songs += counts->lrc.num_songs - before;
     counts->num_empty += counts->lrc.num_songs == before;
     return LYRNN_OK;
@@ -211,7 +132,7 @@ static lyrnn_status check_array(json_document *document, const char *field, cons
     for (size_t i = 0; i < json_array_size(array); i++) {
         const json_t *element = json_array_get(array, i);
         has_string = has_string || json_is_string(element);
-        if (!is_line(element) && other == NULL) {
+        if (!json_is_line(element) && other == NULL) {
             other = element;
             place = i;
         }
@@ -233,23 +154,21 @@ static const char *const *text_fields(const json_document *document, size_t *num
     return document->rules->field != NULL ? &document->rules->field : usual;
 }
 
-/* Finds the text of an object: of the first usual member that has one. *is_song: it has a text, or
- * a member for it that is empty. */
-static lyrnn_status find_text(json_document *document, const json_t *object, song_text *text,
-                              bool *is_song)
+/* Makes document->text that of an object: of the first usual member that has one. *is_song: it has
+ * a text, or a member for it that is empty. */
+static lyrnn_status find_text(json_document *document, const json_t *object, bool *is_song)
 {
     size_t num_fields;
     const char *const *fields = text_fields(document, &num_fields);
     *is_song = false;
-    *text = (song_text){"", 0};
-    for (size_t i = 0; i < num_fields && text->num_bytes == 0; i++) {
+    document->text.num_bytes = 0;
+    for (size_t i = 0; i < num_fields && document->text.num_bytes == 0; i++) {
         const json_t *value = json_object_get(object, fields[i]);
         if (value == NULL)
             continue;
-        bool is_text =
-            is_line(value) || (json_is_array(value) && kind_of_array(value) != TEXT_NONE);
+        bool is_text = json_is_text(value);
         if (is_text)
-            LYRNN_TRY(text_of(document, value, text));
+            LYRNN_TRY(make_text(document, value));
         else if (json_is_array(value))
             LYRNN_TRY(check_array(document, fields[i], value));
         else if (document->rules->field != NULL && !json_is_object(value)) {
@@ -338,28 +257,33 @@ static void mark_song(json_walk *walk)
         walk->levels[walk->depth - 1].has_song = true;
 }
 
-/* Passes the value on as a song, or enters it. */
+/* Passes the value on as a song, or enters it. A song whose text is empty may be a collection that
+ * has no text of its own, so it is entered, too. */
 static lyrnn_status visit(json_document *document, json_t *value)
 {
     bool is_top = is_on_top(document), is_song = false;
-    song_text text;
     const char *title = NULL;
     if (json_is_object(value)) {
         title = title_of(document, value);
-        LYRNN_TRY(find_text(document, value, &text, &is_song));
+        LYRNN_TRY(find_text(document, value, &is_song));
     } else if (json_is_array(value) && is_in_array(&document->walk, document->walk.depth)) {
         LYRNN_TRY(check_array(document, "", value));
-        is_song = kind_of_array(value) != TEXT_NONE;
+        is_song = json_is_text(value);
     } else if (is_top) {
-        is_song = is_line(value);
+        is_song = json_is_line(value);
         if (!is_song)
             return refuse_value(document, "", value, "a song");
     }
+    if (is_song && json_is_object(value) && document->text.num_bytes == 0) {
+        LYRNN_TRY(enter(document, value, title));
+        document->walk.levels[document->walk.depth - 1].is_empty_song = true;
+        return LYRNN_OK;
+    }
     if (is_song) {
         if (!json_is_object(value))
-            LYRNN_TRY(text_of(document, value, &text));
+            LYRNN_TRY(make_text(document, value));
         mark_song(&document->walk);
-        return pass_song(document, title, &text);
+        return pass_song(document, title);
     }
     return json_is_object(value) || json_is_array(value) ? enter(document, value, title) : LYRNN_OK;
 }
@@ -369,7 +293,11 @@ static lyrnn_status visit(json_document *document, json_t *value)
 static void leave(json_document *document)
 {
     json_walk *walk = &document->walk;
-    const json_level *level = &walk->levels[walk->depth - 1];
+    json_level *level = &walk->levels[walk->depth - 1];
+    if (level->is_empty_song && !level->has_song) {
+        document->counts->num_empty++;
+        level->has_song = true;
+    }
     if (json_is_object(level->value) && !level->has_song && is_in_array(walk, walk->depth - 1)) {
         document->counts->num_without_text++;
         if (document->problem[0] == '\0')
@@ -405,7 +333,7 @@ static lyrnn_status parse(const json_document *document, const char *text, size_
         LYRNN_TRY(lyrnn_require_memory(document->name, untrusted_json_memory(text, num_bytes),
                                        "give the songs as JSONL, one per line"));
     *value = untrusted_json_parse_any(text, num_bytes, error);
-    return *value != NULL || error->problem != NULL ? LYRNN_OK : out_of_memory(document, 0);
+    return *value != NULL || error->problem != NULL ? LYRNN_OK : out_of_memory(document);
 }
 
 static lyrnn_status read_value(json_document *document, json_t *value)
@@ -484,7 +412,7 @@ lyrnn_status json_songs_read(const char *name, const char *utf8, size_t num_byte
     lyrnn_status status = rules->is_lines
                               ? read_lines(&document, utf8 + mark_bytes, num_bytes - mark_bytes)
                               : read_whole(&document, utf8 + mark_bytes, num_bytes - mark_bytes);
-    free(document.text);
+    free(document.text.utf8);
     if (status == LYRNN_OK && counts->num_songs + counts->num_empty == before &&
         document.problem[0] != '\0')
         return lyrnn_fail(LYRNN_ERR_CORPUS,

@@ -17,6 +17,7 @@ typedef struct {
     void *member;      /* the next member */
     const char *key;   /* of the current member */
     bool has_song;
+    bool is_empty_song; /* an object whose own text is empty */
 } json_level;
 
 typedef struct {

@@ -202,6 +202,16 @@ static void songs_without_text_are_counted(void **state)
     assert_lines("null\n{\"lyrics\":\"\"}\n", "");
 }
 
+static void a_collection_with_an_empty_text_has_songs(void **state)
+{
+    (void)state;
+    assert_songs("{\"name\":\"A\",\"content\":\"\",\"songs\":[{\"lyrics\":\"a\"},{\"lyrics\":\"\","
+                 "\"x\":{}}]}",
+                 "{a\n}");
+    assert_int_equal(counts.num_empty, 1);
+    assert_int_equal(counts.num_without_text, 0);
+}
+
 static void objects_without_text_are_counted(void **state)
 {
     (void)state;
@@ -495,6 +505,7 @@ int main(void)
         cmocka_unit_test(jsonl_that_is_called_json_is_read),
         cmocka_unit_test(text_in_the_form_of_lrc_is_lyrics),
         cmocka_unit_test(songs_without_text_are_counted),
+        cmocka_unit_test(a_collection_with_an_empty_text_has_songs),
         cmocka_unit_test(objects_without_text_are_counted),
         cmocka_unit_test(a_document_without_values_has_no_songs),
         cmocka_unit_test(a_document_of_other_objects_is_refused),
