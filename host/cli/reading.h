@@ -42,7 +42,7 @@
          .offset = offsetof(fields, text.width),                                                   \
          .fallback = "half",                                                                       \
          .if_missing = "keep",                                                                     \
-         .detail = "Punctuation keeps its width in both cases."},                                  \
+         .detail = "Punctuation keeps its width in both cases. --normalize none keeps all."},      \
         {.kind = OPTION_CHOICE,                                                                    \
          .name = "normalize",                                                                      \
          .metavar = LYRNN_NORMALIZE_WORDS,                                                         \

@@ -39,6 +39,7 @@ static void log_characters(const lyrnn_corpus_counts *counts, const char *name, 
     const counted changes[] = {
         {counts->num_full_width, "full-width character to ASCII", "full-width characters to ASCII"},
         {counts->num_separators, "line separator to a newline", "line separators to newlines"},
+        {counts->num_spaces, "blank to one space or none", "blanks to one space or none"},
     };
     LIST(drops, dropped);
     LIST(changes, changed);
