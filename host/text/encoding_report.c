@@ -2,6 +2,7 @@
 #include "text/encoding_report.h"
 
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/plain_text.h"
@@ -17,9 +18,12 @@ static int index_of(const text_encoding *found)
     return index;
 }
 
+/* What was not guessed is the most certain, then what fits no other encoding. */
 static double certainty(const text_encoding *found)
 {
-    return found->is_guess && found->next_name != NULL ? found->score - found->next_score : DBL_MAX;
+    if (!found->is_guess)
+        return HUGE_VAL;
+    return found->next_name != NULL ? found->score - found->next_score : DBL_MAX;
 }
 
 void encoding_report_add(encoding_report *report, const char *name, const text_encoding *found,

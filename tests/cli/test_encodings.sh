@@ -7,7 +7,7 @@ write_corpus
 for ((i = 0; i < 12; i++)); do
     printf '我們分開又相逢\n不分開的是晚風\n月光落在屋簷上\n一夜聽雨到天明\n'
 done >traditional.txt
-train=(train "${tiny[@]}" --num-epochs 1 --sampling consecutive)
+train=(train "${tiny[@]}" --num-epochs 1 --sampling consecutive --keep-duplicates)
 succeeds "${train[@]}" --out simplified corpus.txt
 succeeds "${train[@]}" --out traditional traditional.txt
 
