@@ -218,9 +218,9 @@ static const option_table table = {
     .name = "lyrnn train",
     .summary = "train a model on lyrics",
     .arguments = "[CORPUS...]",
-    .doc = "Trains a model on lyrics: text files in UTF-8 (-: standard input). Without a CORPUS it "
-           "learns the sample "
-           "lyrics that come with lyrnn. Perplexity and sample texts go to standard output, "
+    .doc = "Trains a model on lyrics: text files (-: standard input). Without a CORPUS it learns "
+           "the sample lyrics that come with lyrnn. Perplexity and sample texts go to standard "
+           "output, "
            "everything else to standard error.",
     .detail =
         "Several files are read in order as one text. CORPUS may be a pipe, or - for standard "

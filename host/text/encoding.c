@@ -180,6 +180,14 @@ static lyrnn_status refuse_mixture(const judgment *j)
                       parts->num_changes > 1 ? ", and changes again later" : "");
 }
 
+/* Whether all bytes but a few are of this encoding. */
+static bool is_damaged(const judgment *j, text_charset charset)
+{
+    return j->parts.num_changes == 0 && j->parts.first == charset &&
+           !j->readings[charset].is_strict &&
+           j->parts.score >= (charset == CHARSET_UTF8 ? 0 : min_score);
+}
+
 static lyrnn_status refuse_damage(const judgment *j, text_charset charset)
 {
     size_t bad = j->bad[charset];
@@ -233,8 +241,7 @@ static lyrnn_status refuse_all(const judgment *j)
     const text_parts *parts = &j->parts;
     if (parts->num_changes > 0 && parts->score >= min_score)
         return refuse_mixture(j);
-    if (parts->num_changes == 0 && !j->readings[parts->first].is_strict &&
-        parts->score >= (parts->first == CHARSET_UTF8 ? 0 : min_score))
+    if (is_damaged(j, parts->first))
         return refuse_damage(j, parts->first);
     return refuse_unknown(j);
 }
@@ -261,6 +268,8 @@ static lyrnn_status refuse_foreign(const judgment *j, text_charset charset, cons
 static lyrnn_status refuse_unjudged(const judgment *j)
 {
     char meant[200] = "", *end = meant;
+    if (is_damaged(j, CHARSET_UTF8))
+        return refuse_damage(j, CHARSET_UTF8);
     for (size_t i = CHARSET_GB18030; i < NUM_CANDIDATES; i++)
         if (j->readings[i].is_strict)
             end +=

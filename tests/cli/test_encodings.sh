@@ -46,7 +46,7 @@ if [[ $status == 0 ]]; then
     # Each file by itself, and a stream.
     head -n 24 corpus.txt >first.txt
     tail -n 24 corpus.txt | iconv -t GB18030 >second.txt
-    reads simplified "$guessed" first.txt second.txt
+    reads simplified "$guessed" --keep-duplicates first.txt second.txt
     command='lyrnn train -'
     rm -rf run
     "$lyrnn" "${train[@]}" --out run - <GB18030.txt >"$out" 2>"$err" || fail 'it must be read'

@@ -79,8 +79,8 @@ static int make_lyrics(void **state)
     lyrnn_bytes chars = convert(lyrnn_sample_lyrics, lyrnn_sample_lyrics_size, "UTF-8", "UTF-32LE");
     lyrics = (text){(uint32_t *)chars.data, chars.num / sizeof(uint32_t)};
     traditional_lyrics = (text){malloc(chars.num), lyrics.N};
-    uint32_t *forms = calloc(0x10000, sizeof *forms);
-    if (forms == NULL || traditional_lyrics.chars == NULL)
+    static uint32_t forms[0x10000];
+    if (traditional_lyrics.chars == NULL)
         return -1;
     for (size_t i = 0; i < lyrics.N; i++) {
         uint32_t c = lyrics.chars[i];
@@ -88,7 +88,6 @@ static int make_lyrics(void **state)
             forms[c] = traditional_form(c);
         traditional_lyrics.chars[i] = forms[c];
     }
-    free(forms);
     return 0;
 }
 
