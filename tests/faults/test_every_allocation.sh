@@ -89,5 +89,10 @@ bench=(bench --steps 1 --repetitions 1 --vocab-size 9 --hidden-size 8 --batch-si
     --threads 1)
 refuse_each new "${bench[@]}" --format json
 refuse_each new "${bench[@]}" --format json --task operations
+printf '[ti:a]\n[00:02]b[00:03]c\n[00:01][00:04]d\n' >song.lrc
+printf '{"songs":[{"title":"e","lyrics":"f"},{"lyric":"%s"},{"id":1}]}' \
+    '[00:01]g\n[00:02]h\n[00:03]i' >songs.json
+printf '"j"\n["k","l"]\n' >songs.jsonl
+refuse_each new corpus song.lrc songs.json songs.jsonl
 refuse_each new train --help
 echo "$total allocations refused"

@@ -16,7 +16,7 @@
 #include "text/json_songs.h"
 
 /* One text in the form of LRC takes the tables of LRC and its limit for a song. */
-enum { MEMORY_MULTIPLE = 4, MEMORY_CONSTANT = 16384, MEMORY_OF_LRC = 2000000 };
+enum { MEMORY_MULTIPLE = 1, MEMORY_CONSTANT = 8192, MEMORY_OF_LRC = 2000000 };
 
 typedef struct {
     json_t *texts;
