@@ -15,6 +15,7 @@
 #include "cli/eval_output.h"
 #include "cli/evaluation.h"
 #include "cli/machine.h"
+#include "cli/reading.h"
 #include "lyrnn/checkpoint.h"
 #include "run/learned.h"
 #include "run/reading_record.h"
@@ -26,13 +27,15 @@
 
 typedef struct {
     bool per_line, per_song, json;
-    int songs; /* an index of SONGS_WORDS */
+    int songs;               /* an index of SONGS_WORDS */
+    lyrnn_corpus_rules text; /* only what READING_SOURCE_OPTIONS has */
     machine_options machine;
 } eval_fields;
 
 #define FIELD(member) .offset = offsetof(eval_fields, member)
 static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Texts:"},
+    READING_SOURCE_OPTIONS(eval_fields, text),
     {OPTION_CHOICE, "songs", SONGS_WORDS,
      "what is read from the zero state: each song, or the text", FIELD(songs),
      .fallback = "learned",
@@ -207,6 +210,9 @@ static lyrnn_status read_texts(const option_result *result, const eval_fields *f
                             .rules = reading_of_record(last),
                             .per_line = fields->per_line};
     reading.rules.songs = choose_songs(fields, last);
+    reading.rules.encoding = fields->text.encoding;
+    reading.rules.json_field = fields->text.json_field;
+    reading.rules.max_bytes = fields->text.max_bytes;
     lyrnn_status status =
         evaluation_read(eval, result->arguments + 1, (size_t)result->num_arguments - 1, &reading);
     json_decref(records);

@@ -78,7 +78,6 @@ static size_t count_lines(const lyrnn_corpus *text)
 static lyrnn_corpus_rules rules_to_score(const eval_reading *reading)
 {
     lyrnn_corpus_rules rules = reading->rules;
-    rules.encoding = LYRNN_ENCODING_AUTO;
     rules.is_plain_text = false;
     rules.normalize = reading->vocab->normalize;
     rules.newlines = reading->per_line ? LYRNN_NEWLINES_KEEP : lyrnn_vocab_newlines(reading->vocab);

@@ -29,6 +29,7 @@
 typedef struct {
     option_texts prefixes;
     const char *prefix_file;
+    lyrnn_encoding encoding;
     lyrnn_on_unknown on_unknown;
     size_t length;
     bool greedy;
@@ -59,6 +60,8 @@ static const option_spec specs[] = {
     {OPTION_TEXT, "prefix-file", "FILE", "begin with the text of FILE; -: of standard input",
      FIELD(prefix_file), .detail = "Its last line end is not part of the prefix.",
      .completes = COMPLETE_FILE},
+    {OPTION_CHOICE, "encoding", LYRNN_ENCODING_WORDS, "how the file of --prefix-file is encoded",
+     FIELD(encoding), .fallback = "auto"},
     {OPTION_CHOICE, "on-unknown", "error|skip|nearest",
      "refuse, leave out or replace characters of the prefix that the model does not know",
      FIELD(on_unknown), .fallback = "error",
@@ -342,6 +345,7 @@ static lyrnn_status make_prompts(generate_job *job)
     const prompt_sources sources = {
         .prefixes = &fields->prefixes,
         .prefix_file = fields->prefix_file,
+        .encoding = fields->encoding,
         .acrostic = &job->acrostic,
         .rules = {.vocab = &job->checkpoint.vocab,
                   .newlines = job->newlines,

@@ -14,6 +14,11 @@ static lyrnn_status prompt_of_file(const prompt_sources *sources, lyrnn_prompt *
     lyrnn_normalize normalize = sources->rules.vocab->normalize;
     /* A prefix keeps its spaces, also those at the end of a line. */
     const lyrnn_corpus_rules as_is = {
+        .encoding = sources->encoding,
+        .is_plain_text = true,
+        .songs = LYRNN_SONGS_NONE,
+        .keep_duplicates = true,
+
         .normalize = normalize == LYRNN_NORMALIZE_CLEAN ? LYRNN_NORMALIZE_NFC : normalize,
         .width = LYRNN_WIDTH_KEEP,
         .is_named_by_user = true,

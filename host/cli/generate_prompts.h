@@ -13,6 +13,7 @@
 typedef struct {
     const option_texts *prefixes;
     const char *prefix_file;       /* NULL: none */
+    lyrnn_encoding encoding;       /* of the file */
     const lyrnn_prompt *acrostic;  /* its first character begins a text that has no prefix */
     lyrnn_prompt_rules rules;      /* of all prefixes */
     const lyrnn_line_rules *lines; /* which each prompt must follow */

@@ -1,23 +1,37 @@
-/* The options that say how a corpus is read, for the member `text` (lyrnn_corpus_rules) of the struct
- * `fields`. MACHINE_OPTIONS of machine.h works in the same way. */
+/* The options that say how a corpus is read, for the member `text` (lyrnn_corpus_rules) of the
+ * struct `fields`. MACHINE_OPTIONS of machine.h works in the same way. */
 #ifndef LYRNN_CLI_READING_H
 #define LYRNN_CLI_READING_H
 
 #include "cli/options/options.h"
 #include "lyrnn/corpus.h"
 
-/* if_missing is what a run did before there was the option. */
+/* What the bytes of the files are. if_missing is what a run did before there was the option. */
+#define READING_SOURCE_OPTIONS(fields, text)                                                       \
+    {.kind = OPTION_CHOICE,                                                                        \
+     .name = "encoding",                                                                           \
+     .metavar = LYRNN_ENCODING_WORDS,                                                              \
+     .help = "how the files are encoded; auto: each by its bytes",                                 \
+     .offset = offsetof(fields, text.encoding),                                                    \
+     .fallback = "auto",                                                                           \
+     .if_missing = "utf-8",                                                                        \
+     .detail = "A file that is not UTF-8 is named on standard error, with what it was read "       \
+               "as."},                                                                             \
+        {.kind = OPTION_TEXT,                                                                      \
+         .name = "json-field",                                                                     \
+         .metavar = "NAME",                                                                        \
+         .help = "member of a JSON object that holds the text",                                    \
+         .offset = offsetof(fields, text.json_field)},                                             \
+    {                                                                                              \
+        .kind = OPTION_SIZE, .name = "max-bytes", .metavar = "N",                                  \
+        .help = "refuse an archive that unpacks to more bytes",                                    \
+        .offset = offsetof(fields, text.max_bytes), .fallback = "1073741824", .min = "1",          \
+        .max = "1000000000000", .may_change = true, .if_missing = "1073741824"                     \
+    }
+
+/* All of them. */
 #define READING_OPTIONS(fields, text)                                                              \
-    {OPTION_HEADING, .help = "Lyrics:"},                                                           \
-        {.kind = OPTION_CHOICE,                                                                    \
-         .name = "encoding",                                                                       \
-         .metavar = LYRNN_ENCODING_WORDS,                                                          \
-         .help = "how the files are encoded; auto: each by its bytes",                             \
-         .offset = offsetof(fields, text.encoding),                                                \
-         .fallback = "auto",                                                                       \
-         .if_missing = "utf-8",                                                                    \
-         .detail = "A file that is not UTF-8 is named on standard error, with what it was read "   \
-                   "as."},                                                                         \
+    {OPTION_HEADING, .help = "Lyrics:"}, READING_SOURCE_OPTIONS(fields, text),                     \
         {.kind = OPTION_CHOICE,                                                                    \
          .name = "songs",                                                                          \
          .metavar = LYRNN_SONGS_WORDS,                                                             \
@@ -80,21 +94,6 @@
          .min = "0",                                                                               \
          .max = "1000000",                                                                         \
          .if_missing = "1"},                                                                       \
-        {.kind = OPTION_TEXT,                                                                      \
-         .name = "json-field",                                                                     \
-         .metavar = "NAME",                                                                        \
-         .help = "member of a JSON object that holds the text",                                    \
-         .offset = offsetof(fields, text.json_field)},                                             \
-        {.kind = OPTION_SIZE,                                                                      \
-         .name = "max-bytes",                                                                      \
-         .metavar = "N",                                                                           \
-         .help = "refuse an archive that unpacks to more bytes",                                   \
-         .offset = offsetof(fields, text.max_bytes),                                               \
-         .fallback = "1073741824",                                                                 \
-         .min = "1",                                                                               \
-         .max = "1000000000000",                                                                   \
-         .may_change = true,                                                                       \
-         .if_missing = "1073741824"},                                                              \
         {.kind = OPTION_SIZE,                                                                      \
          .name = "max-chars",                                                                      \
          .metavar = "N",                                                                           \

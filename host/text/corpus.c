@@ -1,7 +1,7 @@
 /* A text from bytes, from files or from the embedded lyrics (lyrnn/corpus.h). corpus_files.c reads
- * the files of a corpus, and document.c makes songs of the bytes of each. The first bad byte stops the reading, and
- * the error names its offset, because a character that is silently replaced would enter the
- * vocabulary and be learned. */
+ * the files of a corpus, and document.c makes songs of the bytes of each. The first bad byte stops
+ * the reading, and the error names its offset, because a character that is silently replaced would
+ * enter the vocabulary and be learned. */
 #include "text/corpus_files.h"
 
 #include <stdlib.h>

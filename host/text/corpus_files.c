@@ -1,6 +1,6 @@
-/* Turns paths into documents: files, the files of a folder or an archive, streams. It reads all of them before it
- * reports, so that a person with forty files sees all bad ones at once. An empty file among others
- * is skipped with a word: it is a slip, and nothing is lost. */
+/* Turns paths into documents: files, the files of a folder or an archive, streams. It reads all of
+ * them before it reports, so that a person with forty files sees all bad ones at once. An empty
+ * file among others is skipped with a word: it is a slip, and nothing is lost. */
 #include "text/corpus_files.h"
 
 #include <stdarg.h>

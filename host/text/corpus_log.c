@@ -40,7 +40,6 @@ static void log_characters(const lyrnn_corpus_counts *counts, const char *name, 
         {counts->num_full_width, "full-width character to ASCII", "full-width characters to ASCII"},
         {counts->num_other_script, "character to the other script (--script)",
          "characters to the other script (--script)"},
-        {counts->num_spaces, "blank to one space or none", "blanks to one space or none"},
         {counts->num_separators, "line separator to a newline", "line separators to newlines"},
         {counts->num_spaces, "blank to one space or none", "blanks to one space or none"},
     };

@@ -1,6 +1,6 @@
-/* Decodes strictly, and cleans what is decoded. utf8proc decides what is UTF-8: no overlong forms, no surrogates, nothing above
- * U+10FFFF. Then it normalizes, line by line, so that the memory for decomposed characters is that
- * of the longest line: no character composes with a newline. */
+/* Decodes strictly, and cleans what is decoded. utf8proc decides what is UTF-8: no overlong forms,
+ * no surrogates, nothing above U+10FFFF. Then it normalizes, line by line, so that the memory for
+ * decomposed characters is that of the longest line: no character composes with a newline. */
 #include "text/decode.h"
 
 #include <stdbool.h>

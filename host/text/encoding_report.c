@@ -50,7 +50,7 @@ static void log_encoding(const encoding_report *report, int index, size_t num_fi
     if (certainty[0] == '\0')
         lyrnn_print_plain(log, "\n");
     else if (num_files > 1)
-        lyrnn_print_plain(log, "; least certain: %s (%s)\n", name, certainty);
+        lyrnn_print_plain(log, "; most doubtful: %s (%s)\n", name, certainty);
     else
         lyrnn_print_plain(log, " (%s)\n", certainty);
 }

@@ -8,7 +8,7 @@
 #include "lyrnn/corpus.h"
 #include "text/encoding.h"
 
-/* For each encoding the file whose guess is the least certain. A zeroed report is empty. */
+/* For each encoding the file whose guess is the most doubtful. A zeroed report is empty. */
 typedef struct {
     struct {
         char name[200];

@@ -11,7 +11,7 @@
  * LYRNN_ERR_MEMORY. */
 lyrnn_status songs_begin(lyrnn_corpus *corpus, const char *name);
 
-/* Makes each paragraph of the last song a song. Lines without visible text end a paragraph and
+/* Splits the last song: each paragraph is one. Lines without visible text end a paragraph and
  * belong to it; those before the first one belong to the first. LYRNN_ERR_MEMORY. */
 lyrnn_status songs_split_last(lyrnn_corpus *corpus, const char *name);
 

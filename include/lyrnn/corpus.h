@@ -1,8 +1,9 @@
 /* A text as the trainer sees it: one array of Unicode code points.
  *
- * Files must be strict UTF-8 without NUL. A byte order mark at the start of a file is dropped. CR
- * LF, and a CR on its own, count as one newline. A file that does not end in a newline gets one
- * before the next file begins. It has songs, which are units of training. */
+ * A corpus comes from files, folders, archives and streams, which are read in order. Each of their
+ * texts is decoded without loss; a byte order mark at its start is dropped, and CR LF, and a CR on
+ * its own, count as one newline. What else changes is up to the rules. A corpus is divided into
+ * songs, the units of training. host/text/README.md has the steps. */
 #ifndef LYRNN_CORPUS_H
 #define LYRNN_CORPUS_H
 
