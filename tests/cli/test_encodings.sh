@@ -100,6 +100,18 @@ refuses 1 'damaged\.txt: byte 10 is not UTF-8, while the text around it is; corr
 refuses 1 'UTF-16\.txt: begins with the byte order mark of UTF-16LE; use --encoding auto$' \
     "${train[@]}" --out run3 --encoding big5 UTF-16.txt
 
+# The commands that read other texts.
+succeeds eval simplified corpus.txt
+scores=$(tail -n 1 "$out" | sed 's/corpus.txt//')
+succeeds eval simplified --encoding gb18030 GB18030.txt
+[[ $(tail -n 1 "$out" | sed 's/GB18030.txt//') == "$scores" ]] || fail 'eval reads the same text'
+grep -q '^GB18030.txt: read as GB18030$' "$err" || fail 'eval must say what it read'
+refuses 1 'GB18030\.txt: byte 0 is not UTF-8; ' eval simplified --encoding utf-8 GB18030.txt
+printf 分开 | iconv -t GB18030 >prefix.txt
+succeeds generate simplified --prefix-file prefix.txt --encoding gb18030 --length 0
+[[ $(cat "$out") == 分开 ]] || fail 'generate reads the prefix'
+refuses 1 'prefix\.txt: .* --encoding gb18030' generate simplified --prefix-file prefix.txt
+
 # converts FILE ENCODING TEXT: training refuses the text in this encoding, and the command of the
 # error makes a file of it that can be learned.
 converts() {
