@@ -133,16 +133,16 @@ static const option_spec specs[] = {
      .detail = "The perplexity of these songs, each read from its start, is printed too, and best "
                "is the checkpoint where it was lowest. A hash of a song's text and of --seed "
                "decides whether it is held out. So the share is met approximately, and adding "
-               "or removing a song moves no other one. A line says how much of them stands in "
-               "the other songs as well.",
+               "or removing a song moves no other one. A line says how much of them the "
+               "other songs have too.",
      .if_missing = "0"},
     {OPTION_FLOAT, "val-fraction", "SHARE",
      "hold out the last SHARE of the text for validation; 0: none", FIELD(train.val_fraction),
      .fallback = "0", .min = "0", .max = "0.9",
      .detail = "As --val-songs, but with the end of the text, for texts without songs. It begins "
                "where the training text ends, so validation continues with the state of the "
-               "training. With --sampling songs the share is rounded to whole songs, and each is "
-               "read from its start."},
+               "training. By --sampling songs, whole songs are held out instead, and each is read "
+               "from its start."},
     {OPTION_FLAG, "drop-leaks", NULL,
      "do not learn lines that share 8 or more characters in a row with the held-out text",
      FIELD(train.drop_leaks)},

@@ -27,7 +27,7 @@ enum {
     LYRNN_STATE_NUM_STEPS,
     LYRNN_STATE_SAMPLING,
     LYRNN_STATE_OFFSET,
-    LYRNN_STATE_SONGS, /* not an option: the hash of where songs begin, "" if that does not matter */
+    LYRNN_STATE_SONGS, /* no option: the hash of where songs begin; "": that does not matter */
     LYRNN_STATE_VAL_FRACTION,
     LYRNN_STATE_VAL_SONGS,
     LYRNN_STATE_DROP_LEAKS,
@@ -65,9 +65,10 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
                                        const lyrnn_trainer_state *state);
 
 /* Reads the state of a training of this network; snapshot.B says with how many streams. The caller
- * frees the snapshot; on failure it is zeroed. LYRNN_ERR_IO: the file cannot be read. LYRNN_ERR_MODEL_FILE: it is not
- * safetensors; a tensor is missing, has another shape or type, or is one too many; a value cannot
- * come from a training; a number is missing or out of range. LYRNN_ERR_MEMORY. */
+ * frees the snapshot; on failure it is zeroed. LYRNN_ERR_IO: the file cannot be read.
+ * LYRNN_ERR_MODEL_FILE: it is not safetensors; a tensor is missing, has another shape or type, or
+ * is one too many; a value cannot come from a training; a number is missing or out of range.
+ * LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_state_read(lyrnn_trainer_state *state, const char *path,
                                       const lyrnn_rnn_config *config);
 

@@ -1,7 +1,7 @@
-/* A training job and its parts. job.c prepares and ends it; split.c divides the text; start.c does what depends
- * on what it starts from; plan.c counts its memory and reports the plan; resume_run.c checks and continues an
- * earlier run; epochs.c trains, reports and saves; warnings.c warns; progress.c draws the bar. Read
- * job.c next. */
+/* A training job and its parts. job.c prepares and ends it; split.c divides the text; start.c does
+ * what depends on what it starts from; plan.c counts its memory and reports the plan; resume_run.c
+ * checks and continues an earlier run; epochs.c trains, reports and saves; warnings.c warns;
+ * progress.c draws the bar. Read job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 
@@ -72,7 +72,7 @@ typedef struct {
 /* The name of a way of sampling, as --sampling has it. */
 const char *train_sampling_name(lyrnn_sampling sampling);
 
-/* Chooses how the corpus is sampled, and checks the options that depend on that. LYRNN_ERR_USAGE. */
+/* Chooses how the corpus is sampled, and checks options that depend on that. LYRNN_ERR_USAGE. */
 lyrnn_status train_choose_sampling(train_job *job);
 
 /* Moves what is held out to the end of the corpus. LYRNN_ERR_CORPUS_SHORT if either part would be

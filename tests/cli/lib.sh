@@ -66,6 +66,13 @@ write_corpus() {
     done >corpus.txt
 }
 
+# write_songs NUMBER: verses like those above, each a song with a line of its own.
+write_songs() {
+    for ((i = 0; i < $1; i++)); do
+        printf '我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n一夜听雨到天明\n%d\n\n' "$((i * i))"
+    done >songs.txt
+}
+
 # A small network that fits the text.
 # shellcheck disable=SC2034 # the tests use it
 tiny=(--hidden-size 16 --batch-size 2 --num-steps 5 --threads 1)

@@ -53,10 +53,13 @@ interrupt() {
         fail "no model was saved"
 }
 
-for options in '--cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
-    '--cell gru --sampling random --dropout 0.2' '--cell rnn_tanh --bidirectional'; do
+write_songs 2500
+for options in 'long.txt --cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
+    'long.txt --cell gru --sampling random --dropout 0.2' \
+    'long.txt --cell rnn_tanh --bidirectional --offset random' \
+    'songs.txt --cell gru --num-layers 2 --dropout 0.2 --val-songs 0.1 --keep-duplicates'; do
     # shellcheck disable=SC2206 # words of a command line
-    train=("${long[@]}" $options --num-epochs 2)
+    train=(train $options "${long[@]:2}" --num-epochs 2)
     succeeds "${train[@]}" --out whole
     interrupt INT 130 "${train[@]}" --out run
     first=$(readlink run/latest)

@@ -17,7 +17,8 @@ says() {
 # Without training: the choices of the tutorial, and what follows from them.
 succeeds train --preset tutorial --num-epochs 0 --threads 1 --out job
 says job preset '"tutorial"' cell '"rnn_tanh"' hidden_size 256 num_layers 1 batch_size 32 \
-    num_steps 35 lr 0.001 clip_norm 0.01 dropout 0.0 sampling '"consecutive"' offset '"zero"' songs '"none"' \
+    num_steps 35 lr 0.001 clip_norm 0.01 dropout 0.0 sampling '"consecutive"' \
+    offset '"zero"' songs '"none"' \
     script '"keep"' width '"keep"' repeats '"keep"' min_count 1 val_songs 0.0 newlines '"space"' \
     normalize '"none"' max_chars 10000 val_fraction 0.0 pred_period 50 pred_len 50 num_epochs 0 \
     prefix '\[ *"分开", *"不分开" *\]'

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# --resume continues as if the run had never stopped: the same bytes for every cell, both ways of
+# --resume continues as if the run had never stopped: the same bytes for every cell, each way of
 # sampling, dropout and validation. Also: what may change, and what is refused.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
+write_songs 30
 
 # 20 epochs, compared with 10 epochs resumed for 10 more.
 declare -A shapes=(
@@ -13,10 +14,14 @@ declare -A shapes=(
     [gru]='--num-layers 2 --bidirectional --dropout 0.2'
 )
 for cell in "${!shapes[@]}"; do
-    for sampling in consecutive random; do
+    for sampling in consecutive 'consecutive --offset random' random 'random --offset random' \
+        'songs --keep-duplicates' 'songs --keep-duplicates --threads 2'; do
+        text=corpus.txt
+        [[ $sampling != songs* ]] || text=songs.txt
         # shellcheck disable=SC2206 # words of a command line
-        train=(train corpus.txt "${tiny[@]}" --cell "$cell" --sampling "$sampling" --lr 1e-2
-            --checkpoint-every 7 ${shapes[$cell]})
+        train=(train "$text" "${tiny[@]}" --cell "$cell" --lr 1e-2 --checkpoint-every 7
+            ${shapes[$cell]} --sampling $sampling)
+        [[ $sampling != *threads* ]] || train=("${train[@]/--val-fraction/--val-songs}")
         succeeds "${train[@]}" --num-epochs 20 --out whole
         cp "$out" whole.out
         succeeds "${train[@]}" --num-epochs 10 --out parts
@@ -79,8 +84,8 @@ succeeds train --resume parts --num-epochs 8
 same_runs whole parts
 [[ -z $(find parts -name '.*' ! -name .) ]] || fail "leftovers must go: $(find parts -name '.*')"
 
-# Also a checkpoint that is the best, but that `best` does not name yet. An epoch that learns far too
-# fast does not make a better one.
+# Also a checkpoint that is the best, but that `best` does not name yet. An epoch that learns far
+# too fast does not make a better one.
 cp -rP parts unnamed
 rm unnamed/best
 succeeds train --resume unnamed --num-epochs 9 --lr 1

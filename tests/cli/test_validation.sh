@@ -35,6 +35,38 @@ for sampling in consecutive random; do
     [[ ! -e unwatched/best && ! -L unwatched/best ]] || fail "without validation there is no best"
 done
 
+# Songs are scored one by one from the zero state, as eval scores files, whatever the way of
+# training is. The last quarter of twelve files of the same length is three of them.
+mkdir files
+for ((i = 10; i < 22; i++)); do
+    printf '我们分开又相逢\n不分开的是晚风\n%d\n' "$i" >files/$i.txt
+done
+files=(train files/*.txt --keep-duplicates "${tiny[@]}" --cell gru --lr 0 --num-epochs 1)
+# scores_as FILE...: the validation of the last run must be what eval says of these files.
+scores_as() {
+    local trained
+    trained=$(sed -nE 's/.*"val_loss": ([0-9.]+).*/\1/p' songs/metrics.jsonl)
+    succeeds eval songs "$@"
+    awk -v loss="$trained" 'END { d = $4 - loss; exit !(loss > 1 && d * d < 4e-12) }' "$out" ||
+        fail "the validation loss $trained must be that of $*"
+}
+succeeds "${files[@]}" --val-fraction 0.25 --out songs
+grep -q '^validation: 3 songs, 57 characters; ' "$err" || fail "three songs are held out"
+scores_as files/19.txt files/2?.txt
+for sampling in songs consecutive random; do
+    succeeds "${files[@]}" --val-songs 0.3 --sampling $sampling --out songs --overwrite
+    sed -nE 's/^validation: ([0-9]+) songs, .*/\1 songs/p' "$err"
+    sed -nE 's/.*"val_loss": ([0-9.]{7}).*/\1/p' songs/metrics.jsonl
+done >held_out
+[[ $(sort -u held_out | wc -l) == 2 ]] ||
+    fail "each sampling must hold out the same: $(cat held_out)"
+num=$(sed '1!d; s/ songs//' held_out)
+((num > 1 && num < 7)) || fail "$num of 12 songs are held out"
+refuses 2 '--val-songs 0.3: cannot be used with --val-fraction; leave one of them out$' \
+    "${files[@]}" --val-songs 0.3 --val-fraction 0.1 --out no
+refuses 1 '--val-songs 0.3: the corpus has only one song; use --val-fraction, or say with --songs' \
+    train corpus.txt "${tiny[@]}" --val-songs 0.3 --out no
+
 # A text in whose end every fourth line is reversed. What the model memorizes is wrong there, so
 # validation first improves and then gets worse.
 {

@@ -1,5 +1,5 @@
-/* A model that learned songs is used as it was trained, from the zero state. Whatever character a
- * text begins with, a line that the model knows must score about as well as after the lines before
+/* A model that learned songs is used as it was trained, from the zero state. Whatever the first
+ * character is, a line that the model knows must score about as well as after the lines before
  * it. With consecutive sampling the zero state is met only where streams begin. A GRU then freezes
  * after many first characters, because its update gates saturate, and predicts the same for ever.
  *

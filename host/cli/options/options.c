@@ -173,7 +173,7 @@ static lyrnn_status set_defaults(const option_table *table, void *fields)
     return LYRNN_OK;
 }
 
-/* Sets a field in place of its default. The first of several texts replaces those of the default. */
+/* Sets a field in place of its default. The first of several texts replaces all of the default. */
 static lyrnn_status replace_value(const option_spec *spec, const char *text, bool first,
                                   void *fields)
 {

@@ -1,0 +1,239 @@
+/* How a corpus is divided into what is learned and what is held out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "train/job.h"
+
+enum { NUM_SONGS = 200, LONGEST = 64 };
+
+/* A corpus of songs, which may be any of many. */
+typedef struct {
+    lyrnn_train_options options;
+    train_job job;
+} split;
+
+static void add_song(lyrnn_corpus *corpus, const char *text)
+{
+    const lyrnn_corpus_rules rules = {.normalize = LYRNN_NORMALIZE_NONE};
+    corpus->starts = realloc(corpus->starts, (corpus->num_songs + 1) * sizeof *corpus->starts);
+    assert_non_null(corpus->starts);
+    corpus->starts[corpus->num_songs++] = corpus->N;
+    assert_int_equal(lyrnn_corpus_append_text(corpus, "song", text, strlen(text), &rules),
+                     LYRNN_OK);
+}
+
+static void begin(split *s, lyrnn_sampling sampling)
+{
+    *s = (split){.options = {.num_steps = 5, .sampling = sampling, .seed = 1}};
+    s->job.options = &s->options;
+}
+
+static void end(split *s)
+{
+    lyrnn_corpus_free(&s->job.corpus);
+    free(s->job.validation_starts);
+}
+
+static lyrnn_status divide(split *s)
+{
+    s->job.options = &s->options;
+    lyrnn_status status = train_choose_sampling(&s->job);
+    return status == LYRNN_OK ? train_split_corpus(&s->job) : status;
+}
+
+static void must_divide(split *s)
+{
+    if (divide(s) != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+}
+
+static void must_refuse(split *s, const char *problem)
+{
+    assert_int_not_equal(divide(s), LYRNN_OK);
+    if (strstr(lyrnn_error_text(), problem) == NULL)
+        fail_msg("'%s' does not say '%s'", lyrnn_error_text(), problem);
+    end(s);
+}
+
+/* Song number i: its number comes back by number_of. */
+static void add_numbered(split *s, int i, const char *after)
+{
+    char text[LONGEST];
+    snprintf(text, sizeof text, "%d is a song\nof two lines%s", i, after);
+    add_song(&s->job.corpus, text);
+}
+
+static int number_of(const split *s, size_t song)
+{
+    const uint32_t *c = &s->job.corpus.chars[s->job.corpus.starts[song]];
+    int number = 0;
+    for (; *c >= '0' && *c <= '9'; c++)
+        number = 10 * number + (int)(*c - '0');
+    return number;
+}
+
+/* Marks the songs that are held out, and checks that all songs are there, in their order. */
+static void check_parts(const split *s, bool held_out[NUM_SONGS])
+{
+    const lyrnn_corpus *corpus = &s->job.corpus;
+    int before = -1;
+    memset(held_out, 0, NUM_SONGS * sizeof *held_out);
+    assert_int_equal(corpus->starts[0], 0);
+    for (size_t song = 0; song < corpus->num_songs; song++) {
+        int number = number_of(s, song);
+        if (song == s->job.num_learned_songs)
+            before = -1;
+        assert_true(number > before);
+        before = number;
+        held_out[number] = song >= s->job.num_learned_songs;
+    }
+    size_t first = corpus->starts[s->job.num_learned_songs];
+    assert_int_equal(s->job.num_validation, corpus->N - first);
+    for (size_t song = s->job.num_learned_songs; song < corpus->num_songs; song++)
+        assert_int_equal(s->job.validation_starts[song - s->job.num_learned_songs],
+                         corpus->starts[song] - first);
+}
+
+/* Divides the songs whose number leaves no `without` in the division by 7. */
+static int divide_numbered(uint64_t seed, int without, bool held_out[NUM_SONGS])
+{
+    split s;
+    begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.val_songs = 0.3f;
+    s.options.seed = seed;
+    for (int i = 0; i < NUM_SONGS; i++)
+        if (i % 7 != without) /* what follows a song depends on the others */
+            add_numbered(&s, i, (i + without) % 2 == 0 ? "\n" : "\n\n \n");
+    size_t num = s.job.corpus.num_songs;
+    must_divide(&s);
+    assert_int_equal(s.job.corpus.num_songs, num);
+    check_parts(&s, held_out);
+    int count = (int)(num - s.job.num_learned_songs);
+    end(&s);
+    return count;
+}
+
+static void other_songs_do_not_matter(void **state)
+{
+    (void)state;
+    bool all[NUM_SONGS], some[NUM_SONGS];
+    int count = divide_numbered(1, -1, all);
+    assert_in_range(count, 40, 80); /* 0.3 of 200 */
+    for (int without = 0; without < 7; without++) {
+        divide_numbered(1, without, some);
+        for (int i = 0; i < NUM_SONGS; i++)
+            if (i % 7 != without)
+                assert_int_equal(some[i], all[i]);
+    }
+    divide_numbered(2, -1, some);
+    assert_memory_not_equal(some, all, sizeof all);
+}
+
+static void each_part_has_a_song(void **state)
+{
+    (void)state;
+    split s;
+    begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.val_songs = 1e-6f;
+    add_numbered(&s, 1, "\n");
+    add_numbered(&s, 2, "\n");
+    must_refuse(&s,
+                "--val-songs 1e-06: holds out none of 2 songs; raise it, choose another --seed");
+    begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.val_songs = 0.999999f;
+    add_numbered(&s, 1, "\n");
+    add_numbered(&s, 2, "\n");
+    must_refuse(&s, "--val-songs 0.999999: holds out all of 2 songs; lower it");
+    begin(&s, LYRNN_SAMPLING_CONSECUTIVE);
+    s.options.val_songs = 0.5f;
+    add_numbered(&s, 1, "\n");
+    must_refuse(&s, "--val-songs 0.5: the corpus has only one song; use --val-fraction");
+    begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.val_fraction = 0.5f;
+    add_numbered(&s, 1, "\n");
+    must_refuse(&s, "--val-fraction 0.5: the corpus has only one song; choose --sampling cons");
+    begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.val_fraction = s.options.val_songs = 0.5f;
+    add_numbered(&s, 1, "\n");
+    must_refuse(&s, "--val-songs 0.5: cannot be used with --val-fraction");
+    begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.drop_leaks = true;
+    add_numbered(&s, 1, "\n");
+    must_refuse(&s, "--drop-leaks: needs a validation text; add --val-songs 0.1");
+}
+
+/* The last part of five songs of 10, 20, 30, 20 and 20 characters. Returns where it begins. */
+static size_t cut_of(lyrnn_sampling sampling, float share, size_t *num_songs)
+{
+    static const int lengths[] = {10, 20, 30, 20, 20};
+    split s;
+    begin(&s, sampling);
+    s.options.val_fraction = share;
+    for (int i = 0; i < 5; i++) {
+        char text[LONGEST];
+        snprintf(text, sizeof text, "%.*s\n", lengths[i] - 1, "abcdefghijklmnopqrstuvwxyz1234567");
+        add_song(&s.job.corpus, text);
+    }
+    must_divide(&s);
+    size_t cut = s.job.corpus.N - s.job.num_validation;
+    assert_int_equal(s.job.corpus.starts[s.job.num_learned_songs], cut);
+    assert_int_equal(s.job.validation_starts[0], 0);
+    *num_songs = s.job.corpus.num_songs;
+    end(&s);
+    return cut;
+}
+
+static void a_fraction_ends_at_a_song_or_anywhere(void **state)
+{
+    (void)state;
+    size_t num;
+    static const struct {
+        float share;
+        size_t cut;
+    } songs[] = {{0.9f, 10}, {0.8f, 30},  {0.71f, 30}, {0.56f, 30}, {0.54f, 60},
+                 {0.4f, 60}, {0.31f, 60}, {0.29f, 80}, {0.1f, 80},  {0.001f, 80}};
+    for (size_t i = 0; i < sizeof songs / sizeof songs[0]; i++) {
+        size_t cut = cut_of(LYRNN_SAMPLING_SONGS, songs[i].share, &num);
+        if (cut != songs[i].cut)
+            fail_msg("%g: cut at %zu, not %zu", (double)songs[i].share, cut, songs[i].cut);
+        assert_int_equal(num, 5);
+    }
+    assert_int_equal(cut_of(LYRNN_SAMPLING_CONSECUTIVE, 0.5f, &num), 50);
+    assert_int_equal(num, 6); /* a song begins where the text is cut */
+    assert_int_equal(cut_of(LYRNN_SAMPLING_RANDOM, 0.4f, &num), 60);
+    assert_int_equal(num, 5);
+}
+
+static void several_songs_are_sampled_as_songs(void **state)
+{
+    (void)state;
+    split s;
+    for (int num = 1; num <= 2; num++) {
+        begin(&s, LYRNN_SAMPLING_RANDOM);
+        s.options.sampling_is_default = true;
+        for (int i = 0; i < num; i++)
+            add_numbered(&s, i, "\n");
+        must_divide(&s);
+        assert_int_equal(s.job.sampling,
+                         num > 1 ? LYRNN_SAMPLING_SONGS : LYRNN_SAMPLING_CONSECUTIVE);
+        end(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_songs_do_not_matter),
+        cmocka_unit_test(each_part_has_a_song),
+        cmocka_unit_test(a_fraction_ends_at_a_song_or_anywhere),
+        cmocka_unit_test(several_songs_are_sampled_as_songs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
