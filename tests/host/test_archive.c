@@ -55,7 +55,6 @@ static void an_archive_is_known_by_its_bytes_or_its_name(void **state)
     (void)state;
     char zip[] = "PK\x03\x04 and so on", text[] = "a text that is longer than a signature";
     char tar[512] = "a.txt";
-    memcpy(tar + 148, "0001134\0", 8);
     const lyrnn_bytes a_zip = {zip, sizeof zip - 1}, a_text = {text, sizeof text - 1},
                       a_tar = {tar, sizeof tar}, none = {text, 0};
     unsigned long sum = 8 * ' ';
@@ -481,7 +480,9 @@ static void a_list_of_files_in_7z_is_limited(void **state)
     assert_refuses(
         &archive, LYRNN_ERR_CORPUS,
         "a.zip: its list of files has 1048577 bytes, more than the maximum of 1048576; ");
-    memcpy(memmem(bytes, sizeof bytes, "\x23\3\1\1", 4), "\x24\6\xF1\7\1", 5);
+    char *coder = memmem(bytes, sizeof bytes, "\x23\3\1\1", 4);
+    static const unsigned char aes[] = {0x24, 6, 0xF1, 7, 1};
+    memcpy(coder, aes, sizeof aes);
     assert_refuses(&archive, LYRNN_ERR_CORPUS, "a.zip: is encrypted; ");
 }
 
