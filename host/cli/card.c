@@ -24,6 +24,8 @@
 #include "run/config.h"
 #include "run/metrics.h"
 #include "run/run_dir.h"
+#include "text/archive.h"
+#include "text/script.h"
 
 typedef char card_path[4096];
 
@@ -57,9 +59,10 @@ lyrnn_status card_of_program(json_t **card)
     card_path folder, runs;
     snprintf(runs, sizeof runs, "%.4000s/runs",
              getcwd(folder, sizeof folder) != NULL ? folder : ".");
-    *card = json_pack("{s:s, s:s, s:[o,o], s:o}", "version", LYRNN_VERSION, "build", BUILD_COMPILER,
-                      "devices", card_of_device("cpu"), card_of_device("cuda"), "runs",
-                      json_string_or_null(runs));
+    *card = json_pack("{s:s, s:s, s:[o,o], s:s?, s:s?, s:o}", "version", LYRNN_VERSION, "build",
+                      BUILD_COMPILER, "devices", card_of_device("cpu"), card_of_device("cuda"),
+                      "archives", archive_library(), "scripts",
+                      script_is_supported() ? "OpenCC" : NULL, "runs", json_string_or_null(runs));
     return *card != NULL ? LYRNN_OK : card_out_of_memory();
 }
 

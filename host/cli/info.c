@@ -68,6 +68,15 @@ static void print_line(const json_t *card, const char *key, const char *label, c
     puts(unit);
 }
 
+/* Prints an optional library, or the package that it is in. */
+static void print_library(const json_t *card, const char *key, const char *package)
+{
+    if (json_is_null(json_object_get(card, key)))
+        printf("%-11s not available: install %s and build again\n", key, package);
+    else
+        print_line(card, key, key, "");
+}
+
 static void print_program(const json_t *card)
 {
     size_t i;
@@ -82,6 +91,8 @@ static void print_program(const json_t *card)
         print_value(reason != NULL ? reason : json_object_get(device, "description"));
         putchar('\n');
     }
+    print_library(card, "archives", "libarchive-dev");
+    print_library(card, "scripts", "libopencc-dev");
     print_line(card, "runs", "runs", "");
 }
 

@@ -9,14 +9,21 @@
 #include "text/unpack.h"
 
 #ifdef LYRNN_HAS_LIBARCHIVE
-enum { IS_SUPPORTED = true };
-#else
-enum { IS_SUPPORTED = false };
+#include <archive.h>
 #endif
+
+const char *archive_library(void)
+{
+#ifdef LYRNN_HAS_LIBARCHIVE
+    return archive_version_string();
+#else
+    return NULL;
+#endif
+}
 
 bool archive_is_supported(void)
 {
-    return IS_SUPPORTED;
+    return archive_library() != NULL;
 }
 
 static const struct {

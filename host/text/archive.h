@@ -13,6 +13,9 @@
 /* Whether this build reads archives. */
 bool archive_is_supported(void);
 
+/* What reads them, "libarchive 3.6.2"; NULL: nothing does. */
+const char *archive_library(void);
+
 /* Whether bytes are an archive, or a file whose name says that it is one. */
 bool archive_is(const char *name, const lyrnn_bytes *bytes);
 

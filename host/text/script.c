@@ -3,9 +3,17 @@
  * is, after a character that is not Chinese, if it has one. */
 #include "text/script.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+
+bool script_is_supported(void)
+{
+#ifdef LYRNN_HAS_OPENCC
+    return true;
+#else
+    return false;
+#endif
+}
 
 #ifdef LYRNN_HAS_OPENCC
 

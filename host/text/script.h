@@ -3,9 +3,13 @@
 #ifndef LYRNN_SCRIPT_H
 #define LYRNN_SCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lyrnn/corpus.h"
+
+/* Whether this build converts. */
+bool script_is_supported(void);
 
 /* Converts each song by itself. *num_changed becomes the number of characters that are others now.
  * If that changes nothing, or for LYRNN_SCRIPT_KEEP, the corpus stays as it is.

@@ -54,7 +54,8 @@ succeeds info --json "$model"
 shows '^  "num_parameters": 1179,$'
 omits '"(run|last|seed)"'
 succeeds info --json
-shows '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": '
+shows '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": ' \
+    '^  "archives": ("libarchive [0-9.]+"|null),$' '^  "scripts": ("OpenCC"|null),$'
 
 # The best epoch is the one with the lowest validation perplexity, not the last one or the one with
 # the lowest training perplexity.
