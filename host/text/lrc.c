@@ -24,14 +24,17 @@ typedef struct {
 /* A file that is being read. All that it points to is owned. */
 typedef struct {
     const char *name;
+    const song_sink *sink;
     lrc_counts *counts;
     sung_line *lines; /* (LRC_MAX_LINES) */
     size_t num_lines;
+    size_t first;     /* line of the current song */
+    bool has_text;    /* the current song has a line */
     size_t num_bytes; /* of the lines that were added */
     lrc_line *line;   /* the last one with a time; at first one without */
     lrc_line *parsed; /* the one that is being read */
     char *texts;      /* the texts of all lines */
-    char *title;      /* NULL: none yet */
+    char *title;      /* of the current song; NULL: none yet */
     char *song;       /* NULL: not written yet */
 } lrc_file;
 
@@ -120,6 +123,7 @@ static lyrnn_status add_lines(lrc_file *file, const char *text, size_t num_bytes
     if (num_bytes > 0 && num > (LRC_MAX_BYTES - file->num_bytes) / num_bytes)
         return refuse_size(file->name, "1 MB when its lines are repeated as they are sung");
     file->num_bytes += num * num_bytes;
+    file->has_text = file->has_text || num_bytes > 0;
     for (size_t i = 0; i < num; i++) {
         file->lines[file->num_lines] =
             (sung_line){.time = line->num_times > 0 ? line->times[i] : INT64_MIN,
@@ -128,33 +132,6 @@ static lyrnn_status add_lines(lrc_file *file, const char *text, size_t num_bytes
                         .num_bytes = num_bytes,
                         .is_timed = is_timed};
         file->num_lines++;
-    }
-    return LYRNN_OK;
-}
-
-static lyrnn_status read_line(lrc_file *file, const remaining_text *bytes, char *room)
-{
-    lrc_line *parsed = file->parsed;
-    lrc_parse_line(bytes->bytes, bytes->num, room, parsed, file->counts);
-    LYRNN_TRY(keep_title(file, parsed));
-    bool is_timed = parsed->num_times > 0;
-    if (is_timed) {
-        file->parsed = file->line;
-        file->line = parsed;
-    }
-    if (parsed->num_bytes == 0 && parsed->has_mark)
-        return LYRNN_OK;
-    return add_lines(file, parsed->text, parsed->num_bytes, is_timed);
-}
-
-static lyrnn_status read_lines(lrc_file *file, const char *utf8, size_t num_bytes)
-{
-    size_t num_lines = 0;
-    for (remaining_text rest = {utf8, num_bytes}; rest.num > 0;) {
-        remaining_text line = take_line(&rest);
-        if (++num_lines > LRC_MAX_LINES)
-            return refuse_lines(file->name);
-        LYRNN_TRY(read_line(file, &line, file->texts + (line.bytes - utf8)));
     }
     return LYRNN_OK;
 }
@@ -175,7 +152,7 @@ static bool is_text(const sung_line *line)
 static size_t count_texts(const lrc_file *file)
 {
     size_t num = 0;
-    for (size_t i = 0; i < file->num_lines; i++)
+    for (size_t i = file->first; i < file->num_lines; i++)
         num += is_text(&file->lines[i]);
     return num;
 }
@@ -200,7 +177,7 @@ static void drop_credits(lrc_file *file)
 {
     enum { NUM_FIRST = 12, NUM_LAST = 6 };
     size_t num = count_texts(file), text = 0;
-    for (size_t i = 0; i < file->num_lines; i++) {
+    for (size_t i = file->first; i < file->num_lines; i++) {
         sung_line *line = &file->lines[i];
         if (!is_text(line))
             continue;
@@ -219,7 +196,7 @@ static void drop_credits(lrc_file *file)
 static void drop_translations(lrc_file *file)
 {
     enum { MAX_LANGUAGES = 3 };
-    for (size_t begin = 0, end; begin < file->num_lines; begin = end) {
+    for (size_t begin = file->first, end; begin < file->num_lines; begin = end) {
         size_t num = 0;
         for (end = begin; end < file->num_lines && file->lines[end].time == file->lines[begin].time;
              end++)
@@ -247,7 +224,7 @@ static written_song write_song(const lrc_file *file, bool has_breaks, char *song
 {
     written_song written = {0};
     bool is_break = false;
-    for (size_t i = 0; i < file->num_lines; i++) {
+    for (size_t i = file->first; i < file->num_lines; i++) {
         const sung_line *line = &file->lines[i];
         if (line->is_dropped)
             continue;
@@ -275,9 +252,9 @@ static bool is_double_spaced(const written_song *written)
     return written->num_texts >= MIN_TEXTS && written->num_breaks * 4 >= written->num_texts * 3;
 }
 
-static lyrnn_status pass_song(lrc_file *file, const song_sink *sink)
+static lyrnn_status pass_song(lrc_file *file)
 {
-    size_t room = file->num_bytes + 2 * file->num_lines + 1;
+    size_t room = file->num_bytes + 2 * (file->num_lines - file->first) + 1;
     file->song = malloc(room);
     if (file->song == NULL)
         return out_of_memory(file->name, room);
@@ -286,14 +263,68 @@ static lyrnn_status pass_song(lrc_file *file, const song_sink *sink)
         written = write_song(file, false, file->song);
     file->counts->num_empty += written.num_empty - written.num_breaks;
     file->counts->num_songs += written.num_texts > 0;
-    file->counts->num_not_songs += written.num_texts == 0;
+    file->counts->num_not_songs += written.num_texts == 0 && (file->has_text || file->first == 0);
     if (written.num_texts == 0)
         return LYRNN_OK;
-    return sink->song(sink->context, file->title, file->song, written.num_bytes);
+    return file->sink->song(file->sink->context, file->title, file->song, written.num_bytes);
 }
 
-static lyrnn_status read_file(lrc_file *file, const char *utf8, size_t num_bytes,
-                              const song_sink *sink)
+/* Passes the current song on, and begins another one. */
+static lyrnn_status finish_song(lrc_file *file)
+{
+    qsort(file->lines + file->first, file->num_lines - file->first, sizeof *file->lines,
+          compare_lines);
+    drop_credits(file);
+    drop_translations(file);
+    LYRNN_TRY(pass_song(file));
+    free(file->song);
+    free(file->title);
+    file->song = file->title = NULL;
+    file->first = file->num_lines;
+    file->has_text = false;
+    file->line->num_times = 0;
+    return LYRNN_OK;
+}
+
+/* Files that were put together: after lyrics with a title comes another title. Without this, the
+ * lines of one song would be sorted among those of the other. */
+static bool begins_song(const lrc_file *file, const lrc_line *line)
+{
+    return file->has_text && file->title != NULL && line->title_bytes > 0 &&
+           (strlen(file->title) != line->title_bytes ||
+            memcmp(file->title, line->title, line->title_bytes) != 0);
+}
+
+static lyrnn_status read_line(lrc_file *file, const remaining_text *bytes, char *room)
+{
+    lrc_line *parsed = file->parsed;
+    lrc_parse_line(bytes->bytes, bytes->num, room, parsed, file->counts);
+    if (begins_song(file, parsed))
+        LYRNN_TRY(finish_song(file));
+    LYRNN_TRY(keep_title(file, parsed));
+    bool is_timed = parsed->num_times > 0;
+    if (is_timed) {
+        file->parsed = file->line;
+        file->line = parsed;
+    }
+    if (parsed->num_bytes == 0 && parsed->has_mark)
+        return LYRNN_OK;
+    return add_lines(file, parsed->text, parsed->num_bytes, is_timed);
+}
+
+static lyrnn_status read_lines(lrc_file *file, const char *utf8, size_t num_bytes)
+{
+    size_t num_lines = 0;
+    for (remaining_text rest = {utf8, num_bytes}; rest.num > 0;) {
+        remaining_text line = take_line(&rest);
+        if (++num_lines > LRC_MAX_LINES)
+            return refuse_lines(file->name);
+        LYRNN_TRY(read_line(file, &line, file->texts + (line.bytes - utf8)));
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status read_file(lrc_file *file, const char *utf8, size_t num_bytes)
 {
     file->lines = malloc(LRC_MAX_LINES * sizeof *file->lines);
     file->line = malloc(sizeof *file->line);
@@ -303,10 +334,7 @@ static lyrnn_status read_file(lrc_file *file, const char *utf8, size_t num_bytes
         return out_of_memory(file->name, LRC_MAX_LINES * sizeof *file->lines);
     file->line->num_times = 0;
     LYRNN_TRY(read_lines(file, utf8, num_bytes));
-    qsort(file->lines, file->num_lines, sizeof *file->lines, compare_lines);
-    drop_credits(file);
-    drop_translations(file);
-    return pass_song(file, sink);
+    return finish_song(file);
 }
 
 lyrnn_status lrc_read(const char *name, const char *utf8, size_t num_bytes, const song_sink *sink,
@@ -314,8 +342,8 @@ lyrnn_status lrc_read(const char *name, const char *utf8, size_t num_bytes, cons
 {
     if (num_bytes > LRC_MAX_BYTES)
         return refuse_size(name, "1 MB");
-    lrc_file file = {.name = name, .counts = counts};
-    lyrnn_status status = read_file(&file, utf8, num_bytes, sink);
+    lrc_file file = {.name = name, .sink = sink, .counts = counts};
+    lyrnn_status status = read_file(&file, utf8, num_bytes);
     free(file.lines);
     free(file.line);
     free(file.parsed);

@@ -22,7 +22,7 @@ enum { LRC_MAX_BYTES = 1000000, LRC_MAX_LINES = 10000 };
 /* What was read, and what was left out of it. lrc_read adds to them. */
 typedef struct {
     size_t num_songs;
-    size_t num_not_songs;    /* files without a line of lyrics */
+    size_t num_not_songs;    /* pieces without a line of lyrics */
     size_t num_headers;      /* tags such as [ti:...] */
     size_t num_credits;      /* lines that name the writers and players */
     size_t num_translations; /* lines at the time of the line before them */
@@ -36,8 +36,9 @@ typedef struct {
 bool lrc_is(const char *name, const char *utf8, size_t num_bytes);
 
 /* Passes the lyrics to sink as one song, whose lines are in the order in which they are sung and
- * end in newlines. A file without lyrics is no song, and no error. LYRNN_ERR_CORPUS: the file has
- * more bytes or lines than the limits. LYRNN_ERR_MEMORY. Or what sink returns. */
+ * end in newlines. If another title follows the lyrics, there is another song. A file without
+ * lyrics is no song, and no error. LYRNN_ERR_CORPUS: the file has more bytes or lines than the limits.
+ * LYRNN_ERR_MEMORY. Or what sink returns. */
 lyrnn_status lrc_read(const char *name, const char *utf8, size_t num_bytes, const song_sink *sink,
                       lrc_counts *counts);
 
