@@ -1,6 +1,6 @@
 /* Reads the songs in the order of their numbers of runs, the largest first. An index has, for each
- * run, a few songs that stay and have it. The songs that it names most often for the runs of a song
- * are compared with it exactly. Because the index is bounded, a million songs with the same run
+ * run, a few songs that stay and have it. The songs to which the runs of a song point most are
+ * compared with it exactly. Because the index is bounded, a million songs with the same run
  * take no longer than others; because copies never enter it, its few places go to different
  * songs. */
 #include "text/duplicates.h"
@@ -40,7 +40,8 @@ typedef struct {
     text_set *texts;
     index_entry *index; /* (mask + 1) */
     size_t mask;
-    uint32_t *tally;   /* (num_songs) how often the index named each song; all 0 between songs */
+    /* (num_songs) how much the runs of a song point to each song; all 0 between songs */
+    uint32_t *tally;
     uint32_t *touched; /* (longest song * MAX_SONGS) songs whose tally is not 0 */
 } duplicates;
 
@@ -90,7 +91,7 @@ static uint64_t *hash_runs(const uint32_t *letters, size_t num, uint64_t *runs)
     for (size_t i = 0; i < num; i++) {
         gram_hash_read(&gram, &letters[i]);
         if (gram.num == RUN)
-            runs[num_runs++] = gram.hash;
+            runs[num_runs++] = gram_hash_value(&gram);
     }
     qsort(runs, num_runs, sizeof *runs, compare_hashes);
     for (size_t i = 0; i < num_runs; i++)
@@ -133,17 +134,26 @@ static int compare_songs(const void *a, const void *b, void *context)
     return (x > y) - (x < y);
 }
 
-/* Adds to `touched` the songs that the index has for a run, and counts them. Returns the new number
- * of songs there. */
+/* Half of a run's hash; the other half is its place in the index. */
+static uint32_t tag_of(uint64_t run)
+{
+    return (uint32_t)(run >> 32);
+}
+
+/* Adds to `touched` the songs that the index has for a run, and to their tallies: the fewer they
+ * are the more. Another run may have the same tag, so this reads no more than MAX_SONGS. Returns
+ * the new number of songs in `touched`. */
 static size_t look_up(const duplicates *work, uint64_t run, size_t num)
 {
-    uint32_t tag = (uint32_t)(run >> 29);
-    for (size_t i = (size_t)run & work->mask; work->index[i].song != 0; i = (i + 1) & work->mask) {
-        if (work->index[i].tag != tag)
-            continue;
-        uint32_t song = work->index[i].song - 1;
-        if (work->tally[song]++ == 0)
-            work->touched[num++] = song;
+    uint32_t tag = tag_of(run), songs[MAX_SONGS], num_songs = 0;
+    size_t i = (size_t)run & work->mask;
+    for (; work->index[i].song != 0 && num_songs < MAX_SONGS; i = (i + 1) & work->mask)
+        if (work->index[i].tag == tag)
+            songs[num_songs++] = work->index[i].song - 1;
+    for (uint32_t s = 0; s < num_songs; s++) {
+        if (work->tally[songs[s]] == 0)
+            work->touched[num++] = songs[s];
+        work->tally[songs[s]] += MAX_SONGS + 1 - num_songs;
     }
     return num;
 }
@@ -152,7 +162,7 @@ static size_t look_up(const duplicates *work, uint64_t run, size_t num)
 static void add_to_index(duplicates *work, size_t song)
 {
     for (size_t r = work->run_begins[song]; r < work->run_begins[song + 1]; r++) {
-        uint32_t tag = (uint32_t)(work->runs[r] >> 29);
+        uint32_t tag = tag_of(work->runs[r]);
         size_t i = (size_t)work->runs[r] & work->mask;
         int num = 0;
         for (; work->index[i].song != 0 && num < MAX_SONGS; i = (i + 1) & work->mask)

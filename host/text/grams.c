@@ -30,7 +30,7 @@ gram_hash gram_hash_begin(size_t length)
 void gram_hash_restart(gram_hash *gram)
 {
     gram->num = 0;
-    gram->hash = 0;
+    gram->sum = 0;
 }
 
 /* Adds 1 to each character, so that U+0000 counts as well. */
@@ -39,13 +39,23 @@ void gram_hash_read(gram_hash *gram, const uint32_t *last)
     if (gram->num == gram->length) {
         const uint32_t *first = last - gram->length;
         uint64_t part = multiply(gram->oldest, *first + UINT64_C(1));
-        gram->hash = gram->hash >= part ? gram->hash - part : gram->hash + PRIME - part;
+        gram->sum = gram->sum >= part ? gram->sum - part : gram->sum + PRIME - part;
     } else {
         gram->num++;
     }
-    gram->hash = multiply(gram->hash, BASE) + *last + 1;
-    if (gram->hash >= PRIME)
-        gram->hash -= PRIME;
+    gram->sum = multiply(gram->sum, BASE) + *last + 1;
+    if (gram->sum >= PRIME)
+        gram->sum -= PRIME;
+}
+
+/* Runs that differ in their last characters only have sums near one another, which would be
+ * neighbors in a table. This is the finalizer of MurmurHash3, which loses nothing. */
+uint64_t gram_hash_value(const gram_hash *gram)
+{
+    uint64_t value = gram->sum;
+    value = (value ^ value >> 33) * UINT64_C(0xFF51AFD7ED558CCD);
+    value = (value ^ value >> 33) * UINT64_C(0xC4CEB9FE1A85EC53);
+    return value ^ value >> 33;
 }
 
 uint64_t gram_hash_of(const uint32_t *chars, size_t num)
@@ -53,5 +63,5 @@ uint64_t gram_hash_of(const uint32_t *chars, size_t num)
     gram_hash gram = {.length = num};
     for (size_t i = 0; i < num; i++)
         gram_hash_read(&gram, &chars[i]);
-    return gram.hash;
+    return gram_hash_value(&gram);
 }

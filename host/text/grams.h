@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 typedef struct {
-    size_t length; /* characters in a run */
-    size_t num;    /* characters read so far, at most length */
-    uint64_t hash;
+    size_t length;   /* characters in a run */
+    size_t num;      /* characters read so far, at most length */
+    uint64_t sum;    /* the polynomial */
     uint64_t oldest; /* the weight of a run's first character */
 } gram_hash;
 
@@ -22,8 +22,11 @@ gram_hash gram_hash_begin(size_t length);
 void gram_hash_restart(gram_hash *gram);
 
 /* Reads *last, which is in an array after the other characters of its run. Once gram->num is
- * length, gram->hash is that of the last `length` characters, last[1 - length] to last[0]. */
+ * length, the hash is that of the last `length` characters, last[1 - length] to last[0]. */
 void gram_hash_read(gram_hash *gram, const uint32_t *last);
+
+/* The hash of what was read. Any of its bits may index a table. */
+uint64_t gram_hash_value(const gram_hash *gram);
 
 /* The hash of one run of any length, 0 too. */
 uint64_t gram_hash_of(const uint32_t *chars, size_t num);

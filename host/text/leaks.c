@@ -98,9 +98,10 @@ static void fill_set(run_set *set, const leak_texts *texts, size_t length, const
     size_t position;
     memset(set->slots, 0, (set->mask + 1) * sizeof *set->slots);
     while (next_run(&reader, &position)) {
-        run_slot *slot = find_slot(set, reader.gram.hash);
+        uint64_t hash = gram_hash_value(&reader.gram);
+        run_slot *slot = find_slot(set, hash);
         if (slot->position == 0)
-            *slot = (run_slot){.hash = reader.gram.hash, .position = (uint32_t)position + 1};
+            *slot = (run_slot){.hash = hash, .position = (uint32_t)position + 1};
     }
 }
 
@@ -108,7 +109,7 @@ static void fill_set(run_set *set, const leak_texts *texts, size_t length, const
 static run_slot *find_run(const run_set *set, const leak_texts *texts, const run_reader *reader,
                           size_t position)
 {
-    run_slot *slot = find_slot(set, reader->gram.hash);
+    run_slot *slot = find_slot(set, gram_hash_value(&reader->gram));
     bool is_same =
         slot->position != 0 && memcmp(&texts->chars[slot->position - 1], &texts->chars[position],
                                       reader->gram.length * sizeof *texts->chars) == 0;
@@ -140,7 +141,7 @@ static void mark_shared(run_set *set, const leak_texts *texts, bool *is_shared)
     run_reader validation = read_runs(texts, true, LEAKS_MIN_RUN, NULL);
     marked = 0;
     while (next_run(&validation, &position))
-        if (find_slot(set, validation.gram.hash)->is_shared)
+        if (find_slot(set, gram_hash_value(&validation.gram))->is_shared)
             mark_run(is_shared, position, &marked);
 }
 

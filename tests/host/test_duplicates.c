@@ -1,6 +1,7 @@
 /* Which songs are copies, and which of them stays. */
 #include "text/duplicates.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,6 +200,26 @@ static void the_line_names_examples(void **state)
     free(line);
 }
 
+/* Runs that differ in their last characters only must not be neighbors in the index. */
+static void songs_that_count_are_compared_with_the_right_ones(void **state)
+{
+    enum { NUM = 20000 };
+    (void)state;
+    static char texts[NUM][20];
+    static const char *songs[NUM + 1];
+    for (int i = 0; i < NUM; i++) {
+        snprintf(texts[i], sizeof texts[i], "aaaaaaaa%d\n", i);
+        songs[i] = texts[i];
+    }
+    lyrnn_corpus corpus = corpus_of_songs(songs);
+    duplicate_counts counts;
+    double begin = lyrnn_seconds();
+    assert_int_equal(corpus_drop_duplicates(&corpus, &counts), LYRNN_OK);
+    assert_true(lyrnn_seconds() - begin < 5);
+    assert_int_equal(counts.num_dropped, 18199); /* as comparing all pairs finds */
+    lyrnn_corpus_free(&corpus);
+}
+
 /* Songs that all have the same run, and are different otherwise. */
 static void the_same_run_in_all_songs_takes_no_quadratic_time(void **state)
 {
@@ -238,6 +259,7 @@ int main(void)
         cmocka_unit_test(one_of_many_copies_stays),
         cmocka_unit_test(copies_are_those_that_comparing_all_pairs_finds),
         cmocka_unit_test(the_line_names_examples),
+        cmocka_unit_test(songs_that_count_are_compared_with_the_right_ones),
         cmocka_unit_test(the_same_run_in_all_songs_takes_no_quadratic_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
