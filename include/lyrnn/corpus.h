@@ -96,7 +96,7 @@ typedef struct {
     lyrnn_newlines newlines;
     bool is_plain_text; /* no path is of a folder, an archive, LRC or JSON */
     /* The command line names the files: they may be pipes, and "-" is standard input. Otherwise
-     * only regular files are read. */
+     * only regular files and folders are read. */
     bool is_named_by_user;
     /* Gets a line if the text is awaited from a terminal, if files are skipped, and for each kind
      * of change to the text; NULL: none. */
@@ -151,18 +151,20 @@ typedef struct {
     lyrnn_corpus_counts counts;
 } lyrnn_corpus;
 
-/* Decodes num_bytes of UTF-8 by the rules of newlines and normalize, without cleaning it, and appends
- * them to corpus, which has no songs; a zeroed corpus is empty. name describes the text in errors, for example "lyrics.txt" or "--prefix". On failure
- * corpus keeps what it had. LYRNN_ERR_CORPUS names the offset of the bad byte. LYRNN_ERR_MEMORY. */
+/* Decodes num_bytes of UTF-8 by the rules of newlines and normalize, without cleaning it, and
+ * appends them to corpus, which has no songs; a zeroed corpus is empty. name describes the text in
+ * errors, for example "lyrics.txt" or "--prefix". On failure corpus keeps what it had.
+ * LYRNN_ERR_CORPUS names the offset of the bad byte. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_corpus_append_text(lyrnn_corpus *corpus, const char *name, const char *bytes,
                                       size_t num_bytes, const lyrnn_corpus_rules *rules);
 
-/* Reads num_paths files (at least 1) in order, and skips empty ones if there are others. A folder
- * stands for the texts in it (text/folder.h). If files cannot be read, the error names all of them. LYRNN_ERR_USAGE: standard input is named twice.
- * LYRNN_ERR_IO: a file cannot be read, is too large, or is of a kind that the rules do not allow.
- * LYRNN_ERR_CORPUS: a file is not text, all are empty, or the corpus has fewer than two distinct
- * characters. LYRNN_ERR_MEMORY. On failure corpus is empty. The caller frees corpus; this holds for
- * the functions below as well. */
+/* Reads num_paths paths (at least 1) in order: files, archives, and folders, which stand for the
+ * texts in them. Texts that are empty are skipped if there are others. If files cannot be read, the
+ * error names all of them. LYRNN_ERR_USAGE: standard input is named twice. LYRNN_ERR_IO: a file
+ * cannot be read, is too large, or is of a kind that the rules do not allow. LYRNN_ERR_CORPUS: a
+ * file is not text, all are empty, or the corpus has fewer than two distinct characters.
+ * LYRNN_ERR_MEMORY. On failure corpus is empty. The caller frees corpus; this holds for the
+ * functions below as well. */
 lyrnn_status lyrnn_corpus_load(lyrnn_corpus *corpus, const char *const *paths, size_t num_paths,
                                const lyrnn_corpus_rules *rules);
 
