@@ -3,7 +3,8 @@
 # install packages. On such a machine, give --deps DIR to quickstart.sh, test.sh or gpu_check.sh.
 # The machine itself must have a compiler, CMake and, for a GPU, the CUDA toolkit. DIR can be moved
 # before a build, because its .pc files use paths relative to themselves. It leaves out libarchive,
-# which needs 40 MiB of other libraries, and OpenCC, which finds its data only where it was installed.
+# which needs 40 MiB of other libraries, and OpenCC, which finds its data only where they were
+# installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh

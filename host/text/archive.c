@@ -1,5 +1,5 @@
 /* An archive is known by its first bytes, so that a wrong name does no harm, and a text that is
- * compressed on its own is told from an archive. unpack.c does the rest. */
+ * compressed on its own is not taken for one. unpack.c does the rest. */
 #include "text/archive.h"
 
 #include <stdlib.h>
@@ -120,8 +120,8 @@ static void log_skipped(const char *name, const unpacked_archive *unpacked, size
                           name, num_replaced, num_replaced == 1 ? "" : "s");
 }
 
-/* Whether the next text has the same path, and so replaces this one. Two that differ may be the same
- * to people. */
+/* Whether the next text has the same path, and so replaces this one. Two paths that differ may look
+ * the same. */
 static bool is_replaced(const unpacked_archive *unpacked, size_t i)
 {
     return i + 1 < unpacked->num_texts &&

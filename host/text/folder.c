@@ -1,6 +1,7 @@
-/* Lists a folder without recursion: the subfolders that are still to be read wait in a list, so only
- * one is open at a time, and a deep tree takes no stack. Every path is opened part by part from the
- * folder, without following links. A folder that changes meanwhile can so lead nowhere else. */
+/* Lists a folder without recursion: subfolders that are still to be read wait in a list. So only
+ * one is open at a time, and a deep tree takes no stack. Every path is opened part by part from
+ * the folder, without following links, so that a folder that changes meanwhile leads nowhere else.
+ */
 #include "text/folder.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
-/* From traditional to simplified Chinese, and back, by OpenCC, which knows phrases: 乾 becomes 干 in
- * 乾淨 and stays in 乾坤. A build without OpenCC converts nothing, and says so. */
+/* From traditional to simplified Chinese, and back, by OpenCC, which knows phrases: 乾 becomes 干
+ * in 乾淨 and stays in 乾坤. A build without OpenCC converts nothing, and says so. */
 #ifndef LYRNN_SCRIPT_H
 #define LYRNN_SCRIPT_H
 

@@ -60,7 +60,7 @@ succeeds train songs/{B.TXT,a.txt,b.txt,b/4.lrc,b/c.txt,歌.txt} "${train[@]}" -
 succeeds train songs "${train[@]}" --out folder
 cmp <(weights_of files) <(weights_of folder) || fail "both must learn the same"
 succeeds train --resume folder --num-epochs 3
-grep -q '^epoch 3, ' "$out" || fail "the training must go on"
+grep -q '^epoch 3, ' "$out" || fail "the training must continue"
 song 10 >songs/new.txt
 run train --resume folder --num-epochs 4
 [[ $status == 1 ]] || fail "a changed folder is another corpus"

@@ -22,7 +22,7 @@ END
 run corpus --script simplified traditional.txt
 if grep -q 'lacks OpenCC' "$err"; then
     for script in simplified traditional; do
-        refuses 1 "--script $script: this build lacks OpenCC; install libopencc-dev and build again$" \
+        refuses 1 "--script $script: this build lacks OpenCC; install libopencc-dev and build" \
             corpus --script "$script" traditional.txt
     done
     succeeds corpus --script keep traditional.txt
@@ -30,12 +30,13 @@ if grep -q 'lacks OpenCC' "$err"; then
     exit
 fi
 
-# Phrases decide: 乾 stays in 乾坤 and becomes 干 in 乾了杯; 后 stays in 皇后 and becomes 後 in 后来.
+# Phrases decide: 乾 stays in 乾坤 and becomes 干 in 乾了杯.
+# 后 stays in 皇后 and becomes 後 in 后来.
 grep -qE "^corpus: changed 13 characters to the other script \\(--script\\)$" "$err" ||
     fail "it must say what it changed"
 cmp simplified.txt "$out" || fail "the text must be simplified"
 succeeds corpus --script traditional simplified.txt
-sed 's/風裡/風裏/; s/之間/之間/' traditional.txt | cmp - "$out" || fail "the text must be traditional"
+sed 's/風裡/風裏/' traditional.txt | cmp - "$out" || fail "the text must be traditional"
 for name in traditional.txt simplified.txt; do
     succeeds corpus "$name"
     cmp "$name" "$out" || fail "nothing is converted unless it is asked for"
@@ -66,4 +67,4 @@ cmp <(weights_of simplified) <(weights_of converted) || fail "both must learn th
 grep -q '"script": "simplified"' converted/config.json || fail "it must be recorded"
 succeeds train --resume converted --num-epochs 3
 succeeds train --resume simplified --num-epochs 3
-cmp <(weights_of simplified) <(weights_of converted) || fail "both must go on the same"
+cmp <(weights_of simplified) <(weights_of converted) || fail "both must continue the same way"
