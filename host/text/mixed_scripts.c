@@ -52,7 +52,7 @@ script_counts text_count_scripts(const uint32_t *chars, size_t N)
 
 void mixed_scripts_log(const script_counts *counts, FILE *log)
 {
-    enum { MIN_PERCENT = 5, MIN_CHARS = 10 };
+    enum { MIN_PERCENT = 5, MIN_CHARS = 3 };
     size_t total = counts->num_traditional + counts->num_simplified;
     size_t fewer = counts->num_traditional < counts->num_simplified ? counts->num_traditional
                                                                     : counts->num_simplified;

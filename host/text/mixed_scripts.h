@@ -15,7 +15,7 @@ typedef struct {
 /* Counts those of a text. Lines with kana are left out: Japanese has forms of both. */
 script_counts text_count_scripts(const uint32_t *chars, size_t N);
 
-/* Prints one line if each script has at least 5 % of them, and 10 characters. */
+/* Prints one line if each script has at least 5 % of them, and 3 characters. */
 void mixed_scripts_log(const script_counts *counts, FILE *log);
 
 #endif

@@ -52,3 +52,16 @@ grep -q '^songs: 2 ' "$err" || fail "it separates songs"
 succeeds train odd.txt --songs none "${tiny[@]}" --num-epochs 1 --prefix a --out run
 grep -q "^corpus: odd.txt, $(wc -m <clean.txt) characters, " "$err" ||
     fail "training must clean the text"
+
+# A corpus of both scripts gets a hint, if lyrnn has the data of Unihan.
+printf '說話吧愛情\n讓我們開始\n' >traditional.txt
+printf '说话吧爱情\n让我们开始\n一夜听雨到天明\n' >simplified.txt
+succeeds corpus traditional.txt simplified.txt --keep-duplicates
+if grep -q '^script: ' "$err"; then
+    grep -qE '^script: 55 % of characters .* are traditional, .*; --script simplified or ' "$err" ||
+        fail "the share and the option must be named"
+elif iconv -f UTF-8 -t GB18030 simplified.txt | "$lyrnn" corpus - >"$out" 2>"$err"; then
+    fail "a mixed corpus must get a hint"
+fi
+succeeds corpus simplified.txt
+if grep -q '^script: ' "$err"; then fail "one script needs no hint"; fi
