@@ -37,8 +37,8 @@ bool lrc_is(const char *name, const char *utf8, size_t num_bytes);
 
 /* Passes the lyrics to sink as one song, whose lines are in the order in which they are sung and
  * end in newlines. If another title follows the lyrics, there is another song. A file without
- * lyrics is no song, and no error. LYRNN_ERR_CORPUS: the file has more bytes or lines than the limits.
- * LYRNN_ERR_MEMORY. Or what sink returns. */
+ * lyrics is no song, and no error. LYRNN_ERR_CORPUS: the file has more bytes or lines than the
+ * limits. LYRNN_ERR_MEMORY. Or what sink returns. */
 lyrnn_status lrc_read(const char *name, const char *utf8, size_t num_bytes, const song_sink *sink,
                       lrc_counts *counts);
 

@@ -131,8 +131,9 @@ static void an_empty_title_is_none(void **state)
 static void another_title_begins_another_song(void **state)
 {
     (void)state;
-    assert_songs("[ti:A]\n[00:02.00]b\n[00:01.00]a\n[ti:B]\n[ar:x]\nd\n[00:01.00]c\n\n[ti:C]\n",
-                 "A{a\nb\n}B{d\nc\n}");
+    assert_songs(
+        "[ti:A]\n[00:02.00]b\n[00:01.00]a\n[00:03.00]e\n[ti:B]\n[ar:x]\nd\n[00:01.00]c\n\n[ti:C]\n",
+        "A{a\nb\ne\n}B{d\nc\n}");
     assert_songs("[ti:A]\n[00:01.00]a\n[ti:A]\n[00:01.00]b\n", "A{a\n}");
     assert_songs("[00:02.00]b\n[ti:A]\n[00:01.00]a\n", "A{a\nb\n}");
     assert_songs("[ti:A]\n[ti:B]\n[00:01.00]a\n", "A{a\n}");
