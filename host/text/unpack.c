@@ -203,6 +203,15 @@ static lyrnn_status take_file(unpacking *state)
     return add_text(state);
 }
 
+/* A name that is marked as UTF-8 and is not has no bytes in libarchive. The file may be a text. */
+static lyrnn_status refuse_nameless(const unpacking *state)
+{
+    return lyrnn_fail(
+        LYRNN_ERR_CORPUS,
+        "%s: the name of file %zu in it cannot be read; unpack it and name the folder",
+        state->packed->name, state->num_files);
+}
+
 static lyrnn_status take_entry(unpacking *state)
 {
     skipped_files *skipped = &state->unpacked->skipped;
@@ -210,14 +219,16 @@ static lyrnn_status take_entry(unpacking *state)
         return lyrnn_fail(LYRNN_ERR_CORPUS,
                           "%s: holds more than %d files, the maximum; give a smaller archive",
                           state->packed->name, MAX_FILES);
-    const char *path = archive_entry_pathname(state->entry);
-    while (path != NULL && strncmp(path, "./", 2) == 0)
-        path += 2;
-    state->raw_path = path != NULL ? path : "";
-    LYRNN_TRY(text_name_to_utf8(state->raw_path, &state->path));
     mode_t type = archive_entry_filetype(state->entry);
     if (type == AE_IFDIR)
         return skip_entry(state, NULL);
+    const char *path = archive_entry_pathname(state->entry);
+    while (path != NULL && strncmp(path, "./", 2) == 0)
+        path += 2;
+    if (path == NULL || path[0] == '\0')
+        return refuse_nameless(state);
+    state->raw_path = path;
+    LYRNN_TRY(text_name_to_utf8(state->raw_path, &state->path));
     if (file_is_hidden(state->path))
         return skip_entry(state, &skipped->hidden);
     if (type == AE_IFLNK || archive_entry_hardlink(state->entry) != NULL)
@@ -362,6 +373,11 @@ static lyrnn_status open_reader(unpacking *state)
                 ? archive_read_open(state->reader, state, NULL, read_stream, NULL)
                 : archive_read_open_memory(state->reader, packed->bytes->data, packed->bytes->num);
     state->is_open = result == ARCHIVE_OK;
+    if (!state->is_open && state->num_streamed > 0 && state->failure == LYRNN_OK)
+        return lyrnn_fail(LYRNN_ERR_CORPUS,
+                          "%s: is compressed, but what is in it is no tar archive; decompress it "
+                          "and name the file",
+                          packed->name);
     return state->is_open ? LYRNN_OK : refuse_damaged(state, state->reader);
 }
 

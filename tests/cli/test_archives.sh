@@ -68,6 +68,13 @@ zip_end pictures.zip
 refuses 1 'pictures\.zip: holds no file that lyrnn reads \(.*\), but 1 other file \(封面\.jpg\); ' \
     corpus pictures.zip
 
+zip_begin
+zip_add a.txt songs/a.txt
+zip_add "$(iconv -t GBK <<<歌词).txt" songs/a.txt 2048 # which claims to be UTF-8
+zip_end claim.zip
+refuses 1 'claim\.zip: the name of file 2 in it cannot be read; unpack it and name the folder$' \
+    corpus claim.zip
+
 # A training from an archive is one from the folder, and is resumed from the archive.
 train=(--sampling consecutive "${tiny[@]}" --num-epochs 2)
 succeeds train songs "${train[@]}" --out folder
@@ -129,13 +136,15 @@ head -c 2000 songs.tar >cut.tar
 : >empty.zip
 cp all.txt text.zip
 gzip -c all.txt >text.gz
-for name in cut.zip cut.tar.gz cut.tar text.gz; do
+for name in cut.zip cut.tar.gz cut.tar; do
     refuses 1 "${name//./\\.}: is damaged, cut off, or no (zip|tar) archive.*; copy it again, or unpack it and name the folder$" corpus "$name"
 done
 for name in empty.zip text.zip; do
     refuses 1 "${name/./\\.}: is no archive, although its name says so, or it is damaged; " \
         corpus "$name"
 done
+refuses 1 'text\.gz: is compressed, but what is in it is no tar archive; decompress it and name' \
+    corpus text.gz
 refuses 1 'corpus: 2 of 4 files cannot be read: cut\.zip \(.*\), nested\.zip \(.*\); ' \
     corpus cut.zip all.txt nested.zip outside.txt
 
