@@ -5,6 +5,7 @@
 
 #include "base/words.h"
 #include "files/json_build.h"
+#include "files/json_values.h"
 
 static const struct {
     const char *member, *words;
@@ -38,7 +39,7 @@ void reading_to_record(json_t **record, const lyrnn_corpus_rules *rules)
     json_put(record, "min_count", json_integer((json_int_t)rules->min_count));
     json_put(record, "max_chars", json_integer((json_int_t)rules->max_chars));
     if (rules->json_field != NULL)
-        json_put(record, "json_field", json_string(rules->json_field));
+        json_put(record, "json_field", json_string_or_null(rules->json_field));
     if (rules->is_plain_text)
         json_put(record, "plain_text", json_true());
 }

@@ -3,7 +3,6 @@
  * file among others is skipped with a word: it is a slip, and nothing is lost. */
 #include "text/corpus_files.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,14 +35,13 @@ typedef struct {
     char *first_error;   /* owned */
 } reader;
 
-static void list_file(file_list *list, const char *format, ...) LYRNN_PRINTF(2, 3);
-static void list_file(file_list *list, const char *format, ...)
+/* Lists a name, and in brackets what is wrong with the file, unless that is "". */
+static void list_file(file_list *list, const char *name, const char *problem)
 {
     char entry[400];
-    va_list arguments;
-    va_start(arguments, format);
-    size_t length = (size_t)vsnprintf(entry, sizeof entry, format, arguments);
-    va_end(arguments);
+    bool has_problem = problem[0] != '\0';
+    size_t length = (size_t)snprintf(entry, sizeof entry, "%s%s%s%s", name, has_problem ? " (" : "",
+                                     problem, has_problem ? ")" : "");
     list->num++;
     if (length >= sizeof entry || list->length + length + 3 > sizeof list->text) {
         list->num_unnamed++;
@@ -72,7 +70,9 @@ static void list_problem(file_list *list, const char *path, const char *error)
     lyrnn_fail(LYRNN_ERR_CORPUS, "%s: ", name); /* as it is at the start of error */
     size_t length = strlen(lyrnn_error_text());
     const char *what = strncmp(error, lyrnn_error_text(), length) == 0 ? error + length : error;
-    list_file(list, "%s (%.*s)", name, (int)strcspn(what, ";"), what);
+    char problem[400];
+    snprintf(problem, sizeof problem, "%.*s", (int)strcspn(what, ";"), what);
+    list_file(list, name, problem);
 }
 
 /* Collects what is wrong with a file; a lack of memory ends the reading. */
@@ -106,7 +106,7 @@ static lyrnn_status append(reader *state, const document *given)
         (corpus->N == before || (state->rules->normalize != LYRNN_NORMALIZE_NONE &&
                                  !text_has_visible(corpus->chars + before, corpus->N - before)));
     if (is_skipped)
-        list_file(&state->skipped, "%s", given->name);
+        list_file(&state->skipped, given->name, "");
     if (is_skipped || status != LYRNN_OK) {
         songs_cut(corpus, before);
         corpus->counts = counts;
