@@ -48,7 +48,7 @@ document_kind document_kind_of(const document *given)
         kind = kind_of_stream(bytes->data, bytes->data + bytes->num);
     else if (name != NULL && ends_in(name, ".json"))
         kind = DOCUMENT_JSON;
-    else if (name != NULL && ends_in(name, ".jsonl"))
+    else if (name != NULL && (ends_in(name, ".jsonl") || ends_in(name, ".ndjson")))
         kind = DOCUMENT_JSONL;
     if (kind == DOCUMENT_TEXT && lrc_is(name, bytes->data, bytes->num))
         kind = DOCUMENT_LRC;

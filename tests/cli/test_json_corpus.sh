@@ -58,8 +58,10 @@ printf '%s\n' '{"title":"A","lyrics":"a1\na2"}' '' '"B\nb1"' >dump.jsonl
 reads_as dump.txt dump.jsonl
 printf '%s\n' '["A","a1","a2"]' '["B","b1"]' >lines.JSONL
 reads_as dump.txt lines.JSONL
-cp dump.jsonl called.json
-reads_as dump.txt called.json
+for name in called.json called.ndjson; do
+    cp dump.jsonl $name
+    reads_as dump.txt $name
+done
 for file in dump.json dump.jsonl; do
     command="lyrnn corpus - <$file"
     "$lyrnn" corpus - <$file >"$out" 2>"$err" || fail 'a stream may be JSON'
