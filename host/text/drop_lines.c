@@ -34,7 +34,7 @@ static size_t move_song(lyrnn_corpus *corpus, size_t to, size_t begin, size_t en
     size_t first = to, num_kept = 0, num_dropped = rule->num_lines;
     while (begin < end) {
         size_t next = begin;
-        bool has_text = songs_pass_line(corpus, &next);
+        bool has_text = songs_pass_line(corpus, end, &next);
         if (!is_dropped(&stanza, rule, corpus, begin, next, has_text)) {
             memmove(corpus->chars + to, corpus->chars + begin,
                     (next - begin) * sizeof *corpus->chars);

@@ -279,8 +279,8 @@ static lyrnn_status search(duplicates *work)
 static void describe(const lyrnn_corpus *corpus, size_t song, duplicate_song *described)
 {
     enum { SHOWN = 20 };
-    size_t begin = corpus->starts[song], end = begin;
-    while (end < songs_end(corpus, song) && !songs_pass_line(corpus, &end))
+    size_t begin = corpus->starts[song], end = begin, song_end = songs_end(corpus, song);
+    while (end < song_end && !songs_pass_line(corpus, song_end, &end))
         begin = end;
     utf8proc_uint8_t *to = (utf8proc_uint8_t *)described->line;
     for (size_t i = begin; i < end && corpus->chars[i] != '\n' && i < begin + SHOWN; i++)

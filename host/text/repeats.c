@@ -18,7 +18,7 @@ static stanza next_stanza(const lyrnn_corpus *corpus, size_t begin, size_t end)
     stanza next = {.begin = begin, .text_end = begin, .end = begin};
     while (next.end < end) {
         size_t position = next.end;
-        bool has_text = songs_pass_line(corpus, &position);
+        bool has_text = songs_pass_line(corpus, end, &position);
         if (has_text && next.text_end < next.end)
             break;
         next.end = position;

@@ -36,12 +36,12 @@ size_t songs_end(const lyrnn_corpus *corpus, size_t song)
     return song + 1 < corpus->num_songs ? corpus->starts[song + 1] : corpus->N;
 }
 
-bool songs_pass_line(const lyrnn_corpus *corpus, size_t *position)
+bool songs_pass_line(const lyrnn_corpus *corpus, size_t end, size_t *position)
 {
     bool has_text = false;
-    while (*position < corpus->N && corpus->chars[*position] != '\n')
+    while (*position < end && corpus->chars[*position] != '\n')
         has_text = text_is_visible(corpus->chars[(*position)++]) || has_text;
-    *position += *position < corpus->N;
+    *position += *position < end;
     return has_text;
 }
 
@@ -50,7 +50,7 @@ lyrnn_status songs_split_last(lyrnn_corpus *corpus, const char *name)
     bool has_ended = false, is_in_first = false;
     for (size_t i = corpus->starts[corpus->num_songs - 1]; i < corpus->N;) {
         size_t begin = i;
-        bool has_text = songs_pass_line(corpus, &i);
+        bool has_text = songs_pass_line(corpus, corpus->N, &i);
         if (has_text && has_ended)
             LYRNN_TRY(add_start(corpus, name, begin));
         is_in_first = is_in_first || has_text;

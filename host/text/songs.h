@@ -18,8 +18,9 @@ lyrnn_status songs_split_last(lyrnn_corpus *corpus, const char *name);
 /* The end of a song: the start of the next one, or N. */
 size_t songs_end(const lyrnn_corpus *corpus, size_t song);
 
-/* Moves *position past one line, and returns whether it has visible text. */
-bool songs_pass_line(const lyrnn_corpus *corpus, size_t *position);
+/* Moves *position past one line, which ends at a newline or at `end`, and returns whether it has
+ * visible text. */
+bool songs_pass_line(const lyrnn_corpus *corpus, size_t end, size_t *position);
 
 /* Keeps only the songs whose flag in is_kept (num_songs) is set. */
 void songs_keep(lyrnn_corpus *corpus, const bool *is_kept);

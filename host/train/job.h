@@ -44,6 +44,7 @@ typedef struct {
     lyrnn_sampling sampling;
     size_t num_learned_songs;
     size_t num_validation;     /* characters held out */
+    bool has_cut_song;         /* their first song is the end of a song that was cut */
     size_t *validation_starts; /* where songs begin in them; NULL: nothing is held out */
     leaks leaked;              /* what the held-out text shares with the other */
     leak_counts dropped_leaks; /* lines that --drop-leaks dropped */

@@ -122,7 +122,9 @@ lyrnn_status train_log_plan(const train_job *job)
     job->backend->describe(job->backend, device, sizeof device);
     lyrnn_print_plain(job->log, "corpus: %s, %zu characters, %d in the vocabulary\n",
                       corpus_name(options), job->corpus.N, job->vocab.V);
-    lyrnn_corpus_log_songs(&job->corpus, job->log);
+    lyrnn_corpus read = job->corpus;
+    read.num_songs -= job->has_cut_song;
+    lyrnn_corpus_log_songs(&read, job->log);
     lyrnn_print_plain(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
                       lyrnn_cell_name(job->config.cell), job->config.num_layers,
                       job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,

@@ -164,6 +164,7 @@ static lyrnn_status begin_song_at(train_job *job, size_t cut)
     starts[song] = cut;
     corpus->starts = starts;
     corpus->num_songs++;
+    job->has_cut_song = true;
     return LYRNN_OK;
 }
 

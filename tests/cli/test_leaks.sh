@@ -27,6 +27,13 @@ grep -qx 'training: dropped 1 line that validation has too' "$err" ||
 succeeds train "${validate[@]}" --out whole --drop-leaks --num-epochs 2
 cmp "$(model_of dropped)" "$(model_of whole)" || fail "resumed and whole runs must be the same"
 
+# Running text is cut inside a line: here the last 20 of 67 characters are for validation.
+succeeds train songs.txt --sampling consecutive --val-fraction 0.3 "${tiny[@]}" --num-epochs 1 \
+    --drop-leaks --out text
+grep -q '^corpus: songs.txt, 59 characters, ' "$err" || fail "one line of 8 characters must go"
+grep -q '^songs: 4 (4 paragraphs' "$err" || fail "the cut makes no song"
+grep -qx "validation: 2 songs, 20 characters; 0.0 $shared" "$err" || fail "no run may be left"
+
 refuses 2 '--drop-leaks: finds no lines with --newlines space; leave one' \
     train "${validate[@]}" --drop-leaks --newlines space --out no
 printf '%s\n' 一夜听雨到天明了 '' 一夜听雨到天明了 >same.txt

@@ -233,6 +233,25 @@ static void runs_over_several_lines_are_dropped_until_there_is_none(void **state
                   again, SONGS("end\n", "abcd\nefgh\n", "I love you so\n"));
 }
 
+/* Running text is cut anywhere, also inside a line. */
+static void a_song_may_begin_inside_a_line(void **state)
+{
+    (void)state;
+    bool is_validation[] = {false, true};
+    lyrnn_corpus corpus =
+        corpus_of_songs(SONGS("I love you so\na verse and more\nI love you so\n"));
+    corpus.starts = realloc(corpus.starts, 2 * sizeof *corpus.starts);
+    assert_non_null(corpus.starts);
+    corpus.starts[corpus.num_songs++] = 20;
+    leak_counts dropped;
+    assert_int_equal(leaks_drop(&corpus, is_validation, &dropped), LYRNN_OK);
+    assert_int_equal(dropped.num_lines, 1);
+    assert_int_equal(corpus.num_songs, 2);
+    assert_int_equal(corpus.starts[1], 6);
+    assert_chars(&corpus, CHARS(U"a verse and more\nI love you so\n"));
+    lyrnn_corpus_free(&corpus);
+}
+
 static void a_training_text_of_which_nothing_is_left_is_refused(void **state)
 {
     (void)state;
@@ -255,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_text_of_one_character_takes_linear_time),
         cmocka_unit_test(lines_of_training_that_leak_are_dropped),
         cmocka_unit_test(runs_over_several_lines_are_dropped_until_there_is_none),
+        cmocka_unit_test(a_song_may_begin_inside_a_line),
         cmocka_unit_test(a_training_text_of_which_nothing_is_left_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
