@@ -129,9 +129,9 @@ static lyrnn_status read_entry(unpacking *state, bool is_kept)
     while ((result = archive_read_data_block(state->reader, &block, &num, &offset)) == ARCHIVE_OK) {
         if (offset < 0 || (size_t)offset != total)
             return lyrnn_fail(LYRNN_ERR_CORPUS,
-                              "%s: %s has holes (a sparse file); unpack the archive, and name the "
+                              "%s: has a file with holes (a sparse file); unpack it and name the "
                               "folder",
-                              state->packed->name, state->path);
+                              state->packed->name);
         total += num;
         state->num_bytes += num;
         LYRNN_TRY(check_size(state));

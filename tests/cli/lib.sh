@@ -41,6 +41,12 @@ expect_error() {
     tail -n 1 "$err" | LC_ALL=C grep -qaE "^lyrnn: $2" || fail "last line must match: lyrnn: $2"
 }
 
+# limit_memory KIB: limits the address space of this shell, unless a sanitizer needs more than any
+# limit.
+limit_memory() {
+    grep -q __asan_init < <(nm -D "$lyrnn") || ulimit -v "$1"
+}
+
 # All files but a run's lock, which any process that opens the run may write.
 files_here() {
     find . ! -name lock -printf '%p %y %s %T@\n' | sort

@@ -160,7 +160,7 @@ rm bomb.jpg
 for name in bomb.zip bomb.tar.gz skipped.tar.gz; do
     command="ulimit -v 700000; lyrnn corpus $name"
     status=0 start=$SECONDS
-    (ulimit -v 700000 && exec "$lyrnn" corpus "$name") >"$out" 2>"$err" || status=$?
+    (limit_memory 700000 && exec "$lyrnn" corpus "$name") >"$out" 2>"$err" || status=$?
     expect_error 1 "${name//./\\.}: unpacks to more than 200 times its [0-9]+ bytes, "
     ((SECONDS - start < 10)) || fail "it must be refused at once"
 done

@@ -19,7 +19,7 @@ done
 for ((i = 0; i < 1000; i++)); do cat lines.txt; done >expected.txt
 
 start=$SECONDS
-(ulimit -v 700000 && exec "$lyrnn" corpus --keep-duplicates copies) >"$out" 2>"$err" ||
+(limit_memory 700000 && exec "$lyrnn" corpus --keep-duplicates copies) >"$out" 2>"$err" ||
     fail "700 MB must be enough"
 cmp -s expected.txt "$out" || fail "every line must be there, in the order of the names"
 grep -q '^songs: 100000 ' "$err" || fail "each file must be a song"
