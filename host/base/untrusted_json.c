@@ -2,13 +2,16 @@
  * a text of empty brackets would grow to 75 times its size, and one of short values to 25 times.
  * And it ignores a NUL that follows a number.
  *
- * One check comes after it. If an allocation fails while jansson 2.14 reads a string, it returns a
- * shorter string without an error. So jansson's allocator is wrapped once, and a tree that was made
- * while an allocation failed is thrown away. */
+ * One check comes after it. If an allocation fails while jansson 2.14 reads a string, it loses a
+ * byte of it without an error, and aborts if that byte came after a backslash. So jansson's
+ * allocator is wrapped once: when memory runs out, it hands out a reserve that has room for the
+ * longest string, and the tree is thrown away. */
 #include "base/untrusted_json.h"
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A vocabulary has one value for each of up to 0x110000 characters. */
@@ -16,21 +19,27 @@ enum { MAX_VALUES = 0x110000 + 64 };
 
 typedef struct {
     size_t num_brackets, num_commas; /* outside strings */
+    size_t longest;                  /* bytes of the longest string */
 } json_size;
 
 static json_size measure(const char *text, size_t num_bytes)
 {
     json_size size = {0};
     bool in_string = false;
+    size_t begin = 0;
     for (size_t i = 0; i < num_bytes; i++) {
-        if (text[i] == '"')
+        if (text[i] == '"') {
+            if (in_string && i - begin > size.longest)
+                size.longest = i - begin;
             in_string = !in_string;
-        else if (text[i] == '\\' && in_string)
+            begin = i;
+        } else if (text[i] == '\\' && in_string) {
             i++;
-        else if (!in_string && (text[i] == '[' || text[i] == '{'))
+        } else if (!in_string && (text[i] == '[' || text[i] == '{')) {
             size.num_brackets++;
-        else if (!in_string && text[i] == ',')
+        } else if (!in_string && text[i] == ',') {
             size.num_commas++;
+        }
     }
     return size;
 }
@@ -45,6 +54,13 @@ static const char *find_excess(const char *text, size_t num_bytes)
     return size.num_commas > MAX_VALUES ? "has more values than a model's" : NULL;
 }
 
+/* jansson's buffer for a string doubles, and what it held before is released last. */
+static size_t reserve_bytes(const json_size *size)
+{
+    enum { SMALL_BYTES = 256, STRING_BYTES = 4 };
+    return SMALL_BYTES + STRING_BYTES * size->longest;
+}
+
 size_t untrusted_json_memory(const char *text, size_t num_bytes)
 {
     /* An object with its table, or an array; a member or an element; and each string once more in
@@ -52,7 +68,8 @@ size_t untrusted_json_memory(const char *text, size_t num_bytes)
     enum { BRACKET_BYTES = 320, VALUE_BYTES = 192, BYTE_BYTES = 4 };
     json_size size = measure(text, num_bytes);
     return size.num_brackets * BRACKET_BYTES +
-           (size.num_commas + size.num_brackets + 1) * VALUE_BYTES + num_bytes * BYTE_BYTES;
+           (size.num_commas + size.num_brackets + 1) * VALUE_BYTES + num_bytes * BYTE_BYTES +
+           reserve_bytes(&size);
 }
 
 static const char *problem_of(const json_error_t *error)
@@ -78,20 +95,58 @@ static const char *problem_of(const json_error_t *error)
 
 static pthread_once_t watch_once = PTHREAD_ONCE_INIT;
 static _Thread_local bool allocation_failed;
+static _Thread_local struct {
+    char *memory; /* NULL outside parse() */
+    size_t num_bytes, used;
+} reserve;
 static json_malloc_t allocate;
+static json_free_t release;
+
+static void *take_from_reserve(size_t num_bytes)
+{
+    size_t rounded =
+        (num_bytes + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    if (reserve.memory == NULL || rounded > reserve.num_bytes - reserve.used)
+        return NULL;
+    reserve.used += rounded;
+    return reserve.memory + reserve.used - rounded;
+}
 
 static void *watched_allocate(size_t num_bytes)
 {
     void *memory = allocate(num_bytes);
-    allocation_failed = allocation_failed || memory == NULL;
-    return memory;
+    if (memory != NULL)
+        return memory;
+    allocation_failed = true;
+    return take_from_reserve(num_bytes);
+}
+
+static void watched_release(void *memory)
+{
+    char *at = memory;
+    if (reserve.memory == NULL || at < reserve.memory || at >= reserve.memory + reserve.num_bytes)
+        release(memory);
 }
 
 static void watch_allocations(void)
 {
-    json_free_t release;
     json_get_alloc_funcs(&allocate, &release);
-    json_set_alloc_funcs(watched_allocate, release);
+    json_set_alloc_funcs(watched_allocate, watched_release);
+}
+
+static bool open_reserve(const char *text, size_t num_bytes)
+{
+    const json_size size = measure(text, num_bytes);
+    reserve.num_bytes = reserve_bytes(&size);
+    reserve.used = 0;
+    reserve.memory = malloc(reserve.num_bytes);
+    return reserve.memory != NULL;
+}
+
+static void close_reserve(void)
+{
+    free(reserve.memory);
+    reserve.memory = NULL;
 }
 
 static bool is_cut_off(const json_error_t *error)
@@ -120,11 +175,16 @@ static json_t *parse(const char *text, size_t num_bytes, size_t flags, untrusted
     }
     pthread_once(&watch_once, watch_allocations);
     allocation_failed = false;
+    if (!open_reserve(text, num_bytes))
+        return NULL;
     json_t *json = json_loadb(text, num_bytes, flags | JSON_REJECT_DUPLICATES, &parse_error);
     if (allocation_failed) {
         json_decref(json);
-        return NULL;
+        json = NULL;
     }
+    close_reserve();
+    if (allocation_failed)
+        return NULL;
     if (json == NULL)
         *error = (untrusted_json_error){.problem = problem_of(&parse_error),
                                         .byte = parse_error.position,

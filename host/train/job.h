@@ -21,6 +21,7 @@ typedef struct {
     const char *infinite;
     int num_worse;           /* epochs in a row with a loss above that of guessing */
     bool has_named_guessing; /* a warning has said so */
+    bool has_named_gap;      /* a warning has said that validation is far worse than training */
 } train_warnings;
 
 /* Everything that a training owns, except what the caller lends: options, backend, samples, log and

@@ -1,8 +1,9 @@
-/* Warnings about a training that goes wrong without failing: a perplexity that is not finite, and a
- * loss that stays above that of guessing. A loss that is NaN or infinite itself ends the training
+/* Warnings about a training that goes wrong without failing: a perplexity that is not finite, a loss
+ * that stays above that of guessing, and a text that is learned by heart. A loss that is NaN or infinite itself ends the training
  * (epochs.c). */
 #include <math.h>
 
+#include "base/plain_text.h"
 #include "train/job.h"
 
 const char *train_advice(const train_job *job)
@@ -53,10 +54,29 @@ static void warn_if_worse_than_guessing(train_job *job, const lyrnn_metrics *met
             advice_against_guessing(job, metrics->nats_per_char - guessing));
 }
 
+/* The model gets worse on what it does not learn, and far worse than on what it learns. With
+ * --patience it stops by itself. */
+static void warn_if_by_heart(train_job *job, const lyrnn_metrics *metrics)
+{
+    enum { TIMES = 10, EPOCHS = 3 };
+    int best = job->state.best_epoch;
+    if (job->warnings.has_named_gap || job->options->patience > 0 || !metrics->is_validated ||
+        best == 0 || metrics->epoch - best < EPOCHS ||
+        !(metrics->validation_perplexity > TIMES * metrics->perplexity))
+        return;
+    job->warnings.has_named_gap = true;
+    lyrnn_print_plain(lyrnn_progress_log(&job->progress),
+                      "warning: epoch %d: the validation perplexity is more than %d times that of "
+                      "training; the model learns the text by heart: use %s/best, or stop with "
+                      "--patience\n",
+                      metrics->epoch, TIMES, job->run.path);
+}
+
 void train_warn_of_epoch(train_job *job, const lyrnn_metrics *metrics)
 {
     warn_if_not_finite(job, metrics);
     warn_if_worse_than_guessing(job, metrics);
+    warn_if_by_heart(job, metrics);
 }
 
 lyrnn_status train_check_last_epoch(const train_job *job)

@@ -98,9 +98,20 @@ tail -n 1 all/metrics.jsonl | grep -qE '"val_loss": [0-9.]+, "val_perplexity": '
     fail "metrics must have val_loss and val_perplexity"
 succeeds generate all/best --prefix 分开 --length 5
 
+# One warning says when it is ten times worse than training, and three epochs after its best.
+ratios='s/.*"epoch": ([0-9]+),.*"perplexity": ([0-9.]+),.*"val_perplexity": ([0-9.]+).*/\1 \2 \3/p'
+expected=$(sed -nE "$ratios" all/metrics.jsonl | awk -v best="$best" \
+    '$1 >= best + 3 && $3 > 10 * $2 { print $1; exit }')
+succeeds "${overfit[@]}" --num-epochs 60 --out warned
+[[ $(sed -nE 's/^warning: epoch ([0-9]+): the validation .*/\1/p' "$err") == "$expected" ]] ||
+    fail "one warning, at epoch $expected"
+grep -q '; the model learns the text by heart: use warned/best, or stop with --patience$' "$err" ||
+    fail "it must say what to do"
+
 # Stopped by --patience: the same training up to there.
 succeeds "${overfit[@]}" --num-epochs 60 --patience 4 --out patient
 last=$((best + 4))
+! grep -q '^warning' "$err" || fail "with --patience there is nothing to warn of"
 grep -qx 'stopped: no better validation perplexity for 4 epochs' "$err" ||
     fail "it must say that it stops"
 cmp <(validations patient/metrics.jsonl) <(validations all/metrics.jsonl | sed "${last}q") ||

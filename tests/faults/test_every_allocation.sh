@@ -19,6 +19,9 @@ fi
 write_corpus
 printf '月光\n' >unseen.txt
 succeeds train corpus.txt "${tiny[@]}" --val-fraction 0.2 --num-epochs 1 --out base
+write_songs 12
+songs=(train songs.txt "${tiny[@]}" --keep-duplicates --val-songs 0.3)
+succeeds "${songs[@]}" --num-epochs 1 --out song_base
 
 timed='ms|second|gflop|gbyte|times|share|bare|predicted|floor|date|peak'
 # results: what the last run printed and wrote, without the values that depend on time.
@@ -72,6 +75,12 @@ refuse_each new train corpus.txt "${tiny[@]}" --val-fraction 0.2 --num-epochs 2 
     --checkpoint-every 1 --pred-period 1 --out run
 refuse_each new train corpus.txt --batch-size 2 --num-steps 5 --init base --num-epochs 1 --out run
 refuse_each base train --resume run --num-epochs 2
+refuse_each new "${songs[@]}" --num-epochs 1 --out run
+refuse_each song_base train --resume run --num-epochs 2
+printf '%s\n' 我们分开又相逢 不分开的是晚风 '' 一夜听雨到天明 月光落在屋檐上 '' \
+    今天我又想起你 一夜听雨到天明 >leaks.txt
+refuse_each new train leaks.txt "${tiny[@]}" --val-fraction 0.3 --drop-leaks --num-epochs 1 \
+    --out run
 refuse_each base train corpus.txt "${tiny[@]}" --num-epochs 1 --out run --overwrite
 sample=(generate base --prefix 分开 --length 5 --threads 1)
 refuse_each new "${sample[@]}"

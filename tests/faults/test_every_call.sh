@@ -5,7 +5,7 @@
 # an undisturbed run.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
-write_corpus
+write_songs 30
 
 # run_with FAULT ARG...: like run, with a fault. $calls are the calls that were made.
 run_with() {
@@ -25,7 +25,7 @@ if [[ $status == 77 ]]; then
     exit 77
 fi
 
-train=(train corpus.txt "${tiny[@]}" --val-fraction 0.2 --checkpoint-every 1)
+train=(train songs.txt "${tiny[@]}" --keep-duplicates --val-songs 0.3 --checkpoint-every 1)
 succeeds "${train[@]}" --num-epochs 3 --out whole
 # Each epoch is the best so far, so each one also moves `best`.
 [[ $(readlink whole/best) == checkpoints/epoch-000003 ]] || fail "the last epoch must be the best"

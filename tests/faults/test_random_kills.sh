@@ -2,8 +2,8 @@
 # test_random_kills.sh LYRNN [SEED [KILLS]]: kills 200 training processes with SIGKILL, each at a
 # random time of its life, including start-up and writes. Each time the run is resumed, and each run
 # must end with the bytes of an undisturbed one. Then it kills a quarter as many of a command with
-# --continue, which is only repeated. Prints the seed, and what the processes were doing, judged by
-# what they left.
+# --continue, which is only repeated and learns songs. Prints the seed, and what the processes were
+# doing, judged by what they left.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
 seed=${2-$RANDOM}
@@ -111,7 +111,11 @@ for place in "${!places[@]}"; do
     printf '%6d %s\n' "${places[$place]}" "$place"
 done
 
-# The same with one command, repeated until it ends with 0.
+# The same over songs and with one command, repeated until it ends with 0.
+write_songs 12
+train=(train songs.txt "${train[@]:2}" --keep-duplicates)
+train=("${train[@]/--val-fraction/--val-songs}")
+succeeds "${train[@]}" --out whole --overwrite
 killed=0
 runs=0
 while ((killed < kills / 4)); do
