@@ -150,9 +150,10 @@ static void count_char(text_reading *reading, uint32_t c)
     rank rank = c < NUM_RANKED ? reading->ranks->ranks[c] : is_han_above ? RANK_RARE : RANK_OTHER;
     if (reading->charset == CHARSET_UTF8 || is_sign)
         rank = RANK_COMMON;
-    reading->points += points_of[rank];
-    reading->num++;
-    reading->num_frequent += rank == RANK_FREQUENT;
+    reading->sum.points += points_of[rank];
+    reading->sum.num++;
+    reading->sum.num_frequent += rank == RANK_FREQUENT;
+    reading->sum.num_kana += c >= 0x3041 && c <= 0x30FF;
 }
 
 /* Counts bytes that do not decode as if two of them were one character. */
@@ -162,8 +163,8 @@ static void count_undecoded(text_reading *reading, const char *bytes, size_t num
     for (size_t i = 0; i < num_bytes; i++)
         num += (unsigned char)bytes[i] >= 0x80;
     num = num / 2 + 1;
-    reading->points += (double)num * points_of[RANK_OTHER];
-    reading->num += num;
+    reading->sum.points += (double)num * points_of[RANK_OTHER];
+    reading->sum.num += num;
     reading->is_strict = false;
 }
 
@@ -219,8 +220,8 @@ static size_t add_utf8(text_reading *reading, const char *bytes, size_t num_byte
         length = 1;
         bad = i < bad ? i : bad;
         reading->is_strict = false;
-        reading->points += points_of[RANK_OTHER];
-        reading->num++;
+        reading->sum.points += points_of[RANK_OTHER];
+        reading->sum.num++;
     }
     return bad;
 }
@@ -308,7 +309,7 @@ void text_reading_to_utf8(const text_reading *reading, const char *bytes, size_t
 
 double text_reading_score(const text_reading *reading)
 {
-    return reading->num > 0 ? reading->points / (double)reading->num : 0;
+    return reading->sum.num > 0 ? reading->sum.points / (double)reading->sum.num : 0;
 }
 
 /* The beginning of the first line that is not only ASCII. */

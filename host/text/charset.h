@@ -38,6 +38,13 @@ typedef struct {
 lyrnn_status text_ranks_init(text_ranks *ranks, const char *name);
 void text_ranks_free(text_ranks *ranks);
 
+typedef struct {
+    double points;
+    size_t num;          /* characters with points */
+    size_t num_frequent; /* those among the few hundred most frequent characters */
+    size_t num_kana;     /* Japanese letters */
+} text_points;
+
 /* A zeroed reading is closed. Each character has points, from -4 for one that is not of a Chinese
  * text to 3 for a common one. ASCII has none, except in UTF-16, where it is evidence too. In UTF-8,
  * each character of several bytes has 3, because bytes of another encoding seldom form one. */
@@ -47,10 +54,8 @@ typedef struct {
     iconv_t converter, hong_kong; /* the second one for what Big5 lacks */
     bool is_open, has_hong_kong;
     bool is_strict; /* all bytes have decoded so far */
-    double points;
-    size_t num;          /* characters with points */
-    size_t num_frequent; /* those among the few hundred most frequent characters */
-    size_t num_utf8;     /* bytes of the text in UTF-8 */
+    text_points sum;
+    size_t num_utf8; /* bytes of the text in UTF-8 */
 } text_reading;
 
 /* LYRNN_ERR_UNSUPPORTED: iconv does not know the encoding. `name` names the text in errors. */

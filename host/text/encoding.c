@@ -103,6 +103,19 @@ static lyrnn_status convert(const char *name, const lyrnn_bytes *bytes, const te
     return LYRNN_OK;
 }
 
+/* Where UTF-8 begins that was appended to UTF-16: in the last line, which has newlines of UTF-8. */
+static size_t find_appended_utf8(const lyrnn_bytes *bytes, text_charset charset)
+{
+    static const char newlines[2][2] = {{'\n', 0}, {0, '\n'}};
+    size_t end = bytes->num - bytes->num % 2;
+    while (end > 2 && memcmp(bytes->data + end - 2, newlines[charset == CHARSET_UTF16BE], 2) != 0)
+        end -= 2;
+    const char *tail = bytes->data + end;
+    size_t num = bytes->num - end;
+    bool is_utf8 = memchr(tail, '\n', num) != NULL && text_find_bad_utf8(tail, num) == num;
+    return end > 2 && is_utf8 ? end : bytes->num;
+}
+
 /* Reads the text as one encoding. */
 static lyrnn_status read_as(const char *name, const lyrnn_bytes *bytes, text_charset charset,
                             lyrnn_bytes *utf8, text_encoding *found)
@@ -115,6 +128,14 @@ static lyrnn_status read_as(const char *name, const lyrnn_bytes *bytes, text_cha
     LYRNN_TRY(text_refuse_kind(name, bytes->data, bytes->num));
     if (charset == CHARSET_UTF8)
         return refuse_byte(name, bytes, charset, bad);
+    size_t appended =
+        text_charset_unit(charset) == 2 ? find_appended_utf8(bytes, charset) : bytes->num;
+    if (appended < bytes->num)
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS,
+            "%s: is %s before byte %zu and UTF-8 from there; split the file there, or "
+            "convert it to one encoding",
+            name, text_charset_name(charset), appended);
     LYRNN_TRY(text_reading_open(&reading, name, charset, NULL));
     size_t good = text_reading_add(&reading, bytes->data, bytes->num);
     lyrnn_status status = good == bytes->num ? convert(name, bytes, &reading, utf8)
@@ -169,13 +190,32 @@ static lyrnn_status refuse_choice(const judgment *j, size_t best, size_t next)
                       other_words, option_of(charset), option_of(other));
 }
 
+/* Whether the bytes, which are UTF-8, have characters that other encodings hardly ever have. */
+static bool is_surely_utf8(const char *bytes, size_t num_bytes)
+{
+    size_t num = 0;
+    for (size_t i = 0; i < num_bytes; i++)
+        num += ((unsigned char)bytes[i] & 0xF0) == 0xE0;
+    return num >= 2;
+}
+
 static lyrnn_status refuse_mixture(const judgment *j)
 {
     const text_parts *parts = &j->parts;
+    size_t offset = parts->offset, line = parts->line;
+    /* If UTF-8 ends within a line, it shows the byte. */
+    size_t bad = j->bad[CHARSET_UTF8], bad_line = line_at(j->bytes, bad);
+    bool is_before = bad < offset && bad_line + 1 >= line;
+    bool is_after =
+        bad > offset && bad_line == line && is_surely_utf8(j->bytes->data + offset, bad - offset);
+    if (parts->first == CHARSET_UTF8 && (is_before || is_after)) {
+        offset = bad;
+        line = bad_line;
+    }
     return lyrnn_fail(LYRNN_ERR_CORPUS,
                       "%s: is %s before byte %zu (line %zu) and %s from there%s; split the file "
                       "there, or convert it to one encoding",
-                      j->name, text_charset_name(parts->first), parts->offset, parts->line,
+                      j->name, text_charset_name(parts->first), offset, line,
                       text_charset_name(parts->second),
                       parts->num_changes > 1 ? ", and changes again later" : "");
 }
@@ -226,6 +266,12 @@ static lyrnn_status refuse_unknown(const judgment *j)
         return lyrnn_fail(
             LYRNN_ERR_CORPUS, "%s: byte %zu is NUL, so this is not a text file%s", j->name, bad,
             may_be_wide ? "; if it is UTF-16, use --encoding utf-16" : "; name a text file");
+    if (is_surely_utf8(data, bad))
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS,
+            "%s: byte %zu is not UTF-8, while the text before it is; correct line %zu "
+            "from there, or split the file there",
+            j->name, bad, line_at(j->bytes, bad));
     if (best < NUM_LINE_CHARSETS)
         return refuse_score(j, (text_charset)best);
     return lyrnn_fail(
@@ -235,12 +281,24 @@ static lyrnn_status refuse_unknown(const judgment *j)
         j->name, bad);
 }
 
+/* The byte order mark of UTF-8 before a text that is of another encoding as a whole. */
+static lyrnn_status refuse_mark(const judgment *j)
+{
+    return lyrnn_fail(LYRNN_ERR_CORPUS,
+                      "%s: begins with the byte order mark of UTF-8, but byte %zu is not UTF-8; "
+                      "remove the mark, which is the first 3 bytes, or correct the text",
+                      j->name, j->bad[CHARSET_UTF8]);
+}
+
 /* No encoding decodes all bytes to a Chinese text. */
 static lyrnn_status refuse_all(const judgment *j)
 {
     const text_parts *parts = &j->parts;
     if (parts->num_changes > 0 && parts->score >= min_score)
         return refuse_mixture(j);
+    text_charset marked;
+    if (parts->num_changes == 0 && parts->first != CHARSET_UTF8 && find_mark(j->bytes, &marked))
+        return refuse_mark(j);
     if (is_damaged(j, parts->first))
         return refuse_damage(j, parts->first);
     return refuse_unknown(j);
@@ -250,7 +308,7 @@ static lyrnn_status refuse_all(const judgment *j)
  * language they are rare. */
 static bool has_frequent(const text_reading *reading)
 {
-    return reading->num_frequent >= 3 && 4 * reading->num_frequent >= reading->num;
+    return reading->sum.num_frequent >= 3 && 4 * reading->sum.num_frequent >= reading->sum.num;
 }
 
 /* The bytes are a text in another language too. */
@@ -297,7 +355,7 @@ static lyrnn_status choose(const judgment *j, text_charset *charset, text_encodi
     bool is_line_charset = best < NUM_LINE_CHARSETS;
     bool is_mixed = is_line_charset && j->parts.num_changes > 0;
     size_t by_lines = is_line_charset ? j->parts.first : best;
-    if (score < min_score || reading->points < min_points || is_mixed ||
+    if (score < min_score || reading->sum.points < min_points || is_mixed ||
         !j->readings[by_lines].is_strict)
         return refuse_all(j);
     const char *foreign =
@@ -312,7 +370,7 @@ static lyrnn_status choose(const judgment *j, text_charset *charset, text_encodi
     found->next_name = text_charset_name((text_charset)next);
     found->next_score = text_reading_score(&j->readings[next]);
     double lead = score - found->next_score;
-    return lead < min_lead || lead * (double)reading->num < min_lead_points || by_lines != best
+    return lead < min_lead || lead * (double)reading->sum.num < min_lead_points || by_lines != best
                ? refuse_choice(j, best, next)
                : LYRNN_OK;
 }

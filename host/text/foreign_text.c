@@ -71,7 +71,7 @@ typedef struct {
 
 static const foreign_encoding foreign_encodings[] = {
     {"CP932", 0x3041, 0x30FF, 0.3, STAND_ANYHOW, false},       /* kana, as in Shift-JIS */
-    {"EUC-JP", 0x3041, 0x30FF, 0.3, STAND_IN_PAIRS, false},    /* kana */
+    {"EUC-JP", 0x3041, 0x30FF, 0.3, STAND_IN_PAIRS, true},     /* kana */
     {"WINDOWS-1252", 0x00C0, 0x024F, 0.9, STAND_ALONE, false}, /* Latin */
     {"WINDOWS-1250", 0x00C0, 0x024F, 0.9, STAND_ALONE, false}, /* Latin */
     {"CP949", 0xAC00, 0xD7A3, 0.9, STAND_IN_PAIRS, true},      /* Hangul, as in EUC-KR */

@@ -259,6 +259,23 @@ static void a_byte_order_mark_decides(void **state)
                    "use --encoding auto");
     assert_refused(&BYTES("\xEF\xBB\xBF\xB7\xD6"), LYRNN_ENCODING_GB18030,
                    "song.txt: begins with the byte order mark of UTF-8; ", "--encoding auto");
+    lyrnn_bytes gb = in_encoding("xxx" SONG, "GB18030");
+    memcpy(gb.data, "\xEF\xBB\xBF", 3);
+    if (lyrnn_unihan_num_common > 0)
+        assert_refused(
+            &gb, LYRNN_ENCODING_AUTO,
+            "song.txt: begins with the byte order mark of UTF-8, but byte 3 is not UTF-8; ",
+            "or correct the text");
+    free(gb.data);
+    lyrnn_bytes appended = in_encoding("\uFEFFab\n", "UTF-16LE");
+    appended.data = realloc(appended.data, appended.num + sizeof SONG);
+    assert_non_null(appended.data);
+    memcpy(appended.data + appended.num, SONG, sizeof SONG);
+    appended.num += sizeof SONG - 1;
+    assert_refused(&appended, LYRNN_ENCODING_AUTO,
+                   "song.txt: is UTF-16LE before byte 8 and UTF-8 from there; ",
+                   "convert it to one encoding");
+    free(appended.data);
     assert_refused(&marked, LYRNN_ENCODING_UTF8,
                    "song.txt: begins with the byte order mark of UTF-16LE; ", "--encoding auto");
     free(marked.data);
@@ -391,6 +408,12 @@ static void damaged_utf8_stays_an_error(void **state)
     snprintf(begin, sizeof begin, "song.txt: byte %zu is not UTF-8, while the text around it is; ",
              sizeof SONG - 1);
     assert_refused(&BYTES(SONG "\xFF" SONG), LYRNN_ENCODING_AUTO, begin, "correct line 3 there");
+    assert_refused(&BYTES("分开\n不\xFF分开\n"), LYRNN_ENCODING_AUTO,
+                   "song.txt: byte 10 is not UTF-8, while the text around it is; ",
+                   "correct line 2 there");
+    assert_refused(&BYTES("分开不\xFF\xFF\xFF\xFF\xFF\xFF"), LYRNN_ENCODING_AUTO,
+                   "song.txt: byte 9 is not UTF-8, while the text before it is; ",
+                   "split the file there");
 }
 
 /* Joins two texts in two encodings, and expects the place. */
@@ -427,12 +450,30 @@ static void mixed_encodings_are_found_where_they_change(void **state)
     assert_mixed(TRADITIONAL_SONG, "BIG5", SONG, "GB18030");
     assert_mixed(TRADITIONAL_SONG, "UTF-8", TRADITIONAL_SONG, "BIG5");
     assert_mixed("la la la\r\n" SONG "\r\nla\r\n", "UTF-8", SONG "la\r\n" SONG, "GB18030");
+    assert_mixed("我爱你中国\n我爱你中国\n我爱你中国\n", "GB18030",
+                 "我愛你台灣\n我愛你台灣\n我愛你台灣\n", "BIG5");
+    assert_mixed("la la\n我爱你\n", "UTF-8", "不分开 不分开\n", "GB18030");
+    assert_mixed("不分开 不分开\n", "GB18030", "我们的歌\n", "UTF-8");
+    assert_mixed(SONG SONG "分开 ", "UTF-8", SONG, "GB18030");
     /* One song of many. */
     char *whole = strndup((const char *)lyrnn_sample_lyrics, lyrnn_sample_lyrics_size);
     assert_non_null(whole);
     assert_mixed(whole, "GB18030", TRADITIONAL_SONG, "BIG5");
     assert_mixed(TRADITIONAL_SONG, "BIG5", whole, "GB18030");
     free(whole);
+}
+
+/* Songs in two languages: kana of GB18030 are common characters in Big5. */
+static void japanese_lines_among_chinese_ones_are_read(void **state)
+{
+    (void)state;
+    require_unihan();
+    const char *both = SONG "さくらさくら野山も里も\n見渡す限り霞か雲か\n" SONG
+                            "ありがとう、さようなら\nいつまでもあなたのそばに\n" SONG;
+    assert_reads(both, "GB18030", LYRNN_ENCODING_AUTO, "GB18030");
+    const char *line_by_line = "不知天上宫阙\nそらのうえのみやこ\n今夕是何年\nこよいはなんねん\n"
+                               "高处不胜寒\nたかいところはさむい\n";
+    assert_reads(line_by_line, "GB18030", LYRNN_ENCODING_AUTO, "GB18030");
 }
 
 static void what_is_asked_for_must_fit(void **state)
@@ -518,6 +559,7 @@ int main(void)
         cmocka_unit_test(texts_of_other_languages_are_not_guessed),
         cmocka_unit_test(damaged_utf8_stays_an_error),
         cmocka_unit_test(mixed_encodings_are_found_where_they_change),
+        cmocka_unit_test(japanese_lines_among_chinese_ones_are_read),
         cmocka_unit_test(what_is_asked_for_must_fit),
         cmocka_unit_test(utf16_of_ascii_is_read),
         cmocka_unit_test(names_of_archives_become_utf8),
