@@ -103,5 +103,9 @@ printf '{"songs":[{"title":"e","lyrics":"f"},{"lyric":"%s"},{"id":1}]}' \
     '[00:01]g\n[00:02]h\n[00:03]i' >songs.json
 printf '"j"\n["k","l"]\n' >songs.jsonl
 refuse_each new corpus song.lrc songs.json songs.jsonl
+mkdir mixed
+cp corpus.txt song.lrc mixed
+{ sed 1d corpus.txt && printf '\nＡ  \u200b\n' && head -n 2 corpus.txt; } >mixed/copy.txt
+refuse_each new corpus mixed --stats --repeats once --min-count 2
 refuse_each new train --help
 echo "$total allocations refused"
