@@ -4,7 +4,9 @@
 
 build_packages=(cmake ninja-build gcc g++ pkg-config
     libopenblas-openmp-dev libutf8proc-dev libjansson-dev libdivsufsort-dev librandom123-dev
-    libxxhash-dev unicode-data bzip2 libarchive-dev libopencc-dev)
+    libxxhash-dev unicode-data bzip2)
+# Without them, lyrnn reads no archives and has no --script.
+optional_packages=(libarchive-dev libopencc-dev)
 test_packages=(clang clang-format clang-tidy shellcheck libclang-rt-dev libomp-dev libcmocka-dev
     man-db zsh python3-venv)
 
@@ -42,9 +44,32 @@ is_installed() {
         dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -x installed >/dev/null
 }
 
+# find_missing PACKAGE...: sets missing to those that are not installed. Sets as_root to the command
+# that can install them, or fails if there is none.
+find_missing() {
+    local package
+    missing=() as_root=()
+    for package; do
+        is_installed "$package" || missing+=("$package")
+    done
+    ((${#missing[@]} > 0 && EUID != 0)) || return 0
+    as_root=(sudo)
+    # Without a terminal, sudo works only if it needs no password.
+    command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }
+}
+
+# install_missing: installs what find_missing found.
+install_missing() {
+    ((${#missing[@]} > 0)) || return 0
+    echo "packages: installing ${missing[*]}"
+    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
+    "${as_root[@]}" update && "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" \
+        >/dev/null
+}
+
 # install_packages PACKAGE...: installs the missing packages, or names them and stops.
 install_packages() {
-    local package missing=() as_root=()
+    local missing as_root
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         echo 'packages: cannot install any, because this is not Debian or Ubuntu; lyrnn needs' \
             'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS built with OpenMP, utf8proc,' \
@@ -53,26 +78,22 @@ install_packages() {
             'clang-format, clang-tidy, shellcheck, ruff, libomp, compiler-rt, cmocka, man-db and zsh'
         return
     fi
-    for package; do
-        is_installed "$package" || missing+=("$package")
-    done
-    if ((${#missing[@]} == 0)); then
-        echo 'packages: all there'
-        return
+    if ! find_missing "$@"; then
+        echo "packages missing: ${missing[*]}"
+        fail 'packages: need root or sudo to install; as root, run:' \
+            "apt-get update && apt-get install ${missing[*]}"
     fi
-    if ((EUID != 0)); then
-        # Without a terminal, sudo works only if it needs no password.
-        if ! command -v sudo >/dev/null || ! { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
-            echo "packages missing: ${missing[*]}"
-            fail 'packages: need root or sudo to install; as root, run:' \
-                "apt-get update && apt-get install ${missing[*]}"
-        fi
-        as_root=(sudo)
+    ((${#missing[@]} > 0)) || echo 'packages: all there'
+    install_missing
+}
+
+# install_optional: installs the optional packages if that is possible, and names them if not.
+install_optional() {
+    local missing as_root
+    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null || return 0
+    if ! { find_missing "${optional_packages[@]}" && install_missing; }; then
+        echo "packages: continuing without ${missing[*]}, which are optional"
     fi
-    echo "packages: installing ${missing[*]}"
-    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
-    "${as_root[@]}" update
-    "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # find_ruff: prints the path of ruff, or fails if it is not installed.
@@ -154,6 +175,7 @@ set_up() {
         use_deps
     else
         install_packages "$@"
+        install_optional
         prefer_openmp_openblas
     fi
     check_cmake
