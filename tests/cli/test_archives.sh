@@ -129,6 +129,12 @@ for name in song.docx song.zip; do
     refuses 1 "${name/./\\.}: is an office document or a book, not an archive of texts; save it as plain text " corpus "$name"
 done
 
+# A file with holes may claim any size.
+truncate -s 1M holes.txt
+echo end >>holes.txt
+tar --sparse --hole-detection=raw -cf holes.tar holes.txt
+refuses 1 'holes\.tar: has a file with holes (.*); unpack it and name the folder$' corpus holes.tar
+
 # Damaged archives: cut off, changed, empty, of another kind than their names say.
 head -c 300 songs.zip >cut.zip
 head -c 150 songs.tar.gz >cut.tar.gz
