@@ -29,6 +29,16 @@ static void check_songs(const lyrnn_corpus *corpus)
     }
 }
 
+/* No controls, no blanks but single spaces, and none of them at the end of a line. */
+static void check_blanks(const lyrnn_corpus *corpus)
+{
+    for (size_t i = 0; i < corpus->N; i++) {
+        uint32_t c = corpus->chars[i], next = i + 1 < corpus->N ? corpus->chars[i + 1] : '\n';
+        LYRNN_CHECK(c == '\n' || (c >= ' ' && (c < 0x7F || c > 0xA0)));
+        LYRNN_CHECK(c != ' ' || (next != ' ' && next != '\n'));
+    }
+}
+
 static void check_clean(const lyrnn_corpus *corpus)
 {
     text_clean_counts counts = {0};
@@ -110,6 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
     if (status == LYRNN_OK) {
         check_songs(&corpus);
         check_clean(&corpus);
+        if (!(bytes[0] & SPACES))
+            check_blanks(&corpus);
         if (!(bytes[0] & (SPACES | RARE)) && bytes[0] & PARAGRAPHS)
             check_rules(&corpus, &rules);
         check_leaks(&corpus, bytes[1]);
