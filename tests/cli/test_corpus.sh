@@ -4,7 +4,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 
 hash_of() {
-    "$lyrnn" corpus --json "$@" 2>/dev/null </dev/null | sed -n 's/.*"xxh128": "\([0-9a-f]*\)".*/\1/p'
+    "$lyrnn" corpus --json "$@" 2>/dev/null </dev/null |
+        sed -n 's/.*"xxh128": "\([0-9a-f]*\)".*/\1/p'
 }
 
 # prints TEXT ARG...: the corpus is TEXT, byte for byte.
@@ -29,7 +30,8 @@ says() {
 # It is the text of a training.
 succeeds corpus
 succeeds train --num-epochs 0 --hidden-size 4 --threads 1 --out sample
-grep -q "\"$(hash_of)\"" sample/config.json || fail 'the sample lyrics have the hash of the training'
+grep -q "\"$(hash_of)\"" sample/config.json ||
+    fail 'the sample lyrics have the hash of the training'
 write_corpus
 printf '月光\r\n\r\n分开' >second.txt
 prints "$(cat corpus.txt)
@@ -56,12 +58,13 @@ counts 'changed full-width characters' 4 cleaned
 counts 'dropped invisible characters' 2 cleaned
 counts 'text files' 2 cleaned
 counts characters "$(printf %s "$clean" | wc -m)" cleaned
-counts 'distinct characters' "$(printf %s "$clean" | grep -o . | sort -u | wc -l | awk '{print $1 + 1}')" \
-    cleaned
+distinct=$(printf %s "$clean" | grep -o . | sort -u | wc -l)
+counts 'distinct characters' $((distinct + 1)) cleaned # and the newline
 
 # Copies of a song, choruses and rare lines.
 mkdir copies
-printf '我们分开又相逢\n不分开的是晚风\n\n啦啦啦\n啦啦\n\n月光落在屋檐上\n\n啦啦啦\n啦啦\n' >copies/a.txt
+printf '%s\n' 我们分开又相逢 不分开的是晚风 '' 啦啦啦 啦啦 '' 月光落在屋檐上 '' 啦啦啦 啦啦 \
+    >copies/a.txt
 sed 's/$/！/' copies/a.txt >copies/b.txt
 printf '一夜听雨到天明\n小船摇过石桥边\n' >copies/c.txt
 counts 'dropped copies of songs' 1 copies

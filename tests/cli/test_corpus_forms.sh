@@ -34,7 +34,8 @@ for encoding in UTF-8 GB18030 GBK GB2312 UTF-16 UTF-16LE UTF-16BE UTF-32; do
         iconv -f UTF-8 -t $encoding song.$form >"$file"
         [[ $(hash_of --songs file "$file") == "$expected" ]] || fail "$file must be the song"
         sed 's/$/\r/' song.$form | iconv -f UTF-8 -t $encoding >"$file"
-        [[ $(hash_of --songs file "$file") == "$expected" ]] || fail "$file must be the song with CR LF"
+        [[ $(hash_of --songs file "$file") == "$expected" ]] ||
+            fail "$file must be the song with CR LF"
     done
 done
 

@@ -4,7 +4,8 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 
-printf '[00:01.00]Ａ月光  落在屋檐上 \n[00:02.00]一夜听雨\t到天明\n\nＡ月光  落在屋檐上 \n' >song.txt
+printf '%s\n' '[00:01.00]Ａ月光  落在屋檐上 ' $'[00:02.00]一夜听雨\t到天明' '' \
+    'Ａ月光  落在屋檐上 ' >song.txt
 train=(train --hidden-size 8 --batch-size 1 --num-steps 5 --threads 1 --pred-len 1
     --sampling consecutive --songs none --width keep --normalize nfc --prefix 月)
 succeeds "${train[@]}" --num-epochs 3 --out whole song.txt

@@ -25,7 +25,8 @@ printf ' \n\t\n' >blank.txt
 head -n 20 corpus.txt >first.txt
 tail -n +21 corpus.txt >second.txt
 succeeds "${train[@]}" --keep-duplicates --out whole corpus.txt
-succeeds "${train[@]}" --keep-duplicates --out pieces empty.txt first.txt mark.txt second.txt blank.txt
+succeeds "${train[@]}" --keep-duplicates --out pieces \
+    empty.txt first.txt mark.txt second.txt blank.txt
 [[ $(grep -c skipped "$err") == 1 ]] || fail 'one line must name what is skipped'
 grep -q '^corpus: skipped 3 of 5 files without text: empty.txt, mark.txt, blank.txt$' "$err" ||
     fail 'it must name the files'
