@@ -1,7 +1,8 @@
 /* Softmax and cross-entropy, one block per row:
  *     loss = max + log(sum e^(x - max)) - x[target],  dx = (softmax(x) - onehot(target)) / n
- * n is the number of targets that are not ignored; rows of ignored targets become zero. The first pass reads the row and keeps a running maximum with the sum rescaled to it. The second
- * pass writes the gradient over the logits. Any V works, and logits of any size. */
+ * n is the number of targets that are not ignored; rows of ignored targets become zero. The first
+ * pass reads the row and keeps a running maximum with the sum rescaled to it. The second pass
+ * writes the gradient over the logits. Any V works, and logits of any size. */
 #include "cuda.cuh"
 
 #include <math.h>

@@ -1,8 +1,8 @@
-/* Deals songs to streams. The next song is always the longest one that is left, and goes to the
- * stream that has the fewest chunks so far (the rule "longest processing time first"; Graham 1969,
- * "Bounds on multiprocessing timing anomalies"), so that the streams end at about the same time.
- * Songs of the same number of chunks take turns at random, and each stream reads its songs in a
- * random order: both follow one random key per song and epoch.
+/* Deals songs to streams. The next song is always the longest one that is left. It goes to the
+ * stream that has the smallest number of chunks so far (the rule "longest processing time first";
+ * Graham 1969, "Bounds on multiprocessing timing anomalies"), so that the streams end at about the
+ * same time. Songs of the same number of chunks take turns at random, and each stream reads its
+ * songs in a random order: both follow one random key per song and epoch.
  *
  * How many chunks each stream gets does not depend on the keys, so that every epoch has the same
  * number of batches, K. */
@@ -69,7 +69,7 @@ static bool waits_longer(const waiting_stream *a, const waiting_stream *b)
     return a->num_chunks != b->num_chunks ? a->num_chunks < b->num_chunks : a->number < b->number;
 }
 
-/* Restores the heap (num) after its first stream, the one with the fewest chunks, got more. */
+/* Restores the heap (num) after its first stream, the one with the smallest number, got more. */
 static void sift_down(waiting_stream *heap, int num)
 {
     for (int at = 0;;) {
@@ -91,6 +91,7 @@ static void sift_down(waiting_stream *heap, int num)
 static size_t deal(dealt_song *songs, size_t num, waiting_stream *heap, int B)
 {
     size_t fullest = 0;
+    LYRNN_CHECK(B > 0);
     for (int b = 0; b < B; b++)
         heap[b] = (waiting_stream){.num_chunks = 0, .number = b};
     for (size_t i = 0; i < num; i++) {
@@ -187,8 +188,8 @@ static int fewest_streams(const lyrnn_batches *batches, dealt_song *songs, waiti
     return enough;
 }
 
-/* Sets K to the batches that B streams need. A batch of which a quarter would be padding has fewer
- * streams. */
+/* Sets K to the batches that B streams need. If at least a quarter of the streams saves none, only
+ * the others are used. */
 static void choose_shape(lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
 {
     if (batches->num_pieces < (size_t)batches->B)

@@ -3,7 +3,7 @@
  * Stream: one of the B parallel text sequences of a batch. Chunk: what a stream reads in one batch,
  * up to T characters, and for each of them it predicts the next one (lyrnn_chunk in
  * lyrnn/backend.h). The ways of sampling differ only in this table. Consecutive and random sampling
- * are those of the tutorial's data iterators (seq_data_iter_sequential and seq_data_iter_random). */
+ * are those of the tutorial's data iterators, seq_data_iter_sequential and seq_data_iter_random. */
 #ifndef LYRNN_BATCHES_H
 #define LYRNN_BATCHES_H
 
@@ -36,9 +36,9 @@ typedef enum {
  * to begin in the middle of a song, as with a prefix from there. */
 #define LYRNN_MIDDLE_FROM_ZERO 0.1f
 
-/* The maximum number of chunks that a stream reads of one song. A longer song is cut into pieces,
- * each of which begins at the zero state, so that it does not keep one stream busy long after the
- * others have ended. */
+/* The maximum number of chunks that a stream reads of one song. A longer song is cut into pieces, so
+ * that it does not keep one stream busy long after the others have ended. Each piece begins at the
+ * zero state. */
 enum { LYRNN_MAX_SONG_CHUNKS = 1000 };
 
 typedef struct {
@@ -75,8 +75,8 @@ typedef struct {
     size_t num_pieces;
 } lyrnn_batches;
 
-/* Computes K. With songs, B becomes at most the number of songs, and where at least a quarter of the
- * streams saves no batch, the smallest number that does not need more of them.
+/* Computes K. If the units are songs, B becomes at most their number, and where at least a quarter
+ * of the streams saves no batch, the smallest number that does not need more of them.
  * LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N < B*(T+1) for consecutive sampling, N <
  * B*T + 1 for random sampling (with a random offset, T characters more), N < 2 for songs. The text
  * says by how much, and what to lower. LYRNN_ERR_MEMORY. The caller frees the batches; on failure

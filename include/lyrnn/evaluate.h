@@ -47,7 +47,7 @@ typedef struct {
 } lyrnn_evaluator;
 
 /* Prepares to read the text in at most B streams, or fewer if it does not fill B of them. The text
- * is copied. Of running text the last characters, fewer than T per stream, are left out.
+ * is copied. The last characters of running text, fewer than T per stream, are left out.
  * LYRNN_ERR_CORPUS_SHORT: running text of fewer than T + 1 characters, or no song of two.
  * LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_evaluator_init(lyrnn_evaluator *evaluator, const lyrnn_model *model,

@@ -62,7 +62,8 @@ succeeds train corpus.txt "${tiny[@]}" --num-epochs 9 --out fine
 run train corpus.txt "${tiny[@]}" --cell rnn_relu --sampling random --lr 1e-2 --num-epochs 20 \
     --val-fraction 0.2 --pred-len 0 --out carried
 expect_error 1 'carried: is saved, but the validation perplexity of its last epoch is not finite; '
-[[ -e carried/best && $(grep -c '^warning: .* not finite' "$err") == 1 ]] || fail "an earlier epoch is the best"
+[[ -e carried/best && $(grep -c '^warning: .* not finite' "$err") == 1 ]] ||
+    fail "an earlier epoch is the best"
 grep -q '^warning: epoch [0-9]*: the validation perplexity is not finite; ' "$err" ||
     fail "a warning must say which perplexity"
 

@@ -35,12 +35,12 @@ says changed preset '"tutorial"' cell '"gru"' hidden_size 8 max_chars 2000 batch
 man=$(dirname "$lyrnn")/share/man/man1/lyrnn-train.1
 if [[ -e $man ]]; then
     sed -n 's/^tutorial stands for these options: \(.*\)\. An option.*/\1/p' "$man" |
-        sed 's/\\//g' >words
-    read -ra words <words
-    ((${#words[@]} >= 30)) || fail "the man page must list the options: $(cat words)"
+        sed 's/\\//g' >options
+    read -ra words <options
+    ((${#words[@]} >= 30)) || fail "the man page must list the options: $(cat options)"
     small=(--hidden-size 16 --num-epochs 1 --threads 1)
-    sed -i 's/--num-epochs 250//; s/--hidden-size 256//' words
-    read -ra words <words
+    sed -i 's/--num-epochs 250//; s/--hidden-size 256//' options
+    read -ra words <options
     succeeds train "${words[@]}" "${small[@]}" --out spelled
     succeeds train --preset tutorial "${small[@]}" --out preset
     cmp "$(model_of spelled)" "$(model_of preset)" || fail "the options must make the same model"

@@ -22,9 +22,9 @@ sampled() {
     grep -q "sampling.\":.\"$1." <<<"$header" || fail "the model must say $1"
     take_apart "$2/latest/trainer.safetensors"
     grep -q "\"sampling\":\"$1\"" <<<"$header" || fail "the checkpoint must say $1"
-    grep -oE '"songs_xxh128":"[0-9a-f]{32}"' <<<"$header" >hash || : >hash
-    [[ -s hash || $1 != songs ]] || fail "the checkpoint must know where songs begin"
-    [[ ! -s hash || $1 == songs ]] || fail "$1 sampling needs no songs"
+    grep -oE '"songs_xxh128":"[0-9a-f]{32}"' <<<"$header" >found || : >found
+    [[ -s found || $1 != songs ]] || fail "the checkpoint must know where songs begin"
+    [[ ! -s found || $1 == songs ]] || fail "$1 sampling needs no songs"
 }
 sampled songs files songs/*.txt
 sampled songs paragraphs paragraphs.txt
@@ -34,7 +34,7 @@ sampled consecutive chosen songs/*.txt --sampling consecutive
 sampled random shuffled songs/*.txt --sampling random
 sampled songs single whole.txt --sampling songs # one song is a song
 batches='^batches: [0-9]+ per epoch, each of 1 song at a time in pieces of 5 characters; '
-grep -qE "$batches[0-9]+ % is padding\$" "$err" || fail "one stream reads the only song"
+grep -qE "${batches}[0-9]+ % is padding\$" "$err" || fail "one stream reads the only song"
 grep -qx "batches: --batch-size 2 is lowered to 1, which takes as many batches" "$err" ||
     fail "it must say that the batch is smaller"
 

@@ -60,7 +60,7 @@ static void run_open_at(run *r, const char *device, const task *t, lyrnn_precisi
     size_t N = (size_t)(B * (K * t->T + 1));
     int32_t *ids = malloc(N * sizeof *ids);
     assert_non_null(ids);
-    /* Songs of one, two and three chunks, each of which ends in padding. */
+    /* Songs of one, two and three chunks. Each ends in padding. */
     const size_t songs[] = {0, (size_t)t->T - 2, 3 * (size_t)t->T - 5, 6 * (size_t)t->T - 8};
     const lyrnn_batch_options options = {.N = N,
                                          .B = B,
