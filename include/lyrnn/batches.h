@@ -36,9 +36,9 @@ typedef enum {
  * to begin in the middle of a song, as with a prefix from there. */
 #define LYRNN_MIDDLE_FROM_ZERO 0.1f
 
-/* The maximum number of chunks that a stream reads of one song. A longer song is cut into pieces, so
- * that it does not keep one stream busy long after the others have ended. Each piece begins at the
- * zero state. */
+/* The maximum number of chunks that a stream reads of one song. A longer song is cut into pieces,
+ * so that it does not keep one stream busy long after the others have ended. Each piece begins at
+ * the zero state. */
 enum { LYRNN_MAX_SONG_CHUNKS = 1000 };
 
 typedef struct {
