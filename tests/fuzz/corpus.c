@@ -1,7 +1,7 @@
 /* Fuzzes corpus files, the vocabulary made from them, and encoding. Bytes are accepted exactly if
  * glibc's iconv takes them for UTF-8 without NUL and there is something to learn in them. They
  * decode to the same characters, with memory bounded by their number, and come back unchanged
- * through the vocabulary.
+ * through the vocabulary. By other rules they have whole songs.
  *
  * An input is a file. */
 #include <iconv.h>
@@ -144,6 +144,34 @@ static void load_twice(const expected_text *text, size_t num_bytes)
     lyrnn_corpus_free(&corpus);
 }
 
+/* Songs are contiguous, none is empty, and each but the last ends in a newline. */
+static void check_songs(const lyrnn_corpus *corpus)
+{
+    LYRNN_CHECK(corpus->num_songs > 0 && corpus->starts[0] == 0);
+    for (size_t i = 1; i < corpus->num_songs; i++) {
+        LYRNN_CHECK(corpus->starts[i - 1] < corpus->starts[i] && corpus->starts[i] < corpus->N);
+        LYRNN_CHECK(corpus->chars[corpus->starts[i] - 1] == '\n');
+    }
+}
+
+/* By the default rules, and by others that the number of bytes chooses: whatever is dropped, the
+ * songs are whole. The file is there twice, so that it has copies. */
+static void load_songs(size_t num_bytes)
+{
+    const char *const paths[] = {"input", "input"};
+    const lyrnn_corpus_rules rules = {.songs = (lyrnn_songs)(num_bytes % 4),
+                                      .normalize = (lyrnn_normalize)(num_bytes / 4 % 3),
+                                      .repeats = (lyrnn_repeats)(num_bytes / 12 % 2),
+                                      .keep_duplicates = num_bytes / 24 % 2 == 1,
+                                      .min_count = num_bytes / 48 % 3};
+    lyrnn_corpus corpus;
+    lyrnn_status status = lyrnn_corpus_load(&corpus, paths, 1 + num_bytes / 144 % 2, &rules);
+    LYRNN_CHECK(status == LYRNN_OK || status == LYRNN_ERR_CORPUS);
+    if (status == LYRNN_OK)
+        check_songs(&corpus);
+    lyrnn_corpus_free(&corpus);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
 {
     expected_text text = decode(bytes, num_bytes);
@@ -153,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
     load(&text, num_bytes, LYRNN_NEWLINES_KEEP, num_bytes / 2);
     if (text.is_text && has_two_chars(text.chars, text.N))
         load_twice(&text, num_bytes);
+    load_songs(num_bytes);
     free(text.chars);
     return 0;
 }
