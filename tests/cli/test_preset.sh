@@ -6,10 +6,11 @@ set -euo pipefail
 
 # says RUN KEY VALUE...: what config.json must hold.
 says() {
-    local config=$1/config.json
+    local config name=$1
+    config=$(tr -d '\n' <"$1/config.json")
     shift
     while (($# > 0)); do
-        tr -d '\n' <"$config" | grep -qE "\"$1\": $2," || fail "$config: $1 must be $2"
+        grep -qE "\"$1\": $2," <<<"$config" || fail "$name: $1 must be $2"
         shift 2
     done
 }
