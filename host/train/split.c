@@ -228,6 +228,23 @@ static lyrnn_status handle_leaks(train_job *job)
     return status;
 }
 
+/* A song of one character has nothing to predict. */
+static lyrnn_status check_validation_songs(const train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    bool by_songs = options->val_songs > 0.0f;
+    if (!train_validates_songs(job))
+        return LYRNN_OK;
+    for (size_t song = job->num_learned_songs; song < job->corpus.num_songs; song++)
+        if (end_of_song(&job->corpus, song) - job->corpus.starts[song] > 1)
+            return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
+                      "--val-%s %g: no song that it holds out has two characters; raise it, or add "
+                      "text",
+                      by_songs ? "songs" : "fraction",
+                      (double)(by_songs ? options->val_songs : options->val_fraction));
+}
+
 static lyrnn_status check_validation(const lyrnn_train_options *options)
 {
     bool validates = options->val_songs > 0.0f || options->val_fraction > 0.0f;
@@ -273,7 +290,8 @@ lyrnn_status train_split_corpus(train_job *job)
     if (job->num_validation == 0)
         return LYRNN_OK;
     LYRNN_TRY(handle_leaks(job));
-    return take_validation_starts(job);
+    LYRNN_TRY(take_validation_starts(job));
+    return check_validation_songs(job);
 }
 
 bool train_validates_songs(const train_job *job)

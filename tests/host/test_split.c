@@ -164,6 +164,11 @@ static void each_part_has_a_song(void **state)
     add_numbered(&s, 1, "\n");
     must_refuse(&s, "--val-songs 0.5: cannot be used with --val-fraction");
     begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.val_fraction = 0.2f;
+    add_song(&s.job.corpus, "a song\n");
+    add_song(&s.job.corpus, "b");
+    must_refuse(&s, "--val-fraction 0.2: no song that it holds out has two characters; raise it");
+    begin(&s, LYRNN_SAMPLING_SONGS);
     s.options.drop_leaks = true;
     add_numbered(&s, 1, "\n");
     must_refuse(&s, "--drop-leaks: needs a validation text; add --val-songs 0.1");
