@@ -36,6 +36,7 @@ static const option_table table = {
         "Prints the text that lyrnn train would learn from the same CORPUS and options. Without "
         "a CORPUS it is the sample lyrics that come with lyrnn. What was changed in the text goes "
         "to standard error.",
+    .detail = READING_DETAIL,
     .examples = "lyrnn corpus my_lyrics.txt | less\n"
                 "lyrnn corpus --stats my_lyrics.txt other_lyrics.txt",
     .specs = specs,

@@ -218,18 +218,17 @@ static const option_table table = {
     .name = "lyrnn train",
     .summary = "train a model on lyrics",
     .arguments = "[CORPUS...]",
-    .doc = "Trains a model on lyrics: text files (-: standard input). Without a CORPUS it learns "
-           "the sample lyrics that come with lyrnn. Perplexity and sample texts go to standard "
-           "output, "
-           "everything else to standard error.",
-    .detail =
-        "Several files are read in order as one text. CORPUS may be a pipe, or - for standard "
-        "input; such a text must be named again to resume. Files without text are skipped.\n"
-        "On Ctrl-C and on SIGTERM, SIGHUP, SIGXCPU and SIGUSR2 the training finishes its "
-        "step, saves a checkpoint and ends; --resume and --continue continue there. Signals "
-        "that follow within a second count as one. A later one ends it at once, and the last "
-        "checkpoint stays as it was. On SIGUSR1 it saves a checkpoint and continues. A signal "
-        "that was ignored when the program started, as with nohup, stays ignored.",
+    .doc = "Trains a model on lyrics: files, folders or archives of texts, LRC and JSON (-: "
+           "standard input). Without a CORPUS it learns the sample lyrics that come with lyrnn. "
+           "Perplexity and sample texts go to standard output, everything else to standard "
+           "error.",
+    .detail = READING_DETAIL
+    " A text from standard input or a pipe must be named again to resume.\n"
+    "On Ctrl-C and on SIGTERM, SIGHUP, SIGXCPU and SIGUSR2 the training finishes its "
+    "step, saves a checkpoint and ends; --resume and --continue continue there. Signals "
+    "that follow within a second count as one. A later one ends it at once, and the last "
+    "checkpoint stays as it was. On SIGUSR1 it saves a checkpoint and continues. A signal "
+    "that was ignored when the program started, as with nohup, stays ignored.",
     .examples = "lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
                 "lyrnn generate runs/mine --prefix 月光",
     .files = files,
