@@ -42,6 +42,22 @@ grep -qx "batches: --batch-size 2 is lowered to 1, which takes as many batches" 
 refuses 2 '--offset random: --sampling songs has no offset; leave it out, or add --sampling con' \
     train songs/*.txt "${tiny[@]}" --offset random --out no
 
+for offset in zero random; do
+    succeeds train whole.txt "${tiny[@]}" --offset $offset --num-epochs 4 --out $offset
+done
+! cmp -s <(weights_of zero) <(weights_of random) || fail "a random offset must matter"
+# A config.json that was changed by hand. Options that it lacks do not matter.
+succeeds train songs/*.txt "${tiny[@]}" --val-songs 0.4 --num-epochs 1 --out held
+for change in random:offset:'"random"':'"zero"' held:val_songs:0.4:0.5 held:drop_leaks:false:true \
+    held:sampling:'"songs"':'"random"'; do
+    IFS=: read -r name key was is <<<"$change"
+    cp -rP "$name" broken
+    sed -i "s/\"$key\": $was/\"$key\": $is/" broken/config.json
+    refuses 5 "broken: $key is ${is//\"/}[0-9]* but its latest checkpoint has ${was//\"/}; correct" \
+        train --resume broken --num-epochs 9
+    rm -r broken
+done
+
 # A song that is longer than 1,000 pieces is cut.
 for ((i = 0; i < 60; i++)); do printf '我们分开又相逢\n不分开的是晚风\n'; done >long.txt
 succeeds train long.txt songs/1.txt --hidden-size 4 --num-steps 1 --num-epochs 1 --threads 1 \

@@ -23,6 +23,15 @@ read -r trained_dropped validated_dropped < <(sed -nE "$report" "$out")
 [[ $validated_dropped == "$validated" && $trained_dropped != "$trained" ]] ||
     fail "dropout must act in training ($trained), not in validation ($validated)"
 
+# Running text begins in the state of a training that read the text before it. random has none.
+printf '我们分开又相逢\n不分开的是晚风\n月光落在屋檐上\n' >short.txt
+for sampling in consecutive random; do
+    succeeds train short.txt --hidden-size 16 --batch-size 1 --num-steps 5 --threads 1 --cell gru \
+        --lr 0 --num-epochs 1 --val-fraction 0.5 --sampling $sampling --out carried --overwrite
+    sed -nE 's/.*"val_loss": ([0-9.]+),.*/\1/p' carried/metrics.jsonl
+done >losses
+[[ $(sort -u losses | wc -l) == 2 ]] || fail "the state must be carried into validation"
+
 # Validation must not affect training: the first part of the text gives the same training without
 # it.
 train=(train corpus.txt "${tiny[@]}" --cell lstm --num-layers 2 --dropout 0.3 --num-epochs 5 \
