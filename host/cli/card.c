@@ -16,6 +16,8 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "cli/build_info.h"
+#include "corpus/archive.h"
+#include "corpus/script.h"
 #include "files/json_build.h"
 #include "files/json_values.h"
 #include "lyrnn/checkpoint.h"
@@ -24,8 +26,6 @@
 #include "run/config.h"
 #include "run/metrics.h"
 #include "run/run_dir.h"
-#include "text/archive.h"
-#include "text/script.h"
 
 typedef char card_path[4096];
 

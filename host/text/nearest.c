@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "corpus/unihan.h"
 #include "text/near_forms.h"
-#include "text/unihan.h"
 
 /* Sets *first to the first entry of c and returns the number of entries, which may be 0. */
 static size_t find_entries(const lyrnn_unihan_entry *entries, size_t num, uint32_t c,

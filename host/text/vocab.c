@@ -130,17 +130,6 @@ lyrnn_newlines lyrnn_vocab_newlines(const lyrnn_vocab *vocab)
     return as_spaces ? LYRNN_NEWLINES_SPACE : LYRNN_NEWLINES_KEEP;
 }
 
-size_t lyrnn_char_name(uint32_t c, char *name, size_t size)
-{
-    char utf8[LYRNN_UTF8_MAX];
-    bool is_visible = utf8proc_charwidth((utf8proc_int32_t)c) > 0 &&
-                      utf8proc_category((utf8proc_int32_t)c) != UTF8PROC_CATEGORY_ZS;
-    int length = is_visible ? snprintf(name, size, "%.*s (U+%04X)", (int)lyrnn_utf8_encode(c, utf8),
-                                       utf8, (unsigned)c)
-                            : snprintf(name, size, "U+%04X", (unsigned)c);
-    return (size_t)length;
-}
-
 lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
                                       char *list, size_t size, size_t *num_distinct)
 {
@@ -204,11 +193,6 @@ size_t lyrnn_vocab_encode_known(const lyrnn_vocab *vocab, const uint32_t *chars,
             ids[num_known++] = id;
     }
     return num_known;
-}
-
-size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX])
-{
-    return (size_t)utf8proc_encode_char((utf8proc_int32_t)c, (utf8proc_uint8_t *)utf8);
 }
 
 size_t lyrnn_vocab_decode(const lyrnn_vocab *vocab, const int32_t *ids, size_t num, char *utf8)

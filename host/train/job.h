@@ -5,13 +5,13 @@
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 
+#include "corpus/leaks.h"
 #include "files/trainer_state.h"
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/evaluate.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/train.h"
 #include "run/run_dir.h"
-#include "text/leaks.h"
 #include "train/progress.h"
 
 /* What has been warned of. */

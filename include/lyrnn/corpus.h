@@ -189,6 +189,18 @@ void lyrnn_corpus_log_songs(const lyrnn_corpus *corpus, FILE *log);
 enum { LYRNN_CORPUS_HASH_SIZE = 33 };
 void lyrnn_corpus_hash(const lyrnn_corpus *corpus, char text[LYRNN_CORPUS_HASH_SIZE]);
 
+/* The maximum number of bytes that the UTF-8 form of one character takes, without a terminator. */
+enum { LYRNN_UTF8_MAX = 4 };
+
+/* Writes the UTF-8 form of a code point, unterminated, and returns its length in bytes. */
+size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX]);
+
+/* Writes a name of the character, for example "好 (U+597D)". A character that is not visible, for
+ * example a newline, is named by its code point only. size counts the terminator;
+ * LYRNN_CHAR_NAME_BYTES are always enough. Returns the name's length. */
+enum { LYRNN_CHAR_NAME_BYTES = 24 };
+size_t lyrnn_char_name(uint32_t c, char *name, size_t size);
+
 /* Accepts a zeroed corpus. */
 void lyrnn_corpus_free(lyrnn_corpus *corpus);
 

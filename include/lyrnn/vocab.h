@@ -16,9 +16,6 @@
 extern "C" {
 #endif
 
-/* The maximum number of bytes that the UTF-8 form of one character takes, without a terminator. */
-enum { LYRNN_UTF8_MAX = 4 };
-
 typedef struct {
     uint32_t *chars;  /* (V) code point of each id, owned */
     int32_t *by_char; /* (V) ids in ascending order of code point, owned */
@@ -69,15 +66,6 @@ void lyrnn_vocab_print_line(const lyrnn_vocab *vocab, const int32_t *ids, size_t
  * the rest. *num_distinct becomes the number of all of them. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_vocab_list_unknown(const lyrnn_vocab *vocab, const uint32_t *chars, size_t N,
                                       char *list, size_t size, size_t *num_distinct);
-
-/* Writes the UTF-8 form of a code point, unterminated, and returns its length in bytes. */
-size_t lyrnn_utf8_encode(uint32_t c, char utf8[LYRNN_UTF8_MAX]);
-
-/* Writes a name of the character, for example "好 (U+597D)". A character that is not visible, for
- * example a newline, is named by its code point only. size counts the terminator;
- * LYRNN_CHAR_NAME_BYTES are always enough. Returns the name's length. */
-enum { LYRNN_CHAR_NAME_BYTES = 24 };
-size_t lyrnn_char_name(uint32_t c, char *name, size_t size);
 
 /* Accepts a zeroed vocabulary. */
 void lyrnn_vocab_free(lyrnn_vocab *vocab);

@@ -9,7 +9,7 @@
 
 #include <utf8proc.h>
 
-#include "text/unihan.h"
+#include "corpus/unihan.h"
 
 enum { MAX_ENTRIES = 1 << 18 };
 
@@ -202,7 +202,7 @@ int main(void)
     }
     count_traditional(&common, &traditional);
     drop_shared(&scripts);
-    puts("#include \"text/unihan.h\"");
+    puts("#include \"corpus/unihan.h\"");
     print("variants", &variants);
     print("readings", &readings);
     print("common", &common);

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/archive.h"
 #include "fuzz.h"
 #include "lyrnn/status.h"
-#include "text/archive.h"
 
 enum { MOST_BYTES = 1 << 20 };
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/charset.h"
+#include "corpus/encoding.h"
 #include "fuzz.h"
-#include "text/charset.h"
-#include "text/encoding.h"
 
 /* UTF-8 takes at most three bytes per byte, and the ranks of characters are 64 KiB. iconv has
  * buffers, and opens libraries. */

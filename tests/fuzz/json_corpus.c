@@ -11,9 +11,9 @@
 #include <utf8proc.h>
 
 #include "base/untrusted_json.h"
+#include "corpus/blank.h"
+#include "corpus/json_songs.h"
 #include "fuzz.h"
-#include "text/blank.h"
-#include "text/json_songs.h"
 
 /* One text in the form of LRC takes the tables of LRC and its limit for a song. */
 enum { MEMORY_MULTIPLE = 1, MEMORY_CONSTANT = 8192, MEMORY_OF_LRC = 2000000 };

@@ -11,10 +11,10 @@
 
 #include <utf8proc.h>
 
+#include "corpus/blank.h"
+#include "corpus/lrc.h"
 #include "fuzz.h"
 #include "lyrnn/corpus.h"
-#include "text/blank.h"
-#include "text/lrc.h"
 
 /* The texts and the song, which repeats lines up to its limit; the tables of lines and times. */
 enum { MEMORY_MULTIPLE = 3, MEMORY_CONSTANT = LRC_MAX_BYTES + 80 * LRC_MAX_LINES };

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/clean.h"
+#include "corpus/duplicates.h"
+#include "corpus/leaks.h"
+#include "corpus/repeats.h"
 #include "fuzz.h"
 #include "lyrnn/corpus.h"
-#include "text/clean.h"
-#include "text/duplicates.h"
-#include "text/leaks.h"
-#include "text/repeats.h"
 
 enum { ONCE = 1, KEEP_DUPLICATES = 2, RARE = 4, SPACES = 8, PARAGRAPHS = 16 };
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "text/archive.h"
+#include "corpus/archive.h"
 
 /* What a reader got: NAME=TEXT for each text, and a line for each text after it. */
 typedef struct {

@@ -1,5 +1,5 @@
 /* What a text loses when it is cleaned, and what it keeps. */
-#include "text/clean.h"
+#include "corpus/clean.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 #include "compare.h"
+#include "corpus/normalize.h"
+#include "corpus/width.h"
 #include "lyrnn/corpus.h"
-#include "text/normalize.h"
-#include "text/width.h"
 
 enum { MAX = 200 };
 

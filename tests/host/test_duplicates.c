@@ -1,5 +1,5 @@
 /* Which songs are copies, and which of them stays. */
-#include "text/duplicates.h"
+#include "corpus/duplicates.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
+#include "corpus/encoding.h"
+#include "corpus/unihan.h"
 #include "lyrnn/philox.h"
-#include "text/encoding.h"
-#include "text/unihan.h"
 
 #define BYTES(literal)                                                                             \
     (lyrnn_bytes)                                                                                  \

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
+#include "corpus/archive.h"
+#include "corpus/file_names.h"
+#include "corpus/folder.h"
 #include "temp_dir.h"
-#include "text/archive.h"
-#include "text/file_names.h"
-#include "text/folder.h"
 
 static void plant(const char *path)
 {

@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "text/json_songs.h"
+#include "corpus/json_songs.h"
 
 static json_songs_counts counts; /* of the last text that was read */
 

@@ -1,5 +1,5 @@
 /* What validation shares with training, compared with loops over all pairs of positions. */
-#include "text/leaks.h"
+#include "corpus/leaks.h"
 
 #include <stdlib.h>
 #include <string.h>

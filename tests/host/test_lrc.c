@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "text/lrc.h"
+#include "corpus/lrc.h"
 
 static lrc_counts counts; /* of the last text that was read */
 

@@ -1,7 +1,7 @@
 /* Which texts are LRC, the limits of a file, and hostile lines. */
 #include "songs_check.h"
 
-#include "text/lrc.h"
+#include "corpus/lrc.h"
 
 static lrc_counts counts; /* of the last text that was read */
 

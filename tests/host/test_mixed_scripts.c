@@ -1,12 +1,12 @@
 /* When a text is said to mix traditional and simplified Chinese. */
-#include "text/mixed_scripts.h"
+#include "corpus/mixed_scripts.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <uchar.h>
 
 #include "compare.h"
-#include "text/unihan.h"
+#include "corpus/unihan.h"
 
 static script_counts count(const char32_t *text)
 {

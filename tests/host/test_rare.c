@@ -1,5 +1,5 @@
 /* Which lines --min-count drops. */
-#include "text/rare.h"
+#include "corpus/rare.h"
 
 #include "corpus_songs_check.h"
 

@@ -1,5 +1,5 @@
 /* Which stanzas --repeats once drops. */
-#include "text/repeats.h"
+#include "corpus/repeats.h"
 
 #include <stdio.h>
 #include <stdlib.h>

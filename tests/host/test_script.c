@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "text/script.h"
+#include "corpus/script.h"
 
 /* A corpus of songs, which `chars` separates by U+001F. */
 static lyrnn_corpus corpus_of(const char32_t *chars)

@@ -1,5 +1,5 @@
 /* Full-width letters, digits and spaces become ASCII; nothing else changes. */
-#include "text/width.h"
+#include "corpus/width.h"
 
 #include <string.h>
 #include <uchar.h>

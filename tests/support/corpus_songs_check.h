@@ -4,8 +4,8 @@
 
 #include <string.h>
 
+#include "corpus/songs.h"
 #include "corpus_check.h"
-#include "text/songs.h"
 
 /* Each text is one song; the list ends in NULL. */
 static inline lyrnn_corpus corpus_of_songs(const char *const *songs)

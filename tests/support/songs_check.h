@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "text/song_sink.h"
+#include "corpus/song_sink.h"
 
 /* The songs as TITLE{TEXT}, one after the other; "" if there are none. */
 typedef struct {

@@ -1,0 +1,56 @@
+/* A text file that begins like JSON is a text. Only a stream that does is JSON. */
+#include "corpus/document_kind.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "corpus/lrc.h"
+
+static bool ends_in(const char *name, const char *end)
+{
+    size_t length = strlen(name), end_length = strlen(end);
+    return length >= end_length && strcasecmp(name + length - end_length, end) == 0;
+}
+
+static const char *skip_space(const char *text, const char *end)
+{
+    while (text < end && strchr(" \t\r\n", *text) != NULL && *text != '\0')
+        text++;
+    return text;
+}
+
+/* Whether the text begins with an object: {"..." */
+static bool begins_object(const char *text, const char *end)
+{
+    if (text == end || *text != '{')
+        return false;
+    text = skip_space(text + 1, end);
+    return text < end && *text == '"';
+}
+
+/* The reader of JSON finds out whether it is JSONL. */
+static document_kind kind_of_stream(const char *text, const char *end)
+{
+    static const char mark[3] = {'\xEF', '\xBB', '\xBF'};
+    if (end - text >= 3 && memcmp(text, mark, sizeof mark) == 0)
+        text += sizeof mark;
+    text = skip_space(text, end);
+    bool is_array = text < end && *text == '[' && begins_object(skip_space(text + 1, end), end);
+    return is_array || begins_object(text, end) ? DOCUMENT_JSON : DOCUMENT_TEXT;
+}
+
+document_kind document_kind_of(const document *given)
+{
+    const lyrnn_bytes *bytes = given->bytes;
+    const char *name = given->is_file ? given->name : NULL;
+    document_kind kind = DOCUMENT_TEXT;
+    if (name == NULL && bytes->num > 0)
+        kind = kind_of_stream(bytes->data, bytes->data + bytes->num);
+    else if (name != NULL && ends_in(name, ".json"))
+        kind = DOCUMENT_JSON;
+    else if (name != NULL && (ends_in(name, ".jsonl") || ends_in(name, ".ndjson")))
+        kind = DOCUMENT_JSONL;
+    if (kind == DOCUMENT_TEXT && lrc_is(name, bytes->data, bytes->num))
+        kind = DOCUMENT_LRC;
+    return kind;
+}
