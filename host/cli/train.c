@@ -113,8 +113,9 @@ static const option_spec specs[] = {
      FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
      .detail = "The norm is that of all gradients together.", .may_change = true},
     {OPTION_CHOICE, "sampling", "consecutive|random|songs",
-     "continue the text from batch to batch, shuffle pieces of it, or read whole songs [songs if "
-     "there are several]",
+     "continue the text from batch to batch, shuffle pieces of it, or, if it has several songs, "
+     "read "
+     "these [songs]",
      FIELD(train.sampling),
      .detail = "songs starts each song from the zero state, as generate and eval do, and shuffles "
                "the songs. Short songs are padded, and --batch-size is lowered to as many songs "
