@@ -1,6 +1,6 @@
-/* Warnings about a training that goes wrong without failing: a perplexity that is not finite, a loss
- * that stays above that of guessing, and a text that is learned by heart. A loss that is NaN or
- * infinite itself ends the training (epochs.c). */
+/* Warnings about a training that goes wrong without failing: a perplexity that is not finite, a
+ * loss that stays above that of guessing, and a text that is learned by heart. A loss that is NaN
+ * or infinite itself ends the training (epochs.c). */
 #include <math.h>
 
 #include "base/plain_text.h"

@@ -53,7 +53,7 @@ for change in random:offset:'"random"':'"zero"' held:val_songs:0.4:0.5 held:drop
     IFS=: read -r name key was is <<<"$change"
     cp -rP "$name" broken
     sed -i "s/\"$key\": $was/\"$key\": $is/" broken/config.json
-    refuses 5 "broken: $key is ${is//\"/}[0-9]* but its latest checkpoint has ${was//\"/}; correct" \
+    refuses 5 "broken: $key is ${is//\"/}[0-9]* but its latest checkpoint has ${was//\"/};" \
         train --resume broken --num-epochs 9
     rm -r broken
 done
