@@ -45,6 +45,7 @@ lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, const lyrnn_batch_option
     size_t N = usable_chars(batches), B = (size_t)batches->B, T = (size_t)batches->T;
     bool consecutive = options->sampling == LYRNN_SAMPLING_CONSECUTIVE;
     batches->K = consecutive ? (N / B - 1) / T : (N - 1) / T / B;
+    batches->num_targets = (int64_t)(batches->K * B * T);
     return LYRNN_OK;
 }
 

@@ -171,6 +171,8 @@ static lyrnn_status make_pieces(lyrnn_batches *batches)
     if (batches->pieces == NULL)
         return out_of_memory(num_bytes);
     cut_songs(batches, batches->pieces);
+    for (size_t i = 0; i < batches->num_pieces; i++)
+        batches->num_targets += (int64_t)batches->pieces[i].num_targets;
     return LYRNN_OK;
 }
 

@@ -338,7 +338,7 @@ lyrnn_status train_epochs(train_job *job)
     int64_t K = (int64_t)job->batches.K;
     lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
                         K * state->snapshot.epoch + state->snapshot.counters.batch,
-                        K * options->num_epochs, job->batches.B * job->batches.T);
+                        K * options->num_epochs, (double)job->batches.num_targets / (double)K);
     for (int epoch = state->snapshot.epoch + 1; epoch <= options->num_epochs; epoch++) {
         LYRNN_TRY(run_epoch(job, epoch));
         if (has_lost_patience(job, epoch)) {

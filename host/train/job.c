@@ -181,7 +181,7 @@ static lyrnn_status run_job(train_job *job)
         return train_end_complete(job);
     LYRNN_TRY(prepare_text(job));
     LYRNN_TRY(train_check_start(job));
-    LYRNN_TRY(train_log_plan(job));
+    train_log_plan(job);
     LYRNN_TRY(train_log_start(job));
     LYRNN_TRY(train_check_memory(job));
     LYRNN_TRY(prepare_model(job));

@@ -121,7 +121,7 @@ lyrnn_status train_begin_run(train_job *job);
 size_t train_sample_length(const train_job *job);
 
 /* Reports corpus, model, batches, device and memory. LYRNN_ERR_MEMORY. */
-lyrnn_status train_log_plan(const train_job *job);
+void train_log_plan(const train_job *job);
 
 /* Allocates the memory of the whole job once and frees it again, so that a training that does not
  * fit fails here, with the total, and not after minutes of preparation. */

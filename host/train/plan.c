@@ -77,17 +77,15 @@ static const char *corpus_name(const lyrnn_train_options *options)
 }
 
 /* Songs of different lengths leave padding at the end of their last chunks and of the streams. */
-static lyrnn_status log_song_batches(const train_job *job)
+static void log_song_batches(const train_job *job)
 {
     const lyrnn_batches *batches = &job->batches;
     double slots = (double)batches->K * batches->B * batches->T;
-    int64_t num_targets;
-    LYRNN_TRY(lyrnn_batches_count_targets(batches, 1, batches->K, &num_targets));
     lyrnn_print_plain(job->log,
                       "batches: %zu per epoch, each of %d song%s at a time in pieces of %d "
                       "characters; %.0f %% is padding\n",
                       batches->K, batches->B, batches->B == 1 ? "" : "s", batches->T,
-                      100.0 * (1.0 - (double)num_targets / slots));
+                      100.0 * (1.0 - (double)batches->num_targets / slots));
     if (batches->B < job->options->batch_size)
         lyrnn_print_plain(
             job->log, "batches: --batch-size %d is lowered to %d, which takes as many batches\n",
@@ -99,20 +97,9 @@ static lyrnn_status log_song_batches(const train_job *job)
             "piece of so many is read like a song of its own\n",
             batches->num_cut, batches->num_cut == 1 ? " is" : "s are",
             (long long)LYRNN_MAX_SONG_CHUNKS * batches->T, LYRNN_MAX_SONG_CHUNKS);
-    return LYRNN_OK;
 }
 
-static lyrnn_status log_batches(const train_job *job)
-{
-    if (job->sampling == LYRNN_SAMPLING_SONGS)
-        return log_song_batches(job);
-    lyrnn_print_plain(job->log,
-                      "batches: %zu per epoch, each of %d text sequences of %d characters\n",
-                      job->batches.K, job->batches.B, job->batches.T);
-    return LYRNN_OK;
-}
-
-lyrnn_status train_log_plan(const train_job *job)
+void train_log_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     const char *path = job->start->path;
@@ -136,7 +123,12 @@ lyrnn_status train_log_plan(const train_job *job)
     if (job->config.dropout > 0.0f && job->config.num_layers == 1)
         lyrnn_print_plain(job->log,
                           "warning: --dropout acts between layers, and this model has only one\n");
-    LYRNN_TRY(log_batches(job));
+    if (job->sampling == LYRNN_SAMPLING_SONGS)
+        log_song_batches(job);
+    else
+        lyrnn_print_plain(job->log,
+                          "batches: %zu per epoch, each of %d text sequences of %d characters\n",
+                          job->batches.K, job->batches.B, job->batches.T);
     if (job->num_validation > 0)
         leaks_log(&job->leaked, job->log);
     if (job->options->drop_leaks)
@@ -145,7 +137,6 @@ lyrnn_status train_log_plan(const train_job *job)
     if (job->backend->why_not_cuda[0] != '\0')
         lyrnn_print_plain(job->log, "device: no CUDA: %s\n", job->backend->why_not_cuda);
     log_memory(job);
-    return LYRNN_OK;
 }
 
 /* The text is in memory already, and so is the checkpoint of a resumed run. */

@@ -15,7 +15,7 @@ static const double BAR_SECONDS = 0.1, LINE_SECONDS = 60.0, LINE_SHARE = 0.05,
                     LONGEST_SILENCE_SECONDS = 3600.0, LOSS_SECONDS = 0.5;
 
 void lyrnn_progress_init(lyrnn_progress *progress, FILE *log, int num_epochs, int64_t first_step,
-                         int64_t total_steps, int chars_per_step)
+                         int64_t total_steps, double chars_per_step)
 {
     double now = lyrnn_seconds();
     *progress = (lyrnn_progress){

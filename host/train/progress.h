@@ -14,8 +14,8 @@ typedef struct {
     bool is_terminal;
     int num_epochs; /* 0: the work has no epochs, and no lines in a file */
     int64_t first_step, total_steps;
-    int chars_per_step;
-    double nats_per_char; /* mean loss of the epoch so far; NaN: unknown */
+    double chars_per_step; /* on average */
+    double nats_per_char;  /* mean loss of the epoch so far; NaN: unknown */
     double start_seconds, drawn_seconds, loss_seconds;
     int64_t drawn_step;
 } lyrnn_progress;
@@ -23,7 +23,7 @@ typedef struct {
 /* Starts the progress of total_steps steps of chars_per_step characters. first_step of them were
  * done earlier, by another process. */
 void lyrnn_progress_init(lyrnn_progress *progress, FILE *log, int num_epochs, int64_t first_step,
-                         int64_t total_steps, int chars_per_step);
+                         int64_t total_steps, double chars_per_step);
 
 /* Whether it is time to show that `step` steps are done. */
 bool lyrnn_progress_is_due(const lyrnn_progress *progress, int64_t step);

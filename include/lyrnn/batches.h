@@ -66,10 +66,11 @@ typedef struct {
 
 typedef struct {
     lyrnn_batch_options options;
-    int B, T;       /* streams, steps. B may be lower than in options: see lyrnn_batches_init */
-    size_t N;       /* characters of the corpus */
-    size_t K;       /* batches per epoch, at least 1 */
-    size_t num_cut; /* songs that are cut into pieces */
+    int B, T; /* streams, steps. B may be lower than in options: see lyrnn_batches_init */
+    size_t N; /* characters of the corpus */
+    size_t K; /* batches per epoch, at least 1 */
+    int64_t num_targets; /* characters that an epoch predicts; the rest of K*B*T is padding */
+    size_t num_cut;      /* songs that are cut into pieces */
     /* LYRNN_SAMPLING_SONGS: (num_pieces) owned, in the order of the corpus; else NULL */
     lyrnn_song_piece *pieces;
     size_t num_pieces;

@@ -52,6 +52,7 @@ static int64_t *starts_of(const lyrnn_batches *batches, uint64_t epoch)
     assert_int_equal(lyrnn_batches_count_targets(batches, epoch, batches->K, &num_targets),
                      LYRNN_OK);
     assert_int_equal(num_targets, (int64_t)num * batches->T);
+    assert_int_equal(batches->num_targets, num_targets);
     return starts;
 }
 

@@ -234,6 +234,7 @@ static void targets_of_the_first_batches_are_counted(void **state)
             sum += chunks[k * (size_t)batches.B + (size_t)b].num_targets;
     }
     assert_int_equal(sum, N - 1);
+    assert_int_equal(batches.num_targets, N - 1);
     free(chunks);
     lyrnn_batches_free(&batches);
     free(songs);
