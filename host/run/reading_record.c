@@ -1,6 +1,7 @@
 /* One table has the rules that are words, for both directions. */
 #include "run/reading_record.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/words.h"
@@ -71,6 +72,7 @@ lyrnn_corpus_rules reading_of_record(const json_t *record)
         .min_count = size_of_record(record, "min_count"),
         .max_chars = size_of_record(record, "max_chars"),
         .json_field = json_string_value(json_object_get(record, "json_field")),
+        .max_bytes = SIZE_MAX,
         .is_plain_text = json_object_get(record, "songs") == NULL ||
                          json_is_true(json_object_get(record, "plain_text"))};
     for (int i = 0; i < NUM_CHOICES; i++) {

@@ -21,7 +21,8 @@ void reading_put_song_unit(json_t **record, lyrnn_songs song_unit);
 lyrnn_songs reading_song_unit(const json_t *record);
 
 /* The rules that a record has, which borrow its texts. A member that is missing means what lyrnn
- * did before there was that option. */
+ * did before there was that option. max_bytes is SIZE_MAX: a text that was read once may be read
+ * again, however large its archive is, and its hash shows whether it is the same text. */
 lyrnn_corpus_rules reading_of_record(const json_t *record);
 
 #endif

@@ -84,6 +84,10 @@ succeeds train --resume zipped --num-epochs 3
 succeeds train --resume folder --num-epochs 3
 cmp <(weights_of folder) <(weights_of zipped) || fail "both must continue the same way"
 
+# The archive is read again for the guard against copies, which knows no --max-bytes.
+succeeds generate zipped --prefix 第 --max-copy 3 --report
+grep -q '^sample 0: longest copied run' "$err" || fail "the report needs the text in the archive"
+
 # An archive in a folder is read where its name sorts it.
 mkdir mixed
 song 4 >mixed/a.txt
