@@ -22,6 +22,7 @@ bool script_is_supported(void)
 
 #include "base/memory.h"
 #include "base/memory_limit.h"
+#include "corpus/songs.h"
 
 enum { PIECE = 16384, UTF8_MAX = 4, OPENCC_BYTES = 64 << 20 };
 
@@ -88,15 +89,15 @@ static lyrnn_status append_char(conversion *state, uint32_t c)
 static size_t count_changed(const uint32_t *before, size_t num_before, const uint32_t *after,
                             size_t num_after)
 {
-    size_t num = 0, least = num_before < num_after ? num_before : num_after, begin = 0, end = 0;
+    size_t num = 0, shorter = num_before < num_after ? num_before : num_after, begin = 0, end = 0;
     if (num_before == num_after) {
         for (size_t i = 0; i < num_before; i++)
             num += before[i] != after[i];
         return num;
     }
-    while (begin < least && before[begin] == after[begin])
+    while (begin < shorter && before[begin] == after[begin])
         begin++;
-    while (end < least - begin && before[num_before - 1 - end] == after[num_after - 1 - end])
+    while (end < shorter - begin && before[num_before - 1 - end] == after[num_after - 1 - end])
         end++;
     return (num_before > num_after ? num_before : num_after) - begin - end;
 }
@@ -138,8 +139,7 @@ static lyrnn_status convert_piece(conversion *state, const uint32_t *chars, size
 static lyrnn_status convert_songs(conversion *state, const lyrnn_corpus *corpus)
 {
     for (size_t s = 0; s < corpus->num_songs; s++) {
-        size_t begin = corpus->starts[s];
-        size_t end = s + 1 < corpus->num_songs ? corpus->starts[s + 1] : corpus->N;
+        size_t begin = corpus->starts[s], end = songs_end(corpus, s);
         state->starts[s] = state->N;
         while (begin < end) {
             size_t num = length_of_piece(corpus->chars + begin, end - begin);
@@ -195,6 +195,7 @@ lyrnn_status corpus_convert_script_by(const char *folder, lyrnn_corpus *corpus, 
         corpus->chars = state.chars;
         corpus->capacity = state.capacity;
         corpus->starts = state.starts;
+        corpus->starts_capacity = corpus->num_songs;
         corpus->N = state.N;
         *num_changed = state.num_changed;
     } else {

@@ -9,16 +9,16 @@
 #include "corpus/decode.h"
 #include "corpus/visible.h"
 
-/* The capacity of starts is num_songs rounded up to a power of two. */
 static lyrnn_status add_start(lyrnn_corpus *corpus, const char *name, size_t start)
 {
-    size_t num = corpus->num_songs;
-    if ((num & (num - 1)) == 0) {
-        size_t bytes = (num == 0 ? 1 : 2 * num) * sizeof *corpus->starts;
+    if (corpus->num_songs >= corpus->starts_capacity) {
+        size_t capacity = corpus->num_songs == 0 ? 1 : 2 * corpus->num_songs;
+        size_t bytes = capacity * sizeof *corpus->starts;
         size_t *starts = realloc(corpus->starts, bytes);
         if (starts == NULL)
             return lyrnn_out_of_memory(name, bytes, "give less text");
         corpus->starts = starts;
+        corpus->starts_capacity = capacity;
     }
     corpus->starts[corpus->num_songs++] = start;
     return LYRNN_OK;

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/xxh128.h"
+#include "corpus/songs.h"
 #include "train/job.h"
 
 const char *train_sampling_name(lyrnn_sampling sampling)
@@ -23,18 +24,13 @@ static lyrnn_status split_out_of_memory(size_t num_bytes)
     return lyrnn_out_of_memory("corpus", num_bytes, "read less of it with --max-chars");
 }
 
-static size_t end_of_song(const lyrnn_corpus *corpus, size_t song)
-{
-    return song + 1 < corpus->num_songs ? corpus->starts[song + 1] : corpus->N;
-}
-
 /* A number from 0 to 1 that the song's text and the seed determine. The blank lines after a song
  * belong to it or not depending on what follows, so they do not count. */
 static double draw_of_song(const train_job *job, size_t song)
 {
     enum { DIGITS = 13, BITS = 4 * DIGITS, HEXADECIMAL = 16 }; /* as many as a double holds */
     const lyrnn_corpus *corpus = &job->corpus;
-    size_t begin = corpus->starts[song], end = end_of_song(corpus, song);
+    size_t begin = corpus->starts[song], end = songs_end(corpus, song);
     while (end > begin && (corpus->chars[end - 1] == '\n' || corpus->chars[end - 1] == ' '))
         end--;
     const lyrnn_byte_range ranges[] = {
@@ -59,7 +55,7 @@ static void move_songs(const lyrnn_corpus *corpus, const bool *is_held_out, bool
     for (size_t song = 0; song < corpus->num_songs; song++) {
         if (is_held_out[song] != which)
             continue;
-        size_t begin = corpus->starts[song], num = end_of_song(corpus, song) - begin;
+        size_t begin = corpus->starts[song], num = songs_end(corpus, song) - begin;
         memcpy(moved->chars + moved->N, corpus->chars + begin, num * sizeof *corpus->chars);
         moved->starts[moved->num_songs++] = moved->N;
         moved->N += num;
@@ -85,7 +81,9 @@ static lyrnn_status move_to_end(train_job *job, const bool *is_held_out)
     free(corpus->chars);
     free(corpus->starts);
     corpus->chars = moved.chars;
+    corpus->capacity = corpus->N;
     corpus->starts = moved.starts;
+    corpus->starts_capacity = corpus->num_songs;
     return LYRNN_OK;
 }
 
@@ -236,7 +234,7 @@ static lyrnn_status check_validation_songs(const train_job *job)
     if (!train_validates_songs(job))
         return LYRNN_OK;
     for (size_t song = job->num_learned_songs; song < job->corpus.num_songs; song++)
-        if (end_of_song(&job->corpus, song) - job->corpus.starts[song] > 1)
+        if (songs_end(&job->corpus, song) - job->corpus.starts[song] > 1)
             return LYRNN_OK;
     return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
                       "--val-%s %g: no song that it holds out has two characters; raise it, or add "

@@ -145,8 +145,9 @@ typedef struct {
      * text that was loaded has at least one. */
     size_t *starts;
     size_t num_songs;
-    /* By LYRNN_SONGS_AUTO the songs are paragraphs of a small text, and so perhaps stanzas of one
-     * song. Copies among them may be its chorus, and are kept. */
+    size_t starts_capacity; /* of starts; what adds to them keeps it */
+    /* By LYRNN_SONGS_AUTO the songs are paragraphs of the only text, which is small, and so perhaps
+     * stanzas of one song. Copies among them may be its chorus, and are kept. */
     bool may_be_stanzas;
     lyrnn_corpus_counts counts;
 } lyrnn_corpus;

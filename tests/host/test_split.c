@@ -114,6 +114,8 @@ static int divide_numbered(uint64_t seed, int without, bool held_out[NUM_SONGS])
     size_t num = s.job.corpus.num_songs;
     must_divide(&s);
     assert_int_equal(s.job.corpus.num_songs, num);
+    assert_int_equal(s.job.corpus.capacity, s.job.corpus.N);
+    assert_int_equal(s.job.corpus.starts_capacity, num);
     check_parts(&s, held_out);
     int count = (int)(num - s.job.num_learned_songs);
     end(&s);
