@@ -135,8 +135,6 @@ static lyrnn_status append_plain(const appending *to)
     }
     LYRNN_TRY(songs_split_last(corpus, to->given->name));
     corpus->counts.num_paragraph_songs += corpus->num_songs - num_songs;
-    if (to->rules->songs == LYRNN_SONGS_AUTO && to->given->bytes->num < SMALL_FILE)
-        corpus->may_be_stanzas = true;
     return LYRNN_OK;
 }
 
@@ -177,8 +175,16 @@ static lyrnn_status split_only_file(lyrnn_corpus *corpus)
     LYRNN_TRY(songs_split_last(corpus, "corpus"));
     corpus->counts.num_file_songs = 0;
     corpus->counts.num_paragraph_songs = corpus->num_songs;
-    corpus->may_be_stanzas = true;
     return LYRNN_OK;
+}
+
+static bool is_small(const lyrnn_corpus *corpus)
+{
+    size_t num_bytes = 0;
+    char utf8[LYRNN_UTF8_MAX];
+    for (size_t i = 0; i < corpus->N && num_bytes < SMALL_FILE; i++)
+        num_bytes += lyrnn_utf8_encode(corpus->chars[i], utf8);
+    return num_bytes < SMALL_FILE;
 }
 
 lyrnn_status document_find_songs(lyrnn_corpus *corpus, const lyrnn_corpus_rules *rules)
@@ -187,7 +193,11 @@ lyrnn_status document_find_songs(lyrnn_corpus *corpus, const lyrnn_corpus_rules 
         corpus->num_songs = 1;
     if (rules->songs == LYRNN_SONGS_AUTO && corpus->num_songs == 1 &&
         corpus->counts.num_file_songs == 1)
-        return split_only_file(corpus);
+        LYRNN_TRY(split_only_file(corpus));
+    const lyrnn_corpus_counts *counts = &corpus->counts;
+    bool is_only_text =
+        counts->num_text_files == 1 && counts->num_lrc_files + counts->num_json_files == 0;
+    corpus->may_be_stanzas = rules->songs == LYRNN_SONGS_AUTO && is_only_text && is_small(corpus);
     return LYRNN_OK;
 }
 

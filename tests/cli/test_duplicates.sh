@@ -35,6 +35,14 @@ cmp "$out" short.txt || fail "one song has no copies"
 succeeds corpus short.txt
 cmp "$out" short.txt || fail "paragraphs of one small text may be a song and its choruses"
 
+# A small stream beside a folder keeps no copies of the folder's songs.
+for text in '小船摇过石桥边\n' ' \n'; do
+    command="lyrnn corpus songs -"
+    # shellcheck disable=SC2059 # a text with escapes
+    printf "$text" | "$lyrnn" corpus songs - >"$out" 2>"$err" || fail "a stream may come last"
+    grep -q '^songs: dropped 2 of ' "$err" || fail "copies must be dropped"
+done
+
 # All songs are copies of one.
 for i in 1 2 3 4 5; do cp songs/1.txt "copy$i.txt"; done
 succeeds corpus copy?.txt
