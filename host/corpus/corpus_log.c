@@ -60,9 +60,12 @@ static void log_lrc(const lyrnn_corpus_counts *counts, FILE *log)
         {counts->num_lrc_translations, "translated line", "translated lines"},
         {counts->num_lrc_names, "name of a singer", "names of singers"},
     };
-    if (counts->num_lrc_files == 0)
-        return;
     LIST(drops, dropped);
+    if (counts->num_lrc_files == 0) { /* the text of a JSON object may be LRC */
+        if (dropped[0] != '\0')
+            lyrnn_print_plain(log, "lrc: dropped %s\n", dropped);
+        return;
+    }
     lyrnn_print_plain(log, "lrc: %zu file%s%s%s\n", counts->num_lrc_files,
                       counts->num_lrc_files == 1 ? "" : "s", dropped[0] != '\0' ? "; dropped " : "",
                       dropped);

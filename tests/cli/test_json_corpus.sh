@@ -72,6 +72,7 @@ done
 printf '%s' '{"name":"A","lrc":{"lyric":"[00:02]a2\n[00:01]a1\n[00:00]作词：b\n"}}' '' >lrc.json
 printf 'A\na1\na2\n' >lrc.txt
 reads_as lrc.txt lrc.json
+grep -qx 'lrc: dropped 1 credit line' "$err" || fail "the log must say what LRC in JSON loses"
 
 # The wrong shape, and the member that is the text.
 printf '%s' '[{"title":"A","para":"a1\na2"},{"title":"B","para":["b1"],"text":"c"}]' >para.json
