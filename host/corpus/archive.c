@@ -165,6 +165,7 @@ lyrnn_status archive_read(const char *name, const lyrnn_bytes *bytes, const arch
                           "the folder, or install libarchive-dev and build again",
                           name);
     packed.max_bytes = rules->max_bytes > 0 ? rules->max_bytes : (size_t)1 << 30;
+    packed.num_before = rules->num_before;
     lyrnn_status status = LYRNN_OK;
     if (packed.format != PACKED_EMPTY)
         status = archive_unpack(&packed, &unpacked);

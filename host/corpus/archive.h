@@ -21,8 +21,9 @@ bool archive_is(const char *name, const lyrnn_bytes *bytes);
 
 /* How to read an archive. A zeroed struct is fine. */
 typedef struct {
-    size_t max_bytes; /* of what it unpacks to; 0: 1 GiB */
-    FILE *log;        /* gets a line if files are left out; NULL: none */
+    size_t max_bytes;  /* of what it unpacks to, with num_before; 0: 1 GiB */
+    size_t num_before; /* bytes that other archives have unpacked to */
+    FILE *log;         /* gets a line if files are left out; NULL: none */
 } archive_rules;
 
 /* Gets one text of an archive. `name` is its path there in UTF-8, and a NUL follows the bytes. Both

@@ -147,9 +147,8 @@ static lyrnn_status take_entry(void *context, const char *name, const lyrnn_byte
 static lyrnn_status read_archive(reader *state, const char *name, const lyrnn_bytes *bytes)
 {
     archive_reading reading = {state, name};
-    size_t most = state->rules->max_bytes > 0 ? state->rules->max_bytes : (size_t)1 << 30;
-    const archive_rules rules = {.max_bytes =
-                                     most > state->num_unpacked ? most - state->num_unpacked : 1,
+    const archive_rules rules = {.max_bytes = state->rules->max_bytes,
+                                 .num_before = state->num_unpacked,
                                  .log = state->rules->log};
     size_t num_files = state->num_files;
     state->has_several = true;

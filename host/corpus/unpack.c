@@ -85,11 +85,13 @@ static lyrnn_status check_size(unpacking *state)
     const packed_archive *packed = state->packed;
     size_t num = packed->bytes->num, most = RATIO * num + SMALL;
     size_t now = state->num_streamed > state->num_bytes ? state->num_streamed : state->num_bytes;
-    if (now > packed->max_bytes)
+    if (now + packed->num_before > packed->max_bytes)
         return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "%s: unpacks to more than %zu bytes, the maximum; if you trust it, raise "
-                          "--max-bytes",
-                          packed->name, packed->max_bytes);
+                          "%s: %sunpacks to more than %zu bytes, the maximum; if you trust it, "
+                          "raise --max-bytes",
+                          packed->name,
+                          packed->num_before > 0 ? "with the archives before it, " : "",
+                          packed->max_bytes);
     if (now > most)
         return lyrnn_fail(
             LYRNN_ERR_CORPUS,

@@ -46,7 +46,8 @@ typedef struct {
     const lyrnn_bytes *bytes;
     packed_format format;
     packed_filter filter;
-    size_t max_bytes; /* of what it may unpack to */
+    size_t max_bytes;  /* of what it may unpack to, with num_before */
+    size_t num_before; /* bytes that other archives have unpacked to */
 } packed_archive;
 
 /* Errors are those of archive_read. The caller frees `unpacked`, on failure too. */

@@ -180,4 +180,4 @@ bytes=$(wc -c <all.txt)
 succeeds corpus --max-bytes "$bytes" songs.zip
 refuses 1 "songs\.zip: unpacks to more than $((bytes - 1)) bytes, the maximum; if you trust it, raise --max-bytes$" corpus --max-bytes $((bytes - 1)) songs.zip
 run corpus --max-bytes $((2 * bytes - 1)) songs.zip songs.zip
-expect_error 1 'songs\.zip: unpacks to more than '
+expect_error 1 "songs\.zip: with the archives before it, unpacks to more than $((2 * bytes - 1)) bytes, "
