@@ -14,14 +14,14 @@
 /* Characters that remain of the text in every epoch. */
 static size_t usable_chars(const lyrnn_batches *batches)
 {
-    return batches->N - (batches->options.random_offset ? (size_t)batches->T : 0);
+    return batches->N - (batches->random_offset ? (size_t)batches->T : 0);
 }
 
 /* Refuses a text that does not fill one batch. */
 static lyrnn_status check_length(const lyrnn_batches *batches)
 {
-    bool consecutive = batches->options.sampling == LYRNN_SAMPLING_CONSECUTIVE;
-    bool offset = batches->options.random_offset;
+    bool consecutive = batches->sampling == LYRNN_SAMPLING_CONSECUTIVE;
+    bool offset = batches->random_offset;
     size_t B = (size_t)batches->B, T = (size_t)batches->T;
     size_t needed = (consecutive ? B * (T + 1) : B * T + 1) + (offset ? T : 0);
     if (batches->N >= needed)
@@ -37,11 +37,19 @@ static lyrnn_status check_length(const lyrnn_batches *batches)
 lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options)
 {
     LYRNN_CHECK(options->B > 0 && options->T > 0);
-    *batches =
-        (lyrnn_batches){.options = *options, .B = options->B, .T = options->T, .N = options->N};
-    if (options->sampling == LYRNN_SAMPLING_SONGS)
-        return song_batches_init(batches);
-    LYRNN_TRY(check_length(batches));
+    *batches = (lyrnn_batches){.N = options->N,
+                               .B = options->B,
+                               .T = options->T,
+                               .sampling = options->sampling,
+                               .random_offset = options->random_offset,
+                               .for_evaluation = options->for_evaluation,
+                               .seed = options->seed};
+    bool has_songs = options->sampling == LYRNN_SAMPLING_SONGS;
+    lyrnn_status status = has_songs ? song_batches_init(batches, options) : check_length(batches);
+    if (status != LYRNN_OK)
+        lyrnn_batches_free(batches);
+    if (status != LYRNN_OK || has_songs)
+        return status;
     size_t N = usable_chars(batches), B = (size_t)batches->B, T = (size_t)batches->T;
     bool consecutive = options->sampling == LYRNN_SAMPLING_CONSECUTIVE;
     batches->K = consecutive ? (N / B - 1) / T : (N - 1) / T / B;
@@ -57,18 +65,17 @@ void lyrnn_batches_free(lyrnn_batches *batches)
 
 bool lyrnn_batches_vary(const lyrnn_batches *batches)
 {
-    const lyrnn_batch_options *options = &batches->options;
-    return options->sampling == LYRNN_SAMPLING_SONGS
-               ? !options->for_evaluation
-               : options->sampling == LYRNN_SAMPLING_RANDOM || options->random_offset;
+    return batches->sampling == LYRNN_SAMPLING_SONGS
+               ? !batches->for_evaluation
+               : batches->sampling == LYRNN_SAMPLING_RANDOM || batches->random_offset;
 }
 
 /* The first character of an epoch, 0 to T. */
 static size_t offset_of_epoch(const lyrnn_batches *batches, uint64_t epoch)
 {
-    if (!batches->options.random_offset)
+    if (!batches->random_offset)
         return 0;
-    uint64_t bits = lyrnn_philox_bits(batches->options.seed, LYRNN_PURPOSE_OFFSET, epoch);
+    uint64_t bits = lyrnn_philox_bits(batches->seed, LYRNN_PURPOSE_OFFSET, epoch);
     return (size_t)(bits * ((uint64_t)batches->T + 1) >> 32);
 }
 
@@ -96,8 +103,7 @@ static lyrnn_status random_chunks(const lyrnn_batches *batches, uint64_t epoch, 
         starts[i] = (int64_t)(offset + i * T);
     /* A Fisher-Yates shuffle from the front, which stops at the end of the table. */
     for (size_t i = 0; i < batches->K * (size_t)batches->B; i++) {
-        uint64_t bits =
-            lyrnn_philox_bits(batches->options.seed, LYRNN_PURPOSE_SHUFFLE, (epoch << 32) + i);
+        uint64_t bits = lyrnn_philox_bits(batches->seed, LYRNN_PURPOSE_SHUFFLE, (epoch << 32) + i);
         /* bits * n / 2^32 is in 0..n-1. The bias of a value is at most n / 2^32. */
         size_t pick = i + (size_t)(bits * (num_chunks - i) >> 32);
         chunks[i] = (lyrnn_chunk){.start = starts[pick], .num_targets = batches->T, .from_zero = 1};
@@ -109,9 +115,9 @@ static lyrnn_status random_chunks(const lyrnn_batches *batches, uint64_t epoch, 
 
 lyrnn_status lyrnn_batches_chunks(const lyrnn_batches *batches, uint64_t epoch, lyrnn_chunk *chunks)
 {
-    if (batches->options.sampling == LYRNN_SAMPLING_SONGS)
+    if (batches->sampling == LYRNN_SAMPLING_SONGS)
         return song_batches_chunks(batches, epoch, chunks);
-    if (batches->options.sampling == LYRNN_SAMPLING_RANDOM)
+    if (batches->sampling == LYRNN_SAMPLING_RANDOM)
         return random_chunks(batches, epoch, chunks);
     consecutive_chunks(batches, epoch, chunks);
     return LYRNN_OK;
@@ -122,7 +128,7 @@ lyrnn_status lyrnn_batches_count_targets(const lyrnn_batches *batches, uint64_t 
 {
     size_t B = (size_t)batches->B, bytes = batches->K * B * sizeof(lyrnn_chunk);
     *num_targets = (int64_t)(num_batches * B) * batches->T;
-    if (batches->options.sampling != LYRNN_SAMPLING_SONGS)
+    if (batches->sampling != LYRNN_SAMPLING_SONGS)
         return LYRNN_OK;
     lyrnn_chunk *chunks = malloc(bytes);
     if (chunks == NULL)

@@ -92,7 +92,7 @@ static lyrnn_status upload_batch_table(lyrnn_evaluator *evaluator)
     if (chunks == NULL)
         return lyrnn_out_of_memory("batch table", num_bytes, "give less text");
     lyrnn_status status = LYRNN_OK;
-    if (batches->options.sampling == LYRNN_SAMPLING_SONGS)
+    if (batches->sampling == LYRNN_SAMPLING_SONGS)
         status = lyrnn_batches_chunks(batches, 1, chunks);
     else
         running_chunks(evaluator, chunks);
@@ -146,7 +146,7 @@ static void queue_batch(void *context)
     lyrnn_evaluator *evaluator = (lyrnn_evaluator *)context;
     lyrnn_activations *a = &evaluator->activations;
     lyrnn_activations_gather(a, evaluator->ids, evaluator->chunks, evaluator->counters);
-    if (evaluator->batches.options.sampling == LYRNN_SAMPLING_SONGS)
+    if (evaluator->batches.sampling == LYRNN_SAMPLING_SONGS)
         lyrnn_activations_begin_streams(a);
     lyrnn_model_forward(evaluator->model, a);
     lyrnn_model_loss(evaluator->model, a, evaluator->counters);

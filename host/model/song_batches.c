@@ -116,10 +116,9 @@ static dealt_song *sort_songs(const lyrnn_batches *batches, uint64_t epoch)
         songs[i] = (dealt_song){
             .piece = i,
             .num_chunks = divide_up(batches->pieces[i].num_targets, (size_t)batches->T),
-            .key = batches->options.for_evaluation
-                       ? 0
-                       : lyrnn_philox_bits(batches->options.seed, LYRNN_PURPOSE_SHUFFLE,
-                                           (epoch << 32) + i)};
+            .key = batches->for_evaluation ? 0
+                                           : lyrnn_philox_bits(batches->seed, LYRNN_PURPOSE_SHUFFLE,
+                                                               (epoch << 32) + i)};
     qsort(songs, num, sizeof *songs, compare_for_dealing);
     return songs;
 }
@@ -127,7 +126,7 @@ static dealt_song *sort_songs(const lyrnn_batches *batches, uint64_t epoch)
 /* Characters of one piece at most; 0: any number. */
 static size_t max_piece(const lyrnn_batches *batches)
 {
-    return batches->options.for_evaluation ? 0 : LYRNN_MAX_SONG_CHUNKS * (size_t)batches->T;
+    return batches->for_evaluation ? 0 : LYRNN_MAX_SONG_CHUNKS * (size_t)batches->T;
 }
 
 /* Number of predictions in the song that begins at songs[i]. */
@@ -139,9 +138,9 @@ static size_t targets_of_song(const lyrnn_batch_options *options, size_t i)
 }
 
 /* Counts the pieces, and with `pieces` writes them. */
-static size_t cut_songs(lyrnn_batches *batches, lyrnn_song_piece *pieces)
+static size_t cut_songs(lyrnn_batches *batches, const lyrnn_batch_options *options,
+                        lyrnn_song_piece *pieces)
 {
-    const lyrnn_batch_options *options = &batches->options;
     size_t num = 0;
     batches->num_cut = 0;
     for (size_t i = 0; i < options->num_songs; i++) {
@@ -160,9 +159,9 @@ static size_t cut_songs(lyrnn_batches *batches, lyrnn_song_piece *pieces)
     return num;
 }
 
-static lyrnn_status make_pieces(lyrnn_batches *batches)
+static lyrnn_status make_pieces(lyrnn_batches *batches, const lyrnn_batch_options *options)
 {
-    batches->num_pieces = cut_songs(batches, NULL);
+    batches->num_pieces = cut_songs(batches, options, NULL);
     if (batches->num_pieces == 0)
         return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
                           "corpus: no song has more than one character; give more text");
@@ -170,14 +169,14 @@ static lyrnn_status make_pieces(lyrnn_batches *batches)
     batches->pieces = malloc(num_bytes);
     if (batches->pieces == NULL)
         return out_of_memory(num_bytes);
-    cut_songs(batches, batches->pieces);
+    cut_songs(batches, options, batches->pieces);
     for (size_t i = 0; i < batches->num_pieces; i++)
         batches->num_targets += (int64_t)batches->pieces[i].num_targets;
     return LYRNN_OK;
 }
 
 /* The smallest number of streams that needs no more than K batches. */
-static int fewest_streams(const lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
+static int smallest_B(const lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
 {
     int too_few = 0, enough = batches->B;
     while (enough - too_few > 1) {
@@ -190,18 +189,18 @@ static int fewest_streams(const lyrnn_batches *batches, dealt_song *songs, waiti
     return enough;
 }
 
-/* Sets K to the batches that B streams need. If at least a quarter of the streams saves none, only
- * the others are used. */
+/* Sets K to the batches that B streams need, and lowers B if three quarters of them need no
+ * more. */
 static void choose_shape(lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
 {
     if (batches->num_pieces < (size_t)batches->B)
         batches->B = (int)batches->num_pieces;
     batches->K = deal(songs, batches->num_pieces, heap, batches->B);
-    int fewest = fewest_streams(batches, songs, heap);
-    if ((int64_t)fewest * 4 > (int64_t)batches->B * 3)
+    int smallest = smallest_B(batches, songs, heap);
+    if ((int64_t)smallest * 4 > (int64_t)batches->B * 3)
         return;
-    batches->B = fewest;
-    batches->K = deal(songs, batches->num_pieces, heap, fewest);
+    batches->B = smallest;
+    batches->K = deal(songs, batches->num_pieces, heap, smallest);
 }
 
 static lyrnn_status make_shape(lyrnn_batches *batches)
@@ -219,25 +218,19 @@ static lyrnn_status make_shape(lyrnn_batches *batches)
     return status;
 }
 
-lyrnn_status song_batches_init(lyrnn_batches *batches)
+lyrnn_status song_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options)
 {
-    const lyrnn_batch_options *options = &batches->options;
     LYRNN_CHECK(options->num_songs > 0 && options->songs[0] == 0 && !options->random_offset);
-    lyrnn_status status = make_pieces(batches);
-    if (status == LYRNN_OK)
-        status = make_shape(batches);
-    batches->options.songs = NULL;
-    if (status != LYRNN_OK)
-        lyrnn_batches_free(batches);
-    return status;
+    LYRNN_TRY(make_pieces(batches, options));
+    return make_shape(batches);
 }
 
 /* Whether a later chunk of a song, number `chunk` of the epoch, begins at the zero state. */
 static bool begins_in_the_middle(const lyrnn_batches *batches, uint64_t epoch, size_t chunk)
 {
-    return !batches->options.for_evaluation &&
-           lyrnn_philox_uniform(batches->options.seed, LYRNN_PURPOSE_FROM_ZERO,
-                                (epoch << 32) + chunk) <= LYRNN_MIDDLE_FROM_ZERO;
+    return !batches->for_evaluation &&
+           lyrnn_philox_uniform(batches->seed, LYRNN_PURPOSE_FROM_ZERO, (epoch << 32) + chunk) <=
+               LYRNN_MIDDLE_FROM_ZERO;
 }
 
 /* Writes the songs, sorted for reading, to the columns of their streams. */

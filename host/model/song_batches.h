@@ -5,7 +5,7 @@
 #include "lyrnn/batches.h"
 
 /* Cuts the corpus into pieces and computes B and K. Errors: those of lyrnn_batches_init. */
-lyrnn_status song_batches_init(lyrnn_batches *batches);
+lyrnn_status song_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options);
 
 /* Fills chunks (K,B) for one epoch. LYRNN_ERR_MEMORY. */
 lyrnn_status song_batches_chunks(const lyrnn_batches *batches, uint64_t epoch, lyrnn_chunk *chunks);

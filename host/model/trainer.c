@@ -72,7 +72,7 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     arena = (lyrnn_arena){(char *)trainer->data, 0};
     lay_out_data(trainer, &arena);
     backend->zero(backend, trainer->counters, sizeof(lyrnn_counters));
-    trainer->activations.dropout = (lyrnn_dropout){batches->options.seed, trainer->counters};
+    trainer->activations.dropout = (lyrnn_dropout){batches->seed, trainer->counters};
     backend->upload(backend, trainer->learning_rate, &trainer->optimizer.learning_rate,
                     sizeof(float));
     backend->upload(backend, trainer->ids, ids, batches->N * sizeof(int32_t));
@@ -149,7 +149,7 @@ static void queue_step(void *context)
     lyrnn_model *model = trainer->model;
     lyrnn_backend *backend = model->backend;
     lyrnn_activations *a = &trainer->activations;
-    lyrnn_sampling sampling = trainer->batches.options.sampling;
+    lyrnn_sampling sampling = trainer->batches.sampling;
 
     lyrnn_clip_and_adam_args update = {
         .count = model->parameters.count,
@@ -165,12 +165,9 @@ static void queue_step(void *context)
         .counters = trainer->counters,
     };
     lyrnn_activations_gather(a, trainer->ids, trainer->chunks, trainer->counters);
-    /* from_zero says the same for every way of sampling, but these two need not read it:
-     * consecutive sampling never begins within an epoch, and random sampling always does. */
-    if (sampling == LYRNN_SAMPLING_SONGS)
+    /* Consecutive sampling never begins within an epoch. */
+    if (sampling != LYRNN_SAMPLING_CONSECUTIVE)
         lyrnn_activations_begin_streams(a);
-    else if (sampling == LYRNN_SAMPLING_RANDOM)
-        lyrnn_activations_reset_state(a);
     lyrnn_model_forward(model, a);
     lyrnn_model_loss(model, a, trainer->counters);
     lyrnn_model_backward(model, a, trainer->grads);

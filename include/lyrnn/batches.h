@@ -65,21 +65,23 @@ typedef struct {
 } lyrnn_song_piece;
 
 typedef struct {
-    lyrnn_batch_options options;
-    int B, T; /* streams, steps. B may be lower than in options: see lyrnn_batches_init */
     size_t N; /* characters of the corpus */
+    int B, T; /* streams, steps. B may be lower than in the options: see lyrnn_batches_init */
     size_t K; /* batches per epoch, at least 1 */
     int64_t num_targets; /* characters that an epoch predicts; the rest of K*B*T is padding */
     size_t num_cut;      /* songs that are cut into pieces */
+    lyrnn_sampling sampling;
+    bool random_offset, for_evaluation;
+    uint64_t seed;
     /* LYRNN_SAMPLING_SONGS: (num_pieces) owned, in the order of the corpus; else NULL */
     lyrnn_song_piece *pieces;
     size_t num_pieces;
 } lyrnn_batches;
 
-/* Computes K. If the units are songs, B becomes at most their number, and where at least a quarter
- * of the streams saves no batch, the smallest number that does not need more of them.
+/* Computes K. If the units are songs, B becomes at most their number. If three quarters of the
+ * streams or fewer need no more batches, B becomes the smallest such number.
  * LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N < B*(T+1) for consecutive sampling, N <
- * B*T + 1 for random sampling (with a random offset, T characters more), N < 2 for songs. The text
+ * B*T + 1 for random sampling (with a random offset, T characters more), no song with anything to predict. The text
  * says by how much, and what to lower. LYRNN_ERR_MEMORY. The caller frees the batches; on failure
  * they are zeroed. */
 lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options);

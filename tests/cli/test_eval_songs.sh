@@ -35,7 +35,9 @@ validated=$(sed -nE 's/^epoch 3, .*validation ([0-9.]+),.*/\1/p' "$out")
 
 # Eval computes what validation does, with the songs that the training had.
 scored=$(perplexity_of run held_out.txt)
-[[ $scored == "$validated" ]] || fail "eval gives $scored, validation gave $validated"
+# Batches of other shapes round differently.
+awk -v a="$scored" -v b="$validated" 'BEGIN { d = a / b - 1; exit !(d < 1e-5 && d > -1e-5) }' ||
+    fail "eval gives $scored, validation gave $validated"
 grep -qx 'songs: 2, each read from the zero state (--songs none: each text as one)' "$err" ||
     fail "it must say how the text is read"
 [[ $(perplexity_of run held_out.txt --songs blank-line) == "$scored" ]] || fail "the same by name"

@@ -10,7 +10,7 @@ write_corpus
 for ((i = 0; i < 60; i++)); do
     cat corpus.txt
 done >long.txt
-train=(train long.txt --hidden-size 64 --batch-size 2 --num-steps 5 --threads 1 --num-epochs 12
+train=(train long.txt --hidden-size 64 --batch-size 2 --num-steps 5 --threads 1 --num-epochs 40
     --pred-period 1000 --pred-len 0)
 
 # on_terminal COLUMNS PROGRAM ARG...: runs the program on a terminal, which becomes half as wide as
@@ -54,7 +54,7 @@ on_terminal() {
 
 for columns in 160 60 10; do
     on_terminal $columns "${train[@]}" --out run --overwrite
-    sed '1,/^run: /d' "$out" | grep -vE '^(epoch 12, perplexity .*| - .*|)$' >bars || true
+    sed '1,/^run: /d' "$out" | grep -vE '^(epoch 40, perplexity .*| - .*|)$' >bars || true
     (($(wc -l <bars) >= 3)) || fail "there must be bars: $(cat bars)"
     sed -n '1,/RESIZED/{/RESIZED/!p}' bars >before
     sed '1,/RESIZED/d' bars >after
@@ -64,7 +64,7 @@ for columns in 160 60 10; do
 done
 on_terminal 0 "${train[@]}" --out run --overwrite
 (($(sed '1,/^run: /d' "$out" | wc -L) == 79)) || fail "80 columns are the default"
-grep -qE '^epoch [0-9]+/12 \[#*\.*\] perplexity [0-9.]+, [0-9]+ chars/s, 0:0[0-9] left$' "$out" ||
+grep -qE '^epoch [0-9]+/40 \[#*\.*\] perplexity [0-9.]+, [0-9]+ chars/s, 0:0[0-9] left$' "$out" ||
     fail "the bar must have the loss"
 
 for ((i = 0; i < 20; i++)); do

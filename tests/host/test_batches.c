@@ -43,7 +43,7 @@ static int64_t *starts_of(const lyrnn_batches *batches, uint64_t epoch)
     memset(chunks, 0xFF, num * sizeof *chunks);
     assert_int_equal(lyrnn_batches_chunks(batches, epoch, chunks), LYRNN_OK);
     for (size_t i = 0; i < num; i++) {
-        bool begins = batches->options.sampling == LYRNN_SAMPLING_RANDOM || i < (size_t)batches->B;
+        bool begins = batches->sampling == LYRNN_SAMPLING_RANDOM || i < (size_t)batches->B;
         starts[i] = chunks[i].start;
         assert_int_equal(chunks[i].num_targets, batches->T);
         assert_int_equal(chunks[i].from_zero, begins);

@@ -74,10 +74,11 @@ static size_t check_table(const lyrnn_batches *batches, const size_t *songs, siz
         for (size_t k = 0; k < batches->K; k++) {
             const lyrnn_chunk *chunk = &chunks[k * B + b], *before = chunk - (k > 0 ? B : 0);
             assert_in_range(chunk->num_targets, 0, batches->T);
-            if (chunk->num_targets == 0) { /* padding to the end */
-                assert_true(k > 0 && (before->num_targets == 0 || k + 1 <= batches->K));
+            if (chunk->num_targets == 0) {
+                assert_true(k > 0);
                 continue;
             }
+            assert_true(before->num_targets > 0); /* only padding follows padding */
             size_t start = (size_t)chunk->start;
             assert_true(start + (size_t)chunk->num_targets < batches->N);
             if (is_start[start]) {

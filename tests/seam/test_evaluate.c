@@ -140,6 +140,18 @@ static void running_text_begins_in_the_carried_state(void **state)
         double actual = evaluate(&check, &text, 1, T, &training.trainer.activations);
         assert_number_near("nats", actual, expected, 1e-6);
         assert_true(fabs(evaluate(&check, &text, 1, T, NULL) - expected) > 1e-4);
+        /* In that state it reads its context, here two chunks that the training has read too. */
+        enum { CONTEXT = 2 * T };
+        int32_t joined[READ + CONTEXT + REST];
+        const lyrnn_evaluation_text after = {
+            .ids = text.ids, .N = REST, .num_context = CONTEXT + T - 1};
+        memcpy(joined, stream, READ * sizeof *joined);
+        memcpy(joined + READ, text.ids - CONTEXT, (CONTEXT + REST) * sizeof *joined);
+        expected = (nats_of(&check, joined, READ + CONTEXT + REST) -
+                    nats_of(&check, joined, READ + CONTEXT + 1)) /
+                   (REST - 1);
+        actual = evaluate(&check, &after, 1, T, &training.trainer.activations);
+        assert_number_near("nats", actual, expected, 1e-6);
         model_check_train_close(&training);
         model_check_close(&check);
     }
