@@ -268,10 +268,15 @@ static lyrnn_status check_validation(const lyrnn_train_options *options)
 lyrnn_status train_choose_sampling(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
+    bool is_bidirectional = options->model.bidirectional;
     job->sampling = options->sampling;
     if (options->sampling_is_default)
-        job->sampling =
-            job->corpus.num_songs > 1 ? LYRNN_SAMPLING_SONGS : LYRNN_SAMPLING_CONSECUTIVE;
+        job->sampling = job->corpus.num_songs > 1 && !is_bidirectional ? LYRNN_SAMPLING_SONGS
+                                                                       : LYRNN_SAMPLING_CONSECUTIVE;
+    if (is_bidirectional && job->sampling == LYRNN_SAMPLING_SONGS)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--sampling songs: a bidirectional model reads the padding after a song "
+                          "before its last line; choose --sampling consecutive");
     if (options->random_offset && job->sampling == LYRNN_SAMPLING_SONGS)
         return lyrnn_fail(LYRNN_ERR_USAGE, "--offset random: --sampling songs has no offset; leave "
                                            "it out, or add --sampling consecutive");

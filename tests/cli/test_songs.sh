@@ -58,6 +58,11 @@ for change in random:offset:'"random"':'"zero"' held:val_songs:0.4:0.5 held:drop
     rm -r broken
 done
 
+# A bidirectional model would begin in the padding.
+refuses 2 '--sampling songs: a bidirectional model reads the padding after a song before its last' \
+    train songs/*.txt "${tiny[@]}" --bidirectional --sampling songs --out no
+sampled consecutive both songs/*.txt --bidirectional
+
 # A song that is longer than 1,000 pieces is cut.
 for ((i = 0; i < 60; i++)); do printf '我们分开又相逢\n不分开的是晚风\n'; done >long.txt
 succeeds train long.txt songs/1.txt --hidden-size 4 --num-steps 1 --num-epochs 1 --threads 1 \
