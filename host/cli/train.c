@@ -72,7 +72,7 @@ static const option_spec specs[] = {
     {OPTION_CHOICE, "preset", "none|tutorial", "begin with all choices of the tutorial",
      FIELD(preset), .fallback = "none", .if_missing = "none",
      .detail = TUTORIAL_MEANS ". An option on the command line replaces the preset's value, "
-                              "wherever it stands."},
+                              "whether it comes before or after --preset."},
 
     READING_OPTIONS(train_fields, train.text),
 
@@ -113,17 +113,17 @@ static const option_spec specs[] = {
      FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
      .detail = "The norm is that of all gradients together.", .may_change = true},
     {OPTION_CHOICE, "sampling", "consecutive|random|songs",
-     "continue the text from batch to batch, shuffle pieces of it, or, if it has several songs, "
-     "read "
-     "these [songs]",
+     "consecutive: carry the state through the text; random: shuffle pieces; songs: shuffle whole "
+     "songs [songs]",
      FIELD(train.sampling),
      .detail = "songs starts each song from the zero state, as generate and eval do, and shuffles "
-               "the songs. Short songs are padded, and --batch-size is lowered to as many songs "
-               "as fill it. consecutive is the tutorial's way: it carries the hidden state from "
-               "batch to batch through the whole text. A model that is trained like that knows "
-               "the zero state little, and may write nonsense from it. random starts each piece "
-               "of --num-steps characters from the zero state. A corpus of one song is sampled "
-               "consecutively unless this option says otherwise; --songs says what a song is."},
+               "the songs. Short songs are padded, and --batch-size is lowered if fewer songs at a "
+               "time take as many batches. consecutive is the tutorial's way: it carries the "
+               "hidden state from batch to batch through the whole text. A model that is trained "
+               "like that knows the zero state little, and may write nonsense from it. random "
+               "starts each piece of --num-steps characters from the zero state, and shuffles the "
+               "pieces. A corpus of one song is sampled consecutively unless this option says "
+               "otherwise; --songs says what a song is."},
     {OPTION_CHOICE, "offset", "zero|random", "first character of an epoch", FIELD(offset),
      .fallback = "zero",
      .detail = "random leaves out up to --num-steps characters at the start of each epoch, as "
@@ -142,8 +142,8 @@ static const option_spec specs[] = {
      .fallback = "0", .min = "0", .max = "0.9",
      .detail = "As --val-songs, but with the end of the text, for texts without songs. It begins "
                "where the training text ends, so validation continues with the state of the "
-               "training. By --sampling songs, whole songs are held out instead, and each is read "
-               "from its start."},
+               "training. If songs are sampled, the last songs are held out instead, and each is "
+               "read from its start."},
     {OPTION_FLAG, "drop-leaks", NULL,
      "do not learn lines that share 8 or more characters in a row with the held-out text",
      FIELD(train.drop_leaks)},

@@ -94,7 +94,7 @@ static void log_song_batches(const train_job *job)
         lyrnn_print_plain(
             job->log,
             "batches: %zu song%s longer than %lld characters (%d * --num-steps); each "
-            "piece of so many is read like a song of its own\n",
+            "piece of that length is read as a song\n",
             batches->num_cut, batches->num_cut == 1 ? " is" : "s are",
             (long long)LYRNN_MAX_SONG_CHUNKS * batches->T, LYRNN_MAX_SONG_CHUNKS);
 }

@@ -127,7 +127,8 @@ static lyrnn_status hold_out_songs(train_job *job)
     return status;
 }
 
-/* Holds out the songs from the one on whose start is nearest to the cut; the first is learned. */
+/* Holds out the song whose start is nearest to the cut, and all songs after it. The first song is
+ * always learned. */
 static lyrnn_status hold_out_last_songs(train_job *job, size_t cut)
 {
     const lyrnn_corpus *corpus = &job->corpus;

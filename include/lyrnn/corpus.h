@@ -3,7 +3,7 @@
  * A corpus comes from files, folders, archives and streams, which are read in order. Each of their
  * texts is decoded without loss; a byte order mark at its start is dropped, and CR LF, and a CR on
  * its own, count as one newline. What else changes is up to the rules. A corpus is divided into
- * songs, the units of training. host/text/README.md has the steps. */
+ * songs, the units of training. host/corpus/README.md has the steps. */
 #ifndef LYRNN_CORPUS_H
 #define LYRNN_CORPUS_H
 

@@ -62,7 +62,8 @@ typedef struct {
 /* Everything in it is borrowed. */
 typedef struct {
     /* The corpus. */
-    const char *const *corpus_paths; /* (num_corpus_paths) text files; none: the sample lyrics */
+    /* (num_corpus_paths) files, folders and archives; none: the sample lyrics. */
+    const char *const *corpus_paths;
     size_t num_corpus_paths;
     lyrnn_corpus_rules text; /* how they are read */
 
@@ -80,7 +81,7 @@ typedef struct {
     int batch_size; /* B streams: parallel text sequences */
     int num_steps;  /* T steps through which gradients flow back */
     lyrnn_sampling sampling;
-    /* The sampling is nobody's choice: songs if the corpus has several, else consecutive. */
+    /* Nobody chose the sampling: it is songs if the corpus has several, else consecutive. */
     bool sampling_is_default;
     bool random_offset; /* of consecutive or random sampling; see lyrnn/batches.h */
     /* What is held out and evaluated after each epoch. val_fraction is the share of the corpus at
@@ -101,8 +102,8 @@ typedef struct {
     int pred_len;                /* characters generated after each prefix */
     const char *const *prefixes; /* (num_prefixes) */
     size_t num_prefixes;
-    /* The prefixes are nobody's choice: skip those with characters that the corpus lacks, and if
-     * none is left begin the samples as the corpus begins. */
+    /* Nobody chose the prefixes: skip those with characters that the corpus lacks, and if none is
+     * left begin the samples as the corpus begins. */
     bool prefixes_are_defaults;
     int checkpoint_every; /* epochs; the last epoch is always saved */
     /* A checkpoint is also saved when so many minutes have passed since the last one, within an
