@@ -9,8 +9,8 @@
 /* What a CORPUS may be, for man pages. */
 #define READING_DETAIL                                                                             \
     "A CORPUS is a text file, a folder, an archive (zip, 7z, tar) or - for standard input; "       \
-    "several are read in order. A folder or an archive gives its files *.txt, *.lrc, *.json and "  \
-    "*.jsonl. Files without text are skipped."
+    "several are read in order. A folder or an archive gives its files *.txt, *.lrc, *.json, "     \
+    "*.jsonl and *.ndjson. Files without text are skipped."
 
 /* What the bytes of the files are. if_missing is what a run did before there was the option. */
 #define READING_SOURCE_OPTIONS(fields, text)                                                       \

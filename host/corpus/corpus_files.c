@@ -222,7 +222,8 @@ static lyrnn_status read_paths(reader *state, const char *const *paths, size_t n
 {
     state->has_several = num > 1;
     for (size_t i = 0; i < num; i++) {
-        bool is_folder = !state->rules->is_plain_text && folder_is(paths[i]);
+        bool is_input = state->rules->is_named_by_user && strcmp(paths[i], "-") == 0;
+        bool is_folder = !is_input && !state->rules->is_plain_text && folder_is(paths[i]);
         LYRNN_TRY(is_folder ? read_folder(state, paths[i]) : read_file(state, paths[i]));
     }
     return LYRNN_OK;

@@ -2,15 +2,9 @@
 #include "corpus/document_kind.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "corpus/file_names.h"
 #include "corpus/lrc.h"
-
-static bool ends_in(const char *name, const char *end)
-{
-    size_t length = strlen(name), end_length = strlen(end);
-    return length >= end_length && strcasecmp(name + length - end_length, end) == 0;
-}
 
 static const char *skip_space(const char *text, const char *end)
 {
@@ -46,9 +40,9 @@ document_kind document_kind_of(const document *given)
     document_kind kind = DOCUMENT_TEXT;
     if (name == NULL && bytes->num > 0)
         kind = kind_of_stream(bytes->data, bytes->data + bytes->num);
-    else if (name != NULL && ends_in(name, ".json"))
+    else if (name != NULL && file_kind_of_name(name) == FILE_JSON)
         kind = DOCUMENT_JSON;
-    else if (name != NULL && (ends_in(name, ".jsonl") || ends_in(name, ".ndjson")))
+    else if (name != NULL && file_kind_of_name(name) == FILE_JSONL)
         kind = DOCUMENT_JSONL;
     if (kind == DOCUMENT_TEXT && lrc_is(name, bytes->data, bytes->num))
         kind = DOCUMENT_LRC;

@@ -6,10 +6,17 @@
 #include <string.h>
 #include <strings.h>
 
-const char FILE_TEXT_NAMES[] = "*.txt, *.lrc, *.json and *.jsonl";
+const char FILE_TEXT_NAMES[] = "*.txt, *.lrc, *.json, *.jsonl and *.ndjson";
 const char FILE_ARCHIVE_NAMES[] = "*.zip, *.tar, *.tar.gz, *.tgz and *.7z";
 
-static const char *const text_ends[] = {".txt", ".lrc", ".json", ".jsonl"};
+static const struct {
+    const char *end;
+    file_kind kind;
+} text_ends[] = {{".txt", FILE_TEXT},
+                 {".lrc", FILE_LRC},
+                 {".json", FILE_JSON},
+                 {".jsonl", FILE_JSONL},
+                 {".ndjson", FILE_JSONL}};
 static const char *const archive_ends[] = {".zip",     ".7z",      ".tar",  ".tar.gz", ".tgz",
                                            ".tar.bz2", ".tbz",     ".tbz2", ".tb2",    ".tar.xz",
                                            ".txz",     ".tar.zst", ".tzst", ".tar.lz4"};
@@ -17,28 +24,38 @@ static const char *const archive_ends[] = {".zip",     ".7z",      ".tar",  ".ta
 static const char *const document_ends[] = {".docx", ".odt", ".epub", ".pptx",
                                             ".xlsx", ".odp", ".ods"};
 
-static bool ends_in(const char *name, const char *const *ends, size_t num)
+static bool ends_in(const char *name, const char *end)
 {
-    size_t length = strlen(name);
-    for (size_t i = 0; i < num; i++) {
-        size_t end = strlen(ends[i]);
-        if (length > end && strcasecmp(name + length - end, ends[i]) == 0)
+    size_t length = strlen(name), end_length = strlen(end);
+    return length > end_length && strcasecmp(name + length - end_length, end) == 0;
+}
+
+static bool ends_in_one(const char *name, const char *const *ends, size_t num)
+{
+    for (size_t i = 0; i < num; i++)
+        if (ends_in(name, ends[i]))
             return true;
-    }
     return false;
 }
 
 file_kind file_kind_of_name(const char *name)
 {
-    if (ends_in(name, text_ends, sizeof text_ends / sizeof *text_ends))
-        return FILE_TEXT;
-    return ends_in(name, archive_ends, sizeof archive_ends / sizeof *archive_ends) ? FILE_ARCHIVE
-                                                                                   : FILE_OTHER;
+    for (size_t i = 0; i < sizeof text_ends / sizeof *text_ends; i++)
+        if (ends_in(name, text_ends[i].end))
+            return text_ends[i].kind;
+    return ends_in_one(name, archive_ends, sizeof archive_ends / sizeof *archive_ends)
+               ? FILE_ARCHIVE
+               : FILE_OTHER;
+}
+
+bool file_is_readable(file_kind kind)
+{
+    return kind != FILE_ARCHIVE && kind != FILE_OTHER;
 }
 
 bool file_is_document(const char *name)
 {
-    return ends_in(name, document_ends, sizeof document_ends / sizeof *document_ends);
+    return ends_in_one(name, document_ends, sizeof document_ends / sizeof *document_ends);
 }
 
 bool file_is_hidden(const char *path)

@@ -5,10 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-typedef enum { FILE_TEXT, FILE_ARCHIVE, FILE_OTHER } file_kind;
+typedef enum { FILE_TEXT, FILE_LRC, FILE_JSON, FILE_JSONL, FILE_ARCHIVE, FILE_OTHER } file_kind;
 
 /* By the end of the name, in letters of either case. */
 file_kind file_kind_of_name(const char *name);
+
+/* Whether a folder or an archive gives the file: a text, LRC, JSON or JSONL. */
+bool file_is_readable(file_kind kind);
 
 /* Whether the name is that of an office document or of a book. These are zip archives. */
 bool file_is_document(const char *name);

@@ -122,7 +122,7 @@ static lyrnn_status sort_entry(walk *state, const char *folder, const char *name
         status = add_path(state, &state->subfolders, state->path, path);
     else if (type != DT_REG)
         file_name_list_add(&state->skipped.special, path);
-    else if (kind == FILE_TEXT || (kind == FILE_ARCHIVE && archive_is_supported()))
+    else if (file_is_readable(kind) || (kind == FILE_ARCHIVE && archive_is_supported()))
         status = add_path(state, &state->files, state->path, path);
     else
         file_name_list_add(kind == FILE_ARCHIVE ? &state->skipped.archives : &state->skipped.other,

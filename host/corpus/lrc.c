@@ -5,10 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/memory.h"
 #include "corpus/blank.h"
+#include "corpus/file_names.h"
 #include "corpus/lrc_credits.h"
 #include "corpus/lrc_line.h"
 
@@ -83,17 +83,10 @@ static remaining_text take_line(remaining_text *rest)
     return line;
 }
 
-static bool has_lrc_name(const char *name)
-{
-    static const char ending[] = ".lrc";
-    size_t length = name != NULL ? strlen(name) : 0, ending_length = sizeof ending - 1;
-    return length >= ending_length && strcasecmp(name + length - ending_length, ending) == 0;
-}
-
 bool lrc_is(const char *name, const char *utf8, size_t num_bytes)
 {
     enum { MIN_TIMED = 3, MAX_RATIO = 10 };
-    if (has_lrc_name(name))
+    if (name != NULL && file_kind_of_name(name) == FILE_LRC)
         return true;
     size_t num_timed = 0, num_lines = 0;
     for (remaining_text rest = {utf8, num_bytes}; rest.num > 0;) {

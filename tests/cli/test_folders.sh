@@ -66,6 +66,17 @@ run train --resume folder --num-epochs 4
 [[ $status == 1 ]] || fail "a changed folder is another corpus"
 rm songs/new.txt
 
+# Names of JSONL. A folder named "-" does not hide standard input.
+mkdir lines -
+printf '{"lyrics":"月光\\n屋檐"}\n{"lyrics":"天明"}\n' >lines/a.ndjson
+cp lines/a.ndjson lines/b.JSONL
+cp outside.txt ./-/
+succeeds corpus lines --keep-duplicates
+grep -qx 'json: 2 files, 4 songs' "$err" || fail "*.ndjson and *.jsonl must be read"
+command="lyrnn corpus -"
+"$lyrnn" corpus - <all.txt >"$out" 2>"$err" || fail "standard input must be read"
+same_text all.txt
+
 # Bad files of a folder are named together.
 mkdir bad
 song 1 >bad/a.txt
