@@ -93,13 +93,16 @@ static void log_dropped_parts(const lyrnn_corpus_counts *counts, const char *nam
         lyrnn_print_plain(log, "%s: dropped %zu repeated stanza%s, %zu characters (--repeats)\n",
                           name, counts->num_repeated_stanzas,
                           counts->num_repeated_stanzas == 1 ? "" : "s", counts->num_repeated_chars);
-    if (counts->num_rare_lines > 0)
-        lyrnn_print_plain(log,
-                          "%s: dropped %zu line%s with one of %zu rare characters, among them %zu "
-                          "whole song%s (--min-count)\n",
-                          name, counts->num_rare_lines, counts->num_rare_lines == 1 ? "" : "s",
-                          counts->num_rare_chars, counts->num_rare_songs,
-                          counts->num_rare_songs == 1 ? "" : "s");
+    if (counts->num_rare_lines == 0)
+        return;
+    char songs[64] = "";
+    if (counts->num_rare_songs > 0)
+        snprintf(songs, sizeof songs, ", among them %zu whole song%s", counts->num_rare_songs,
+                 counts->num_rare_songs == 1 ? "" : "s");
+    lyrnn_print_plain(log,
+                      "%s: dropped %zu line%s with one of %zu rare characters%s (--min-count)\n",
+                      name, counts->num_rare_lines, counts->num_rare_lines == 1 ? "" : "s",
+                      counts->num_rare_chars, songs);
 }
 
 void corpus_log_changes(const lyrnn_corpus_counts *counts, const char *name, FILE *log)
@@ -115,21 +118,26 @@ void corpus_log_changes(const lyrnn_corpus_counts *counts, const char *name, FIL
 void lyrnn_corpus_log_songs(const lyrnn_corpus *corpus, FILE *log)
 {
     const lyrnn_corpus_counts *counts = &corpus->counts;
-    char kinds[LIST_SIZE];
+    char kinds[LIST_SIZE], of_all[32] = "";
+    size_t num_read = counts->num_file_songs + counts->num_paragraph_songs + counts->num_lrc_songs +
+                      counts->num_json_songs;
     const counted items[] = {
         {counts->num_file_songs, "text file", "text files"},
         {counts->num_paragraph_songs, "paragraph", "paragraphs"},
-        {counts->num_lrc_songs, "LRC file", "LRC files"},
+        {counts->num_lrc_songs, "song of LRC files", "songs of LRC files"},
         {counts->num_json_songs, "JSON object", "JSON objects"},
     };
     if (corpus->num_songs < 2 || log == NULL)
         return;
     const char *hint = "";
     if (counts->num_file_songs > 0 && counts->num_paragraph_songs > 0)
-        hint = "; --songs file|blank-line: only one of both";
+        hint = "; --songs file|blank-line: use one unit for all";
     else if (counts->num_file_songs > 0)
         hint = "; --songs blank-line: one per paragraph";
     else if (counts->num_paragraph_songs > 0)
         hint = "; --songs file: one per file";
-    lyrnn_print_plain(log, "songs: %zu (%s%s)\n", corpus->num_songs, LIST(items, kinds), hint);
+    if (corpus->num_songs != num_read)
+        snprintf(of_all, sizeof of_all, " of %zu", num_read);
+    lyrnn_print_plain(log, "songs: %zu%s (%s%s)\n", corpus->num_songs, of_all, LIST(items, kinds),
+                      hint);
 }

@@ -73,7 +73,7 @@ grep -qE '^corpus: 10 files read as GB18030; most doubtful: people/.* \(score [2
 for line in 'corpus: 5 files read as Big5; ' 'corpus: 6 files read as UTF-16LE; ' \
     'lrc: 4 files; dropped 4 tags, 4 credit lines' 'json: 1 file, 4 songs' \
     'people: read 3[0-9] files, skipped 1 ' 'corpus: skipped 1 of 3[0-9] files without text: ' \
-    'songs: 40 \(32 text files, 4 LRC files, 4 JSON objects; '; do
+    'songs: 40 \(32 text files, 4 songs of LRC files, 4 JSON objects; '; do
     grep -qE "^$line" "$err" || fail "there must be the line: $line"
 done
 [[ $(wc -l <"$err") == 8 ]] || fail 'and no other line'

@@ -15,6 +15,7 @@ cmp "$out" <(cat songs/3* songs/4*) || fail "the longest and the other song must
 line='songs: dropped 2 of 4 that are copies of others: song 1 (故事的小黄花) '
 line+='of song 3 (故事的小黄花), song 2 (故事的小黄花，) of song 3 (故事的小黄花); --keep-duplicates keeps them'
 grep -qxF "$line" "$err" || fail "the number and examples must be named"
+grep -q '^songs: 2 of 4 (4 text files; ' "$err" || fail "the log must say what was read and what is left"
 succeeds corpus songs/3* songs/2* songs/1* songs/4*
 cmp "$out" <(cat songs/3* songs/4*) || fail "the order of files must not matter"
 succeeds corpus songs --keep-duplicates

@@ -64,7 +64,7 @@ printf '[00:01.00]月光落在屋檐上\n[00:02.00]一夜听雨到天明\n' >son
 printf '[ti:空]\n[00:00.00]纯音乐，请欣赏\n' >songs/c.lrc
 { cat song.txt && printf '月光落在屋檐上\n一夜听雨到天明\n'; } >both.txt
 reads_as both.txt songs
-grep -q '^songs: 2 (2 LRC files' "$err" || fail 'each LRC file is a song'
+grep -q '^songs: 2 (2 songs of LRC files' "$err" || fail 'each LRC file is a song'
 grep -q 'skipped 1 of 3 files without text: songs/c.lrc' "$err" || fail 'c.lrc must be skipped'
 refuses 1 'songs/c\.lrc: is empty; ' corpus songs/c.lrc
 
