@@ -252,7 +252,8 @@ static lyrnn_status allocate_index(duplicates *work, size_t total, size_t most)
     work->mask = 1;
     while (work->mask < total + total / 2)
         work->mask = 2 * work->mask + 1;
-    size_t bytes = (work->mask + 1) * sizeof *work->index;
+    size_t bytes =
+        (work->mask + 1) * sizeof *work->index + (most * MAX_SONGS + 1) * sizeof *work->touched;
     LYRNN_TRY(lyrnn_require_memory("corpus: search for copies of songs", bytes, REMEDY));
     work->index = calloc(work->mask + 1, sizeof *work->index);
     work->touched = malloc((most * MAX_SONGS + 1) * sizeof *work->touched);

@@ -13,6 +13,7 @@
 #include <utf8proc.h>
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/plain_text.h"
 #include "corpus/drop_lines.h"
 #include "corpus/grams.h"
@@ -215,12 +216,12 @@ static lyrnn_status begin_search(leak_search *search, const leak_texts *texts)
     *search = (leak_search){.set.mask = 1};
     while (search->set.mask < 2 * num)
         search->set.mask = 2 * search->set.mask + 1;
+    size_t bytes = texts->N + (search->set.mask + 1) * sizeof *search->set.slots;
+    LYRNN_TRY(lyrnn_require_memory("validation", bytes, "hold out less of the text"));
     search->set.slots = malloc((search->set.mask + 1) * sizeof *search->set.slots);
     search->is_shared = calloc(texts->N + 1, sizeof *search->is_shared);
     if (search->set.slots == NULL || search->is_shared == NULL)
-        return lyrnn_out_of_memory("validation",
-                                   texts->N + (search->set.mask + 1) * sizeof *search->set.slots,
-                                   "hold out less of the text");
+        return lyrnn_out_of_memory("validation", bytes, "hold out less of the text");
     mark_shared(&search->set, texts, search->is_shared);
     return LYRNN_OK;
 }
@@ -287,7 +288,7 @@ static lyrnn_status drop_once(lyrnn_corpus *corpus, bool *is_validation, bool *i
 static lyrnn_status drop_all(lyrnn_corpus *corpus, bool *is_validation, bool *is_kept,
                              leak_counts *dropped)
 {
-    enum { MAX_TIMES = 8 };
+    enum { MAX_TIMES = 8 }; /* each time takes as long as to find the runs of the whole text */
     for (int i = 0; i < MAX_TIMES; i++) {
         line_rule rule;
         LYRNN_TRY(drop_once(corpus, is_validation, is_kept, &rule));

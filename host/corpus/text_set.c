@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "corpus/grams.h"
 
 lyrnn_status text_set_init(text_set *set, const uint32_t *chars, size_t max_pieces)
@@ -13,10 +14,10 @@ lyrnn_status text_set_init(text_set *set, const uint32_t *chars, size_t max_piec
     *set = (text_set){.chars = chars, .mask = 1};
     while (set->mask < 2 * max_pieces)
         set->mask = 2 * set->mask + 1;
+    size_t bytes = (set->mask + 1) * sizeof *set->slots;
+    LYRNN_TRY(lyrnn_require_memory("corpus", bytes, "give less text"));
     set->slots = calloc(set->mask + 1, sizeof *set->slots);
-    return set->slots != NULL ? LYRNN_OK
-                              : lyrnn_out_of_memory("corpus", (set->mask + 1) * sizeof *set->slots,
-                                                    "give less text");
+    return set->slots != NULL ? LYRNN_OK : lyrnn_out_of_memory("corpus", bytes, "give less text");
 }
 
 void text_set_free(text_set *set)
