@@ -153,10 +153,11 @@ lyrnn_status archive_read(const char *name, const lyrnn_bytes *bytes, const arch
     unpacked_archive unpacked = {0};
     packed_archive packed = recognize(name, bytes);
     if (packed.format == PACKED_NONE)
-        return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "%s: is no archive, although its name says so, or it is damaged; copy it "
-                          "again, or correct its name",
-                          name);
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS,
+            "%s: is not an archive, although its name says so, or it is damaged; copy it "
+            "again, or correct its name",
+            name);
     if (file_is_document(name))
         return refuse_document(name);
     if (!archive_is_supported())

@@ -1,4 +1,4 @@
-/* Unicode's categories do not tell which invisible characters matter, so two tables do. That U+200C
+/* Unicode's categories do not show which invisible characters matter, so two tables do. That U+200C
  * and U+200D stay only in context is the rule of RFC 5892, appendix A, with the scripts' blocks in
  * place of Unicode's joining types, which utf8proc lacks. */
 #include "corpus/clean.h"

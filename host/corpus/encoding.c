@@ -66,8 +66,7 @@ static const char *option_of(text_charset charset)
     return options[charset];
 }
 
-/* The bytes have been asked to be, or their mark says that they are, of an encoding that they are
- * not of. */
+/* The option or the byte order mark names an encoding that does not fit the bytes. */
 static lyrnn_status refuse_byte(const char *name, const lyrnn_bytes *bytes, text_charset charset,
                                 size_t bad)
 {

@@ -35,7 +35,7 @@ enum { TEXT_ENCODING_LABEL_SIZE = 80 };
 void text_encoding_label(const text_encoding *found, char label[TEXT_ENCODING_LABEL_SIZE]);
 
 /* The name of a file in an archive, which may be in GBK, as UTF-8: for messages and for sorting. It
- * never fails but for lack of memory: what cannot be read becomes '?'. The caller frees *utf8. */
+ * fails only for lack of memory: what cannot be read becomes '?'. The caller frees *utf8. */
 lyrnn_status text_name_to_utf8(const char *name, char **utf8);
 
 #endif

@@ -1,6 +1,6 @@
 /* Hashes of runs of characters: of every `length` characters in a row, each from the one before in
  * constant time (Karp and Rabin 1987). Equal runs have equal hashes. Different runs have different
- * ones but for a chance of about 2^-58, so a caller that must be certain compares the characters.
+ * ones except by a chance of about 2^-58, so a caller that must be certain compares the characters.
  *
  * A hash is a polynomial over the characters, modulo the prime 2^61 - 1. */
 #ifndef LYRNN_GRAMS_H

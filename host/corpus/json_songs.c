@@ -123,7 +123,7 @@ static lyrnn_status pass_song(json_document *document, const char *title)
     return LYRNN_OK;
 }
 
-/* Refuses an array that is a text but for some of its elements. */
+/* Refuses an array that is a text except for some of its elements. */
 static lyrnn_status check_array(json_document *document, const char *field, const json_t *array)
 {
     bool has_string = false;
@@ -355,10 +355,11 @@ static lyrnn_status read_lines(json_document *document, const char *utf8, size_t
         untrusted_json_error error;
         LYRNN_TRY(parse(document, utf8 + begin, end - begin, &value, &error));
         if (value == NULL)
-            return lyrnn_fail(LYRNN_ERR_CORPUS,
-                              "%s: line %zu: %s (byte %d of the line); correct the line or remove "
-                              "it; a file that is one value of several lines is no JSONL but JSON",
-                              document->name, document->line, error.problem, error.byte);
+            return lyrnn_fail(
+                LYRNN_ERR_CORPUS,
+                "%s: line %zu: %s (byte %d of the line); correct the line or remove "
+                "it; a file that is one value of several lines is not JSONL; name it .json",
+                document->name, document->line, error.problem, error.byte);
         LYRNN_TRY(read_value(document, value));
     }
     return LYRNN_OK;

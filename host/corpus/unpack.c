@@ -376,10 +376,11 @@ static lyrnn_status open_reader(unpacking *state)
                 : archive_read_open_memory(state->reader, packed->bytes->data, packed->bytes->num);
     state->is_open = result == ARCHIVE_OK;
     if (!state->is_open && state->num_streamed > 0 && state->failure == LYRNN_OK)
-        return lyrnn_fail(LYRNN_ERR_CORPUS,
-                          "%s: is compressed, but what is in it is no tar archive; decompress it "
-                          "and name the file",
-                          packed->name);
+        return lyrnn_fail(
+            LYRNN_ERR_CORPUS,
+            "%s: is compressed, but what is in it is not a tar archive; decompress it "
+            "and name the file",
+            packed->name);
     return state->is_open ? LYRNN_OK : refuse_damaged(state, state->reader);
 }
 

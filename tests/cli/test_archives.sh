@@ -150,10 +150,10 @@ for name in cut.zip cut.tar.gz cut.tar; do
     refuses 1 "${name//./\\.}: is damaged, cut off, or no (zip|tar) archive.*; copy it again, or unpack it and name the folder$" corpus "$name"
 done
 for name in empty.zip text.zip; do
-    refuses 1 "${name/./\\.}: is no archive, although its name says so, or it is damaged; " \
+    refuses 1 "${name/./\\.}: is not an archive, although its name says so, or it is damaged; " \
         corpus "$name"
 done
-refuses 1 'text\.gz: is compressed, but what is in it is no tar archive; decompress it and name' \
+refuses 1 'text\.gz: is compressed, but what is in it is not a tar archive; decompress it and name' \
     corpus text.gz
 refuses 1 'corpus: 2 of 4 files cannot be read: cut\.zip \(.*\), nested\.zip \(.*\); ' \
     corpus cut.zip all.txt nested.zip outside.txt

@@ -70,7 +70,8 @@ static void an_archive_is_known_by_its_bytes_or_its_name(void **state)
     assert_false(archive_is("a.txt", &none));
     tar[0]++;
     assert_false(archive_is("a.txt", &a_tar));
-    assert_refuses(&a_text, LYRNN_ERR_CORPUS, "a.zip: is no archive, although its name says so, ");
+    assert_refuses(&a_text, LYRNN_ERR_CORPUS,
+                   "a.zip: is not an archive, although its name says so, ");
 }
 
 #ifndef LYRNN_HAS_LIBARCHIVE
@@ -307,13 +308,15 @@ static void an_archive_without_texts_says_what_it_holds(void **state)
     static const file document[] = {{"[Content_Types].xml", "x", NULL, 0},
                                     {"word/document.xml", "x", NULL, 0}};
     lyrnn_bytes bytes = pack(&zip, none, NUM(none));
-    assert_refuses(&bytes, LYRNN_ERR_CORPUS,
-                   "a.zip: holds no file that lyrnn reads (*.txt, *.lrc, *.json and *.jsonl), but "
-                   "2 other files (a.mp3, b.doc); name an archive of texts");
+    assert_refuses(
+        &bytes, LYRNN_ERR_CORPUS,
+        "a.zip: holds no file that lyrnn reads (*.txt, *.lrc, *.json, *.jsonl and *.ndjson), but "
+        "2 other files (a.mp3, b.doc); name an archive of texts");
     free(bytes.data);
     bytes = pack(&zip, none, 0);
-    assert_refuses(&bytes, LYRNN_ERR_CORPUS,
-                   "a.zip: holds no file that lyrnn reads (*.txt, *.lrc, *.json and *.jsonl); ");
+    assert_refuses(
+        &bytes, LYRNN_ERR_CORPUS,
+        "a.zip: holds no file that lyrnn reads (*.txt, *.lrc, *.json, *.jsonl and *.ndjson); ");
     free(bytes.data);
     bytes = pack(&zip, document, NUM(document));
     assert_refuses(&bytes, LYRNN_ERR_CORPUS, "a.zip: is an office document or a book, ");
@@ -486,7 +489,7 @@ static void a_list_of_files_in_7z_is_limited(void **state)
     assert_refuses(&archive, LYRNN_ERR_CORPUS, "a.zip: is encrypted; ");
 }
 
-/* A text that is compressed on its own is no archive. */
+/* A text that is compressed on its own is not an archive. */
 static void a_compressed_text_is_no_archive(void **state)
 {
     (void)state;
@@ -495,7 +498,7 @@ static void a_compressed_text_is_no_archive(void **state)
         pack(&(writing){.format = ARCHIVE_FORMAT_RAW, .filter = ARCHIVE_FILTER_GZIP}, files, 1);
     assert_true(archive_is("a.txt.gz", &bytes));
     assert_refuses(&bytes, LYRNN_ERR_CORPUS,
-                   "a.zip: is compressed, but what is in it is no tar archive; ");
+                   "a.zip: is compressed, but what is in it is not a tar archive; ");
     free(bytes.data);
 }
 

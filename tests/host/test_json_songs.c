@@ -176,7 +176,7 @@ static void jsonl_that_is_called_json_is_read(void **state)
     assert_songs("{\"songs\":[\n{\"text\":\"a\"},\n{\"text\":\"b\"}\n]}\n", "{a\n}{b\n}");
     assert_refused("{\"text\":\"a\"}\n{\"text\":\n\"b\"}\n",
                    "songs: line 2: is cut off (byte 8 of the line); correct the line or remove it; "
-                   "a file that is one value of several lines is no JSONL but JSON");
+                   "a file that is one value of several lines is not JSONL; name it .json");
 }
 
 static void text_in_the_form_of_lrc_is_lyrics(void **state)
@@ -324,8 +324,8 @@ static void an_escaped_nul_is_refused(void **state)
     (void)state;
     assert_lines_refused("\"a\"\n\"\\u0000\"\n",
                          "songs: line 2: has the character NUL (byte 8 of the line); correct the "
-                         "line or remove it; a file that is one value of several lines is no JSONL "
-                         "but JSON");
+                         "line or remove it; a file that is one value of several lines is not "
+                         "JSONL; name it .json");
 }
 
 static void a_nul_byte_is_refused(void **state)
@@ -419,11 +419,11 @@ static void a_bad_line_is_named(void **state)
     assert_lines_refused(
         "\"a\"\n\n{\"text\":\"b\"\n\"c\"\n",
         "songs: line 3: is cut off (byte 11 of the line); correct the line or "
-        "remove it; a file that is one value of several lines is no JSONL but JSON");
+        "remove it; a file that is one value of several lines is not JSONL; name it .json");
     assert_lines_refused(
         "\"a\" \"b\"\n",
         "songs: line 1: is not JSON (byte 7 of the line); correct the line or "
-        "remove it; a file that is one value of several lines is no JSONL but JSON");
+        "remove it; a file that is one value of several lines is not JSONL; name it .json");
 }
 
 static size_t bytes_now, bytes_most; /* of jansson's memory */
