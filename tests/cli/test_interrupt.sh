@@ -33,14 +33,14 @@ finish() {
     wait "$pid" || status=$?
 }
 
-# interrupt SIGNAL STATUS ARG...: sends the signal after a third of an epoch, by the duration of an
+# interrupt SIGNAL STATUS ARG...: sends the signal after an eighth of an epoch, by the duration of an
 # epoch in `whole`.
 interrupt() {
     local signal=$1 expected=$2 batches='[0-9]+ of [0-9]+ batches'
     shift 2
     start "$@"
     seconds=$(sed -nE '1s/.*"seconds": ([^,}]*).*/\1/p' whole/metrics.jsonl)
-    sleep "$(awk -v seconds="$seconds" 'BEGIN { print seconds / 3 }')"
+    sleep "$(awk -v seconds="$seconds" 'BEGIN { print seconds / 8 }')"
     kill "-$signal" "$pid"
     finish
     expect_error "$expected" \
