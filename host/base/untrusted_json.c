@@ -185,12 +185,14 @@ static json_t *parse(const char *text, size_t num_bytes, size_t flags, untrusted
     close_reserve();
     if (allocation_failed)
         return NULL;
-    if (json == NULL)
-        *error = (untrusted_json_error){.problem = problem_of(&parse_error),
-                                        .byte = parse_error.position,
-                                        .line = parse_error.line,
-                                        .is_cut_off = is_cut_off(&parse_error)};
-    return json;
+    if (json != NULL)
+        return json;
+    bool is_value_cut_off = (flags & JSON_DECODE_ANY) != 0 && is_cut_off(&parse_error);
+    *error = (untrusted_json_error){.problem =
+                                        is_value_cut_off ? "is cut off" : problem_of(&parse_error),
+                                    .byte = parse_error.position,
+                                    .line = parse_error.line};
+    return NULL;
 }
 
 json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_error *error)
@@ -202,8 +204,5 @@ json_t *untrusted_json_parse(const char *text, size_t num_bytes, untrusted_json_
 json_t *untrusted_json_parse_any(const char *text, size_t num_bytes, untrusted_json_error *error)
 {
     *error = (untrusted_json_error){0};
-    json_t *json = parse(text, num_bytes, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, error);
-    if (error->is_cut_off)
-        error->problem = "is cut off";
-    return json;
+    return parse(text, num_bytes, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, error);
 }

@@ -12,7 +12,6 @@
 typedef struct {
     const char *problem;
     int byte, line;
-    bool is_cut_off; /* the text ends inside a value */
 } untrusted_json_error;
 
 /* Returns a new reference, or NULL with *error set. It refuses bytes that are not UTF-8 or not

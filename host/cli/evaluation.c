@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "corpus/songs.h"
 
 static void add_piece(eval_score *score, const evaluation *eval, size_t piece)
 {
@@ -114,7 +115,7 @@ static lyrnn_status read_files(evaluation *eval, char *const *paths, size_t num,
 static size_t end_of_piece(const lyrnn_corpus *text, size_t piece, size_t begin, bool per_line)
 {
     if (!per_line)
-        return piece + 1 < text->num_songs ? text->starts[piece + 1] : text->N;
+        return songs_end(text, piece);
     while (begin < text->N && text->chars[begin] != '\n')
         begin++;
     return begin;

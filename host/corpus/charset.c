@@ -26,21 +26,23 @@ static const signed char points_of[] = {
     [RANK_OTHER] = -4, [RANK_RARE] = -3, [RANK_KNOWN] = 1, [RANK_COMMON] = 3, [RANK_FREQUENT] = 3};
 
 static const struct {
-    const char *name, *iconv_name;
+    const char *iconv_name;
     size_t unit;
-} charsets[] = {[CHARSET_UTF8] = {"UTF-8", NULL, 1},
-                [CHARSET_GB18030] = {"GB18030", "GB18030", 1},
-                [CHARSET_BIG5] = {"Big5", "BIG5", 1},
-                [CHARSET_UTF16LE] = {"UTF-16LE", "UTF-16LE", 2},
-                [CHARSET_UTF16BE] = {"UTF-16BE", "UTF-16BE", 2},
-                [CHARSET_UTF32LE] = {"UTF-32LE", "UTF-32LE", 4},
-                [CHARSET_UTF32BE] = {"UTF-32BE", "UTF-32BE", 4}};
+} charsets[] = {[CHARSET_UTF8] = {NULL, 1},          [CHARSET_GB18030] = {"GB18030", 1},
+                [CHARSET_BIG5] = {"BIG5", 1},        [CHARSET_UTF16LE] = {"UTF-16LE", 2},
+                [CHARSET_UTF16BE] = {"UTF-16BE", 2}, [CHARSET_UTF32LE] = {"UTF-32LE", 4},
+                [CHARSET_UTF32BE] = {"UTF-32BE", 4}};
 
 static const char hong_kong[] = "BIG5-HKSCS";
 
+const char *const lyrnn_encoding_names[LYRNN_NUM_ENCODINGS] = {
+    [CHARSET_UTF8] = "UTF-8",       [CHARSET_GB18030] = "GB18030",  [CHARSET_BIG5] = "Big5",
+    [CHARSET_UTF16LE] = "UTF-16LE", [CHARSET_UTF16BE] = "UTF-16BE", [CHARSET_UTF32LE] = "UTF-32LE",
+    [CHARSET_UTF32BE] = "UTF-32BE"};
+
 const char *text_charset_name(text_charset charset)
 {
-    return charsets[charset].name;
+    return lyrnn_encoding_names[charset];
 }
 
 const char *text_charset_iconv_name(text_charset charset)
@@ -90,11 +92,11 @@ void text_ranks_free(text_ranks *ranks)
 
 /* glibc loads a library for each encoding, and unloads it when its last converter is closed. For a
  * hundred thousand small files that takes most of the time, so one converter of each stays open. */
-static iconv_t kept[sizeof charsets / sizeof *charsets];
+static iconv_t kept[sizeof charsets / sizeof *charsets], kept_hong_kong;
 
 static void keep_libraries(void)
 {
-    kept[CHARSET_UTF8] = iconv_open("UTF-32LE", hong_kong);
+    kept_hong_kong = iconv_open("UTF-32LE", hong_kong);
     for (size_t i = CHARSET_GB18030; i < sizeof kept / sizeof *kept; i++)
         kept[i] = iconv_open("UTF-32LE", charsets[i].iconv_name);
 }

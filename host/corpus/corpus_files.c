@@ -67,10 +67,10 @@ static const char *name_of(const char *path)
 static void list_problem(file_list *list, const char *path, const char *error)
 {
     const char *name = name_of(path);
-    lyrnn_fail(LYRNN_ERR_CORPUS, "%s: ", name); /* as it is at the start of error */
-    size_t length = strlen(lyrnn_error_text());
-    const char *what = strncmp(error, lyrnn_error_text(), length) == 0 ? error + length : error;
-    char problem[400];
+    char prefix[400], problem[400];
+    snprintf(prefix, sizeof prefix, "%s: ", name);
+    size_t length = lyrnn_make_plain(prefix, strlen(prefix)); /* as it is at the start of error */
+    const char *what = strncmp(error, prefix, length) == 0 ? error + length : error;
     snprintf(problem, sizeof problem, "%.*s", (int)strcspn(what, ";"), what);
     list_file(list, name, problem);
 }

@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "base/memory_limit.h"
 #include "base/plain_text.h"
-#include "corpus/charset.h"
 #include "corpus/encoding_parts.h"
 #include "corpus/foreign_text.h"
 #include "corpus/unihan.h"
@@ -120,7 +119,7 @@ static lyrnn_status read_as(const char *name, const lyrnn_bytes *bytes, text_cha
                             lyrnn_bytes *utf8, text_encoding *found)
 {
     text_reading reading;
-    *found = (text_encoding){.name = text_charset_name(charset)};
+    *found = (text_encoding){.charset = charset};
     size_t bad = charset == CHARSET_UTF8 ? text_find_bad_utf8(bytes->data, bytes->num) : 0;
     if (bad == bytes->num)
         return LYRNN_OK;
@@ -363,7 +362,7 @@ static lyrnn_status choose(const judgment *j, text_charset *charset, text_encodi
     if (foreign != NULL)
         return refuse_foreign(j, (text_charset)best, foreign);
     *charset = (text_charset)best;
-    *found = (text_encoding){.name = text_charset_name(*charset), .is_guess = true, .score = score};
+    *found = (text_encoding){.charset = *charset, .is_guess = true, .score = score};
     if (next == NUM_CANDIDATES)
         return LYRNN_OK;
     found->next_name = text_charset_name((text_charset)next);
@@ -434,7 +433,7 @@ lyrnn_status text_to_utf8(const char *name, const lyrnn_bytes *bytes, lyrnn_enco
 {
     text_charset charset;
     *utf8 = (lyrnn_bytes){0};
-    *found = (text_encoding){.name = text_charset_name(CHARSET_UTF8)};
+    *found = (text_encoding){.charset = CHARSET_UTF8};
     if (asked != LYRNN_ENCODING_AUTO)
         return read_as_asked(name, bytes, asked, utf8, found);
     if (find_mark(bytes, &charset) && charset != CHARSET_UTF8)

@@ -6,12 +6,12 @@
 #include <stdio.h>
 
 #include "base/open_file.h"
+#include "corpus/charset.h"
 #include "lyrnn/corpus.h"
 
 /* What a text was read as. */
 typedef struct {
-    const char
-        *name; /* "UTF-8", "GB18030", "Big5", "UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE" */
+    text_charset charset;
     /* If the encoding was guessed: the points per character, from -4 to 3, and the best other
      * encoding, or NULL if the bytes fit no other. */
     bool is_guess;

@@ -7,17 +7,6 @@
 
 #include "base/plain_text.h"
 
-const char *const lyrnn_encoding_names[LYRNN_NUM_ENCODINGS] = {
-    "UTF-8", "GB18030", "Big5", "UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"};
-
-static int index_of(const text_encoding *found)
-{
-    int index = 0;
-    while (strcmp(lyrnn_encoding_names[index], found->name) != 0)
-        LYRNN_CHECK(++index < LYRNN_NUM_ENCODINGS);
-    return index;
-}
-
 /* What was not guessed is the most certain, then what fits no other encoding. */
 static double certainty(const text_encoding *found)
 {
@@ -29,7 +18,7 @@ static double certainty(const text_encoding *found)
 void encoding_report_add(encoding_report *report, const char *name, const text_encoding *found,
                          lyrnn_corpus_counts *counts)
 {
-    int index = index_of(found);
+    int index = (int)found->charset;
     bool is_first = counts->num_in[index]++ == 0;
     if (!is_first && certainty(found) >= certainty(&report->files[index].found))
         return;

@@ -202,13 +202,12 @@ static void drop_translations(lrc_file *file)
             line->is_dropped = line->num_bytes == 0 || has_original;
             has_original = has_original || line->num_bytes > 0;
             file->counts->num_translations += line->is_dropped && line->num_bytes > 0;
-            file->counts->num_empty += line->num_bytes == 0;
         }
     }
 }
 
 typedef struct {
-    size_t num_bytes, num_texts, num_empty, num_breaks;
+    size_t num_bytes, num_texts, num_breaks;
 } written_song;
 
 /* Writes the lines to `song`, which has room for each with two newlines. Empty lines between two
@@ -222,7 +221,6 @@ static written_song write_song(const lrc_file *file, bool has_breaks, char *song
         if (line->is_dropped)
             continue;
         if (line->num_bytes == 0) {
-            written.num_empty++;
             is_break = has_breaks && written.num_texts > 0;
             continue;
         }
@@ -254,7 +252,6 @@ static lyrnn_status pass_song(lrc_file *file)
     written_song written = write_song(file, true, file->song);
     if (is_double_spaced(&written))
         written = write_song(file, false, file->song);
-    file->counts->num_empty += written.num_empty - written.num_breaks;
     file->counts->num_songs += written.num_texts > 0;
     file->counts->num_not_songs += written.num_texts == 0 && (file->has_text || file->first == 0);
     if (written.num_texts == 0)

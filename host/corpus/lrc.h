@@ -26,7 +26,6 @@ typedef struct {
     size_t num_headers;      /* tags such as [ti:...] */
     size_t num_credits;      /* lines that name the writers and players */
     size_t num_translations; /* lines at the time of the line before them */
-    size_t num_empty;        /* empty lines, except one between two stanzas */
     size_t num_word_times;   /* times inside lines; the lines stay */
     size_t num_speakers;     /* names of the singers before lines; the lines stay */
 } lrc_counts;

@@ -55,7 +55,8 @@ static void check_text(const lyrnn_bytes *bytes, lyrnn_encoding asked, const lyr
                                         [LYRNN_ENCODING_BIG5] = "Big5",
                                         [LYRNN_ENCODING_UTF16] = "UTF-16"};
     if (asked != LYRNN_ENCODING_AUTO)
-        LYRNN_CHECK(strncmp(found->name, names[asked], strlen(names[asked])) == 0);
+        LYRNN_CHECK(
+            strncmp(text_charset_name(found->charset), names[asked], strlen(names[asked])) == 0);
     bool is_utf8 = text_find_bad_utf8(bytes->data, bytes->num) == bytes->num;
     if (utf8->data == NULL) {
         LYRNN_CHECK(is_utf8);
@@ -65,7 +66,7 @@ static void check_text(const lyrnn_bytes *bytes, lyrnn_encoding asked, const lyr
     LYRNN_CHECK(utf8->data[utf8->num] == '\0');
     LYRNN_CHECK(text_find_bad_utf8(utf8->data, utf8->num) == utf8->num);
     LYRNN_CHECK(!found->is_guess || (found->score >= 0 && found->score <= 3));
-    check_comes_back(utf8, found->name, bytes);
+    check_comes_back(utf8, text_charset_name(found->charset), bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t num_bytes)
