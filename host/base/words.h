@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lyrnn/status.h"
+
 /* The index of a word, or -1; word may be NULL. */
 static inline int lyrnn_word_find(const char *words, const char *word)
 {
@@ -25,6 +27,16 @@ static inline const char *lyrnn_word_at(const char *words, int index, size_t *le
         words = strchr(words, '|') + 1;
     *length = strcspn(words, "|");
     return words;
+}
+
+/* Copies the word of an index, which the list must have, into copy (size), which must hold it. */
+static inline void lyrnn_word_copy(const char *words, int index, char *copy, size_t size)
+{
+    size_t length;
+    const char *word = lyrnn_word_at(words, index, &length);
+    LYRNN_CHECK(length < size);
+    memcpy(copy, word, length);
+    copy[length] = '\0';
 }
 
 #endif

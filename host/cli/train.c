@@ -112,7 +112,7 @@ static const option_spec specs[] = {
     {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",
      FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
      .detail = "The norm is that of all gradients together.", .may_change = true},
-    {OPTION_CHOICE, "sampling", "consecutive|random|songs",
+    {OPTION_CHOICE, "sampling", LYRNN_SAMPLING_WORDS,
      "consecutive: carry the state through the text; random: shuffle pieces; songs: shuffle whole "
      "songs [songs]",
      FIELD(train.sampling),

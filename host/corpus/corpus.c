@@ -134,12 +134,6 @@ static lyrnn_status load_sample(lyrnn_corpus *corpus, const lyrnn_corpus_rules *
     return check_distinct(corpus, rules);
 }
 
-const char *lyrnn_normalize_name(lyrnn_normalize normalize)
-{
-    static const char *const names[] = {"clean", "nfc", "none"};
-    return names[normalize];
-}
-
 lyrnn_normalize lyrnn_normalize_of_name(const char *name)
 {
     int index = lyrnn_word_find(LYRNN_NORMALIZE_WORDS, name);

@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/memory_limit.h"
 #include "base/untrusted_json.h"
+#include "base/words.h"
 #include "files/infer_config.h"
 #include "files/json_build.h"
 #include "files/parameter_tensors.h"
@@ -65,6 +66,8 @@ static lyrnn_status write_model(const char *path, const lyrnn_rnn_config *config
 {
     lyrnn_parameters parameters;
     lyrnn_tensor tensors[LYRNN_MAX_PARAMETERS];
+    char normalize[16];
+    lyrnn_word_copy(LYRNN_NORMALIZE_WORDS, (int)vocab->normalize, normalize, sizeof normalize);
     lyrnn_parameters_of_model(&parameters, config);
     size_t num_bytes = lyrnn_parameters_num_transposed(&parameters) * sizeof(float);
     parts->transposed = malloc(num_bytes);
@@ -80,7 +83,7 @@ static lyrnn_status write_model(const char *path, const lyrnn_rnn_config *config
     const lyrnn_metadata metadata[] = {{"format", "pt"},
                                        {"config", parts->config},
                                        {"vocab", parts->vocab},
-                                       {"normalize", lyrnn_normalize_name(vocab->normalize)},
+                                       {"normalize", normalize},
                                        {"learned", (char *)parts->learned}};
     size_t num_metadata = sizeof metadata / sizeof metadata[0] - (parts->learned == NULL);
     return lyrnn_safetensors_write(path, metadata, num_metadata, tensors, (size_t)parameters.num);

@@ -43,6 +43,7 @@ typedef struct {
     /* split.c: the held-out songs are at the corpus's end. Where running text is cut, a song begins
      * too. */
     lyrnn_sampling sampling;
+    char sampling_name[16]; /* its word of LYRNN_SAMPLING_WORDS */
     size_t num_learned_songs;
     size_t num_validation;     /* characters held out */
     bool has_cut_song;         /* their first song is the end of a song that was cut */
@@ -70,9 +71,6 @@ typedef struct {
 } train_job;
 
 /* split.c */
-
-/* The name of a way of sampling, as --sampling has it. */
-const char *train_sampling_name(lyrnn_sampling sampling);
 
 /* Chooses how the corpus is sampled, and checks options that depend on that. LYRNN_ERR_USAGE. */
 lyrnn_status train_choose_sampling(train_job *job);

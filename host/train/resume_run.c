@@ -101,8 +101,7 @@ void train_state_options(const train_job *job, lyrnn_state_option texts[LYRNN_ST
     const lyrnn_train_options *options = job->options;
     bool needs_songs = train_validates_songs(job) || options->drop_leaks;
     snprintf(texts[LYRNN_STATE_NUM_STEPS], sizeof texts[0], "%d", options->num_steps);
-    snprintf(texts[LYRNN_STATE_SAMPLING], sizeof texts[0], "%s",
-             train_sampling_name(job->sampling));
+    snprintf(texts[LYRNN_STATE_SAMPLING], sizeof texts[0], "%s", job->sampling_name);
     snprintf(texts[LYRNN_STATE_OFFSET], sizeof texts[0], "%s",
              options->random_offset ? "random" : "zero");
     snprintf(texts[LYRNN_STATE_SONGS], sizeof texts[0], "%s", needs_songs ? job->songs_xxh128 : "");

@@ -7,17 +7,10 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/words.h"
 #include "base/xxh128.h"
 #include "corpus/songs.h"
 #include "train/job.h"
-
-const char *train_sampling_name(lyrnn_sampling sampling)
-{
-    static const char *const names[] = {[LYRNN_SAMPLING_CONSECUTIVE] = "consecutive",
-                                        [LYRNN_SAMPLING_RANDOM] = "random",
-                                        [LYRNN_SAMPLING_SONGS] = "songs"};
-    return names[sampling];
-}
 
 static lyrnn_status split_out_of_memory(size_t num_bytes)
 {
@@ -274,6 +267,8 @@ lyrnn_status train_choose_sampling(train_job *job)
     if (options->sampling_is_default)
         job->sampling = job->corpus.num_songs > 1 && !is_bidirectional ? LYRNN_SAMPLING_SONGS
                                                                        : LYRNN_SAMPLING_CONSECUTIVE;
+    lyrnn_word_copy(LYRNN_SAMPLING_WORDS, (int)job->sampling, job->sampling_name,
+                    sizeof job->sampling_name);
     if (is_bidirectional && job->sampling == LYRNN_SAMPLING_SONGS)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--sampling songs: a bidirectional model reads the padding after a song "

@@ -131,7 +131,7 @@ static json_t *complete_config(const train_job *job)
     if (given != NULL)
         json_put_all(&config, given);
     json_put(&config, "corpus_xxh128", json_string(job->corpus_xxh128));
-    json_put(&config, "sampling", json_string(train_sampling_name(job->sampling)));
+    json_put(&config, "sampling", json_string(job->sampling_name));
     reading_put_song_unit(&config, lyrnn_corpus_song_unit(&job->corpus, job->options->text.songs));
     return config;
 }
@@ -161,7 +161,7 @@ static lyrnn_status take_learned(train_job *job)
         LYRNN_TRY(
             lyrnn_learned_of_model(start->model_path, start->checkpoint.learned, &job->learned));
     LYRNN_TRY(lyrnn_learned_add(job->learned, &job->options->text, job->corpus_xxh128,
-                                train_sampling_name(job->sampling),
+                                job->sampling_name,
                                 lyrnn_corpus_song_unit(&job->corpus, job->options->text.songs)));
     job->learned_text = lyrnn_learned_to_model(job->learned);
     return job->learned_text != NULL

@@ -75,9 +75,8 @@ typedef enum {
     LYRNN_REPEATS_ONCE /* a stanza that was in the same song before is dropped */
 } lyrnn_repeats;
 
-/* Its word, and the way back. A NULL or unknown name means none: texts were not normalized before
- * there was a name for it. */
-const char *lyrnn_normalize_name(lyrnn_normalize normalize);
+/* The value of a word of LYRNN_NORMALIZE_WORDS. A NULL or unknown name means none: texts were not
+ * normalized before there was a name for it. */
 lyrnn_normalize lyrnn_normalize_of_name(const char *name);
 
 /* How texts are read. A zeroed struct is fine: it has the default of each rule. */

@@ -18,6 +18,9 @@
 #include "lyrnn/status.h"
 #include "lyrnn/trainer.h"
 
+/* The names of the values of lyrnn_sampling, in their order. */
+#define LYRNN_SAMPLING_WORDS "consecutive|random|songs"
+
 #ifdef __cplusplus
 extern "C" {
 #endif

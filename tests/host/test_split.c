@@ -234,6 +234,21 @@ static void several_songs_are_sampled_as_songs(void **state)
     }
 }
 
+static void a_way_of_sampling_has_the_name_of_its_option(void **state)
+{
+    (void)state;
+    static const char *const names[] = {[LYRNN_SAMPLING_CONSECUTIVE] = "consecutive",
+                                        [LYRNN_SAMPLING_RANDOM] = "random",
+                                        [LYRNN_SAMPLING_SONGS] = "songs"};
+    split s;
+    for (int i = 0; i < 3; i++) {
+        begin(&s, (lyrnn_sampling)i);
+        assert_int_equal(train_choose_sampling(&s.job), LYRNN_OK);
+        assert_string_equal(s.job.sampling_name, names[i]);
+        end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +256,7 @@ int main(void)
         cmocka_unit_test(each_part_has_a_song),
         cmocka_unit_test(a_fraction_ends_at_a_song_or_anywhere),
         cmocka_unit_test(several_songs_are_sampled_as_songs),
+        cmocka_unit_test(a_way_of_sampling_has_the_name_of_its_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
