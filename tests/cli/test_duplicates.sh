@@ -15,7 +15,8 @@ cmp "$out" <(cat songs/3* songs/4*) || fail "the longest and the other song must
 line='songs: dropped 2 of 4 that are copies of others: song 1 (故事的小黄花) '
 line+='of song 3 (故事的小黄花), song 2 (故事的小黄花，) of song 3 (故事的小黄花); --keep-duplicates keeps them'
 grep -qxF "$line" "$err" || fail "the number and examples must be named"
-grep -q '^songs: 2 of 4 (4 text files; ' "$err" || fail "the log must say what was read and what is left"
+grep -q '^songs: 2 of 4 (4 text files; ' "$err" ||
+    fail "the log must say what was read and what is left"
 succeeds corpus songs/3* songs/2* songs/1* songs/4*
 cmp "$out" <(cat songs/3* songs/4*) || fail "the order of files must not matter"
 succeeds corpus songs --keep-duplicates
@@ -36,7 +37,7 @@ cmp "$out" short.txt || fail "one song has no copies"
 succeeds corpus short.txt
 cmp "$out" short.txt || fail "paragraphs of one small text may be a song and its choruses"
 
-# A small stream beside a folder keeps no copies of the folder's songs.
+# Copies in a folder are dropped also if a small stream follows it.
 for text in '小船摇过石桥边\n' ' \n'; do
     command="lyrnn corpus songs -"
     # shellcheck disable=SC2059 # a text with escapes
