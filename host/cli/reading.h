@@ -8,9 +8,11 @@
 
 /* What a CORPUS may be, for man pages. */
 #define READING_DETAIL                                                                             \
-    "A CORPUS is a text file, a folder, an archive (zip, 7z, tar) or - for standard input; "       \
-    "several are read in order. A folder or an archive gives its files *.txt, *.lrc, *.json, "     \
-    "*.jsonl and *.ndjson. Files without text are skipped."
+    "A CORPUS is a file (text, LRC, JSON or JSONL), a folder, an archive (zip, 7z, tar) or - for " \
+    "standard input; several are read in order. A folder or an archive gives its files *.txt, "    \
+    "*.lrc, *.json, *.jsonl and *.ndjson, and a folder also its archives. Files without text are " \
+    "skipped. Archives need libarchive and --script needs OpenCC; lyrnn info says which of them "  \
+    "this lyrnn has."
 
 /* What the bytes of the files are. if_missing is what a run did before there was the option. */
 #define READING_SOURCE_OPTIONS(fields, text)                                                       \
@@ -27,12 +29,15 @@
          .name = "json-field",                                                                     \
          .metavar = "NAME",                                                                        \
          .help = "member of a JSON object that holds the text",                                    \
-         .offset = offsetof(fields, text.json_field)},                                             \
+         .offset = offsetof(fields, text.json_field),                                              \
+         .detail = "Without it: the first of paragraphs, lyrics, lyric, text, content and lines "  \
+                   "that has one."},                                                               \
     {                                                                                              \
         .kind = OPTION_SIZE, .name = "max-bytes", .metavar = "N",                                  \
         .help = "refuse an archive that unpacks to more bytes",                                    \
         .offset = offsetof(fields, text.max_bytes), .fallback = "1073741824", .min = "1",          \
-        .max = "1000000000000", .may_change = true, .if_missing = "1073741824"                     \
+        .max = "1000000000000", .may_change = true, .if_missing = "1073741824",                    \
+        .detail = "It is the limit of all archives together."                                      \
     }
 
 /* All of them. */

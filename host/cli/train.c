@@ -122,8 +122,8 @@ static const option_spec specs[] = {
                "hidden state from batch to batch through the whole text. A model that is trained "
                "like that knows the zero state little, and may write nonsense from it. random "
                "starts each piece of --num-steps characters from the zero state, and shuffles the "
-               "pieces. A corpus of one song is sampled consecutively unless this option says "
-               "otherwise; --songs says what a song is."},
+               "pieces. A corpus of one song, and any corpus of a bidirectional model, is sampled "
+               "consecutively unless this option says otherwise; --songs says what a song is."},
     {OPTION_CHOICE, "offset", "zero|random", "first character of an epoch", FIELD(offset),
      .fallback = "zero",
      .detail = "random leaves out up to --num-steps characters at the start of each epoch, as "
