@@ -1,4 +1,4 @@
-/* In Song ci, which is in simplified characters, 0.7 % of the characters that differ are traditional:
+/* In Song ci, which is in simplified characters, 0.7 % of those that differ are traditional:
  * a few old ones remain. So the limit of 5 % is far from texts in one script. */
 #include "corpus/mixed_scripts.h"
 

@@ -81,9 +81,9 @@ typedef struct {
 /* Computes K. If the units are songs, B becomes at most their number. If three quarters of the
  * streams or fewer need no more batches, B becomes the smallest such number.
  * LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N < B*(T+1) for consecutive sampling, N <
- * B*T + 1 for random sampling (with a random offset, T characters more), no song with anything to predict. The text
- * says by how much, and what to lower. LYRNN_ERR_MEMORY. The caller frees the batches; on failure
- * they are zeroed. */
+ * B*T + 1 for random sampling (with a random offset, T characters more), no song with anything to
+ * predict. The text says by how much, and what to lower. LYRNN_ERR_MEMORY. The caller frees the
+ * batches; on failure they are zeroed. */
 lyrnn_status lyrnn_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options);
 /* Zeroed batches are fine. */
 void lyrnn_batches_free(lyrnn_batches *batches);

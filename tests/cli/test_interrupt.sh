@@ -33,8 +33,8 @@ finish() {
     wait "$pid" || status=$?
 }
 
-# interrupt SIGNAL STATUS ARG...: sends the signal after an eighth of an epoch, by the duration of an
-# epoch in `whole`.
+# interrupt SIGNAL STATUS ARG...: sends the signal after an eighth of an epoch, by the duration of
+# an epoch in `whole`.
 interrupt() {
     local signal=$1 expected=$2 batches='[0-9]+ of [0-9]+ batches'
     shift 2
