@@ -1,5 +1,5 @@
-/* In Song ci, which is in simplified characters, 0.7 % of those that differ are traditional:
- * a few old ones remain. So the limit of 5 % is far from texts in one script. */
+/* In Song ci, which is in simplified characters, 0.7 % of the characters with two forms are
+ * traditional: a few old ones remain. So the limit of 5 % is far from texts in one script. */
 #include "corpus/mixed_scripts.h"
 
 #include <stdbool.h>
