@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/plain_text.h"
+#include "cli/generate_choice.h"
 #include "cli/generate_output.h"
 #include "cli/generate_prompts.h"
 #include "cli/machine.h"
@@ -206,73 +207,17 @@ static void generate_job_free(generate_job *job)
     lyrnn_checkpoint_free(&job->checkpoint);
 }
 
-/* Options that sample at random, then those that only change the logits. */
-static const char *const sampling_options[] = {"temperature",  "top-k",          "top-p",
-                                               "min-p",        "num-samples",    "seed",
-                                               "first-sample", "repeat-penalty", "repeat-last-n"};
-enum { NUM_RANDOM = 7, NUM_SAMPLING = 9 };
-
-/* Returns the first option of sampling_options[first .. end-1] that the user gave, or NULL. */
-static const char *find_given(const option_result *result, int first, int end)
-{
-    for (int i = first; i < end; i++)
-        if (options_given(&table, result, sampling_options[i]))
-            return sampling_options[i];
-    return NULL;
-}
-
-/* Settles how characters are chosen: the most likely one, at random, or by beam search. */
-static lyrnn_status choose_way(generate_job *job)
-{
-    generate_fields *fields = job->fields;
-    /* --temperature 0 is --greedy, so it contradicts neither --greedy nor the other samplers. */
-    bool is_cold = fields->sampler.temperature == 0.0f;
-    const char *random = find_given(job->result, is_cold ? 1 : 0, NUM_RANDOM);
-    const char *any = find_given(job->result, 0, NUM_SAMPLING);
-    if (fields->num_beams > 0 && (any != NULL || fields->greedy))
-        return lyrnn_fail(
-            LYRNN_ERR_USAGE,
-            "--beam: searches for the most likely text, and --%s chooses another way; "
-            "leave one of them out",
-            any != NULL ? any : "greedy");
-    if (fields->greedy && random != NULL)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--greedy: takes the most likely character, and --%s samples at random; "
-                          "leave one of them out",
-                          random);
-    if (is_cold && fields->num_samples > 1)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--num-samples %zu: with --temperature 0 all texts are the same; raise "
-                          "the temperature, or leave one of them out",
-                          fields->num_samples);
-    job->is_random = !fields->greedy && fields->num_beams == 0 && !is_cold &&
-                     (any != NULL || fields->num_suggestions > 0);
-    if (!job->is_random)
-        fields->sampler.temperature = 0.0f;
-    return LYRNN_OK;
-}
-
-/* --suggest decides itself how many samples it needs and how long they are. */
-static lyrnn_status check_suggest(const generate_job *job)
-{
-    static const char *const others[] = {"greedy", "num-samples", "first-sample", "beam",
-                                         "lines",  "acrostic",    "stop"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (options_given(&table, job->result, others[i]))
-            return lyrnn_fail(LYRNN_ERR_USAGE,
-                              "--suggest: samples lines of its own, and --%s asks for other texts; "
-                              "leave one of them out",
-                              others[i]);
-    if (job->fields->sampler.temperature == 0.0f)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--suggest: with --temperature 0 all lines are the same; raise the "
-                          "temperature");
-    return LYRNN_OK;
-}
-
 static lyrnn_status check_options(generate_job *job)
 {
-    const generate_fields *fields = job->fields;
+    generate_fields *fields = job->fields;
+    const generate_choice choice = {
+        .table = &table,
+        .result = job->result,
+        .greedy = fields->greedy,
+        .num_beams = fields->num_beams,
+        .num_samples = fields->num_samples,
+        .num_suggestions = fields->num_suggestions,
+    };
     bool has_prefix = fields->prefixes.num > 0 || fields->prefix_file != NULL;
     if (!has_prefix && fields->acrostic == NULL)
         return lyrnn_fail(LYRNN_ERR_USAGE,
@@ -281,9 +226,7 @@ static lyrnn_status check_options(generate_job *job)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--corpus: is read only for --max-copy and --report; add one of them, or "
                           "leave it out");
-    if (fields->num_suggestions > 0)
-        LYRNN_TRY(check_suggest(job));
-    return choose_way(job);
+    return generate_choose(&choice, &fields->sampler, &job->is_random);
 }
 
 static lyrnn_status load_checkpoint(generate_job *job, const char *path)
