@@ -110,9 +110,19 @@ static lyrnn_status append_json(appending *to, bool is_lines)
     return LYRNN_OK;
 }
 
+/* Bytes of a text whose newlines are single characters, so that a file with CR LF is as large as the
+ * same text without CR. */
+static size_t size_of_text(const lyrnn_bytes *bytes)
+{
+    size_t num = bytes->num;
+    for (size_t i = 0; i + 1 < bytes->num; i++)
+        num -= bytes->data[i] == '\r' && bytes->data[i + 1] == '\n';
+    return num;
+}
+
 static bool has_song_in_paragraphs(const document *given, const lyrnn_corpus_rules *rules)
 {
-    bool may_be_song = given->is_file && given->bytes->num < SMALL_FILE;
+    bool may_be_song = given->is_file && size_of_text(given->bytes) < SMALL_FILE;
     return rules->songs == LYRNN_SONGS_BLANK_LINE ||
            (rules->songs == LYRNN_SONGS_AUTO && !may_be_song);
 }

@@ -100,6 +100,7 @@ void skipped_files_print(const skipped_files *skipped, char text[SKIPPED_FILES_S
         const char *one, *many;
     } kinds[] = {
         {&skipped->hidden, "hidden file", "hidden files"},
+        {&skipped->runs, "run of lyrnn", "runs of lyrnn"},
         {&skipped->links, "link", "links"},
         {&skipped->special, "pipe or device", "pipes or devices"},
         {&skipped->archives, "archive, which this build cannot read",

@@ -37,11 +37,11 @@ void file_name_list_print(const file_name_list *list, char text[FILE_NAME_LIST_S
 
 /* The files that a reader leaves out, by reason. */
 typedef struct {
-    file_name_list hidden, links, special, archives, other;
+    file_name_list hidden, links, special, archives, runs, other;
 } skipped_files;
 
 /* Writes "2 hidden files (.a, .b), 1 symbolic link (c)"; "" if nothing was left out. */
-enum { SKIPPED_FILES_SIZE = 1200 };
+enum { SKIPPED_FILES_SIZE = 1400 };
 void skipped_files_print(const skipped_files *skipped, char text[SKIPPED_FILES_SIZE]);
 
 #endif

@@ -150,6 +150,15 @@ static size_t depth_of(const char *name)
     return depth;
 }
 
+/* Whether a folder is that of a training. Its JSON files are no lyrics, and they change. */
+static bool is_run(int fd)
+{
+    return faccessat(fd, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+           faccessat(fd, "metrics.jsonl", F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+           (faccessat(fd, "checkpoints", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+            faccessat(fd, "lock", F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
 /* Reads one subfolder, whose name is relative. One that is gone, or is no folder any more, counts
  * as if it had never been there. */
 static lyrnn_status read_folder(walk *state, const char *name)
@@ -159,6 +168,11 @@ static lyrnn_status read_folder(walk *state, const char *name)
     if (depth_of(name) < MAX_DEPTH) {
         fd = open_folder(state->fd, name, true);
         error = errno;
+    }
+    if (fd >= 0 && name[0] != '\0' && is_run(fd)) {
+        file_name_list_add(&state->skipped.runs, name);
+        close(fd);
+        return LYRNN_OK;
     }
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir != NULL) {

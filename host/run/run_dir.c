@@ -143,6 +143,22 @@ static bool is_run(const char *path)
            (lstat(name, &info) == 0 ? S_ISDIR(info.st_mode) : errno == ENOENT);
 }
 
+/* Whether config.json is a file of another program: it has nothing of a run, and there is no `lock`,
+ * which only a copy of a run may lack. */
+static bool is_of_others(const char *path)
+{
+    path_text lock;
+    struct stat info;
+    json_t *config;
+    if (run_dir_format(lock, "%s/lock", path) == LYRNN_OK && lstat(lock, &info) == 0)
+        return false;
+    bool is_ours = lyrnn_run_config_read(path, &config) == LYRNN_OK &&
+                   (json_object_get(config, "corpus_xxh128") != NULL ||
+                    json_object_get(config, "hidden_size") != NULL);
+    json_decref(config);
+    return !is_ours;
+}
+
 /* What a folder holds is unknown without these permissions. */
 static lyrnn_status require_readable(const char *path)
 {
@@ -185,7 +201,7 @@ lyrnn_status lyrnn_run_dir_check(const char *path, lyrnn_existing existing)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: exists; choose another --out, or add --overwrite",
                           path);
     LYRNN_TRY(require_readable(path));
-    if (!run_dir_is_empty(path) && !is_run(path))
+    if (!run_dir_is_empty(path) && (!is_run(path) || is_of_others(path)))
         return lyrnn_fail(LYRNN_ERR_IO,
                           "%s: is neither empty nor a run (config.json and checkpoints), so lyrnn "
                           "overwrites nothing in it; choose another --out",

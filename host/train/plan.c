@@ -76,6 +76,15 @@ static const char *corpus_name(const lyrnn_train_options *options)
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
+static size_t longest_song(const lyrnn_batches *batches)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < batches->num_pieces; i++)
+        if (batches->pieces[i].num_targets > longest)
+            longest = batches->pieces[i].num_targets;
+    return longest;
+}
+
 /* Songs of different lengths leave padding at the end of their last chunks and of the streams. */
 static void log_song_batches(const train_job *job)
 {
@@ -90,6 +99,12 @@ static void log_song_batches(const train_job *job)
         lyrnn_print_plain(
             job->log, "batches: --batch-size %d is lowered to %d, which takes as many batches\n",
             job->options->batch_size, batches->B);
+    size_t longest = longest_song(batches);
+    if ((size_t)batches->T > longest)
+        lyrnn_print_plain(job->log,
+                          "warning: --num-steps %d is longer than the longest song, of %zu "
+                          "characters, and costs time and memory for padding; lower it\n",
+                          batches->T, longest);
     if (batches->num_cut > 0)
         lyrnn_print_plain(
             job->log,

@@ -49,11 +49,11 @@ static lyrnn_status check_inputs(const train_job *job)
                           job->start->path, out);
     for (size_t i = 0; i < options->num_corpus_paths; i++)
         if (lyrnn_run_dir_contains(out, options->corpus_paths[i], inside) &&
-            lyrnn_run_dir_owns(inside))
+            (inside[0] == '\0' || lyrnn_run_dir_owns(inside)))
             return lyrnn_fail(LYRNN_ERR_USAGE,
-                              "%s: is a file of the run in %s, which the new run replaces; choose "
-                              "another --out",
-                              options->corpus_paths[i], out);
+                              "%s: is %s %s, which the new run replaces; choose another --out",
+                              options->corpus_paths[i],
+                              inside[0] == '\0' ? "the folder" : "a file of the run in", out);
     return LYRNN_OK;
 }
 

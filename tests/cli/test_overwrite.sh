@@ -107,3 +107,29 @@ refuses 2 'base/config.json: is a file of the run in way, which the new run repl
 succeeds train base/mine.txt "${tiny[@]}" --num-epochs 1 --out base --overwrite
 cmp base/mine.txt corpus.txt || fail "a text in the folder must stay"
 [[ -e base/tuned/config.json ]] || fail "a run in the folder must stay"
+
+# A folder with a config.json of another program is no run, and its files stay.
+mkdir theirs
+echo '{"name": "my-app"}' >theirs/config.json
+echo '{"event": 1}' >theirs/metrics.jsonl
+for option in --overwrite --continue; do
+    refuses 1 'theirs: is neither empty nor a run ' \
+        train corpus.txt "${tiny[@]}" --num-epochs 1 --out theirs "$option"
+done
+grep -q my-app theirs/config.json || fail "their file must stay"
+
+# Nor may a run replace the folder of its own texts.
+mkdir texts
+cp corpus.txt texts/a.txt
+echo '{"lyrics": "月光", "hidden_size": 1}' >texts/config.json
+refuses 2 'texts: is the folder texts, which the new run replaces; choose another --out' \
+    train texts "${tiny[@]}" --num-epochs 1 --out texts --overwrite
+grep -q 月光 texts/config.json || fail "the song must stay"
+
+# A run in the folder of its texts is not read as lyrics.
+rm texts/config.json
+succeeds train texts "${tiny[@]}" --num-epochs 1 --out texts/runs/a
+succeeds train --resume texts/runs/a --num-epochs 2
+succeeds train texts "${tiny[@]}" --num-epochs 1 --out texts/runs/a --overwrite
+grep -qx 'texts: read 1 file, skipped 1 run of lyrnn (runs/a)' "$err" ||
+    fail "it must say what is skipped"

@@ -18,9 +18,11 @@ for cell in "${!shapes[@]}"; do
         'songs --keep-duplicates' 'songs --keep-duplicates --threads 2'; do
         text=corpus.txt
         [[ $sampling != songs* ]] || text=songs.txt
+        shape=${shapes[$cell]}
+        [[ $sampling != songs* ]] || shape=${shape/--bidirectional/} # which reads no songs
         # shellcheck disable=SC2206 # words of a command line
         train=(train "$text" "${tiny[@]}" --cell "$cell" --lr 1e-2 --checkpoint-every 7
-            ${shapes[$cell]} --sampling $sampling)
+            $shape --sampling $sampling)
         [[ $sampling != *threads* ]] || train=("${train[@]/--val-fraction/--val-songs}")
         succeeds "${train[@]}" --num-epochs 20 --out whole
         cp "$out" whole.out

@@ -58,6 +58,13 @@ for change in random:offset:'"random"':'"zero"' held:val_songs:0.4:0.5 held:drop
     rm -r broken
 done
 
+# Steps after the end of the longest song are padding.
+succeeds train songs/*.txt "${tiny[@]}" --num-steps 500 --num-epochs 0 --out padded
+grep -qE '^warning: --num-steps 500 is longer than the longest song, of [0-9]+ characters, ' "$err" ||
+    fail "it must say what is lost"
+succeeds train songs/*.txt "${tiny[@]}" --num-epochs 0 --out short
+! grep -q '^warning' "$err" || fail "no warning of fewer steps"
+
 # A bidirectional model would begin in the padding.
 refuses 2 '--sampling songs: a bidirectional model reads the padding after a song before its last' \
     train songs/*.txt "${tiny[@]}" --bidirectional --sampling songs --out no
