@@ -23,7 +23,7 @@ static const option_spec specs[] = {
      FIELD(stats),
      .detail =
          "The hash is that of the text as it would be learned. Two corpora with the same hash "
-         "give the same model."},
+         "have the same characters, but where songs begin may differ."},
     {OPTION_FLAG, "json", NULL, "print what --stats prints as one JSON object", FIELD(json)},
 };
 #undef FIELD
