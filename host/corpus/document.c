@@ -110,8 +110,8 @@ static lyrnn_status append_json(appending *to, bool is_lines)
     return LYRNN_OK;
 }
 
-/* Bytes of a text whose newlines are single characters, so that a file with CR LF is as large as the
- * same text without CR. */
+/* Bytes of a text whose newlines are single characters. A file with CR LF is as large as the same
+ * text without CR. */
 static size_t size_of_text(const lyrnn_bytes *bytes)
 {
     size_t num = bytes->num;

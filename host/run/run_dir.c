@@ -143,8 +143,8 @@ static bool is_run(const char *path)
            (lstat(name, &info) == 0 ? S_ISDIR(info.st_mode) : errno == ENOENT);
 }
 
-/* Whether config.json is a file of another program: it has nothing of a run, and there is no `lock`,
- * which only a copy of a run may lack. */
+/* Whether config.json is a file of another program: it has nothing of a run, and there is no
+ * `lock`, which only a copy of a run may lack. */
 static bool is_of_others(const char *path)
 {
     path_text lock;
