@@ -67,7 +67,7 @@ on_terminal 0 "${train[@]}" --out run --overwrite
 grep -qE '^epoch [0-9]+/40 \[#*\.*\] perplexity [0-9.]+, [0-9]+ chars/s, 0:0[0-9] left$' "$out" ||
     fail "the bar must have the loss"
 
-for ((i = 0; i < 20; i++)); do
+for ((i = 0; i < 80; i++)); do
     cat long.txt
 done >longer.txt
 on_terminal 70 eval run longer.txt
