@@ -15,9 +15,10 @@ arguments=(-max_total_time="${LYRNN_FUZZ_SECONDS:-60}" -artifact_prefix="$findin
 # libarchive takes the memory that a compressed stream claims to look back on. It is hardly touched,
 # and where there is not so much, malloc returns NULL as it does without a sanitizer.
 if [[ $name == archive ]]; then
-    # A list of files of a 7z may take 0.7 GB, and ASan keeps freed memory for a while.
-    arguments+=(-malloc_limit_mb=8192 -rss_limit_mb=2048)
-    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1
+    # A list of files of a 7z may take 0.7 GB, so ASan must not keep much freed memory.
+    arguments+=(-malloc_limit_mb=8192)
+    ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1
+    export ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=16
 fi
 [[ ! -f $here/$name.dict ]] || arguments+=(-dict="$here/$name.dict")
 
