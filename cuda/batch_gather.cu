@@ -12,7 +12,8 @@ __global__ void __launch_bounds__(GATHER_THREADS) batch_gather_kernel(lyrnn_batc
     if (m >= (unsigned)args.T * (unsigned)args.B)
         return;
     unsigned t = m / (unsigned)args.B, b = m % (unsigned)args.B;
-    lyrnn_chunk chunk = args.chunks[args.counters->batch * args.B + b];
+    lyrnn_chunk chunk =
+        args.chunks[args.counters->batch * args.num_streams + args.first_stream + (int)b];
     bool is_padding = (int)t >= chunk.num_targets;
     args.inputs[m] = is_padding ? 0 : args.ids[chunk.start + t];
     args.targets[m] = is_padding ? LYRNN_IGNORED_TARGET : args.ids[chunk.start + t + 1];
@@ -25,15 +26,15 @@ __global__ void __launch_bounds__(GATHER_THREADS) batch_gather_kernel(lyrnn_batc
 __global__ void __launch_bounds__(GATHER_THREADS) next_batch_kernel(lyrnn_batch_gather_args args)
 {
     LYRNN_DYNAMIC_SHARED(int, parts); /* (warps) */
-    const lyrnn_chunk *chunks = args.chunks + args.counters->batch * args.B;
+    const lyrnn_chunk *chunks = args.chunks + args.counters->batch * args.num_streams;
     int num_targets = 0;
-    for (int b = (int)threadIdx.x; b < args.B; b += GATHER_THREADS)
+    for (int b = (int)threadIdx.x; b < args.num_streams; b += GATHER_THREADS)
         num_targets += chunks[b].num_targets;
     num_targets = block_reduce(num_targets, parts, [](int a, int b) { return a + b; });
     if (threadIdx.x != 0)
         return;
     args.counters->num_targets = num_targets;
-    args.counters->batch++;
+    args.counters->batch += args.is_last;
 }
 
 extern "C" void lyrnn_cuda_batch_gather(lyrnn_backend *self, const lyrnn_batch_gather_args *args)

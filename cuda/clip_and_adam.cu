@@ -1,5 +1,5 @@
-/* Global-norm clipping and Adam (Kingma and Ba 2015, Algorithm 1) as torch.optim.Adam computes it,
- * in two kernels. The first writes a fixed number of partial sums of squares and counts the step.
+/* Global-norm clipping and AdamW (Loshchilov and Hutter 2019; without decay it is Adam, Kingma and
+ * Ba 2015) as PyTorch computes them, in two kernels. The first writes a fixed number of partial sums of squares and counts the step.
  * In the second every block adds them up and updates its parameters. The norm never visits the
  * host. */
 #include "cuda.cuh"
@@ -58,7 +58,11 @@ __global__ void __launch_bounds__(ADAM_THREADS) adam_kernel(clip_and_adam_args a
     double t = (double)adam.counters->step;
     float beta1 = (float)adam.beta1, beta2 = (float)adam.beta2;
     float rest1 = (float)(1.0 - adam.beta1), rest2 = (float)(1.0 - adam.beta2);
-    float step_size = (float)((double)*adam.learning_rate / (1.0 - pow(adam.beta1, t)));
+    double rate = (double)adam.learning_rates[adam.counters->batch - 1];
+    float step_size = (float)(rate / (1.0 - pow(adam.beta1, t)));
+    float keep = (float)(1.0 - rate * (double)adam.weight_decay);
+    float warm = (float)((1.0 + t) / (10.0 + t)), average_decay = (float)adam.average_decay;
+    float rest_average = 1.0f - (warm < average_decay ? warm : average_decay);
     float v_scale = (float)(1.0 / sqrt(1.0 - pow(adam.beta2, t)));
     float epsilon = (float)adam.epsilon;
     size_t stride = (size_t)gridDim.x * ADAM_THREADS;
@@ -68,7 +72,13 @@ __global__ void __launch_bounds__(ADAM_THREADS) adam_kernel(clip_and_adam_args a
         float v = beta2 * adam.v[i] + rest2 * (g * g);
         adam.m[i] = m;
         adam.v[i] = v;
-        adam.params[i] -= step_size * m / (sqrtf(v) * v_scale + epsilon);
+        float old = adam.params[i];
+        if (adam.decays != NULL && adam.decays[i / LYRNN_DECAY_GROUP] != 0)
+            old *= keep;
+        float param = old - step_size * m / (sqrtf(v) * v_scale + epsilon);
+        adam.params[i] = param;
+        if (adam.average != NULL)
+            adam.average[i] += rest_average * (param - adam.average[i]);
     }
 }
 

@@ -13,7 +13,8 @@ __global__ void embedding_forward_kernel(lyrnn_embedding_forward_args args)
     if (i >= (size_t)args.M * F)
         return;
     size_t m = i / F, f = i % F;
-    args.out[i] = args.table[(size_t)args.ids[m] * F + f] + args.bias[f];
+    float bias = args.bias == NULL ? 0.0f : args.bias[f];
+    args.out[i] = args.table[(size_t)args.ids[m] * F + f] + bias;
 }
 
 extern "C" void lyrnn_cuda_embedding_forward(lyrnn_backend *self,
@@ -92,6 +93,7 @@ extern "C" void lyrnn_cuda_embedding_backward(lyrnn_backend *self,
     dim3 grid((unsigned)args->M, lyrnn_cuda_blocks((size_t)args->F, RUN_COLUMNS));
     lyrnn_cuda_launch(self, sum_runs_kernel, grid, RUN_COLUMNS * RUN_LANES,
                       RUN_COLUMNS * RUN_LANES * sizeof(float), *args);
-    lyrnn_cuda_column_sums(self, lyrnn_matrix_of(args->dout, args->M, args->F), args->add,
-                           args->dbias);
+    if (args->dbias != NULL)
+        lyrnn_cuda_column_sums(self, lyrnn_matrix_of(args->dout, args->M, args->F), args->add,
+                               args->dbias);
 }

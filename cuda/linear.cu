@@ -8,8 +8,10 @@ extern "C" void lyrnn_cuda_linear_forward(lyrnn_backend *self,
     lyrnn_matrix weight = lyrnn_matrix_of(args->weight, args->out, args->in);
     if (args->batch_invariant)
         lyrnn_cuda_invariant_gemm(self, x, weight, args->bias, args->y, args->out);
-    else
+    else if (args->bias != NULL)
         lyrnn_cuda_bias_gemm(self, x, weight, args->bias, args->y);
+    else
+        lyrnn_cuda_gemm(self, x, lyrnn_transpose(weight), 0.0f, args->y, args->out);
 }
 
 extern "C" void lyrnn_cuda_linear_backward(lyrnn_backend *self,
@@ -26,5 +28,6 @@ extern "C" void lyrnn_cuda_linear_backward_weights(lyrnn_backend *self,
     lyrnn_matrix dy = lyrnn_matrix_of(args->dy, args->M, args->out);
     lyrnn_matrix x = lyrnn_matrix_of(args->x, args->M, args->in);
     lyrnn_cuda_gemm(self, lyrnn_transpose(dy), x, args->add ? 1.0f : 0.0f, args->dweight, args->in);
-    lyrnn_cuda_column_sums(self, dy, args->add, args->dbias);
+    if (args->dbias != NULL)
+        lyrnn_cuda_column_sums(self, dy, args->add, args->dbias);
 }

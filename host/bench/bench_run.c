@@ -30,13 +30,15 @@ typedef struct {
     lyrnn_generator generator;
 } workload;
 
+static const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
+
 /* Allocates all of the training's memory at once and frees it again, so that a shape that cannot
  * fit is refused before any work is done. */
 static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches)
 {
     lyrnn_backend *backend = w->watched.inner;
-    lyrnn_training_memory memory =
-        lyrnn_training_memory_of(&w->config->model, batches, w->watched.backend.num_lanes);
+    lyrnn_training_memory memory = lyrnn_training_memory_of(&w->config->model, &optimizer, batches,
+                                                            w->watched.backend.num_lanes);
     void *all;
     LYRNN_TRY(lyrnn_device_alloc(backend, memory.total_bytes, "this training in all",
                                  "lower --hidden-size, --batch-size or --num-steps", &all));
@@ -55,7 +57,6 @@ static int32_t draw_id(int V, uint64_t place)
 
 static lyrnn_status open_training(workload *w)
 {
-    const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
     const lyrnn_bench_config *config = w->config;
     size_t N = (size_t)config->B * ((size_t)config->T * (size_t)w->num_steps + 1);
     lyrnn_batches batches;

@@ -161,8 +161,16 @@ static lyrnn_op_cost recurrence_backward_weights_cost(const void *args)
  * not count. */
 static lyrnn_op_cost dropout_cost(const void *args)
 {
-    double count = (double)((const lyrnn_dropout_args *)args)->count;
+    const lyrnn_dropout_args *a = (const lyrnn_dropout_args *)args;
+    double count = (double)a->T * (double)a->count;
     return (lyrnn_op_cost){.flop = 2 * count, .bytes = item_bytes * 2 * count};
+}
+
+/* Bytes: values, sum read and written. */
+static lyrnn_op_cost add_cost(const void *args)
+{
+    double count = (double)((const lyrnn_add_args *)args)->count;
+    return (lyrnn_op_cost){.flop = count, .bytes = item_bytes * 3 * count};
 }
 
 /* Bytes: targets, logits read and written, losses. FLOP per logit: maximum, subtraction, exp, sum,
@@ -174,12 +182,15 @@ static lyrnn_op_cost softmax_cross_entropy_cost(const void *args)
     return (lyrnn_op_cost){.flop = 5 * M * V, .bytes = item_bytes * (M + 2 * M * V + M)};
 }
 
-/* Bytes: params, m and v read and written, grads read. FLOP per parameter: 2 for the norm, 1 for
- * clipping, 3 for m, 4 for v, 6 for the update. */
+/* Bytes: params, m and v read and written, grads read; the average read and written. FLOP per
+ * parameter: 2 for the norm, 1 for clipping, 3 for m, 4 for v, 6 for the update; 1 for weight
+ * decay, 3 for the average. */
 static lyrnn_op_cost clip_and_adam_cost(const void *args)
 {
-    double count = (double)((const lyrnn_clip_and_adam_args *)args)->count;
-    return (lyrnn_op_cost){.flop = 16 * count, .bytes = item_bytes * 7 * count};
+    const lyrnn_clip_and_adam_args *a = (const lyrnn_clip_and_adam_args *)args;
+    double count = (double)a->count, decay = a->decays != NULL, average = a->average != NULL;
+    return (lyrnn_op_cost){.flop = (16 + decay + 3 * average) * count,
+                           .bytes = item_bytes * (7 + 2 * average) * count};
 }
 
 /* Bytes: logits, and the places of characters for a repeat penalty; each text's state is read and
@@ -231,6 +242,7 @@ static cost_formula *const formulas[LYRNN_NUM_OPERATIONS] = {
     [LYRNN_OP_recurrence_backward] = recurrence_backward_cost,
     [LYRNN_OP_recurrence_backward_weights] = recurrence_backward_weights_cost,
     [LYRNN_OP_dropout] = dropout_cost,
+    [LYRNN_OP_add] = add_cost,
     [LYRNN_OP_softmax_cross_entropy] = softmax_cross_entropy_cost,
     [LYRNN_OP_clip_and_adam] = clip_and_adam_cost,
     [LYRNN_OP_sample_token] = sample_token_cost,

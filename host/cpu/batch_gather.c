@@ -6,12 +6,13 @@ void lyrnn_cpu_batch_gather(lyrnn_backend *self, const lyrnn_batch_gather_args *
 {
     (void)self;
     int T = args->T, B = args->B;
-    const lyrnn_chunk *chunks = args->chunks + args->counters->batch * B;
+    const lyrnn_chunk *row = args->chunks + args->counters->batch * args->num_streams;
+    const lyrnn_chunk *chunks = row + args->first_stream;
     int64_t num_targets = 0;
-    for (int b = 0; b < B; b++) {
+    for (int b = 0; b < args->num_streams; b++)
+        num_targets += row[b].num_targets;
+    for (int b = 0; b < B; b++)
         args->from_zero[b] = chunks[b].from_zero;
-        num_targets += chunks[b].num_targets;
-    }
     for (int t = 0; t < T; t++) {
         for (int b = 0; b < B; b++) {
             bool is_padding = t >= chunks[b].num_targets;
@@ -21,5 +22,5 @@ void lyrnn_cpu_batch_gather(lyrnn_backend *self, const lyrnn_batch_gather_args *
         }
     }
     args->counters->num_targets = num_targets;
-    args->counters->batch++;
+    args->counters->batch += args->is_last;
 }

@@ -1,5 +1,6 @@
-/* Global-norm clipping and Adam (Kingma and Ba 2015, Algorithm 1) as torch.optim.Adam computes it,
- * over the flat parameter buffer: one pass for the norm, one for the update. backend.h has the
+/* Global-norm clipping and AdamW (Loshchilov and Hutter 2019; without decay it is Adam, Kingma and
+ * Ba 2015) as PyTorch computes them, over the flat parameter buffer: one pass for the norm, one for
+ * the update, and one each for weight decay and for the average if there are any. backend.h has the
  * equations. */
 #include "cpu/cpu.h"
 
@@ -27,6 +28,28 @@ static double global_norm(const float *grads, size_t count)
     return sqrt(sum);
 }
 
+/* Multiplies the parameters that decay by 1 - rate * weight_decay. */
+static void decay_weights(const lyrnn_clip_and_adam_args *args, double rate)
+{
+    float keep = (float)(1.0 - rate * (double)args->weight_decay);
+#pragma omp parallel for schedule(static) if (args->count > LYRNN_CPU_SERIAL_MAX)
+    for (size_t first = 0; first < args->count; first += LYRNN_DECAY_GROUP) {
+        size_t rest = args->count - first;
+        size_t num = rest < LYRNN_DECAY_GROUP ? rest : LYRNN_DECAY_GROUP;
+        for (size_t i = first; args->decays[first / LYRNN_DECAY_GROUP] && i < first + num; i++)
+            args->params[i] *= keep;
+    }
+}
+
+static void update_average(const lyrnn_clip_and_adam_args *args, double t)
+{
+    double warm = (1.0 + t) / (10.0 + t);
+    float decay = (float)(warm < args->average_decay ? warm : args->average_decay);
+#pragma omp parallel for simd schedule(static) if (parallel : args->count > LYRNN_CPU_SERIAL_MAX)
+    for (size_t i = 0; i < args->count; i++)
+        args->average[i] += (1.0f - decay) * (args->params[i] - args->average[i]);
+}
+
 void lyrnn_cpu_clip_and_adam(lyrnn_backend *self, const lyrnn_clip_and_adam_args *args)
 {
     (void)self;
@@ -38,9 +61,12 @@ void lyrnn_cpu_clip_and_adam(lyrnn_backend *self, const lyrnn_clip_and_adam_args
         scale = (float)((double)args->clip_norm / norm);
     float beta1 = (float)args->beta1, beta2 = (float)args->beta2;
     float rest1 = (float)(1.0 - args->beta1), rest2 = (float)(1.0 - args->beta2);
-    float step_size = (float)((double)*args->learning_rate / (1.0 - pow(args->beta1, t)));
+    double rate = (double)args->learning_rates[args->counters->batch - 1];
+    float step_size = (float)(rate / (1.0 - pow(args->beta1, t)));
     float v_scale = (float)(1.0 / sqrt(1.0 - pow(args->beta2, t)));
     float epsilon = (float)args->epsilon;
+    if (args->decays != NULL)
+        decay_weights(args, rate);
 #pragma omp parallel for simd schedule(static) if (parallel : args->count > LYRNN_CPU_SERIAL_MAX)
     for (size_t i = 0; i < args->count; i++) {
         float g = args->grads[i] * scale;
@@ -50,4 +76,6 @@ void lyrnn_cpu_clip_and_adam(lyrnn_backend *self, const lyrnn_clip_and_adam_args
         args->v[i] = v;
         args->params[i] -= step_size * m / (sqrtf(v) * v_scale + epsilon);
     }
+    if (args->average != NULL)
+        update_average(args, t);
 }

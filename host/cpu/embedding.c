@@ -12,7 +12,7 @@ static void gather_rows(const void *forward_args, int first, int end)
         const float *row = args->table + (size_t)args->ids[m] * (size_t)F;
         float *out = args->out + (size_t)m * (size_t)F;
         for (int f = 0; f < F; f++)
-            out[f] = row[f] + args->bias[f];
+            out[f] = args->bias == NULL ? row[f] : row[f] + args->bias[f];
     }
 }
 
@@ -45,5 +45,6 @@ void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_bac
                 row[f] += dout[f];
         }
     }
-    lyrnn_cpu_column_sums(lyrnn_matrix_of(args->dout, M, F), args->add, args->dbias);
+    if (args->dbias != NULL)
+        lyrnn_cpu_column_sums(lyrnn_matrix_of(args->dout, M, F), args->add, args->dbias);
 }

@@ -7,7 +7,9 @@ static void set_rows_to_bias(const void *forward_args, int first, int end)
 {
     const lyrnn_linear_forward_args *args = (const lyrnn_linear_forward_args *)forward_args;
     size_t out = (size_t)args->out;
-    for (size_t m = (size_t)first; m < (size_t)end; m++)
+    if (args->bias == NULL)
+        memset(args->y + (size_t)first * out, 0, (size_t)(end - first) * out * sizeof(float));
+    for (size_t m = (size_t)first; args->bias != NULL && m < (size_t)end; m++)
         memcpy(args->y + m * out, args->bias, out * sizeof(float));
 }
 
@@ -17,6 +19,8 @@ void lyrnn_cpu_linear_forward(lyrnn_backend *self, const lyrnn_linear_forward_ar
     int M = args->M, in = args->in, out = args->out;
     lyrnn_matrix x = lyrnn_matrix_of(args->x, M, in);
     if (args->batch_invariant) {
+        if (args->bias == NULL)
+            set_rows_to_bias(args, 0, M);
         lyrnn_cpu_invariant_gemm(&(lyrnn_packed_product){.x = x,
                                                          .num = 1,
                                                          .N = out,
@@ -48,5 +52,6 @@ void lyrnn_cpu_linear_backward_weights(lyrnn_backend *self,
     lyrnn_matrix dy = lyrnn_matrix_of(args->dy, args->M, args->out);
     lyrnn_matrix x = lyrnn_matrix_of(args->x, args->M, args->in);
     lyrnn_cpu_gemm(lyrnn_transpose(dy), x, args->add ? 1.0f : 0.0f, args->dweight, args->in);
-    lyrnn_cpu_column_sums(dy, args->add, args->dbias);
+    if (args->dbias != NULL)
+        lyrnn_cpu_column_sums(dy, args->add, args->dbias);
 }

@@ -5,13 +5,6 @@
 
 #include <string.h>
 
-/* Whether tensor i has one row per id: a transposed weight_ih, or one of the last two tensors,
- * which are the output layer's. */
-static bool has_row_per_id(const lyrnn_parameters *parameters, int i)
-{
-    return parameters->items[i].transposed || i >= parameters->num - 2;
-}
-
 /* Copies the rows of the characters that both vocabularies have.
  * from: (checkpoint->vocab.V, width), to: (vocab->V, width) */
 static void copy_known_rows(const lyrnn_checkpoint *checkpoint, const lyrnn_vocab *vocab,
@@ -37,7 +30,7 @@ void lyrnn_checkpoint_remap(const lyrnn_checkpoint *checkpoint, const lyrnn_voca
         const float *old = checkpoint->params + from.items[i].offset;
         float *new = params + to.items[i].offset;
         size_t count = lyrnn_parameter_count(&from.items[i]);
-        if (has_row_per_id(&from, i))
+        if (from.items[i].has_row_per_id)
             copy_known_rows(checkpoint, vocab, count / (size_t)checkpoint->vocab.V, old, new);
         else
             memcpy(new, old, count * sizeof *new);

@@ -320,7 +320,7 @@ static lyrnn_status read_snapshot(const lyrnn_safetensors *file, const char *pat
     int B = find_streams(file);
     list_training_tensors(&list, config, B);
     LYRNN_TRY(find_training_tensors(file, path, &list, found));
-    LYRNN_TRY(lyrnn_trainer_snapshot_init(snapshot, config, B));
+    LYRNN_TRY(lyrnn_trainer_snapshot_init(snapshot, config, B, false));
     /* The data section is aligned and holds nothing but these F32 tensors. */
     int num = list.parameters.num, h_at = 2 * num;
     for (int i = 0; i < list.num; i++) {

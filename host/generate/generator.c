@@ -85,7 +85,7 @@ size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
     lay_out_generator(&g, config->input_size, &arena);
     lyrnn_parameters_of_model(&parameters, config);
     return arena.num_bytes + lyrnn_activations_bytes(config, num_lanes, 1, g.B, false) +
-           parameters.count * sizeof(float);
+           lyrnn_packed_model_bytes(&parameters);
 }
 
 static lyrnn_status allocate_generator(lyrnn_generator *g)

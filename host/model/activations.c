@@ -10,26 +10,55 @@
 #include "model/device_memory.h"
 #include "model/stack.h"
 
-static void lay_out_activations(lyrnn_activations *a, lyrnn_arena *arena, bool training)
+static float *take_floats(lyrnn_arena *arena, size_t count)
 {
-    size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)a->stack->config.input_size;
+    return (float *)lyrnn_arena_take(arena, count, sizeof(float));
+}
+
+/* The stack reads the embedding's output, if there is one. */
+static lyrnn_rnn_config stack_config(const lyrnn_rnn_config *model)
+{
+    lyrnn_rnn_config config = *model;
+    if (model->embedding_size > 0)
+        config.input_size = model->embedding_size;
+    return config;
+}
+
+static void lay_out_activations(lyrnn_activations *a, const lyrnn_rnn_config *config,
+                                lyrnn_arena *arena, bool training)
+{
+    size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)config->input_size;
+    size_t E = (size_t)config->embedding_size;
+    size_t features = lyrnn_stack_directions(a->stack) * lyrnn_stack_hidden(a->stack);
+    bool has_projection = config->tied && E != features;
     a->inputs = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
     a->targets = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
     a->from_zero = (int32_t *)lyrnn_arena_take(arena, (size_t)a->B, sizeof(int32_t));
     lyrnn_stack_lay_out(a->stack, arena, training);
-    a->logits = (float *)lyrnn_arena_take(arena, M * V, sizeof(float));
-    a->losses = (float *)lyrnn_arena_take(arena, M, sizeof(float));
-    if (training)
-        a->scratch = (int32_t *)lyrnn_arena_take(arena, 2 * M + V + 1, sizeof(int32_t));
+    if (E > 0)
+        a->embedded = take_floats(arena, M * E);
+    if (has_projection)
+        a->projected = take_floats(arena, M * E);
+    a->logits = take_floats(arena, M * V);
+    a->losses = take_floats(arena, M);
+    if (!training)
+        return;
+    if (config->dropout_output > 0.0f)
+        a->dropped = take_floats(arena, M * features);
+    if (E > 0)
+        a->dembedded = take_floats(arena, M * E);
+    if (has_projection)
+        a->dprojected = take_floats(arena, M * E);
+    a->scratch = (int32_t *)lyrnn_arena_take(arena, 2 * M + V + 1, sizeof(int32_t));
 }
 
 size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
                                bool training)
 {
-    lyrnn_stack stack = {.config = *config, .num_lanes = num_lanes, .T = T, .B = B};
+    lyrnn_stack stack = {.config = stack_config(config), .num_lanes = num_lanes, .T = T, .B = B};
     lyrnn_activations activations = {.T = T, .B = B, .stack = &stack};
     lyrnn_arena arena = {NULL, 0};
-    lay_out_activations(&activations, &arena, training);
+    lay_out_activations(&activations, config, &arena, training);
     return arena.num_bytes;
 }
 
@@ -46,7 +75,7 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
     lyrnn_stack *stack = (lyrnn_stack *)calloc(1, sizeof *stack);
     if (stack == NULL)
         return lyrnn_out_of_memory("activations", sizeof *stack, "close other programs");
-    *stack = (lyrnn_stack){.config = model->config,
+    *stack = (lyrnn_stack){.config = stack_config(&model->config),
                            .backend = backend,
                            .num_lanes = backend->num_lanes,
                            .T = T,
@@ -61,7 +90,7 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
         return status;
     }
     lyrnn_arena arena = {(char *)activations->memory, 0};
-    lay_out_activations(activations, &arena, training);
+    lay_out_activations(activations, &model->config, &arena, training);
     lyrnn_activations_reset_state(activations);
     return LYRNN_OK;
 }
@@ -74,15 +103,17 @@ void lyrnn_activations_free(lyrnn_activations *activations)
     memset(activations, 0, sizeof *activations);
 }
 
-void lyrnn_activations_gather(lyrnn_activations *a, const int32_t *ids, const lyrnn_chunk *chunks,
-                              lyrnn_counters *counters)
+void lyrnn_activations_gather(lyrnn_activations *a, const lyrnn_batch_source *source)
 {
     const lyrnn_batch_gather_args args = {
         .T = a->T,
         .B = a->B,
-        .ids = ids,
-        .chunks = chunks,
-        .counters = counters,
+        .num_streams = source->num_streams,
+        .first_stream = source->first_stream,
+        .is_last = source->is_last,
+        .ids = source->ids,
+        .chunks = source->chunks,
+        .counters = source->counters,
         .inputs = a->inputs,
         .targets = a->targets,
         .from_zero = a->from_zero,
@@ -103,6 +134,20 @@ void lyrnn_activations_begin_streams(lyrnn_activations *a)
 void lyrnn_activations_reset_state(lyrnn_activations *a)
 {
     lyrnn_stack_reset_state(a->stack);
+}
+
+void lyrnn_activations_store_state(const lyrnn_activations *a, float *h, float *c, int num_streams,
+                                   int first_stream)
+{
+    const lyrnn_state_part part = {h, c, num_streams, first_stream};
+    lyrnn_stack_store_state(a->stack, &part);
+}
+
+void lyrnn_activations_load_state(lyrnn_activations *a, const float *h, const float *c,
+                                  int num_streams, int first_stream)
+{
+    const lyrnn_state_part part = {(float *)h, (float *)c, num_streams, first_stream};
+    lyrnn_stack_load_state(a->stack, &part);
 }
 
 void lyrnn_activations_continue(lyrnn_activations *a, const lyrnn_activations *from)

@@ -145,7 +145,12 @@ static void queue_batch(void *context)
 {
     lyrnn_evaluator *evaluator = (lyrnn_evaluator *)context;
     lyrnn_activations *a = &evaluator->activations;
-    lyrnn_activations_gather(a, evaluator->ids, evaluator->chunks, evaluator->counters);
+    const lyrnn_batch_source source = {.ids = evaluator->ids,
+                                       .chunks = evaluator->chunks,
+                                       .counters = evaluator->counters,
+                                       .num_streams = evaluator->batches.B,
+                                       .is_last = true};
+    lyrnn_activations_gather(a, &source);
     if (evaluator->batches.sampling == LYRNN_SAMPLING_SONGS)
         lyrnn_activations_begin_streams(a);
     lyrnn_model_forward(evaluator->model, a);

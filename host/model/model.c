@@ -1,23 +1,13 @@
-/* The tutorial's RNNModel as calls of the backend: the recurrent stack (stack.c) and the output
- * layer. The packed copy for generation runs the same forward pass with other weights.
+/* The tutorial's RNNModel as calls of the backend: the embedding if there is one, the recurrent
+ * stack (stack.c) and the output layer (output_layer.c). The packed copy for generation runs the same forward pass with other weights.
  * activations.c has the buffers that a batch needs. Read stack.c next, then trainer.c. */
 #include "lyrnn/model.h"
 
 #include <string.h>
 
+#include "lyrnn/philox.h"
 #include "model/device_memory.h"
 #include "model/stack.h"
-
-/* The tensors of the output layer are the last two of the table. */
-static const lyrnn_parameter *dense_weight(const lyrnn_model *model)
-{
-    return &model->parameters.items[model->parameters.num - 2];
-}
-
-static const lyrnn_parameter *dense_bias(const lyrnn_model *model)
-{
-    return &model->parameters.items[model->parameters.num - 1];
-}
 
 lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config,
                               lyrnn_backend *backend)
@@ -36,13 +26,29 @@ lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config
     return LYRNN_OK;
 }
 
+static bool is_tied(const lyrnn_parameters *parameters)
+{
+    return lyrnn_parameters_output_weight(parameters) == lyrnn_parameters_embedding(parameters);
+}
+
+size_t lyrnn_packed_model_bytes(const lyrnn_parameters *parameters)
+{
+    size_t own =
+        is_tied(parameters) ? lyrnn_parameter_count(lyrnn_parameters_output_weight(parameters)) : 0;
+    return (parameters->count + own) * sizeof(float);
+}
+
 lyrnn_status lyrnn_packed_model_init(lyrnn_packed_model *packed, const lyrnn_model *model)
 {
+    const lyrnn_parameters *parameters = &model->parameters;
     *packed = (lyrnn_packed_model){.model = model};
     void *memory;
-    LYRNN_TRY(lyrnn_device_alloc(model->backend, model->parameters.count * sizeof(float),
+    LYRNN_TRY(lyrnn_device_alloc(model->backend, lyrnn_packed_model_bytes(parameters),
                                  "the parameters", "lower --hidden-size", &memory));
     packed->params = (float *)memory;
+    packed->output_weight =
+        packed->params + (is_tied(parameters) ? parameters->count
+                                              : lyrnn_parameters_output_weight(parameters)->offset);
     lyrnn_packed_model_update(packed);
     return LYRNN_OK;
 }
@@ -55,7 +61,8 @@ void lyrnn_packed_model_free(lyrnn_packed_model *packed)
 }
 
 /* Packs a weight as num matrices with the same number of rows. */
-static void pack(lyrnn_packed_model *packed, const lyrnn_parameter *parameter, int num)
+static void pack_to(lyrnn_packed_model *packed, const lyrnn_parameter *parameter, int num,
+                    float *to)
 {
     const lyrnn_model *model = packed->model;
     const lyrnn_pack_weights_args args = {
@@ -63,9 +70,14 @@ static void pack(lyrnn_packed_model *packed, const lyrnn_parameter *parameter, i
         .N = parameter->rows / num,
         .K = parameter->cols,
         .weight = model->params + parameter->offset,
-        .packed = packed->params + parameter->offset,
+        .packed = to,
     };
     model->backend->pack_weights(model->backend, &args);
+}
+
+static void pack(lyrnn_packed_model *packed, const lyrnn_parameter *parameter, int num)
+{
+    pack_to(packed, parameter, num, packed->params + parameter->offset);
 }
 
 void lyrnn_packed_model_update(lyrnn_packed_model *packed)
@@ -78,8 +90,8 @@ void lyrnn_packed_model_update(lyrnn_packed_model *packed)
     backend->copy_rows(backend, packed->params, num_bytes, model->params, num_bytes, num_bytes, 1);
     for (int layer = 0; layer < config->num_layers; layer++)
         for (int direction = 0; direction < lyrnn_num_directions(config); direction++) {
-            /* Layer 0 has no product with weight_ih: it looks rows up. */
-            if (layer > 0)
+            /* Without an embedding, layer 0 has no product with weight_ih: it looks rows up. */
+            if (layer > 0 || config->embedding_size > 0)
                 pack(packed,
                      lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_IH),
                      1);
@@ -87,7 +99,9 @@ void lyrnn_packed_model_update(lyrnn_packed_model *packed)
                  lyrnn_parameters_of_layer(table, config, layer, direction, LYRNN_WEIGHT_HH),
                  lyrnn_num_gates(config->cell));
         }
-    pack(packed, dense_weight(model), 1);
+    if (lyrnn_parameters_projection(table) != NULL)
+        pack(packed, lyrnn_parameters_projection(table), 1);
+    pack_to(packed, lyrnn_parameters_output_weight(table), 1, packed->output_weight);
 }
 
 void lyrnn_model_free(lyrnn_model *model)
@@ -114,47 +128,152 @@ void lyrnn_model_download(const lyrnn_model *model, float *flat)
                              model->parameters.count * sizeof(float));
 }
 
-/* The output layer. params are the model's parameters or the packed copy. */
-static lyrnn_output_layer output_layer(const lyrnn_model *model, const float *params,
-                                       const lyrnn_activations *a)
+/* One pass: the model, the weights that it reads, and the buffers. */
+typedef struct {
+    const lyrnn_model *model;
+    const float *params;        /* those of the model, or packed */
+    const float *output_weight; /* in params, or after them */
+    bool batch_invariant;       /* the weights are packed */
+    lyrnn_activations *a;
+} model_pass;
+
+/* The place of a tensor in a flat buffer. NULL: there is no such tensor. */
+static float *place(const lyrnn_parameter *parameter, const float *flat)
 {
+    return parameter == NULL ? NULL : (float *)flat + parameter->offset;
+}
+
+static lyrnn_output_layer output_layer(const model_pass *pass)
+{
+    const lyrnn_parameters *table = &pass->model->parameters;
+    const lyrnn_rnn_config *config = &pass->model->config;
+    const lyrnn_activations *a = pass->a;
     return (lyrnn_output_layer){
         .B = a->B,
-        .in = lyrnn_num_directions(&model->config) * model->config.hidden_size,
-        .out = model->config.input_size,
-        .weight = params + dense_weight(model)->offset,
-        .bias = params + dense_bias(model)->offset,
+        .in = lyrnn_num_directions(config) * config->hidden_size,
+        .out = config->input_size,
+        .width = lyrnn_parameters_output_weight(table)->cols,
+        .batch_invariant = pass->batch_invariant,
+        .weight = pass->output_weight,
+        .bias = place(lyrnn_parameters_output_bias(table), pass->params),
         .logits = a->logits,
+        .projection = place(lyrnn_parameters_projection(table), pass->params),
+        .projected = a->projected,
+        .p = config->dropout_output,
+        .dropout = a->dropout,
+        .dropped = a->dropped,
+        .dprojected = a->dprojected,
     };
 }
 
-static lyrnn_stack_pass stack_pass(const lyrnn_model *model, const float *params,
-                                   const lyrnn_activations *a, const lyrnn_output_layer *output)
+static lyrnn_stack_pass stack_pass(const model_pass *pass, const lyrnn_output_layer *output)
 {
+    const lyrnn_activations *a = pass->a;
+    bool is_embedded = a->embedded != NULL;
     return (lyrnn_stack_pass){
         .stack = a->stack,
-        .parameters = &model->parameters,
-        .params = params,
-        .batch_invariant = output->batch_invariant,
-        .input = {.ids = a->inputs},
+        .parameters = &pass->model->parameters,
+        .params = pass->params,
+        .batch_invariant = pass->batch_invariant,
+        .input = {.ids = is_embedded ? NULL : a->inputs, .x = a->embedded},
         .dropout = a->dropout,
         .output_layer = output,
     };
 }
 
+/* Applies this step's mask to the embedding's output (T,B,E), or to its gradient. */
+static void drop_embedded(const model_pass *pass, float *x)
+{
+    lyrnn_backend *backend = pass->model->backend;
+    const lyrnn_dropout *dropout = &pass->a->dropout;
+    uint64_t E = (uint64_t)pass->model->config.embedding_size;
+    if (dropout->counters == NULL || pass->model->config.dropout_input == 0.0f)
+        return;
+    lyrnn_dropout_args args = {
+        .T = pass->a->T,
+        .count = (size_t)pass->a->B * E,
+        .p = pass->model->config.dropout_input,
+        .seed = dropout->seed,
+        .purpose = LYRNN_PURPOSE_DROPOUT_INPUT,
+        .per_step = (uint64_t)dropout->num_streams * E,
+        .position = (uint64_t)dropout->first_stream * E,
+        .counters = dropout->counters,
+        .x = x,
+        .y = x,
+    };
+    backend->dropout(backend, &args);
+}
+
+static void embed(const model_pass *pass)
+{
+    lyrnn_backend *backend = pass->model->backend;
+    lyrnn_activations *a = pass->a;
+    lyrnn_embedding_forward_args args = {
+        .M = a->T * a->B,
+        .V = pass->model->config.input_size,
+        .F = pass->model->config.embedding_size,
+        .ids = a->inputs,
+        .table = place(lyrnn_parameters_embedding(&pass->model->parameters), pass->params),
+        .out = a->embedded,
+    };
+    backend->embedding_forward(backend, &args);
+    drop_embedded(pass, a->embedded);
+}
+
+/* The gradient of the embedding. In a tied model, the output layer has put its part there. */
+static void embed_backward(const model_pass *pass, float *grads)
+{
+    lyrnn_backend *backend = pass->model->backend;
+    lyrnn_activations *a = pass->a;
+    drop_embedded(pass, a->dembedded);
+    lyrnn_embedding_backward_args args = {
+        .M = a->T * a->B,
+        .V = pass->model->config.input_size,
+        .F = pass->model->config.embedding_size,
+        .ids = a->inputs,
+        .dout = a->dembedded,
+        .add = pass->model->config.tied,
+        .dtable = place(lyrnn_parameters_embedding(&pass->model->parameters), grads),
+        .scratch = a->scratch,
+    };
+    backend->embedding_backward(backend, &args);
+}
+
+static void forward(const model_pass *pass)
+{
+    const lyrnn_output_layer output = output_layer(pass);
+    const lyrnn_stack_pass stack = stack_pass(pass, &output);
+    if (pass->a->embedded != NULL)
+        embed(pass);
+    lyrnn_stack_forward(&stack);
+}
+
+static model_pass pass_of(const lyrnn_model *model, lyrnn_activations *a)
+{
+    return (model_pass){
+        .model = model,
+        .params = model->params,
+        .output_weight = place(lyrnn_parameters_output_weight(&model->parameters), model->params),
+        .a = a,
+    };
+}
+
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *a)
 {
-    const lyrnn_output_layer output = output_layer(model, model->params, a);
-    const lyrnn_stack_pass pass = stack_pass(model, model->params, a, &output);
-    lyrnn_stack_forward(&pass);
+    const model_pass pass = pass_of(model, a);
+    forward(&pass);
 }
 
 void lyrnn_packed_model_forward(const lyrnn_packed_model *packed, lyrnn_activations *a)
 {
-    lyrnn_output_layer output = output_layer(packed->model, packed->params, a);
-    output.batch_invariant = true;
-    const lyrnn_stack_pass pass = stack_pass(packed->model, packed->params, a, &output);
-    lyrnn_stack_forward(&pass);
+    const model_pass pass = {
+        .model = packed->model,
+        .params = packed->params,
+        .output_weight = packed->output_weight,
+        .batch_invariant = true,
+        .a = a,
+    };
+    forward(&pass);
 }
 
 void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_counters *counters)
@@ -172,6 +291,8 @@ void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_coun
 
 void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float *grads)
 {
+    const lyrnn_parameters *table = &model->parameters;
+    const model_pass pass = pass_of(model, a);
     lyrnn_backend *backend = model->backend;
     lyrnn_stack *stack = a->stack;
     LYRNN_CHECK(stack->doutput != NULL);
@@ -180,11 +301,15 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float 
     backend->zero(backend, stack->dh, state_bytes);
     if (stack->dc != NULL)
         backend->zero(backend, stack->dc, state_bytes);
-    lyrnn_output_layer output = output_layer(model, model->params, a);
-    output.dweight = grads + dense_weight(model)->offset;
-    output.dbias = grads + dense_bias(model)->offset;
-    lyrnn_stack_pass pass = stack_pass(model, model->params, a, &output);
-    pass.grads = grads;
-    pass.scratch = a->scratch;
-    lyrnn_stack_backward(&pass);
+    lyrnn_output_layer output = output_layer(&pass);
+    output.dweight = place(lyrnn_parameters_output_weight(table), grads);
+    output.dbias = place(lyrnn_parameters_output_bias(table), grads);
+    output.dprojection = place(lyrnn_parameters_projection(table), grads);
+    lyrnn_stack_pass recurrent = stack_pass(&pass, &output);
+    recurrent.grads = grads;
+    recurrent.dx = a->dembedded;
+    recurrent.scratch = a->scratch;
+    lyrnn_stack_backward(&recurrent);
+    if (a->embedded != NULL)
+        embed_backward(&pass, grads);
 }

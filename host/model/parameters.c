@@ -16,6 +16,22 @@ int lyrnn_num_directions(const lyrnn_rnn_config *config)
     return config->bidirectional ? 2 : 1;
 }
 
+static lyrnn_status check_dropouts(const lyrnn_rnn_config *config)
+{
+    const struct {
+        const char *option;
+        float p;
+    } dropouts[] = {{"--dropout", config->dropout},
+                    {"--dropout-input", config->dropout_input},
+                    {"--dropout-output", config->dropout_output},
+                    {"--dropout-weight", config->dropout_weight}};
+    for (size_t i = 0; i < sizeof dropouts / sizeof dropouts[0]; i++)
+        if (!(dropouts[i].p >= 0 && dropouts[i].p <= 1))
+            return lyrnn_fail(LYRNN_ERR_USAGE, "%s %g: out of range; use 0 to 1",
+                              dropouts[i].option, (double)dropouts[i].p);
+    return LYRNN_OK;
+}
+
 lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config)
 {
     LYRNN_TRY(lyrnn_cell_check(config->cell));
@@ -28,10 +44,17 @@ lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config)
     if (config->num_layers < 1 || config->num_layers > LYRNN_MAX_LAYERS)
         return lyrnn_fail(LYRNN_ERR_USAGE, "--num-layers %d: out of range; use 1 to %d",
                           config->num_layers, LYRNN_MAX_LAYERS);
-    if (!(config->dropout >= 0 && config->dropout <= 1))
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--dropout %g: out of range; use 0 to 1",
-                          (double)config->dropout);
-    return LYRNN_OK;
+    if (config->embedding_size < 0 || config->embedding_size > LYRNN_MAX_HIDDEN_SIZE)
+        return lyrnn_fail(LYRNN_ERR_USAGE, "--embedding-size %d: out of range; use 0 to %d",
+                          config->embedding_size, LYRNN_MAX_HIDDEN_SIZE);
+    if (config->tied && config->embedding_size == 0)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--tie: there is no embedding to share; add --embedding-size");
+    if (config->dropout_input > 0 && config->embedding_size == 0)
+        return lyrnn_fail(
+            LYRNN_ERR_USAGE,
+            "--dropout-input: acts on an embedding, and there is none; add --embedding-size");
+    return check_dropouts(config);
 }
 
 static void append(lyrnn_parameters *parameters, const char *prefix, const char *name, int rows,
@@ -52,7 +75,8 @@ static void append_layer(lyrnn_parameters *parameters, const char *prefix,
                          const lyrnn_rnn_config *config, int layer, int direction)
 {
     int H = config->hidden_size, rows = lyrnn_num_gates(config->cell) * H;
-    int in = layer == 0 ? config->input_size : lyrnn_num_directions(config) * H;
+    int first = config->embedding_size > 0 ? config->embedding_size : config->input_size;
+    int in = layer == 0 ? first : lyrnn_num_directions(config) * H;
     float bound = 1.0f / sqrtf((float)H);
     const struct {
         const char *name;
@@ -68,13 +92,13 @@ static void append_layer(lyrnn_parameters *parameters, const char *prefix,
         snprintf(name, sizeof name, "%s_l%d%s", kinds[kind].name, layer,
                  direction == 0 ? "" : "_reverse");
         append(parameters, prefix, name, rows, kinds[kind].cols, bound);
+        parameters->items[parameters->num - 1].decays = kinds[kind].cols > 0;
     }
 }
 
 static void append_stack(lyrnn_parameters *parameters, const char *prefix,
                          const lyrnn_rnn_config *config)
 {
-    memset(parameters, 0, sizeof *parameters);
     for (int layer = 0; layer < config->num_layers; layer++)
         for (int direction = 0; direction < lyrnn_num_directions(config); direction++)
             append_layer(parameters, prefix, config, layer, direction);
@@ -82,24 +106,88 @@ static void append_stack(lyrnn_parameters *parameters, const char *prefix,
 
 void lyrnn_parameters_of_rnn(lyrnn_parameters *parameters, const lyrnn_rnn_config *config)
 {
+    memset(parameters, 0, sizeof *parameters);
     append_stack(parameters, "", config);
 }
 
 static int index_of(const lyrnn_rnn_config *config, int layer, int direction,
                     lyrnn_parameter_kind kind)
 {
-    return (layer * lyrnn_num_directions(config) + direction) * LYRNN_NUM_KINDS + (int)kind;
+    int first = config->embedding_size > 0 ? 1 : 0;
+    return first + (layer * lyrnn_num_directions(config) + direction) * LYRNN_NUM_KINDS + (int)kind;
+}
+
+static void append_embedding(lyrnn_parameters *parameters, const lyrnn_rnn_config *config)
+{
+    append(parameters, "embedding.", "weight", config->input_size, config->embedding_size, 0.1f);
+    parameters->items[0].has_row_per_id = true;
+}
+
+/* Layer 0 looks up the rows of one-hot characters. */
+static void make_lookup(lyrnn_parameter *weight_ih)
+{
+    weight_ih->transposed = true;
+    weight_ih->has_row_per_id = true;
+    weight_ih->decays = false;
+}
+
+static void append_output_layer(lyrnn_parameters *parameters, const lyrnn_rnn_config *config)
+{
+    int V = config->input_size, features = lyrnn_num_directions(config) * config->hidden_size;
+    int in = config->tied ? config->embedding_size : features;
+    if (config->tied && in != features) {
+        append(parameters, "projection.", "weight", in, features, 1.0f / sqrtf((float)features));
+        parameters->items[parameters->num - 1].decays = true;
+    }
+    int first = parameters->num;
+    if (!config->tied) {
+        append(parameters, "dense.", "weight", V, in, 1.0f / sqrtf((float)in));
+        parameters->items[first].decays = true;
+    }
+    append(parameters, "dense.", "bias", V, 0, 1.0f / sqrtf((float)in));
+    for (int i = first; i < parameters->num; i++)
+        parameters->items[i].has_row_per_id = true;
 }
 
 void lyrnn_parameters_of_model(lyrnn_parameters *parameters, const lyrnn_rnn_config *config)
 {
-    int V = config->input_size, features = lyrnn_num_directions(config) * config->hidden_size;
-    float bound = 1.0f / sqrtf((float)features);
+    memset(parameters, 0, sizeof *parameters);
+    if (config->embedding_size > 0)
+        append_embedding(parameters, config);
     append_stack(parameters, "rnn.", config);
-    for (int direction = 0; direction < lyrnn_num_directions(config); direction++)
-        parameters->items[index_of(config, 0, direction, LYRNN_WEIGHT_IH)].transposed = true;
-    append(parameters, "dense.", "weight", V, features, bound);
-    append(parameters, "dense.", "bias", V, 0, bound);
+    for (int direction = 0; config->embedding_size == 0 && direction < lyrnn_num_directions(config);
+         direction++)
+        make_lookup(&parameters->items[index_of(config, 0, direction, LYRNN_WEIGHT_IH)]);
+    append_output_layer(parameters, config);
+}
+
+static const lyrnn_parameter *find(const lyrnn_parameters *parameters, const char *name)
+{
+    for (int i = 0; i < parameters->num; i++)
+        if (strcmp(parameters->items[i].name, name) == 0)
+            return &parameters->items[i];
+    return NULL;
+}
+
+const lyrnn_parameter *lyrnn_parameters_embedding(const lyrnn_parameters *parameters)
+{
+    return find(parameters, "embedding.weight");
+}
+
+const lyrnn_parameter *lyrnn_parameters_projection(const lyrnn_parameters *parameters)
+{
+    return find(parameters, "projection.weight");
+}
+
+const lyrnn_parameter *lyrnn_parameters_output_weight(const lyrnn_parameters *parameters)
+{
+    const lyrnn_parameter *own = find(parameters, "dense.weight");
+    return own != NULL ? own : lyrnn_parameters_embedding(parameters);
+}
+
+const lyrnn_parameter *lyrnn_parameters_output_bias(const lyrnn_parameters *parameters)
+{
+    return find(parameters, "dense.bias");
 }
 
 const lyrnn_parameter *lyrnn_parameters_of_layer(const lyrnn_parameters *parameters,

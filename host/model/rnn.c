@@ -55,6 +55,10 @@ lyrnn_status lyrnn_rnn_open(lyrnn_rnn **rnn, const lyrnn_rnn_config *config, boo
 {
     *rnn = NULL;
     LYRNN_TRY(lyrnn_rnn_config_check(config));
+    if (config->embedding_size > 0 || config->dropout_output > 0)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "rnn: has no embedding and no output layer; set embedding_size, tied, "
+                          "dropout_input and dropout_output to 0");
     lyrnn_rnn *opened = (lyrnn_rnn *)calloc(1, sizeof *opened);
     if (opened == NULL)
         return lyrnn_out_of_memory("rnn", sizeof *opened, "close other programs");
@@ -244,7 +248,9 @@ static lyrnn_status check_c(const lyrnn_rnn *rnn, const float *in, const float *
 static void begin_dropout(lyrnn_rnn *rnn)
 {
     lyrnn_counters counters = {.step = rnn->num_forwards++};
-    rnn->dropout = (lyrnn_dropout){rnn->seed, rnn->training ? rnn->counters : NULL};
+    rnn->dropout = (lyrnn_dropout){.seed = rnn->seed,
+                                   .counters = rnn->training ? rnn->counters : NULL,
+                                   .num_streams = rnn->stack.B};
     rnn->backend->upload(rnn->backend, rnn->counters, &counters, sizeof counters);
 }
 

@@ -11,10 +11,16 @@
  *
  * Read stack.h first. model.c calls the passes for characters, rnn.c for rows of floats. */
 #include "model/stack.h"
+#include "lyrnn/philox.h"
 
 static size_t gates_width(const lyrnn_stack *stack)
 {
     return (size_t)lyrnn_num_gates(stack->config.cell) * lyrnn_stack_hidden(stack);
+}
+
+static size_t w_hh_count(const lyrnn_stack *stack)
+{
+    return gates_width(stack) * lyrnn_stack_hidden(stack);
 }
 
 static float *take_floats(lyrnn_arena *arena, size_t count)
@@ -47,19 +53,23 @@ static int lane_of(const lyrnn_stack *stack, int layer, int direction)
     return (stack->config.bidirectional ? direction : layer) % layer_lanes(stack);
 }
 
-static void lay_out_layer(lyrnn_stack *stack, lyrnn_arena *arena, int layer, bool dropped)
+/* training: with the buffers of dropout. */
+static void lay_out_layer(lyrnn_stack *stack, lyrnn_arena *arena, int layer, bool training)
 {
+    bool is_last = layer == stack->config.num_layers - 1;
     lyrnn_stack_layer *buffers = &stack->layers[layer];
     size_t T = (size_t)stack->T, M = T * (size_t)stack->B, D = lyrnn_stack_directions(stack);
     buffers->h = take_floats(arena, (T + D) * lyrnn_stack_slot_count(stack));
     if (stack->config.cell == LYRNN_LSTM)
         buffers->c = take_floats(arena, (T + D) * lyrnn_stack_slot_count(stack));
-    if (dropped)
+    if (training && stack->config.dropout > 0.0f && !is_last)
         buffers->dropped = take_floats(arena, T * lyrnn_stack_slot_count(stack));
     for (size_t d = 0; d < D; d++) {
         buffers->gates[d] = take_floats(arena, M * gates_width(stack));
         if (stack->config.cell == LYRNN_GRU)
             buffers->saved[d] = take_floats(arena, M * lyrnn_stack_hidden(stack));
+        if (training && stack->config.dropout_weight > 0.0f)
+            buffers->w_hh[d] = take_floats(arena, w_hh_count(stack));
     }
 }
 
@@ -69,7 +79,7 @@ void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training)
     size_t T = (size_t)stack->T, B = (size_t)stack->B, H = lyrnn_stack_hidden(stack);
     int last = config->num_layers - 1;
     for (int layer = 0; layer <= last; layer++)
-        lay_out_layer(stack, arena, layer, training && config->dropout > 0.0f && layer < last);
+        lay_out_layer(stack, arena, layer, training);
     stack->scratch =
         take_floats(arena, (size_t)layer_lanes(stack) * gates_width(stack) * (B > H ? B : H));
     stack->state_h = take_floats(arena, lyrnn_stack_state_count(stack));
@@ -113,6 +123,41 @@ static float *tensor(const lyrnn_stack *stack, const lyrnn_parameters *parameter
     const lyrnn_parameter *parameter =
         lyrnn_parameters_of_layer(parameters, &stack->config, layer, direction, kind);
     return (float *)flat + parameter->offset;
+}
+
+/* W_hh as the recurrence reads it. */
+static const float *w_hh_of(const lyrnn_stack_pass *pass, int layer, int direction)
+{
+    const float *dropped = pass->stack->layers[layer].w_hh[direction];
+    if (pass->dropout.counters != NULL && dropped != NULL)
+        return dropped;
+    return tensor(pass->stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_HH);
+}
+
+/* Applies this step's mask to W_hh, or to its gradient, of all layers and directions. */
+static void drop_weights(const lyrnn_stack_pass *pass, bool is_gradient)
+{
+    lyrnn_stack *stack = pass->stack;
+    int D = (int)lyrnn_stack_directions(stack), num = stack->config.num_layers * D;
+    if (pass->dropout.counters == NULL || stack->config.dropout_weight == 0.0f)
+        return;
+    for (int i = 0; i < num; i++) {
+        const float *flat = is_gradient ? pass->grads : pass->params;
+        float *w_hh = tensor(stack, pass->parameters, flat, i / D, i % D, LYRNN_WEIGHT_HH);
+        lyrnn_dropout_args args = {
+            .T = 1,
+            .count = w_hh_count(stack),
+            .p = stack->config.dropout_weight,
+            .seed = pass->dropout.seed,
+            .purpose = LYRNN_PURPOSE_DROPOUT_WEIGHT,
+            .per_step = (size_t)num * w_hh_count(stack),
+            .position = (size_t)i * w_hh_count(stack),
+            .counters = pass->dropout.counters,
+            .x = w_hh,
+            .y = is_gradient ? w_hh : stack->layers[i / D].w_hh[i % D],
+        };
+        stack->backend->dropout(stack->backend, &args);
+    }
 }
 
 /* Time steps [first, end) of the sequence. */
@@ -224,7 +269,7 @@ static void recur(const lyrnn_stack_pass *pass, int layer, int direction, chunk 
         .cell = stack->config.cell,
         .reverse = direction == 1,
         .batch_invariant = pass->batch_invariant,
-        .w_hh = tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_HH),
+        .w_hh = w_hh_of(pass, layer, direction),
         .b_hh = tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_BIAS_HH),
         .gates = gates_of(stack, layer, direction, steps.first),
         .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
@@ -241,13 +286,18 @@ static void drop_out(const lyrnn_stack_pass *pass, int layer, chunk steps, const
 {
     const lyrnn_stack *stack = pass->stack;
     size_t slot = lyrnn_stack_slot_count(stack), begin = (size_t)steps.first * slot;
-    size_t per_layer = (size_t)stack->T * slot;
+    size_t stream = slot / (size_t)stack->B, whole = (size_t)pass->dropout.num_streams * stream;
+    size_t per_layer = (size_t)stack->T * whole;
     lyrnn_dropout_args args = {
-        .count = (size_t)(steps.end - steps.first) * slot,
+        .T = steps.end - steps.first,
+        .count = slot,
+        .mask_stride = whole,
         .p = stack->config.dropout,
         .seed = pass->dropout.seed,
+        .purpose = LYRNN_PURPOSE_DROPOUT,
         .per_step = (size_t)(stack->config.num_layers - 1) * per_layer,
-        .position = (size_t)layer * per_layer + begin,
+        .position = (size_t)layer * per_layer + (size_t)steps.first * whole +
+                    (size_t)pass->dropout.first_stream * stream,
         .counters = pass->dropout.counters,
         .x = x + begin,
         .y = y + begin,
@@ -284,6 +334,7 @@ void lyrnn_stack_forward(const lyrnn_stack_pass *pass)
     LYRNN_CHECK(L > 0);
     /* A single layer without an output layer has nothing to overlap with. */
     int num_chunks = L == 1 && pass->output_layer == NULL ? 1 : count_chunks(stack);
+    drop_weights(pass, false);
     /* From the last layer to the first: lane_wait waits for all work queued so far. When a layer
      * waits for the one below it, that layer has queued the needed chunk but not yet its next
      * one. */
@@ -314,7 +365,7 @@ static void recur_backward(const lyrnn_stack_pass *pass, int layer, int directio
         .h_stride = (int)(lyrnn_stack_directions(stack) * H),
         .cell = stack->config.cell,
         .reverse = direction == 1,
-        .w_hh = tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_HH),
+        .w_hh = w_hh_of(pass, layer, direction),
         .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
         .c =
             buffers->c == NULL ? NULL : lyrnn_stack_own_slots(stack, buffers->c, direction) + begin,
@@ -459,6 +510,8 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
         lyrnn_output_layer_backward_weights(pass->output_layer, backend, stack->T,
                                             lyrnn_stack_output(stack));
     }
+    backend->lane_use(backend, weights_lane(stack));
+    drop_weights(pass, true);
     /* Layer 0 comes last and runs on lane 0. */
     backend->lane_use(backend, 0);
     backend->lane_wait(backend, output_lane(stack));

@@ -27,6 +27,7 @@ typedef struct {
     float *dropped;  /* (T,B,D*H)    the output after dropout; NULL if there is no dropout */
     float *gates[2]; /* (T,B,G*H)    the input projection, then the gates, then their gradient */
     float *saved[2]; /* (T,B,H)      what recurrence_backward needs of gru; NULL for other cells */
+    float *w_hh[2];  /* (G*H,H)      W_hh after dropout; NULL: training drops no weights */
 } lyrnn_stack_layer;
 
 struct lyrnn_stack {
@@ -120,6 +121,16 @@ void lyrnn_stack_continue(lyrnn_stack *stack, const lyrnn_stack *from);
  * (B)), or in all. */
 void lyrnn_stack_begin_streams(lyrnn_stack *stack, const int32_t *from_zero);
 void lyrnn_stack_reset_state(lyrnn_stack *stack);
+
+/* Columns [first_stream, first_stream + B) of a state in PyTorch's order, in device memory. */
+typedef struct {
+    float *h, *c; /* (L*D,num_streams,H)  c is for the lstm only */
+    int num_streams, first_stream;
+} lyrnn_state_part;
+
+/* Copies the state before the batch there, or from there. */
+void lyrnn_stack_store_state(const lyrnn_stack *stack, const lyrnn_state_part *part);
+void lyrnn_stack_load_state(lyrnn_stack *stack, const lyrnn_state_part *part);
 
 /* Sets the state before the batch from host arrays (L*D,B,H) in PyTorch's order. NULL: zeros. */
 void lyrnn_stack_set_state(lyrnn_stack *stack, const float *h_0, const float *c_0);

@@ -94,23 +94,38 @@ void lyrnn_stack_begin_streams(lyrnn_stack *stack, const int32_t *from_zero)
 /* first_state or last_state. */
 typedef float *state_place(const lyrnn_stack *stack, float *slots, int direction);
 
-/* Copies h or c of every layer and direction between the slots and a packed state (L*D,B,H). */
-static void pack_state(const lyrnn_stack *stack, state_place *place, float *packed, bool is_c,
+/* Copies h and c of every layer and direction between the slots and a part of a packed state. */
+static void pack_state(const lyrnn_stack *stack, state_place *place, const lyrnn_state_part *part,
                        bool into_slots)
 {
     size_t H = lyrnn_stack_hidden(stack), D = lyrnn_stack_directions(stack), stride = D * H;
     for (size_t i = 0; i < (size_t)stack->config.num_layers * D; i++) {
         const lyrnn_stack_layer *layer = &stack->layers[i / D];
-        float *slots = place(stack, is_c ? layer->c : layer->h, (int)(i % D));
-        float *own = packed + i * (size_t)stack->B * H;
-        if (into_slots)
-            copy_state(stack, slots, stride, own, H);
-        else
-            copy_state(stack, own, H, slots, stride);
+        size_t row = i * (size_t)part->num_streams + (size_t)part->first_stream;
+        float *const slots[] = {layer->h, layer->c}, *const packed[] = {part->h, part->c};
+        for (int k = 0; k < 2; k++) {
+            if (packed[k] == NULL)
+                continue;
+            float *own = place(stack, slots[k], (int)(i % D)), *other = packed[k] + row * H;
+            if (into_slots)
+                copy_state(stack, own, stride, other, H);
+            else
+                copy_state(stack, other, H, own, stride);
+        }
     }
 }
 
-static void set_state(lyrnn_stack *stack, float *packed, const float *host, bool is_c)
+void lyrnn_stack_store_state(const lyrnn_stack *stack, const lyrnn_state_part *part)
+{
+    pack_state(stack, first_state, part, false);
+}
+
+void lyrnn_stack_load_state(lyrnn_stack *stack, const lyrnn_state_part *part)
+{
+    pack_state(stack, first_state, part, true);
+}
+
+static void upload_state(lyrnn_stack *stack, float *packed, const float *host)
 {
     lyrnn_backend *backend = stack->backend;
     size_t num_bytes = lyrnn_stack_state_count(stack) * sizeof *packed;
@@ -120,34 +135,45 @@ static void set_state(lyrnn_stack *stack, float *packed, const float *host, bool
         backend->upload(backend, packed, host, num_bytes);
     else
         backend->zero(backend, packed, num_bytes);
-    pack_state(stack, first_state, packed, is_c, true);
+}
+
+static lyrnn_state_part whole_state(const lyrnn_stack *stack)
+{
+    return (lyrnn_state_part){stack->state_h, stack->state_c, stack->B, 0};
 }
 
 void lyrnn_stack_set_state(lyrnn_stack *stack, const float *h_0, const float *c_0)
 {
-    set_state(stack, stack->state_h, h_0, false);
-    set_state(stack, stack->state_c, c_0, true);
+    const lyrnn_state_part whole = whole_state(stack);
+    upload_state(stack, stack->state_h, h_0);
+    upload_state(stack, stack->state_c, c_0);
+    pack_state(stack, first_state, &whole, true);
 }
 
-static void get_state(const lyrnn_stack *stack, state_place *place, float *packed, float *host,
-                      bool is_c)
+static void download_state(const lyrnn_stack *stack, const float *packed, float *host)
 {
     if (host == NULL)
         return;
     LYRNN_CHECK(packed != NULL);
-    pack_state(stack, place, packed, is_c, false);
     stack->backend->download(stack->backend, host, packed,
                              lyrnn_stack_state_count(stack) * sizeof *packed);
 }
 
+static void get_state(const lyrnn_stack *stack, state_place *place, float *h, float *c)
+{
+    const lyrnn_state_part whole = whole_state(stack);
+    if (h != NULL || c != NULL)
+        pack_state(stack, place, &whole, false);
+    download_state(stack, stack->state_h, h);
+    download_state(stack, stack->state_c, c);
+}
+
 void lyrnn_stack_get_state(const lyrnn_stack *stack, float *h_n, float *c_n)
 {
-    get_state(stack, last_state, stack->state_h, h_n, false);
-    get_state(stack, last_state, stack->state_c, c_n, true);
+    get_state(stack, last_state, h_n, c_n);
 }
 
 void lyrnn_stack_get_carried_state(const lyrnn_stack *stack, float *h_0, float *c_0)
 {
-    get_state(stack, first_state, stack->state_h, h_0, false);
-    get_state(stack, first_state, stack->state_c, c_0, true);
+    get_state(stack, first_state, h_0, c_0);
 }

@@ -11,52 +11,118 @@
 #include "base/memory.h"
 #include "model/device_memory.h"
 
-/* Lays out the counters, the learning rate, the batch table and the corpus, which stay on the
- * device for the whole training. */
-static void lay_out_data(lyrnn_trainer *trainer, lyrnn_arena *arena)
+/* The learning rates, the batch table and the state are for the whole batch, whatever the shards
+ * are. */
+static void lay_out_data(lyrnn_trainer *trainer, const lyrnn_rnn_config *config,
+                         const lyrnn_parameters *parameters, lyrnn_arena *arena)
 {
     const lyrnn_batches *batches = &trainer->batches;
+    size_t num_groups = (parameters->count + LYRNN_DECAY_GROUP - 1) / LYRNN_DECAY_GROUP;
+    size_t state_count = trainer->num_shards > 1 ? lyrnn_state_count(config, batches->B) : 0;
     trainer->counters = (lyrnn_counters *)lyrnn_arena_take(arena, 1, sizeof(lyrnn_counters));
-    trainer->learning_rate = (float *)lyrnn_arena_take(arena, 1, sizeof(float));
+    trainer->learning_rates = (float *)lyrnn_arena_take(arena, batches->K, sizeof(float));
     trainer->chunks = (lyrnn_chunk *)lyrnn_arena_take(arena, batches->K * (size_t)batches->B,
                                                       sizeof(lyrnn_chunk));
     trainer->ids = (int32_t *)lyrnn_arena_take(arena, batches->N, sizeof(int32_t));
+    if (trainer->optimizer.weight_decay > 0.0f)
+        trainer->decays = (uint8_t *)lyrnn_arena_take(arena, num_groups, 1);
+    if (state_count > 0)
+        trainer->h = (float *)lyrnn_arena_take(arena, state_count, sizeof(float));
+    if (state_count > 0 && config->cell == LYRNN_LSTM)
+        trainer->c = (float *)lyrnn_arena_take(arena, state_count, sizeof(float));
+}
+
+static int shards_of(const lyrnn_optimizer_config *optimizer)
+{
+    return optimizer->num_shards > 1 ? optimizer->num_shards : 1;
+}
+
+/* Number of gradient buffers: one, and one more for each level of the tree over the shards. */
+static int num_gradients(int num_shards)
+{
+    int num = 1;
+    while (1 << (num - 1) < num_shards)
+        num++;
+    return num;
 }
 
 lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
+                                               const lyrnn_optimizer_config *optimizer,
                                                const lyrnn_batches *batches, int num_lanes)
 {
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     size_t flat_bytes = parameters.count * sizeof(float);
-    lyrnn_trainer trainer = {.batches = *batches};
+    lyrnn_trainer trainer = {
+        .batches = *batches, .optimizer = *optimizer, .num_shards = shards_of(optimizer)};
     lyrnn_arena arena = {NULL, 0};
-    lay_out_data(&trainer, &arena);
+    lay_out_data(&trainer, config, &parameters, &arena);
     lyrnn_training_memory memory = {
         .parameters_bytes = flat_bytes,
-        .gradients_bytes = flat_bytes,
+        .gradients_bytes = (size_t)num_gradients(trainer.num_shards) * flat_bytes,
         .moments_bytes = 2 * flat_bytes,
-        .activations_bytes =
-            lyrnn_activations_bytes(config, num_lanes, batches->T, batches->B, true),
+        .average_bytes = optimizer->average_decay > 0.0 ? flat_bytes : 0,
+        .activations_bytes = lyrnn_activations_bytes(config, num_lanes, batches->T,
+                                                     batches->B / trainer.num_shards, true),
         .corpus_bytes = arena.num_bytes,
     };
-    memory.total_bytes = 4 * flat_bytes + memory.activations_bytes + memory.corpus_bytes;
+    memory.total_bytes = memory.parameters_bytes + memory.gradients_bytes + memory.moments_bytes +
+                         memory.average_bytes + memory.activations_bytes + memory.corpus_bytes;
     return memory;
+}
+
+/* Allocates num flat buffers of zeros as one. */
+static lyrnn_status allocate_flat(const lyrnn_trainer *trainer, int num, const char *what,
+                                  float **buffer)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes = (size_t)num * trainer->model->parameters.count * sizeof(float);
+    void *memory;
+    LYRNN_TRY(lyrnn_device_alloc(backend, num_bytes, what, "lower --hidden-size", &memory));
+    *buffer = (float *)memory;
+    backend->zero(backend, memory, num_bytes);
+    return LYRNN_OK;
 }
 
 static lyrnn_status allocate_optimizer(lyrnn_trainer *trainer)
 {
-    lyrnn_backend *backend = trainer->model->backend;
-    size_t count = trainer->model->parameters.count, bytes = count * sizeof(float);
-    void *memory;
-    LYRNN_TRY(lyrnn_device_alloc(backend, bytes, "the gradients", "lower --hidden-size", &memory));
-    trainer->grads = (float *)memory;
-    backend->zero(backend, trainer->grads, bytes);
-    LYRNN_TRY(
-        lyrnn_device_alloc(backend, 2 * bytes, "Adam's moments", "lower --hidden-size", &memory));
-    trainer->m = (float *)memory;
+    lyrnn_model *model = trainer->model;
+    size_t count = model->parameters.count, num_bytes = count * sizeof(float);
+    int num = num_gradients(trainer->num_shards);
+    LYRNN_TRY(allocate_flat(trainer, num, "the gradients", &trainer->grads[0]));
+    for (int i = 1; i < num; i++)
+        trainer->grads[i] = trainer->grads[0] + (size_t)i * count;
+    LYRNN_TRY(allocate_flat(trainer, 2, "Adam's moments", &trainer->m));
     trainer->v = trainer->m + count;
-    backend->zero(backend, trainer->m, 2 * bytes);
+    if (trainer->optimizer.average_decay == 0.0)
+        return LYRNN_OK;
+    trainer->averaged = *model;
+    trainer->averaged.params = NULL;
+    LYRNN_TRY(allocate_flat(trainer, 1, "the average of the weights", &trainer->averaged.params));
+    model->backend->copy_rows(model->backend, trainer->averaged.params, num_bytes, model->params,
+                              num_bytes, num_bytes, 1);
+    return LYRNN_OK;
+}
+
+/* Tells the device which weights decay. */
+static lyrnn_status upload_decays(lyrnn_trainer *trainer)
+{
+    const lyrnn_parameters *parameters = &trainer->model->parameters;
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_groups = (parameters->count + LYRNN_DECAY_GROUP - 1) / LYRNN_DECAY_GROUP;
+    if (trainer->decays == NULL)
+        return LYRNN_OK;
+    uint8_t *decays = (uint8_t *)calloc(num_groups, 1);
+    if (decays == NULL)
+        return lyrnn_out_of_memory("weight decay", num_groups, "close other programs");
+    for (int i = 0; i < parameters->num; i++) {
+        const lyrnn_parameter *item = &parameters->items[i];
+        size_t end = item->offset + lyrnn_parameter_count(item);
+        for (size_t at = item->offset; item->decays && at < end; at += LYRNN_DECAY_GROUP)
+            decays[at / LYRNN_DECAY_GROUP] = 1;
+    }
+    backend->upload(backend, trainer->decays, decays, num_groups);
+    free(decays);
     return LYRNN_OK;
 }
 
@@ -64,29 +130,52 @@ static lyrnn_status allocate_optimizer(lyrnn_trainer *trainer)
 static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
 {
     lyrnn_backend *backend = trainer->model->backend;
+    const lyrnn_rnn_config *config = &trainer->model->config;
+    const lyrnn_parameters *parameters = &trainer->model->parameters;
     const lyrnn_batches *batches = &trainer->batches;
     lyrnn_arena arena = {NULL, 0};
-    lay_out_data(trainer, &arena);
+    lay_out_data(trainer, config, parameters, &arena);
     LYRNN_TRY(lyrnn_device_alloc(backend, arena.num_bytes, "the corpus", "lower --max-chars",
                                  &trainer->data));
     arena = (lyrnn_arena){(char *)trainer->data, 0};
-    lay_out_data(trainer, &arena);
+    lay_out_data(trainer, config, parameters, &arena);
     backend->zero(backend, trainer->counters, sizeof(lyrnn_counters));
-    trainer->activations.dropout = (lyrnn_dropout){batches->seed, trainer->counters};
-    backend->upload(backend, trainer->learning_rate, &trainer->optimizer.learning_rate,
-                    sizeof(float));
+    trainer->activations.dropout = (lyrnn_dropout){
+        .seed = batches->seed, .counters = trainer->counters, .num_streams = batches->B};
     backend->upload(backend, trainer->ids, ids, batches->N * sizeof(int32_t));
     size_t table_bytes = batches->K * (size_t)batches->B * sizeof(lyrnn_chunk);
     trainer->chunks_host = (lyrnn_chunk *)malloc(table_bytes);
-    if (trainer->chunks_host == NULL)
+    trainer->rates_host = (float *)malloc(batches->K * sizeof(float));
+    if (trainer->chunks_host == NULL || trainer->rates_host == NULL)
         return lyrnn_out_of_memory("batch table", table_bytes, "give less text");
-    return LYRNN_OK;
+    return upload_decays(trainer);
+}
+
+/* The next larger number that divides B. */
+static int next_divisor(int B, int number)
+{
+    do
+        number++;
+    while (number < B && B % number != 0);
+    return number < B ? number : B;
+}
+
+static lyrnn_status check_shards(const lyrnn_trainer *trainer)
+{
+    int B = trainer->batches.B, S = trainer->num_shards;
+    if (S <= LYRNN_MAX_SHARDS && B % S == 0)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_USAGE,
+                      "--shards %d: does not divide the %d text sequences of a batch; use %d, or "
+                      "another --batch-size",
+                      S, B, next_divisor(B, S));
 }
 
 static lyrnn_status allocate_trainer(lyrnn_trainer *trainer, const int32_t *ids)
 {
+    LYRNN_TRY(check_shards(trainer));
     LYRNN_TRY(lyrnn_activations_init(&trainer->activations, trainer->model, trainer->batches.T,
-                                     trainer->batches.B, true));
+                                     trainer->batches.B / trainer->num_shards, true));
     LYRNN_TRY(allocate_optimizer(trainer));
     return allocate_data(trainer, ids);
 }
@@ -95,7 +184,10 @@ lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,
                                 const lyrnn_optimizer_config *optimizer)
 {
-    *trainer = (lyrnn_trainer){.model = model, .batches = *batches, .optimizer = *optimizer};
+    *trainer = (lyrnn_trainer){.model = model,
+                               .batches = *batches,
+                               .optimizer = *optimizer,
+                               .num_shards = shards_of(optimizer)};
     lyrnn_status status = allocate_trainer(trainer, ids);
     if (status != LYRNN_OK)
         lyrnn_trainer_free(trainer);
@@ -107,12 +199,24 @@ void lyrnn_trainer_free(lyrnn_trainer *trainer)
     if (trainer->model != NULL) {
         lyrnn_backend *backend = trainer->model->backend;
         backend->memory_free(backend, trainer->data);
-        backend->memory_free(backend, trainer->grads);
+        backend->memory_free(backend, trainer->grads[0]);
         backend->memory_free(backend, trainer->m);
     }
+    lyrnn_model_free(&trainer->averaged);
     lyrnn_activations_free(&trainer->activations);
     free(trainer->chunks_host);
+    free(trainer->rates_host);
     memset(trainer, 0, sizeof *trainer);
+}
+
+lyrnn_model *lyrnn_trainer_result(lyrnn_trainer *trainer)
+{
+    return trainer->averaged.params != NULL ? &trainer->averaged : trainer->model;
+}
+
+void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer)
+{
+    trainer->num_halvings++;
 }
 
 /* Uploads the batch table of an epoch, unless the device has it already. */
@@ -129,17 +233,94 @@ static lyrnn_status upload_chunks(lyrnn_trainer *trainer, uint64_t epoch)
     return LYRNN_OK;
 }
 
+/* Uploads the learning rates of an epoch whose first step is number first_step, counted from 0. */
+static void upload_rates(lyrnn_trainer *trainer, int64_t first_step)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t K = trainer->batches.K;
+    for (size_t k = 0; k < K; k++)
+        trainer->rates_host[k] = (float)lyrnn_learning_rate(
+            &trainer->optimizer, trainer->num_halvings, first_step + (int64_t)k);
+    backend->upload(backend, trainer->learning_rates, trainer->rates_host, K * sizeof(float));
+}
+
+static void reset_state(lyrnn_trainer *trainer)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes =
+        lyrnn_state_count(&trainer->model->config, trainer->batches.B) * sizeof(float);
+    lyrnn_activations_reset_state(&trainer->activations);
+    if (trainer->h != NULL)
+        backend->zero(backend, trainer->h, num_bytes);
+    if (trainer->c != NULL)
+        backend->zero(backend, trainer->c, num_bytes);
+}
+
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
     LYRNN_TRY(upload_chunks(trainer, epoch));
     lyrnn_counters counters = lyrnn_trainer_counters(trainer);
+    upload_rates(trainer, counters.step);
     counters.batch = 0;
     counters.loss_sum = 0.0;
     counters.loss_count = 0;
     backend->upload(backend, trainer->counters, &counters, sizeof counters);
-    lyrnn_activations_reset_state(&trainer->activations);
+    reset_state(trainer);
     return LYRNN_OK;
+}
+
+/* The gradient of one shard: B/S streams of the batch, with their own state. */
+static void queue_shard(lyrnn_trainer *trainer, int shard, float *grads)
+{
+    lyrnn_activations *a = &trainer->activations;
+    lyrnn_sampling sampling = trainer->batches.sampling;
+    bool has_parts = trainer->num_shards > 1;
+    int B = trainer->batches.B, first = shard * a->B;
+    const lyrnn_batch_source source = {
+        .ids = trainer->ids,
+        .chunks = trainer->chunks,
+        .counters = trainer->counters,
+        .num_streams = B,
+        .first_stream = first,
+        .is_last = shard == trainer->num_shards - 1,
+    };
+    a->dropout.first_stream = first;
+    lyrnn_activations_gather(a, &source);
+    if (has_parts)
+        lyrnn_activations_load_state(a, trainer->h, trainer->c, B, first);
+    /* Consecutive sampling never begins within an epoch. */
+    if (sampling != LYRNN_SAMPLING_CONSECUTIVE)
+        lyrnn_activations_begin_streams(a);
+    lyrnn_model_forward(trainer->model, a);
+    lyrnn_model_loss(trainer->model, a, trainer->counters);
+    lyrnn_model_backward(trainer->model, a, grads);
+    if (sampling == LYRNN_SAMPLING_RANDOM)
+        return;
+    lyrnn_activations_carry_state(a);
+    if (has_parts)
+        lyrnn_activations_store_state(a, trainer->h, trainer->c, B, first);
+}
+
+/* The sum of the gradients of num shards, in the buffer of a level of the tree. The two halves of
+ * the shards are added to each other, so that the order of addition depends on their number
+ * only. */
+static void queue_shards(lyrnn_trainer *trainer, int first, int num, int level)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    if (num == 1) {
+        queue_shard(trainer, first, trainer->grads[level]);
+        return;
+    }
+    int half = (num + 1) / 2;
+    queue_shards(trainer, first, half, level);
+    queue_shards(trainer, first + half, num - half, level + 1);
+    const lyrnn_add_args sum = {
+        .count = trainer->model->parameters.count,
+        .values = trainer->grads[level + 1],
+        .sum = trainer->grads[level],
+    };
+    backend->add(backend, &sum);
 }
 
 /* One training step. The gradients are clipped and Adam updates the parameters in one operation. */
@@ -147,33 +328,26 @@ static void queue_step(void *context)
 {
     lyrnn_trainer *trainer = (lyrnn_trainer *)context;
     lyrnn_model *model = trainer->model;
-    lyrnn_backend *backend = model->backend;
-    lyrnn_activations *a = &trainer->activations;
-    lyrnn_sampling sampling = trainer->batches.sampling;
-
-    lyrnn_clip_and_adam_args update = {
+    const lyrnn_optimizer_config *optimizer = &trainer->optimizer;
+    const lyrnn_clip_and_adam_args update = {
         .count = model->parameters.count,
         .params = model->params,
-        .grads = trainer->grads,
+        .grads = trainer->grads[0],
         .m = trainer->m,
         .v = trainer->v,
-        .learning_rate = trainer->learning_rate,
-        .clip_norm = trainer->optimizer.clip_norm,
-        .beta1 = 0.9,
-        .beta2 = 0.999,
+        .learning_rates = trainer->learning_rates,
+        .clip_norm = optimizer->clip_norm,
+        .beta1 = optimizer->no_momentum ? 0.0 : 0.9,
+        .beta2 = optimizer->beta2 > 0.0 ? optimizer->beta2 : 0.999,
         .epsilon = 1e-8,
+        .weight_decay = optimizer->weight_decay,
+        .decays = trainer->decays,
+        .average = trainer->averaged.params,
+        .average_decay = optimizer->average_decay,
         .counters = trainer->counters,
     };
-    lyrnn_activations_gather(a, trainer->ids, trainer->chunks, trainer->counters);
-    /* Consecutive sampling never begins within an epoch. */
-    if (sampling != LYRNN_SAMPLING_CONSECUTIVE)
-        lyrnn_activations_begin_streams(a);
-    lyrnn_model_forward(model, a);
-    lyrnn_model_loss(model, a, trainer->counters);
-    lyrnn_model_backward(model, a, trainer->grads);
-    backend->clip_and_adam(backend, &update);
-    if (sampling != LYRNN_SAMPLING_RANDOM)
-        lyrnn_activations_carry_state(a);
+    queue_shards(trainer, 0, trainer->num_shards, 0);
+    model->backend->clip_and_adam(model->backend, &update);
 }
 
 void lyrnn_trainer_step(lyrnn_trainer *trainer)
@@ -190,14 +364,46 @@ lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer)
     return counters;
 }
 
+/* The state before the next batch. */
+static void download_state(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes =
+        lyrnn_state_count(&trainer->model->config, trainer->batches.B) * sizeof(float);
+    if (trainer->num_shards == 1) {
+        lyrnn_activations_get_carried_state(&trainer->activations, snapshot->h, snapshot->c);
+        return;
+    }
+    backend->download(backend, snapshot->h, trainer->h, num_bytes);
+    if (trainer->c != NULL)
+        backend->download(backend, snapshot->c, trainer->c, num_bytes);
+}
+
+static void upload_state(lyrnn_trainer *trainer, const lyrnn_trainer_snapshot *snapshot)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes =
+        lyrnn_state_count(&trainer->model->config, trainer->batches.B) * sizeof(float);
+    if (trainer->num_shards == 1) {
+        lyrnn_activations_set_state(&trainer->activations, snapshot->h, snapshot->c);
+        return;
+    }
+    backend->upload(backend, trainer->h, snapshot->h, num_bytes);
+    if (trainer->c != NULL)
+        backend->upload(backend, trainer->c, snapshot->c, num_bytes);
+}
+
 void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot)
 {
     lyrnn_backend *backend = trainer->model->backend;
     size_t num_bytes = trainer->model->parameters.count * sizeof(float);
     backend->download(backend, snapshot->m, trainer->m, num_bytes);
     backend->download(backend, snapshot->v, trainer->v, num_bytes);
-    lyrnn_activations_get_carried_state(&trainer->activations, snapshot->h, snapshot->c);
+    if (snapshot->raw != NULL)
+        lyrnn_model_download(trainer->model, snapshot->raw);
+    download_state(trainer, snapshot);
     snapshot->counters = lyrnn_trainer_counters(trainer);
+    snapshot->num_halvings = trainer->num_halvings;
 }
 
 lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_snapshot *snapshot)
@@ -209,7 +415,11 @@ lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_sn
     LYRNN_TRY(upload_chunks(trainer, (uint64_t)snapshot->epoch + 1));
     backend->upload(backend, trainer->m, snapshot->m, num_bytes);
     backend->upload(backend, trainer->v, snapshot->v, num_bytes);
-    lyrnn_activations_set_state(&trainer->activations, snapshot->h, snapshot->c);
+    if (snapshot->raw != NULL)
+        lyrnn_model_upload(trainer->model, snapshot->raw);
+    upload_state(trainer, snapshot);
+    trainer->num_halvings = snapshot->num_halvings;
+    upload_rates(trainer, snapshot->counters.step - snapshot->counters.batch);
     backend->upload(backend, trainer->counters, &snapshot->counters, sizeof snapshot->counters);
     return LYRNN_OK;
 }

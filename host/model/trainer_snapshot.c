@@ -10,14 +10,15 @@
 #include "base/memory_limit.h"
 
 lyrnn_status lyrnn_trainer_snapshot_init(lyrnn_trainer_snapshot *snapshot,
-                                         const lyrnn_rnn_config *config, int B)
+                                         const lyrnn_rnn_config *config, int B, bool has_average)
 {
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     size_t state_count = lyrnn_state_count(config, B);
     bool has_c = config->cell == LYRNN_LSTM;
     static const char remedy[] = "lower --hidden-size, or close other programs";
-    size_t num_bytes = 2 * (parameters.count + state_count) * sizeof(float);
+    size_t num_flat = has_average ? 3 : 2;
+    size_t num_bytes = (num_flat * parameters.count + 2 * state_count) * sizeof(float);
     LYRNN_TRY(lyrnn_require_memory("checkpoint", num_bytes, remedy));
     *snapshot = (lyrnn_trainer_snapshot){
         .B = B,
@@ -25,9 +26,10 @@ lyrnn_status lyrnn_trainer_snapshot_init(lyrnn_trainer_snapshot *snapshot,
         .v = (float *)calloc(parameters.count, sizeof(float)),
         .h = (float *)calloc(state_count, sizeof(float)),
         .c = has_c ? (float *)calloc(state_count, sizeof(float)) : NULL,
+        .raw = has_average ? (float *)calloc(parameters.count, sizeof(float)) : NULL,
     };
     if (snapshot->m != NULL && snapshot->v != NULL && snapshot->h != NULL &&
-        (snapshot->c != NULL || !has_c))
+        (snapshot->c != NULL || !has_c) && (snapshot->raw != NULL || !has_average))
         return LYRNN_OK;
     lyrnn_trainer_snapshot_free(snapshot);
     return lyrnn_out_of_memory("checkpoint", num_bytes, remedy);
@@ -39,5 +41,6 @@ void lyrnn_trainer_snapshot_free(lyrnn_trainer_snapshot *snapshot)
     free(snapshot->v);
     free(snapshot->h);
     free(snapshot->c);
+    free(snapshot->raw);
     memset(snapshot, 0, sizeof *snapshot);
 }

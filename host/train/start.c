@@ -234,7 +234,8 @@ lyrnn_status train_prepare_state(train_job *job)
     train_state_options(job, job->state.options);
     if (job->start->kind == LYRNN_START_RESUME)
         return lyrnn_trainer_upload(&job->trainer, &job->state.snapshot);
-    LYRNN_TRY(lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B));
+    LYRNN_TRY(
+        lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B, false));
     job->state.seed = job->options->seed;
     job->state.corpus_chars = (int64_t)job->corpus.N;
     memcpy(job->state.corpus_xxh128, job->corpus_xxh128, sizeof job->corpus_xxh128);

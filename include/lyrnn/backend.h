@@ -56,16 +56,19 @@ typedef struct {
 /* Target of a time step that is padding. It has no loss and no gradient. */
 #define LYRNN_IGNORED_TARGET (-1)
 
-/* Takes row counters->batch of the batch table and adds one to counters->batch. With the chunk of
- * stream b in that row:
+/* Takes B columns of row counters->batch of the batch table, from column first_stream on. With the
+ * chunk of stream b in them:
  *     inputs[t][b] = ids[start + t],  targets[t][b] = ids[start + t + 1]   for t < num_targets
  *     inputs[t][b] = 0,  targets[t][b] = LYRNN_IGNORED_TARGET              for padding
  *     from_zero[b] = from_zero
- *     counters->num_targets = sum of num_targets */
+ *     counters->num_targets = sum of num_targets over all columns of the row
+ * is_last: adds one to counters->batch. A row that is read in several parts has one last part. */
 typedef struct {
     int T, B;
+    int num_streams, first_stream; /* columns of the table; where the part begins */
+    bool is_last;
     const int32_t *ids;        /* in   (N)    the corpus */
-    const lyrnn_chunk *chunks; /* in   (K,B)  the batch table */
+    const lyrnn_chunk *chunks; /* in   (K,num_streams)  the batch table */
     lyrnn_counters *counters;  /* i/o */
     int32_t *inputs;           /* out  (T,B) */
     int32_t *targets;          /* out  (T,B) */
@@ -86,7 +89,7 @@ typedef struct {
     int M, V, F;
     const int32_t *ids; /* in   (M)    0 <= id < V */
     const float *table; /* in   (V,F) */
-    const float *bias;  /* in   (F) */
+    const float *bias;  /* in   (F)    NULL: none */
     float *out;         /* out  (M,F) */
 } lyrnn_embedding_forward_args;
 
@@ -100,7 +103,7 @@ typedef struct {
     const float *dout;  /* in   (M,F) */
     bool add;
     float *dtable;    /* i/o  (V,F) */
-    float *dbias;     /* i/o  (F) */
+    float *dbias;     /* i/o  (F)    NULL: not wanted */
     int32_t *scratch; /* tmp  (2*M + V + 1) */
 } lyrnn_embedding_backward_args;
 
@@ -120,7 +123,7 @@ typedef struct {
     bool batch_invariant;
     const float *x;      /* in   (M,in) */
     const float *weight; /* in   (out,in) */
-    const float *bias;   /* in   (out) */
+    const float *bias;   /* in   (out)  NULL: none */
     float *y;            /* out  (M,out) */
 } lyrnn_linear_forward_args;
 
@@ -140,7 +143,7 @@ typedef struct {
     const float *dy; /* in   (M,out) */
     bool add;
     float *dweight; /* i/o  (out,in) */
-    float *dbias;   /* i/o  (out) */
+    float *dbias;   /* i/o  (out)  NULL: not wanted */
 } lyrnn_linear_backward_weights_args;
 
 /* One layer in one direction over a whole sequence: torch.nn.RNN, LSTM or GRU after its input
@@ -202,18 +205,21 @@ typedef struct {
     float *db_hh; /* i/o  (G*H) */
 } lyrnn_recurrence_backward_weights_args;
 
-/* Inverted dropout, torch.nn.functional.dropout. The same operation is its own backward pass.
- *     y[i] = u > p ? x[i] / (1 - p) : 0
- *     u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_DROPOUT, place)
- *     place = counters->step * per_step + position + i
- * No mask is stored: backward draws the same numbers again. */
+/* Inverted dropout, torch.nn.functional.dropout, over T rows. The same operation is its own
+ * backward pass.
+ *     y[t][i] = u > p ? x[t][i] / (1 - p) : 0
+ *     u = lyrnn_philox_uniform(seed, purpose, place)
+ *     place = counters->step * per_step + position + t * mask_stride + i
+ * mask_stride 0 is locked dropout (Gal and Ghahramani 2016): all rows have one mask. No mask is
+ * stored: backward draws the same numbers again. */
 typedef struct {
-    size_t count;
+    int T;
+    size_t count, mask_stride;
     float p; /* 0 to 1 */
-    uint64_t seed, per_step, position;
+    uint64_t seed, purpose, per_step, position;
     const lyrnn_counters *counters; /* in */
-    const float *x;                 /* in   (count) */
-    float *y;                       /* out  (count)  may be x */
+    const float *x;                 /* in   (T,count) */
+    float *y;                       /* out  (T,count)  may be x */
 } lyrnn_dropout_args;
 
 /* Softmax with cross-entropy, torch.nn.functional.cross_entropy with ignore_index; stable for large
@@ -231,20 +237,38 @@ typedef struct {
     lyrnn_counters *counters; /* i/o */
 } lyrnn_softmax_cross_entropy_args;
 
-/* Global-norm clipping and Adam over flat buffers, torch.optim.Adam without weight decay.
+/* sum += values. */
+typedef struct {
+    size_t count;
+    const float *values; /* in   (count) */
+    float *sum;          /* i/o  (count) */
+} lyrnn_add_args;
+
+/* Weight decay is set per LYRNN_DECAY_GROUP floats of the flat buffers. */
+enum { LYRNN_DECAY_GROUP = 64 };
+
+/* Global-norm clipping and AdamW over flat buffers, torch.optim.AdamW; torch.optim.Adam where there
+ * is no weight decay. The rate is learning_rates[counters->batch - 1].
  *     t = ++counters->step
  *     counters->gradient_norm = norm = |grads|
  *     s = norm > clip_norm ? clip_norm / norm : 1;  g = s grads
  *     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
- *     params -= learning_rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon) */
+ *     params *= 1 - rate * weight_decay   in the groups that decay
+ *     params -= rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+ *     average = d average + (1 - d) params,  d = min(average_decay, (1 + t) / (10 + t)) */
 typedef struct {
     size_t count;
-    float *params;              /* i/o  (count) */
-    const float *grads;         /* in   (count) */
-    float *m, *v;               /* i/o  (count) */
-    const float *learning_rate; /* in (1) */
-    float clip_norm;            /* 0: no clipping */
+    float *params;               /* i/o  (count) */
+    const float *grads;          /* in   (count) */
+    float *m, *v;                /* i/o  (count) */
+    const float *learning_rates; /* in   (K)  of the batches of an epoch */
+    float clip_norm;             /* 0: no clipping */
     double beta1, beta2, epsilon;
+    float weight_decay;
+    /* in (count / LYRNN_DECAY_GROUP, rounded up)  nonzero: the group decays. NULL: none does. */
+    const uint8_t *decays;
+    float *average; /* i/o  (count)  NULL: no average */
+    double average_decay;
     lyrnn_counters *counters; /* i/o */
 } lyrnn_clip_and_adam_args;
 
@@ -357,6 +381,7 @@ typedef struct {
     X(recurrence_backward)                                                                         \
     X(recurrence_backward_weights)                                                                 \
     X(dropout)                                                                                     \
+    X(add)                                                                                         \
     X(softmax_cross_entropy)                                                                       \
     X(clip_and_adam)                                                                               \
     X(sample_token)                                                                                \

@@ -1,5 +1,7 @@
 /* The tutorial's RNNModel on a device: nn.RNN, nn.LSTM or nn.GRU over one-hot characters, and an
- * output layer over the outputs of the recurrent stack (T,B,D*H):  O_t = W_hq H_t + b_q.
+ * output layer over the outputs of the recurrent stack (T,B,D*H):  O_t = W_hq H_t + b_q. There may
+ * be an embedding (V,E) before the stack, as in AWD-LSTM (Merity et al. 2018), and the output layer
+ * may share its weights (Press and Wolf 2017).
  *
  * A lyrnn_model owns the parameters. A lyrnn_activations owns the buffers for batches of one shape.
  * One training step is gather, forward, loss, backward, then the optimizer: read lyrnn/trainer.h
@@ -42,10 +44,12 @@ void lyrnn_model_randomize(lyrnn_model *model, uint64_t seed);
 void lyrnn_model_upload(lyrnn_model *model, const float *flat);
 void lyrnn_model_download(const lyrnn_model *model, float *flat);
 
-/* The source of the dropout masks. Each layer has its own mask at each value of counters->step. */
+/* The source of the dropout masks. Each layer has its own mask at each value of counters->step. The
+ * streams may be a part of a batch of num_streams: the masks are those of the whole batch. */
 typedef struct {
     uint64_t seed;
     const lyrnn_counters *counters; /* device, borrowed; NULL: no dropout, as in evaluation */
+    int num_streams, first_stream;
 } lyrnn_dropout;
 
 typedef struct lyrnn_stack lyrnn_stack;
@@ -59,10 +63,16 @@ typedef struct {
     int32_t *inputs;        /* (T,B) */
     int32_t *targets;       /* (T,B) */
     int32_t *from_zero;     /* (B)  which streams of the batch begin at the zero state */
+    float *embedded;        /* (T,B,E)  the input of the stack; NULL: characters are one-hot */
+    float *projected;       /* (T,B,E)  the input of dense; NULL: there is no projection */
     float *logits;          /* (T,B,V)  lyrnn_model_loss replaces them by their gradient */
     float *losses;          /* (T,B)  nats */
-    int32_t *scratch;       /* (2*T*B + V + 1)  for training only, else NULL */
-    lyrnn_dropout dropout;  /* the trainer sets it; at first there is no dropout */
+    /* for training only, else NULL */
+    float *dropped;    /* (T,B,D*H)  the output of the stack after dropout; NULL: there is none */
+    float *dembedded;  /* (T,B,E) */
+    float *dprojected; /* (T,B,E) */
+    int32_t *scratch;  /* (2*T*B + V + 1) */
+    lyrnn_dropout dropout; /* the trainer sets it; at first there is no dropout */
 } lyrnn_activations;
 
 /* Bytes of device memory that the activations take. num_lanes is that of the backend. */
@@ -81,11 +91,17 @@ void lyrnn_activations_free(lyrnn_activations *activations);
     "a bidirectional model sees the characters that it predicts: its perplexity means nothing, "   \
     "and its texts are poor"
 
-/* Copies the batch at counters->batch into inputs, targets and from_zero, and adds 1 to
- * counters->batch: see batch_gather in lyrnn/backend.h. ids (N), chunks (K,B) and counters are in
- * device memory. */
-void lyrnn_activations_gather(lyrnn_activations *activations, const int32_t *ids,
-                              const lyrnn_chunk *chunks, lyrnn_counters *counters);
+/* Where batches come from, in device memory: see batch_gather in lyrnn/backend.h. */
+typedef struct {
+    const int32_t *ids;        /* (N) */
+    const lyrnn_chunk *chunks; /* (K,num_streams) */
+    lyrnn_counters *counters;  /* (1) */
+    int num_streams, first_stream;
+    bool is_last;
+} lyrnn_batch_source;
+
+/* Copies the batch at counters->batch into inputs, targets and from_zero. */
+void lyrnn_activations_gather(lyrnn_activations *activations, const lyrnn_batch_source *source);
 
 /* Forward pass. In: inputs and the state before the batch. Out: logits and the state after the
  * batch. */
@@ -105,7 +121,13 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *activatio
 typedef struct {
     const lyrnn_model *model; /* borrowed */
     float *params;            /* device (model->parameters.count), packed by pack_weights */
+    /* The packed weight of the output layer. A tied one has a place of its own after params, because
+     * the embedding is needed as it is. */
+    float *output_weight;
 } lyrnn_packed_model;
+
+/* Bytes of device memory that a packed model takes. */
+size_t lyrnn_packed_model_bytes(const lyrnn_parameters *parameters);
 
 /* Packs the parameters that the model has now. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_packed_model_init(lyrnn_packed_model *packed, const lyrnn_model *model);
@@ -123,6 +145,13 @@ void lyrnn_activations_carry_state(lyrnn_activations *activations);
 void lyrnn_activations_begin_streams(lyrnn_activations *activations);
 /* Sets the state before the batch to zero in all streams. */
 void lyrnn_activations_reset_state(lyrnn_activations *activations);
+
+/* Copies the state before the next batch to or from columns [first_stream, first_stream + B) of
+ * device arrays h and c (L*D,num_streams,H). c is for the lstm only. */
+void lyrnn_activations_store_state(const lyrnn_activations *activations, float *h, float *c,
+                                   int num_streams, int first_stream);
+void lyrnn_activations_load_state(lyrnn_activations *activations, const float *h, const float *c,
+                                  int num_streams, int first_stream);
 
 /* Takes the state before the next batch of `from`, of the same network on the same device and with
  * at least as many streams. Stream 0 takes that of the last stream, which has read the end of a

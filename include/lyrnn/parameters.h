@@ -28,6 +28,13 @@ typedef struct {
     int num_layers;
     bool bidirectional;
     float dropout; /* probability; training applies it to the outputs of all layers but the last */
+    /* What follows is for character models. lyrnn_rnn_open takes only dropout_weight of it. */
+    int embedding_size; /* E: layer 0 reads embedding.weight[id]; 0: it reads one-hot rows (V) */
+    bool tied;          /* the output layer's weight is embedding.weight */
+    /* Probabilities; only training drops. The input is the embedding's output, the output is the
+     * last layer's: each has one mask per stream for all T steps of a batch (locked dropout). The
+     * weights are those of W_hh, with one mask per step (DropConnect). */
+    float dropout_input, dropout_output, dropout_weight;
 } lyrnn_rnn_config;
 
 /* Limits that keep every row count and byte total far from overflow. */
@@ -44,11 +51,13 @@ int lyrnn_num_directions(const lyrnn_rnn_config *config);
 size_t lyrnn_state_count(const lyrnn_rnn_config *config, int B);
 
 typedef struct {
-    char name[32];   /* "rnn.weight_ih_l0" */
-    size_t offset;   /* floats from the start of the buffer, a multiple of 64 */
-    int rows, cols;  /* PyTorch's shape (rows,cols); cols 0: a vector (rows) */
-    bool transposed; /* the buffer holds it as (cols,rows) */
-    float bound;     /* its initial values are drawn from U(-bound, bound) */
+    char name[32];       /* "rnn.weight_ih_l0" */
+    size_t offset;       /* floats from the start of the buffer, a multiple of 64 */
+    int rows, cols;      /* PyTorch's shape (rows,cols); cols 0: a vector (rows) */
+    bool transposed;     /* the buffer holds it as (cols,rows) */
+    bool has_row_per_id; /* the buffer has one row per character of the vocabulary */
+    bool decays;         /* weight decay acts on it: a matrix that is no embedding */
+    float bound;         /* its initial values are drawn from U(-bound, bound) */
 } lyrnn_parameter;
 
 /* The tensors of one layer in one direction, in this order. */
@@ -60,7 +69,7 @@ typedef enum {
     LYRNN_NUM_KINDS
 } lyrnn_parameter_kind;
 
-enum { LYRNN_MAX_PARAMETERS = 2 * LYRNN_MAX_LAYERS * LYRNN_NUM_KINDS + 2 };
+enum { LYRNN_MAX_PARAMETERS = 2 * LYRNN_MAX_LAYERS * LYRNN_NUM_KINDS + 4 };
 
 /* The offset table. */
 typedef struct {
@@ -76,8 +85,20 @@ void lyrnn_parameters_of_rnn(lyrnn_parameters *parameters, const lyrnn_rnn_confi
 
 /* Makes the table of the tutorial's RNNModel: the tensors of the recurrent stack under "rnn.", then
  * dense.weight (V,D*H) and dense.bias (V). weight_ih of layer 0 is transposed, so that the product
- * with a one-hot row is the lookup of a row. The bound of the output layer is 1/sqrt(D*H). */
+ * with a one-hot row is the lookup of a row. The bound of the output layer is 1/sqrt(D*H).
+ *
+ * A network with an embedding begins with embedding.weight (V,E), and its layer 0 has E inputs. If
+ * it is tied, dense.weight is missing, and if E is not D*H, projection.weight (E,D*H) leads from
+ * the stack to dense; the bound of dense.bias is then 1/sqrt(E). The bound of the embedding is 0.1,
+ * as in PyTorch's word_language_model. */
 void lyrnn_parameters_of_model(lyrnn_parameters *parameters, const lyrnn_rnn_config *config);
+
+/* The tensors of such a table outside the recurrent stack. NULL: it has none. output_weight is
+ * embedding.weight in a tied network. */
+const lyrnn_parameter *lyrnn_parameters_embedding(const lyrnn_parameters *parameters);
+const lyrnn_parameter *lyrnn_parameters_projection(const lyrnn_parameters *parameters);
+const lyrnn_parameter *lyrnn_parameters_output_weight(const lyrnn_parameters *parameters);
+const lyrnn_parameter *lyrnn_parameters_output_bias(const lyrnn_parameters *parameters);
 
 /* Finds a tensor of the recurrent stack. Direction 1 is the reverse direction. */
 const lyrnn_parameter *lyrnn_parameters_of_layer(const lyrnn_parameters *parameters,

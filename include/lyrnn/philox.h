@@ -15,12 +15,16 @@ extern "C" {
 /* The sequences of two purposes never overlap. The numbers never change: checkpoints depend on
  * them. */
 enum {
-    LYRNN_PURPOSE_INIT = 1,     /* position: offset of the weight in the flat parameter buffer */
-    LYRNN_PURPOSE_SHUFFLE = 2,  /* position: epoch * 2^32 + swap or song number */
-    LYRNN_PURPOSE_BENCH = 3,    /* position: position in the random corpus of bench */
-    LYRNN_PURPOSE_DROPOUT = 4,  /* position: see lyrnn_dropout_args */
-    LYRNN_PURPOSE_OFFSET = 5,   /* position: epoch */
-    LYRNN_PURPOSE_FROM_ZERO = 6 /* position: epoch * 2^32 + chunk number */
+    LYRNN_PURPOSE_INIT = 1,      /* position: offset of the weight in the flat parameter buffer */
+    LYRNN_PURPOSE_SHUFFLE = 2,   /* position: epoch * 2^32 + swap or song number */
+    LYRNN_PURPOSE_BENCH = 3,     /* position: position in the random corpus of bench */
+    LYRNN_PURPOSE_DROPOUT = 4,   /* position: see lyrnn_dropout_args */
+    LYRNN_PURPOSE_OFFSET = 5,    /* position: epoch */
+    LYRNN_PURPOSE_FROM_ZERO = 6, /* position: epoch * 2^32 + chunk number */
+    /* position: see lyrnn_dropout_args; (B,E), (B,D*H) and all W_hh per step */
+    LYRNN_PURPOSE_DROPOUT_INPUT = 7,
+    LYRNN_PURPOSE_DROPOUT_OUTPUT = 8,
+    LYRNN_PURPOSE_DROPOUT_WEIGHT = 9
 };
 /* Sample number n of generated text has the purpose LYRNN_PURPOSE_SAMPLE + n; position: the
  * position of the character in the text. */

@@ -23,42 +23,81 @@
 extern "C" {
 #endif
 
+typedef enum {
+    LYRNN_SCHEDULE_CONSTANT,
+    /* Half a cosine from the full rate to 0 after num_steps, torch's CosineAnnealingLR. */
+    LYRNN_SCHEDULE_COSINE,
+    /* The caller halves the rate when validation does not improve: lyrnn_trainer_halve_rate. */
+    LYRNN_SCHEDULE_PLATEAU
+} lyrnn_schedule;
+
+/* AdamW with epsilon 1e-8, and what happens around it. A zeroed config with a learning rate and a
+ * clip norm is the tutorial's Adam. */
 typedef struct {
-    float learning_rate; /* of Adam, with betas 0.9 and 0.999 and epsilon 1e-8 */
+    float learning_rate; /* the full rate, before the schedule */
     float clip_norm;     /* maximum global L2 norm of the gradients; 0: no clipping */
+    lyrnn_schedule schedule;
+    int64_t warmup_steps; /* the rate rises linearly over so many steps; 0: at once */
+    int64_t num_steps;    /* of the whole training, for LYRNN_SCHEDULE_COSINE */
+    float weight_decay;   /* of AdamW, on the matrices that are no embeddings; 0: Adam */
+    bool no_momentum;     /* beta1 is 0 instead of 0.9: RMSprop with bias correction */
+    double beta2;         /* 0: 0.999 */
+    /* Decay of the exponential moving average of the weights, from 0 to below 1; 0: none. At step t
+     * it is at most (1 + t) / (10 + t), so that the first weights are soon forgotten. */
+    double average_decay;
+    /* The streams of a batch are divided into so many blocks (shards). A step computes their
+     * gradients one after another, in buffers for one shard, and adds them in a fixed binary tree.
+     * 0 and 1: the batch is one shard. */
+    int num_shards;
 } lyrnn_optimizer_config;
+
+/* The learning rate of step number `step`, counted from 0, after the rate has been halved
+ * num_halvings times. During the warm-up it is (step + 1) / warmup_steps of the full rate. */
+double lyrnn_learning_rate(const lyrnn_optimizer_config *optimizer, int num_halvings, int64_t step);
+
+/* The maximum number of gradient buffers: one per level of the tree over the shards. */
+enum { LYRNN_MAX_SHARDS = 1024, LYRNN_MAX_GRADIENTS = 11 };
 
 typedef struct {
     lyrnn_model *model;    /* borrowed */
     lyrnn_batches batches; /* borrowed */
     lyrnn_optimizer_config optimizer;
-    lyrnn_activations activations;
-    lyrnn_chunk *chunks_host; /* (K,B) */
-    bool has_chunks;          /* whether the device has a batch table */
+    int num_shards;                /* S, at least 1 */
+    int num_halvings;              /* of the learning rate */
+    lyrnn_activations activations; /* for the B/S streams of a shard */
+    lyrnn_model averaged;          /* params is the average; without one it is all zero */
+    lyrnn_chunk *chunks_host;      /* (K,B) */
+    float *rates_host;             /* (K) */
+    bool has_chunks;               /* whether the device has a batch table */
     /* device memory */
-    float *grads;             /* (parameters.count) */
-    float *m, *v;             /* (parameters.count) each, one allocation */
-    void *data;               /* the allocation that holds the four below */
-    lyrnn_counters *counters; /* (1) */
-    float *learning_rate;     /* (1) */
-    lyrnn_chunk *chunks;      /* (K,B)  the batch table */
-    int32_t *ids;             /* (N) */
+    float *grads[LYRNN_MAX_GRADIENTS]; /* (parameters.count) each; the first is the step's */
+    float *m, *v;                      /* (parameters.count) each, one allocation */
+    void *data;                        /* the allocation that holds those below */
+    lyrnn_counters *counters;          /* (1) */
+    float *learning_rates;             /* (K)  of the batches of the epoch */
+    uint8_t *decays;     /* (parameters.count / LYRNN_DECAY_GROUP)  which weights decay */
+    lyrnn_chunk *chunks; /* (K,B)  the batch table */
+    int32_t *ids;        /* (N) */
+    /* (L*D,B,H)  the state before the next batch, if there are several shards; else NULL. c is for
+     * the lstm only. */
+    float *h, *c;
 } lyrnn_trainer;
 
-/* Device memory of a training by purpose. corpus_bytes includes the batch table and the
- * counters. */
+/* Device memory of a training by purpose. corpus_bytes includes the batch table, the counters and
+ * the state of several shards. */
 typedef struct {
-    size_t parameters_bytes, gradients_bytes, moments_bytes, activations_bytes, corpus_bytes;
-    size_t total_bytes;
+    size_t parameters_bytes, gradients_bytes, moments_bytes, average_bytes, activations_bytes;
+    size_t corpus_bytes, total_bytes;
 } lyrnn_training_memory;
 
 /* Computes the sizes without allocating. num_lanes is that of the backend. */
 lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
+                                               const lyrnn_optimizer_config *optimizer,
                                                const lyrnn_batches *batches, int num_lanes);
 
-/* Allocates the buffers and copies ids (batches->N) to the device. The model and the batches are
- * borrowed.
- * LYRNN_ERR_USAGE, LYRNN_ERR_MEMORY. */
+/* Allocates the buffers and copies ids (batches->N) to the device. An average begins as the model's
+ * present weights. The model and the batches are borrowed. LYRNN_ERR_USAGE: the number of shards
+ * does not divide that of the streams. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,
                                 const lyrnn_optimizer_config *optimizer);
@@ -72,12 +111,20 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch);
 /* Queues one training step on the next batch. An epoch has batches.K of them. */
 void lyrnn_trainer_step(lyrnn_trainer *trainer);
 
+/* The weights to evaluate, to generate with and to save: the average, or the model if there is
+ * none. The trainer owns what it returns. */
+lyrnn_model *lyrnn_trainer_result(lyrnn_trainer *trainer);
+
+/* Halves the learning rate from the next epoch on, for LYRNN_SCHEDULE_PLATEAU. */
+void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer);
+
 /* Waits for the device and returns its counters. */
 lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer);
 
 /* Copies the moments, the carried state and the counters to the host, or from there to this or
- * another trainer of the same network and batches on any backend. The weights travel separately, by
- * lyrnn_model_download and lyrnn_model_upload. Training then continues with the same bits on the
+ * another trainer of the same network and batches on any backend. The weights of
+ * lyrnn_trainer_result travel separately, by lyrnn_model_download and lyrnn_model_upload; if they
+ * are an average, the snapshot holds those of the model. Training then continues with the same bits on the
  * same device. counters.batch batches of the epoch after snapshot->epoch are done; if it is 0, call
  * lyrnn_trainer_begin_epoch next. Upload: LYRNN_ERR_MEMORY. */
 void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot);

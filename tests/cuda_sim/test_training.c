@@ -35,14 +35,51 @@ static const task simplest = {
 /* Layers that run as a wavefront of chunks (from 32 steps on); one layer; more layers than streams;
  * both directions at once; dropout; and songs. */
 static const task stacks[] = {
-    {{LYRNN_LSTM, V, 12, 2, false, 0.25f}, 33, 8, LYRNN_SAMPLING_CONSECUTIVE},
-    {{LYRNN_RNN_TANH, V, 12, 1, false, 0}, 65, 8, LYRNN_SAMPLING_CONSECUTIVE},
-    {{LYRNN_GRU, V, 12, 4, false, 0}, 48, 8, LYRNN_SAMPLING_CONSECUTIVE},
-    {{LYRNN_RNN_RELU, V, 12, 2, true, 0.25f}, 7, 8, LYRNN_SAMPLING_RANDOM},
-    {{LYRNN_LSTM, V, 12, 1, true, 0}, 7, 8, LYRNN_SAMPLING_CONSECUTIVE},
-    {{LYRNN_LSTM, V, 12, 2, false, 0.25f}, 7, 8, LYRNN_SAMPLING_SONGS},
-    {{LYRNN_GRU, V, 40, 1, false, 0}, 5, 8, LYRNN_SAMPLING_SONGS},
-    {{LYRNN_RNN_TANH, V, 12, 1, true, 0}, 5, 8, LYRNN_SAMPLING_SONGS},
+    {{.cell = LYRNN_LSTM, .input_size = V, .hidden_size = 12, .num_layers = 2, .dropout = 0.25f},
+     33,
+     8,
+     LYRNN_SAMPLING_CONSECUTIVE},
+    {{.cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = 12, .num_layers = 1},
+     65,
+     8,
+     LYRNN_SAMPLING_CONSECUTIVE},
+    {{.cell = LYRNN_GRU, .input_size = V, .hidden_size = 12, .num_layers = 4},
+     48,
+     8,
+     LYRNN_SAMPLING_CONSECUTIVE},
+    {{.cell = LYRNN_RNN_RELU,
+      .input_size = V,
+      .hidden_size = 12,
+      .num_layers = 2,
+      .bidirectional = true,
+      .dropout = 0.25f},
+     7,
+     8,
+     LYRNN_SAMPLING_RANDOM},
+    {{.cell = LYRNN_LSTM,
+      .input_size = V,
+      .hidden_size = 12,
+      .num_layers = 1,
+      .bidirectional = true},
+     7,
+     8,
+     LYRNN_SAMPLING_CONSECUTIVE},
+    {{.cell = LYRNN_LSTM, .input_size = V, .hidden_size = 12, .num_layers = 2, .dropout = 0.25f},
+     7,
+     8,
+     LYRNN_SAMPLING_SONGS},
+    {{.cell = LYRNN_GRU, .input_size = V, .hidden_size = 40, .num_layers = 1},
+     5,
+     8,
+     LYRNN_SAMPLING_SONGS},
+    {{.cell = LYRNN_RNN_TANH,
+      .input_size = V,
+      .hidden_size = 12,
+      .num_layers = 1,
+      .bidirectional = true},
+     5,
+     8,
+     LYRNN_SAMPLING_SONGS},
 };
 enum { NUM_STACKS = sizeof stacks / sizeof *stacks };
 
@@ -207,7 +244,8 @@ static void move(run *from, run *to, int steps)
 {
     lyrnn_trainer_snapshot snapshot;
     float *params = params_of(from);
-    assert_int_equal(lyrnn_trainer_snapshot_init(&snapshot, &from->model.config, B), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_snapshot_init(&snapshot, &from->model.config, B, false),
+                     LYRNN_OK);
     lyrnn_trainer_download(&from->trainer, &snapshot);
     snapshot.epoch = steps / K;
     lyrnn_model_upload(&to->model, params);
@@ -243,8 +281,18 @@ static void a_training_continues_on_the_other_device(void **state)
 {
     (void)state;
     const task tasks[] = {
-        {{LYRNN_LSTM, V, 12, 2, false, 0.25f}, 5, 0, LYRNN_SAMPLING_CONSECUTIVE},
-        {{LYRNN_GRU, V, 12, 1, false, 0}, 5, 0, LYRNN_SAMPLING_RANDOM},
+        {{.cell = LYRNN_LSTM,
+          .input_size = V,
+          .hidden_size = 12,
+          .num_layers = 2,
+          .dropout = 0.25f},
+         5,
+         0,
+         LYRNN_SAMPLING_CONSECUTIVE},
+        {{.cell = LYRNN_GRU, .input_size = V, .hidden_size = 12, .num_layers = 1},
+         5,
+         0,
+         LYRNN_SAMPLING_RANDOM},
     };
     for (int i = 0; i < 2; i++) {
         check_moving(&tasks[i], "cpu", "cuda");
@@ -393,7 +441,11 @@ static void a_character_is_one_graph_launch(void **state)
 static void one_record_serves_all_batches_and_prompts(void **state)
 {
     enum { LENGTH = 2, NUM_SAMPLES = 300, BATCHES = 2 };
-    const task small = {{LYRNN_RNN_TANH, V, 4, 1, false, 0}, 7, 0, LYRNN_SAMPLING_CONSECUTIVE};
+    const task small = {
+        {.cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = 4, .num_layers = 1},
+        7,
+        0,
+        LYRNN_SAMPLING_CONSECUTIVE};
     const lyrnn_listener nobody = {0};
     const int32_t ids[] = {1, 2};
     (void)state;

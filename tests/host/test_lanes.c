@@ -102,7 +102,11 @@ static void measure(int num_layers, bool bidirectional, int *forward, int *backw
 {
     timed_cpu clock;
     lyrnn_backend backend = timed_backend(&clock);
-    const lyrnn_rnn_config config = {LYRNN_LSTM, IN, H, num_layers, bidirectional, 0};
+    const lyrnn_rnn_config config = {.cell = LYRNN_LSTM,
+                                     .input_size = IN,
+                                     .hidden_size = H,
+                                     .num_layers = num_layers,
+                                     .bidirectional = bidirectional};
     float *input = calloc(T * B * IN, sizeof *input);
     float *output = calloc(T * B * 2 * H, sizeof *output);
     assert_true(input != NULL && output != NULL);
@@ -152,7 +156,8 @@ static void measure_model(int num_layers, int *forward, int *backward)
 {
     timed_cpu clock;
     lyrnn_backend backend = timed_backend(&clock);
-    const lyrnn_rnn_config config = {LYRNN_LSTM, V, H, num_layers, false, 0};
+    const lyrnn_rnn_config config = {
+        .cell = LYRNN_LSTM, .input_size = V, .hidden_size = H, .num_layers = num_layers};
     lyrnn_model model, grads;
     lyrnn_activations a;
     assert_int_equal(lyrnn_model_init(&model, &config, &backend), LYRNN_OK);

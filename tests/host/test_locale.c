@@ -47,7 +47,7 @@ static void assert_same_files(const char *a, const char *b)
 static void write_state(const char *path)
 {
     lyrnn_trainer_state state = {.seed = 7, .best_nats_per_char = 0.1};
-    assert_ok(lyrnn_trainer_snapshot_init(&state.snapshot, &config, B));
+    assert_ok(lyrnn_trainer_snapshot_init(&state.snapshot, &config, B, false));
     state.snapshot.counters.loss_sum = 1.2345;
     state.snapshot.counters.loss_count = 3;
     strcpy(state.corpus_xxh128, "0123456789abcdef0123456789abcdef");

@@ -173,7 +173,7 @@ static lyrnn_status make_and_write(const lyrnn_rnn_config *config, int B, size_t
     /* Memory that was freed before must not be used again. */
     malloc_trim(0);
     struct rlimit old = memory_limit_set(num_bytes);
-    lyrnn_status status = lyrnn_trainer_snapshot_init(&training.snapshot, config, B);
+    lyrnn_status status = lyrnn_trainer_snapshot_init(&training.snapshot, config, B, false);
     if (status == LYRNN_OK) {
         status = lyrnn_trainer_state_write("no/such/directory", config, &training);
         lyrnn_trainer_snapshot_free(&training.snapshot);

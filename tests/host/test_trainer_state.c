@@ -34,7 +34,7 @@ static void make_state(lyrnn_trainer_state *state)
     lyrnn_parameters_of_model(&parameters, &config);
     assert_int_equal(parameters.num, NUM_PARAMETERS);
     *state = (lyrnn_trainer_state){0};
-    assert_ok(lyrnn_trainer_snapshot_init(&state->snapshot, &config, B));
+    assert_ok(lyrnn_trainer_snapshot_init(&state->snapshot, &config, B, false));
     for (int i = 0; i < parameters.num; i++) {
         for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++) {
             size_t at = parameters.items[i].offset + k;
@@ -138,7 +138,7 @@ static void only_lstm_has_a_c(void **unused)
     gru.bidirectional = true;
     lyrnn_trainer_state state = {0};
     lyrnn_safetensors file;
-    assert_ok(lyrnn_trainer_snapshot_init(&state.snapshot, &gru, B));
+    assert_ok(lyrnn_trainer_snapshot_init(&state.snapshot, &gru, B, false));
     assert_null(state.snapshot.c);
     strcpy(state.corpus_xxh128, "0123456789abcdef0123456789abcdef");
     assert_ok(lyrnn_trainer_state_write("gru", &gru, &state));
@@ -398,7 +398,7 @@ static void what_memory_cannot_hold_is_refused_with_a_remedy(void **unused)
     large.hidden_size = 4096; /* moments of 1.6 GB */
     lyrnn_trainer_state state = {0};
     struct rlimit old = memory_limit_set(64 << 20);
-    lyrnn_status status = lyrnn_trainer_snapshot_init(&state.snapshot, &large, B);
+    lyrnn_status status = lyrnn_trainer_snapshot_init(&state.snapshot, &large, B, false);
     memory_limit_lift(&old);
     assert_int_equal(status, LYRNN_ERR_MEMORY);
     assert_non_null(strstr(lyrnn_error_text(), " bytes requested, "));

@@ -76,7 +76,7 @@ static void costs_are_those_counted_by_hand(void **state)
     weights.add = true;
     assert_cost(LYRNN_OP_linear_backward_weights, &weights, 270, 4 * (24 + 30 + 40 + 10), 0);
 
-    const lyrnn_dropout_args dropout = {.count = 7};
+    const lyrnn_dropout_args dropout = {.T = 1, .count = 7};
     assert_cost(LYRNN_OP_dropout, &dropout, 14, 4 * 14, 0);
     const lyrnn_softmax_cross_entropy_args loss = {.M = 6, .V = 5};
     assert_cost(LYRNN_OP_softmax_cross_entropy, &loss, 150, 4 * (6 + 60 + 6), 0);
@@ -126,7 +126,8 @@ static void costs_of_recurrences_are_those_counted_by_hand(void **state)
 }
 
 static const lyrnn_bench_config stack = {
-    .model = {LYRNN_LSTM, 9, 8, 2, false, 0.25f},
+    .model =
+        {.cell = LYRNN_LSTM, .input_size = 9, .hidden_size = 8, .num_layers = 2, .dropout = 0.25f},
     .T = 4,
     .B = 3,
     .num_steps = 2,
@@ -278,11 +279,12 @@ static void few_characters_come_often(void **state)
     (void)state;
     lyrnn_backend backend;
     lyrnn_bench_result result;
-    const lyrnn_bench_config config = {.model = {LYRNN_RNN_TANH, FEW_IDS, 4, 1, false, 0},
-                                       .T = 64,
-                                       .B = MAX_M / 64,
-                                       .num_steps = 8,
-                                       .num_repetitions = 1};
+    const lyrnn_bench_config config = {
+        .model = {.cell = LYRNN_RNN_TANH, .input_size = FEW_IDS, .hidden_size = 4, .num_layers = 1},
+        .T = 64,
+        .B = MAX_M / 64,
+        .num_steps = 8,
+        .num_repetitions = 1};
     assert_int_equal(lyrnn_backend_open("cpu", 1, LYRNN_FP32, &backend), LYRNN_OK);
     look_up = backend.embedding_forward;
     backend.embedding_forward = count_ids;
@@ -380,11 +382,11 @@ static void the_peak_is_the_shapes_own(void **state)
 }
 
 enum { N = 3 * (4 * 3 + 1) };
+static const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.1f};
 
 /* Returns the parameters after three steps. The caller frees them. */
 static float *train_three_steps(lyrnn_backend *backend, size_t *count)
 {
-    const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-2f, .clip_norm = 0.1f};
     lyrnn_model model;
     lyrnn_batches batches;
     const lyrnn_batch_options options = {.N = N, .B = 3, .T = 4, .seed = 1};
@@ -433,9 +435,9 @@ static void training_under_watch_gives_the_same_bits(void **state)
     lyrnn_batches batches;
     const lyrnn_batch_options options = {.N = N, .B = 3, .T = 4, .seed = 1};
     assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
-    assert_int_equal(
-        counted.num_bytes,
-        lyrnn_training_memory_of(&stack.model, &batches, backend.num_lanes).total_bytes);
+    assert_int_equal(counted.num_bytes,
+                     lyrnn_training_memory_of(&stack.model, &optimizer, &batches, backend.num_lanes)
+                         .total_bytes);
     lyrnn_watched_reset(&timed);
     assert_true(timed.tallies[LYRNN_OP_recurrence_forward].calls == 0);
     lyrnn_backend_close(&backend);

@@ -141,7 +141,9 @@ static void check_batch(lyrnn_rnn_config config, int T, int B, uint64_t seed)
     }
     model_check_upload(&check, params);
     lyrnn_counters *counters = device_counters(&check.backend, (lyrnn_counters){.step = STEP});
-    double loss = model_check_run(&check, &batch, &actual, (lyrnn_dropout){seed, counters});
+    double loss =
+        model_check_run(&check, &batch, &actual,
+                        (lyrnn_dropout){.seed = seed, .counters = counters, .num_streams = B});
     double expected_loss = oracle_model_loss(&check.shape, params, &batch, &expected);
     assert_doubles_near("loss", &loss, &expected_loss, 1, 1e-5);
     assert_doubles_near("h_n", actual.h_n, expected.h_n, num_state, 1e-5);
@@ -195,7 +197,7 @@ static double *logits_of(const lyrnn_rnn_config *config, bool training, bool cou
     model_check_upload(&check, params);
     lyrnn_counters *counters = device_counters(&check.backend, (lyrnn_counters){0});
     assert_int_equal(lyrnn_activations_init(&a, &check.model, T, B, training), LYRNN_OK);
-    a.dropout = (lyrnn_dropout){1, counted ? counters : NULL};
+    a.dropout = (lyrnn_dropout){.seed = 1, .counters = counted ? counters : NULL, .num_streams = B};
     forward(&check, &a, ids, floats);
     for (size_t i = 0; i < count; i++)
         logits[i] = (double)floats[i];
@@ -245,7 +247,7 @@ static void one_batch_overfits_to_almost_no_loss(void **state)
         model_check_open(&check, cells[i], V, H, 0);
         lyrnn_model_randomize(&check.model, 1);
         model_check_train_open(&check, &training, ids, B * (T + 1), B, T,
-                               (lyrnn_optimizer_config){1e-2f, 1});
+                               (lyrnn_optimizer_config){.learning_rate = 1e-2f, .clip_norm = 1});
         double first = model_check_train_step(&training), last = first;
         for (int step = 1; step < STEPS; step++)
             last = model_check_train_step(&training);
@@ -266,7 +268,8 @@ static double train_from_seed(uint64_t seed, int num_threads, double *params)
     model_check_open(&check, LYRNN_RNN_TANH, V, H, num_threads);
     lyrnn_model_randomize(&check.model, seed);
     int32_t *ids = random_ids(N, V, 5);
-    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimizer_config){1e-3f, 0.01f});
+    model_check_train_open(&check, &training, ids, N, B, T,
+                           (lyrnn_optimizer_config){.learning_rate = 1e-3f, .clip_norm = 0.01f});
     double loss = 0;
     for (int step = 0; step < STEPS; step++)
         loss = model_check_train_step(&training);
@@ -302,7 +305,7 @@ static void an_epochs_loss_is_the_mean_over_its_targets(void **state)
     model_check check;
     model_check_training training;
     oracle_training oracle;
-    const lyrnn_optimizer_config still = {0, 0.01f};
+    const lyrnn_optimizer_config still = {.clip_norm = 0.01f};
     model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
     double *params = random_params(&check.shape, 1);
     int32_t *ids = random_ids(N, V, 2);
@@ -338,7 +341,8 @@ static double first_loss_at(uint64_t epoch, const int32_t *ids, size_t N)
     model_check_training training;
     model_check_open(&check, LYRNN_RNN_TANH, 33, 16, 0);
     lyrnn_model_randomize(&check.model, 1);
-    model_check_train_open(&check, &training, ids, N, 3, 7, (lyrnn_optimizer_config){0, 0});
+    model_check_train_open(&check, &training, ids, N, 3, 7,
+                           (lyrnn_optimizer_config){.learning_rate = 0, .clip_norm = 0});
     assert_int_equal(lyrnn_trainer_begin_epoch(&training.trainer, epoch), LYRNN_OK);
     lyrnn_trainer_step(&training.trainer);
     lyrnn_counters counters = lyrnn_trainer_counters(&training.trainer);
@@ -427,7 +431,8 @@ static void greedy_text_equals_the_oracles(void **state)
     model_check_open(&check, LYRNN_RNN_TANH, V, H, 0);
     lyrnn_model_randomize(&check.model, 3);
     int32_t *ids = random_ids(N, V, 4);
-    model_check_train_open(&check, &training, ids, N, B, T, (lyrnn_optimizer_config){1e-2f, 1});
+    model_check_train_open(&check, &training, ids, N, B, T,
+                           (lyrnn_optimizer_config){.learning_rate = 1e-2f, .clip_norm = 1});
     for (int step = 0; step < 200; step++)
         model_check_train_step(&training);
     double *params = test_memory((size_t)check.count, sizeof *params);

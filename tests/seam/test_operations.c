@@ -72,6 +72,8 @@ static void batch_gather_takes_the_batch_that_the_counter_names(void **state)
     lyrnn_batch_gather_args args = {
         .T = T,
         .B = B,
+        .num_streams = B,
+        .is_last = true,
         .ids = op_check_input(check, ids, N * sizeof *ids),
         .chunks = op_check_input(check, chunks, sizeof chunks),
         .counters = op_check_counters(check, before),
@@ -118,6 +120,8 @@ static void batch_gather_counts_the_targets_of_many_streams(void **state)
     const lyrnn_batch_gather_args args = {
         .T = T,
         .B = B,
+        .num_streams = B,
+        .is_last = true,
         .ids = op_check_input(check, ids, sizeof ids),
         .chunks = op_check_input(check, chunks, sizeof chunks),
         .counters = op_check_counters(check, (lyrnn_counters){0}),

@@ -43,13 +43,15 @@ static adam_run adam_begin(op_check *check, int count, int64_t step)
 static double adam_step(op_check *check, adam_run *run, const float *grads, int64_t t,
                         float learning_rate, float clip_norm)
 {
+    /* counters->batch is 3, so the rate is the third. */
+    const float learning_rates[] = {NAN, NAN, learning_rate, NAN};
     lyrnn_clip_and_adam_args args = {
         .count = (size_t)run->count,
         .params = run->params,
         .grads = op_check_input_floats(check, grads, run->count),
         .m = run->m,
         .v = run->v,
-        .learning_rate = op_check_input_floats(check, &learning_rate, 1),
+        .learning_rates = op_check_input_floats(check, learning_rates, 4),
         .clip_norm = clip_norm,
         .beta1 = 0.9,
         .beta2 = 0.999,

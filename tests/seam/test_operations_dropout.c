@@ -20,9 +20,11 @@ static float *run_dropout(op_check *check, const dropout_case *c, const float *x
     lyrnn_counters counters = {.step = (int64_t)c->step};
     float *y = op_check_in_out_floats(check, x, c->count);
     lyrnn_dropout_args args = {
+        .T = 1,
         .count = (size_t)c->count,
         .p = c->p,
         .seed = SEED,
+        .purpose = LYRNN_PURPOSE_DROPOUT,
         .per_step = c->per_step,
         .position = c->position,
         .counters = op_check_counters(check, counters),

@@ -25,7 +25,7 @@ static void snapshot_init(snapshot *s, const lyrnn_rnn_config *config)
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     s->params = test_memory(parameters.count, sizeof *s->params);
-    assert_int_equal(lyrnn_trainer_snapshot_init(&s->state, config, B), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_snapshot_init(&s->state, config, B, false), LYRNN_OK);
 }
 
 static void snapshot_free(snapshot *s)

@@ -32,7 +32,7 @@ static inline lyrnn_status save_model(lyrnn_run_dir *run, int epoch, int64_t bat
             params[parameters.items[i].offset + k] = value;
     assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, V), LYRNN_OK);
     lyrnn_trainer_state training = {0};
-    assert_int_equal(lyrnn_trainer_snapshot_init(&training.snapshot, &config, 1), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_snapshot_init(&training.snapshot, &config, 1, false), LYRNN_OK);
     training.snapshot.epoch = epoch;
     training.snapshot.counters.batch = batch;
     snprintf(training.corpus_xxh128, sizeof training.corpus_xxh128, "%032d", 7);
