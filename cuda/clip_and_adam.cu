@@ -1,7 +1,7 @@
 /* Global-norm clipping and AdamW (Loshchilov and Hutter 2019; without decay it is Adam, Kingma and
- * Ba 2015) as PyTorch computes them, in two kernels. The first writes a fixed number of partial sums of squares and counts the step.
- * In the second every block adds them up and updates its parameters. The norm never visits the
- * host. */
+ * Ba 2015) as PyTorch computes them, in two kernels. The first writes a fixed number of partial
+ * sums of squares and counts the step. In the second every block adds them up and updates its
+ * parameters. The norm never visits the host. */
 #include "cuda.cuh"
 
 #include <math.h>

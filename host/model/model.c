@@ -1,6 +1,7 @@
 /* The tutorial's RNNModel as calls of the backend: the embedding if there is one, the recurrent
- * stack (stack.c) and the output layer (output_layer.c). The packed copy for generation runs the same forward pass with other weights.
- * activations.c has the buffers that a batch needs. Read stack.c next, then trainer.c. */
+ * stack (stack.c) and the output layer (output_layer.c). The packed copy for generation runs the
+ * same forward pass with other weights. activations.c has the buffers that a batch needs. Read
+ * stack.c next, then trainer.c. */
 #include "lyrnn/model.h"
 
 #include <string.h>
@@ -181,13 +182,15 @@ static lyrnn_stack_pass stack_pass(const model_pass *pass, const lyrnn_output_la
     };
 }
 
-/* Applies this step's mask to the embedding's output (T,B,E), or to its gradient. */
+/* Applies this step's mask to the embedding's output (T,B,E), or to its gradient. Only activations
+ * for training drop. */
 static void drop_embedded(const model_pass *pass, float *x)
 {
     lyrnn_backend *backend = pass->model->backend;
     const lyrnn_dropout *dropout = &pass->a->dropout;
     uint64_t E = (uint64_t)pass->model->config.embedding_size;
-    if (dropout->counters == NULL || pass->model->config.dropout_input == 0.0f)
+    if (dropout->counters == NULL || pass->a->dembedded == NULL ||
+        pass->model->config.dropout_input == 0.0f)
         return;
     lyrnn_dropout_args args = {
         .T = pass->a->T,

@@ -139,7 +139,7 @@ static void drop_weights(const lyrnn_stack_pass *pass, bool is_gradient)
 {
     lyrnn_stack *stack = pass->stack;
     int D = (int)lyrnn_stack_directions(stack), num = stack->config.num_layers * D;
-    if (pass->dropout.counters == NULL || stack->config.dropout_weight == 0.0f)
+    if (pass->dropout.counters == NULL || stack->layers[0].w_hh[0] == NULL)
         return;
     for (int i = 0; i < num; i++) {
         const float *flat = is_gradient ? pass->grads : pass->params;

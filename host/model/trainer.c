@@ -104,7 +104,7 @@ static lyrnn_status allocate_optimizer(lyrnn_trainer *trainer)
     return LYRNN_OK;
 }
 
-/* Tells the device which weights decay. */
+/* Uploads the table of the weights that decay. */
 static lyrnn_status upload_decays(lyrnn_trainer *trainer)
 {
     const lyrnn_parameters *parameters = &trainer->model->parameters;

@@ -121,8 +121,8 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *activatio
 typedef struct {
     const lyrnn_model *model; /* borrowed */
     float *params;            /* device (model->parameters.count), packed by pack_weights */
-    /* The packed weight of the output layer. A tied one has a place of its own after params, because
-     * the embedding is needed as it is. */
+    /* The packed weight of the output layer. A tied one has a place of its own after params,
+     * because the embedding is needed as it is. */
     float *output_weight;
 } lyrnn_packed_model;
 
