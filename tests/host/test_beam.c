@@ -70,7 +70,7 @@ static double log_probability(const model_check *check, const double *params, co
     double sums[2];
     for (int i = 0; i < 2; i++) {
         int T = (int)(i == 0 ? length : PREFIX) - 1;
-        const oracle_batch batch = {T, 1, text, text + 1, NULL, NULL, NULL};
+        const oracle_batch batch = {T, 1, text, text + 1, NULL, NULL, {0}};
         const oracle_results results = {0};
         sums[i] = -oracle_model_loss(&check->shape, params, &batch, &results) * T;
     }

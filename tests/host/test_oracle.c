@@ -141,7 +141,8 @@ static void linear_input_gradients_are_finite_differences(void **state)
     assert_doubles_near("dx", dx, differences, M * IN, tolerance);
 }
 
-static void check_model(oracle_model model)
+/* masks: with dropout at every place. */
+static void check_model(oracle_model model, const oracle_masks *masks)
 {
     enum { V = 7, MAX_STATE = 6 * B * H };
     int count = (int)oracle_model_count(&model);
@@ -157,7 +158,7 @@ static void check_model(oracle_model model)
     fill(params, count, 0.8, 9);
     fill(h_0, MAX_STATE, 1, 10);
     fill(c_0, MAX_STATE, 1, 11);
-    oracle_batch batch = {T, B, inputs, targets, h_0, c_0, NULL};
+    oracle_batch batch = {T, B, inputs, targets, h_0, c_0, *masks};
     oracle_model_loss(&model, params, &batch, &(oracle_results){.grads = grads});
     for (int i = 0; i < count; i++) {
         double param = params[i];
@@ -177,7 +178,36 @@ static void model_gradients_are_finite_differences(void **state)
     (void)state;
     const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
     for (int i = 0; i < 16; i++)
-        check_model((oracle_model){cells[i / 4], 7, H, i % 2 ? 3 : 1, i / 2 % 2});
+        check_model((oracle_model){.cell = cells[i / 4],
+                                   .V = 7,
+                                   .H = H,
+                                   .num_layers = i % 2 ? 3 : 1,
+                                   .bidirectional = i / 2 % 2},
+                    &(oracle_masks){0});
+}
+
+/* The gradient of a tied embedding has two parts: that of the input and that of the output layer. E
+ * is D*H in some cases, so that there is no projection. */
+static void gradients_of_embeddings_and_masks_are_finite_differences(void **state)
+{
+    (void)state;
+    const lyrnn_cell cells[] = {LYRNN_RNN_TANH, LYRNN_RNN_RELU, LYRNN_LSTM, LYRNN_GRU};
+    enum { MAX_L = 2, MAX_COUNT = MAX_L * 2 * MAX_GATES * H * H };
+    double factors[4][MAX_COUNT];
+    fill(factors[0], 4 * MAX_COUNT, 2, 12);
+    const oracle_masks none = {0}, all = {factors[0], factors[1], factors[2], factors[3]};
+    for (int i = 0; i < 32; i++) {
+        const oracle_model model = {.cell = cells[i / 8],
+                                    .V = 7,
+                                    .H = H,
+                                    .num_layers = 1 + i % 2,
+                                    .bidirectional = i / 4 % 2,
+                                    .E = i % 4 == 1  ? 3
+                                         : i / 4 % 2 ? 2 * H
+                                                     : H,
+                                    .tied = i % 4 > 0};
+        check_model(model, i % 2 ? &all : &none);
+    }
 }
 
 /* Adam's first step is learning_rate against the gradient's sign, whatever the gradient's size. */
@@ -185,7 +215,8 @@ static void first_adam_step_is_the_learning_rate(void **state)
 {
     (void)state;
     double params[3] = {1, 2, 3}, grads[3] = {1e-3, -5, 40}, m[3] = {0}, v[3] = {0};
-    oracle_adam adam = {1, 0.01, 0, 0.9, 0.999, 1e-8};
+    const oracle_adam adam = {
+        .step = 1, .learning_rate = 0.01, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
     double norm = oracle_clip_and_adam(&adam, 3, params, grads, m, v);
     double expected[3] = {0.99, 2.01, 2.99};
     assert_number_near("norm", norm, sqrt(1e-6 + 25 + 1600), 1e-12);
@@ -197,7 +228,12 @@ static void clipping_scales_gradients_to_the_norm(void **state)
     (void)state;
     double params[2] = {0, 0}, grads[2] = {3, 4}, m[2] = {0}, v[2] = {0};
     double expected[2] = {0.1 * 0.6, 0.1 * 0.8};
-    oracle_adam adam = {1, 0.01, 1, 0.9, 0.999, 1e-8};
+    const oracle_adam adam = {.step = 1,
+                              .learning_rate = 0.01,
+                              .clip_norm = 1,
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .epsilon = 1e-8};
     oracle_clip_and_adam(&adam, 2, params, grads, m, v);
     assert_doubles_near("m", m, expected, 2, 1e-12);
 }
@@ -223,6 +259,7 @@ int main(void)
         cmocka_unit_test(recurrence_gradients_are_finite_differences),
         cmocka_unit_test(linear_input_gradients_are_finite_differences),
         cmocka_unit_test(model_gradients_are_finite_differences),
+        cmocka_unit_test(gradients_of_embeddings_and_masks_are_finite_differences),
         cmocka_unit_test(first_adam_step_is_the_learning_rate),
         cmocka_unit_test(clipping_scales_gradients_to_the_norm),
     };

@@ -45,7 +45,7 @@ static void perplexity_equals_the_oracles(void **state)
         double sums[2] = {0, 0};
         for (int j = 0; j < 2; j++) {
             int T = (int)(j == 0 ? lengths[i] : prefix) - 1;
-            const oracle_batch batch = {T, 1, ids, ids + 1, NULL, NULL, NULL};
+            const oracle_batch batch = {T, 1, ids, ids + 1, NULL, NULL, {0}};
             const oracle_results results = {0};
             if (T > 0)
                 sums[j] = oracle_model_loss(&check.shape, params, &batch, &results) * T;

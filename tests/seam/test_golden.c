@@ -231,7 +231,7 @@ static void check_oracle_batch(const char *name)
 {
     golden g = golden_open(name);
     oracle_results actual = results_new(&g);
-    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, NULL};
+    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, {0}};
     double loss = oracle_model_loss(&g.shape, g.weights, &batch, &actual);
     assert_batch_near(&g, loss, &actual, oracle_tolerance, oracle_tolerance);
     results_free(&actual);
@@ -242,8 +242,9 @@ static void check_oracle_training(const char *name)
 {
     golden g = golden_open(name);
     oracle_training training;
+    lyrnn_rnn_config config = config_of(&g.shape);
     double losses[MAX_STEPS], norms[MAX_STEPS];
-    oracle_train_open(&training, &g.shape, g.weights, g.corpus, g.N, g.B, g.T, g.optimizer);
+    oracle_train_open(&training, &config, g.weights, g.corpus, g.N, g.B, g.T, g.optimizer);
     for (int step = 0; step < g.num_steps; step++) {
         losses[step] = oracle_train_step(&training, &norms[step]);
         if (step + 1 == SNAPSHOT_STEP)
@@ -265,7 +266,7 @@ static void check_backend_batch(const char *name)
     model_check_open_config(&check, &config, 0);
     model_check_upload(&check, g.weights);
     oracle_results actual = results_new(&g);
-    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, NULL};
+    oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, {0}};
     double loss = model_check_run(&check, &batch, &actual, (lyrnn_dropout){0});
     assert_batch_near(&g, loss, &actual, forward_tolerance, gradient_tolerance);
     results_free(&actual);

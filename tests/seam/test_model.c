@@ -106,20 +106,6 @@ static lyrnn_counters *device_counters(lyrnn_backend *backend, lyrnn_counters co
     return memory;
 }
 
-/* Returns the factors of dropout's masks, for the oracle. */
-static double *masks_of(const lyrnn_rnn_config *config, int T, int B, uint64_t seed, int64_t step)
-{
-    size_t features = (size_t)(config->bidirectional ? 2 : 1) * (size_t)config->hidden_size;
-    size_t count = (size_t)(config->num_layers - 1) * (size_t)(T * B) * features;
-    double *keep = test_memory(count + 1, sizeof *keep);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t position = (uint64_t)step * count + i;
-        float u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_DROPOUT, position);
-        keep[i] = u > config->dropout ? 1 / (1 - (double)config->dropout) : 0;
-    }
-    return keep;
-}
-
 /* Forward and backward from a state that is not zero, with dropout if the network has it. */
 static void check_batch(lyrnn_rnn_config config, int T, int B, uint64_t seed)
 {
@@ -129,9 +115,9 @@ static void check_batch(lyrnn_rnn_config config, int T, int B, uint64_t seed)
     size_t count = (size_t)check.count, num_state = (size_t)oracle_state_count(&check.shape, B);
     double *params = random_params(&check.shape, seed), *h_0 = random_state(&check.shape, B, 3);
     double *c_0 = config.cell == LYRNN_LSTM ? random_state(&check.shape, B, 4) : NULL;
-    double *keep = masks_of(&config, T, B, seed, STEP);
+    model_check_masks masks = model_check_draw_masks(&config, T, B, seed, STEP);
     int32_t *ids = random_ids((size_t)(2 * T * B), config.input_size, 4);
-    oracle_batch batch = {T, B, ids, ids + T * B, h_0, c_0, config.dropout > 0 ? keep : NULL};
+    oracle_batch batch = {T, B, ids, ids + T * B, h_0, c_0, masks.masks};
     double *memory = test_memory(2 * count + 4 * num_state, sizeof *memory);
     oracle_results actual = {.grads = memory, .h_n = memory + 2 * count};
     oracle_results expected = {.grads = memory + count, .h_n = actual.h_n + num_state};
@@ -152,7 +138,8 @@ static void check_batch(lyrnn_rnn_config config, int T, int B, uint64_t seed)
     assert_doubles_near("grads", actual.grads, expected.grads, count, 1e-4);
     check.backend.memory_free(&check.backend, counters);
     model_check_close(&check);
-    void *const owned[] = {params, h_0, c_0, keep, ids, memory};
+    model_check_free_masks(&masks);
+    void *const owned[] = {params, h_0, c_0, ids, memory};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
 }
@@ -182,6 +169,94 @@ static void layers_directions_and_dropout_equal_the_oracle(void **state)
                                        .bidirectional = i / 4 % 2,
                                        .dropout = i / 8 ? 0.4f : 0},
                     i % 4 < 2 ? 40 : 9, 3, (uint64_t)i);
+}
+
+/* Every cell with one and three layers and one and two directions. E is D*H, which needs no
+ * projection when the output is tied, or odd, which does. All kinds of dropout are on in every
+ * other case. */
+static lyrnn_rnn_config embedded_config(int i)
+{
+    lyrnn_rnn_config config = {.cell = cells[i % 4],
+                               .input_size = 13,
+                               .hidden_size = 7,
+                               .num_layers = i / 4 % 2 ? 3 : 1,
+                               .bidirectional = i / 8 % 2,
+                               .tied = i / 16 > 0};
+    config.embedding_size = i / 16 == 1 ? (config.bidirectional ? 14 : 7) : 33;
+    if ((i ^ i / 4) % 2) {
+        config.dropout = config.num_layers > 1 ? 0.4f : 0;
+        config.dropout_input = 0.3f;
+        config.dropout_output = 0.6f;
+        config.dropout_weight = 0.5f;
+    }
+    return config;
+}
+enum { NUM_EMBEDDED = 48 };
+
+static void embeddings_and_every_dropout_equal_the_oracle(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NUM_EMBEDDED; i++)
+        check_batch(embedded_config(i), i % 4 < 2 && i / 4 % 4 == 1 ? 40 : 9, 3, (uint64_t)i);
+}
+
+static void odd_embeddings_equal_the_oracle(void **state)
+{
+    (void)state;
+    const int shapes[][5] = {
+        {1, 1, 1, 1, 1}, {7, 33, 1, 7, 33}, {33, 7, 33, 1, 7}, {5, 3, 7, 33, 1}};
+    for (int i = 0; i < 16; i++) {
+        const int *s = shapes[i / 4];
+        check_batch((lyrnn_rnn_config){.cell = cells[i % 4],
+                                       .input_size = s[3],
+                                       .hidden_size = s[2],
+                                       .num_layers = 1,
+                                       .embedding_size = s[4],
+                                       .tied = (i + i / 4) % 2,
+                                       .dropout_input = 0.5f,
+                                       .dropout_output = 0.5f},
+                    s[0], s[1], (uint64_t)i);
+    }
+}
+
+/* A packed model is for generation: it drops nothing and has a weight of its own for the output. */
+static void check_packed(const lyrnn_rnn_config *config)
+{
+    enum { T = 5, B = 3 };
+    model_check check;
+    lyrnn_activations a;
+    lyrnn_packed_model packed;
+    model_check_open_config(&check, config, 0);
+    size_t count = (size_t)(T * B * config->input_size);
+    double *params = random_params(&check.shape, 1), *expected = test_memory(count, sizeof *params);
+    float *logits = test_memory(count, sizeof *logits);
+    int32_t *ids = random_ids(T * B, config->input_size, 2);
+    assert_int_equal(lyrnn_packed_model_init(&packed, &check.model), LYRNN_OK);
+    model_check_upload(&check, params);
+    lyrnn_packed_model_update(&packed);
+    assert_int_equal(lyrnn_activations_init(&a, &check.model, T, B, false), LYRNN_OK);
+    const oracle_batch batch = {.T = T, .B = B, .inputs = ids, .targets = ids};
+    oracle_model_loss(&check.shape, params, &batch, &(oracle_results){.logits = expected});
+    check.backend.upload(&check.backend, a.inputs, ids, T * B * sizeof *ids);
+    lyrnn_packed_model_forward(&packed, &a);
+    check.backend.download(&check.backend, logits, a.logits, count * sizeof *logits);
+    assert_near("packed", logits, expected, count, 1e-5);
+    lyrnn_activations_free(&a);
+    lyrnn_packed_model_free(&packed);
+    model_check_close(&check);
+    free(params);
+    free(expected);
+    free(logits);
+    free(ids);
+}
+
+static void packed_models_equal_the_oracle(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NUM_EMBEDDED; i++) {
+        lyrnn_rnn_config config = embedded_config(i);
+        check_packed(&config);
+    }
 }
 
 static double *logits_of(const lyrnn_rnn_config *config, bool training, bool counted)
@@ -214,10 +289,16 @@ static void dropout_of_zero_and_evaluation_equal_none(void **state)
 {
     (void)state;
     for (int i = 0; i < 4; i++) {
-        lyrnn_rnn_config none = {
-            .cell = cells[i], .input_size = 7, .hidden_size = 9, .num_layers = 2};
+        lyrnn_rnn_config none = {.cell = cells[i],
+                                 .input_size = 7,
+                                 .hidden_size = 9,
+                                 .num_layers = 2,
+                                 .embedding_size = 5};
         lyrnn_rnn_config half = none;
-        half.dropout = 0.5f;
+        half.dropout = i == 0 ? 0.5f : 0;
+        half.dropout_input = i == 1 ? 0.5f : 0;
+        half.dropout_output = i == 2 ? 0.5f : 0;
+        half.dropout_weight = i == 3 ? 0.5f : 0;
         const size_t num_bytes = 5 * 3 * 7 * sizeof(double);
         double *expected = logits_of(&none, true, true);
         double *others[] = {logits_of(&none, true, false), logits_of(&half, true, false),
@@ -283,7 +364,7 @@ static double train_from_seed(uint64_t seed, int num_threads, double *params)
 static void the_same_seed_trains_to_the_same_bits(void **state)
 {
     (void)state;
-    const oracle_model shape = {LYRNN_RNN_TANH, 33, 64, 1, false};
+    const oracle_model shape = {.cell = LYRNN_RNN_TANH, .V = 33, .H = 64, .num_layers = 1};
     size_t bytes = oracle_model_count(&shape) * sizeof(double);
     double *first = test_memory(1, bytes), *second = test_memory(1, bytes);
     for (int threads = 1; threads <= 2; threads++) {
@@ -311,7 +392,7 @@ static void an_epochs_loss_is_the_mean_over_its_targets(void **state)
     int32_t *ids = random_ids(N, V, 2);
     model_check_upload(&check, params);
     model_check_train_open(&check, &training, ids, N, B, T, still);
-    oracle_train_open(&oracle, &check.shape, params, ids, N, B, T, still);
+    oracle_train_open(&oracle, &check.model.config, params, ids, N, B, T, still);
     assert_int_equal(training.trainer.batches.K, K);
     assert_int_equal(oracle.K, K);
     for (int epoch = 0; epoch < 2; epoch++) {
@@ -463,6 +544,9 @@ int main(void)
         cmocka_unit_test(twelve_steps_equal_three_times_four_with_carried_state),
         cmocka_unit_test(a_whole_batch_equals_the_oracle),
         cmocka_unit_test(layers_directions_and_dropout_equal_the_oracle),
+        cmocka_unit_test(embeddings_and_every_dropout_equal_the_oracle),
+        cmocka_unit_test(odd_embeddings_equal_the_oracle),
+        cmocka_unit_test(packed_models_equal_the_oracle),
         cmocka_unit_test(dropout_of_zero_and_evaluation_equal_none),
         cmocka_unit_test(one_batch_overfits_to_almost_no_loss),
         cmocka_unit_test(the_same_seed_trains_to_the_same_bits),

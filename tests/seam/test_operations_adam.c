@@ -59,7 +59,12 @@ static double adam_step(op_check *check, adam_run *run, const float *grads, int6
         .counters = run->counters,
     };
     check->backend.clip_and_adam(&check->backend, &args);
-    oracle_adam adam = {t, (double)learning_rate, (double)clip_norm, 0.9, 0.999, 1e-8};
+    const oracle_adam adam = {.step = t,
+                              .learning_rate = (double)learning_rate,
+                              .clip_norm = (double)clip_norm,
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .epsilon = 1e-8};
     return oracle_clip_and_adam(&adam, (size_t)run->count, run->expected_params,
                                 op_check_widen(check, grads, run->count), run->expected_m,
                                 run->expected_v);

@@ -8,6 +8,7 @@
 #include "lyrnn/batches.h"
 #include "lyrnn/device.h"
 #include "lyrnn/generate.h"
+#include "lyrnn/philox.h"
 #include "op_check.h"
 
 void *test_memory(size_t count, size_t size)
@@ -17,11 +18,57 @@ void *test_memory(size_t count, size_t size)
     return memory;
 }
 
+oracle_model model_check_shape(const lyrnn_rnn_config *config)
+{
+    return (oracle_model){.cell = config->cell,
+                          .V = config->input_size,
+                          .H = config->hidden_size,
+                          .num_layers = config->num_layers,
+                          .bidirectional = config->bidirectional,
+                          .E = config->embedding_size,
+                          .tied = config->tied};
+}
+
+/* One mask of count factors per step. NULL: nothing is dropped. */
+static double *draw_mask(uint64_t seed, uint64_t purpose, int64_t step, size_t count, float p)
+{
+    if (p == 0 || count == 0)
+        return NULL;
+    double *mask = test_memory(count, sizeof *mask);
+    for (size_t i = 0; i < count; i++) {
+        float u = lyrnn_philox_uniform(seed, purpose, (uint64_t)step * count + i);
+        mask[i] = u > p ? 1 / (1 - (double)p) : 0;
+    }
+    return mask;
+}
+
+model_check_masks model_check_draw_masks(const lyrnn_rnn_config *config, int T, int B,
+                                         uint64_t seed, int64_t step)
+{
+    size_t D = config->bidirectional ? 2 : 1, H = (size_t)config->hidden_size;
+    size_t L = (size_t)config->num_layers, G = (size_t)oracle_num_gates(config->cell);
+    size_t streams = (size_t)B;
+    double *layers = draw_mask(seed, LYRNN_PURPOSE_DROPOUT, step,
+                               (L - 1) * (size_t)T * streams * D * H, config->dropout);
+    double *input = draw_mask(seed, LYRNN_PURPOSE_DROPOUT_INPUT, step,
+                              streams * (size_t)config->embedding_size, config->dropout_input);
+    double *output = draw_mask(seed, LYRNN_PURPOSE_DROPOUT_OUTPUT, step, streams * D * H,
+                               config->dropout_output);
+    double *weights = draw_mask(seed, LYRNN_PURPOSE_DROPOUT_WEIGHT, step, L * D * G * H * H,
+                                config->dropout_weight);
+    return (model_check_masks){{layers, input, output, weights}, {layers, input, output, weights}};
+}
+
+void model_check_free_masks(model_check_masks *masks)
+{
+    for (int i = 0; i < 4; i++)
+        free(masks->owned[i]);
+}
+
 void model_check_open_config(model_check *check, const lyrnn_rnn_config *config, int num_threads)
 {
     memset(check, 0, sizeof *check);
-    check->shape = (oracle_model){config->cell, config->input_size, config->hidden_size,
-                                  config->num_layers, config->bidirectional};
+    check->shape = model_check_shape(config);
     check->count = (int)oracle_model_count(&check->shape);
     open_test_backend(&check->backend, num_threads);
     assert_int_equal(lyrnn_model_init(&check->model, config, &check->backend), LYRNN_OK);
@@ -204,27 +251,47 @@ void model_check_train_close(model_check_training *training)
     lyrnn_trainer_free(&training->trainer);
 }
 
-void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,
-                       const int32_t *ids, size_t N, int B, int T, lyrnn_optimizer_config optimizer)
+void oracle_train_open(oracle_training *training, const lyrnn_rnn_config *config,
+                       const double *params, const int32_t *ids, size_t N, int B, int T,
+                       lyrnn_optimizer_config optimizer)
 {
-    size_t count = oracle_model_count(shape), columns = N / (size_t)B;
+    oracle_model shape = model_check_shape(config);
+    size_t count = oracle_model_count(&shape), columns = N / (size_t)B;
+    size_t num_state = (size_t)oracle_state_count(&shape, B);
+    bool is_cosine = optimizer.schedule == LYRNN_SCHEDULE_COSINE;
     *training = (oracle_training){
-        .shape = *shape,
+        .config = *config,
+        .shape = shape,
+        .schedule = {.rate = (double)optimizer.learning_rate,
+                     .warmup_steps = optimizer.warmup_steps,
+                     .num_steps = is_cosine ? optimizer.num_steps : 0},
         .count = (int)count,
         .B = B,
         .T = T,
         .K = (int)((columns - 1) / (size_t)T),
         .ids = ids,
         .columns = columns,
-        .adam = {0, (double)optimizer.learning_rate, (double)optimizer.clip_norm, 0.9, 0.999, 1e-8},
+        .adam = {.clip_norm = (double)optimizer.clip_norm,
+                 .beta1 = optimizer.no_momentum ? 0 : 0.9,
+                 .beta2 = optimizer.beta2 > 0 ? optimizer.beta2 : 0.999,
+                 .epsilon = 1e-8,
+                 .weight_decay = (double)optimizer.weight_decay,
+                 .average_decay = optimizer.average_decay},
+        .decays = test_memory(count, 1),
         .params = test_memory(count, sizeof(double)),
         .grads = test_memory(count, sizeof(double)),
         .m = test_memory(count, sizeof(double)),
         .v = test_memory(count, sizeof(double)),
-        .h = test_memory((size_t)oracle_state_count(shape, B), sizeof(double)),
-        .c = test_memory((size_t)oracle_state_count(shape, B), sizeof(double)),
+        .h = test_memory(num_state, sizeof(double)),
+        .c = test_memory(num_state, sizeof(double)),
     };
     memcpy(training->params, params, count * sizeof(double));
+    oracle_model_decays(&shape, training->decays);
+    training->adam.decays = training->decays;
+    if (optimizer.average_decay == 0)
+        return;
+    training->adam.average = test_memory(count, sizeof(double));
+    memcpy(training->adam.average, params, count * sizeof(double));
 }
 
 double oracle_train_step(oracle_training *training, double *norm)
@@ -245,10 +312,14 @@ double oracle_train_step(oracle_training *training, double *norm)
         memset(training->c, 0, state_bytes);
     }
     memset(training->grads, 0, (size_t)training->count * sizeof(double));
-    oracle_batch batch = {T, B, inputs, targets, training->h, training->c, NULL};
+    enum { SEED = 1 };
+    model_check_masks masks =
+        model_check_draw_masks(&training->config, T, B, SEED, training->adam.step);
+    oracle_batch batch = {T, B, inputs, targets, training->h, training->c, masks.masks};
     const oracle_results results = {NULL, training->h, training->c, training->grads};
     double loss = oracle_model_loss(&training->shape, training->params, &batch, &results);
-    training->adam.step++;
+    model_check_free_masks(&masks);
+    training->adam.learning_rate = oracle_learning_rate(&training->schedule, training->adam.step++);
     double grads_norm =
         oracle_clip_and_adam(&training->adam, (size_t)training->count, training->params,
                              training->grads, training->m, training->v);
@@ -262,6 +333,8 @@ double oracle_train_step(oracle_training *training, double *norm)
 
 void oracle_train_close(oracle_training *training)
 {
+    free(training->adam.average);
+    free(training->decays);
     free(training->params);
     free(training->grads);
     free(training->m);

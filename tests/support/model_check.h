@@ -16,6 +16,20 @@ typedef struct {
     lyrnn_model model;
 } model_check;
 
+/* The oracle's model of a config. */
+oracle_model model_check_shape(const lyrnn_rnn_config *config);
+
+/* The masks that lyrnn's dropout draws at a step, by the formula in lyrnn/backend.h, one number at
+ * a time. */
+typedef struct {
+    oracle_masks masks;
+    double *owned[4];
+} model_check_masks;
+
+model_check_masks model_check_draw_masks(const lyrnn_rnn_config *config, int T, int B,
+                                         uint64_t seed, int64_t step);
+void model_check_free_masks(model_check_masks *masks);
+
 /* Opens the device LYRNN_TEST_DEVICE with a model whose parameters are zero. The first function
  * makes one layer in one direction, the second one any model. */
 void model_check_open(model_check *check, lyrnn_cell cell, int V, int H, int num_threads);
@@ -33,7 +47,7 @@ void model_check_download(model_check *check, const float *device, double *value
 double model_check_run(model_check *check, const oracle_batch *batch, const oracle_results *results,
                        lyrnn_dropout dropout);
 
-/* Training by lyrnn, one optimizer step at a time: consecutive sampling over ids (N). */
+/* Training by lyrnn, one optimizer step at a time: consecutive sampling over ids (N), seed 1. */
 typedef struct {
     lyrnn_trainer trainer;
     size_t batch;
@@ -48,19 +62,22 @@ void model_check_train_open(model_check *check, model_check_training *training, 
 double model_check_train_step(model_check_training *training);
 void model_check_train_close(model_check_training *training);
 
-/* The same training by the oracle, which owns params, moments and state. */
+/* The same training by the oracle, which owns params, moments, average and state. */
 typedef struct {
+    lyrnn_rnn_config config;
     oracle_model shape;
+    oracle_schedule schedule;
     int count, B, T, K, batch;
     const int32_t *ids;
     /* Characters in each stream. */
     size_t columns;
     oracle_adam adam;
     double *params, *grads, *m, *v, *h, *c;
+    unsigned char *decays;
 } oracle_training;
 
-void oracle_train_open(oracle_training *training, const oracle_model *shape, const double *params,
-                       const int32_t *ids, size_t N, int B, int T,
+void oracle_train_open(oracle_training *training, const lyrnn_rnn_config *config,
+                       const double *params, const int32_t *ids, size_t N, int B, int T,
                        lyrnn_optimizer_config optimizer);
 /* Returns the step's mean loss. Unless norm is NULL, sets it to the gradients' norm before
  * clipping. */

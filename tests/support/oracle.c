@@ -9,7 +9,7 @@ void oracle_embedding_forward(int M, int F, const int32_t *ids, const double *ta
 {
     for (int m = 0; m < M; m++)
         for (int f = 0; f < F; f++)
-            out[m * F + f] = table[ids[m] * F + f] + bias[f];
+            out[m * F + f] = table[ids[m] * F + f] + (bias == NULL ? 0 : bias[f]);
 }
 
 void oracle_embedding_backward(int M, int V, int F, const int32_t *ids, const double *dout,
@@ -17,12 +17,13 @@ void oracle_embedding_backward(int M, int V, int F, const int32_t *ids, const do
 {
     for (int i = 0; i < V * F; i++)
         dtable[i] = 0;
-    for (int f = 0; f < F; f++)
+    for (int f = 0; dbias != NULL && f < F; f++)
         dbias[f] = 0;
     for (int m = 0; m < M; m++) {
         for (int f = 0; f < F; f++) {
             dtable[ids[m] * F + f] += dout[m * F + f];
-            dbias[f] += dout[m * F + f];
+            if (dbias != NULL)
+                dbias[f] += dout[m * F + f];
         }
     }
 }
@@ -32,7 +33,7 @@ void oracle_linear_forward(int M, int in, int out, const double *x, const double
 {
     for (int m = 0; m < M; m++) {
         for (int o = 0; o < out; o++) {
-            double sum = bias[o];
+            double sum = bias == NULL ? 0 : bias[o];
             for (int i = 0; i < in; i++)
                 sum += x[m * in + i] * weight[o * in + i];
             y[m * out + o] = sum;
@@ -47,7 +48,7 @@ void oracle_linear_backward(int M, int in, int out, const double *x, const doubl
         dx[i] = 0;
     for (int i = 0; i < out * in; i++)
         dweight[i] = 0;
-    for (int o = 0; o < out; o++)
+    for (int o = 0; dbias != NULL && o < out; o++)
         dbias[o] = 0;
     for (int m = 0; m < M; m++) {
         for (int o = 0; o < out; o++) {
@@ -56,7 +57,8 @@ void oracle_linear_backward(int M, int in, int out, const double *x, const doubl
                 dx[m * in + i] += d * weight[o * in + i];
                 dweight[o * in + i] += d * x[m * in + i];
             }
-            dbias[o] += d;
+            if (dbias != NULL)
+                dbias[o] += d;
         }
     }
 }
@@ -283,7 +285,28 @@ double oracle_clip_and_adam(const oracle_adam *adam, size_t count, double *param
         v[i] = adam->beta2 * v[i] + (1 - adam->beta2) * g * g;
         double m_hat = m[i] / correction1;
         double v_hat = v[i] / correction2;
+        if (adam->decays != NULL && adam->decays[i] != 0)
+            params[i] -= adam->learning_rate * adam->weight_decay * params[i];
         params[i] -= adam->learning_rate * m_hat / (sqrt(v_hat) + adam->epsilon);
     }
+    double step = (double)adam->step;
+    double keep = fmin(adam->average_decay, (1 + step) / (10 + step));
+    for (size_t i = 0; adam->average != NULL && i < count; i++)
+        adam->average[i] = keep * adam->average[i] + (1 - keep) * params[i];
     return norm;
+}
+
+double oracle_learning_rate(const oracle_schedule *schedule, int64_t step)
+{
+    double rate = schedule->rate, warmup = (double)schedule->warmup_steps;
+    for (int i = 0; i < schedule->num_halvings; i++)
+        rate /= 2;
+    if (step < schedule->warmup_steps)
+        return rate * ((double)step + 1) / warmup;
+    if (schedule->num_steps == 0)
+        return rate;
+    if (step >= schedule->num_steps)
+        return 0;
+    double done = ((double)step - warmup) / ((double)schedule->num_steps - warmup);
+    return rate * (1 + cos(acos(-1) * done)) / 2;
 }

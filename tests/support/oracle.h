@@ -11,19 +11,20 @@
 
 #include "lyrnn/backend.h"
 
-/* out[m] = table[ids[m]] + bias.   table (V,F), bias (F), out (M,F) */
+/* out[m] = table[ids[m]] + bias.   table (V,F), bias (F) or NULL, out (M,F) */
 void oracle_embedding_forward(int M, int F, const int32_t *ids, const double *table,
                               const double *bias, double *out);
 
-/* dtable[v] = sum of dout[m] where ids[m] = v, dbias = sum of dout.   dtable (V,F), dbias (F) */
+/* dtable[v] = sum of dout[m] where ids[m] = v, dbias = sum of dout.   dtable (V,F), dbias (F) or
+ * NULL */
 void oracle_embedding_backward(int M, int V, int F, const int32_t *ids, const double *dout,
                                double *dtable, double *dbias);
 
-/* y = x weight^T + bias.   x (M,in), weight (out,in), bias (out), y (M,out) */
+/* y = x weight^T + bias.   x (M,in), weight (out,in), bias (out) or NULL, y (M,out) */
 void oracle_linear_forward(int M, int in, int out, const double *x, const double *weight,
                            const double *bias, double *y);
 
-/* dx = dy weight, dweight = dy^T x, dbias = column sums of dy. */
+/* dx = dy weight, dweight = dy^T x, dbias = column sums of dy. dbias may be NULL. */
 void oracle_linear_backward(int M, int in, int out, const double *x, const double *weight,
                             const double *dy, double *dx, double *dweight, double *dbias);
 
@@ -64,25 +65,56 @@ double oracle_softmax_cross_entropy(int M, int V, const int32_t *targets, const 
 typedef struct {
     int64_t step; /* number of this step, from 1 */
     double learning_rate, clip_norm, beta1, beta2, epsilon;
+    double weight_decay;
+    const unsigned char *decays; /* (count)  nonzero: weight decay acts on it; NULL: on none */
+    double *average;             /* (count)  the moving average of params; NULL: none */
+    double average_decay;
 } oracle_adam;
 
-/* One optimizer step. Does not change grads. Returns their norm before clipping. */
+/* One step of torch.optim.AdamW, then of the moving average. Does not change grads. Returns their
+ * norm before clipping. */
 double oracle_clip_and_adam(const oracle_adam *adam, size_t count, double *params,
                             const double *grads, double *m, double *v);
 
+typedef struct {
+    double rate;
+    int64_t warmup_steps;
+    int64_t num_steps; /* half a cosine ends after so many steps; 0: the rate is constant */
+    int num_halvings;
+} oracle_schedule;
+
+/* The learning rate of a step, counted from 0. */
+double oracle_learning_rate(const oracle_schedule *schedule, int64_t step);
+
 /* The tutorial's RNNModel, with any nn.RNN, nn.LSTM or nn.GRU. Its parameters are one flat array of
  * PyTorch's tensors in PyTorch's layout and order: for each layer and direction weight_ih (G*H,in),
- * weight_hh (G*H,H), bias_ih (G*H), bias_hh (G*H); then dense.weight (V,D*H), dense.bias (V). */
+ * weight_hh (G*H,H), bias_ih (G*H), bias_hh (G*H); then dense.weight (V,D*H), dense.bias (V).
+ * If E is not 0, embedding.weight (V,E) comes first, and layer 0 has E inputs. A tied model has no
+ * dense.weight; if E is not D*H, it has projection.weight (E,D*H) before dense.bias. */
 typedef struct {
     lyrnn_cell cell;
     int V, H, num_layers;
     bool bidirectional;
+    int E; /* 0: the input is one-hot */
+    bool tied;
 } oracle_model;
 
 size_t oracle_model_count(const oracle_model *model);
 
+/* Sets decays (count) to 1 where AdamW's weight decay acts: on matrices that are no embedding. The
+ * weight_ih of layer 0 is one if the input is one-hot. */
+void oracle_model_decays(const oracle_model *model, unsigned char *decays);
+
 /* Returns the length of a state, L*D*B*H. */
 int oracle_state_count(const oracle_model *model, int B);
+
+/* The factors of dropout, 0 or 1 / (1 - p). NULL: no dropout at that place. */
+typedef struct {
+    const double *layers;  /* (L-1,T,B,D*H)  for the output of each layer but the last */
+    const double *input;   /* (B,E)          for the embedding's output at every step */
+    const double *output;  /* (B,D*H)        for the last layer's output at every step */
+    const double *weights; /* (L*D,G*H,H)    for weight_hh */
+} oracle_masks;
 
 typedef struct {
     int T, B;
@@ -90,8 +122,7 @@ typedef struct {
     const int32_t *targets; /* (T,B) */
     const double *h_0;      /* (L*D,B,H); NULL: zeros */
     const double *c_0;      /* the same, lstm only */
-    /* (L-1,T,B,D*H) Dropout's factors for each layer's output. NULL: no dropout. */
-    const double *keep;
+    oracle_masks masks;
 } oracle_batch;
 
 /* The results of a batch. Each may be NULL. h_n may be h_0, and c_n may be c_0. */
