@@ -1,0 +1,224 @@
+/* The table of lyrnn train: every option with its help, limits and default, and what the presets
+ * stand for. train.c uses it. */
+#include "cli/train_options.h"
+
+#include <limits.h>
+
+#include "cli/reading.h"
+
+_Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "the limit of --hidden-size");
+_Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
+
+/* The job of the tutorial: its model, its way to read and to sample the text, its report. Each
+ * option is named here, also those whose default is the same, because defaults may change. */
+#define TUTORIAL(X)                                                                                \
+    X("songs", "none")                                                                             \
+    X("script", "keep")                                                                            \
+    X("width", "keep")                                                                             \
+    X("repeats", "keep")                                                                           \
+    X("min-count", "1")                                                                            \
+    X("max-chars", "10000")                                                                        \
+    X("newlines", "space")                                                                         \
+    X("normalize", "none")                                                                         \
+    X("cell", "rnn_tanh")                                                                          \
+    X("hidden-size", "256")                                                                        \
+    X("num-layers", "1")                                                                           \
+    X("dropout", "0")                                                                              \
+    X("num-epochs", "250")                                                                         \
+    X("batch-size", "32")                                                                          \
+    X("num-steps", "35")                                                                           \
+    X("lr", "1e-3")                                                                                \
+    X("clip-norm", "1e-2")                                                                         \
+    X("sampling", "consecutive")                                                                   \
+    X("offset", "zero")                                                                            \
+    X("val-fraction", "0")                                                                         \
+    X("pred-period", "50")                                                                         \
+    X("pred-len", "50")                                                                            \
+    X("prefix", "分开")                                                                            \
+    X("prefix", "不分开")
+#define PAIR(name, value)  {name, value},
+#define WORDS(name, value) " --" name " " value
+#define TUTORIAL_MEANS     "tutorial stands for these options:" TUTORIAL(WORDS)
+static const option_preset tutorial[] = {TUTORIAL(PAIR)};
+
+/* The limit of --seed is that of the integers in config.json. */
+#define FIELD(member) .offset = offsetof(train_fields, member)
+static const option_spec specs[] = {
+    {OPTION_CHOICE, "preset", "none|tutorial", "begin with all choices of the tutorial",
+     FIELD(preset), .fallback = "none", .if_missing = "none",
+     .detail = TUTORIAL_MEANS ". An option on the command line replaces the preset's value, "
+                              "whether it comes before or after --preset."},
+
+    READING_OPTIONS(train_fields, train.text),
+
+    {OPTION_HEADING, .help = "Model:"},
+    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(train.model.cell),
+     .fallback = "rnn_tanh"},
+    {OPTION_INT, "hidden-size", "N", "hidden units per layer and direction",
+     FIELD(train.model.hidden_size), .fallback = "256", .min = "1", .max = "65536"},
+    {OPTION_INT, "num-layers", "N", "stacked recurrent layers", FIELD(train.model.num_layers),
+     .fallback = "1", .min = "1", .max = "16"},
+    {OPTION_FLAG, "bidirectional", NULL, "also read each piece of text backward",
+     FIELD(train.model.bidirectional),
+     .detail = "Such a model sees the characters that it is asked to predict, and a warning says "
+               "so."},
+    {OPTION_FLOAT, "dropout", "P", "probability to drop an output between two layers",
+     FIELD(train.model.dropout), .fallback = "0", .min = "0", .max = "1"},
+    {OPTION_TEXT, "init", "MODEL|RUN_DIR",
+     "start from the shape and weights of this model instead of a new one", FIELD(init_path),
+     .detail =
+         "MODEL may also be a state_dict that PyTorch saved as safetensors. The vocabulary is "
+         "that of the lyrics: characters that the model knows keep their weights, new ones "
+         "begin as in a new model, and the others are dropped. A line on standard error "
+         "names all three. The shape is that of the model; an option that contradicts it is "
+         "an error, except --dropout.",
+     .completes = COMPLETE_MODEL},
+
+    {OPTION_HEADING, .help = "Training:"},
+    {OPTION_INT, "num-epochs", "N", "passes over the lyrics; 0: save the untrained model",
+     FIELD(train.num_epochs), .fallback = "250", .min = "0", .max = "1000000", .may_change = true},
+    {OPTION_INT, "batch-size", "N", "text sequences per batch, read in parallel",
+     FIELD(train.batch_size), .fallback = "32", .min = "1", .max = "65536"},
+    {OPTION_INT, "num-steps", "N", "time steps per batch, through which gradients reach back",
+     FIELD(train.num_steps), .fallback = "35", .min = "1", .max = "8192",
+     .detail = "A time step is a character."},
+    {OPTION_FLOAT, "lr", "RATE", "learning rate of Adam", FIELD(train.optimizer.learning_rate),
+     .fallback = "1e-3", .min = "0", .max = "1e6", .may_change = true},
+    {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",
+     FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
+     .detail = "The norm is that of all gradients together.", .may_change = true},
+    {OPTION_CHOICE, "sampling", LYRNN_SAMPLING_WORDS,
+     "consecutive: carry the state through the text; random: shuffle pieces; songs: shuffle whole "
+     "songs [songs]",
+     FIELD(train.sampling),
+     .detail = "songs starts each song from the zero state, as generate and eval do, and shuffles "
+               "the songs. Short songs are padded, and --batch-size is lowered if fewer songs at a "
+               "time take as many batches. consecutive is the tutorial's way: it carries the "
+               "hidden state from batch to batch through the whole text. A model that is trained "
+               "like that knows the zero state little, and may write nonsense from it. random "
+               "starts each piece of --num-steps characters from the zero state, and shuffles the "
+               "pieces. A corpus of one song, and any corpus of a bidirectional model, is sampled "
+               "consecutively unless this option says otherwise; --songs says what a song is."},
+    {OPTION_CHOICE, "offset", "zero|random", "first character of an epoch", FIELD(offset),
+     .fallback = "zero",
+     .detail = "random leaves out up to --num-steps characters at the start of each epoch, as "
+               "later editions of the tutorial do. --sampling songs has no offset.",
+     .if_missing = "zero"},
+    {OPTION_FLOAT, "val-songs", "SHARE", "hold out this SHARE of the songs for validation; 0: none",
+     FIELD(train.val_songs), .fallback = "0", .min = "0", .max = "0.9",
+     .detail = "The perplexity of these songs, each read from its start, is printed too, and best "
+               "is the checkpoint where it was lowest. A hash of a song's text and of --seed "
+               "decides whether it is held out. So the share is met approximately, and adding "
+               "or removing a song moves no other one. A line says how much of them the "
+               "other songs have too.",
+     .if_missing = "0"},
+    {OPTION_FLOAT, "val-fraction", "SHARE",
+     "hold out the last SHARE of the text for validation; 0: none", FIELD(train.val_fraction),
+     .fallback = "0", .min = "0", .max = "0.9",
+     .detail = "As --val-songs, but with the end of the text, for texts without songs. It begins "
+               "where the training text ends, so validation continues with the state of the "
+               "training. If songs are sampled, the last songs are held out instead, and each is "
+               "read from its start."},
+    {OPTION_FLAG, "drop-leaks", NULL,
+     "do not learn lines that share 8 or more characters in a row with the held-out text",
+     FIELD(train.drop_leaks)},
+    {OPTION_INT, "patience", "N",
+     "stop after N epochs without a better validation perplexity; 0: never", FIELD(train.patience),
+     .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
+    {OPTION_UINT64, "seed", "N", "seed of all random numbers: same seed, same model",
+     FIELD(train.seed), .fallback = "1", .min = "0", .max = "9223372036854775807"},
+
+    {OPTION_HEADING, .help = "Sample texts while training:"},
+    {OPTION_INT, "pred-period", "N", "generate them every N epochs", FIELD(train.pred_period),
+     .fallback = "50", .min = "1", .max = "1000000", .may_change = true},
+    {OPTION_INT, "pred-len", "N", "characters to generate after each prefix", FIELD(train.pred_len),
+     .fallback = "50", .min = "0", .max = "1000000", .may_change = true},
+    {OPTION_TEXTS, "prefix", "TEXT", "begin a sample text with TEXT (\\n: newline); repeatable",
+     FIELD(prefixes), .fallback = "分开, 不分开",
+     .detail = "In TEXT, \\n is a newline, \\t a tab and \\\\ a backslash.", .may_change = true},
+
+    {OPTION_HEADING, .help = "Results:"},
+    {OPTION_TEXT, "resume", "RUN_DIR", "continue this run where it stopped, with its own options",
+     FIELD(resume_path),
+     .detail =
+         "A resumed run ends with the same bytes as one that never stopped, on the same "
+         "backend and number of threads. Only options whose text says so may change. The lyrics "
+         "are found where they were, or named again; their hash must be that of the run.",
+     .completes = COMPLETE_RUN, .may_change = true},
+    {OPTION_FLAG, "continue", NULL,
+     "begin the run that --out names, or continue it; do nothing if it is complete",
+     FIELD(train.is_repeated),
+     .detail = "For schedulers, which repeat a command: the same command line begins the run, "
+               "begins it again if nothing was saved before a kill, continues it from its latest "
+               "checkpoint, and ends with status 0 once it is complete. The other options must be "
+               "those that the run began with, as for --resume, and --init is used only when it "
+               "begins."},
+    {OPTION_TEXT, "out", "DIR", "directory of the run [runs/<date-time>]", FIELD(train.out_path),
+     .completes = COMPLETE_DIRECTORY},
+    {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite),
+     .detail = "The first checkpoint of the new run replaces it. Until then it stays as it was."},
+    {OPTION_INT, "checkpoint-every", "N", "save a checkpoint every N epochs and after the last",
+     FIELD(train.checkpoint_every), .fallback = "50", .min = "1", .max = "1000000",
+     .detail = "The checkpoint with the best validation perplexity is saved in any case, until a "
+               "better one replaces it.",
+     .may_change = true},
+    {OPTION_FLOAT, "checkpoint-minutes", "M",
+     "also save one when M minutes have passed since the last; 0: never",
+     FIELD(train.checkpoint_minutes), .fallback = "10", .min = "0", .max = "1e6",
+     .detail = "Such a checkpoint may be within an epoch; the next one replaces it. It does not "
+               "change the training.",
+     .may_change = true, .if_missing = "10"},
+    {OPTION_INT, "keep", "N", "keep the last N checkpoints and the best one; 0: all",
+     FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
+
+    MACHINE_OPTIONS(train_fields, machine),
+};
+#undef FIELD
+
+static const option_file files[] = {
+    {"runs/NAME/config.json", "every option as it was resolved, the version and the seed"},
+    {"runs/NAME/metrics.jsonl",
+     "one JSON object per epoch: loss, perplexity, characters per second"},
+    {"runs/NAME/checkpoints/epoch-000050/model.safetensors",
+     "weights by PyTorch's names, vocabulary and shape"},
+    {"runs/NAME/checkpoints/epoch-000050/trainer.safetensors",
+     "what --resume needs: Adam's moments, the carried state and counters"},
+    {"runs/NAME/latest", "link to the latest checkpoint"},
+    {"runs/NAME/best", "link to the checkpoint with the best validation perplexity"},
+    {"runs/NAME/lock", "names the process that trains"},
+    {"runs/NAME/.new/", "with --overwrite: the new run, until its first checkpoint"},
+    {NULL, NULL},
+};
+
+const option_table train_table = {
+    .name = "lyrnn train",
+    .summary = "train a model on lyrics",
+    .arguments = "[CORPUS...]",
+    .doc = "Trains a model on lyrics: files, folders or archives of texts, LRC and JSON (-: "
+           "standard input). Without a CORPUS it learns the sample lyrics that come with lyrnn. "
+           "Perplexity and sample texts go to standard output, everything else to standard "
+           "error.",
+    .detail = READING_DETAIL
+    " A text from standard input or a pipe must be named again to resume.\n"
+    "On Ctrl-C and on SIGTERM, SIGHUP, SIGXCPU and SIGUSR2 the training finishes its "
+    "step, saves a checkpoint and ends; --resume and --continue continue there. Signals "
+    "that follow within a second count as one. A later one ends it at once, and the last "
+    "checkpoint stays as it was. On SIGUSR1 it saves a checkpoint and continues. A signal "
+    "that was ignored when the program started, as with nohup, stays ignored.",
+    .examples = "lyrnn train --prefix 月光 --out runs/mine my_lyrics.txt\n"
+                "lyrnn generate runs/mine --prefix 月光",
+    .files = files,
+    .specs = specs,
+    .num_specs = sizeof specs / sizeof specs[0],
+    .max_arguments = INT_MAX,
+    .first_argument = COMPLETE_FILE,
+    .more_arguments = COMPLETE_FILE,
+};
+
+lyrnn_status train_take_preset(train_fields *fields, const option_result *result)
+{
+    if (fields->preset == 0)
+        return LYRNN_OK;
+    return options_take_preset(&train_table, result, tutorial, sizeof tutorial / sizeof *tutorial,
+                               fields);
+}
