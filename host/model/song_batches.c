@@ -189,27 +189,33 @@ static int smallest_B(const lyrnn_batches *batches, dealt_song *songs, waiting_s
     return enough;
 }
 
-/* Sets K to the batches that B streams need, and lowers B if three quarters of them need no
- * more. */
-static void choose_shape(lyrnn_batches *batches, dealt_song *songs, waiting_stream *heap)
+static int round_up(int B, int multiple)
+{
+    return (B + multiple - 1) / multiple * multiple;
+}
+
+/* Sets K to the batches that B streams need, and lowers B if three quarters of them need no more. B
+ * stays a multiple of `multiple`. */
+static void choose_shape(lyrnn_batches *batches, int multiple, dealt_song *songs,
+                         waiting_stream *heap)
 {
     if (batches->num_pieces < (size_t)batches->B)
-        batches->B = (int)batches->num_pieces;
+        batches->B = round_up((int)batches->num_pieces, multiple);
     batches->K = deal(songs, batches->num_pieces, heap, batches->B);
-    int smallest = smallest_B(batches, songs, heap);
+    int smallest = round_up(smallest_B(batches, songs, heap), multiple);
     if ((int64_t)smallest * 4 > (int64_t)batches->B * 3)
         return;
     batches->B = smallest;
     batches->K = deal(songs, batches->num_pieces, heap, smallest);
 }
 
-static lyrnn_status make_shape(lyrnn_batches *batches)
+static lyrnn_status make_shape(lyrnn_batches *batches, int multiple)
 {
     size_t heap_bytes = (size_t)batches->B * sizeof(waiting_stream);
     dealt_song *songs = sort_songs(batches, 0);
     waiting_stream *heap = malloc(heap_bytes);
     if (songs != NULL && heap != NULL)
-        choose_shape(batches, songs, heap);
+        choose_shape(batches, multiple, songs, heap);
     lyrnn_status status = songs != NULL && heap != NULL
                               ? LYRNN_OK
                               : out_of_memory(batches->num_pieces * sizeof *songs + heap_bytes);
@@ -221,8 +227,10 @@ static lyrnn_status make_shape(lyrnn_batches *batches)
 lyrnn_status song_batches_init(lyrnn_batches *batches, const lyrnn_batch_options *options)
 {
     LYRNN_CHECK(options->num_songs > 0 && options->songs[0] == 0 && !options->random_offset);
+    int multiple = options->num_shards > 1 ? options->num_shards : 1;
+    LYRNN_CHECK(options->B % multiple == 0);
     LYRNN_TRY(make_pieces(batches, options));
-    return make_shape(batches);
+    return make_shape(batches, multiple);
 }
 
 /* Whether a later chunk of a song, number `chunk` of the epoch, begins at the zero state. */

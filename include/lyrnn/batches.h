@@ -42,8 +42,9 @@ typedef enum {
 enum { LYRNN_MAX_SONG_CHUNKS = 1000 };
 
 typedef struct {
-    size_t N; /* characters of the corpus */
-    int B, T; /* streams, steps */
+    size_t N;       /* characters of the corpus */
+    int B, T;       /* streams, steps */
+    int num_shards; /* LYRNN_SAMPLING_SONGS: B stays a multiple of it, as it must be; 0: any */
     lyrnn_sampling sampling;
     /* Consecutive and random sampling: each epoch leaves out a random number of characters at the
      * start, 0 to T, as the tutorial's iterators do. Without it, no epoch leaves out any. */
@@ -79,7 +80,8 @@ typedef struct {
 } lyrnn_batches;
 
 /* Computes K. If the units are songs, B becomes at most their number. If three quarters of the
- * streams or fewer need no more batches, B becomes the smallest such number.
+ * streams or fewer need no more batches, B becomes the smallest such number. Both are rounded up to
+ * a multiple of num_shards.
  * LYRNN_ERR_CORPUS_SHORT if N does not fill one batch: N < B*(T+1) for consecutive sampling, N <
  * B*T + 1 for random sampling (with a random offset, T characters more), no song with anything to
  * predict. The text says by how much, and what to lower. LYRNN_ERR_MEMORY. The caller frees the
