@@ -15,7 +15,7 @@ static void value_to_text(const json_t *value, char text[128])
     } else if (json_is_null(value)) {
         snprintf(text, 128, "none");
     } else {
-        char *json = json_to_text(value, JSON_REAL_PRECISION(9));
+        char *json = json_to_text(value, JSON_REAL_PRECISION(15));
         snprintf(text, 128, "%s", json != NULL ? json : "another value");
         free(json);
     }

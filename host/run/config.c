@@ -22,7 +22,7 @@ enum { MAX_CONFIG_BYTES = 16 << 20 };
 
 lyrnn_status lyrnn_run_config_write(int run_fd, const char *run_path, const json_t *config)
 {
-    char *text = json_dumps_plain(config, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    char *text = json_dumps_plain(config, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (text == NULL)
         return lyrnn_out_of_memory("config.json", 0, "close other programs");
     lyrnn_status status =

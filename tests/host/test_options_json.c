@@ -18,6 +18,7 @@ typedef struct {
     size_t size;
     uint64_t seed;
     float rate, minutes;
+    double decay;
     int choice;
     bool flag;
     const char *text, *device;
@@ -39,6 +40,8 @@ static const option_spec specs[] = {
      .may_change = true},
     {OPTION_FLOAT, "minutes", "M", "", FIELD(minutes), .fallback = "10", .min = "0", .max = "1e6",
      .if_missing = "7.5"},
+    {OPTION_DOUBLE, "beta2", "B", "", FIELD(decay), .fallback = "0.999", .min = "0", .max = "1",
+     .if_missing = "0.999"},
     {OPTION_CHOICE, "cell", "rnn_tanh|lstm|gru", "", FIELD(choice), .fallback = "rnn_tanh"},
     {OPTION_FLAG, "both", NULL, "", FIELD(flag)},
     {OPTION_TEXT, "init", "FILE", "", FIELD(text)},
@@ -77,11 +80,12 @@ static void every_kind_comes_back(void **state)
     fields given, back = {0};
     option_result result;
     PARSE(&given, &result, "--hidden-size", "33", "--batch-size=7", "--batch-size", "8..32*2,5",
-          "--max-chars", "999999999999", "--seed", "9223372036854775807", "--lr", "0.1", "--cell",
-          "gru", "--both", "--init", "a \"b\"\n", "--prefix", "月光", "--prefix=");
+          "--max-chars", "999999999999", "--seed", "9223372036854775807", "--lr", "0.1", "--beta2",
+          "0.9876543210123456789", "--cell", "gru", "--both", "--init", "a \"b\"\n", "--prefix",
+          "月光", "--prefix=");
     json_t *json = options_to_json(&table, &given);
     /* By way of text, as on the disk. */
-    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     json_decref(json);
     json = parse_json(text);
     free(text);
@@ -93,6 +97,7 @@ static void every_kind_comes_back(void **state)
     assert_true(back.size == 999999999999);
     assert_true(back.seed == 9223372036854775807u);
     assert_true(back.rate == 0.1f);
+    assert_true(given.decay == 0.987654321012346 && back.decay == given.decay);
     assert_int_equal(back.choice, 2);
     assert_true(back.flag);
     assert_string_equal(back.text, "a \"b\"\n");

@@ -81,7 +81,16 @@ static lyrnn_status set_ints(const option_spec *spec, const char *text, int_list
                       problem, spec->min, spec->max);
 }
 
-static lyrnn_status set_float(const option_spec *spec, const char *text, void *field)
+/* The nearest double that 15 digits can name. */
+static double round_to_15_digits(double value)
+{
+    enum { TEXT_BYTES = 32 };
+    char text[TEXT_BYTES];
+    snprintf(text, sizeof text, "%.15g", value);
+    return strtod(text, NULL);
+}
+
+static lyrnn_status set_real(const option_spec *spec, const char *text, void *field)
 {
     char *end;
     double value = strtod(text, &end);
@@ -91,7 +100,10 @@ static lyrnn_status set_float(const option_spec *spec, const char *text, void *f
     /* This form of the comparison refuses NaN. */
     if (!(value >= strtod(spec->min, NULL) && value <= strtod(spec->max, NULL)))
         return out_of_range(spec, text);
-    *(float *)field = (float)value;
+    if (spec->kind == OPTION_FLOAT)
+        *(float *)field = (float)value;
+    else
+        *(double *)field = round_to_15_digits(value);
     return LYRNN_OK;
 }
 
@@ -142,7 +154,8 @@ lyrnn_status options_set_value(const option_spec *spec, const char *text, void *
     case OPTION_INTS:
         return set_ints(spec, text, field);
     case OPTION_FLOAT:
-        return set_float(spec, text, field);
+    case OPTION_DOUBLE:
+        return set_real(spec, text, field);
     case OPTION_CHOICE:
         return set_choice(spec, text, field);
     case OPTION_FLAG:

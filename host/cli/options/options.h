@@ -22,6 +22,7 @@ typedef enum {
     OPTION_SIZE,    /* size_t */
     OPTION_UINT64,  /* uint64_t */
     OPTION_FLOAT,   /* float */
+    OPTION_DOUBLE,  /* double, rounded to 15 digits, which config.json holds */
     OPTION_CHOICE,  /* an enum: the index of a word of the metavar, whose words '|' separates */
     OPTION_FLAG,    /* bool */
     OPTION_TEXT,    /* const char *, borrowed; NULL if none is given */
@@ -60,7 +61,7 @@ typedef struct {
     const char *path, *meaning;
 } option_file;
 
-enum { OPTIONS_MAX = 64 };
+enum { OPTIONS_MAX = 96 };
 
 typedef struct {
     const char *name;         /* "lyrnn train" */

@@ -50,6 +50,8 @@ json_t *options_value_to_json(const option_spec *spec, const void *fields)
         return json_integer((json_int_t) * (const uint64_t *)field);
     case OPTION_FLOAT:
         return json_of_float(*(const float *)field);
+    case OPTION_DOUBLE:
+        return json_real(*(const double *)field);
     case OPTION_CHOICE:
         return choice_to_json(spec, field);
     case OPTION_FLAG:
@@ -145,6 +147,7 @@ static lyrnn_status value_from_json(const option_spec *spec, const json_t *value
     case OPTION_INTS:
         return ints_from_json(spec, value, fields);
     case OPTION_FLOAT:
+    case OPTION_DOUBLE:
         if (!json_is_number(value))
             return wrong_type(spec, "a number");
         snprintf(text, sizeof text, "%.17g", json_number_value(value));
@@ -198,6 +201,7 @@ static size_t size_of(option_kind kind)
         [OPTION_SIZE] = sizeof(size_t),
         [OPTION_UINT64] = sizeof(uint64_t),
         [OPTION_FLOAT] = sizeof(float),
+        [OPTION_DOUBLE] = sizeof(double),
         [OPTION_CHOICE] = sizeof(int),
         [OPTION_FLAG] = sizeof(bool),
         [OPTION_TEXT] = sizeof(const char *),
