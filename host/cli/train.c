@@ -36,8 +36,39 @@ static lyrnn_status refuse_other_number(const char *option, double asked, const 
     return refuse_other_shape(option, asked_text, path, read_text);
 }
 
-/* Takes the shape of the opened model. An option may repeat it but not contradict it. Dropout is
- * not part of the shape: --dropout replaces that of the file. */
+/* An embedding is part of the shape. */
+static lyrnn_status check_embedding(const lyrnn_rnn_config *asked, const option_result *result,
+                                    const lyrnn_start *start)
+{
+    const lyrnn_rnn_config *read = &start->checkpoint.config;
+    const char *path = start->model_path;
+    if (options_given(&train_table, result, "embedding-size") &&
+        asked->embedding_size != read->embedding_size)
+        return refuse_other_number("embedding-size", asked->embedding_size, path,
+                                   read->embedding_size);
+    return !asked->tied || read->tied
+               ? LYRNN_OK
+               : lyrnn_fail(LYRNN_ERR_USAGE,
+                            "--tie: the model in %s has an output layer of its own; leave the "
+                            "option out",
+                            path);
+}
+
+/* Dropouts are not part of the shape: those that the user gave replace those of the file. */
+static void take_dropouts(const lyrnn_rnn_config *asked, const option_result *result,
+                          lyrnn_rnn_config *read)
+{
+    if (options_given(&train_table, result, "dropout"))
+        read->dropout = asked->dropout;
+    if (options_given(&train_table, result, "dropout-input"))
+        read->dropout_input = asked->dropout_input;
+    if (options_given(&train_table, result, "dropout-output"))
+        read->dropout_output = asked->dropout_output;
+    if (options_given(&train_table, result, "dropout-weight"))
+        read->dropout_weight = asked->dropout_weight;
+}
+
+/* Takes the shape of the opened model. An option may repeat it but not contradict it. */
 static lyrnn_status take_shape(train_fields *fields, const option_result *result,
                                const lyrnn_start *start)
 {
@@ -56,8 +87,8 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
                           "--bidirectional: the model in %s has one direction; leave the option "
                           "out",
                           path);
-    if (options_given(&train_table, result, "dropout"))
-        read.dropout = asked->dropout;
+    LYRNN_TRY(check_embedding(asked, result, start));
+    take_dropouts(asked, result, &read);
     *asked = read;
     return LYRNN_OK;
 }

@@ -7,6 +7,7 @@
 #include "cli/reading.h"
 
 _Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "the limit of --hidden-size");
+_Static_assert(LYRNN_MAX_SHARDS == 1024, "the limit of --shards");
 _Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
 
 /* The job of the tutorial: its model, its way to read and to sample the text, its report. Each
@@ -24,10 +25,20 @@ _Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
     X("hidden-size", "256")                                                                        \
     X("num-layers", "1")                                                                           \
     X("dropout", "0")                                                                              \
+    X("embedding-size", "0")                                                                       \
+    X("dropout-input", "0")                                                                        \
+    X("dropout-output", "0")                                                                       \
+    X("dropout-weight", "0")                                                                       \
     X("num-epochs", "250")                                                                         \
     X("batch-size", "32")                                                                          \
     X("num-steps", "35")                                                                           \
     X("lr", "1e-3")                                                                                \
+    X("schedule", "constant")                                                                      \
+    X("warmup", "0")                                                                               \
+    X("weight-decay", "0")                                                                         \
+    X("beta2", "0.999")                                                                            \
+    X("ema", "0")                                                                                  \
+    X("shards", "1")                                                                               \
     X("clip-norm", "1e-2")                                                                         \
     X("sampling", "consecutive")                                                                   \
     X("offset", "zero")                                                                            \
@@ -64,6 +75,30 @@ static const option_spec specs[] = {
                "so."},
     {OPTION_FLOAT, "dropout", "P", "probability to drop an output between two layers",
      FIELD(train.model.dropout), .fallback = "0", .min = "0", .max = "1"},
+    {OPTION_INT, "embedding-size", "E",
+     "learn an embedding of E numbers per character; 0: one-hot vectors",
+     FIELD(train.model.embedding_size), .fallback = "0", .min = "0", .max = "65536",
+     .detail = "With a large vocabulary such a model has far fewer parameters. The RNNModel of the "
+               "tutorial cannot load it.",
+     .if_missing = "0"},
+    {OPTION_FLAG, "tie", NULL, "the output layer shares the weights of the embedding",
+     FIELD(train.model.tied),
+     .detail = "If the embedding is smaller or larger than the output of the layers, a projection "
+               "without a bias leads from one size to the other."},
+    {OPTION_FLOAT, "dropout-input", "P", "probability to drop a number of the embedding",
+     FIELD(train.model.dropout_input), .fallback = "0", .min = "0", .max = "1",
+     .detail = "A number that is dropped stays dropped for all --num-steps characters of a text "
+               "sequence (locked dropout).",
+     .if_missing = "0"},
+    {OPTION_FLOAT, "dropout-output", "P", "probability to drop an output of the last layer",
+     FIELD(train.model.dropout_output), .fallback = "0", .min = "0", .max = "1",
+     .detail = "As --dropout-input, it is the same for all --num-steps characters.",
+     .if_missing = "0"},
+    {OPTION_FLOAT, "dropout-weight", "P", "probability to drop a recurrent weight",
+     FIELD(train.model.dropout_weight), .fallback = "0", .min = "0", .max = "1",
+     .detail = "The weights are those from hidden units to hidden units (DropConnect). Those that "
+               "are dropped are the same for a whole batch.",
+     .if_missing = "0"},
     {OPTION_TEXT, "init", "MODEL|RUN_DIR",
      "start from the shape and weights of this model instead of a new one", FIELD(init_path),
      .detail =
@@ -71,7 +106,8 @@ static const option_spec specs[] = {
          "that of the lyrics: characters that the model knows keep their weights, new ones "
          "begin as in a new model, and the others are dropped. A line on standard error "
          "names all three. The shape is that of the model; an option that contradicts it is "
-         "an error, except --dropout.",
+         "an error. --dropout, --dropout-input, --dropout-output and --dropout-weight are no part "
+         "of it.",
      .completes = COMPLETE_MODEL},
 
     {OPTION_HEADING, .help = "Training:"},
@@ -84,6 +120,36 @@ static const option_spec specs[] = {
      .detail = "A time step is a character."},
     {OPTION_FLOAT, "lr", "RATE", "learning rate of Adam", FIELD(train.optimizer.learning_rate),
      .fallback = "1e-3", .min = "0", .max = "1e6", .may_change = true},
+    {OPTION_CHOICE, "schedule", LYRNN_SCHEDULE_WORDS, "how the learning rate changes",
+     FIELD(train.optimizer.schedule), .fallback = "constant",
+     .detail = "cosine lowers it along half a cosine to 0 at the end of --num-epochs. plateau "
+               "halves it after 3 epochs without a better validation perplexity, and again after "
+               "3 more.",
+     .if_missing = "constant"},
+    {OPTION_UINT64, "warmup", "STEPS", "let the learning rate rise from 0 over the first STEPS",
+     FIELD(train.optimizer.warmup_steps), .fallback = "0", .min = "0", .max = "1000000000000",
+     .detail = "A step is a batch. The plan on standard error says how many an epoch has.",
+     .if_missing = "0"},
+    {OPTION_FLOAT, "weight-decay", "W", "weight decay of AdamW; 0: Adam",
+     FIELD(train.optimizer.weight_decay), .fallback = "0", .min = "0", .max = "1000",
+     .detail = "Each step makes a weight smaller by the learning rate times W of it. Biases and "
+               "the embedding do not decay.",
+     .if_missing = "0"},
+    {OPTION_DOUBLE, "beta2", "B", "decay of Adam's mean of squared gradients",
+     FIELD(train.optimizer.beta2), .fallback = "0.999", .min = "0.001", .max = "0.999999",
+     .if_missing = "0.999"},
+    {OPTION_DOUBLE, "ema", "DECAY",
+     "validate and save an exponential moving average of the weights; 0: none",
+     FIELD(train.optimizer.average_decay), .fallback = "0", .min = "0", .max = "0.999999",
+     .detail = "After each step the average is DECAY of itself and the rest of the new weights. "
+               "Over the first steps DECAY is at most (1 + step) / (10 + step). The checkpoint "
+               "has the average as its model, and for --resume the weights too.",
+     .if_missing = "0"},
+    {OPTION_INT, "shards", "S", "compute the gradients of a batch in S parts, to save memory",
+     FIELD(train.optimizer.num_shards), .fallback = "1", .min = "1", .max = "1024",
+     .detail = "S must divide --batch-size. The activations take as much memory as those of a "
+               "batch S times smaller. The results are those of one part up to rounding.",
+     .if_missing = "1"},
     {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",
      FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
      .detail = "The norm is that of all gradients together.", .may_change = true},

@@ -77,7 +77,7 @@ static void close_epoch(train_job *job, int epoch)
  * no loss shows yet, so that the weights are checked here. */
 static lyrnn_status download_checkpoint(train_job *job)
 {
-    lyrnn_model_download(&job->model, job->params);
+    lyrnn_model_download(lyrnn_trainer_result(&job->trainer), job->params);
     lyrnn_trainer_download(&job->trainer, &job->state.snapshot);
     const lyrnn_counters *counters = &job->state.snapshot.counters;
     if (counters->bad_step != 0)

@@ -106,7 +106,8 @@ static lyrnn_status read_text(train_job *job)
     lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
     hash_starts(&job->corpus, job->songs_xxh128);
     LYRNN_TRY(train_choose_sampling(job));
-    return train_take_start(job);
+    LYRNN_TRY(train_take_start(job));
+    return train_check_recipe(job);
 }
 
 static lyrnn_status prepare_text(train_job *job)
@@ -118,18 +119,19 @@ static lyrnn_status prepare_text(train_job *job)
     const lyrnn_batch_options batches = {.N = job->corpus.N - job->num_validation,
                                          .B = options->batch_size,
                                          .T = options->num_steps,
+                                         .num_shards = options->optimizer.num_shards,
                                          .sampling = job->sampling,
                                          .random_offset = options->random_offset,
                                          .seed = options->seed,
                                          .songs = job->corpus.starts,
                                          .num_songs = job->num_learned_songs};
     LYRNN_TRY(lyrnn_batches_init(&job->batches, &batches));
+    train_set_optimizer(job);
     return encode_prefixes(job); /* last, because it may print a notice */
 }
 
 static lyrnn_status prepare_model(train_job *job)
 {
-    const lyrnn_train_options *options = job->options;
     LYRNN_TRY(lyrnn_model_init(&job->model, &job->config, job->backend));
     size_t bytes = job->model.parameters.count * sizeof(float);
     job->params = (float *)malloc(bytes);
@@ -137,16 +139,17 @@ static lyrnn_status prepare_model(train_job *job)
         return lyrnn_out_of_memory("checkpoint", bytes,
                                    "lower --hidden-size, or close other programs");
     train_set_weights(job);
-    LYRNN_TRY(lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids,
-                                 &options->optimizer));
+    LYRNN_TRY(
+        lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids, &job->optimizer));
     LYRNN_TRY(train_prepare_state(job));
+    const lyrnn_model *result = lyrnn_trainer_result(&job->trainer);
     if (job->num_validation > 0) {
         const lyrnn_evaluation_text text = train_validation_text(job);
-        LYRNN_TRY(lyrnn_evaluator_init(&job->evaluator, &job->model, &text, job->batches.B,
-                                       job->batches.T));
+        LYRNN_TRY(
+            lyrnn_evaluator_init(&job->evaluator, result, &text, job->batches.B, job->batches.T));
     }
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
-    return lyrnn_generator_init(&job->generator, &job->model, &greedy, train_sample_length(job));
+    return lyrnn_generator_init(&job->generator, result, &greedy, train_sample_length(job));
 }
 
 /* Completes the error about a file that could not be written: it says how to continue after the

@@ -1,5 +1,6 @@
 /* A training job and its parts. job.c prepares and ends it; split.c divides the text; start.c does
- * what depends on what it starts from; plan.c counts its memory and reports the plan; resume_run.c
+ * what depends on what it starts from; plan.c counts its memory and reports the plan; recipe.c
+ * checks the model and the optimizer; resume_run.c
  * checks and continues an earlier run; epochs.c trains, reports and saves; warnings.c warns;
  * progress.c draws the bar. Read job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
@@ -40,6 +41,7 @@ typedef struct {
     lyrnn_prompt *prompts; /* (num_prompts) */
     size_t num_prompts;
     lyrnn_rnn_config config;
+    lyrnn_optimizer_config optimizer; /* with the number of steps of the whole training */
     /* split.c: the held-out songs are at the corpus's end. Where running text is cut, a song begins
      * too. */
     lyrnn_sampling sampling;
@@ -112,6 +114,15 @@ lyrnn_status train_prepare_state(train_job *job);
 /* Makes the run's folder, or prepares the one to resume. The job writes to the disk from here
  * on. */
 lyrnn_status train_begin_run(train_job *job);
+
+/* recipe.c */
+
+/* Refuses options of the model and the optimizer that do not fit each other. Needs the network's
+ * shape. LYRNN_ERR_USAGE. */
+lyrnn_status train_check_recipe(const train_job *job);
+
+/* Completes the optimizer. Needs the batches. */
+void train_set_optimizer(train_job *job);
 
 /* plan.c */
 

@@ -28,8 +28,8 @@ static job_memory count_memory(const train_job *job)
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
     int num_lanes = job->backend->num_lanes;
     job_memory memory = {
-        .training = lyrnn_training_memory_of(&job->config, &job->options->optimizer, &job->batches,
-                                             num_lanes),
+        .training =
+            lyrnn_training_memory_of(&job->config, &job->optimizer, &job->batches, num_lanes),
         .samples =
             lyrnn_generator_bytes(&job->config, num_lanes, &greedy, train_sample_length(job)),
         .text = job->corpus.N * (sizeof *job->corpus.chars + sizeof *job->ids),

@@ -30,6 +30,10 @@ static lyrnn_status check_network(const train_job *job)
         return refuse_shape(job, "num_layers", asked->num_layers, found->num_layers);
     if (asked->bidirectional != found->bidirectional)
         return refuse_shape(job, "bidirectional", asked->bidirectional, found->bidirectional);
+    if (asked->embedding_size != found->embedding_size)
+        return refuse_shape(job, "embedding_size", asked->embedding_size, found->embedding_size);
+    if (asked->tied != found->tied)
+        return refuse_shape(job, "tie", asked->tied, found->tied);
     return LYRNN_OK;
 }
 

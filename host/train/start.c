@@ -178,6 +178,9 @@ lyrnn_status train_take_start(train_job *job)
     if (kind != LYRNN_START_NEW) {
         job->config = checkpoint->config;
         job->config.dropout = job->options->model.dropout;
+        job->config.dropout_input = job->options->model.dropout_input;
+        job->config.dropout_output = job->options->model.dropout_output;
+        job->config.dropout_weight = job->options->model.dropout_weight;
     }
     if (kind == LYRNN_START_RESUME) {
         LYRNN_TRY(lyrnn_vocab_from_chars(&job->vocab, checkpoint->vocab.chars,
@@ -234,8 +237,8 @@ lyrnn_status train_prepare_state(train_job *job)
     train_state_options(job, job->state.options);
     if (job->start->kind == LYRNN_START_RESUME)
         return lyrnn_trainer_upload(&job->trainer, &job->state.snapshot);
-    LYRNN_TRY(
-        lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B, false));
+    LYRNN_TRY(lyrnn_trainer_snapshot_init(&job->state.snapshot, &job->config, job->batches.B,
+                                          job->optimizer.average_decay > 0.0));
     job->state.seed = job->options->seed;
     job->state.corpus_chars = (int64_t)job->corpus.N;
     memcpy(job->state.corpus_xxh128, job->corpus_xxh128, sizeof job->corpus_xxh128);

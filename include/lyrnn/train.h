@@ -20,6 +20,8 @@
 
 /* The names of the values of lyrnn_sampling, in their order. */
 #define LYRNN_SAMPLING_WORDS "consecutive|random|songs"
+/* The same for lyrnn_schedule. */
+#define LYRNN_SCHEDULE_WORDS "constant|cosine|plateau"
 
 #ifdef __cplusplus
 extern "C" {
@@ -71,7 +73,7 @@ typedef struct {
     lyrnn_corpus_rules text; /* how they are read */
 
     /* The model. input_size is not read, because the vocabulary is that of the corpus. If `start`
-     * has a checkpoint, that one gives the network, and only model.dropout is read. */
+     * has a checkpoint, that one gives the network, and only the dropouts are read. */
     lyrnn_rnn_config model;
     /* NULL: a new model. lyrnn_train frees the checkpoint as soon as the weights are on the device;
      * the caller calls lyrnn_start_free. How weights come to the corpus's vocabulary:
@@ -97,7 +99,7 @@ typedef struct {
      * out. */
     bool drop_leaks;
     int patience; /* stop after so many epochs without a better validation; 0: never */
-    lyrnn_optimizer_config optimizer;
+    lyrnn_optimizer_config optimizer; /* its num_steps is not read */
     uint64_t seed;
 
     /* The output. */

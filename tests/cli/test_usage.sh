@@ -54,6 +54,8 @@ means --hidden-dim --hidden-size train
 means --learning-rate --lr train
 means --learning_rate --lr train
 means --output-dir --out train
+means --gradient_accumulation_steps --shards train
+means --emsize --embedding-size train
 means --size '--hidden-size or --batch-size' train
 means --temprature --temperature generate
 means --prompt --prefix generate

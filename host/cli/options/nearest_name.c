@@ -12,10 +12,22 @@ enum { LONGEST = NEAREST_NAME_BYTES - 1, FAR = 100 };
 
 /* As PyTorch, transformers, llama.cpp and other programs call what lyrnn has too. */
 static const char *const synonyms[][2] = {
-    {"learning-rate", "lr"},        {"max-new-tokens", "length"}, {"n-predict", "length"},
-    {"max-tokens", "length"},       {"prompt", "prefix"},         {"bptt", "num-steps"},
-    {"seq-len", "num-steps"},       {"force", "overwrite"},       {"jobs", "threads"},
-    {"max-grad-norm", "clip-norm"}, {"json", "format"},           {"format", "json"},
+    {"learning-rate", "lr"},
+    {"max-new-tokens", "length"},
+    {"n-predict", "length"},
+    {"max-tokens", "length"},
+    {"prompt", "prefix"},
+    {"bptt", "num-steps"},
+    {"seq-len", "num-steps"},
+    {"force", "overwrite"},
+    {"jobs", "threads"},
+    {"max-grad-norm", "clip-norm"},
+    {"json", "format"},
+    {"format", "json"},
+    {"output-dir", "out"},
+    {"accumulate", "shards"},
+    {"gradient-accumulation-steps", "shards"},
+    {"emsize", "embedding-size"},
 };
 
 /* Upper case and underscores are no difference. */
