@@ -16,8 +16,10 @@
 #include "files/parameter_tensors.h"
 #include "lyrnn/safetensors.h"
 
-/* Two moments for each parameter, then h and c. */
-enum { MAX_TENSORS = 2 * LYRNN_MAX_PARAMETERS + 2 };
+/* Two moments and perhaps the weight for each parameter, then h and c. */
+enum { MAX_FLAT = 3 * LYRNN_MAX_PARAMETERS, MAX_TENSORS = MAX_FLAT + 2 };
+
+static const char raw_prefix[] = "raw.";
 
 const char *const lyrnn_state_option_keys[LYRNN_STATE_NUM_OPTIONS] = {
     [LYRNN_STATE_NUM_STEPS] = "num_steps",
@@ -30,22 +32,33 @@ const char *const lyrnn_state_option_keys[LYRNN_STATE_NUM_OPTIONS] = {
     [LYRNN_STATE_DROPOUT] = "dropout",
     [LYRNN_STATE_LR] = "lr",
     [LYRNN_STATE_CLIP_NORM] = "clip_norm",
+    [LYRNN_STATE_DROPOUT_INPUT] = "dropout_input",
+    [LYRNN_STATE_DROPOUT_OUTPUT] = "dropout_output",
+    [LYRNN_STATE_DROPOUT_WEIGHT] = "dropout_weight",
+    [LYRNN_STATE_SCHEDULE] = "schedule",
+    [LYRNN_STATE_WARMUP] = "warmup",
+    [LYRNN_STATE_SCHEDULE_STEPS] = "schedule_steps",
+    [LYRNN_STATE_WEIGHT_DECAY] = "weight_decay",
+    [LYRNN_STATE_BETA2] = "beta2",
+    [LYRNN_STATE_EMA] = "ema",
+    [LYRNN_STATE_SHARDS] = "shards",
 };
 
 /* The tensors that the file must have for a network, in the file's order. */
 typedef struct {
-    char names[2 * LYRNN_MAX_PARAMETERS][48];
+    char names[MAX_FLAT][48];
     lyrnn_tensor tensors[MAX_TENSORS];
     int num;
+    int num_flat; /* of them belong to parameters: parameters.num for each flat buffer */
     lyrnn_parameters parameters;
 } tensor_list;
 
-static void list_moments(tensor_list *list, const char *prefix)
+static void list_flat(tensor_list *list, const char *prefix)
 {
     for (int i = 0; i < list->parameters.num; i++) {
         const lyrnn_parameter *parameter = &list->parameters.items[i];
         char *name = list->names[list->num];
-        snprintf(name, sizeof list->names[0], "%s.%s", prefix, parameter->name);
+        snprintf(name, sizeof list->names[0], "%s%s", prefix, parameter->name);
         lyrnn_tensor *tensor = &list->tensors[list->num++];
         *tensor = lyrnn_parameter_tensor(parameter);
         tensor->name = name;
@@ -64,47 +77,52 @@ static void list_state(tensor_list *list, const char *name, const lyrnn_rnn_conf
     };
 }
 
-static void list_training_tensors(tensor_list *list, const lyrnn_rnn_config *config, int B)
+static void list_training_tensors(tensor_list *list, const lyrnn_rnn_config *config, int B,
+                                  bool has_average)
 {
     list->num = 0;
     lyrnn_parameters_of_model(&list->parameters, config);
-    list_moments(list, "exp_avg");
-    list_moments(list, "exp_avg_sq");
+    list_flat(list, "exp_avg.");
+    list_flat(list, "exp_avg_sq.");
+    if (has_average)
+        list_flat(list, raw_prefix);
+    list->num_flat = list->num;
     list_state(list, "h", config, B);
     if (config->cell == LYRNN_LSTM)
         list_state(list, "c", config, B);
 }
 
-size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B)
+size_t lyrnn_trainer_state_bytes(const lyrnn_rnn_config *config, int B, bool has_average)
 {
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
-    size_t num_moments = parameters.count + lyrnn_parameters_num_transposed(&parameters);
-    size_t num_states = config->cell == LYRNN_LSTM ? 2 : 1;
-    return (2 * num_moments + num_states * lyrnn_state_count(config, B)) * sizeof(float);
+    size_t flat_count = parameters.count + lyrnn_parameters_num_transposed(&parameters);
+    size_t num_flat = has_average ? 3 : 2, num_states = config->cell == LYRNN_LSTM ? 2 : 1;
+    return (num_flat * flat_count + num_states * lyrnn_state_count(config, B)) * sizeof(float);
 }
 
 /* Writing */
 
-/* Points each tensor to its values. transposed has room for the moments that are held
+/* Points each tensor to its values. transposed has room for the values that the flat buffers hold
  * transposed. */
 static void point_to_values(tensor_list *list, const lyrnn_trainer_snapshot *snapshot,
                             float *transposed)
 {
-    int num = list->parameters.num, h_at = 2 * num;
-    for (int i = 0; i < h_at; i++)
-        list->tensors[i].data = lyrnn_parameter_values(
-            &list->parameters.items[i % num], i < num ? snapshot->m : snapshot->v, &transposed);
-    list->tensors[h_at].data = snapshot->h;
+    const float *const flat[] = {snapshot->m, snapshot->v, snapshot->raw};
+    int num = list->parameters.num;
+    for (int i = 0; i < list->num_flat; i++)
+        list->tensors[i].data =
+            lyrnn_parameter_values(&list->parameters.items[i % num], flat[i / num], &transposed);
+    list->tensors[list->num_flat].data = snapshot->h;
     if (snapshot->c != NULL)
-        list->tensors[h_at + 1].data = snapshot->c;
+        list->tensors[list->num_flat + 1].data = snapshot->c;
 }
 
 /* The numbers as text. Real numbers are hexadecimal, so that none is rounded. */
 typedef struct {
     char epoch[16], batch[24], step[24], loss_sum[32], loss_count[24];
     char best_epoch[16], best_nats_per_char[32], seed[24], corpus_chars[24];
-    char gradient_norm[32], epoch_seconds[32];
+    char gradient_norm[32], epoch_seconds[32], num_halvings[16], halved_epoch[16];
 } number_texts;
 
 static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
@@ -121,6 +139,8 @@ static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
              state->best_nats_per_char);
     snprintf(texts->gradient_norm, sizeof texts->gradient_norm, "%a", counters->gradient_norm);
     snprintf(texts->epoch_seconds, sizeof texts->epoch_seconds, "%a", state->epoch_seconds);
+    snprintf(texts->num_halvings, sizeof texts->num_halvings, "%d", state->snapshot.num_halvings);
+    snprintf(texts->halved_epoch, sizeof texts->halved_epoch, "%d", state->halved_epoch);
     snprintf(texts->seed, sizeof texts->seed, "%" PRIu64, state->seed);
     snprintf(texts->corpus_chars, sizeof texts->corpus_chars, "%" PRId64, state->corpus_chars);
     c_locale_leave(&locale);
@@ -132,7 +152,7 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
     number_texts texts;
     print_numbers(state, &texts);
     enum { NUM_NUMBERS = 13 };
-    lyrnn_metadata metadata[NUM_NUMBERS + LYRNN_STATE_NUM_OPTIONS] = {
+    lyrnn_metadata metadata[NUM_NUMBERS + 2 + LYRNN_STATE_NUM_OPTIONS] = {
         {"format", "pt"},
         {"epoch", texts.epoch},
         {"batch", texts.batch},
@@ -148,13 +168,18 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         {"epoch_seconds", texts.epoch_seconds},
     };
     size_t num_metadata = NUM_NUMBERS;
+    if (state->snapshot.num_halvings > 0) {
+        metadata[num_metadata++] = (lyrnn_metadata){"num_halvings", texts.num_halvings};
+        metadata[num_metadata++] = (lyrnn_metadata){"halved_epoch", texts.halved_epoch};
+    }
     for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
         if (state->options[i][0] != '\0')
             metadata[num_metadata++] =
                 (lyrnn_metadata){lyrnn_state_option_keys[i], state->options[i]};
     tensor_list list;
-    list_training_tensors(&list, config, state->snapshot.B);
-    size_t num_bytes = 2 * lyrnn_parameters_num_transposed(&list.parameters) * sizeof(float);
+    list_training_tensors(&list, config, state->snapshot.B, state->snapshot.raw != NULL);
+    size_t num_flat = (size_t)(list.num_flat / list.parameters.num);
+    size_t num_bytes = num_flat * lyrnn_parameters_num_transposed(&list.parameters) * sizeof(float);
     float *transposed = (float *)malloc(num_bytes);
     if (transposed == NULL)
         return lyrnn_out_of_memory(path, num_bytes, "close other programs");
@@ -239,6 +264,20 @@ static lyrnn_status read_hash(const lyrnn_safetensors *file, const char *path,
     return LYRNN_OK;
 }
 
+/* The rate is halved at most once after each epoch. A training whose rate was never halved has
+ * neither number. */
+static lyrnn_status read_halvings(const lyrnn_safetensors *file, const char *path,
+                                  lyrnn_trainer_state *state)
+{
+    int *num_halvings = &state->snapshot.num_halvings, *halved_epoch = &state->halved_epoch;
+    if (lyrnn_safetensors_metadata(file, "num_halvings") != NULL)
+        LYRNN_TRY(read_epoch(file, path, "num_halvings", state->snapshot.epoch, num_halvings));
+    if (lyrnn_safetensors_metadata(file, "halved_epoch") != NULL)
+        LYRNN_TRY(read_epoch(file, path, "halved_epoch", state->snapshot.epoch, halved_epoch));
+    bool fits = *halved_epoch >= *num_halvings && (*halved_epoch == 0 || *num_halvings > 0);
+    return fits ? LYRNN_OK : bad_number(path, "halved_epoch");
+}
+
 /* A file of an earlier version has no options. */
 static lyrnn_status read_options(const lyrnn_safetensors *file, const char *path,
                                  lyrnn_state_option options[LYRNN_STATE_NUM_OPTIONS])
@@ -267,6 +306,7 @@ static lyrnn_status read_numbers(const lyrnn_safetensors *file, const char *path
     LYRNN_TRY(read_if_any(file, path, "epoch_seconds", &state->epoch_seconds));
     LYRNN_TRY(read_whole(file, path, "seed", UINT64_MAX, &state->seed));
     LYRNN_TRY(read_count(file, path, "corpus_chars", &state->corpus_chars));
+    LYRNN_TRY(read_halvings(file, path, state));
     LYRNN_TRY(read_options(file, path, state->options));
     return read_hash(file, path, state->corpus_xxh128);
 }
@@ -303,6 +343,15 @@ static lyrnn_status find_training_tensors(const lyrnn_safetensors *file, const c
     return LYRNN_OK;
 }
 
+/* One name is enough: the others must then be there too. */
+static bool find_average(const lyrnn_safetensors *file)
+{
+    for (size_t i = 0; i < file->num_tensors; i++)
+        if (strncmp(file->tensors[i].name, raw_prefix, sizeof raw_prefix - 1) == 0)
+            return true;
+    return false;
+}
+
 /* The number of streams, as far as the file has one: the shape of h must fit it. */
 static int find_streams(const lyrnn_safetensors *file)
 {
@@ -318,18 +367,19 @@ static lyrnn_status read_snapshot(const lyrnn_safetensors *file, const char *pat
     tensor_list list;
     const lyrnn_tensor *found[MAX_TENSORS];
     int B = find_streams(file);
-    list_training_tensors(&list, config, B);
+    bool has_average = find_average(file);
+    list_training_tensors(&list, config, B, has_average);
     LYRNN_TRY(find_training_tensors(file, path, &list, found));
-    LYRNN_TRY(lyrnn_trainer_snapshot_init(snapshot, config, B, false));
+    LYRNN_TRY(lyrnn_trainer_snapshot_init(snapshot, config, B, has_average));
     /* The data section is aligned and holds nothing but these F32 tensors. */
-    int num = list.parameters.num, h_at = 2 * num;
-    for (int i = 0; i < list.num; i++) {
-        if (i < h_at)
-            lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
-                                 i < num ? snapshot->m : snapshot->v);
-        else
-            memcpy(i == h_at ? snapshot->h : snapshot->c, found[i]->data, found[i]->num_bytes);
-    }
+    float *const flat[] = {snapshot->m, snapshot->v, snapshot->raw};
+    float *const states[] = {snapshot->h, snapshot->c};
+    int num = list.parameters.num;
+    for (int i = 0; i < list.num_flat; i++)
+        lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
+                             flat[i / num]);
+    for (int i = list.num_flat; i < list.num; i++)
+        memcpy(states[i - list.num_flat], found[i]->data, found[i]->num_bytes);
     return LYRNN_OK;
 }
 

@@ -34,8 +34,9 @@ static job_memory count_memory(const train_job *job)
             lyrnn_generator_bytes(&job->config, num_lanes, &greedy, train_sample_length(job)),
         .text = job->corpus.N * (sizeof *job->corpus.chars + sizeof *job->ids),
     };
-    memory.checkpoints =
-        memory.training.parameters_bytes + lyrnn_trainer_state_bytes(&job->config, job->batches.B);
+    memory.checkpoints = memory.training.parameters_bytes +
+                         lyrnn_trainer_state_bytes(&job->config, job->batches.B,
+                                                   job->options->optimizer.average_decay > 0.0);
     const lyrnn_evaluation_text text = train_validation_text(job);
     if (job->num_validation > 0)
         memory.validation =

@@ -167,13 +167,14 @@ static void a_line_of_metrics_takes_bounded_memory(void **state)
 
 /* Makes a state and writes it to a place that cannot be written, so that only errors from memory
  * take time. */
-static lyrnn_status make_and_write(const lyrnn_rnn_config *config, int B, size_t num_bytes)
+static lyrnn_status make_and_write(const lyrnn_rnn_config *config, int B, bool has_average,
+                                   size_t num_bytes)
 {
     lyrnn_trainer_state training = {0};
     /* Memory that was freed before must not be used again. */
     malloc_trim(0);
     struct rlimit old = memory_limit_set(num_bytes);
-    lyrnn_status status = lyrnn_trainer_snapshot_init(&training.snapshot, config, B, false);
+    lyrnn_status status = lyrnn_trainer_snapshot_init(&training.snapshot, config, B, has_average);
     if (status == LYRNN_OK) {
         status = lyrnn_trainer_state_write("no/such/directory", config, &training);
         lyrnn_trainer_snapshot_free(&training.snapshot);
@@ -191,12 +192,16 @@ static void saving_a_trainers_state_takes_the_memory_that_is_counted(void **stat
         {.cell = LYRNN_LSTM, .input_size = 16, .hidden_size = 256, .num_layers = 1},
     };
     const int B[] = {2, 2, 16384};
-    for (int i = 0; i < 3; i++) {
-        size_t num_bytes = lyrnn_trainer_state_bytes(&configs[i], B[i]);
+    for (int i = 0; i < 6; i++) {
+        bool has_average = i >= 3;
+        const lyrnn_rnn_config *config = &configs[i % 3];
+        int streams = B[i % 3];
+        size_t num_bytes = lyrnn_trainer_state_bytes(config, streams, has_average);
         assert_true(num_bytes > 4 * (size_t)SMALL);
-        assert_int_equal(make_and_write(&configs[i], B[i], num_bytes + SMALL), LYRNN_ERR_IO);
+        assert_int_equal(make_and_write(config, streams, has_average, num_bytes + SMALL),
+                         LYRNN_ERR_IO);
         if (MEMORY_HAS_LIMIT)
-            assert_int_equal(make_and_write(&configs[i], B[i], num_bytes - SMALL),
+            assert_int_equal(make_and_write(config, streams, has_average, num_bytes - SMALL),
                              LYRNN_ERR_MEMORY);
     }
 }

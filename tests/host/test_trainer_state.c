@@ -65,6 +65,21 @@ static void make_state(lyrnn_trainer_state *state)
     strcpy(state->corpus_xxh128, "0123456789abcdef0123456789abcdef");
 }
 
+/* The state of a training that averages and whose rate was halved. */
+static void make_averaged_state(lyrnn_trainer_state *state)
+{
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, &config);
+    make_state(state);
+    state->snapshot.raw = (float *)calloc(parameters.count, sizeof(float));
+    assert_non_null(state->snapshot.raw);
+    for (int i = 0; i < parameters.num; i++)
+        for (size_t k = 0; k < lyrnn_parameter_count(&parameters.items[i]); k++)
+            state->snapshot.raw[parameters.items[i].offset + k] = (float)(7 * i - (int)k) / 9.0f;
+    state->snapshot.num_halvings = 3;
+    state->halved_epoch = 11;
+}
+
 static void write_state(const char *path)
 {
     lyrnn_trainer_state state = {0};
@@ -154,8 +169,8 @@ static void only_lstm_has_a_c(void **unused)
 /* The content of a file, which is written again with a change. */
 typedef struct {
     lyrnn_safetensors file;
-    lyrnn_metadata metadata[32];
-    lyrnn_tensor tensors[2 * NUM_PARAMETERS + 3];
+    lyrnn_metadata metadata[48];
+    lyrnn_tensor tensors[3 * NUM_PARAMETERS + 3];
     size_t num_metadata, num_tensors;
 } spoiled_file;
 
@@ -318,6 +333,118 @@ static void values_must_be_what_training_leaves(void **unused)
     }
 }
 
+static void an_average_comes_back_with_the_weights(void **unused)
+{
+    (void)unused;
+    lyrnn_trainer_state written, read;
+    lyrnn_parameters parameters;
+    lyrnn_parameters_of_model(&parameters, &config);
+    make_averaged_state(&written);
+    assert_ok(lyrnn_trainer_state_write("averaged", &config, &written));
+    assert_ok(lyrnn_trainer_state_read(&read, "averaged", &config));
+    size_t num_bytes = parameters.count * sizeof(float);
+    assert_memory_equal(read.snapshot.m, written.snapshot.m, num_bytes);
+    assert_memory_equal(read.snapshot.v, written.snapshot.v, num_bytes);
+    assert_memory_equal(read.snapshot.raw, written.snapshot.raw, num_bytes);
+    assert_memory_equal(read.snapshot.h, written.snapshot.h, NUM_STATE * sizeof(float));
+    assert_memory_equal(read.snapshot.c, written.snapshot.c, NUM_STATE * sizeof(float));
+    assert_int_equal(read.snapshot.num_halvings, 3);
+    assert_int_equal(read.halved_epoch, 11);
+    lyrnn_trainer_snapshot_free(&written.snapshot);
+    lyrnn_trainer_snapshot_free(&read.snapshot);
+    /* As PyTorch has it: row 1, column 2. */
+    lyrnn_safetensors file;
+    assert_ok(lyrnn_safetensors_open(&file, "averaged"));
+    assert_int_equal(file.num_tensors, 3 * NUM_PARAMETERS + 2);
+    const lyrnn_tensor *raw = lyrnn_safetensors_tensor(&file, "raw.rnn.weight_ih_l0");
+    assert_true(raw != NULL && raw->num_dims == 2 && raw->shape[0] == 4 * H && raw->shape[1] == V);
+    assert_true(((const float *)raw->data)[V * 1 + 2] == -(float)(2 * 4 * H + 1) / 9.0f);
+    lyrnn_safetensors_close(&file);
+}
+
+static void the_weights_of_an_average_are_all_there_or_none(void **unused)
+{
+    (void)unused;
+    lyrnn_trainer_state state;
+    make_averaged_state(&state);
+    unlink("whole");
+    assert_ok(lyrnn_trainer_state_write("whole", &config, &state));
+    lyrnn_trainer_snapshot_free(&state.snapshot);
+    for (size_t i = 0; i < 3 * NUM_PARAMETERS; i++) {
+        spoiled_file spoiled;
+        char problem[64];
+        spoil_begin(&spoiled);
+        snprintf(problem, sizeof problem, "no tensor %s;", spoiled.tensors[i].name);
+        spoiled.tensors[i] = spoiled.tensors[--spoiled.num_tensors];
+        spoil_end(&spoiled, LYRNN_ERR_MODEL_FILE, problem);
+    }
+    const float values[] = {NAN, -INFINITY, -1.0f};
+    for (int k = 0; k < 3; k++) {
+        spoiled_file spoiled;
+        float copy[4 * H * V];
+        spoil_begin(&spoiled);
+        lyrnn_tensor *tensor = &spoiled.tensors[2 * NUM_PARAMETERS];
+        memcpy(copy, tensor->data, tensor->num_bytes);
+        copy[5] = values[k];
+        tensor->data = copy;
+        spoil_end(&spoiled, isfinite(values[k]) ? LYRNN_OK : LYRNN_ERR_MODEL_FILE,
+                  "value 5 of tensor raw.rnn.weight_ih_l0 is not finite");
+    }
+    spoiled_file spoiled;
+    spoil_begin(&spoiled);
+    for (size_t i = 2 * NUM_PARAMETERS; i < 3 * NUM_PARAMETERS; i++)
+        spoiled.tensors[i] = spoiled.tensors[--spoiled.num_tensors];
+    spoil_end(&spoiled, LYRNN_OK, "");
+}
+
+static void halvings_are_at_most_one_per_epoch(void **unused)
+{
+    (void)unused;
+    const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
+    lyrnn_trainer_state state;
+    make_averaged_state(&state);
+    unlink("whole");
+    assert_ok(lyrnn_trainer_state_write("whole", &config, &state));
+    lyrnn_trainer_snapshot_free(&state.snapshot);
+    static const char *const not_whole[] = {"", "-1", "1.0", "0x1", "99999999999"};
+    for (size_t k = 0; k < sizeof not_whole / sizeof not_whole[0]; k++) {
+        assert_number("num_halvings", not_whole[k], bad);
+        assert_number("halved_epoch", not_whole[k], bad);
+    }
+    assert_number("num_halvings", "13", bad); /* the state is after epoch 12 */
+    assert_number("num_halvings", "11", LYRNN_OK);
+    assert_number("halved_epoch", "12", LYRNN_OK);
+    assert_number("halved_epoch", "3", LYRNN_OK);
+    assert_number("halved_epoch", "13", bad);
+    assert_number("halved_epoch", "2", bad); /* before the third halving can be */
+    assert_number("halved_epoch", NULL, bad);
+}
+
+/* What is off leaves no trace, so that files of trainings without it keep their bytes. */
+static void a_state_without_options_has_no_new_keys(void **unused)
+{
+    (void)unused;
+    lyrnn_trainer_state state, read;
+    make_state(&state);
+    for (int i = LYRNN_STATE_DROPOUT_INPUT; i < LYRNN_STATE_NUM_OPTIONS; i++)
+        state.options[i][0] = '\0';
+    assert_ok(lyrnn_trainer_state_write("plain", &config, &state));
+    lyrnn_trainer_snapshot_free(&state.snapshot);
+    lyrnn_safetensors file;
+    assert_ok(lyrnn_safetensors_open(&file, "plain"));
+    assert_null(lyrnn_safetensors_metadata(&file, "num_halvings"));
+    assert_null(lyrnn_safetensors_metadata(&file, "halved_epoch"));
+    for (int i = LYRNN_STATE_DROPOUT_INPUT; i < LYRNN_STATE_NUM_OPTIONS; i++)
+        assert_null(lyrnn_safetensors_metadata(&file, lyrnn_state_option_keys[i]));
+    lyrnn_safetensors_close(&file);
+    assert_ok(lyrnn_trainer_state_read(&read, "plain", &config));
+    assert_null(read.snapshot.raw);
+    assert_int_equal(read.snapshot.num_halvings, 0);
+    assert_int_equal(read.halved_epoch, 0);
+    assert_string_equal(read.options[LYRNN_STATE_EMA], "");
+    lyrnn_trainer_snapshot_free(&read.snapshot);
+}
+
 static void a_state_of_another_training_is_refused(void **unused)
 {
     (void)unused;
@@ -415,6 +542,10 @@ int main(void)
         cmocka_unit_test(numbers_must_be_there_and_in_range),
         cmocka_unit_test(tensors_must_be_those_of_the_training),
         cmocka_unit_test(values_must_be_what_training_leaves),
+        cmocka_unit_test(an_average_comes_back_with_the_weights),
+        cmocka_unit_test(the_weights_of_an_average_are_all_there_or_none),
+        cmocka_unit_test(halvings_are_at_most_one_per_epoch),
+        cmocka_unit_test(a_state_without_options_has_no_new_keys),
         cmocka_unit_test(a_state_of_another_training_is_refused),
         cmocka_unit_test(a_file_cut_or_changed_never_crashes),
         cmocka_unit_test(an_absent_file_is_an_io_error),
