@@ -11,17 +11,8 @@
  *
  * Read stack.h first. model.c calls the passes for characters, rnn.c for rows of floats. */
 #include "model/stack.h"
-#include "lyrnn/philox.h"
 
-static size_t gates_width(const lyrnn_stack *stack)
-{
-    return (size_t)lyrnn_num_gates(stack->config.cell) * lyrnn_stack_hidden(stack);
-}
-
-static size_t w_hh_count(const lyrnn_stack *stack)
-{
-    return gates_width(stack) * lyrnn_stack_hidden(stack);
-}
+#include "model/stack_dropout.h"
 
 static float *take_floats(lyrnn_arena *arena, size_t count)
 {
@@ -65,11 +56,11 @@ static void lay_out_layer(lyrnn_stack *stack, lyrnn_arena *arena, int layer, boo
     if (training && stack->config.dropout > 0.0f && !is_last)
         buffers->dropped = take_floats(arena, T * lyrnn_stack_slot_count(stack));
     for (size_t d = 0; d < D; d++) {
-        buffers->gates[d] = take_floats(arena, M * gates_width(stack));
+        buffers->gates[d] = take_floats(arena, M * lyrnn_stack_gates_width(stack));
         if (stack->config.cell == LYRNN_GRU)
             buffers->saved[d] = take_floats(arena, M * lyrnn_stack_hidden(stack));
         if (training && stack->config.dropout_weight > 0.0f)
-            buffers->w_hh[d] = take_floats(arena, w_hh_count(stack));
+            buffers->w_hh[d] = take_floats(arena, lyrnn_stack_w_hh_count(stack));
     }
 }
 
@@ -80,8 +71,8 @@ void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training)
     int last = config->num_layers - 1;
     for (int layer = 0; layer <= last; layer++)
         lay_out_layer(stack, arena, layer, training);
-    stack->scratch =
-        take_floats(arena, (size_t)layer_lanes(stack) * gates_width(stack) * (B > H ? B : H));
+    stack->scratch = take_floats(arena, (size_t)layer_lanes(stack) *
+                                            lyrnn_stack_gates_width(stack) * (B > H ? B : H));
     stack->state_h = take_floats(arena, lyrnn_stack_state_count(stack));
     if (config->cell == LYRNN_LSTM)
         stack->state_c = take_floats(arena, lyrnn_stack_state_count(stack));
@@ -105,59 +96,10 @@ float *lyrnn_stack_output(const lyrnn_stack *stack)
     return output_of(stack, stack->config.num_layers - 1);
 }
 
-static bool drops_out(const lyrnn_stack_pass *pass, int layer)
-{
-    return pass->dropout.counters != NULL && pass->stack->layers[layer].dropped != NULL;
-}
-
 /* The gradient of a layer's output. Adjacent layers never share a buffer. */
 static float *doutput_of(const lyrnn_stack *stack, int layer)
 {
     return (stack->config.num_layers - 1 - layer) % 2 == 0 ? stack->doutput : stack->doutput_odd;
-}
-
-/* A tensor of params or grads. */
-static float *tensor(const lyrnn_stack *stack, const lyrnn_parameters *parameters,
-                     const float *flat, int layer, int direction, lyrnn_parameter_kind kind)
-{
-    const lyrnn_parameter *parameter =
-        lyrnn_parameters_of_layer(parameters, &stack->config, layer, direction, kind);
-    return (float *)flat + parameter->offset;
-}
-
-/* W_hh as the recurrence reads it. */
-static const float *w_hh_of(const lyrnn_stack_pass *pass, int layer, int direction)
-{
-    const float *dropped = pass->stack->layers[layer].w_hh[direction];
-    if (pass->dropout.counters != NULL && dropped != NULL)
-        return dropped;
-    return tensor(pass->stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_HH);
-}
-
-/* Applies this step's mask to W_hh, or to its gradient, of all layers and directions. */
-static void drop_weights(const lyrnn_stack_pass *pass, bool is_gradient)
-{
-    lyrnn_stack *stack = pass->stack;
-    int D = (int)lyrnn_stack_directions(stack), num = stack->config.num_layers * D;
-    if (pass->dropout.counters == NULL || stack->layers[0].w_hh[0] == NULL)
-        return;
-    for (int i = 0; i < num; i++) {
-        const float *flat = is_gradient ? pass->grads : pass->params;
-        float *w_hh = tensor(stack, pass->parameters, flat, i / D, i % D, LYRNN_WEIGHT_HH);
-        lyrnn_dropout_args args = {
-            .T = 1,
-            .count = w_hh_count(stack),
-            .p = stack->config.dropout_weight,
-            .seed = pass->dropout.seed,
-            .purpose = LYRNN_PURPOSE_DROPOUT_WEIGHT,
-            .per_step = (size_t)num * w_hh_count(stack),
-            .position = (size_t)i * w_hh_count(stack),
-            .counters = pass->dropout.counters,
-            .x = w_hh,
-            .y = is_gradient ? w_hh : stack->layers[i / D].w_hh[i % D],
-        };
-        stack->backend->dropout(stack->backend, &args);
-    }
 }
 
 /* Time steps [first, end) of the sequence. */
@@ -188,8 +130,8 @@ static const float *input_rows(const lyrnn_stack_pass *pass, int layer, int firs
     const lyrnn_stack *stack = pass->stack;
     if (layer == 0)
         return pass->input.x + (size_t)first * (size_t)stack->B * (size_t)stack->config.input_size;
-    const float *rows =
-        drops_out(pass, layer - 1) ? stack->layers[layer - 1].dropped : output_of(stack, layer - 1);
+    const float *rows = lyrnn_stack_drops_out(pass, layer - 1) ? stack->layers[layer - 1].dropped
+                                                               : output_of(stack, layer - 1);
     return rows + (size_t)first * lyrnn_stack_slot_count(stack);
 }
 
@@ -202,7 +144,7 @@ static int input_width(const lyrnn_stack *stack, int layer)
 static float *gates_of(const lyrnn_stack *stack, int layer, int direction, int first)
 {
     return stack->layers[layer].gates[direction] +
-           (size_t)first * (size_t)stack->B * gates_width(stack);
+           (size_t)first * (size_t)stack->B * lyrnn_stack_gates_width(stack);
 }
 
 static float *saved_of(const lyrnn_stack *stack, int layer, int direction, int first)
@@ -215,7 +157,7 @@ static float *saved_of(const lyrnn_stack *stack, int layer, int direction, int f
 static float *scratch_of(const lyrnn_stack *stack, int lane)
 {
     size_t B = (size_t)stack->B, H = lyrnn_stack_hidden(stack);
-    return stack->scratch + (size_t)lane * gates_width(stack) * (B > H ? B : H);
+    return stack->scratch + (size_t)lane * lyrnn_stack_gates_width(stack) * (B > H ? B : H);
 }
 
 /* gates = input W_ih^T + b_ih. */
@@ -224,16 +166,14 @@ static void project(const lyrnn_stack_pass *pass, int layer, int direction, chun
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int M = (steps.end - steps.first) * stack->B;
-    const float *weight =
-        tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_IH);
-    const float *bias =
-        tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_BIAS_IH);
+    const float *weight = lyrnn_stack_tensor(pass, pass->params, layer, direction, LYRNN_WEIGHT_IH);
+    const float *bias = lyrnn_stack_tensor(pass, pass->params, layer, direction, LYRNN_BIAS_IH);
     float *gates = gates_of(stack, layer, direction, steps.first);
     if (layer == 0 && pass->input.ids != NULL) {
         lyrnn_embedding_forward_args lookup = {
             .M = M,
             .V = stack->config.input_size,
-            .F = (int)gates_width(stack),
+            .F = (int)lyrnn_stack_gates_width(stack),
             .ids = pass->input.ids + (size_t)steps.first * (size_t)stack->B,
             .table = weight,
             .bias = bias,
@@ -245,7 +185,7 @@ static void project(const lyrnn_stack_pass *pass, int layer, int direction, chun
     lyrnn_linear_forward_args linear = {
         .M = M,
         .in = input_width(stack, layer),
-        .out = (int)gates_width(stack),
+        .out = (int)lyrnn_stack_gates_width(stack),
         .batch_invariant = pass->batch_invariant,
         .x = input_rows(pass, layer, steps.first),
         .weight = weight,
@@ -269,8 +209,8 @@ static void recur(const lyrnn_stack_pass *pass, int layer, int direction, chunk 
         .cell = stack->config.cell,
         .reverse = direction == 1,
         .batch_invariant = pass->batch_invariant,
-        .w_hh = w_hh_of(pass, layer, direction),
-        .b_hh = tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_BIAS_HH),
+        .w_hh = lyrnn_stack_w_hh(pass, layer, direction),
+        .b_hh = lyrnn_stack_tensor(pass, pass->params, layer, direction, LYRNN_BIAS_HH),
         .gates = gates_of(stack, layer, direction, steps.first),
         .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
         .c =
@@ -279,30 +219,6 @@ static void recur(const lyrnn_stack_pass *pass, int layer, int direction, chunk 
         .scratch = scratch_of(stack, lane_of(stack, layer, direction)),
     };
     stack->backend->recurrence_forward(stack->backend, &args);
-}
-
-/* Applies this step's dropout mask to the rows of a layer's output or of its gradient. */
-static void drop_out(const lyrnn_stack_pass *pass, int layer, chunk steps, const float *x, float *y)
-{
-    const lyrnn_stack *stack = pass->stack;
-    size_t slot = lyrnn_stack_slot_count(stack), begin = (size_t)steps.first * slot;
-    size_t stream = slot / (size_t)stack->B, whole = (size_t)pass->dropout.num_streams * stream;
-    size_t per_layer = (size_t)stack->T * whole;
-    lyrnn_dropout_args args = {
-        .T = steps.end - steps.first,
-        .count = slot,
-        .mask_stride = whole,
-        .p = stack->config.dropout,
-        .seed = pass->dropout.seed,
-        .purpose = LYRNN_PURPOSE_DROPOUT,
-        .per_step = (size_t)(stack->config.num_layers - 1) * per_layer,
-        .position = (size_t)layer * per_layer + (size_t)steps.first * whole +
-                    (size_t)pass->dropout.first_stream * stream,
-        .counters = pass->dropout.counters,
-        .x = x + begin,
-        .y = y + begin,
-    };
-    stack->backend->dropout(stack->backend, &args);
 }
 
 static void forward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
@@ -317,8 +233,9 @@ static void forward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
         recur(pass, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, (int)lyrnn_stack_directions(stack) - 1));
-    if (drops_out(pass, layer))
-        drop_out(pass, layer, steps, output_of(stack, layer), stack->layers[layer].dropped);
+    if (lyrnn_stack_drops_out(pass, layer))
+        lyrnn_stack_drop_out(pass, layer, steps.first, steps.end, output_of(stack, layer),
+                             stack->layers[layer].dropped);
     if (layer == stack->config.num_layers - 1 && pass->output_layer != NULL) {
         backend->lane_use(backend, output_lane(stack));
         backend->lane_wait(backend, lane_of(stack, layer, 0));
@@ -334,7 +251,7 @@ void lyrnn_stack_forward(const lyrnn_stack_pass *pass)
     LYRNN_CHECK(L > 0);
     /* A single layer without an output layer has nothing to overlap with. */
     int num_chunks = L == 1 && pass->output_layer == NULL ? 1 : count_chunks(stack);
-    drop_weights(pass, false);
+    lyrnn_stack_drop_weights(pass, false);
     /* From the last layer to the first: lane_wait waits for all work queued so far. When a layer
      * waits for the one below it, that layer has queued the needed chunk but not yet its next
      * one. */
@@ -365,7 +282,7 @@ static void recur_backward(const lyrnn_stack_pass *pass, int layer, int directio
         .h_stride = (int)(lyrnn_stack_directions(stack) * H),
         .cell = stack->config.cell,
         .reverse = direction == 1,
-        .w_hh = w_hh_of(pass, layer, direction),
+        .w_hh = lyrnn_stack_w_hh(pass, layer, direction),
         .h = lyrnn_stack_own_slots(stack, buffers->h, direction) + begin,
         .c =
             buffers->c == NULL ? NULL : lyrnn_stack_own_slots(stack, buffers->c, direction) + begin,
@@ -386,12 +303,11 @@ static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direct
 {
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
-    int M = (steps.end - steps.first) * stack->B, width = (int)gates_width(stack);
+    int M = (steps.end - steps.first) * stack->B, width = (int)lyrnn_stack_gates_width(stack);
     bool add = steps.end < stack->T;
     const float *dgates = gates_of(stack, layer, direction, steps.first);
-    float *dweight =
-        tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_WEIGHT_IH);
-    float *dbias = tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_BIAS_IH);
+    float *dweight = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_WEIGHT_IH);
+    float *dbias = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_BIAS_IH);
     lyrnn_recurrence_backward_weights_args recurrence = {
         .T = steps.end - steps.first,
         .B = stack->B,
@@ -404,8 +320,8 @@ static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direct
         .dgates = dgates,
         .dsaved = saved_of(stack, layer, direction, steps.first),
         .add = add,
-        .dw_hh = tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_WEIGHT_HH),
-        .db_hh = tensor(stack, pass->parameters, pass->grads, layer, direction, LYRNN_BIAS_HH),
+        .dw_hh = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_WEIGHT_HH),
+        .db_hh = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_BIAS_HH),
     };
     backend->recurrence_backward_weights(backend, &recurrence);
     if (layer == 0 && pass->input.ids != NULL) {
@@ -448,17 +364,16 @@ static void backward_input(const lyrnn_stack_pass *pass, int layer, chunk steps)
         lyrnn_linear_backward_args args = {
             .M = (steps.end - steps.first) * stack->B,
             .in = in,
-            .out = (int)gates_width(stack),
-            .weight =
-                tensor(stack, pass->parameters, pass->params, layer, direction, LYRNN_WEIGHT_IH),
+            .out = (int)lyrnn_stack_gates_width(stack),
+            .weight = lyrnn_stack_tensor(pass, pass->params, layer, direction, LYRNN_WEIGHT_IH),
             .dy = gates_of(stack, layer, direction, steps.first),
             .add = direction > 0,
             .dx = dx + (size_t)steps.first * (size_t)stack->B * (size_t)in,
         };
         stack->backend->linear_backward(stack->backend, &args);
     }
-    if (layer > 0 && drops_out(pass, layer - 1))
-        drop_out(pass, layer - 1, steps, dx, dx);
+    if (layer > 0 && lyrnn_stack_drops_out(pass, layer - 1))
+        lyrnn_stack_drop_out(pass, layer - 1, steps.first, steps.end, dx, dx);
 }
 
 static void backward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
@@ -511,7 +426,7 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
                                             lyrnn_stack_output(stack));
     }
     backend->lane_use(backend, weights_lane(stack));
-    drop_weights(pass, true);
+    lyrnn_stack_drop_weights(pass, true);
     /* Layer 0 comes last and runs on lane 0. */
     backend->lane_use(backend, 0);
     backend->lane_wait(backend, output_lane(stack));

@@ -3,7 +3,8 @@
  *
  * The output (T,B,D*H) of layer l is the input of layer l + 1. In training, dropout may lie between
  * them. Each layer has its own buffers, so the backward pass finds everything that the forward pass
- * left there. stack.c has the two passes, stack_state.c the state before and after a batch.
+ * left there. stack.c has the two passes, stack_dropout.c what training drops, stack_state.c
+ * the state before and after a batch.
  *
  * Letters: T steps, B streams, V vocabulary, H hidden units, L layers, D directions, G gates per
  * cell. Stream: one of the B parallel text sequences of a batch. Lane: a queue of work on the
@@ -57,6 +58,16 @@ static inline size_t lyrnn_stack_hidden(const lyrnn_stack *stack)
     return (size_t)stack->config.hidden_size;
 }
 
+/* G*H, the columns of the gates, and the number of floats in W_hh. */
+static inline size_t lyrnn_stack_gates_width(const lyrnn_stack *stack)
+{
+    return (size_t)lyrnn_num_gates(stack->config.cell) * lyrnn_stack_hidden(stack);
+}
+static inline size_t lyrnn_stack_w_hh_count(const lyrnn_stack *stack)
+{
+    return lyrnn_stack_gates_width(stack) * lyrnn_stack_hidden(stack);
+}
+
 /* Number of floats in one slot (B,D*H), and in a state (L*D,B,H). */
 static inline size_t lyrnn_stack_slot_count(const lyrnn_stack *stack)
 {
@@ -98,6 +109,15 @@ typedef struct {
     float *dx;        /* (T,B,input_size)  NULL: not wanted */
     int32_t *scratch; /* (2*T*B + V + 1) if the input is characters, else NULL */
 } lyrnn_stack_pass;
+
+/* A tensor of a layer in pass->params or pass->grads. */
+static inline float *lyrnn_stack_tensor(const lyrnn_stack_pass *pass, const float *flat, int layer,
+                                        int direction, lyrnn_parameter_kind kind)
+{
+    const lyrnn_parameter *parameter =
+        lyrnn_parameters_of_layer(pass->parameters, &pass->stack->config, layer, direction, kind);
+    return (float *)flat + parameter->offset;
+}
 
 /* Takes the stack's buffers from an arena. The fields above `layers` must be set. */
 void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training);
