@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(DROPOUT_THREADS) dropout_kernel(lyrnn_dropout_
 
 extern "C" void lyrnn_cuda_dropout(lyrnn_backend *self, const lyrnn_dropout_args *args)
 {
-    /* Only the device knows the step, and so which number of a block a row begins with. One block
+    /* A row begins with the number of a block that only the device knows, from the step. One block
      * more than count fills covers every case. */
     unsigned blocks = lyrnn_cuda_blocks(args->count / 4 + 2, DROPOUT_THREADS);
     unsigned T = (unsigned)args->T, rows = T < max_grid_rows ? T : max_grid_rows;

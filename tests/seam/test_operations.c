@@ -1,6 +1,6 @@
-/* Lookups, the output layer and initial weights: a backend's operations compared with the oracle
- * for a table of shapes, and the other promises of each operation. The recurrence, the
- * loss, the optimizer and sampling have their own files. LYRNN_TEST_DEVICE names the device. */
+/* Lookups, the output layer, sums and initial weights: a backend's operations compared with the
+ * oracle for a table of shapes, and the other promises of each operation. The recurrence, the loss,
+ * the optimizer and sampling have their own files. LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,120 +50,6 @@ static void an_unwritten_output_is_nan(void **state)
         assert_true(isnan(values[i]));
 }
 
-/* batch_gather */
-
-/* Chunks of every length from T down to 0. */
-static void batch_gather_takes_the_batch_that_the_counter_names(void **state)
-{
-    enum { T = 7, B = 3, N = 101, K = 4 };
-    op_check *check = op_check_begin(state);
-    lyrnn_backend *backend = &check->backend;
-    int32_t *ids = op_check_ids(check, N, 33, 1);
-    lyrnn_chunk chunks[K * B];
-    for (int i = 0; i < K * B; i++)
-        chunks[i] = (lyrnn_chunk){.start = random_id(2, (uint64_t)i, N - T),
-                                  .num_targets = (K * B - 1 - i) % (T + 1),
-                                  .from_zero = i % 2};
-    /* The last characters that a batch may read. */
-    chunks[2 * B + 1] = (lyrnn_chunk){.start = N - T - 1, .num_targets = T};
-    chunks[3 * B + 1] = (lyrnn_chunk){.start = N - 2, .num_targets = 1, .from_zero = 1};
-    lyrnn_counters before = {
-        .batch = 2, .step = 5, .bad_step = 3, .loss_count = 9, .loss_sum = 2.5};
-    lyrnn_batch_gather_args args = {
-        .T = T,
-        .B = B,
-        .num_streams = B,
-        .is_last = true,
-        .ids = op_check_input(check, ids, N * sizeof *ids),
-        .chunks = op_check_input(check, chunks, sizeof chunks),
-        .counters = op_check_counters(check, before),
-        .inputs = op_check_output(check, T * B * sizeof(int32_t)),
-        .targets = op_check_output(check, T * B * sizeof(int32_t)),
-        .from_zero = op_check_output(check, B * sizeof(int32_t)),
-    };
-    for (int k = 2; k < K; k++) {
-        backend->batch_gather(backend, &args);
-        int32_t inputs[T * B], targets[T * B], from_zero[B];
-        backend->download(backend, inputs, args.inputs, sizeof inputs);
-        backend->download(backend, targets, args.targets, sizeof targets);
-        backend->download(backend, from_zero, args.from_zero, sizeof from_zero);
-        before.num_targets = 0;
-        for (int b = 0; b < B; b++) {
-            const lyrnn_chunk *chunk = &chunks[k * B + b];
-            before.num_targets += chunk->num_targets;
-            assert_int_equal(from_zero[b], chunk->from_zero);
-            for (int t = 0; t < T; t++) {
-                bool is_padding = t >= chunk->num_targets;
-                assert_int_equal(inputs[t * B + b], is_padding ? 0 : ids[chunk->start + t]);
-                assert_int_equal(targets[t * B + b],
-                                 is_padding ? LYRNN_IGNORED_TARGET : ids[chunk->start + t + 1]);
-            }
-        }
-        before.batch = k + 1;
-        lyrnn_counters after = op_check_fetch_counters(check, args.counters);
-        assert_memory_equal(&after, &before, sizeof after);
-    }
-}
-
-/* The sum runs over more streams than a block of the device has threads. */
-static void batch_gather_counts_the_targets_of_many_streams(void **state)
-{
-    enum { T = 2, B = 1000, N = 3 };
-    op_check *check = op_check_begin(state);
-    const int32_t ids[N] = {4, 5, 6};
-    lyrnn_chunk chunks[B];
-    int64_t num_targets = 0;
-    for (int b = 0; b < B; b++) {
-        chunks[b] = (lyrnn_chunk){.num_targets = (b + b / 256) % 3};
-        num_targets += chunks[b].num_targets;
-    }
-    const lyrnn_batch_gather_args args = {
-        .T = T,
-        .B = B,
-        .num_streams = B,
-        .is_last = true,
-        .ids = op_check_input(check, ids, sizeof ids),
-        .chunks = op_check_input(check, chunks, sizeof chunks),
-        .counters = op_check_counters(check, (lyrnn_counters){0}),
-        .inputs = op_check_output(check, T * B * sizeof(int32_t)),
-        .targets = op_check_output(check, T * B * sizeof(int32_t)),
-        .from_zero = op_check_output(check, B * sizeof(int32_t)),
-    };
-    check->backend.batch_gather(&check->backend, &args);
-    assert_int_equal(op_check_fetch_counters(check, args.counters).num_targets, num_targets);
-}
-
-/* zero_rows */
-
-static void check_zero_rows(void **state, int B, int H, int stride)
-{
-    op_check *check = op_check_begin(state);
-    float *before = op_check_random(check, B * stride, 1, 1);
-    int32_t *chosen = op_check_ids(check, B, 2, 2);
-    const lyrnn_zero_rows_args args = {
-        .B = B,
-        .H = H,
-        .stride = stride,
-        .chosen = op_check_input(check, chosen, (size_t)B * sizeof *chosen),
-        .rows = op_check_in_out_floats(check, before, B * stride),
-    };
-    check->backend.zero_rows(&check->backend, &args);
-    const float *after = op_check_fetch(check, args.rows, B * stride);
-    for (int b = 0; b < B; b++)
-        for (int i = 0; i < stride; i++) {
-            float expected = chosen[b] != 0 && i < H ? 0.0f : before[b * stride + i];
-            assert_memory_equal(&after[b * stride + i], &expected, sizeof expected);
-        }
-}
-
-static void zero_rows_zeroes_the_chosen_rows_only(void **state)
-{
-    check_zero_rows(state, 1, 1, 1);
-    check_zero_rows(state, 7, 33, 33);
-    check_zero_rows(state, 33, 7, 14);
-    check_zero_rows(state, 300, 257, 600);
-}
-
 /* embedding */
 
 typedef struct {
@@ -175,7 +61,7 @@ static const embedding_shape embedding_shapes[] = {
 };
 enum { NUM_EMBEDDING_SHAPES = sizeof embedding_shapes / sizeof *embedding_shapes };
 
-static void check_embedding_forward(void **state, const embedding_shape *s)
+static void check_embedding_forward(void **state, const embedding_shape *s, bool has_bias)
 {
     op_check *check = op_check_begin(state);
     int32_t *ids = op_check_ids(check, s->M, s->V, 1);
@@ -187,13 +73,13 @@ static void check_embedding_forward(void **state, const embedding_shape *s)
         .F = s->F,
         .ids = op_check_input(check, ids, (size_t)s->M * sizeof *ids),
         .table = op_check_input_floats(check, table, s->V * s->F),
-        .bias = op_check_input_floats(check, bias, s->F),
+        .bias = has_bias ? op_check_input_floats(check, bias, s->F) : NULL,
         .out = op_check_output_floats(check, s->M * s->F),
     };
     check->backend.embedding_forward(&check->backend, &args);
     double *expected = op_check_doubles(check, s->M * s->F);
     oracle_embedding_forward(s->M, s->F, ids, op_check_widen(check, table, s->V * s->F),
-                             op_check_widen(check, bias, s->F), expected);
+                             has_bias ? op_check_widen(check, bias, s->F) : NULL, expected);
     char what[64];
     snprintf(what, sizeof what, "M %d V %d F %d", s->M, s->V, s->F);
     assert_near(what, op_check_fetch(check, args.out, s->M * s->F), expected, (size_t)(s->M * s->F),
@@ -202,8 +88,10 @@ static void check_embedding_forward(void **state, const embedding_shape *s)
 
 static void embedding_forward_equals_the_oracle(void **state)
 {
-    for (int i = 0; i < NUM_EMBEDDING_SHAPES; i++)
-        check_embedding_forward(state, &embedding_shapes[i]);
+    for (int i = 0; i < NUM_EMBEDDING_SHAPES; i++) {
+        check_embedding_forward(state, &embedding_shapes[i], true);
+        check_embedding_forward(state, &embedding_shapes[i], false);
+    }
 }
 
 typedef struct {
@@ -212,7 +100,7 @@ typedef struct {
 
 static embedding_grads run_embedding_backward(op_check *check, const embedding_shape *s,
                                               const int32_t *ids, const float *dout,
-                                              const embedding_grads *add_to)
+                                              const embedding_grads *add_to, bool has_bias)
 {
     lyrnn_embedding_backward_args args = {
         .M = s->M,
@@ -222,12 +110,13 @@ static embedding_grads run_embedding_backward(op_check *check, const embedding_s
         .dout = op_check_input_floats(check, dout, s->M * s->F),
         .add = add_to != NULL,
         .dtable = op_check_sums(check, add_to == NULL ? NULL : add_to->dtable, s->V * s->F),
-        .dbias = op_check_sums(check, add_to == NULL ? NULL : add_to->dbias, s->F),
+        .dbias =
+            has_bias ? op_check_sums(check, add_to == NULL ? NULL : add_to->dbias, s->F) : NULL,
         .scratch = op_check_output(check, (size_t)(2 * s->M + s->V + 1) * sizeof(int32_t)),
     };
     check->backend.embedding_backward(&check->backend, &args);
     return (embedding_grads){op_check_fetch(check, args.dtable, s->V * s->F),
-                             op_check_fetch(check, args.dbias, s->F)};
+                             has_bias ? op_check_fetch(check, args.dbias, s->F) : NULL};
 }
 
 static void check_embedding_backward(void **state, const embedding_shape *s)
@@ -235,7 +124,7 @@ static void check_embedding_backward(void **state, const embedding_shape *s)
     op_check *check = op_check_begin(state);
     int32_t *ids = op_check_ids(check, s->M, s->V, 1);
     float *dout = op_check_random(check, s->M * s->F, 1, 2);
-    embedding_grads actual = run_embedding_backward(check, s, ids, dout, NULL);
+    embedding_grads actual = run_embedding_backward(check, s, ids, dout, NULL, true);
     double *dtable = op_check_doubles(check, s->V * s->F);
     double *dbias = op_check_doubles(check, s->F);
     oracle_embedding_backward(s->M, s->V, s->F, ids, op_check_widen(check, dout, s->M * s->F),
@@ -245,17 +134,19 @@ static void check_embedding_backward(void **state, const embedding_shape *s)
     assert_near(what, actual.dtable, dtable, (size_t)(s->V * s->F), gradient_tolerance);
     assert_near(what, actual.dbias, dbias, (size_t)s->F, gradient_tolerance);
 
-    embedding_grads again = run_embedding_backward(check, s, ids, dout, NULL);
+    embedding_grads again = run_embedding_backward(check, s, ids, dout, NULL, true);
     assert_same_bits(what, again.dtable, actual.dtable, (size_t)(s->V * s->F) * sizeof(float));
     assert_same_bits(what, again.dbias, actual.dbias, (size_t)s->F * sizeof(float));
 
     embedding_grads start = {op_check_random(check, s->V * s->F, 1, 4),
                              op_check_random(check, s->F, 1, 5)};
-    embedding_grads added = run_embedding_backward(check, s, ids, dout, &start);
+    embedding_grads added = run_embedding_backward(check, s, ids, dout, &start, true);
+    embedding_grads unbiased = run_embedding_backward(check, s, ids, dout, &start, false);
     op_check_add(dtable, start.dtable, s->V * s->F);
     op_check_add(dbias, start.dbias, s->F);
     assert_near(what, added.dtable, dtable, (size_t)(s->V * s->F), gradient_tolerance);
     assert_near(what, added.dbias, dbias, (size_t)s->F, gradient_tolerance);
+    assert_same_bits(what, unbiased.dtable, added.dtable, (size_t)(s->V * s->F) * sizeof(float));
 }
 
 static void embedding_backward_equals_the_oracle_and_repeats(void **state)
@@ -270,7 +161,7 @@ static void embedding_backward_zeroes_absent_characters(void **state)
     const embedding_shape s = {7, 33, 5};
     const int32_t ids[7] = {4, 4, 32, 4, 9, 32, 4};
     embedding_grads grads =
-        run_embedding_backward(check, &s, ids, op_check_random(check, s.M * s.F, 1, 2), NULL);
+        run_embedding_backward(check, &s, ids, op_check_random(check, s.M * s.F, 1, 2), NULL, true);
     for (int v = 0; v < s.V; v++) {
         for (int f = 0; f < s.F; f++) {
             float value = grads.dtable[v * s.F + f];
@@ -290,7 +181,7 @@ static void embedding_backward_adds_rows_in_ascending_order(void **state)
     const embedding_shape s = {4, 2, 1};
     const int32_t ids[4] = {1, 1, 1, 1};
     const float dout[4] = {0x1p24f, 1, -0x1p24f, 1};
-    embedding_grads grads = run_embedding_backward(check, &s, ids, dout, NULL);
+    embedding_grads grads = run_embedding_backward(check, &s, ids, dout, NULL, true);
     assert_true(grads.dtable[1] == 1);
 }
 
@@ -323,7 +214,7 @@ static const float *run_linear_forward(op_check *check, const linear_shape *s, c
         .out = s->out,
         .x = late_input(check, x, s->M * s->in, late),
         .weight = late_input(check, weight, s->out * s->in, late),
-        .bias = late_input(check, bias, s->out, late),
+        .bias = bias == NULL ? NULL : late_input(check, bias, s->out, late),
         .y = y + late,
     };
     check->backend.linear_forward(&check->backend, &args);
@@ -351,6 +242,38 @@ static void linear_forward_equals_the_oracle_and_repeats(void **state)
                          (size_t)count * sizeof(float));
         assert_near("one float late", run_linear_forward(check, s, x, weight, bias, 1), expected,
                     (size_t)count, forward_tolerance);
+        oracle_linear_forward(s->M, s->in, s->out, op_check_widen(check, x, s->M * s->in),
+                              op_check_widen(check, weight, s->out * s->in), NULL, expected);
+        assert_near("without bias", run_linear_forward(check, s, x, weight, NULL, 0), expected,
+                    (size_t)count, forward_tolerance);
+    }
+}
+
+/* A batch-invariant product, as generation has it. */
+static void linear_forward_with_packed_weights_may_lack_a_bias(void **state)
+{
+    /* The last shape is too large for the simulator, which runs this product thread by thread. */
+    for (int i = 0; i < NUM_LINEAR_SHAPES - 1; i++) {
+        op_check *check = op_check_begin(state);
+        const linear_shape *s = &linear_shapes[i];
+        int count = s->M * s->out;
+        float *x = op_check_random(check, s->M * s->in, 1, 1);
+        float *weight = op_check_random(check, s->out * s->in, 0.5, 2);
+        const lyrnn_linear_forward_args args = {
+            .M = s->M,
+            .in = s->in,
+            .out = s->out,
+            .batch_invariant = true,
+            .x = op_check_input_floats(check, x, s->M * s->in),
+            .weight = op_check_input_packed(check, weight, 1, s->out, s->in),
+            .y = op_check_output_floats(check, count),
+        };
+        check->backend.linear_forward(&check->backend, &args);
+        double *expected = op_check_doubles(check, count);
+        oracle_linear_forward(s->M, s->in, s->out, op_check_widen(check, x, s->M * s->in),
+                              op_check_widen(check, weight, s->out * s->in), NULL, expected);
+        assert_near("packed", op_check_fetch(check, args.y, count), expected, (size_t)count,
+                    forward_tolerance);
     }
 }
 
@@ -390,6 +313,16 @@ static linear_grads run_linear_backward(op_check *check, const linear_shape *s, 
         .dbias = op_check_sums(check, add_to == NULL ? NULL : add_to->dbias, s->out),
     };
     check->backend.linear_backward_weights(&check->backend, &args);
+    lyrnn_linear_backward_weights_args unbiased = args;
+    unbiased.add = false;
+    unbiased.dbias = NULL;
+    unbiased.dweight = op_check_output_floats(check, s->out * s->in);
+    check->backend.linear_backward_weights(&check->backend, &unbiased);
+    const float *dweight = op_check_fetch(check, unbiased.dweight, s->out * s->in);
+    if (add_to == NULL)
+        assert_same_bits("without dbias", dweight,
+                         op_check_fetch(check, args.dweight, s->out * s->in),
+                         (size_t)(s->out * s->in) * sizeof(float));
     return (linear_grads){
         run_linear_backward_dx(check, s, weight, dy, add_to == NULL ? NULL : add_to->dx),
         op_check_fetch(check, args.dweight, s->out * s->in),
@@ -449,6 +382,31 @@ static void linear_backward_adds_where_asked(void **state)
     assert_are_sums(added.dx, start.dx, alone.dx, s.M * s.in);
     assert_are_sums(added.dweight, start.dweight, alone.dweight, s.out * s.in);
     assert_are_sums(added.dbias, start.dbias, alone.dbias, s.out);
+}
+
+/* add */
+
+static void check_add(void **state, int count)
+{
+    op_check *check = op_check_begin(state);
+    const float *sum = op_check_random(check, count, 1, 1);
+    const float *values = op_check_random(check, count, 1, 2);
+    const lyrnn_add_args args = {
+        .count = (size_t)count,
+        .values = op_check_input_floats(check, values, count),
+        .sum = op_check_in_out_floats(check, sum, count),
+    };
+    check->backend.add(&check->backend, &args);
+    const float *actual = op_check_fetch(check, args.sum, count);
+    for (int i = 0; i < count; i++)
+        assert_true(actual[i] == sum[i] + values[i]);
+}
+
+static void add_adds_every_element(void **state)
+{
+    const int counts[] = {1, 7, 33, 256, 257, 70001};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        check_add(state, counts[i]);
 }
 
 /* copy_rows and lanes */
@@ -533,16 +491,15 @@ int main(void)
         cmocka_unit_test(guard_bands_show_a_write_past_an_array),
         cmocka_unit_test(a_changed_input_shows),
         cmocka_unit_test(an_unwritten_output_is_nan),
-        cmocka_unit_test(batch_gather_takes_the_batch_that_the_counter_names),
-        cmocka_unit_test(batch_gather_counts_the_targets_of_many_streams),
-        cmocka_unit_test(zero_rows_zeroes_the_chosen_rows_only),
         cmocka_unit_test(embedding_forward_equals_the_oracle),
         cmocka_unit_test(embedding_backward_equals_the_oracle_and_repeats),
         cmocka_unit_test(embedding_backward_zeroes_absent_characters),
         cmocka_unit_test(embedding_backward_adds_rows_in_ascending_order),
         cmocka_unit_test(linear_forward_equals_the_oracle_and_repeats),
+        cmocka_unit_test(linear_forward_with_packed_weights_may_lack_a_bias),
         cmocka_unit_test(linear_backward_equals_the_oracle_and_repeats),
         cmocka_unit_test(linear_backward_adds_where_asked),
+        cmocka_unit_test(add_adds_every_element),
         cmocka_unit_test(copy_rows_copies_rows_and_nothing_between),
         cmocka_unit_test(a_lane_sees_what_it_waited_for),
         cmocka_unit_test(init_uniform_draws_the_numbers_of_its_positions),

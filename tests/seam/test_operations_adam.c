@@ -1,6 +1,6 @@
-/* Clipping by the global norm, and Adam: a backend compared with the oracle over several steps,
- * with the norm below, above and at the edges of the threshold. LYRNN_TEST_DEVICE names the
- * device. */
+/* Clipping by the global norm, Adam, AdamW and the moving average: a backend compared with the
+ * oracle over several steps, with the norm below, above and at the edges of the threshold.
+ * LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +15,23 @@ static const double tolerance = 1e-5;
 
 enum { NO_CLIPPING = 0 };
 
+/* What only some trainings set. */
+typedef struct {
+    double beta1, beta2;
+    float weight_decay;
+    double average_decay;
+    bool decays_all; /* otherwise every other group decays */
+} adam_options;
+
+static const adam_options simple = {.beta1 = 0.9, .beta2 = 0.999};
+
 typedef struct {
     int count;
+    adam_options options;
+    uint8_t *decays; /* device; NULL: nothing decays */
+    float *average;  /* device; NULL: there is none */
+    unsigned char *expected_decays;
+    double *expected_average;
     float *params, *m, *v; /* device arrays */
     lyrnn_counters *counters;
     double *expected_params, *expected_m, *expected_v;
@@ -29,6 +44,7 @@ static adam_run adam_begin(op_check *check, int count, int64_t step)
         .batch = 3, .step = step, .bad_step = 2, .loss_count = 11, .loss_sum = 2.5};
     return (adam_run){
         .count = count,
+        .options = simple,
         .params = op_check_in_out_floats(check, zeros, count),
         .m = op_check_in_out_floats(check, zeros, count),
         .v = op_check_in_out_floats(check, zeros, count),
@@ -53,18 +69,26 @@ static double adam_step(op_check *check, adam_run *run, const float *grads, int6
         .v = run->v,
         .learning_rates = op_check_input_floats(check, learning_rates, 4),
         .clip_norm = clip_norm,
-        .beta1 = 0.9,
-        .beta2 = 0.999,
+        .beta1 = run->options.beta1,
+        .beta2 = run->options.beta2,
         .epsilon = 1e-8,
+        .weight_decay = run->options.weight_decay,
+        .decays = run->decays,
+        .average = run->average,
+        .average_decay = run->options.average_decay,
         .counters = run->counters,
     };
     check->backend.clip_and_adam(&check->backend, &args);
     const oracle_adam adam = {.step = t,
                               .learning_rate = (double)learning_rate,
                               .clip_norm = (double)clip_norm,
-                              .beta1 = 0.9,
-                              .beta2 = 0.999,
-                              .epsilon = 1e-8};
+                              .beta1 = run->options.beta1,
+                              .beta2 = run->options.beta2,
+                              .epsilon = 1e-8,
+                              .weight_decay = (double)run->options.weight_decay,
+                              .decays = run->expected_decays,
+                              .average = run->expected_average,
+                              .average_decay = run->options.average_decay};
     return oracle_clip_and_adam(&adam, (size_t)run->count, run->expected_params,
                                 op_check_widen(check, grads, run->count), run->expected_m,
                                 run->expected_v);
@@ -99,6 +123,62 @@ static void ten_steps_equal_the_oracle(void **state)
         char what[64];
         snprintf(what, sizeof what, "count %d", counts[i]);
         assert_adam_near(check, &run, what);
+    }
+}
+
+/* Adam with options, from weights that are not zero, so that they can decay. The average begins as
+ * the weights. */
+static adam_run begin_with_options(op_check *check, int count, const adam_options *options)
+{
+    adam_run run = adam_begin(check, count, 0);
+    size_t num_groups = ((size_t)count + LYRNN_DECAY_GROUP - 1) / LYRNN_DECAY_GROUP;
+    const float *start = op_check_random(check, count, 0.01, 77);
+    run.options = *options;
+    run.params = op_check_in_out_floats(check, start, count);
+    run.expected_params = op_check_widen(check, start, count);
+    if (options->average_decay > 0) {
+        run.average = op_check_in_out_floats(check, start, count);
+        run.expected_average = op_check_widen(check, start, count);
+    }
+    if (options->weight_decay == 0)
+        return run;
+    run.expected_decays = (unsigned char *)op_check_floats(check, count);
+    uint8_t *groups = (uint8_t *)op_check_floats(check, (int)num_groups);
+    for (int i = 0; i < count; i++) {
+        run.expected_decays[i] = options->decays_all || i / LYRNN_DECAY_GROUP % 2 == 0;
+        groups[i / LYRNN_DECAY_GROUP] = run.expected_decays[i];
+    }
+    run.decays = (uint8_t *)op_check_input(check, groups, num_groups);
+    return run;
+}
+
+/* A large decay, so that its share of the result is not hidden. The average warms up: at the first
+ * steps its decay is (1 + t) / (10 + t), then average_decay. */
+static void options_equal_the_oracle(void **state)
+{
+    const adam_options options[] = {
+        {.beta1 = 0, .beta2 = 0.999},
+        {.beta1 = 0.9, .beta2 = 0.95},
+        {.beta1 = 0.9, .beta2 = 0.999, .weight_decay = 2, .decays_all = true},
+        {.beta1 = 0.9, .beta2 = 0.999, .weight_decay = 2},
+        {.beta1 = 0.9, .beta2 = 0.999, .average_decay = 0.99},
+        {.beta1 = 0.9, .beta2 = 0.999, .average_decay = 0.3},
+        {.beta1 = 0, .beta2 = 0.9, .weight_decay = 3, .average_decay = 0.4},
+    };
+    const int counts[] = {1, 63, 64, 65, 257, 1000};
+    for (size_t i = 0; i < 6 * sizeof options / sizeof *options; i++) {
+        op_check *check = op_check_begin(state);
+        int count = counts[i % 6];
+        adam_run run = begin_with_options(check, count, &options[i / 6]);
+        for (int t = 1; t <= 8; t++)
+            adam_step(check, &run, op_check_random(check, count, 1, (uint64_t)t), t, 1e-2f,
+                      t % 2 ? 0.01f : NO_CLIPPING);
+        char what[64];
+        snprintf(what, sizeof what, "options %d count %d", (int)(i / 6), count);
+        assert_adam_near(check, &run, what);
+        if (run.average != NULL)
+            assert_near("average", op_check_fetch(check, run.average, count), run.expected_average,
+                        (size_t)count, tolerance);
     }
 }
 
@@ -224,6 +304,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ten_steps_equal_the_oracle),
+        cmocka_unit_test(options_equal_the_oracle),
         cmocka_unit_test(gradients_are_clipped_to_the_norm_and_no_further),
         cmocka_unit_test(a_clip_norm_of_zero_means_no_clipping),
         cmocka_unit_test(exploding_gradients_are_clipped_not_lost),

@@ -1,6 +1,7 @@
 /* Dropout: a backend compared with Philox number by number, and the properties that define dropout.
  * LYRNN_TEST_DEVICE names the device. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
@@ -61,6 +62,53 @@ static void numbers_are_those_of_their_positions(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_as_defined(op_check_begin(state), &cases[i]);
+}
+
+/* Row t has the numbers from t * mask_stride on. */
+static void assert_rows(void **state, int T, int count, uint64_t mask_stride, uint64_t purpose)
+{
+    enum { STEP = 3, PER_STEP = 5003, POSITION = 11 };
+    const float p = 0.4f, scale = 1.0f / (1.0f - p);
+    op_check *check = op_check_begin(state);
+    const float *x = op_check_random(check, T * count, 1, 1);
+    const lyrnn_dropout_args args = {
+        .T = T,
+        .count = (size_t)count,
+        .mask_stride = mask_stride,
+        .p = p,
+        .seed = SEED,
+        .purpose = purpose,
+        .per_step = PER_STEP,
+        .position = POSITION,
+        .counters = op_check_counters(check, (lyrnn_counters){.step = STEP}),
+        .x = op_check_input_floats(check, x, T * count),
+        .y = op_check_output_floats(check, T * count),
+    };
+    check->backend.dropout(&check->backend, &args);
+    const float *y = op_check_fetch(check, args.y, T * count);
+    for (int t = 0; t < T; t++)
+        for (int i = 0; i < count; i++) {
+            uint64_t place = STEP * PER_STEP + POSITION + (uint64_t)t * mask_stride + (uint64_t)i;
+            float u = lyrnn_philox_uniform(SEED, purpose, place);
+            assert_true(y[t * count + i] == (u > p ? x[t * count + i] * scale : 0.0f));
+        }
+}
+
+/* Locked dropout has one mask for all rows. Shards have rows that are shorter than those of the
+ * whole batch. */
+static void rows_have_the_masks_of_their_stride(void **state)
+{
+    const int shapes[][2] = {{1, 1}, {7, 33}, {33, 7}, {3, 1023}, {2, 4096}, {70000, 1}};
+    /* The last has more rows than a grid of CUDA may have, and is too large for the simulator. */
+    size_t num = sizeof shapes / sizeof *shapes - (getenv("LYRNN_SIM_SEED") != NULL);
+    for (size_t i = 0; i < num; i++) {
+        int T = shapes[i][0], count = shapes[i][1];
+        assert_rows(state, T, count, 0, LYRNN_PURPOSE_DROPOUT_INPUT);
+        assert_rows(state, T, count, 0, LYRNN_PURPOSE_DROPOUT_OUTPUT);
+        assert_rows(state, T, count, (uint64_t)count, LYRNN_PURPOSE_DROPOUT);
+        assert_rows(state, T, count, (uint64_t)count + 6, LYRNN_PURPOSE_DROPOUT);
+        assert_rows(state, T, count, 3 * (uint64_t)count, LYRNN_PURPOSE_DROPOUT_WEIGHT);
+    }
 }
 
 static void zero_drops_nothing_and_one_everything(void **state)
@@ -129,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_those_of_their_positions),
+        cmocka_unit_test(rows_have_the_masks_of_their_stride),
         cmocka_unit_test(zero_drops_nothing_and_one_everything),
         cmocka_unit_test(pieces_of_a_range_equal_the_whole),
         cmocka_unit_test(steps_draw_different_masks),
