@@ -27,7 +27,7 @@ expect_completions() {
 
 # options_of COMMAND: the options that --help lists.
 options_of() {
-    "$lyrnn" "$1" --help | sed -nE 's/^ {2,6}(-h, )?(--[a-z-]+).*/\2/p'
+    "$lyrnn" "$1" --help | sed -nE 's/^ {2,6}(-h, )?(--[a-z0-9-]+).*/\2/p'
 }
 
 # check_completions SCRIPT

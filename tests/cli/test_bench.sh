@@ -192,7 +192,7 @@ declare -A value=([preset]=A [cell]=gru [format]=csv [top-p]=0.5 [temperature]=1
     [precision]=fp32)
 declare -A ignored=([train]='temperature top-k top-p' [operations]='temperature top-k top-p'
     [generate]='dropout num-steps')
-"$lyrnn" bench --help | sed -nE 's/^ {6}--([a-z-]+)(=)?.*/\1 \2/p' >options
+"$lyrnn" bench --help | sed -nE 's/^ {6}--([a-z0-9-]+)(=)?.*/\1 \2/p' >options
 (($(wc -l <options) > 15)) || fail "bench must have options"
 for task in train generate operations; do
     while read -r option takes_value; do

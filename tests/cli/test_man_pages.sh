@@ -6,12 +6,12 @@ set -euo pipefail
 pages=$(dirname "$lyrnn")/share/man/man1
 
 options_of_help() {
-    sed -nE 's/^ {2,6}(-h, )?(--[a-z-]+).*/\2/p' "$1"
+    sed -nE 's/^ {2,6}(-h, )?(--[a-z0-9-]+).*/\2/p' "$1"
 }
 
 # An option's paragraph begins with its name in bold.
 options_of_page() {
-    sed -nE 's/^(\\fB\\-h\\fR, )?\\fB(\\-\\-[a-z\\-]+)\\fR.*/\2/p' "$1" | tr -d "\\\\"
+    sed -nE 's/^(\\fB\\-h\\fR, )?\\fB(\\-\\-[a-z0-9\\-]+)\\fR.*/\2/p' "$1" | tr -d "\\\\"
 }
 
 for name in train generate eval corpus bench info help version; do

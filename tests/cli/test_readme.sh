@@ -11,7 +11,7 @@ help=$(tr -s '\n ' ' ' <"$out")
 num_options=0
 while IFS='|' read -r _ options defaults _; do
     IFS=, read -ra defaults <<<"$defaults"
-    read -ra options <<<"$(grep -oE -e '--[a-z-]+' <<<"$options" | tr '\n' ' ')"
+    read -ra options <<<"$(grep -oE -e '--[a-z0-9-]+' <<<"$options" | tr '\n' ' ')"
     ((${#options[@]} == ${#defaults[@]})) ||
         fail "README.md must give one default per option: ${options[*]}"
     for i in "${!options[@]}"; do

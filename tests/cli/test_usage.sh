@@ -56,7 +56,7 @@ means --learning_rate --lr train
 means --output-dir --out train
 means --gradient_accumulation_steps --shards train
 means --emsize --embedding-size train
-means --size '--hidden-size or --batch-size' train
+means --size '--hidden-size, --embedding-size or --batch-size' train
 means --temprature --temperature generate
 means --prompt --prefix generate
 means --max_new_tokens --length generate
