@@ -155,6 +155,13 @@ void lyrnn_activations_continue(lyrnn_activations *a, const lyrnn_activations *f
     lyrnn_stack_continue(a->stack, from->stack);
 }
 
+void lyrnn_activations_continue_state(lyrnn_activations *a, const float *h, const float *c,
+                                      int num_streams)
+{
+    const lyrnn_state_part whole = {(float *)h, (float *)c, num_streams, 0};
+    lyrnn_stack_continue_state(a->stack, &whole);
+}
+
 void lyrnn_activations_set_state(lyrnn_activations *a, const float *h_0, const float *c_0)
 {
     lyrnn_stack_set_state(a->stack, h_0, c_0);

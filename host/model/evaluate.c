@@ -166,7 +166,7 @@ static void begin_sums(const lyrnn_evaluator *evaluator, size_t batch)
     backend->upload(backend, evaluator->counters, &counters, sizeof counters);
 }
 
-lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_activations *carried,
+lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_trainer *carried,
                             const lyrnn_watcher *watcher, double *nats_per_char)
 {
     lyrnn_backend *backend = evaluator->model->backend;
@@ -175,7 +175,7 @@ lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_activations 
     begin_sums(evaluator, 0);
     lyrnn_activations_reset_state(&evaluator->activations);
     if (carried != NULL)
-        lyrnn_activations_continue(&evaluator->activations, carried);
+        lyrnn_trainer_continue(carried, &evaluator->activations);
     for (size_t k = 0; k < num; k++) {
         if (k == num_context)
             begin_sums(evaluator, k);

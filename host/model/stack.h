@@ -147,6 +147,8 @@ typedef struct {
     float *h, *c; /* (L*D,num_streams,H)  c is for the lstm only */
     int num_streams, first_stream;
 } lyrnn_state_part;
+/* lyrnn_activations_continue_state. */
+void lyrnn_stack_continue_state(lyrnn_stack *stack, const lyrnn_state_part *whole);
 
 /* Copies the state before the batch there, or from there. */
 void lyrnn_stack_store_state(const lyrnn_stack *stack, const lyrnn_state_part *part);

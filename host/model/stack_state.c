@@ -125,6 +125,23 @@ void lyrnn_stack_load_state(lyrnn_stack *stack, const lyrnn_state_part *part)
     pack_state(stack, first_state, part, true);
 }
 
+void lyrnn_stack_continue_state(lyrnn_stack *stack, const lyrnn_state_part *whole)
+{
+    LYRNN_CHECK(stack->B <= whole->num_streams);
+    size_t H = lyrnn_stack_hidden(stack), D = lyrnn_stack_directions(stack);
+    size_t last = (size_t)(whole->num_streams - 1) * H;
+    pack_state(stack, first_state, whole, true);
+    for (size_t i = 0; i < (size_t)stack->config.num_layers * D; i++) {
+        const lyrnn_stack_layer *layer = &stack->layers[i / D];
+        size_t row = i * (size_t)whole->num_streams * H;
+        float *const slots[] = {layer->h, layer->c}, *const packed[] = {whole->h, whole->c};
+        for (int k = 0; k < 2; k++)
+            if (packed[k] != NULL)
+                copy_states(stack, first_state(stack, slots[k], (int)(i % D)), D * H,
+                            packed[k] + row + last, H, 1);
+    }
+}
+
 static void upload_state(lyrnn_stack *stack, float *packed, const float *host)
 {
     lyrnn_backend *backend = stack->backend;

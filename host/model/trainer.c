@@ -214,6 +214,14 @@ lyrnn_model *lyrnn_trainer_result(lyrnn_trainer *trainer)
     return trainer->averaged.params != NULL ? &trainer->averaged : trainer->model;
 }
 
+void lyrnn_trainer_continue(const lyrnn_trainer *trainer, lyrnn_activations *activations)
+{
+    if (trainer->h != NULL)
+        lyrnn_activations_continue_state(activations, trainer->h, trainer->c, trainer->batches.B);
+    else
+        lyrnn_activations_continue(activations, &trainer->activations);
+}
+
 void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer)
 {
     trainer->num_halvings++;

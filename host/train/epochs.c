@@ -280,12 +280,12 @@ static void show_progress(train_job *job, int epoch, int64_t step)
     lyrnn_progress_show(progress, epoch, step);
 }
 
-/* The state that running text begins with: that of the training, if its last stream has just read
- * the text before. NULL: the zero state. */
-static const lyrnn_activations *state_before_validation(const train_job *job)
+/* The trainer in whose state running text begins, because its last stream has just read the text
+ * before. NULL: the zero state. */
+static const lyrnn_trainer *trainer_before_validation(const train_job *job)
 {
     bool is_before = job->sampling == LYRNN_SAMPLING_CONSECUTIVE && !train_validates_songs(job);
-    return is_before ? &job->trainer.activations : NULL;
+    return is_before ? &job->trainer : NULL;
 }
 
 /* Trains all steps of an epoch, or those that are left if the run was resumed within it. Loss,
@@ -314,7 +314,7 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
     if (job->num_validation > 0) {
         const lyrnn_watcher watcher = {obey_in_validation, job};
         metrics.is_validated = true;
-        LYRNN_TRY(lyrnn_evaluate(&job->evaluator, state_before_validation(job), &watcher,
+        LYRNN_TRY(lyrnn_evaluate(&job->evaluator, trainer_before_validation(job), &watcher,
                                  &metrics.validation_nats_per_char));
         metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
     }

@@ -13,6 +13,7 @@
 #include "lyrnn/batches.h"
 #include "lyrnn/model.h"
 #include "lyrnn/status.h"
+#include "lyrnn/trainer.h"
 #include "lyrnn/watcher.h"
 
 #ifdef __cplusplus
@@ -61,10 +62,10 @@ size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes,
                              const lyrnn_evaluation_text *text, int B, int T);
 
 /* Computes the mean cross-entropy in nats per character; there is no dropout. Running text begins
- * in the state that `carried` has before its next batch, that of a training that has just read the
- * text before it; NULL: in the zero state. `carried` has at least as many streams as the evaluator,
- * of the same network. watcher may be NULL. Fails only if the watcher does. */
-lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_activations *carried,
+ * in the state that `carried` has before its next batch, as a training that has just read the text
+ * before it; NULL: in the zero state. `carried` has at least as many streams as the evaluator, of
+ * the same network. watcher may be NULL. Fails only if the watcher does. */
+lyrnn_status lyrnn_evaluate(lyrnn_evaluator *evaluator, const lyrnn_trainer *carried,
                             const lyrnn_watcher *watcher, double *nats_per_char);
 
 #ifdef __cplusplus

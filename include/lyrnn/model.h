@@ -157,6 +157,9 @@ void lyrnn_activations_load_state(lyrnn_activations *activations, const float *h
  * at least as many streams. Stream 0 takes that of the last stream, which has read the end of a
  * text; the others take those of other streams. */
 void lyrnn_activations_continue(lyrnn_activations *activations, const lyrnn_activations *from);
+/* The same, but from device arrays h and c (L*D,num_streams,H). c is for the lstm only. */
+void lyrnn_activations_continue_state(lyrnn_activations *activations, const float *h,
+                                      const float *c, int num_streams);
 
 /* Sets the state before the batch from host arrays (L*D,B,H) in PyTorch's order. c_0 is for the
  * lstm only. NULL: zeros. */

@@ -115,6 +115,11 @@ void lyrnn_trainer_step(lyrnn_trainer *trainer);
  * none. The trainer owns what it returns. */
 lyrnn_model *lyrnn_trainer_result(lyrnn_trainer *trainer);
 
+/* Sets the state before the batch of `activations`, which has no more streams than the batches, for
+ * a text that follows what the trainer has read. Stream 0 takes the state of the last stream, which
+ * has read the end; the others take those of other streams. */
+void lyrnn_trainer_continue(const lyrnn_trainer *trainer, lyrnn_activations *activations);
+
 /* Halves the learning rate from the next epoch on, for LYRNN_SCHEDULE_PLATEAU. */
 void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer);
 

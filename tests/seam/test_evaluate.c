@@ -54,7 +54,7 @@ static double nats_of_songs(const model_check *check, const int32_t *ids, size_t
 }
 
 static double evaluate(const model_check *check, const lyrnn_evaluation_text *text, int B, int T,
-                       const lyrnn_activations *carried)
+                       const lyrnn_trainer *carried)
 {
     lyrnn_evaluator evaluator;
     double nats_per_char, again;
@@ -118,11 +118,10 @@ static void running_text_is_read_after_its_context(void **state)
 
 /* A training that has read a text hands its state on: the evaluation of what follows is the score
  * of that part in one piece. */
-static void running_text_begins_in_the_carried_state(void **state)
+static void check_carried_state(int num_shards)
 {
-    (void)state;
     enum { T = 10, B = 2, READ = 3 * T, REST = 4 * T + 1 };
-    const lyrnn_optimizer_config optimizer = {.learning_rate = 0};
+    const lyrnn_optimizer_config optimizer = {.learning_rate = 0, .num_shards = num_shards};
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         int32_t ids[N];
         model_check check;
@@ -137,7 +136,7 @@ static void running_text_begins_in_the_carried_state(void **state)
         const lyrnn_evaluation_text text = {.ids = stream + READ, .N = REST};
         double expected =
             (nats_of(&check, stream, READ + REST) - nats_of(&check, stream, READ + 1)) / (REST - 1);
-        double actual = evaluate(&check, &text, 1, T, &training.trainer.activations);
+        double actual = evaluate(&check, &text, 1, T, &training.trainer);
         assert_number_near("nats", actual, expected, 1e-6);
         assert_true(fabs(evaluate(&check, &text, 1, T, NULL) - expected) > 1e-4);
         /* In that state it reads its context, here two chunks that the training has read too. */
@@ -150,11 +149,18 @@ static void running_text_begins_in_the_carried_state(void **state)
         expected = (nats_of(&check, joined, READ + CONTEXT + REST) -
                     nats_of(&check, joined, READ + CONTEXT + 1)) /
                    (REST - 1);
-        actual = evaluate(&check, &after, 1, T, &training.trainer.activations);
+        actual = evaluate(&check, &after, 1, T, &training.trainer);
         assert_number_near("nats", actual, expected, 1e-6);
         model_check_train_close(&training);
         model_check_close(&check);
     }
+}
+
+static void running_text_begins_in_the_carried_state(void **state)
+{
+    (void)state;
+    check_carried_state(1);
+    check_carried_state(2);
 }
 
 /* Trains `epochs` epochs of songs, and returns the sum of the losses of the last one. */
