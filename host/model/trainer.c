@@ -222,11 +222,6 @@ void lyrnn_trainer_continue(const lyrnn_trainer *trainer, lyrnn_activations *act
         lyrnn_activations_continue(activations, &trainer->activations);
 }
 
-void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer)
-{
-    trainer->num_halvings++;
-}
-
 /* Uploads the batch table of an epoch, unless the device has it already. */
 static lyrnn_status upload_chunks(lyrnn_trainer *trainer, uint64_t epoch)
 {
@@ -250,6 +245,13 @@ static void upload_rates(lyrnn_trainer *trainer, int64_t first_step)
         trainer->rates_host[k] = (float)lyrnn_learning_rate(
             &trainer->optimizer, trainer->num_halvings, first_step + (int64_t)k);
     backend->upload(backend, trainer->learning_rates, trainer->rates_host, K * sizeof(float));
+}
+
+void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer)
+{
+    lyrnn_counters counters = lyrnn_trainer_counters(trainer);
+    trainer->num_halvings++;
+    upload_rates(trainer, counters.step - counters.batch);
 }
 
 static void reset_state(lyrnn_trainer *trainer)

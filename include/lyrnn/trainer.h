@@ -120,7 +120,8 @@ lyrnn_model *lyrnn_trainer_result(lyrnn_trainer *trainer);
  * has read the end; the others take those of other streams. */
 void lyrnn_trainer_continue(const lyrnn_trainer *trainer, lyrnn_activations *activations);
 
-/* Halves the learning rate from the next epoch on, for LYRNN_SCHEDULE_PLATEAU. */
+/* Halves the learning rate from the next step on, for LYRNN_SCHEDULE_PLATEAU. Waits for the
+ * device. */
 void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer);
 
 /* Waits for the device and returns its counters. */
