@@ -22,19 +22,35 @@
 #include "files/json_build.h"
 #include "files/parameter_tensors.h"
 #include "files/safetensors_format.h"
+#include "files/state_dict_names.h"
 #include "lyrnn/safetensors.h"
 
 #define MEMORY_REMEDY "close other programs"
 
 /* Writing */
 
-/* Returns a string that the caller frees, or NULL if memory runs out. */
+/* Adds a dropout to the JSON unless it is off. */
+static void add_dropout(json_t **json, const char *key, float dropout)
+{
+    if (dropout != 0)
+        json_put(json, key, json_real((double)dropout));
+}
+
+/* Returns a string that the caller frees, or NULL if memory runs out. What a network does not have
+ * is left out, so that the files of networks without it keep their bytes. */
 static char *network_to_json(const lyrnn_rnn_config *config)
 {
     json_t *json = json_pack(
         "{s:s, s:i, s:i, s:i, s:b, s:f}", "cell", lyrnn_cell_name(config->cell), "input_size",
         config->input_size, "hidden_size", config->hidden_size, "num_layers", config->num_layers,
         "bidirectional", (int)config->bidirectional, "dropout", (double)config->dropout);
+    if (config->embedding_size != 0)
+        json_put(&json, "embedding_size", json_integer(config->embedding_size));
+    if (config->tied)
+        json_put(&json, "tied", json_true());
+    add_dropout(&json, "dropout_input", config->dropout_input);
+    add_dropout(&json, "dropout_output", config->dropout_output);
+    add_dropout(&json, "dropout_weight", config->dropout_weight);
     char *text = json_to_text(json, JSON_COMPACT);
     json_decref(json);
     return text;
@@ -140,20 +156,63 @@ static bool read_int(const json_t *json, const char *key, int *number)
     return json_is_integer(value) && whole >= 0 && whole <= INT_MAX;
 }
 
+static bool read_bool(const json_t *json, const char *key, bool *is_true)
+{
+    const json_t *value = json_object_get(json, key);
+    *is_true = json_is_true(value);
+    return json_is_boolean(value);
+}
+
+static bool read_share(const json_t *json, const char *key, float *share)
+{
+    const json_t *value = json_object_get(json, key);
+    double number = json_number_value(value);
+    *share = (float)number;
+    return json_is_number(value) && number >= 0 && number <= 1;
+}
+
+static bool has_entry(const json_t *json, const char *key)
+{
+    return json_object_get(json, key) != NULL;
+}
+
+static bool has_unknown_entry(const json_t *json)
+{
+    static const char *const known[] = {"cell",           "input_size",    "hidden_size",
+                                        "num_layers",     "bidirectional", "dropout",
+                                        "embedding_size", "tied",          "dropout_input",
+                                        "dropout_output", "dropout_weight"};
+    size_t num_known = 0;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        num_known += has_entry(json, known[i]);
+    return json_object_size(json) != num_known;
+}
+
+/* Reads what the file of a network without embedding, tie and such dropouts does not have. */
+static bool read_optional_entries(const json_t *json, lyrnn_rnn_config *config)
+{
+    return (!has_entry(json, "embedding_size") ||
+            read_int(json, "embedding_size", &config->embedding_size)) &&
+           (!has_entry(json, "tied") || read_bool(json, "tied", &config->tied)) &&
+           (!has_entry(json, "dropout_input") ||
+            read_share(json, "dropout_input", &config->dropout_input)) &&
+           (!has_entry(json, "dropout_output") ||
+            read_share(json, "dropout_output", &config->dropout_output)) &&
+           (!has_entry(json, "dropout_weight") ||
+            read_share(json, "dropout_weight", &config->dropout_weight));
+}
+
 /* Reads the entries without json_unpack, which needs memory. */
 static lyrnn_status config_from_json(json_t *json, const char *path, lyrnn_rnn_config *config)
 {
     const char *cell = json_string_value(json_object_get(json, "cell"));
-    const json_t *bidirectional = json_object_get(json, "bidirectional");
-    const json_t *dropout = json_object_get(json, "dropout");
-    double share = json_number_value(dropout);
-    *config =
-        (lyrnn_rnn_config){.bidirectional = json_is_true(bidirectional), .dropout = (float)share};
-    if (json_object_size(json) != 6 || cell == NULL || !json_is_boolean(bidirectional) ||
-        !json_is_number(dropout) || !(share >= 0 && share <= 1) ||
+    *config = (lyrnn_rnn_config){0};
+    if (cell == NULL || has_unknown_entry(json) ||
+        !read_bool(json, "bidirectional", &config->bidirectional) ||
+        !read_share(json, "dropout", &config->dropout) ||
         !read_int(json, "input_size", &config->input_size) ||
         !read_int(json, "hidden_size", &config->hidden_size) ||
-        !read_int(json, "num_layers", &config->num_layers))
+        !read_int(json, "num_layers", &config->num_layers) || !read_optional_entries(json, config))
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: its \"config\" does not describe a network; give a file that "
                           "lyrnn wrote",
@@ -264,13 +323,14 @@ static lyrnn_status read_vocab(const lyrnn_safetensors *file, const char *path, 
 
 /* Refuses a file that has other tensors than those, and names the first ones. */
 static lyrnn_status refuse_others(const lyrnn_safetensors *file, const char *path,
-                                  const lyrnn_tensor *const *tensors, int num)
+                                  const lyrnn_tensor *const *tensors, int num,
+                                  const lyrnn_tensor *second_copy)
 {
     enum { SHOWN = 3, NAME_BYTES = 64 };
     char names[SHOWN * (NAME_BYTES + 4) + 32] = "";
     size_t num_others = 0, length = 0;
     for (size_t i = 0; i < file->num_tensors; i++) {
-        bool is_wanted = false;
+        bool is_wanted = &file->tensors[i] == second_copy;
         for (int k = 0; k < num && !is_wanted; k++)
             is_wanted = tensors[k] == &file->tensors[i];
         if (is_wanted)
@@ -290,11 +350,28 @@ static lyrnn_status refuse_others(const lyrnn_safetensors *file, const char *pat
                       path, names);
 }
 
+/* A state_dict of PyTorch has the weight of a tied network twice. Finds the second copy; NULL: there
+ * is none, or the network is not tied. */
+static lyrnn_status find_second_copy(const lyrnn_safetensors *file, const char *path,
+                                     const lyrnn_rnn_config *config, const lyrnn_tensor **copy)
+{
+    *copy = config->tied ? lyrnn_safetensors_tensor(file, "dense.weight") : NULL;
+    if (*copy != NULL &&
+        !lyrnn_tensors_are_equal(*copy, lyrnn_safetensors_tensor(file, "embedding.weight")))
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: tensor dense.weight differs from embedding.weight, but the network "
+            "ties them; leave dense.weight out, or remove \"tied\" from its \"config\"",
+            path);
+    return LYRNN_OK;
+}
+
 /* Finds the file's tensor of each parameter. A file with other tensors is refused. */
 static lyrnn_status find_weights(const lyrnn_safetensors *file, const char *path,
-                                 const lyrnn_parameters *parameters,
+                                 const lyrnn_rnn_config *config, const lyrnn_parameters *parameters,
                                  const lyrnn_tensor *tensors[LYRNN_MAX_PARAMETERS])
 {
+    const lyrnn_tensor *second_copy;
     for (int i = 0; i < parameters->num; i++) {
         lyrnn_tensor wanted = lyrnn_parameter_tensor(&parameters->items[i]);
         wanted.dtype = NULL;
@@ -302,7 +379,8 @@ static lyrnn_status find_weights(const lyrnn_safetensors *file, const char *path
             file, path, &wanted, "give a file that lyrnn wrote, or the state_dict of an RNNModel",
             &tensors[i]));
     }
-    return refuse_others(file, path, tensors, parameters->num);
+    LYRNN_TRY(find_second_copy(file, path, config, &second_copy));
+    return refuse_others(file, path, tensors, parameters->num, second_copy);
 }
 
 /* Converts a tensor to the values of a parameter and checks them. */
@@ -341,7 +419,7 @@ static lyrnn_status read_params(const lyrnn_safetensors *file, const char *path,
     lyrnn_parameters parameters;
     const lyrnn_tensor *tensors[LYRNN_MAX_PARAMETERS];
     lyrnn_parameters_of_model(&parameters, &checkpoint->config);
-    LYRNN_TRY(find_weights(file, path, &parameters, tensors));
+    LYRNN_TRY(find_weights(file, path, &checkpoint->config, &parameters, tensors));
     size_t most = 0;
     snprintf(checkpoint->dtype, sizeof checkpoint->dtype, "%s", tensors[0]->dtype);
     for (int i = 0; i < parameters.num; i++) {
@@ -398,27 +476,12 @@ static lyrnn_status read_contents(lyrnn_checkpoint *checkpoint, const lyrnn_safe
     return read_params(file, path, checkpoint);
 }
 
-/* Takes off what DataParallel and torch.compile put before each name, also several times. */
-static void strip_wrappers(lyrnn_safetensors *file)
-{
-    static const char *const wrappers[] = {"module.", "_orig_mod."};
-    for (size_t i = 0; i < file->num_tensors; i++) {
-        const char **name = &file->tensors[i].name;
-        for (size_t k = 0; k < sizeof wrappers / sizeof wrappers[0];) {
-            size_t length = strlen(wrappers[k]);
-            bool is_wrapped = strncmp(*name, wrappers[k], length) == 0;
-            *name += is_wrapped ? length : 0;
-            k = is_wrapped ? 0 : k + 1;
-        }
-    }
-}
-
 lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, const char *path)
 {
     lyrnn_safetensors file;
     memset(checkpoint, 0, sizeof *checkpoint);
     LYRNN_TRY(lyrnn_safetensors_open(&file, path));
-    strip_wrappers(&file);
+    lyrnn_state_dict_rename(&file);
     lyrnn_status status = read_contents(checkpoint, &file, path);
     if (status != LYRNN_OK)
         lyrnn_checkpoint_free(checkpoint);

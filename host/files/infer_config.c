@@ -1,8 +1,14 @@
 /* torch.nn.RNN, LSTM and GRU store weight_hh as (G*H,H), so its shape gives the number of gates G,
- * which tells the cells apart. Only tanh and relu look the same. */
+ * which tells the cells apart. Only tanh and relu look the same.
+ *
+ * A tied network has no dense.weight, or has it as a second copy of embedding.weight: PyTorch's
+ * state_dict names a shared tensor twice. Two matrices that training made separately are never equal
+ * in every bit. */
 #include "files/infer_config.h"
 
 #include <stdio.h>
+
+#include "files/parameter_tensors.h"
 
 #define REMEDY "give the state_dict of an RNNModel: rnn (nn.RNN, LSTM or GRU) and dense (nn.Linear)"
 
@@ -41,6 +47,27 @@ static int count_layers(const lyrnn_safetensors *file)
     return layer;
 }
 
+/* Sets the sizes that the tensors outside the stack show; one-hot networks have V from weight_ih. */
+static lyrnn_status infer_embedding(const lyrnn_safetensors *file, const char *path,
+                                    lyrnn_rnn_config *config)
+{
+    const lyrnn_tensor *embedding, *dense = lyrnn_safetensors_tensor(file, "dense.weight");
+    if (lyrnn_safetensors_tensor(file, "embedding.weight") == NULL)
+        return LYRNN_OK;
+    LYRNN_TRY(find_matrix(file, path, "embedding.weight", &embedding));
+    size_t V = embedding->shape[0], E = embedding->shape[1];
+    if (V > LYRNN_MAX_INPUT_SIZE || E > LYRNN_MAX_HIDDEN_SIZE)
+        return lyrnn_fail(
+            LYRNN_ERR_MODEL_FILE,
+            "%s: tensor embedding.weight is (%zu, %zu), which is out of range; use up "
+            "to (%d, %d)",
+            path, V, E, LYRNN_MAX_INPUT_SIZE, LYRNN_MAX_HIDDEN_SIZE);
+    config->input_size = (int)V;
+    config->embedding_size = (int)E;
+    config->tied = dense == NULL || lyrnn_tensors_are_equal(dense, embedding);
+    return LYRNN_OK;
+}
+
 lyrnn_status lyrnn_infer_config(const lyrnn_safetensors *file, const char *path,
                                 lyrnn_rnn_config *config)
 {
@@ -65,5 +92,5 @@ lyrnn_status lyrnn_infer_config(const lyrnn_safetensors *file, const char *path,
         .hidden_size = (int)H,
         .num_layers = count_layers(file),
         .bidirectional = lyrnn_safetensors_tensor(file, "rnn.weight_hh_l0_reverse") != NULL};
-    return LYRNN_OK;
+    return infer_embedding(file, path, config);
 }

@@ -68,6 +68,13 @@ lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
     return LYRNN_OK;
 }
 
+bool lyrnn_tensors_are_equal(const lyrnn_tensor *a, const lyrnn_tensor *b)
+{
+    return strcmp(a->dtype, b->dtype) == 0 && a->num_dims == b->num_dims &&
+           memcmp(a->shape, b->shape, (size_t)a->num_dims * sizeof a->shape[0]) == 0 &&
+           memcmp(a->data, b->data, a->num_bytes) == 0;
+}
+
 static float float_of_bits(uint32_t bits)
 {
     float value;

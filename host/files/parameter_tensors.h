@@ -3,6 +3,8 @@
 #ifndef LYRNN_PARAMETER_TENSORS_H
 #define LYRNN_PARAMETER_TENSORS_H
 
+#include <stdbool.h>
+
 #include "lyrnn/parameters.h"
 #include "lyrnn/safetensors.h"
 #include "lyrnn/status.h"
@@ -24,6 +26,9 @@ const float *lyrnn_parameter_values(const lyrnn_parameter *parameter, const floa
 lyrnn_status lyrnn_find_tensor(const lyrnn_safetensors *file, const char *path,
                                const lyrnn_tensor *wanted, const char *what_to_do,
                                const lyrnn_tensor **tensor);
+
+/* Whether two tensors have the same type, shape and bytes. */
+bool lyrnn_tensors_are_equal(const lyrnn_tensor *a, const lyrnn_tensor *b);
 
 /* Converts the values of an F32, F16, BF16 or F64 tensor, which need not be aligned. F64 is rounded
  * to nearest; the others are exact. Returns their number, or the index of the first one that is

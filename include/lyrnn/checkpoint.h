@@ -1,10 +1,10 @@
 /* A trained model as a file: model.safetensors, which PyTorch loads without conversion.
  *
- * The tensors have the names and shapes of the tutorial's RNNModel. "__metadata__" has "format":
- * "pt", "config" (the network's shape as JSON), "vocab" (a JSON array of one-character strings in
- * id order) and "learned" (a JSON array with an object for each text that the model learned, the
- * oldest first: its hash and how it was read). A state_dict that PyTorch saved has only the
- * tensors. */
+ * The tensors have the names and shapes of the tutorial's RNNModel; a network with an embedding has
+ * those of lyrnn_parameters_of_model. "__metadata__" has "format": "pt", "config" (the network's
+ * shape as JSON), "vocab" (a JSON array of one-character strings in id order) and "learned" (a JSON
+ * array with an object for each text that the model learned, the oldest first: its hash and how it
+ * was read). A state_dict that PyTorch saved has only the tensors. */
 #ifndef LYRNN_CHECKPOINT_H
 #define LYRNN_CHECKPOINT_H
 
@@ -42,13 +42,15 @@ lyrnn_status lyrnn_checkpoint_write(const char *path, const lyrnn_rnn_config *co
  * has another shape or type, is one too many, or is not finite. LYRNN_ERR_MEMORY.
  *
  * Apart from what lyrnn writes, it reads weights of F16, BF16 and F64, which become float32; a
- * "vocab" that is an object, {"a": 0, "b": 1}; and names that begin with "module." or "_orig_mod.",
- * as DataParallel and torch.compile write them. */
+ * "vocab" that is an object, {"a": 0, "b": 1}; names that begin with "module." or "_orig_mod.", as
+ * DataParallel and torch.compile write them; and a tied network whose dense.weight is a second copy
+ * of embedding.weight, or that safetensors.torch.save_model wrote. */
 lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *path);
 
 /* Does the same for a file that may lack the metadata, as
  *     safetensors.torch.save_file(model.state_dict(), path)
- * writes it. The shape then comes from the tensors, dropout is 0, and vocab.V is 0. */
+ * writes it. The shape then comes from the tensors, each dropout is 0, and vocab.V is 0. A network
+ * with an embedding is tied if dense.weight is missing or equal to embedding.weight in every bit. */
 lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, const char *path);
 
 /* Sets the cell to `cell` if that is rnn_tanh or rnn_relu and checkpoint->is_tanh_or_relu; else
@@ -58,9 +60,9 @@ void lyrnn_checkpoint_choose_rnn(lyrnn_checkpoint *checkpoint, lyrnn_cell cell);
 /* Copies the weights to a model with another vocabulary and otherwise the same shape. params is
  * flat, laid out by lyrnn_parameters_of_model for the checkpoint's config with input_size vocab->V.
  * A character that both vocabularies have keeps its weights: its column of weight_ih in the first
- * layer (and in the reverse one), and its row of dense.weight and dense.bias. A new character keeps
- * the weights that params has for it. All other weights are copied. checkpoint->vocab must not be
- * empty. */
+ * layer (and in the reverse one) or its row of embedding.weight, and its row of dense.weight and
+ * dense.bias. A new character keeps the weights that params has for it. All other weights are
+ * copied. checkpoint->vocab must not be empty. */
 void lyrnn_checkpoint_remap(const lyrnn_checkpoint *checkpoint, const lyrnn_vocab *vocab,
                             float *params);
 

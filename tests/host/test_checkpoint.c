@@ -74,6 +74,52 @@ static void a_model_comes_back_bit_for_bit(void **state)
     lyrnn_checkpoint_free(&checkpoint);
 }
 
+/* Writes and reads a model, all of whose weights are 0. */
+static void assert_config_comes_back(const lyrnn_rnn_config *network, const char *json)
+{
+    lyrnn_parameters parameters;
+    lyrnn_vocab vocab;
+    lyrnn_checkpoint checkpoint;
+    lyrnn_safetensors file;
+    lyrnn_parameters_of_model(&parameters, network);
+    float *params = calloc(parameters.count, sizeof *params);
+    assert_non_null(params);
+    assert_int_equal(lyrnn_vocab_from_chars(&vocab, chars, V), LYRNN_OK);
+    unlink("config");
+    assert_int_equal(lyrnn_checkpoint_write("config", network, &vocab, params, NULL), LYRNN_OK);
+    assert_int_equal(lyrnn_safetensors_open(&file, "config"), LYRNN_OK);
+    assert_string_equal(lyrnn_safetensors_metadata(&file, "config"), json);
+    lyrnn_safetensors_close(&file);
+    if (lyrnn_checkpoint_read(&checkpoint, "config") != LYRNN_OK)
+        fail_msg("%s", lyrnn_error_text());
+    assert_memory_equal(&checkpoint.config, network, sizeof *network);
+    lyrnn_checkpoint_free(&checkpoint);
+    lyrnn_vocab_free(&vocab);
+    free(params);
+}
+
+/* What is off is not in the file. */
+static void a_config_has_only_what_the_network_has(void **state)
+{
+    (void)state;
+    lyrnn_rnn_config network = config;
+#define ONE_HOT                                                                                    \
+    "{\"cell\":\"rnn_relu\",\"input_size\":4,\"hidden_size\":3,\"num_layers\":1,"                  \
+    "\"bidirectional\":false,\"dropout\":0.0"
+    assert_config_comes_back(&network, ONE_HOT "}");
+    network.dropout_output = 0.5f;
+    assert_config_comes_back(&network, ONE_HOT ",\"dropout_output\":0.5}");
+    network.embedding_size = 2;
+    assert_config_comes_back(&network, ONE_HOT ",\"embedding_size\":2,\"dropout_output\":0.5}");
+    network.tied = true;
+    network.dropout_input = 0.25f;
+    network.dropout_weight = 1;
+    assert_config_comes_back(&network,
+                             ONE_HOT ",\"embedding_size\":2,\"tied\":true,\"dropout_input\":0.25,"
+                                     "\"dropout_output\":0.5,\"dropout_weight\":1.0}");
+#undef ONE_HOT
+}
+
 static void the_same_model_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -228,6 +274,44 @@ static void a_config_that_is_not_one_is_refused(void **state)
     assert_config(CONFIG_OF("\"rnn_tanh\"", "4", "3", "1", "0", "0"), bad, problem);
     assert_config(CONFIG_OF("\"rnn_tanh\"", "4", "3", "1", "false", "1e308"), bad, problem);
     assert_config(CONFIG_OF("\"rnn_tanh\"", "4", "3", "1", "false", "-1"), bad, problem);
+}
+
+/* Adds entries to a config, whose tensors are those of a network without them. */
+#define CONFIG_AND(entries)                                                                        \
+    "{\"cell\":\"rnn_relu\",\"input_size\":4,\"hidden_size\":3,\"num_layers\":1,"                  \
+    "\"bidirectional\":false,\"dropout\":0.0," entries "}"
+
+static void entries_that_a_network_need_not_have_are_checked(void **state)
+{
+    (void)state;
+    const lyrnn_status bad = LYRNN_ERR_MODEL_FILE;
+    static const char *const dropouts[] = {"dropout_input", "dropout_output", "dropout_weight"};
+    static const char *const not_shares[] = {"-0.1", "1.1", "\"0\"", "null", "true", "[0]"};
+    for (size_t i = 0; i < 3; i++) {
+        char text[256];
+        for (size_t k = 0; k < sizeof not_shares / sizeof not_shares[0]; k++) {
+            snprintf(text, sizeof text, CONFIG_AND("\"%s\":%s"), dropouts[i], not_shares[k]);
+            assert_config(text, bad, "does not describe a network");
+        }
+        snprintf(text, sizeof text, CONFIG_AND("\"%s\":0"), dropouts[i]);
+        assert_config(text, LYRNN_OK, "");
+    }
+    static const char *const wrong[] = {CONFIG_AND("\"embedding_size\":-1"),
+                                        CONFIG_AND("\"embedding_size\":2.0"),
+                                        CONFIG_AND("\"embedding_size\":\"2\""),
+                                        CONFIG_AND("\"embedding_size\":2147483648"),
+                                        CONFIG_AND("\"tied\":1"),
+                                        CONFIG_AND("\"tied\":null"),
+                                        CONFIG_AND("\"tie\":true"),
+                                        CONFIG_AND("\"tied\":false,\"projection\":2")};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_config(wrong[i], bad, "does not describe a network");
+    assert_config(CONFIG_AND("\"embedding_size\":0,\"tied\":false"), LYRNN_OK, "");
+    assert_config(CONFIG_AND("\"dropout_weight\":0.5,\"dropout_output\":1"), LYRNN_OK, "");
+    assert_config(CONFIG_AND("\"tied\":true"), bad, "--tie: there is no embedding to share");
+    assert_config(CONFIG_AND("\"dropout_input\":0.5"), bad, "--dropout-input: ");
+    assert_config(CONFIG_AND("\"embedding_size\":65537"), bad, "--embedding-size 65537: ");
+    assert_config(CONFIG_AND("\"embedding_size\":65536"), bad, "no tensor embedding.weight");
 }
 
 static void a_network_out_of_range_is_refused(void **state)
@@ -445,10 +529,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_comes_back_bit_for_bit),
+        cmocka_unit_test(a_config_has_only_what_the_network_has),
         cmocka_unit_test(the_same_model_gives_the_same_bytes),
         cmocka_unit_test(the_file_is_what_pytorch_expects),
         cmocka_unit_test(an_unspoiled_file_is_read),
         cmocka_unit_test(a_config_that_is_not_one_is_refused),
+        cmocka_unit_test(entries_that_a_network_need_not_have_are_checked),
         cmocka_unit_test(a_network_out_of_range_is_refused),
         cmocka_unit_test(tensors_that_contradict_the_config_are_refused),
         cmocka_unit_test(hostile_sizes_are_refused_without_allocating),

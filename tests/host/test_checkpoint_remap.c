@@ -1,4 +1,5 @@
-/* Weights moved to another vocabulary, for every cell, with one and two layers and directions. Each
+/* Weights moved to another vocabulary, for every cell, with one and two layers and directions, with
+ * and without an embedding, a tie and a projection. Each
  * character that is kept brings exactly its own weights, a new one has those of a new model, and
  * the model's outputs for kept characters do not change. Tensors are compared in PyTorch's shapes,
  * which the code under test does not use. */
@@ -52,14 +53,21 @@ static void side_close(side *side)
     lyrnn_backend_close(&side->backend);
 }
 
-/* Calls test for every cell, 1 and 2 layers, 1 and 2 directions. */
+/* Calls test for every cell, 1 and 2 layers, 1 and 2 directions, and for one-hot characters, an
+ * embedding, a tied one of the output's size, and a tied one with a projection. */
 static void for_all_networks(void (*test)(lyrnn_rnn_config config))
 {
-    for (int i = 0; i < 16; i++)
-        test((lyrnn_rnn_config){.cell = (lyrnn_cell)(i / 4),
+    for (int i = 0; i < 64; i++) {
+        int ends = i / 16, num_directions = 1 + i % 2;
+        test((lyrnn_rnn_config){.cell = (lyrnn_cell)(i / 4 % 4),
                                 .hidden_size = H,
                                 .num_layers = 1 + i / 2 % 2,
-                                .bidirectional = i % 2 == 1});
+                                .bidirectional = num_directions == 2,
+                                .embedding_size = ends == 0   ? 0
+                                                  : ends == 2 ? H * num_directions
+                                                              : 3,
+                                .tied = ends >= 2});
+    }
 }
 
 /* The checkpoint borrows the side's weights. */
@@ -92,8 +100,10 @@ static void check_tensor(const lyrnn_parameter *old, const lyrnn_parameter *new,
                          const float *before, const float *fresh, const float *after)
 {
     assert_string_equal(new->name, old->name);
-    bool by_col = strncmp(new->name, "rnn.weight_ih_l0", 16) == 0;
-    bool by_row = strncmp(new->name, "dense.", 6) == 0;
+    /* An embedding's layer 0 has the same inputs for every vocabulary. */
+    bool by_col = strncmp(new->name, "rnn.weight_ih_l0", 16) == 0 && new->cols == V_TEXT;
+    bool by_row =
+        strncmp(new->name, "dense.", 6) == 0 || strcmp(new->name, "embedding.weight") == 0;
     int cols = new->cols == 0 ? 1 : new->cols, old_cols = old->cols == 0 ? 1 : old->cols;
     for (int row = 0; row < new->rows; row++) {
         for (int col = 0; col < cols; col++) {
@@ -112,7 +122,8 @@ static void check_all_tensors(lyrnn_rnn_config config)
     side from, to;
     side_open(&from, config, V_MODEL, 3);
     side_open(&to, config, V_TEXT, SEED);
-    from.params[from.parameters.items[LYRNN_WEIGHT_HH].offset] = -0.0f;
+    from.params[lyrnn_parameters_of_layer(&from.parameters, &from.config, 0, 0, LYRNN_WEIGHT_HH)
+                    ->offset] = -0.0f;
     float *params = test_memory(to.parameters.count, sizeof *params);
     memcpy(params, to.params, to.parameters.count * sizeof *params);
     remap(&from, text_chars, V_TEXT, params);
