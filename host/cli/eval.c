@@ -27,6 +27,7 @@
 
 typedef struct {
     bool per_line, per_song, json;
+    float dynamic_rate;      /* 0: the model does not learn */
     int songs;               /* an index of SONGS_WORDS */
     lyrnn_corpus_rules text; /* only what READING_SOURCE_OPTIONS has */
     machine_options machine;
@@ -43,6 +44,18 @@ static const option_spec specs[] = {
                "--sampling songs) scores each song by itself, any other model each FILE as one "
                "text. file, blank-line: each text file or paragraph is a song, as in train. none: "
                "each FILE is one text."},
+
+    {OPTION_FLOAT, "dynamic", "RATE",
+     "let the model learn from the text at this rate, after each part is scored; 0: no learning",
+     FIELD(dynamic_rate), .fallback = "0", .min = "0", .max = "1", .remedy = "begin with 0.0003",
+     .detail = "Dynamic evaluation (Krause et al. 2018) shows how well a model predicts a text to "
+               "which it can adapt. It scores a segment of 35 characters, and then takes one step "
+               "of gradient descent on that segment, scaled by the root mean square of the "
+               "gradients so far. So no character is scored by a model that has seen it. Learning "
+               "goes on from song to song and from line to line, in the order of the FILE, and "
+               "begins again with the model's own weights at the next FILE. The model file stays "
+               "as it is. Such a perplexity compares only with those of the same RATE and the same "
+               "order of songs."},
 
     {OPTION_HEADING, .help = "Output:"},
     {OPTION_FLAG, "per-line", NULL, "score each line by itself, and print one line for each",
@@ -77,6 +90,7 @@ static const option_table table = {
               "training: consecutive sampling leaves up to --num-steps characters of each sequence "
               "of a batch unlearned.",
     .examples = "lyrnn eval runs/mine other_lyrics.txt\n"
+                "lyrnn eval runs/mine --dynamic 3e-4 other_lyrics.txt\n"
                 "lyrnn eval runs/mine --per-line lines.txt | sort -g | grep -v ^nan | head",
     .specs = specs,
     .num_specs = sizeof specs / sizeof specs[0],
@@ -159,17 +173,38 @@ static lyrnn_status show_progress(void *context, size_t done, size_t total)
     return LYRNN_OK;
 }
 
-static lyrnn_status score_pieces(evaluation *eval, const lyrnn_checkpoint *checkpoint,
-                                 const machine_options *machine)
+static lyrnn_status score_texts(const lyrnn_model *model, float dynamic_rate,
+                                lyrnn_scored_text *texts, size_t num)
 {
-    machine_model opened = {0};
     lyrnn_progress progress = {.log = stderr};
     const lyrnn_watcher watcher = {show_progress, &progress};
-    lyrnn_status status = machine_open_model(machine, checkpoint, &opened);
-    if (status == LYRNN_OK)
-        status = lyrnn_score(&opened.model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, eval->texts,
-                             eval->num_pieces, &watcher);
+    const lyrnn_dynamic_options dynamic = {.rate = dynamic_rate, .T = LYRNN_DYNAMIC_STEPS};
+    lyrnn_status status =
+        dynamic_rate > 0.0f
+            ? lyrnn_score_dynamic(model, &dynamic, texts, num, &watcher)
+            : lyrnn_score(model, LYRNN_SCORE_STEPS, LYRNN_SCORE_STREAMS, texts, num, &watcher);
     lyrnn_progress_clear(&progress);
+    return status;
+}
+
+/* Dynamic evaluation begins each file with the weights of the model. */
+static lyrnn_status score_files(evaluation *eval, const lyrnn_model *model, float dynamic_rate)
+{
+    if (dynamic_rate == 0.0f)
+        return score_texts(model, 0.0f, eval->texts, eval->num_pieces);
+    for (size_t i = 0; i < eval->num_files; i++)
+        LYRNN_TRY(score_texts(model, dynamic_rate, eval->texts + eval->files[i].first_piece,
+                              eval->files[i].num_pieces));
+    return LYRNN_OK;
+}
+
+static lyrnn_status score_pieces(evaluation *eval, const lyrnn_checkpoint *checkpoint,
+                                 const eval_fields *fields)
+{
+    machine_model opened = {0};
+    lyrnn_status status = machine_open_model(&fields->machine, checkpoint, &opened);
+    if (status == LYRNN_OK)
+        status = score_files(eval, &opened.model, fields->dynamic_rate);
     machine_close_model(&opened);
     return status;
 }
@@ -179,7 +214,8 @@ static lyrnn_status print_evaluation(const evaluation *eval, const eval_fields *
 {
     bool per_piece = fields->per_line || fields->per_song;
     if (fields->json)
-        return per_piece ? eval_print_json_pieces(eval) : eval_print_json(eval, model_path);
+        return per_piece ? eval_print_json_pieces(eval)
+                         : eval_print_json(eval, model_path, fields->dynamic_rate);
     if (per_piece)
         eval_print_pieces(eval);
     else
@@ -234,7 +270,7 @@ static lyrnn_status evaluate_arguments(const option_result *result, const eval_f
     LYRNN_TRY(lyrnn_checkpoint_read(checkpoint, model_path));
     LYRNN_TRY(read_texts(result, fields, model_path, checkpoint, eval));
     LYRNN_TRY(check_texts(eval, checkpoint, fields->per_line));
-    LYRNN_TRY(score_pieces(eval, checkpoint, &fields->machine));
+    LYRNN_TRY(score_pieces(eval, checkpoint, fields));
     return print_evaluation(eval, fields, model_path);
 }
 

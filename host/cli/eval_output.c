@@ -120,11 +120,13 @@ lyrnn_status eval_print_json_pieces(const evaluation *eval)
     return LYRNN_OK;
 }
 
-lyrnn_status eval_print_json(const evaluation *eval, const char *model_path)
+lyrnn_status eval_print_json(const evaluation *eval, const char *model_path, float dynamic_rate)
 {
     json_t *object = json_object(), *files = json_array(), *total = json_object();
     eval_score sum = eval_score_of_all(eval);
     json_put(&object, "model", json_string_or_null(model_path));
+    if (dynamic_rate > 0.0f)
+        json_put(&object, "dynamic", json_of_float(dynamic_rate));
     for (size_t i = 0; i < eval->num_files; i++) {
         eval_score score = eval_score_of_file(eval, &eval->files[i]);
         json_t *file = json_object();

@@ -11,8 +11,8 @@ void eval_print_table(const evaluation *eval);
  * the text of a line or the first line of a song. */
 void eval_print_pieces(const evaluation *eval);
 
-/* One JSON object. LYRNN_ERR_IO. */
-lyrnn_status eval_print_json(const evaluation *eval, const char *model_path);
+/* One JSON object. It has the rate of dynamic evaluation if that is above 0. LYRNN_ERR_IO. */
+lyrnn_status eval_print_json(const evaluation *eval, const char *model_path, float dynamic_rate);
 
 /* One JSON object per piece and line. LYRNN_ERR_IO. */
 lyrnn_status eval_print_json_pieces(const evaluation *eval);

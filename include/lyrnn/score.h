@@ -33,6 +33,30 @@ enum { LYRNN_SCORE_STEPS = 128, LYRNN_SCORE_STREAMS = 64 };
 lyrnn_status lyrnn_score(const lyrnn_model *model, int T, int B, lyrnn_scored_text *texts,
                          size_t num, const lyrnn_watcher *watcher);
 
+/* How dynamic evaluation learns. */
+typedef struct {
+    float rate; /* the learning rate; 0: the model learns nothing */
+    int T;      /* characters per segment */
+} lyrnn_dynamic_options;
+
+/* A good choice of T: a shorter segment is learned sooner, a longer one in fewer steps. */
+enum { LYRNN_DYNAMIC_STEPS = 35 };
+
+/* Dynamic evaluation (Krause et al. 2018, "Dynamic evaluation of neural sequence models"): scores
+ * num texts in their order, segment by segment, and learns from each segment after it has its
+ * score. The state is zero before the first character of each text; what was learned stays from
+ * text to text. The gradient g of a segment's mean loss reaches back to the start of the segment.
+ * It is clipped to norm 1, and then
+ *
+ *     weight -= rate * g / sqrt(mean of g^2 so far)
+ *
+ * The paper takes this mean over the training text; here it runs over the segments, as Adam's does.
+ * The model stays as it is, and there is no dropout. watcher may be NULL. LYRNN_ERR_MEMORY,
+ * LYRNN_ERR_DIVERGED, or what the watcher returns. */
+lyrnn_status lyrnn_score_dynamic(const lyrnn_model *model, const lyrnn_dynamic_options *options,
+                                 lyrnn_scored_text *texts, size_t num,
+                                 const lyrnn_watcher *watcher);
+
 #ifdef __cplusplus
 }
 #endif
