@@ -223,18 +223,27 @@ def add_record(path, record):
         fail(f"{path}: {error.strerror}")
 
 
-def read_records(paths, script="scripts/bench/compare.py", sides=("article", "best", "lyrnn")):
-    """The records of all files, oldest first. script wrote them; each must have all sides."""
+def read_lines(paths, script, check):
+    """The JSON objects of all files, which the script wrote, one per line. check raises KeyError,
+    TypeError or ValueError for an object that is none of the script's.
+    """
     records = []
     for path in paths:
         try:
             with open(path, encoding="utf-8") as file:
                 for number, line in enumerate(file, 1):
                     record = json.loads(line)
-                    shape_of(record), record["date"], [record["sides"][side] for side in sides]
+                    check(record)
                     records.append(record)
         except OSError as error:
             fail(f"{path}: {error.strerror}; create it with {script} --json {path}")
         except (ValueError, TypeError, KeyError):
             fail(f"{path}:{number}: not a record of {script} --json; remove this line")
+    return records
+
+
+def read_records(paths, script="scripts/bench/compare.py", sides=("article", "best", "lyrnn")):
+    """The records of all files, oldest first. script wrote them; each must have all sides."""
+    records = read_lines(paths, script, lambda record: (
+        shape_of(record), record["date"], [record["sides"][side] for side in sides]))
     return sorted(records, key=lambda record: record["date"])

@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
-"""Writes the tables of measured speeds into README.md and scripts/bench/README.md.
+"""Writes the tables of measurements into README.md and scripts/bench/README.md.
 
     /usr/bin/python3 scripts/bench/compare.py --json scripts/bench/results/speed.jsonl
     /usr/bin/python3 scripts/bench/bench_generation.py --json scripts/bench/results/generation.jsonl
+    /usr/bin/python3 scripts/bench/bench_quality.py VERSE --json scripts/bench/results/quality.jsonl
     scripts/bench/bench_table.py
 
 A table replaces everything between its two marker lines. If a shape was measured more than once on
 one machine, the last measurement counts. The full table of training speed has a row for every
-preset (A to F): a preset that has not been measured on a GPU says so.
+preset (A to F): a preset that has not been measured on a GPU says so. The tables of quality have
+the last measurement.
 """
 
 import argparse
 import os
 
 from bench_shapes import PRESETS, fail, read_records, shape_of, with_range
+from quality_results import (QUALITY_COLUMNS, QUALITY_HEADLINE_COLUMNS, quality_headline_rows,
+                             quality_rows, read_quality)
 
 BENCH = os.path.dirname(os.path.abspath(__file__))
 PAGES = [os.path.normpath(os.path.join(BENCH, "..", "..", "README.md")),
@@ -126,17 +130,17 @@ def generation_rows(records):
 
 
 class Table:
-    """A table between two marker lines. The script source wrote the records in its results file."""
+    """A table between two marker lines. `read` gets the records of its results file."""
 
-    def __init__(self, name, results, source, sides, columns, rows):
+    def __init__(self, name, results, read, columns, rows):
         self.results = os.path.join(BENCH, "results", f"{results}.jsonl")
-        self.source, self.sides, self.columns, self.rows = source, sides, columns, rows
+        self.read, self.columns, self.rows = read, columns, rows
         script = "scripts/bench/bench_table.py"
         self.begin = f"<!-- {name}: written by {script} from {results}.jsonl -->"
         self.end = f"<!-- end of {name} -->"
 
     def text(self):
-        rows = self.rows(read_records([self.results], self.source, self.sides))
+        rows = self.rows(self.read([self.results]))
         lines = [self.columns, ("---",) * len(self.columns), *rows]
         return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
                          for line in lines)
@@ -149,10 +153,22 @@ class Table:
 
 
 COMPARE, GENERATION = "scripts/bench/compare.py", "scripts/bench/bench_generation.py"
-TABLES = (Table("headline", "speed", COMPARE, TRAINING_SIDES, HEADLINE_COLUMNS, headline_rows),
-          Table("training", "speed", COMPARE, TRAINING_SIDES, TRAINING_COLUMNS, training_rows),
-          Table("generation", "generation", GENERATION, GENERATION_SIDES, GENERATION_COLUMNS,
-                generation_rows))
+
+
+def read_trainings(paths):
+    return read_records(paths, COMPARE, TRAINING_SIDES)
+
+
+def read_generations(paths):
+    return read_records(paths, GENERATION, GENERATION_SIDES)
+
+
+TABLES = (Table("headline", "speed", read_trainings, HEADLINE_COLUMNS, headline_rows),
+          Table("quality headline", "quality", read_quality, QUALITY_HEADLINE_COLUMNS,
+                quality_headline_rows),
+          Table("training", "speed", read_trainings, TRAINING_COLUMNS, training_rows),
+          Table("generation", "generation", read_generations, GENERATION_COLUMNS, generation_rows),
+          Table("quality", "quality", read_quality, QUALITY_COLUMNS, quality_rows))
 
 
 def read_page(path):

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests the scripts of scripts/bench, and that the tables in the pages match the recorded results.
-# Uses a Python that has PyTorch, if there is one.
+# Uses a Python that has PyTorch, if there is one. Argument: the program.
 set -euo pipefail
+lyrnn=$(realpath "$1")
 cd "$(dirname "$0")/../.."
 export PYTHONDONTWRITEBYTECODE=1
 for python in python3 /usr/bin/python3 none; do
@@ -17,4 +18,5 @@ if [[ $python == none ]]; then
     }
 fi
 "$python" tests/scripts/test_bench_scripts.py
+"$python" tests/scripts/test_bench_quality.py "$lyrnn"
 "$python" scripts/bench/bench_table.py --check
