@@ -5,7 +5,7 @@
  *
  * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch.
  * "seconds" is the time that the epoch's steps took, in all processes that computed some of them.
- * "gradient_norm" is the L2 norm of all gradients in the epoch's last step, before clipping.
+ * "lr" is the learning rate of the epoch's last step. "gradient_norm" is the L2 norm of all gradients in the epoch's last step, before clipping.
  * The "val_" pair is there if the run validates. A number that JSON cannot hold, such as an
  * infinite perplexity, is null. Only this module writes and reads the file. */
 #ifndef LYRNN_METRICS_H
@@ -25,8 +25,8 @@ typedef struct {
     double nats_per_char;
     double perplexity;
     double chars_per_second;
-    double seconds; /* time that the epoch's steps took */
-    float learning_rate;
+    double seconds;      /* time that the epoch's steps took */
+    float learning_rate; /* of the epoch's last step */
     double gradient_norm;
     bool is_validated;
     double validation_nats_per_char, validation_perplexity; /* if is_validated */

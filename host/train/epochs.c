@@ -73,8 +73,16 @@ static void close_epoch(train_job *job, int epoch)
     job->state.epoch_seconds = 0.0;
 }
 
+static bool are_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
 /* Downloads what a checkpoint holds. The last update may have made a weight infinite or NaN, which
- * no loss shows yet, so that the weights are checked here. */
+ * no loss shows yet, so that the weights are checked here, and their average. */
 static lyrnn_status download_checkpoint(train_job *job)
 {
     lyrnn_model_download(lyrnn_trainer_result(&job->trainer), job->params);
@@ -83,10 +91,11 @@ static lyrnn_status download_checkpoint(train_job *job)
     if (counters->bad_step != 0)
         return diverged(job, "the loss became NaN or infinite", counters->bad_step,
                         job->state.snapshot.epoch + 1);
-    for (size_t i = 0; i < job->model.parameters.count; i++)
-        if (!isfinite(job->params[i]))
-            return diverged(job, "a weight became NaN or infinite", counters->step,
-                            job->state.snapshot.epoch + 1);
+    size_t count = job->model.parameters.count;
+    const float *raw = job->state.snapshot.raw;
+    if (!are_finite(job->params, count) || (raw != NULL && !are_finite(raw, count)))
+        return diverged(job, "a weight became NaN or infinite", counters->step,
+                        job->state.snapshot.epoch + 1);
     return LYRNN_OK;
 }
 
@@ -235,6 +244,7 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
         job->state.best_epoch = epoch;
         job->state.best_nats_per_char = nats;
     }
+    train_follow_plateau(job, epoch);
     bool is_to_be_saved = is_best || is_due(job, epoch);
     if (is_to_be_saved)
         LYRNN_TRY(download_checkpoint(job));
@@ -262,7 +272,8 @@ static lyrnn_metrics measure_epoch(const train_job *job, int epoch, const lyrnn_
         .perplexity = exp(nats_per_char),
         .chars_per_second = timed_chars > 0 ? (double)timed_chars / seconds : (double)NAN,
         .seconds = seconds,
-        .learning_rate = job->options->optimizer.learning_rate,
+        .learning_rate = (float)lyrnn_learning_rate(&job->optimizer, job->trainer.num_halvings,
+                                                    counters->step - 1),
         .gradient_norm = timed_chars > 0 ? counters->gradient_norm : (double)NAN,
     };
 }

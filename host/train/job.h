@@ -1,6 +1,6 @@
 /* A training job and its parts. job.c prepares and ends it; split.c divides the text; start.c does
  * what depends on what it starts from; plan.c counts its memory and reports the plan; recipe.c
- * checks the model and the optimizer; resume_run.c
+ * has the schedule and the checks of model and optimizer; resume_run.c
  * checks and continues an earlier run; epochs.c trains, reports and saves; warnings.c warns;
  * progress.c draws the bar. Read job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
@@ -123,6 +123,13 @@ lyrnn_status train_check_recipe(const train_job *job);
 
 /* Completes the optimizer. Needs the batches. */
 void train_set_optimizer(train_job *job);
+
+/* Halves the learning rate if the schedule says so after this epoch. Its validation must have
+ * decided whether it is the best. */
+void train_follow_plateau(train_job *job, int epoch);
+
+/* Reports dropouts, schedule and optimizer as far as they are on. */
+void train_log_recipe(const train_job *job);
 
 /* plan.c */
 

@@ -52,13 +52,16 @@ static void log_memory(const train_job *job)
     const lyrnn_training_memory *training = &memory.training;
     size_t total = memory.device_total + job->backend->own_bytes;
     size_t host = memory.checkpoints + memory.text;
+    char average[32] = "";
+    if (training->average_bytes > 0)
+        snprintf(average, sizeof average, "average %.1f, ", (double)training->average_bytes / mib);
     lyrnn_print_plain(
         job->log,
-        "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, activations %.1f, "
+        "memory: %.1f MiB: parameters %.1f, gradients %.1f, moments %.1f, %sactivations %.1f, "
         "corpus %.1f, validation %.1f, samples %.1f, ",
         (double)(total + (job->backend->shares_host_memory ? host : 0)) / mib,
         (double)training->parameters_bytes / mib, (double)training->gradients_bytes / mib,
-        (double)training->moments_bytes / mib, (double)training->activations_bytes / mib,
+        (double)training->moments_bytes / mib, average, (double)training->activations_bytes / mib,
         (double)training->corpus_bytes / mib, (double)memory.validation / mib,
         (double)memory.samples / mib);
     if (!job->backend->shares_host_memory)
@@ -129,17 +132,20 @@ void train_log_plan(const train_job *job)
     lyrnn_corpus read = job->corpus;
     read.num_songs -= job->has_cut_song;
     lyrnn_corpus_log_songs(&read, job->log);
-    lyrnn_print_plain(job->log, "model: %s, %d layer%s of %d hidden units%s, %zu parameters%s%s\n",
+    char embedding[64] = "";
+    if (job->config.embedding_size > 0)
+        snprintf(embedding, sizeof embedding, ", embedding of %d%s", job->config.embedding_size,
+                 job->config.tied ? ", tied" : "");
+    lyrnn_print_plain(job->log,
+                      "model: %s, %d layer%s of %d hidden units%s%s, %zu parameters%s%s\n",
                       lyrnn_cell_name(job->config.cell), job->config.num_layers,
                       job->config.num_layers == 1 ? "" : "s", job->config.hidden_size,
-                      job->config.bidirectional ? " in both directions" : "",
+                      job->config.bidirectional ? " in both directions" : "", embedding,
                       lyrnn_parameters_total(&parameters), path == NULL ? "" : " from ",
                       path == NULL ? "" : path);
     if (job->config.bidirectional)
         lyrnn_print_plain(job->log, "warning: " LYRNN_BIDIRECTIONAL_WARNING "\n");
-    if (job->config.dropout > 0.0f && job->config.num_layers == 1)
-        lyrnn_print_plain(job->log,
-                          "warning: --dropout acts between layers, and this model has only one\n");
+    train_log_recipe(job);
     if (job->sampling == LYRNN_SAMPLING_SONGS)
         log_song_batches(job);
     else

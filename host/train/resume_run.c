@@ -1,6 +1,7 @@
 /* Continues a run as if it had never stopped. The checkpoint decides the steps to come. The options
  * are compared with it, so that a run whose text or options were changed is refused. */
 #include "base/plain_text.h"
+#include "base/words.h"
 #include "train/job.h"
 
 #include <errno.h>
@@ -89,6 +90,15 @@ static bool has_ended(const train_job *job)
            state->snapshot.epoch - state->best_epoch >= patience;
 }
 
+/* Writes a number of an option that is off if it is 0; then the text is empty. 15 digits are those
+ * of config.json. */
+static void number_if_on(double value, lyrnn_state_option text)
+{
+    text[0] = '\0';
+    if (value != 0.0)
+        snprintf(text, sizeof(lyrnn_state_option), "%.15g", value);
+}
+
 /* Writes the shortest decimal that reads back as this float. */
 static void float_to_text(float value, lyrnn_state_option text)
 {
@@ -98,6 +108,35 @@ static void float_to_text(float value, lyrnn_state_option text)
         if (strtof(text, NULL) == value)
             return;
     }
+}
+
+static void float_if_on(float value, lyrnn_state_option text)
+{
+    text[0] = '\0';
+    if (value != 0.0f)
+        float_to_text(value, text);
+}
+
+/* The options of the recipe. */
+static void recipe_options(const train_job *job, lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS])
+{
+    const lyrnn_rnn_config *model = &job->options->model;
+    const lyrnn_optimizer_config *optimizer = &job->optimizer;
+    bool is_cosine = optimizer->schedule == LYRNN_SCHEDULE_COSINE;
+    float_if_on(model->dropout_input, texts[LYRNN_STATE_DROPOUT_INPUT]);
+    float_if_on(model->dropout_output, texts[LYRNN_STATE_DROPOUT_OUTPUT]);
+    float_if_on(model->dropout_weight, texts[LYRNN_STATE_DROPOUT_WEIGHT]);
+    texts[LYRNN_STATE_SCHEDULE][0] = '\0';
+    if (optimizer->schedule != LYRNN_SCHEDULE_CONSTANT)
+        lyrnn_word_copy(LYRNN_SCHEDULE_WORDS, (int)optimizer->schedule, texts[LYRNN_STATE_SCHEDULE],
+                        sizeof texts[0]);
+    number_if_on((double)optimizer->warmup_steps, texts[LYRNN_STATE_WARMUP]);
+    number_if_on(is_cosine ? (double)optimizer->num_steps : 0.0, texts[LYRNN_STATE_SCHEDULE_STEPS]);
+    float_if_on(optimizer->weight_decay, texts[LYRNN_STATE_WEIGHT_DECAY]);
+    number_if_on(optimizer->beta2, texts[LYRNN_STATE_BETA2]);
+    number_if_on(optimizer->average_decay, texts[LYRNN_STATE_EMA]);
+    number_if_on(optimizer->num_shards > 1 ? (double)optimizer->num_shards : 0.0,
+                 texts[LYRNN_STATE_SHARDS]);
 }
 
 void train_state_options(const train_job *job, lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS])
@@ -116,26 +155,65 @@ void train_state_options(const train_job *job, lyrnn_state_option texts[LYRNN_ST
     float_to_text(options->model.dropout, texts[LYRNN_STATE_DROPOUT]);
     float_to_text(options->optimizer.learning_rate, texts[LYRNN_STATE_LR]);
     float_to_text(options->optimizer.clip_norm, texts[LYRNN_STATE_CLIP_NORM]);
+    recipe_options(job, texts);
+}
+
+/* The value of an option of the recipe that is off has no text. */
+static const char *value_name(int option, const char *text)
+{
+    if (text[0] != '\0')
+        return text;
+    if (option == LYRNN_STATE_SCHEDULE)
+        return "constant";
+    if (option == LYRNN_STATE_BETA2)
+        return "0.999";
+    return option == LYRNN_STATE_SHARDS ? "1" : "0";
+}
+
+static bool may_change(int option)
+{
+    return option == LYRNN_STATE_LR || option == LYRNN_STATE_CLIP_NORM ||
+           option == LYRNN_STATE_SCHEDULE_STEPS;
 }
 
 /* Compares the options with those that the checkpoint was trained with. config.json may have been
- * changed or damaged. --lr and --clip-norm may change: the log only names them. */
+ * changed or damaged. --lr and --clip-norm may change, and --num-epochs, on which a cosine depends:
+ * the log only names them. An option of the recipe that the checkpoint lacks was off. */
 static lyrnn_status check_options(const train_job *job)
 {
     lyrnn_state_option texts[LYRNN_STATE_NUM_OPTIONS];
     train_state_options(job, texts);
     for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++) {
         const char *was = job->state.options[i], *key = lyrnn_state_option_keys[i];
-        if (was[0] == '\0' || strcmp(texts[i], was) == 0)
+        bool may_be_off = i >= LYRNN_STATE_DROPOUT_INPUT;
+        if ((was[0] == '\0' && !may_be_off) || strcmp(texts[i], was) == 0)
             continue;
-        if (i != LYRNN_STATE_LR && i != LYRNN_STATE_CLIP_NORM)
+        if (!may_change(i))
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                               "%s: %s is %s but its latest checkpoint has %s; correct config.json",
-                              job->run.path, key, texts[i], was);
-        lyrnn_print_plain(job->log, "warning: %s is %s; until the latest checkpoint it was %s\n",
-                          key, texts[i], was);
+                              job->run.path, key, value_name(i, texts[i]), value_name(i, was));
+        lyrnn_print_plain(job->log, "warning: %s is %s; until the latest checkpoint it was %s%s\n",
+                          key, texts[i], was,
+                          i == LYRNN_STATE_SCHEDULE_STEPS
+                              ? ", and its learning rates follow another cosine"
+                              : "");
     }
     return LYRNN_OK;
+}
+
+/* Refuses a checkpoint that lacks what its own options need. */
+static lyrnn_status check_average(const train_job *job)
+{
+    bool has_average = job->state.snapshot.raw != NULL;
+    if (has_average == (job->optimizer.average_decay > 0.0))
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
+                      "%s: its latest checkpoint has %s, but ema is %g; start a new run from its "
+                      "weights: --init %s",
+                      job->run.path,
+                      has_average ? "an average of the weights"
+                                  : "no weights besides their average",
+                      job->optimizer.average_decay, job->run.path);
 }
 
 /* Refuses counters that the steps of these batches cannot leave. */
@@ -173,6 +251,7 @@ lyrnn_status train_check_state(const train_job *job)
             "%s: seed is %llu but its latest checkpoint has %llu; correct config.json", path,
             (unsigned long long)options->seed, (unsigned long long)state->seed);
     LYRNN_TRY(check_options(job));
+    LYRNN_TRY(check_average(job));
     LYRNN_TRY(check_counters(job));
     if (options->num_epochs <= state->snapshot.epoch)
         return lyrnn_fail(
