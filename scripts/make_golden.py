@@ -5,7 +5,8 @@ PyTorch computes the numbers on the CPU in float32, with the tutorial's RNNModel
 torch.nn.RNN, LSTM or GRU, and torch.nn.Linear. There is one file for each cell, one to three
 layers, and one or two directions. It has one batch with its gradients, a training with consecutive
 sampling and the tutorial's gradient clipping, and the text of the tutorial's prediction loop.
-Numbers have nine significant digits, which identify a float32 exactly.
+Numbers have nine significant digits, which identify a float32 exactly. golden_recipe.py makes the
+files recipe_*.json.
 
     python3 scripts/make_golden.py --date 2026-11-24
 """
@@ -25,6 +26,11 @@ def parse_arguments():
         default=pathlib.Path(__file__).parent.parent / "tests" / "golden",
         type=pathlib.Path,
         help="the folder to write into [tests/golden]",
+    )
+    parser.add_argument(
+        "--part",
+        choices=("networks", "recipe"),
+        help="write only the files of networks, or only those of the recipe [both]",
     )
     return parser.parse_args()
 
@@ -294,19 +300,32 @@ def make(cell, num_layers, bidirectional, date):
     }
 
 
-def main():
-    torch.set_num_threads(1)
+def write_golden(path, golden):
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in golden.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def write_networks():
     for cell, num_layers, bidirectional in itertools.product(LAYERS, (1, 2, 3), (False, True)):
         golden = make(cell, num_layers, bidirectional, ARGUMENTS.date)
         path = ARGUMENTS.out / f"{cell}_{num_layers}_{'bi' if bidirectional else 'uni'}.json"
-        lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in golden.items()]
-        path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        write_golden(path, golden)
         norms, losses = golden["training"]["norms"], golden["training"]["losses"]
         print(
             f"{path.name}: {path.stat().st_size} bytes, seed {golden['provenance']['seed']}, "
             f"loss {losses[0]:.4f} to {losses[-1]:.4f}, norms {min(norms):.3f} to {max(norms):.3f}, "
             f"clip_norm {golden['clip_norm']}"
         )
+
+
+def main():
+    torch.set_num_threads(1)
+    if ARGUMENTS.part != "recipe":
+        write_networks()
+    if ARGUMENTS.part != "networks":
+        import golden_recipe  # it imports this file
+
+        golden_recipe.write_files(ARGUMENTS.out, ARGUMENTS.date)
 
 
 if __name__ == "__main__":

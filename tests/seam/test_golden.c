@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "compare.h"
+#include "golden_file.h"
 #include "lyrnn/generate.h"
 #include "model_check.h"
 
@@ -24,6 +23,7 @@ enum { SNAPSHOT_STEP = 10, MAX_STEPS = 50 };
 
 typedef struct {
     json_t *json;
+    lyrnn_rnn_config config;
     oracle_model shape;
     int B, T, count;
     lyrnn_optimizer_config optimizer;
@@ -38,132 +38,48 @@ typedef struct {
     int num_steps;
 } golden;
 
-static json_t *member(json_t *object, const char *name)
-{
-    json_t *value = json_object_get(object, name);
-    if (value == NULL)
-        fail_msg("golden file: no %s", name);
-    return value;
-}
-
-static int integer(json_t *object, const char *name)
-{
-    json_t *value = member(object, name);
-    assert_true(json_is_integer(value));
-    return (int)json_integer_value(value);
-}
-
-static double number(json_t *object, const char *name)
-{
-    json_t *value = member(object, name);
-    assert_true(json_is_number(value));
-    return json_number_value(value);
-}
-
-/* Appends a JSON array of `count` numbers to values, and returns the end. */
-static double *append_numbers(json_t *array, double *values, size_t count)
-{
-    assert_int_equal(json_array_size(array), count);
-    for (size_t i = 0; i < count; i++) {
-        json_t *value = json_array_get(array, i);
-        assert_true(json_is_number(value));
-        *values++ = json_number_value(value);
-    }
-    return values;
-}
-
-static double *numbers(json_t *object, const char *name, int count)
-{
-    double *values = test_memory((size_t)count, sizeof *values);
-    append_numbers(member(object, name), values, (size_t)count);
-    return values;
-}
-
-static int32_t *ids(json_t *object, const char *name, size_t count)
-{
-    json_t *array = member(object, name);
-    assert_int_equal(json_array_size(array), count);
-    int32_t *values = test_memory(count, sizeof *values);
-    for (size_t i = 0; i < count; i++)
-        values[i] = (int32_t)json_integer_value(json_array_get(array, i));
-    return values;
-}
-
-static lyrnn_rnn_config config_of(const oracle_model *shape)
-{
-    return (lyrnn_rnn_config){.cell = shape->cell,
-                              .input_size = shape->V,
-                              .hidden_size = shape->H,
-                              .num_layers = shape->num_layers,
-                              .bidirectional = shape->bidirectional};
-}
-
-/* Returns all tensors in the oracle's order, which is PyTorch's. */
-static double *tensors(json_t *object, const char *name, const oracle_model *shape)
-{
-    lyrnn_parameters parameters;
-    lyrnn_rnn_config config = config_of(shape);
-    lyrnn_parameters_of_model(&parameters, &config);
-    json_t *named = member(object, name);
-    assert_int_equal(json_object_size(named), parameters.num);
-    double *values = test_memory(oracle_model_count(shape), sizeof *values);
-    double *next = values;
-    for (int i = 0; i < parameters.num; i++)
-        next = append_numbers(member(named, parameters.items[i].name), next,
-                              lyrnn_parameter_count(&parameters.items[i]));
-    return values;
-}
-
 static void read_batch(golden *g)
 {
-    json_t *batch = member(g->json, "batch");
+    json_t *batch = golden_member(g->json, "batch");
     int M = g->T * g->B, num_state = oracle_state_count(&g->shape, g->B);
     bool is_lstm = g->shape.cell == LYRNN_LSTM;
-    g->inputs = ids(batch, "inputs", (size_t)M);
-    g->targets = ids(batch, "targets", (size_t)M);
-    g->h_0 = numbers(batch, "h_0", num_state);
-    g->h_n = numbers(batch, "h_n", num_state);
-    g->c_0 = is_lstm ? numbers(batch, "c_0", num_state) : NULL;
-    g->c_n = is_lstm ? numbers(batch, "c_n", num_state) : NULL;
-    g->logits = numbers(batch, "logits", M * g->shape.V);
-    g->loss = number(batch, "loss");
-    g->grads = tensors(batch, "grads", &g->shape);
+    g->inputs = golden_ids(batch, "inputs", (size_t)M);
+    g->targets = golden_ids(batch, "targets", (size_t)M);
+    g->h_0 = golden_numbers(batch, "h_0", num_state);
+    g->h_n = golden_numbers(batch, "h_n", num_state);
+    g->c_0 = is_lstm ? golden_numbers(batch, "c_0", num_state) : NULL;
+    g->c_n = is_lstm ? golden_numbers(batch, "c_n", num_state) : NULL;
+    g->logits = golden_numbers(batch, "logits", M * g->shape.V);
+    g->loss = golden_number(batch, "loss");
+    g->grads = golden_tensors(batch, "grads", &g->config);
 }
 
 static void read_training(golden *g)
 {
-    json_t *training = member(g->json, "training");
-    g->N = json_array_size(member(g->json, "corpus"));
-    g->corpus = ids(g->json, "corpus", g->N);
-    g->num_steps = (int)json_array_size(member(training, "losses"));
+    json_t *training = golden_member(g->json, "training");
+    g->N = json_array_size(golden_member(g->json, "corpus"));
+    g->corpus = golden_ids(g->json, "corpus", g->N);
+    g->num_steps = (int)json_array_size(golden_member(training, "losses"));
     assert_in_range(g->num_steps, SNAPSHOT_STEP, MAX_STEPS);
-    g->losses = numbers(training, "losses", g->num_steps);
-    g->norms = numbers(training, "norms", g->num_steps);
-    g->snapshot = tensors(training, "weights_after_10_steps", &g->shape);
+    g->losses = golden_numbers(training, "losses", g->num_steps);
+    g->norms = golden_numbers(training, "norms", g->num_steps);
+    g->snapshot = golden_tensors(training, "weights_after_10_steps", &g->config);
 }
 
-static golden golden_open(const char *name)
+static golden open_golden(const char *name)
 {
     golden g = {0};
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", LYRNN_GOLDEN_DIR, name);
-    json_error_t error;
-    g.json = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (g.json == NULL)
-        fail_msg("%s:%d: %s", path, error.line, error.text);
-    assert_non_null(json_string_value(member(member(g.json, "provenance"), "torch")));
-    g.shape = (oracle_model){.V = integer(g.json, "V"),
-                             .H = integer(g.json, "H"),
-                             .num_layers = integer(g.json, "num_layers"),
-                             .bidirectional = json_is_true(member(g.json, "bidirectional"))};
-    assert_int_equal(lyrnn_cell_parse(json_string_value(member(g.json, "cell")), &g.shape.cell),
-                     LYRNN_OK);
+    g.json = golden_open_json(path);
+    g.config = golden_config(g.json);
+    g.shape = model_check_shape(&g.config);
     g.count = (int)oracle_model_count(&g.shape);
-    g.B = integer(g.json, "B");
-    g.T = integer(g.json, "T");
-    g.optimizer.learning_rate = (float)number(g.json, "learning_rate");
-    g.optimizer.clip_norm = (float)number(g.json, "clip_norm");
-    g.weights = tensors(g.json, "weights", &g.shape);
+    g.B = golden_integer(g.json, "B");
+    g.T = golden_integer(g.json, "T");
+    g.optimizer.learning_rate = (float)golden_number(g.json, "learning_rate");
+    g.optimizer.clip_norm = (float)golden_number(g.json, "clip_norm");
+    g.weights = golden_tensors(g.json, "weights", &g.config);
     read_batch(&g);
     read_training(&g);
     return g;
@@ -179,22 +95,6 @@ static void golden_close(golden *g)
     json_decref(g->json);
 }
 
-/* Compares tensor by tensor, so that the scale of a large tensor does not hide an error in a small
- * one. */
-static void assert_tensors_near(const oracle_model *shape, const double *actual,
-                                const double *expected, double tolerance)
-{
-    lyrnn_parameters parameters;
-    lyrnn_rnn_config config = config_of(shape);
-    lyrnn_parameters_of_model(&parameters, &config);
-    for (int i = 0; i < parameters.num; i++) {
-        size_t count = lyrnn_parameter_count(&parameters.items[i]);
-        assert_doubles_near(parameters.items[i].name, actual, expected, count, tolerance);
-        actual += count;
-        expected += count;
-    }
-}
-
 /* Compares the results of both sides for the golden batch. */
 static void assert_batch_near(golden *g, double loss, const oracle_results *actual,
                               double forward_bound, double gradient_bound)
@@ -205,7 +105,7 @@ static void assert_batch_near(golden *g, double loss, const oracle_results *actu
     if (g->c_n != NULL)
         assert_doubles_near("c_n", actual->c_n, g->c_n, num_state, forward_bound);
     assert_doubles_near("loss", &loss, &g->loss, 1, forward_bound);
-    assert_tensors_near(&g->shape, actual->grads, g->grads, gradient_bound);
+    golden_assert_tensors(&g->config, actual->grads, g->grads, gradient_bound);
 }
 
 static oracle_results results_new(const golden *g)
@@ -229,7 +129,7 @@ static void results_free(oracle_results *results)
 
 static void check_oracle_batch(const char *name)
 {
-    golden g = golden_open(name);
+    golden g = open_golden(name);
     oracle_results actual = results_new(&g);
     oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, {0}};
     double loss = oracle_model_loss(&g.shape, g.weights, &batch, &actual);
@@ -240,18 +140,17 @@ static void check_oracle_batch(const char *name)
 
 static void check_oracle_training(const char *name)
 {
-    golden g = golden_open(name);
+    golden g = open_golden(name);
     oracle_training training;
-    lyrnn_rnn_config config = config_of(&g.shape);
     double losses[MAX_STEPS], norms[MAX_STEPS];
-    oracle_train_open(&training, &config, g.weights, g.corpus, g.N, g.B, g.T, g.optimizer);
+    oracle_train_open(&training, &g.config, g.weights, g.corpus, g.N, g.B, g.T, g.optimizer);
     for (int step = 0; step < g.num_steps; step++) {
         losses[step] = oracle_train_step(&training, &norms[step]);
         if (step + 1 == SNAPSHOT_STEP)
-            assert_tensors_near(&g.shape, training.params, g.snapshot, weights_tolerance);
+            golden_assert_tensors(&g.config, training.params, g.snapshot, weights_tolerance);
     }
     /* More than one epoch, so that the comparison includes a reset of the state. */
-    assert_int_equal(training.K * integer(g.json, "epochs"), g.num_steps);
+    assert_int_equal(training.K * golden_integer(g.json, "epochs"), g.num_steps);
     assert_doubles_near("norms", norms, g.norms, (size_t)g.num_steps, gradient_tolerance);
     assert_doubles_near("losses", losses, g.losses, (size_t)g.num_steps, trajectory_tolerance);
     oracle_train_close(&training);
@@ -260,10 +159,9 @@ static void check_oracle_training(const char *name)
 
 static void check_backend_batch(const char *name)
 {
-    golden g = golden_open(name);
+    golden g = open_golden(name);
     model_check check;
-    lyrnn_rnn_config config = config_of(&g.shape);
-    model_check_open_config(&check, &config, 0);
+    model_check_open_config(&check, &g.config, 0);
     model_check_upload(&check, g.weights);
     oracle_results actual = results_new(&g);
     oracle_batch batch = {g.T, g.B, g.inputs, g.targets, g.h_0, g.c_0, {0}};
@@ -276,19 +174,18 @@ static void check_backend_batch(const char *name)
 
 static void check_backend_training(const char *name)
 {
-    golden g = golden_open(name);
+    golden g = open_golden(name);
     model_check check;
     model_check_training training;
-    lyrnn_rnn_config config = config_of(&g.shape);
     double losses[MAX_STEPS], *weights = test_memory((size_t)g.count, sizeof *weights);
-    model_check_open_config(&check, &config, 0);
+    model_check_open_config(&check, &g.config, 0);
     model_check_upload(&check, g.weights);
     model_check_train_open(&check, &training, g.corpus, g.N, g.B, g.T, g.optimizer);
     for (int step = 0; step < g.num_steps; step++) {
         losses[step] = model_check_train_step(&training);
         if (step + 1 == SNAPSHOT_STEP) {
             model_check_download(&check, check.model.params, weights);
-            assert_tensors_near(&g.shape, weights, g.snapshot, weights_tolerance);
+            golden_assert_tensors(&g.config, weights, g.snapshot, weights_tolerance);
         }
     }
     assert_doubles_near("losses", losses, g.losses, (size_t)g.num_steps, trajectory_tolerance);
@@ -311,18 +208,18 @@ static lyrnn_status compare_text(void *context, const lyrnn_sample *sample)
 
 static void check_backend_text(const char *name)
 {
-    golden g = golden_open(name);
+    golden g = open_golden(name);
     model_check check;
-    lyrnn_rnn_config config = config_of(&g.shape);
-    json_t *text = member(g.json, "text"), *ids = member(text, "ids");
-    size_t prefix_length = (size_t)integer(text, "prefix_length"), length = json_array_size(ids);
+    json_t *text = golden_member(g.json, "text"), *ids = golden_member(text, "ids");
+    size_t prefix_length = (size_t)golden_integer(text, "prefix_length"),
+           length = json_array_size(ids);
     assert_in_range(prefix_length, 1, length - 10);
     int32_t *prefix = test_memory(prefix_length, sizeof *prefix);
     for (size_t i = 0; i < prefix_length; i++)
         prefix[i] = (int32_t)json_integer_value(json_array_get(ids, i));
-    model_check_open_config(&check, &config, 0);
+    model_check_open_config(&check, &g.config, 0);
     for (int i = 0; i < g.count; i++)
-        g.snapshot[i] *= number(text, "weight_scale");
+        g.snapshot[i] *= golden_number(text, "weight_scale");
     model_check_upload(&check, g.snapshot);
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
     const lyrnn_listener listener = {.sample = compare_text, .context = ids};
@@ -385,7 +282,7 @@ static void greedy_text_is_that_of_pytorchs_loop(void **state)
 /* Otherwise the ten steps would test only one side of the condition. */
 static void check_clipping(const char *name)
 {
-    golden g = golden_open(name);
+    golden g = open_golden(name);
     int clipped = 0;
     for (int step = 0; step < SNAPSHOT_STEP; step++)
         clipped += g.norms[step] > (double)g.optimizer.clip_norm;
