@@ -52,7 +52,7 @@ static const option_spec specs[] = {
                "which it can adapt. It scores a segment of 35 characters, and then takes one step "
                "of gradient descent on that segment, scaled by the root mean square of the "
                "gradients so far. So no character is scored by a model that has seen it. Learning "
-               "goes on from song to song and from line to line, in the order of the FILE, and "
+               "continues from song to song and from line to line, in the order of the FILE, and "
                "begins again with the model's own weights at the next FILE. The model file stays "
                "as it is. Such a perplexity compares only with those of the same RATE and the same "
                "order of songs."},

@@ -12,7 +12,7 @@
 #include "cli/reading.h"
 #include "cli/resume_options.h"
 #include "cli/standard_output.h"
-#include "cli/train_options.h"
+#include "cli/train_presets.h"
 #include "files/json_build.h"
 #include "lyrnn/version.h"
 #include "run/config.h"
@@ -54,17 +54,24 @@ static lyrnn_status check_embedding(const lyrnn_rnn_config *asked, const option_
                             path);
 }
 
-/* Dropouts are not part of the shape: those that the user gave replace those of the file. */
-static void take_dropouts(const lyrnn_rnn_config *asked, const option_result *result,
+/* Whether the command line or the preset has an option. */
+static bool is_chosen(const train_fields *fields, const option_result *result, const char *name)
+{
+    return options_given(&train_table, result, name) || train_preset_has(fields, name);
+}
+
+/* Dropouts are not part of the shape: those that were chosen replace those of the file. */
+static void take_dropouts(const train_fields *fields, const option_result *result,
                           lyrnn_rnn_config *read)
 {
-    if (options_given(&train_table, result, "dropout"))
+    const lyrnn_rnn_config *asked = &fields->train.model;
+    if (is_chosen(fields, result, "dropout"))
         read->dropout = asked->dropout;
-    if (options_given(&train_table, result, "dropout-input"))
+    if (is_chosen(fields, result, "dropout-input"))
         read->dropout_input = asked->dropout_input;
-    if (options_given(&train_table, result, "dropout-output"))
+    if (is_chosen(fields, result, "dropout-output"))
         read->dropout_output = asked->dropout_output;
-    if (options_given(&train_table, result, "dropout-weight"))
+    if (is_chosen(fields, result, "dropout-weight"))
         read->dropout_weight = asked->dropout_weight;
 }
 
@@ -88,7 +95,7 @@ static lyrnn_status take_shape(train_fields *fields, const option_result *result
                           "out",
                           path);
     LYRNN_TRY(check_embedding(asked, result, start));
-    take_dropouts(asked, result, &read);
+    take_dropouts(fields, result, &read);
     *asked = read;
     return LYRNN_OK;
 }
@@ -119,8 +126,8 @@ static lyrnn_status check_start_options(const train_fields *fields, const option
         if (options_given(&train_table, result, pairs[i][0]) &&
             options_given(&train_table, result, pairs[i][1]))
             return refuse_together(pairs[i][0], pairs[i][1]);
-    if (fields->preset != 0 && fields->init_path != NULL)
-        return refuse_together("preset", "init");
+    if (fields->preset == PRESET_IS_TUTORIAL && fields->init_path != NULL)
+        return refuse_together("preset tutorial", "init");
     if (fields->train.is_repeated && fields->train.out_path == NULL)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--continue: does not know which run; name its folder with --out");
@@ -183,8 +190,8 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
     /* When a resumed run began, its default prefixes were replaced if the corpus lacked their
      * characters. */
     options.prefixes_are_defaults = !options_given(&train_table, result, "prefix");
-    options.sampling_is_default = start->kind != LYRNN_START_RESUME && fields->preset == 0 &&
-                                  !options_given(&train_table, result, "sampling");
+    options.sampling_is_default =
+        start->kind != LYRNN_START_RESUME && !is_chosen(fields, result, "sampling");
     options.random_offset = fields->offset != 0;
     options.watch_for_requests = interrupt_catch_stops;
 
@@ -217,7 +224,10 @@ static lyrnn_status open_and_train(train_fields *fields, const option_result *re
     take_arguments(fields, result);
     if (fields->init_path != NULL) {
         LYRNN_TRY(lyrnn_start_from_model(start, fields->init_path, fields->train.model.cell));
+        LYRNN_TRY(train_take_preset(fields, result, &start->checkpoint.config));
         LYRNN_TRY(take_shape(fields, result, start));
+    } else {
+        LYRNN_TRY(train_take_preset(fields, result, NULL));
     }
     return train_on_device(fields, result, start, NULL);
 }
@@ -275,7 +285,6 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
 {
     const char *out = fields->train.out_path;
     LYRNN_TRY(check_start_options(fields, result));
-    LYRNN_TRY(train_take_preset(fields, result));
     if (fields->resume_path != NULL)
         return train_resumed(fields, result, fields->resume_path);
     if (fields->train.is_repeated && lyrnn_run_dir_is_saved(out))

@@ -1,64 +1,39 @@
-/* The table of lyrnn train: every option with its help, limits and default, and what the presets
- * stand for. train.c uses it. */
+/* The table of lyrnn train: every option with its help, limits and default. train.c uses it, and
+ * train_presets.h says what the presets stand for. */
 #include "cli/train_options.h"
 
 #include <limits.h>
 
 #include "cli/reading.h"
+#include "cli/train_presets.h"
 
 _Static_assert(LYRNN_MAX_HIDDEN_SIZE == 65536, "the limit of --hidden-size");
 _Static_assert(LYRNN_MAX_SHARDS == 1024, "the limit of --shards");
 _Static_assert(LYRNN_MAX_LAYERS == 16, "the limit of --num-layers");
 
-/* The job of the tutorial: its model, its way to read and to sample the text, its report. Each
- * option is named here, also those whose default is the same, because defaults may change. */
-#define TUTORIAL(X)                                                                                \
-    X("songs", "none")                                                                             \
-    X("script", "keep")                                                                            \
-    X("width", "keep")                                                                             \
-    X("repeats", "keep")                                                                           \
-    X("min-count", "1")                                                                            \
-    X("max-chars", "10000")                                                                        \
-    X("newlines", "space")                                                                         \
-    X("normalize", "none")                                                                         \
-    X("cell", "rnn_tanh")                                                                          \
-    X("hidden-size", "256")                                                                        \
-    X("num-layers", "1")                                                                           \
-    X("dropout", "0")                                                                              \
-    X("embedding-size", "0")                                                                       \
-    X("dropout-input", "0")                                                                        \
-    X("dropout-output", "0")                                                                       \
-    X("dropout-weight", "0")                                                                       \
-    X("num-epochs", "250")                                                                         \
-    X("batch-size", "32")                                                                          \
-    X("num-steps", "35")                                                                           \
-    X("lr", "1e-3")                                                                                \
-    X("schedule", "constant")                                                                      \
-    X("warmup", "0")                                                                               \
-    X("weight-decay", "0")                                                                         \
-    X("beta2", "0.999")                                                                            \
-    X("ema", "0")                                                                                  \
-    X("shards", "1")                                                                               \
-    X("clip-norm", "1e-2")                                                                         \
-    X("sampling", "consecutive")                                                                   \
-    X("offset", "zero")                                                                            \
-    X("val-fraction", "0")                                                                         \
-    X("pred-period", "50")                                                                         \
-    X("pred-len", "50")                                                                            \
-    X("prefix", "分开")                                                                            \
-    X("prefix", "不分开")
-#define PAIR(name, value)  {name, value},
-#define WORDS(name, value) " --" name " " value
-#define TUTORIAL_MEANS     "tutorial stands for these options:" TUTORIAL(WORDS)
-static const option_preset tutorial[] = {TUTORIAL(PAIR)};
+/* What a preset stands for, in the man page. */
+#define WORDS(name, value)   " --" name " " value
+#define WORD(name)           " --" name
+#define MEANING(name, lists) #name " stands for these options:" lists(WORDS, WORD) ". "
+/* clang-format off */
+#define PRESET_DETAIL                                                                              \
+    MEANING(tutorial, PRESET_TUTORIAL)                                                             \
+    MEANING(small, PRESET_SMALL)                                                                   \
+    MEANING(medium, PRESET_MEDIUM)                                                                 \
+    MEANING(large, PRESET_LARGE)                                                                   \
+    "small is for up to about 50,000 characters, such as the songs of one lyricist, medium for up" \
+    " to about a million, and large for more. A line on standard error says what such a preset"    \
+    " sets, and another one if the corpus has another size. An option on the command line"         \
+    " replaces the preset's value, whether it comes before or after --preset. --init keeps the"    \
+    " shape of its model, and cannot be used with tutorial."
+/* clang-format on */
 
 /* The limit of --seed is that of the integers in config.json. */
 #define FIELD(member) .offset = offsetof(train_fields, member)
 static const option_spec specs[] = {
-    {OPTION_CHOICE, "preset", "none|tutorial", "begin with all choices of the tutorial",
-     FIELD(preset), .fallback = "none", .if_missing = "none",
-     .detail = TUTORIAL_MEANS ". An option on the command line replaces the preset's value, "
-                              "whether it comes before or after --preset."},
+    {OPTION_CHOICE, "preset", PRESET_WORDS,
+     "begin with all choices of the tutorial, or with a recipe for a small, medium or large corpus",
+     FIELD(preset), .fallback = "none", .if_missing = "none", .detail = PRESET_DETAIL},
 
     READING_OPTIONS(train_fields, train.text),
 
@@ -280,11 +255,3 @@ const option_table train_table = {
     .first_argument = COMPLETE_FILE,
     .more_arguments = COMPLETE_FILE,
 };
-
-lyrnn_status train_take_preset(train_fields *fields, const option_result *result)
-{
-    if (fields->preset == 0)
-        return LYRNN_OK;
-    return options_take_preset(&train_table, result, tutorial, sizeof tutorial / sizeof *tutorial,
-                               fields);
-}

@@ -16,8 +16,4 @@ typedef struct {
 
 extern const option_table train_table;
 
-/* Sets the options of the preset that the fields name, if they name one, to their values there,
- * except those that the command line has. */
-lyrnn_status train_take_preset(train_fields *fields, const option_result *result);
-
 #endif

@@ -119,6 +119,22 @@ static void log_song_batches(const train_job *job)
             (long long)LYRNN_MAX_SONG_CHUNKS * batches->T, LYRNN_MAX_SONG_CHUNKS);
 }
 
+/* A corpus of up to half or twice the size is near enough. */
+static void log_fit(const train_job *job)
+{
+    const lyrnn_corpus_fit *fit = &job->options->fit;
+    size_t N = job->corpus.N;
+    bool is_small = 2 * N < fit->min_chars;
+    bool is_large = fit->max_chars > 0 && N > 2 * fit->max_chars;
+    if (is_small || is_large)
+        lyrnn_print_plain(job->log,
+                          "notice: --preset %s is for corpora of %s %zu characters; --preset %s "
+                          "suits this one better\n",
+                          fit->preset, is_small ? "at least" : "at most",
+                          is_small ? fit->min_chars : fit->max_chars,
+                          is_small ? fit->smaller : fit->larger);
+}
+
 void train_log_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -132,6 +148,7 @@ void train_log_plan(const train_job *job)
     lyrnn_corpus read = job->corpus;
     read.num_songs -= job->has_cut_song;
     lyrnn_corpus_log_songs(&read, job->log);
+    log_fit(job);
     char embedding[64] = "";
     if (job->config.embedding_size > 0)
         snprintf(embedding, sizeof embedding, ", embedding of %d%s", job->config.embedding_size,

@@ -64,6 +64,13 @@ typedef struct {
     volatile sig_atomic_t save;
 } lyrnn_train_requests;
 
+/* Which size of corpus a recipe suits, for a line that says so if the corpus has another one. */
+typedef struct {
+    const char *preset; /* the name of the recipe; NULL: it suits any corpus */
+    size_t min_chars, max_chars;
+    const char *smaller, *larger; /* the presets for smaller and larger ones; NULL: there is none */
+} lyrnn_corpus_fit;
+
 /* Everything in it is borrowed. */
 typedef struct {
     /* The corpus. */
@@ -71,6 +78,7 @@ typedef struct {
     const char *const *corpus_paths;
     size_t num_corpus_paths;
     lyrnn_corpus_rules text; /* how they are read */
+    lyrnn_corpus_fit fit;
 
     /* The model. input_size is not read, because the vocabulary is that of the corpus. If `start`
      * has a checkpoint, that one gives the network, and only the dropouts are read. */

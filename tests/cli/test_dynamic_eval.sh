@@ -36,7 +36,7 @@ head -n 9 corpus.txt >other.txt
 succeeds eval run corpus.txt other.txt corpus.txt --threads 1 --dynamic 1e-2
 [[ $(perplexity corpus.txt | sort -u | wc -l) == 1 ]] || fail "a file must not depend on others"
 [[ $(perplexity corpus.txt | head -n 1) == "$(awk 'NR == 2 { print $6 }' learned)" ]] ||
-    fail "a file among others must score as alone"
+    fail "a file among others must score as on its own"
 
 # Lines and songs: what was learned stays from one to the next.
 succeeds eval run corpus.txt --threads 1 --per-line
@@ -47,7 +47,7 @@ succeeds eval run corpus.txt --threads 1 --per-line --dynamic 1e-2
 below "$(sed -n 45p "$out" | cut -f 1)" "$(sed -n 1p "$out" | cut -f 1)"
 below "$(sed -n 48p "$out" | cut -f 1)" "$(sed -n 48p plain_lines | cut -f 1)"
 song='我们分开\n不分开的是晚风\n\n'
-printf "$song$song风\n\n$song" >songs.txt
+printf '%b' "$song" "$song" '风\n\n' "$song" >songs.txt
 succeeds eval run songs.txt --threads 1 --songs blank-line --per-song --dynamic 1e-2
 [[ $(wc -l <"$out") == 4 ]] || fail "a line for each song"
 below "$(sed -n 4p "$out" | cut -f 1)" "$(sed -n 1p "$out" | cut -f 1)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# --preset tutorial: all choices of the tutorial, as config.json shows them. Options of the command
-# line replace them, wherever they stand.
+# --preset: all choices of the tutorial, or a recipe for a size of corpus, as config.json shows
+# them. Options of the command line replace them, wherever they stand.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 
@@ -35,7 +35,7 @@ says changed preset '"tutorial"' cell '"gru"' hidden_size 8 max_chars 2000 batch
 # It says the same as its options say. The man page lists them, from the same table.
 man=$(dirname "$lyrnn")/share/man/man1/lyrnn-train.1
 if [[ -e $man ]]; then
-    sed -n 's/^tutorial stands for these options: \(.*\)\. An option.*/\1/p' "$man" |
+    sed -n 's/^tutorial stands for these options: \(.*\)\. small stands .*/\1/p' "$man" |
         sed 's/\\//g' >options
     read -ra words <options
     ((${#words[@]} >= 30)) || fail "the man page must list the options: $(cat options)"
@@ -57,9 +57,70 @@ write_corpus
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --out plain
 refuses 2 '--preset tutorial: the run in plain has none; leave the option out$' \
     train --resume plain --preset tutorial --num-epochs 2
-refuses 2 '--preset: cannot be used with --init; leave one of them out$' \
+refuses 2 '--preset tutorial: cannot be used with --init; leave one of them out$' \
     train --preset tutorial --init plain --out new
-refuses 2 '--preset article: must be one of none\|tutorial$' train --preset article
+refuses 2 '--preset article: must be one of none\|tutorial\|small\|medium\|large$' \
+    train --preset article
 # A run that is older than the option has no preset.
 sed -i '/"preset"/d' plain/config.json
 succeeds train --resume plain --num-epochs 2
+
+# A recipe for a size of corpus. A line says what it sets, but for what the user gave.
+write_songs 40
+one=(--threads 1 --num-epochs 1 --seed 2 songs.txt)
+succeeds train --preset small --hidden-size 8 "${one[@]}" --out small
+says small preset '"small"' cell '"gru"' hidden_size 8 embedding_size 256 tie true \
+    dropout_input 0.5 dropout_output 0.5 dropout_weight 0.0 lr 0.003 schedule '"cosine"' warmup 20 \
+    clip_norm 1.0 batch_size 16 num_steps 35 val_songs 0.1 sampling '"songs"' num_epochs 1
+line='preset: small sets --cell gru --num-layers 1 --embedding-size 256 --tie --dropout-input 0.5'
+grep -q "^$line .* --val-songs 0.1 --pred-period 5\$" "$err" || fail "a line must say what it sets"
+! grep '^preset: ' "$err" | grep -qE 'hidden-size|num-epochs' || fail "the user gave these"
+! grep -q '^notice: --preset' "$err" || fail "the corpus is not too large for small"
+
+# Its options make the same model, also those of the line.
+read -ra words < <(sed -n 's/^preset: small sets //p' "$err")
+succeeds train "${words[@]}" --hidden-size 8 "${one[@]}" --out words
+cmp "$(model_of words)" "$(model_of small)" || fail "the options must make the same model"
+
+# A corpus of another size than the preset is for.
+tiny_model=(--hidden-size 4 --embedding-size 4)
+succeeds train --preset large "${tiny_model[@]}" "${one[@]}" --val-songs 0.1 --out large
+says large cell '"lstm"' num_steps 100 ema 0.99 weight_decay 0.01 val_songs 0.1
+notice='notice: --preset large is for corpora of at least 1000000 characters; '
+grep -q "^$notice--preset medium suits this one better\$" "$err" || fail "the corpus is too small"
+succeeds train --preset medium "${tiny_model[@]}" "${one[@]}" --out medium
+says medium dropout_weight 0.4 val_songs 0.05
+grep -q '^notice: .* at least 50000 characters; --preset small suits' "$err" || fail "too small"
+for ((i = 0; i < 75; i++)); do cat songs.txt; done >long.txt
+succeeds train --preset small "${tiny_model[@]}" --keep-duplicates long.txt --num-epochs 0 \
+    --out long
+grep -q '^notice: .* at most 50000 characters; --preset medium suits' "$err" || fail "too large"
+
+# What the user gave must not make the rest an error: no embedding, another way to hold out.
+succeeds train --preset small --embedding-size 0 --val-fraction 0.2 --hidden-size 8 "${one[@]}" \
+    --out one_hot
+says one_hot embedding_size 0 tie false dropout_input 0.0 dropout_output 0.5 val_songs 0.0
+succeeds train --preset small "${tiny_model[@]}" --val-fraction 0.2 --num-epochs 1 --batch-size 4 \
+    corpus.txt --songs none --out one_song
+says one_song sampling '"consecutive"'
+
+# --init: the shape is that of the model, the rest that of the preset.
+succeeds train --init small --preset medium "${one[@]}" --out tuned
+says tuned preset '"medium"' cell '"gru"' hidden_size 8 embedding_size 256 tie true \
+    dropout_input 0.6 dropout_weight 0.4 warmup 50
+grep -q '^preset: medium sets --dropout-input 0.6 .*; the shape is that of --init$' "$err" ||
+    fail "a line must say where the shape is from"
+succeeds train --init plain --preset small "${one[@]}" --out tuned_plain
+says tuned_plain cell '"rnn_tanh"' embedding_size 0 tie false dropout_input 0.0 dropout_output 0.5
+refuses 2 '--hidden-size 9: the model in small/.* has 8; leave the option out$' \
+    train --init small --hidden-size 9 "${one[@]}" --out new
+succeeds train --init small --preset small --dropout-output 0.25 "${one[@]}" --out own_dropout
+says own_dropout dropout_output 0.25 dropout_input 0.5
+
+# A resumed run has it already.
+succeeds train --resume small --num-epochs 2
+says small preset '"small"' hidden_size 8 num_epochs 2
+! grep -q '^preset: ' "$err" || fail "a resumed run has the options of its beginning"
+succeeds train --preset small --hidden-size 8 "${one[@]}" --num-epochs 3 --out small --continue
+refuses 2 '--preset medium: the run in small has small; leave the option out$' \
+    train --resume small --preset medium --num-epochs 4
