@@ -133,7 +133,7 @@ static lyrnn_status add_config(json_t **card, const char *run_path)
 static lyrnn_status add_metrics(json_t **card, const char *run_path)
 {
     json_t *last, *best;
-    lyrnn_status status = lyrnn_metrics_read(run_path, &last, &best);
+    lyrnn_status status = lyrnn_metrics_read(run_path, &last, &best, NULL);
     if (last != NULL) {
         json_put(card, "epochs", json_incref(json_object_get(last, "epoch")));
         if (json_object_get(last, "step") != NULL)

@@ -13,6 +13,7 @@
 #include "cli/resume_options.h"
 #include "cli/standard_output.h"
 #include "cli/train_presets.h"
+#include "cli/trials.h"
 #include "files/json_build.h"
 #include "lyrnn/version.h"
 #include "run/config.h"
@@ -117,10 +118,9 @@ static lyrnn_status refuse_together(const char *option, const char *with)
 /* --resume names a run that exists, --continue one that may, and --overwrite one that must go. */
 static lyrnn_status check_start_options(const train_fields *fields, const option_result *result)
 {
-    static const char *const pairs[][2] = {{"init", "resume"},
-                                           {"out", "resume"},
-                                           {"overwrite", "resume"},
-                                           {"continue", "resume"},
+    static const char *const pairs[][2] = {{"init", "resume"},       {"out", "resume"},
+                                           {"overwrite", "resume"},  {"trial", "resume"},
+                                           {"trial", "overwrite"},   {"continue", "resume"},
                                            {"overwrite", "continue"}};
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         if (options_given(&train_table, result, pairs[i][0]) &&
@@ -150,6 +150,7 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, r
                               .config = run->config};
     LYRNN_TRY(resume_options(&args, asked, &run->fields));
     run->fields.train.is_repeated = asked->train.is_repeated;
+    run->fields.is_trial = asked->is_trial;
     run->fields.train.text.is_plain_text = reading_of_record(run->config).is_plain_text;
     return LYRNN_OK;
 }
@@ -169,6 +170,7 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     json_put(&options, "threads", json_integer(backend->num_threads));
     json_object_del(options, "resume");
     json_object_del(options, "continue");
+    json_object_del(options, "trial");
     json_put_all(&config, options);
     if (fields->train.text.is_plain_text)
         json_put(&config, "plain_text", json_true());
@@ -199,9 +201,9 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
     LYRNN_TRY(machine_open(&fields->machine, &backend));
     json_t *config = config_to_json(fields, &backend, learned);
     options.config = config;
-    lyrnn_status status = config != NULL
-                              ? lyrnn_train(&options, &backend, stdout, stderr)
-                              : lyrnn_out_of_memory("config.json", 0, "close other programs");
+    lyrnn_status status =
+        config != NULL ? lyrnn_train(&options, &backend, fields->is_trial ? stderr : stdout, stderr)
+                       : lyrnn_out_of_memory("config.json", 0, "close other programs");
     /* Samples that could not be written were worth a warning only. */
     if (status == LYRNN_OK && standard_output_flush() != LYRNN_OK)
         standard_output_forgive();
@@ -281,7 +283,7 @@ static lyrnn_status train_resumed(train_fields *asked, const option_result *resu
     return status == LYRNN_ERR_MODEL_FILE ? LYRNN_ERR_DAMAGED : status;
 }
 
-static lyrnn_status train(train_fields *fields, const option_result *result)
+lyrnn_status train_by_options(train_fields *fields, const option_result *result)
 {
     const char *out = fields->train.out_path;
     LYRNN_TRY(check_start_options(fields, result));
@@ -292,6 +294,21 @@ static lyrnn_status train(train_fields *fields, const option_result *result)
     return train_new(fields, result);
 }
 
+lyrnn_status train_check_options(train_fields *fields, const option_result *result)
+{
+    const char *out = fields->train.out_path;
+    LYRNN_TRY(check_start_options(fields, result));
+    if (!fields->train.is_repeated || !lyrnn_run_dir_is_saved(out))
+        return LYRNN_OK;
+    resumed_run run = {.start = {.kind = LYRNN_START_RESUME, .path = out}};
+    lyrnn_status status = lyrnn_run_config_read(out, &run.config);
+    if (status == LYRNN_OK)
+        status = take_run(fields, result, &run);
+    options_free(&train_table, &run.fields);
+    json_decref(run.config);
+    return status;
+}
+
 static lyrnn_status command_train(int argc, char **argv)
 {
     train_fields fields = {0};
@@ -299,7 +316,8 @@ static lyrnn_status command_train(int argc, char **argv)
     lyrnn_status status = options_parse(&train_table, argc, argv, &fields, &result);
     interrupt_catch_saves();
     if (status == LYRNN_OK && !result.help)
-        status = train(&fields, &result);
+        status = fields.trial_path != NULL ? train_trials(&fields, &result)
+                                           : train_by_options(&fields, &result);
     options_free(&train_table, &fields);
     return status;
 }

@@ -194,6 +194,22 @@ static const option_spec specs[] = {
                "checkpoint, and ends with status 0 once it is complete. The other options must be "
                "those that the run began with, as for --resume, and --init is used only when it "
                "begins."},
+    {OPTION_TEXT, "trial", "FILE.jsonl",
+     "train once per line of this file, with the options of the line, and compare",
+     FIELD(trial_path),
+     .detail =
+         "Each line is a JSON object of options, with the names of config.json: {\"hidden_size\": "
+         "512, \"lr\": 0.002}. The other options are those of the command line. All lines are "
+         "checked before the first training. The runs are trial-001, trial-002 and so on in the "
+         "directory that --out names. A table on standard output ranks them by their best "
+         "validation perplexity, or by their best perplexity if nothing is held out; trials.jsonl "
+         "in the directory has the same. A trial that fails, for example because its loss is not "
+         "finite, is reported, and the others are trained; the exit status is then 1. Ctrl-C stops "
+         "all "
+         "of them. The same command with --continue skips the trials that are complete and "
+         "continues the one that was interrupted. What is read and what is held out cannot vary, "
+         "and neither can the directory.",
+     .completes = COMPLETE_FILE},
     {OPTION_TEXT, "out", "DIR", "directory of the run [runs/<date-time>]", FIELD(train.out_path),
      .completes = COMPLETE_DIRECTORY},
     {OPTION_FLAG, "overwrite", NULL, "replace the run that --out names", FIELD(train.overwrite),

@@ -9,7 +9,8 @@
 typedef struct {
     lyrnn_train_options train;
     int preset, offset; /* indices in their metavars; 0: none, zero */
-    const char *init_path, *resume_path;
+    const char *init_path, *resume_path, *trial_path;
+    bool is_trial; /* one of several: standard output is for the table of all */
     option_texts prefixes;
     machine_options machine;
 } train_fields;

@@ -160,12 +160,14 @@ static void replace(json_t **held, json_t *line)
     *held = json_incref(line);
 }
 
-static lyrnn_status read_lines(line_reader *reader, const char *path, json_t **last, json_t **best)
+static lyrnn_status read_lines(line_reader *reader, const char *path, json_t **last, json_t **best,
+                               double *seconds)
 {
     lyrnn_status status = LYRNN_OK;
     while (next_line(reader)) {
         if (reader->epoch != NULL) {
             replace(last, reader->epoch);
+            *seconds += json_number_value(json_object_get(reader->epoch, "seconds"));
             if (is_better(reader->epoch, *best))
                 replace(best, reader->epoch);
         } else if (status == LYRNN_OK) {
@@ -182,10 +184,11 @@ static lyrnn_status read_lines(line_reader *reader, const char *path, json_t **l
                          : lyrnn_fail(LYRNN_ERR_IO, "%s: has no epoch yet; train first", path);
 }
 
-lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best)
+lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best, double *seconds)
 {
     path_text path;
     int fd;
+    double sum = 0.0;
     *last = *best = NULL;
     LYRNN_TRY(run_dir_format(path, "%s/metrics.jsonl", run_path));
     LYRNN_TRY(lyrnn_open_file(path, &fd));
@@ -197,9 +200,11 @@ lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **be
     line_reader *reader = NULL;
     lyrnn_status status = line_reader_init(&reader, file, path);
     if (reader != NULL)
-        status = read_lines(reader, path, last, best);
+        status = read_lines(reader, path, last, best, &sum);
     line_reader_free(reader);
     fclose(file);
+    if (seconds != NULL)
+        *seconds = sum;
     return status;
 }
 

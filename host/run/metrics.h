@@ -5,7 +5,8 @@
  *
  * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch.
  * "seconds" is the time that the epoch's steps took, in all processes that computed some of them.
- * "lr" is the learning rate of the epoch's last step. "gradient_norm" is the L2 norm of all gradients in the epoch's last step, before clipping.
+ * "lr" is the learning rate of the epoch's last step. "gradient_norm" is the L2 norm of all
+ * gradients in that step, before clipping.
  * The "val_" pair is there if the run validates. A number that JSON cannot hold, such as an
  * infinite perplexity, is null. Only this module writes and reads the file. */
 #ifndef LYRNN_METRICS_H
@@ -61,8 +62,10 @@ lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_
 
 /* Reads the file of the run in run_path. *last is the last line, *best the one of the lowest
  * validation perplexity (of the lowest perplexity if there is no validation): new references, NULL
- * if there is no line. *best is also NULL if no epoch has a finite one. A line that cannot be read
- * is left out; the first such line is then the error, LYRNN_ERR_IO, and both results hold. */
-lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best);
+ * if there is no line. *best is also NULL if no epoch has a finite one. *seconds is the sum over
+ * the epochs; it may be NULL. A line that cannot be read is left out; the first such line is then
+ * the error, LYRNN_ERR_IO, and all results hold. */
+lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best,
+                                double *seconds);
 
 #endif

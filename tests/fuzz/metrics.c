@@ -30,7 +30,7 @@ static void read_epochs(size_t num_bytes, json_int_t most)
 {
     json_t *last, *best;
     fuzz_watch_memory();
-    lyrnn_status status = lyrnn_metrics_read("run", &last, &best);
+    lyrnn_status status = lyrnn_metrics_read("run", &last, &best, NULL);
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     LYRNN_CHECK(last != NULL || best == NULL);
     LYRNN_CHECK(status == LYRNN_ERR_IO || (status == LYRNN_OK && last != NULL));

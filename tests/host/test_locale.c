@@ -160,7 +160,7 @@ static void a_training_prints_decimal_points(void **unused)
                       "run_point/latest/trainer.safetensors");
     json_t *last, *best;
     set_locale(true);
-    assert_ok(lyrnn_metrics_read("run_comma", &last, &best));
+    assert_ok(lyrnn_metrics_read("run_comma", &last, &best, NULL));
     set_locale(false);
     assert_true(fabs(json_real_value(json_object_get(last, "perplexity")) - perplexity) < 1e-4);
     json_decref(last), json_decref(best);

@@ -152,7 +152,7 @@ static void a_line_of_metrics_takes_bounded_memory(void **state)
     malloc_trim(0);
     json_t *last, *best;
     struct rlimit old = memory_limit_set(SMALL);
-    lyrnn_status status = lyrnn_metrics_read("run", &last, &best);
+    lyrnn_status status = lyrnn_metrics_read("run", &last, &best, NULL);
     memory_limit_lift(&old);
     assert_int_equal(status, LYRNN_ERR_IO);
     assert_string_equal(lyrnn_error_text(), "run/metrics.jsonl: line 2 is not the report of an "
@@ -161,7 +161,7 @@ static void a_line_of_metrics_takes_bounded_memory(void **state)
     json_decref(last);
     json_decref(best);
     assert_int_equal(truncate("run/metrics.jsonl", (off_t)2 << 30), 0);
-    assert_int_equal(lyrnn_metrics_read("run", &last, &best), LYRNN_ERR_IO);
+    assert_int_equal(lyrnn_metrics_read("run", &last, &best, NULL), LYRNN_ERR_IO);
     assert_non_null(strstr(lyrnn_error_text(), "has more than 1073741824 bytes"));
 }
 

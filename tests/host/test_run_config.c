@@ -153,7 +153,7 @@ static void assert_metrics(const char *text, lyrnn_status expected, int expected
 {
     json_t *last, *best;
     assert_true(write_file("metrics.jsonl", text, strlen(text)));
-    assert_int_equal(lyrnn_metrics_read(".", &last, &best), expected);
+    assert_int_equal(lyrnn_metrics_read(".", &last, &best, NULL), expected);
     assert_int_equal(json_integer_value(json_object_get(last, "epoch")), expected_last);
     assert_int_equal(json_integer_value(json_object_get(best, "epoch")), expected_best);
     json_decref(last);
@@ -201,7 +201,7 @@ static void metrics_that_were_appended_come_back(void **state)
     assert_ok(create_run(&run, "appended", false, "{}"));
     assert_ok(lyrnn_run_dir_append_metrics(&run, &metrics));
     lyrnn_run_dir_close(&run);
-    assert_ok(lyrnn_metrics_read("appended", &last, &best));
+    assert_ok(lyrnn_metrics_read("appended", &last, &best, NULL));
     json_t *expected = parse_config("{\"epoch\": 7, \"step\": 280, \"loss\": 0.5, \"perplexity\": "
                                     "null, \"chars_per_second\": 81000.0, \"seconds\": 0.25, "
                                     "\"lr\": 0.001, \"gradient_norm\": 0.125, "

@@ -122,6 +122,14 @@ bool options_given(const option_table *table, const option_result *result, const
  * too. */
 lyrnn_status options_from_json(const option_table *table, const json_t *object, void *fields);
 
+/* Marks the options that an object names as given. LYRNN_ERR_USAGE: a key names no option; the
+ * error says which one was probably meant. */
+lyrnn_status options_mark_keys(const option_table *table, const json_t *object,
+                               option_result *result);
+
+/* Whether the object has the option. */
+bool options_has_key(const option_spec *spec, const json_t *object);
+
 /* Exchanges the value of one option, and what it owns, between two structs. */
 void options_swap(const option_spec *spec, void *fields, void *others);
 

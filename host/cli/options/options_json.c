@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/words.h"
 
+#include "cli/options/nearest_name.h"
 #include "cli/options/options_table.h"
 #include "files/json_build.h"
 #include "files/json_values.h"
@@ -189,6 +190,59 @@ lyrnn_status options_from_json(const option_table *table, const json_t *object, 
         else if (spec->fallback != NULL)
             return lyrnn_fail(LYRNN_ERR_USAGE, "\"%s\" is missing", key);
     }
+    return LYRNN_OK;
+}
+
+static lyrnn_status refuse_key(const option_table *table, const char *typed)
+{
+    nearest_name nearest = {.typed = typed, .length = strlen(typed)};
+    for (size_t i = 0; i < table->num_specs; i++) {
+        if (table->specs[i].kind == OPTION_HEADING)
+            continue;
+        option_key key;
+        set_key(&table->specs[i], key);
+        nearest_name_consider(&nearest, "", key, strlen(key));
+    }
+    const char *meant = nearest_name_text(&nearest);
+    return lyrnn_fail(LYRNN_ERR_USAGE, "\"%s\" is no option of %s%s%s", typed, table->name,
+                      meant != NULL ? "; " : "", meant != NULL ? meant : "");
+}
+
+bool options_has_key(const option_spec *spec, const json_t *object)
+{
+    option_key key;
+    if (spec->kind == OPTION_HEADING)
+        return false;
+    set_key(spec, key);
+    return json_object_get(object, key) != NULL;
+}
+
+static bool is_key(const option_table *table, const char *typed)
+{
+    for (size_t i = 0; i < table->num_specs; i++) {
+        option_key key;
+        if (table->specs[i].kind == OPTION_HEADING)
+            continue;
+        set_key(&table->specs[i], key);
+        if (strcmp(key, typed) == 0)
+            return true;
+    }
+    return false;
+}
+
+lyrnn_status options_mark_keys(const option_table *table, const json_t *object,
+                               option_result *result)
+{
+    const char *typed;
+    json_t *value;
+    json_object_foreach((json_t *)object, typed, value)
+    {
+        if (!is_key(table, typed))
+            return refuse_key(table, typed);
+    }
+    for (size_t i = 0; i < table->num_specs; i++)
+        if (options_has_key(&table->specs[i], object))
+            result->given[i] = true;
     return LYRNN_OK;
 }
 
