@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # gpu_check.sh OUT [--deps DIR] [--time SECONDS] [--arch ARCH]: runs every check that needs a GPU.
 # It builds for this machine's GPU, runs the tests labeled gpu on each path of the recurrence,
-# trains twice, measures, and runs the operation tests under compute-sanitizer. A failure does not
-# stop the other checks. It writes into the folder OUT:
+# trains twice and once with the whole recipe, measures, and runs the operation tests under
+# compute-sanitizer. A failure does not stop the other checks. It writes into the folder OUT:
 #   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
 #   ctest.txt kernels.txt sanitizer.txt bench.txt bench.jsonl  the output of each check
 #   cublaslt.txt  the matrix products that ran through cuBLASLt, in at least one training step
@@ -180,6 +180,18 @@ train_twice() {
     rm -rf "$runs"
 }
 
+# Every option of the recipe at once. The step is still one graph.
+train_recipe() {
+    local runs
+    runs=$(mktemp -d)
+    check 'lyrnn train --device cuda with the whole recipe' 120 ctest.txt "$build/lyrnn" train \
+        --device cuda --cell lstm --num-layers 2 --num-epochs 5 --embedding-size 128 --tie \
+        --dropout 0.2 --dropout-input 0.2 --dropout-output 0.3 --dropout-weight 0.3 \
+        --schedule cosine --warmup 20 --weight-decay 0.1 --beta2 0.99 --ema 0.9 --shards 4 \
+        --out "$runs/recipe" || true
+    rm -rf "$runs"
+}
+
 measure() {
     check 'matrix products through cuBLASLt' 60 bench.txt env CUBLASLT_LOG_LEVEL=2 \
         CUBLASLT_LOG_FILE="$out/cublaslt.txt" "$build/lyrnn" bench --device cuda --steps 1 \
@@ -243,6 +255,7 @@ set_up "${build_packages[@]}" libcmocka-dev
 if build_for_gpu; then
     run_tests
     train_twice
+    train_recipe
     measure
     compare_with_pytorch A
     report_kernels

@@ -190,6 +190,47 @@ static void layers_and_directions_have_pytorchs_order_and_shapes(void **state)
                      &parameters.items[13]);
 }
 
+/* One network per line: E, tied, and the tensors outside the recurrent stack. */
+static void embeddings_come_first_and_tied_models_share_them(void **state)
+{
+    (void)state;
+    const struct {
+        int E;
+        bool tied;
+        int num;
+        const char *last[3];
+    } cases[] = {
+        {3, false, 11, {"rnn.bias_hh_l1", "dense.weight", "dense.bias"}},
+        {3, true, 11, {"rnn.bias_hh_l1", "projection.weight", "dense.bias"}},
+        {5, true, 10, {"rnn.bias_ih_l1", "rnn.bias_hh_l1", "dense.bias"}},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        lyrnn_parameters parameters;
+        const lyrnn_rnn_config config = {.cell = LYRNN_GRU,
+                                         .input_size = 7,
+                                         .hidden_size = 5,
+                                         .num_layers = 2,
+                                         .embedding_size = cases[i].E,
+                                         .tied = cases[i].tied};
+        lyrnn_parameters_of_model(&parameters, &config);
+        assert_int_equal(parameters.num, cases[i].num);
+        assert_parameter(&parameters.items[0], "embedding.weight", 7, cases[i].E);
+        assert_parameter(&parameters.items[1], "rnn.weight_ih_l0", 15, cases[i].E);
+        for (int k = 0; k < 3; k++)
+            assert_string_equal(parameters.items[parameters.num - 3 + k].name, cases[i].last[k]);
+        const lyrnn_parameter *output = lyrnn_parameters_output_weight(&parameters);
+        assert_true((output == lyrnn_parameters_embedding(&parameters)) == cases[i].tied);
+        assert_true((lyrnn_parameters_projection(&parameters) != NULL) == (i == 1));
+        for (int k = 0; k < parameters.num; k++) {
+            const lyrnn_parameter *item = &parameters.items[k];
+            bool is_outer = k == 0 || strncmp(item->name, "dense.", 6) == 0;
+            assert_false(item->transposed);
+            assert_true(item->has_row_per_id == is_outer);
+            assert_true(item->decays == (item->cols > 0 && k > 0));
+        }
+    }
+}
+
 static void cell_names_and_back(void **state)
 {
     (void)state;
@@ -257,6 +298,7 @@ int main(void)
         cmocka_unit_test(largest_sizes_do_not_overflow),
         cmocka_unit_test(weight_ih_is_stored_with_one_row_per_character),
         cmocka_unit_test(unpack_returns_what_pack_took_and_touches_nothing_else),
+        cmocka_unit_test(embeddings_come_first_and_tied_models_share_them),
         cmocka_unit_test(cell_names_and_back),
         cmocka_unit_test(layers_and_directions_have_pytorchs_order_and_shapes),
         cmocka_unit_test(other_cells_are_usage_errors),
