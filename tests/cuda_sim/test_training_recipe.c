@@ -80,7 +80,7 @@ static void recipes_train_as_on_the_cpu(void **state)
     lyrnn_sim_set_seed(0);
 }
 
-/* In the simulator, where a step is a graph that has been recorded anew. */
+/* In the simulator, where a step is a graph that has been recorded again. */
 static void check_resuming(const task *t)
 {
     enum { STEPS = 10, MORE = 4 };
