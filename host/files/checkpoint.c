@@ -255,8 +255,8 @@ static lyrnn_status refuse_others(const lyrnn_safetensors *file, const char *pat
                       path, names);
 }
 
-/* A state_dict of PyTorch has the weight of a tied network twice. Finds the second copy; NULL: there
- * is none, or the network is not tied. */
+/* A state_dict of PyTorch has the weight of a tied network twice. Finds the second copy; NULL:
+ * there is none, or the network is not tied. */
 static lyrnn_status find_second_copy(const lyrnn_safetensors *file, const char *path,
                                      const lyrnn_rnn_config *config, const lyrnn_tensor **copy)
 {

@@ -2,8 +2,8 @@
  * which tells the cells apart. Only tanh and relu look the same.
  *
  * A tied network has no dense.weight, or has it as a second copy of embedding.weight: PyTorch's
- * state_dict names a shared tensor twice. Two matrices that training made separately are never equal
- * in every bit. */
+ * state_dict names a shared tensor twice. Two matrices that training made separately are never
+ * equal in every bit. */
 #include "files/infer_config.h"
 
 #include <stdio.h>
@@ -47,7 +47,8 @@ static int count_layers(const lyrnn_safetensors *file)
     return layer;
 }
 
-/* Sets the sizes that the tensors outside the stack show; one-hot networks have V from weight_ih. */
+/* Sets the sizes that the tensors outside the stack show. One-hot networks have V from
+ * weight_ih. */
 static lyrnn_status infer_embedding(const lyrnn_safetensors *file, const char *path,
                                     lyrnn_rnn_config *config)
 {

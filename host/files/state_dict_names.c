@@ -1,5 +1,5 @@
-/* PyTorch's wrappers put a prefix before the names of a model's tensors, and the safetensors package
- * saves a tensor that two modules share under one of its two names. */
+/* PyTorch's wrappers put a prefix before the names of a model's tensors, and the safetensors
+ * package saves a tensor that two modules share under one of its two names. */
 #include "files/state_dict_names.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* What training drops in the recurrent stack: outputs between layers, and weights of W_hh. The masks
- * are drawn again in the backward pass, so none is stored. */
+/* What training drops in the recurrent stack: outputs between layers, and weights of W_hh. The
+ * masks are drawn again in the backward pass, so none is stored. */
 #ifndef LYRNN_STACK_DROPOUT_H
 #define LYRNN_STACK_DROPOUT_H
 

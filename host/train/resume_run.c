@@ -212,7 +212,7 @@ static lyrnn_status check_average(const train_job *job)
                       "weights: --init %s",
                       job->run.path,
                       has_average ? "an average of the weights"
-                                  : "no weights besides their average",
+                                  : "no weights apart from their average",
                       job->optimizer.average_decay, job->run.path);
 }
 

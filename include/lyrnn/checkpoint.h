@@ -50,7 +50,8 @@ lyrnn_status lyrnn_checkpoint_read(lyrnn_checkpoint *checkpoint, const char *pat
 /* Does the same for a file that may lack the metadata, as
  *     safetensors.torch.save_file(model.state_dict(), path)
  * writes it. The shape then comes from the tensors, each dropout is 0, and vocab.V is 0. A network
- * with an embedding is tied if dense.weight is missing or equal to embedding.weight in every bit. */
+ * with an embedding is tied if dense.weight is missing, or if it equals embedding.weight in every
+ * bit. */
 lyrnn_status lyrnn_checkpoint_read_state_dict(lyrnn_checkpoint *checkpoint, const char *path);
 
 /* Sets the cell to `cell` if that is rnn_tanh or rnn_relu and checkpoint->is_tanh_or_relu; else

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The options of the recipe, each alone and all together: a training that is killed within an epoch
+# The options of the recipe, each on its own and all together: a training that is killed within an epoch
 # and resumed gives the same bytes, shards change nothing but rounding, and combinations that mean
 # nothing are refused.
 set -euo pipefail
@@ -12,7 +12,7 @@ done >long.txt
 text=(long.txt "${tiny[@]}" --batch-size 4 --sampling consecutive --val-fraction 0.1 --lr 1e-2)
 
 # kill_within_epoch ARG...: trains in the run `parts` until a checkpoint within an epoch is there.
-# One that was taken between two looks is no failure: the next one comes within a millisecond.
+# One that was taken between two polls is no failure: the next one comes within a millisecond.
 kill_within_epoch() {
     command="lyrnn train $*"
     "$lyrnn" train "$@" --checkpoint-minutes 0.00002 --out parts >"$out" 2>"$err" </dev/null &
@@ -57,7 +57,8 @@ for recipe in "${recipes[@]}"; do
 done
 
 # All together, of songs, with samples and validation by the average.
-songs=(songs.txt "${tiny[@]}" --batch-size 8 --cell lstm --keep-duplicates --val-songs 0.2 --lr 1e-2)
+songs=(songs.txt "${tiny[@]}" --batch-size 8 --cell lstm --keep-duplicates --val-songs 0.2
+    --lr 1e-2)
 kill_and_resume "${songs[@]}" "${all[@]}" --num-epochs 30
 rm -r parts
 
@@ -104,12 +105,13 @@ epoch=(corpus.txt "${tiny[@]}" --batch-size 4 --sampling consecutive --lr 0.5)
 succeeds train "${epoch[@]}" --num-epochs 4 --schedule cosine --out rates
 awk 'BEGIN { pi = atan2(0, -1)
     for (step = 18; step < 76; step += 19) print (1 + cos(pi * step / 76)) / 4 }' >cosine
-paste cosine <(rates rates | tr ' ' '\n') | awk '{ if ($1 - $2 > 1e-6 || $2 - $1 > 1e-6) exit 1 }' ||
+paste cosine <(rates rates | tr ' ' '\n') |
+    awk '{ if ($1 - $2 > 1e-6 || $2 - $1 > 1e-6) exit 1 }' ||
     fail "not a cosine over 76 steps: $(rates rates)"
 succeeds train "${epoch[@]}" --num-epochs 3 --warmup 1000000 --out rates --overwrite
-grep -qE '^warning: --warmup 1000000 is longer than the training, of [0-9]+ steps; lower it' "$err" ||
+grep -qE '^warning: --warmup 1000000 is longer than the training, of [0-9]+ steps; lower' "$err" ||
     fail "a warning must name the warm-up"
-# With a rate of 0 no epoch is better than the first, so that the fourth is the third without.
+# At a rate of 0 no epoch is better than the first, so that the fourth is the third without.
 succeeds train "${epoch[@]}" --lr 1e-30 --val-fraction 0.2 --num-epochs 8 --schedule plateau \
     --out rates --overwrite
 [[ $(rates rates) == '1e-30 1e-30 1e-30 1e-30 5e-31 5e-31 5e-31 2.5e-31' ]] ||
@@ -133,11 +135,12 @@ done
 # As many batches of 12 songs as of 16 read all songs, but 12 is no multiple of 8.
 for shards in 4 8; do
     succeeds train "${songs[@]}" --batch-size 16 --num-epochs 1 --shards $shards --out songs$shards
-    [[ $shards == "$(grep -q -- '--batch-size 16 is lowered to 12' "$err" && echo 4 || echo 8)" ]] ||
+    lowered=$(grep -q -- '--batch-size 16 is lowered to 12' "$err" && echo 4 || echo 8)
+    [[ $shards == "$lowered" ]] ||
         fail "songs must be read in a multiple of $shards streams"
 done
 
-# With an average, model.safetensors has other weights than the steps change.
+# If there is an average, model.safetensors has other weights than the steps change.
 succeeds train "${epoch[@]}" --num-epochs 1 --out raw
 succeeds train "${epoch[@]}" --num-epochs 1 --ema 0.9 --out averaged
 ! cmp -s raw/latest/model.safetensors averaged/latest/model.safetensors ||
