@@ -51,18 +51,18 @@ enum { PRESET_IS_TUTORIAL = 1 };
 /* A lyricist's own songs, up to about 50,000 characters. */
 #define PRESET_SMALL(X, F)                                                                         \
     X("cell", "gru")                                                                               \
-    X("hidden-size", "256")                                                                        \
+    X("hidden-size", "512")                                                                        \
     X("num-layers", "1")                                                                           \
-    X("embedding-size", "256")                                                                     \
+    X("embedding-size", "512")                                                                     \
     F("tie")                                                                                       \
     X("dropout-input", "0.5")                                                                      \
     X("dropout-output", "0.5")                                                                     \
-    X("num-epochs", "15")                                                                          \
+    X("num-epochs", "10")                                                                          \
     X("batch-size", "16")                                                                          \
     X("num-steps", "35")                                                                           \
-    X("lr", "3e-3")                                                                                \
+    X("lr", "2e-3")                                                                                \
     X("schedule", "cosine")                                                                        \
-    X("warmup", "20")                                                                              \
+    X("warmup", "30")                                                                              \
     X("clip-norm", "1")                                                                            \
     X("val-songs", "0.1")                                                                          \
     X("pred-period", "5")
@@ -74,15 +74,16 @@ enum { PRESET_IS_TUTORIAL = 1 };
     X("num-layers", "1")                                                                           \
     X("embedding-size", "384")                                                                     \
     F("tie")                                                                                       \
-    X("dropout-input", "0.6")                                                                      \
+    X("dropout-input", "0.7")                                                                      \
     X("dropout-output", "0.6")                                                                     \
-    X("dropout-weight", "0.4")                                                                     \
-    X("num-epochs", "22")                                                                          \
+    X("dropout-weight", "0.5")                                                                     \
+    X("num-epochs", "32")                                                                          \
     X("batch-size", "32")                                                                          \
     X("num-steps", "35")                                                                           \
     X("lr", "3e-3")                                                                                \
     X("schedule", "cosine")                                                                        \
     X("warmup", "50")                                                                              \
+    X("weight-decay", "0.3")                                                                       \
     X("clip-norm", "1")                                                                            \
     X("val-songs", "0.05")                                                                         \
     X("pred-period", "5")

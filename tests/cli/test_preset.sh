@@ -69,10 +69,10 @@ succeeds train --resume plain --num-epochs 2
 write_songs 40
 one=(--threads 1 --num-epochs 1 --seed 2 songs.txt)
 succeeds train --preset small --hidden-size 8 "${one[@]}" --out small
-says small preset '"small"' cell '"gru"' hidden_size 8 embedding_size 256 tie true \
-    dropout_input 0.5 dropout_output 0.5 dropout_weight 0.0 lr 0.003 schedule '"cosine"' warmup 20 \
+says small preset '"small"' cell '"gru"' hidden_size 8 embedding_size 512 tie true \
+    dropout_input 0.5 dropout_output 0.5 dropout_weight 0.0 lr 0.002 schedule '"cosine"' warmup 30 \
     clip_norm 1.0 batch_size 16 num_steps 35 val_songs 0.1 sampling '"songs"' num_epochs 1
-line='preset: small sets --cell gru --num-layers 1 --embedding-size 256 --tie --dropout-input 0.5'
+line='preset: small sets --cell gru --num-layers 1 --embedding-size 512 --tie --dropout-input 0.5'
 grep -q "^$line .* --val-songs 0.1 --pred-period 5\$" "$err" || fail "a line must say what it sets"
 ! grep '^preset: ' "$err" | grep -qE 'hidden-size|num-epochs' || fail "the user gave these"
 ! grep -q '^notice: --preset' "$err" || fail "the corpus is not too large for small"
@@ -89,7 +89,7 @@ says large cell '"lstm"' num_steps 100 ema 0.99 weight_decay 0.01 val_songs 0.1
 notice='notice: --preset large is for corpora of at least 1000000 characters; '
 grep -q "^$notice--preset medium suits this one better\$" "$err" || fail "the corpus is too small"
 succeeds train --preset medium "${tiny_model[@]}" "${one[@]}" --out medium
-says medium dropout_weight 0.4 val_songs 0.05
+says medium dropout_weight 0.5 weight_decay 0.3 val_songs 0.05
 grep -q '^notice: .* at least 50000 characters; --preset small suits' "$err" || fail "too small"
 for ((i = 0; i < 75; i++)); do cat songs.txt; done >long.txt
 succeeds train --preset small "${tiny_model[@]}" --keep-duplicates long.txt --num-epochs 0 \
@@ -106,9 +106,9 @@ says one_song sampling '"consecutive"'
 
 # --init: the shape is that of the model, the rest that of the preset.
 succeeds train --init small --preset medium "${one[@]}" --out tuned
-says tuned preset '"medium"' cell '"gru"' hidden_size 8 embedding_size 256 tie true \
-    dropout_input 0.6 dropout_weight 0.4 warmup 50
-grep -q '^preset: medium sets --dropout-input 0.6 .*; the shape is that of --init$' "$err" ||
+says tuned preset '"medium"' cell '"gru"' hidden_size 8 embedding_size 512 tie true \
+    dropout_input 0.7 dropout_weight 0.5 warmup 50
+grep -q '^preset: medium sets --dropout-input 0.7 .*; the shape is that of --init$' "$err" ||
     fail "a line must say where the shape is from"
 succeeds train --init plain --preset small "${one[@]}" --out tuned_plain
 says tuned_plain cell '"rnn_tanh"' embedding_size 0 tie false dropout_input 0.0 dropout_output 0.5

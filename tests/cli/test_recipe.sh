@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The options of the recipe, each on its own and all together: a training that is killed within an epoch
-# and resumed gives the same bytes, shards change nothing but rounding, and combinations that mean
-# nothing are refused.
+# The options of the recipe, each on its own and all together: a training that is killed within an
+# epoch and resumed gives the same bytes, shards change nothing but rounding, and combinations that
+# mean nothing are refused.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
