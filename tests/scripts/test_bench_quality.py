@@ -34,6 +34,7 @@ SAMPLE = os.path.join(ROOT, "host", "data", "sample_lyrics.txt")
 # Small networks, so that a second is enough.
 TINY = {"tutorial": "--preset tutorial --max-chars 0 --newlines keep --hidden-size 16",
         "lyrnn": "--cell gru --hidden-size 16 --num-steps 16",
+        "tied": "--cell lstm --hidden-size 16 --embedding-size 8 --tie --sampling consecutive",
         "pytorch": "--hidden-size 16 --embedding-size 8"}
 
 
