@@ -108,6 +108,10 @@ static lyrnn_status add_model(json_t **card, const char *path)
         (int)config->bidirectional, "dropout", (double)config->dropout, "vocab_size",
         config->input_size, "num_parameters", (json_int_t)lyrnn_parameters_total(&parameters),
         "tensors", list_tensors(&parameters));
+    if (config->embedding_size > 0) {
+        json_put(&model, "embedding_size", json_integer(config->embedding_size));
+        json_put(&model, "tied", json_boolean(config->tied));
+    }
     if (checkpoint.vocab.V > 0)
         json_put(&model, "vocab_sample", sample_of_vocab(&checkpoint.vocab));
     json_put(&model, "dtype", json_string(checkpoint.dtype));

@@ -103,6 +103,8 @@ static void print_network(const json_t *card)
            (int)num_layers, num_layers == 1 ? "" : "s",
            json_is_true(json_object_get(card, "bidirectional")) ? ", both directions" : "");
     print_line(card, "hidden_size", "hidden size", "");
+    print_line(card, "embedding_size", "embedding",
+               json_is_true(json_object_get(card, "tied")) ? ", shared with the output layer" : "");
     if (json_real_value(json_object_get(card, "dropout")) > 0)
         print_line(card, "dropout", "dropout", "");
     const json_t *sample = json_object_get(card, "vocab_sample");

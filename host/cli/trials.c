@@ -15,6 +15,7 @@
 #include "base/untrusted_json.h"
 #include "cli/interrupt.h"
 #include "cli/standard_output.h"
+#include "files/json_build.h"
 #include "run/run_dir.h"
 #include "run/run_dir_files.h"
 
@@ -88,13 +89,15 @@ static lyrnn_status check_options(const trial *item)
 /* Sets the fields of a trial from `common`, the options of the command line, and its line. */
 static lyrnn_status set_options(trial *item, json_t *common, const option_result *result)
 {
-    item->options = json_deep_copy(common);
+    item->options = json_object();
+    json_put_all(&item->options, common);
     item->result = *result;
     LYRNN_TRY(check_fixed(item->line));
     LYRNN_TRY(options_mark_keys(&train_table, item->line, &item->result));
-    if (item->options == NULL || json_object_update(item->options, item->line) != 0 ||
-        json_object_set_new(item->options, "out", json_string(item->out)) != 0)
-        return LYRNN_ERR_MEMORY;
+    json_put_all(&item->options, item->line);
+    json_put(&item->options, "out", json_string(item->out));
+    if (item->options == NULL)
+        return lyrnn_out_of_memory(item->name, 0, "close other programs");
     LYRNN_TRY(check_options(item));
     item->fields.is_trial = true;
     return options_from_json(&train_table, item->options, &item->fields);
@@ -243,7 +246,7 @@ static bool stops_all(const trial *item, lyrnn_status status)
 static lyrnn_status run_trial(trial_list *list, size_t i)
 {
     trial *item = &list->items[i];
-    char *text = json_dumps(item->line, 0);
+    char *text = json_to_text(item->line, 0);
     lyrnn_print_plain(stderr, "trial %zu of %zu: %s\n", i + 1, list->num,
                       text != NULL ? text : item->name);
     free(text);

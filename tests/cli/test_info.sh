@@ -57,6 +57,20 @@ succeeds info --json
 shows '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": ' \
     '^  "archives": ("libarchive [0-9.]+"|null),$' '^  "scripts": ("OpenCC"|null),$'
 
+# An embedding is named where there is one.
+omits 'embedding'
+for tie in '' --tie; do
+    succeeds train --threads 1 --num-epochs 0 --hidden-size 4 --embedding-size 5 $tie \
+        --batch-size 2 --out embedded$tie corpus.txt
+done
+succeeds info embedded
+shows '^embedding +5$' '^  embedding\.weight +\([0-9]+, 5\)$' '^  dense\.weight '
+succeeds info embedded--tie
+shows '^embedding +5, shared with the output layer$' '^  projection\.weight +\(5, 4\)$'
+omits 'dense\.weight'
+succeeds info --json embedded--tie
+shows '^  "embedding_size": 5,$' '^  "tied": true,$'
+
 # The best epoch is the one with the lowest validation perplexity, not the last one or the one with
 # the lowest training perplexity.
 cp -a run worse

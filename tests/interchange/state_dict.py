@@ -1,5 +1,6 @@
 """Moves weights between PyTorch and lyrnn and compares the results: the tutorial's RNNModel, for
-every cell, one and two layers, one and both directions.
+every cell, one and two layers, one and both directions, and the same with an embedding, which the
+output layer may share.
 
     PyTorch to lyrnn   a bare state_dict, as safetensors.torch.save_file writes it, gives the same
                        logits to 1e-5, and `lyrnn train --init` saves it bit for bit
@@ -45,6 +46,46 @@ class RNNModel(nn.Module):
     def forward(self, ids):
         one_hot = nn.functional.one_hot(torch.tensor(ids), len(CHARS)).to(torch.float32)
         return self.dense(self.rnn(one_hot.unsqueeze(1))[0].squeeze(1))
+
+
+class EmbeddedModel(nn.Module):
+    """RNNModel after an embedding. The output layer of a tied model has the embedding's weight, and
+    a projection before it if the two sizes differ."""
+
+    def __init__(self, cell, num_layers, bidirectional, embedding_size, tied):
+        super().__init__()
+        features = HIDDEN_SIZE * (2 if bidirectional else 1)
+        self.embedding = nn.Embedding(len(CHARS), embedding_size)
+        self.rnn = CELLS[cell](input_size=embedding_size, hidden_size=HIDDEN_SIZE,
+                               num_layers=num_layers, bidirectional=bidirectional)
+        if tied and embedding_size != features:
+            self.projection = nn.Linear(features, embedding_size, bias=False)
+        self.dense = nn.Linear(embedding_size if tied else features, len(CHARS))
+        if tied:
+            self.dense.weight = self.embedding.weight
+
+    def forward(self, ids):
+        features = self.rnn(self.embedding(torch.tensor(ids)).unsqueeze(1))[0].squeeze(1)
+        return self.dense(self.projection(features) if hasattr(self, "projection") else features)
+
+
+# Embedding sizes: that of the features of one direction, and others.
+EMBEDDINGS = [(HIDDEN_SIZE, True), (5, True), (5, False)]
+
+
+def weights_of(model):
+    """The tensors of the file: a tied weight once."""
+    tensors = dict(model.state_dict())
+    if isinstance(model, EmbeddedModel) and model.dense.weight is model.embedding.weight:
+        del tensors["dense.weight"]
+    return tensors
+
+
+def load_weights(model, tensors):
+    """load_state_dict with strict=True, for a tied model too, which has the weight twice."""
+    if "dense.weight" not in tensors:
+        tensors = {**tensors, "dense.weight": tensors["embedding.weight"]}
+    model.load_state_dict(tensors, strict=True)
 
 
 def save_by_hand(tensors, path, metadata=None):
@@ -98,11 +139,11 @@ def assert_same_logits(model, logits_program, path, cell):
     return difference
 
 
-def check(lyrnn, logits_program, folder, cell, num_layers, bidirectional):
+def check(lyrnn, logits_program, folder, shape, make_model, options):
     """Both ways for one network; returns the largest difference of logits."""
-    shape = (cell, num_layers, bidirectional)
-    model, bare = RNNModel(*shape), folder / "bare.safetensors"
-    save_file(model.state_dict(), bare)
+    cell, num_layers, bidirectional = shape[:3]
+    model, bare = make_model(*shape), folder / "bare.safetensors"
+    save_file(weights_of(model), bare)
     largest = assert_same_logits(model, logits_program, bare, cell)
 
     train = (lyrnn, "train", folder / "corpus.txt", "--batch-size", 2, "--num-steps", 5,
@@ -113,9 +154,10 @@ def check(lyrnn, logits_program, folder, cell, num_layers, bidirectional):
         assert torch.equal(values, model.state_dict()[name]), f"{shape}: {name} has changed"
 
     both = ("--bidirectional",) if bidirectional else ()
-    run(*train, "--hidden-size", HIDDEN_SIZE, "--num-layers", num_layers, *both, "--num-epochs", 2)
-    trained = RNNModel(*shape)
-    trained.load_state_dict(load_file(written), strict=True)
+    run(*train, "--hidden-size", HIDDEN_SIZE, "--num-layers", num_layers, *both, *options,
+        "--num-epochs", 2)
+    trained = make_model(*shape)
+    load_weights(trained, load_file(written))
     return max(largest, assert_same_logits(trained, logits_program, written, cell))
 
 
@@ -145,8 +187,13 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "corpus.txt").write_text(TEXT, encoding="utf-8")
-        largest = max(check(lyrnn, logits_program, folder, *shape)
-                      for shape in itertools.product(CELLS, (1, 2), (False, True)))
+        shapes = list(itertools.product(CELLS, (1, 2), (False, True)))
+        largest = max(check(lyrnn, logits_program, folder, shape, RNNModel, ())
+                      for shape in shapes)
+        for shape, (size, tied) in itertools.product(shapes, EMBEDDINGS):
+            options = ("--embedding-size", size, *(("--tie",) if tied else ()))
+            largest = max(largest, check(lyrnn, logits_program, folder, (*shape, size, tied),
+                                         EmbeddedModel, options))
         check_vocab(lyrnn, folder)
     package = "by hand" if save_file is save_by_hand else "by safetensors"
     print(f"PyTorch {torch.__version__}, files {package}: logits differ by {largest:.1e} at most")
