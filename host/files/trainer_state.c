@@ -375,11 +375,13 @@ static lyrnn_status read_snapshot(const lyrnn_safetensors *file, const char *pat
     float *const flat[] = {snapshot->m, snapshot->v, snapshot->raw};
     float *const states[] = {snapshot->h, snapshot->c};
     int num = list.parameters.num;
-    for (int i = 0; i < list.num_flat; i++)
-        lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
-                             flat[i / num]);
-    for (int i = list.num_flat; i < list.num; i++)
-        memcpy(states[i - list.num_flat], found[i]->data, found[i]->num_bytes);
+    for (int i = 0; i < list.num; i++) {
+        if (i < list.num_flat)
+            lyrnn_parameter_pack(&list.parameters.items[i % num], (const float *)found[i]->data,
+                                 flat[i / num]);
+        else
+            memcpy(states[i - list.num_flat], found[i]->data, found[i]->num_bytes);
+    }
     return LYRNN_OK;
 }
 

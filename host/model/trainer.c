@@ -41,7 +41,7 @@ static int shards_of(const lyrnn_optimizer_config *optimizer)
 static int num_gradients(int num_shards)
 {
     int num = 1;
-    while (1 << (num - 1) < num_shards)
+    while (1 << num <= num_shards)
         num++;
     return num;
 }
@@ -312,25 +312,32 @@ static void queue_shard(lyrnn_trainer *trainer, int shard, float *grads)
         lyrnn_activations_store_state(a, trainer->h, trainer->c, B, first);
 }
 
-/* The sum of the gradients of num shards, in the buffer of a level of the tree. The two halves of
- * the shards are added to each other, so that the order of addition depends on their number
- * only. */
-static void queue_shards(lyrnn_trainer *trainer, int first, int num, int level)
+/* Adds the sum in the last of num_sums gradient buffers to the one before it. */
+static void queue_sum(lyrnn_trainer *trainer, int num_sums)
 {
     lyrnn_backend *backend = trainer->model->backend;
-    if (num == 1) {
-        queue_shard(trainer, first, trainer->grads[level]);
-        return;
-    }
-    int half = (num + 1) / 2;
-    queue_shards(trainer, first, half, level);
-    queue_shards(trainer, first + half, num - half, level + 1);
-    const lyrnn_add_args sum = {
+    const lyrnn_add_args args = {
         .count = trainer->model->parameters.count,
-        .values = trainer->grads[level + 1],
-        .sum = trainer->grads[level],
+        .values = trainer->grads[num_sums - 1],
+        .sum = trainer->grads[num_sums - 2],
     };
-    backend->add(backend, &sum);
+    backend->add(backend, &args);
+}
+
+/* The sum of the gradients of all shards, in the first buffer. Two sums over the same number of
+ * shards are added as soon as both are there: a binary tree whose order of addition depends on the
+ * number of shards only. */
+static void queue_shards(lyrnn_trainer *trainer)
+{
+    int num_sums = 0;
+    for (int done = 0; done < trainer->num_shards;) {
+        queue_shard(trainer, done, trainer->grads[num_sums++]);
+        done++;
+        for (int pairs = done; pairs % 2 == 0; pairs /= 2)
+            queue_sum(trainer, num_sums--);
+    }
+    while (num_sums > 1)
+        queue_sum(trainer, num_sums--);
 }
 
 /* One training step. The gradients are clipped and Adam updates the parameters in one operation. */
@@ -356,7 +363,7 @@ static void queue_step(void *context)
         .average_decay = optimizer->average_decay,
         .counters = trainer->counters,
     };
-    queue_shards(trainer, 0, trainer->num_shards, 0);
+    queue_shards(trainer);
     model->backend->clip_and_adam(model->backend, &update);
 }
 

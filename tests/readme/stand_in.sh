@@ -85,8 +85,8 @@ check_ctest() {
     record parsed "$call"
 }
 
-# The text and the models that a page takes for granted: each *.txt is the sample lyrics, each run
-# and each model a small trained one.
+# The text and the models that a page takes for granted: each *.txt is the sample lyrics, each
+# *.jsonl one trial, each run and each model a small trained one.
 provide() {
     local word
     for word in "$@"; do
@@ -94,6 +94,7 @@ provide() {
         mkdir -p "$(dirname "$word")"
         case $word in
         *.txt) cp "$source/host/data/sample_lyrics.txt" "$word" ;;
+        *.jsonl) echo '{"seed": 2}' >"$word" ;;
         *.safetensors) cp "$base/latest/model.safetensors" "$word" ;;
         runs/*) cp -rP "$base" "$word" && : >"$word/provided" ;;
         esac

@@ -211,7 +211,7 @@ static float tree_of_4(const float *g)
 }
 static float tree_of_6(const float *g)
 {
-    return ((g[0] + g[1]) + g[2]) + ((g[3] + g[4]) + g[5]);
+    return ((g[0] + g[1]) + (g[2] + g[3])) + (g[4] + g[5]);
 }
 
 static void check_tree(const lyrnn_rnn_config *config, int num_shards, float (*tree)(const float *))

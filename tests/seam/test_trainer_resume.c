@@ -210,7 +210,8 @@ static void a_training_with_every_option_continues_with_the_same_bits(void **sta
 static void other_shards_continue_up_to_rounding(void **state)
 {
     (void)state;
-    for (int sampling = LYRNN_SAMPLING_CONSECUTIVE; sampling <= LYRNN_SAMPLING_SONGS; sampling++) {
+    for (int number = LYRNN_SAMPLING_CONSECUTIVE; number <= LYRNN_SAMPLING_SONGS; number++) {
+        const lyrnn_sampling sampling = (lyrnn_sampling)number;
         const lyrnn_rnn_config config = config_with_everything(LYRNN_LSTM);
         lyrnn_optimizer_config sharded = everything[0], whole = sharded;
         whole.num_shards = 1;
