@@ -51,9 +51,9 @@ lyrnn_status lyrnn_rnn_config_check(const lyrnn_rnn_config *config)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--tie: there is no embedding to share; add --embedding-size");
     if (config->dropout_input > 0 && config->embedding_size == 0)
-        return lyrnn_fail(
-            LYRNN_ERR_USAGE,
-            "--dropout-input: acts on an embedding, and there is none; add --embedding-size");
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--dropout-input: acts on an embedding, and this network has none; leave "
+                          "it out, or begin a new model with --embedding-size");
     return check_dropouts(config);
 }
 

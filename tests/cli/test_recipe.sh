@@ -160,8 +160,13 @@ done
 # Combinations that mean nothing.
 new=(train corpus.txt "${tiny[@]}" --out new)
 refuses 2 '--tie: there is no embedding to share; add --embedding-size$' "${new[@]}" --tie
-refuses 2 '--dropout-input: acts on an embedding, and there is none; add --emb' \
+remedy='leave it out, or begin a new model with --embedding-size$'
+refuses 2 "--dropout-input: acts on an embedding, and this network has none; $remedy" \
     "${new[@]}" --dropout-input 0.1
+# The shape of --init cannot change, so that the remedy must hold for it too.
+succeeds "${new[@]:0:${#new[@]}-2}" --num-epochs 0 --out one_hot
+refuses 2 "--dropout-input: acts on an embedding, and this network has none; $remedy" \
+    "${new[@]}" --init one_hot --dropout-input 0.1
 refuses 2 '--schedule plateau: needs a validation perplexity; add --val-songs 0.1, or' \
     "${new[@]}" --schedule plateau
 refuses 2 '--shards 3: does not divide --batch-size 8; use --shards 4, or another --batch-size$' \

@@ -218,6 +218,7 @@ static inline void check_graph_launches(const task *t)
         lyrnn_trainer_step(&r.trainer);
     lyrnn_sim_counters counters = lyrnn_sim_read_counters();
     assert_int_equal(counters.graph_launches, K - 2);
+    assert_int_equal(counters.submissions, K - 2);
     assert_int_equal(counters.kernel_launches, 0);
     assert_int_equal(counters.captures, 0);
     assert_int_equal(counters.allocations, 0);
@@ -231,6 +232,7 @@ static inline void check_graph_launches(const task *t)
     lyrnn_trainer_step(&r.trainer);
     counters = lyrnn_sim_read_counters();
     assert_int_equal(counters.graph_launches, 1);
+    assert_int_equal(counters.submissions, 1);
     assert_int_equal(counters.kernel_launches + counters.captures, 0);
     run_close(&r);
 }

@@ -36,6 +36,9 @@ void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook);
 typedef struct {
     uint64_t kernel_launches; /* by the host, without launches that were captured */
     uint64_t graph_launches;
+    /* Work of any kind that the host put in a stream, without what was captured: kernels, graphs,
+     * copies, fills, library calls and events. */
+    uint64_t submissions;
     uint64_t kernels_run;        /* started by launches and by graphs */
     uint64_t gemms_run;          /* cuBLAS calls that ran, from the host and from graphs */
     uint64_t allocations, frees; /* of device and pinned memory */

@@ -83,6 +83,8 @@ cudaError_t submit(cudaStream_t stream, Work work)
 {
     if (!is_valid(stream))
         return cudaErrorInvalidResourceHandle;
+    if (!is_capturing(stream))
+        counters.submissions++;
     if (is_legacy(stream))
         return submit_legacy(std::move(work));
     if (stream->capture == nullptr) {
