@@ -172,6 +172,15 @@ static const option_spec specs[] = {
     {OPTION_HEADING, .help = "Sample texts while training:"},
     {OPTION_INT, "pred-period", "N", "generate them every N epochs", FIELD(train.pred_period),
      .fallback = "50", .min = "1", .max = "1000000", .may_change = true},
+    {OPTION_INT, "report-every", "STEPS",
+     "also report and validate every STEPS steps; 0: only after epochs", FIELD(train.report_every),
+     .fallback = "0", .min = "0", .max = "1000000000",
+     .detail =
+         "For texts whose epochs take long. A step is a batch, and the plan on standard error "
+         "says how many an epoch has. The report has the perplexity of the epoch so far, "
+         "that of the validation, and sample texts, and it is a line of metrics.jsonl. If "
+         "the validation is the best so far, the checkpoint is saved.",
+     .may_change = true, .if_missing = "0"},
     {OPTION_INT, "pred-len", "N", "characters to generate after each prefix", FIELD(train.pred_len),
      .fallback = "50", .min = "0", .max = "1000000", .may_change = true},
     {OPTION_TEXTS, "prefix", "TEXT", "begin a sample text with TEXT (\\n: newline); repeatable",
@@ -235,7 +244,7 @@ static const option_spec specs[] = {
 static const option_file files[] = {
     {"runs/NAME/config.json", "every option as it was resolved, the version and the seed"},
     {"runs/NAME/metrics.jsonl",
-     "one JSON object per epoch: loss, perplexity, characters per second"},
+     "one JSON object per epoch or report: loss, perplexity, characters per second"},
     {"runs/NAME/checkpoints/epoch-000050/model.safetensors",
      "weights by PyTorch's names, vocabulary and shape"},
     {"runs/NAME/checkpoints/epoch-000050/trainer.safetensors",

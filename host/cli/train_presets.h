@@ -44,6 +44,7 @@ enum { PRESET_IS_TUTORIAL = 1 };
     X("offset", "zero")                                                                            \
     X("val-fraction", "0")                                                                         \
     X("pred-period", "50")                                                                         \
+    X("report-every", "0")                                                                         \
     X("pred-len", "50")                                                                            \
     X("prefix", "分开")                                                                            \
     X("prefix", "不分开")

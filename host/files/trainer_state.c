@@ -122,7 +122,7 @@ static void point_to_values(tensor_list *list, const lyrnn_trainer_snapshot *sna
 typedef struct {
     char epoch[16], batch[24], step[24], loss_sum[32], loss_count[24];
     char best_epoch[16], best_nats_per_char[32], seed[24], corpus_chars[24];
-    char gradient_norm[32], epoch_seconds[32], num_halvings[16], halved_epoch[16];
+    char gradient_norm[32], epoch_seconds[32], num_halvings[16], halved_epoch[16], best_batch[24];
 } number_texts;
 
 static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
@@ -141,6 +141,7 @@ static void print_numbers(const lyrnn_trainer_state *state, number_texts *texts)
     snprintf(texts->epoch_seconds, sizeof texts->epoch_seconds, "%a", state->epoch_seconds);
     snprintf(texts->num_halvings, sizeof texts->num_halvings, "%d", state->snapshot.num_halvings);
     snprintf(texts->halved_epoch, sizeof texts->halved_epoch, "%d", state->halved_epoch);
+    snprintf(texts->best_batch, sizeof texts->best_batch, "%" PRId64, state->best_batch);
     snprintf(texts->seed, sizeof texts->seed, "%" PRIu64, state->seed);
     snprintf(texts->corpus_chars, sizeof texts->corpus_chars, "%" PRId64, state->corpus_chars);
     c_locale_leave(&locale);
@@ -151,8 +152,8 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
 {
     number_texts texts;
     print_numbers(state, &texts);
-    enum { NUM_NUMBERS = 13 };
-    lyrnn_metadata metadata[NUM_NUMBERS + 2 + LYRNN_STATE_NUM_OPTIONS] = {
+    enum { NUM_NUMBERS = 13, NUM_OTHERS = 4 };
+    lyrnn_metadata metadata[NUM_NUMBERS + NUM_OTHERS + LYRNN_STATE_NUM_OPTIONS] = {
         {"format", "pt"},
         {"epoch", texts.epoch},
         {"batch", texts.batch},
@@ -172,6 +173,10 @@ lyrnn_status lyrnn_trainer_state_write(const char *path, const lyrnn_rnn_config 
         metadata[num_metadata++] = (lyrnn_metadata){"num_halvings", texts.num_halvings};
         metadata[num_metadata++] = (lyrnn_metadata){"halved_epoch", texts.halved_epoch};
     }
+    if (state->best_batch > 0)
+        metadata[num_metadata++] = (lyrnn_metadata){"best_batch", texts.best_batch};
+    if (state->is_reported)
+        metadata[num_metadata++] = (lyrnn_metadata){"is_reported", "1"};
     for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
         if (state->options[i][0] != '\0')
             metadata[num_metadata++] =
@@ -278,6 +283,23 @@ static lyrnn_status read_halvings(const lyrnn_safetensors *file, const char *pat
     return fits ? LYRNN_OK : bad_number(path, "halved_epoch");
 }
 
+/* The best may be within the epoch that is not complete yet. */
+static lyrnn_status read_best(const lyrnn_safetensors *file, const char *path,
+                              lyrnn_trainer_state *state)
+{
+    int epoch = state->snapshot.epoch;
+    state->is_reported = lyrnn_safetensors_metadata(file, "is_reported") != NULL;
+    if (lyrnn_safetensors_metadata(file, "best_batch") != NULL)
+        LYRNN_TRY(read_count(file, path, "best_batch", &state->best_batch));
+    LYRNN_TRY(
+        read_epoch(file, path, "best_epoch", epoch + (state->best_batch > 0), &state->best_epoch));
+    if (state->best_batch > 0 && state->best_epoch == 0)
+        return bad_number(path, "best_epoch");
+    return state->best_epoch <= epoch || state->best_batch <= state->snapshot.counters.batch
+               ? LYRNN_OK
+               : bad_number(path, "best_batch");
+}
+
 /* A file of an earlier version has no options. */
 static lyrnn_status read_options(const lyrnn_safetensors *file, const char *path,
                                  lyrnn_state_option options[LYRNN_STATE_NUM_OPTIONS])
@@ -300,7 +322,7 @@ static lyrnn_status read_numbers(const lyrnn_safetensors *file, const char *path
     LYRNN_TRY(read_count(file, path, "step", &counters->step));
     LYRNN_TRY(read_nats(file, path, "loss_sum", &counters->loss_sum));
     LYRNN_TRY(read_count(file, path, "loss_count", &counters->loss_count));
-    LYRNN_TRY(read_epoch(file, path, "best_epoch", state->snapshot.epoch, &state->best_epoch));
+    LYRNN_TRY(read_best(file, path, state));
     LYRNN_TRY(read_nats(file, path, "best_nats_per_char", &state->best_nats_per_char));
     LYRNN_TRY(read_if_any(file, path, "gradient_norm", &counters->gradient_norm));
     LYRNN_TRY(read_if_any(file, path, "epoch_seconds", &state->epoch_seconds));

@@ -8,7 +8,9 @@
  *                    "best_nats_per_char", "seed", "corpus_chars", "corpus_xxh128",
  *                    "gradient_norm", "epoch_seconds" (these two may be missing); real
  *                    numbers are hexadecimal, so that none is rounded. After the plateau schedule
- *                    has halved the rate, also "num_halvings" and "halved_epoch". Also the options
+ *                    has halved the rate, also "num_halvings" and "halved_epoch". If the best
+ *                    validation was within an epoch, also "best_batch"; if the report after the
+ *                    last step was made, also "is_reported". Also the options
  *                    that lyrnn_state_option_keys lists, with which config.json is compared, and
  *                    "songs_xxh128", the hash of where songs begin in the corpus (these may be
  *                    missing; an option that is off is) */
@@ -55,6 +57,8 @@ typedef char lyrnn_state_option[40];
 typedef struct {
     lyrnn_trainer_snapshot snapshot; /* owned: free it with lyrnn_trainer_snapshot_free */
     int best_epoch;                  /* with the lowest validation loss; 0: none */
+    int64_t best_batch; /* that was so low after so many batches of best_epoch; 0: at its end */
+    bool is_reported;   /* the report that is due within an epoch after counters.batch is made */
     /* After it the plateau schedule halved the rate last; 0 if snapshot.num_halvings is 0. */
     int halved_epoch;
     double best_nats_per_char;

@@ -24,6 +24,8 @@ static json_t *metrics_to_json(const lyrnn_metrics *metrics)
     json_t *object = json_object();
     json_put(&object, "epoch", json_integer(metrics->epoch));
     json_put(&object, "step", json_integer(metrics->step));
+    if (metrics->batch > 0)
+        json_put(&object, "batch", json_integer(metrics->batch));
     json_put(&object, "loss", json_real_or_null(metrics->nats_per_char));
     json_put(&object, "perplexity", json_real_or_null(metrics->perplexity));
     json_put(&object, "chars_per_second", json_real_or_null(metrics->chars_per_second));
@@ -138,6 +140,12 @@ static void line_reader_free(line_reader *reader)
     free(reader);
 }
 
+/* The batch of a report within an epoch; 0: the epoch is complete. */
+static json_int_t batch_of(const json_t *line)
+{
+    return json_integer_value(json_object_get(line, "batch"));
+}
+
 /* The perplexity that ranks an epoch: that of the validation if the run validates. Not a number if
  * it was not finite, and NULL without an epoch. */
 static const json_t *rank(const json_t *line)
@@ -167,7 +175,8 @@ static lyrnn_status read_lines(line_reader *reader, const char *path, json_t **l
     while (next_line(reader)) {
         if (reader->epoch != NULL) {
             replace(last, reader->epoch);
-            *seconds += json_number_value(json_object_get(reader->epoch, "seconds"));
+            if (batch_of(reader->epoch) == 0)
+                *seconds += json_number_value(json_object_get(reader->epoch, "seconds"));
             if (is_better(reader->epoch, *best))
                 replace(best, reader->epoch);
         } else if (status == LYRNN_OK) {
@@ -245,10 +254,18 @@ static void add_epochs(lyrnn_epoch_list list, json_int_t first, json_int_t last)
     snprintf(list + length, size - length, "%s%s", length > 0 ? ", " : "", fits ? text : "...");
 }
 
-/* Counts the bytes of the lines to keep: up to the last one of the first `epoch` epochs. Notes
- * which of these epochs have no line, and which have a line that is not in its place. A last line
- * without its newline is left out if it is torn, and needs the newline if it is whole. */
-static lyrnn_status count_kept_bytes(line_reader *reader, const char *path, int epoch,
+/* Whether a report was made before a position. */
+static bool is_before(json_int_t epoch, json_int_t batch, const lyrnn_metrics_position *position)
+{
+    return epoch <= position->epoch ||
+           (batch > 0 && epoch == (json_int_t)position->epoch + 1 && batch <= position->batch);
+}
+
+/* Counts the bytes of the lines to keep: up to the last one before the position. Notes which of
+ * these epochs have no line, and which have a line that is not in its place. A last line without
+ * its newline is left out if it is torn, and needs the newline if it is whole. */
+static lyrnn_status count_kept_bytes(line_reader *reader, const char *path,
+                                     const lyrnn_metrics_position *position,
                                      lyrnn_metrics_kept *kept)
 {
     off_t num_bytes = 0;
@@ -258,25 +275,29 @@ static lyrnn_status count_kept_bytes(line_reader *reader, const char *path, int 
     *kept = (lyrnn_metrics_kept){0};
     while (next_line(reader)) {
         json_int_t number = json_integer_value(json_object_get(reader->epoch, "epoch"));
+        json_int_t batch = batch_of(reader->epoch);
+        bool is_done = is_before(number, batch, position);
         if (reader->epoch == NULL && reader->has_newline && bad_line == 0)
             bad_line = reader->number;
-        if (bad_line > 0 && (!is_later || (reader->epoch != NULL && number <= epoch)))
+        if (bad_line > 0 && (!is_later || (reader->epoch != NULL && is_done)))
             return lyrnn_fail(LYRNN_ERR_IO,
                               "%s: line %d is not the report of an epoch; correct it or move the "
                               "file away",
                               path, bad_line);
         num_bytes += reader->length;
-        is_later = is_later || number > epoch;
-        if (reader->epoch == NULL || number > epoch)
+        is_later = is_later || !is_done;
+        if (reader->epoch == NULL || !is_done)
             continue;
         kept->num_bytes = num_bytes;
         kept->needs_newline = !reader->has_newline;
+        if (batch > 0)
+            continue;
         if (number <= before)
             add_epochs(kept->misplaced, number, number);
         add_epochs(kept->missing, before + 1, number - 1);
         before = number > before ? number : before;
     }
-    add_epochs(kept->missing, before + 1, epoch);
+    add_epochs(kept->missing, before + 1, position->epoch);
     return end_of_lines(reader, path);
 }
 
@@ -288,7 +309,8 @@ lyrnn_status lyrnn_metrics_cut(FILE *file, const char *run_path, const lyrnn_met
     return run_dir_cannot("write metrics.jsonl", run_path);
 }
 
-lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file,
+lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path,
+                                  const lyrnn_metrics_position *position, FILE **file,
                                   lyrnn_metrics_kept *kept)
 {
     path_text path;
@@ -297,7 +319,7 @@ lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, F
     LYRNN_TRY(open_to_append(run_fd, run_path, 0, file));
     lyrnn_status status = line_reader_init(&reader, *file, path);
     if (reader != NULL)
-        status = count_kept_bytes(reader, path, epoch, kept);
+        status = count_kept_bytes(reader, path, position, kept);
     line_reader_free(reader);
     if (status != LYRNN_OK) {
         fclose(*file);

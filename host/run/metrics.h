@@ -3,7 +3,10 @@
  *     {"epoch": 1, "step": 40, "loss": 3.2, "perplexity": 24.5, "chars_per_second": 81000.0,
  *      "seconds": 0.5, "lr": 0.001, "gradient_norm": 0.8, "val_loss": 3.3, "val_perplexity": 27.1}
  *
- * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch.
+ * A report within an epoch also has "batch": 17 after "step", the batches of the epoch so far.
+ *
+ * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch,
+ * or its part so far.
  * "seconds" is the time that the epoch's steps took, in all processes that computed some of them.
  * "lr" is the learning rate of the epoch's last step. "gradient_norm" is the L2 norm of all
  * gradients in that step, before clipping.
@@ -21,8 +24,9 @@
 #include "lyrnn/status.h"
 
 typedef struct {
-    int epoch;    /* counted from 1 */
-    int64_t step; /* optimizer steps since the training began */
+    int epoch;     /* counted from 1 */
+    int64_t batch; /* within an epoch: its batches so far; 0: the epoch is complete */
+    int64_t step;  /* optimizer steps since the training began */
     double nats_per_char;
     double perplexity;
     double chars_per_second;
@@ -44,13 +48,21 @@ typedef struct {
     lyrnn_epoch_list misplaced; /* epochs whose line comes again or too late */
 } lyrnn_metrics_kept;
 
+/* Where a run continues: after so many complete epochs, and after so many batches of the next one
+ * whose reports are made. */
+typedef struct {
+    int epoch;
+    int64_t batch;
+} lyrnn_metrics_position;
+
 /* Both open metrics.jsonl in the run's folder run_fd for appending; run_path names the folder in
  * errors, and the caller closes *file, which is NULL on failure. The first makes a new file. The
- * second finds the lines of the first `epoch` epochs: a process that was killed may have written
+ * second finds the lines up to `position`: a process that was killed may have written
  * lines, or part of one, after its last checkpoint. It refuses a file with a whole line that is not
  * the report of an epoch. LYRNN_ERR_IO. */
 lyrnn_status lyrnn_metrics_create(int run_fd, const char *run_path, FILE **file);
-lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path, int epoch, FILE **file,
+lyrnn_status lyrnn_metrics_resume(int run_fd, const char *run_path,
+                                  const lyrnn_metrics_position *position, FILE **file,
                                   lyrnn_metrics_kept *kept);
 
 /* Cuts off all lines but those. LYRNN_ERR_IO. */

@@ -337,9 +337,10 @@ lyrnn_status lyrnn_run_dir_open(lyrnn_run_dir *run, const char *path)
     return status;
 }
 
-lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const json_t *config)
+lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, const lyrnn_metrics_position *position,
+                                  const json_t *config)
 {
-    LYRNN_TRY(lyrnn_metrics_resume(run->fd, run->path, epoch, &run->metrics, &run->kept));
+    LYRNN_TRY(lyrnn_metrics_resume(run->fd, run->path, position, &run->metrics, &run->kept));
     run->is_to_be_cut = true;
     run->config = json_incref((json_t *)config);
     return LYRNN_OK;

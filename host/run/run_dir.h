@@ -97,10 +97,11 @@ lyrnn_status lyrnn_run_dir_locate(lyrnn_run_dir *run);
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run);
 lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run);
 
-/* Prepares an open run to continue after its first `epoch` epochs. Nothing changes yet: the next
- * line truncates metrics.jsonl to the lines of these epochs, and the next save writes config. Fails
- * as lyrnn_metrics_resume does. */
-lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, int epoch, const json_t *config);
+/* Prepares an open run to continue at a position. Nothing changes yet: the next line truncates
+ * metrics.jsonl to the lines before it, and the next save writes config. Fails as
+ * lyrnn_metrics_resume does. */
+lyrnn_status lyrnn_run_dir_resume(lyrnn_run_dir *run, const lyrnn_metrics_position *position,
+                                  const json_t *config);
 
 /* Appends an epoch's line to metrics.jsonl and flushes it to the system. LYRNN_ERR_IO,
  * LYRNN_ERR_MEMORY. */
@@ -116,9 +117,9 @@ lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *conf
                                 const lyrnn_vocab *vocab, const float *params,
                                 const lyrnn_trainer_state *state);
 
-/* Points `best` to a saved epoch. Does nothing if that epoch is not there (any more).
- * LYRNN_ERR_IO. */
-lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch);
+/* Points `best` to the checkpoint of the state's best epoch, or best batch within it. Does nothing
+ * if that is not there (any more). LYRNN_ERR_IO. */
+lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, const lyrnn_trainer_state *state);
 
 /* Removes a saved epoch. Neither `latest` nor `best` may name it. */
 void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch);

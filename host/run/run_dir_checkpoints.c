@@ -2,7 +2,8 @@
  * longer needed. run_dir_links.c has the links that name two of them.
  *
  * epoch-000050 is at an epoch's end; epoch-000051-batch-000017 is within an epoch, where training
- * was stopped; .NAME.tmp is not finished yet, and .NAME.old is being replaced. */
+ * was stopped or was the best so far; .NAME.tmp is not finished yet, and .NAME.old is being
+ * replaced. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -23,14 +24,28 @@ static void name_epoch(int epoch, checkpoint_name name)
     snprintf(name, sizeof(checkpoint_name), "epoch-%06d", epoch);
 }
 
+/* epoch is the one that the batch belongs to. */
+static void name_batch(int epoch, int64_t batch, checkpoint_name name)
+{
+    snprintf(name, sizeof(checkpoint_name), "epoch-%06d-batch-%06lld", epoch, (long long)batch);
+}
+
 static void name_checkpoint(const lyrnn_trainer_state *state, checkpoint_name name)
 {
-    long long batch = state->snapshot.counters.batch;
-    if (batch == 0)
+    if (state->snapshot.counters.batch == 0)
         name_epoch(state->snapshot.epoch, name);
     else
-        snprintf(name, sizeof(checkpoint_name), "epoch-%06d-batch-%06lld",
-                 state->snapshot.epoch + 1, batch);
+        name_batch(state->snapshot.epoch + 1, state->snapshot.counters.batch, name);
+}
+
+/* "": there is no best one. */
+static void name_best(const lyrnn_trainer_state *state, checkpoint_name name)
+{
+    name[0] = '\0';
+    if (state->best_batch > 0)
+        name_batch(state->best_epoch, state->best_batch, name);
+    else if (state->best_epoch > 0)
+        name_epoch(state->best_epoch, name);
 }
 
 /* Files that lyrnn did not put there stay, and with them the folder. A link or a file of that name
@@ -164,9 +179,9 @@ static lyrnn_status save_checkpoint(const lyrnn_run_dir *run, const char *name,
 
 static lyrnn_status save(lyrnn_run_dir *run, const checkpoint_content *content)
 {
-    const lyrnn_trainer_state *state = content->state;
-    checkpoint_name name;
-    name_checkpoint(state, name);
+    checkpoint_name name, best;
+    name_checkpoint(content->state, name);
+    name_best(content->state, best);
     /* A checkpoint that survives a power failure needs the lines of its epochs. */
     if (run->metrics != NULL && fsync(fileno(run->metrics)) != 0)
         return run_dir_cannot("flush metrics.jsonl", run->path);
@@ -175,8 +190,7 @@ static lyrnn_status save(lyrnn_run_dir *run, const checkpoint_content *content)
     json_decref(run->config);
     run->config = NULL;
     LYRNN_TRY(save_checkpoint(run, name, content));
-    if (state->snapshot.counters.batch == 0 && state->snapshot.epoch > 0 &&
-        state->snapshot.epoch == state->best_epoch)
+    if (strcmp(name, best) == 0)
         LYRNN_TRY(run_dir_set_link(run->files_fd, run->path, "best", name));
     LYRNN_TRY(run_dir_set_link(run->files_fd, run->path, "latest", name));
     return run->is_staged ? run_dir_commit_stage(run) : LYRNN_OK;
@@ -196,12 +210,13 @@ lyrnn_status lyrnn_run_dir_save(lyrnn_run_dir *run, const lyrnn_rnn_config *conf
     return save(run, &content);
 }
 
-lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, int epoch)
+lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, const lyrnn_trainer_state *state)
 {
     checkpoint_name name;
-    name_epoch(epoch, name);
+    name_best(state, name);
     DIR *directory = run_dir_open_checkpoints(run->files_fd);
-    bool is_there = directory != NULL && faccessat(dirfd(directory), name, F_OK, 0) == 0;
+    bool is_there =
+        name[0] != '\0' && directory != NULL && faccessat(dirfd(directory), name, F_OK, 0) == 0;
     if (directory != NULL)
         closedir(directory);
     return is_there ? run_dir_set_link(run->files_fd, run->path, "best", name) : LYRNN_OK;
@@ -257,7 +272,7 @@ void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep)
     run_dir_read_name(run->files_fd, "best", best);
     list_checkpoints(directory, &epochs, &others);
     for (size_t i = 0; i < others.num; i++)
-        if (strcmp(others.names[i], latest) != 0)
+        if (strcmp(others.names[i], latest) != 0 && strcmp(others.names[i], best) != 0)
             run_dir_remove_checkpoint(dirfd(directory), others.names[i]);
     for (size_t i = (size_t)keep; keep > 0 && i < epochs.num; i++)
         if (strcmp(epochs.names[i], latest) != 0 && strcmp(epochs.names[i], best) != 0)

@@ -67,6 +67,7 @@ static void close_epoch(train_job *job, int epoch)
 {
     lyrnn_counters *counters = &job->state.snapshot.counters;
     job->state.snapshot.epoch = epoch;
+    job->state.is_reported = false;
     counters->batch = 0;
     counters->loss_sum = 0.0;
     counters->loss_count = 0;
@@ -108,8 +109,9 @@ static lyrnn_status save_downloaded(train_job *job)
     return LYRNN_OK;
 }
 
-/* Saves an epoch that is the best so far, and removes the best before it unless --checkpoint-every
- * asked for that one. `latest` does not name it any more. */
+/* Saves what is the best so far, and removes the epoch that was the best before, `before`, unless
+ * --checkpoint-every asked for that one. `latest` does not name it any more. 0: there is none, or
+ * it is within an epoch, where lyrnn_run_dir_prune removes it. */
 static lyrnn_status save_best(train_job *job, int before)
 {
     LYRNN_TRY(save_downloaded(job));
@@ -121,7 +123,7 @@ static lyrnn_status save_best(train_job *job, int before)
 static lyrnn_status save_within_epoch(train_job *job)
 {
     LYRNN_TRY(download_checkpoint(job));
-    if (job->state.snapshot.counters.batch < (int64_t)job->batches.K)
+    if (job->state.snapshot.counters.batch < (int64_t)job->batches.K && !job->is_reporting)
         job->state.epoch_seconds = lyrnn_seconds() - job->epoch_start;
     LYRNN_TRY(save_downloaded(job));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
@@ -166,10 +168,15 @@ static lyrnn_status obey(train_job *job, lyrnn_status (*save)(train_job *job))
     return stop ? interrupted(job) : LYRNN_OK;
 }
 
+static lyrnn_status obey_within_epoch(void *context)
+{
+    return obey((train_job *)context, save_within_epoch);
+}
+
 static lyrnn_status obey_in_validation(void *context, size_t done, size_t total)
 {
     (void)done, (void)total;
-    return obey((train_job *)context, save_within_epoch);
+    return obey_within_epoch(context);
 }
 
 static lyrnn_status obey_in_samples(void *context)
@@ -212,18 +219,23 @@ static bool has_readers(train_job *job)
 
 static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
 {
-    bool is_due = metrics->epoch % job->options->pred_period == 0 || is_last(job, metrics->epoch);
+    bool is_within = metrics->batch > 0;
+    bool is_due = is_within || metrics->epoch % job->options->pred_period == 0 ||
+                  is_last(job, metrics->epoch);
     if (job->samples == NULL || !is_due)
         return LYRNN_OK;
     lyrnn_progress_clear(&job->progress);
+    if (is_within)
+        fprintf(job->samples, "step %lld of ", (long long)metrics->step);
     fprintf(job->samples, "epoch %d, perplexity %f, ", metrics->epoch, metrics->perplexity);
     if (metrics->is_validated)
         fprintf(job->samples, "validation %f, ", metrics->validation_perplexity);
     fprintf(job->samples, "time %.2f sec\n", metrics->seconds);
     if (!has_readers(job))
         return LYRNN_OK;
-    const lyrnn_listener listener = {
-        .sample = write_sample, .poll = obey_in_samples, .context = job};
+    const lyrnn_listener listener = {.sample = write_sample,
+                                     .poll = is_within ? obey_within_epoch : obey_in_samples,
+                                     .context = job};
     for (size_t i = 0; i < job->num_prompts; i++)
         LYRNN_TRY(lyrnn_generate(&job->generator, &job->prompts[i], (size_t)job->options->pred_len,
                                  &listener));
@@ -231,24 +243,38 @@ static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
     return LYRNN_OK;
 }
 
-/* Saves an epoch that is due or the best so far. The order lets a killed run continue: the line in
- * metrics.jsonl comes before its checkpoint, because resuming cuts off a line without a checkpoint
- * but could not add a missing line. The report comes last, because it may take long. */
-static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
+/* Notes the best validation so far. Returns whether it is this one. */
+static bool take_best(train_job *job, const lyrnn_metrics *metrics)
 {
-    int epoch = metrics->epoch, before = job->state.best_epoch;
+    lyrnn_trainer_state *state = &job->state;
     double nats = metrics->validation_nats_per_char;
     bool is_best = metrics->is_validated && isfinite(metrics->validation_perplexity) &&
-                   (before == 0 || nats < job->state.best_nats_per_char);
+                   (state->best_epoch == 0 || nats < state->best_nats_per_char);
     if (is_best) {
-        job->state.best_epoch = epoch;
-        job->state.best_nats_per_char = nats;
+        state->best_epoch = metrics->epoch;
+        state->best_batch = metrics->batch;
+        state->best_nats_per_char = nats;
     }
-    train_follow_plateau(job, epoch);
-    bool is_to_be_saved = is_best || is_due(job, epoch);
+    return is_best;
+}
+
+/* Saves what is due or the best so far, after an epoch or within it. The order lets a killed run
+ * continue: the line in metrics.jsonl comes before its checkpoint, because resuming cuts off a line
+ * without a checkpoint but could not add a missing line. The report comes last, because it may take
+ * long. */
+static lyrnn_status finish_report(train_job *job, const lyrnn_metrics *metrics)
+{
+    int epoch = metrics->epoch, before = job->state.best_batch == 0 ? job->state.best_epoch : 0;
+    bool is_within = metrics->batch > 0, is_best = take_best(job, metrics);
+    if (!is_within)
+        train_follow_plateau(job, epoch);
+    bool is_to_be_saved = is_best || (!is_within && is_due(job, epoch));
     if (is_to_be_saved)
         LYRNN_TRY(download_checkpoint(job));
-    close_epoch(job, epoch);
+    if (is_within)
+        job->state.is_reported = true;
+    else
+        close_epoch(job, epoch);
     job->is_saved = false;
     LYRNN_TRY(lyrnn_run_dir_append_metrics(&job->run, metrics));
     if (is_to_be_saved) {
@@ -258,11 +284,10 @@ static lyrnn_status finish_epoch(train_job *job, const lyrnn_metrics *metrics)
     return write_report(job, metrics);
 }
 
-/* What the epoch's steps computed; timed_chars is the number of characters that epoch_seconds
- * covers. */
-static lyrnn_metrics measure_epoch(const train_job *job, int epoch, const lyrnn_counters *counters,
-                                   int64_t timed_chars)
+/* What the epoch's steps computed so far. */
+static lyrnn_metrics measure_epoch(const train_job *job, int epoch, const lyrnn_counters *counters)
 {
+    int64_t timed_chars = counters->loss_count - job->untimed_chars;
     double nats_per_char = counters->loss_sum / (double)counters->loss_count;
     double seconds = job->state.epoch_seconds;
     return (lyrnn_metrics){
@@ -299,6 +324,46 @@ static const lyrnn_trainer *trainer_before_validation(const train_job *job)
     return is_before ? &job->trainer : NULL;
 }
 
+static lyrnn_status validate(train_job *job, lyrnn_metrics *metrics)
+{
+    const lyrnn_watcher watcher = {obey_in_validation, job};
+    if (job->num_validation == 0)
+        return LYRNN_OK;
+    metrics->is_validated = true;
+    LYRNN_TRY(lyrnn_evaluate(&job->evaluator, trainer_before_validation(job), &watcher,
+                             &metrics->validation_nats_per_char));
+    metrics->validation_perplexity = exp(metrics->validation_nats_per_char);
+    return LYRNN_OK;
+}
+
+/* Reports the epoch so far. */
+static lyrnn_status report_within_epoch(train_job *job, int epoch)
+{
+    double start = lyrnn_seconds();
+    lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
+    job->state.epoch_seconds = start - job->epoch_start;
+    if (counters.bad_step != 0)
+        return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
+    lyrnn_metrics metrics = measure_epoch(job, epoch, &counters);
+    metrics.batch = counters.batch;
+    job->is_reporting = true;
+    LYRNN_TRY(validate(job, &metrics));
+    LYRNN_TRY(finish_report(job, &metrics));
+    job->is_reporting = false;
+    job->epoch_start += lyrnn_seconds() - start; /* the time is that of the steps */
+    return LYRNN_OK;
+}
+
+/* Makes the report that is due after a batch within an epoch, unless a checkpoint says that it is
+ * made. */
+static lyrnn_status report_if_due(train_job *job, int epoch, size_t batch)
+{
+    int64_t every = job->options->report_every, K = (int64_t)job->batches.K;
+    int64_t step = K * (epoch - 1) + (int64_t)batch;
+    bool is_due = every > 0 && batch > 0 && (int64_t)batch < K && step % every == 0;
+    return is_due && !job->state.is_reported ? report_within_epoch(job, epoch) : LYRNN_OK;
+}
+
 /* Trains all steps of an epoch, or those that are left if the run was resumed within it. Loss,
  * time and speed are those of the whole epoch. */
 static lyrnn_status run_epoch(train_job *job, int epoch)
@@ -306,14 +371,16 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
     size_t K = job->batches.K, first = (size_t)job->state.snapshot.counters.batch;
     /* A checkpoint of an older lyrnn does not know how long its part of the epoch took. */
     bool is_timed = first == 0 || job->state.epoch_seconds > 0.0;
-    int64_t skipped = is_timed ? 0 : job->state.snapshot.counters.loss_count;
+    job->untimed_chars = is_timed ? 0 : job->state.snapshot.counters.loss_count;
     job->epoch_start = lyrnn_seconds() - job->state.epoch_seconds;
     if (first == 0)
         LYRNN_TRY(lyrnn_trainer_begin_epoch(&job->trainer, (uint64_t)epoch));
+    LYRNN_TRY(report_if_due(job, epoch, first));
     for (size_t k = first; k < K; k++) {
         lyrnn_trainer_step(&job->trainer);
-        job->is_saved = false;
+        job->is_saved = job->state.is_reported = false;
         show_progress(job, epoch, (int64_t)K * (epoch - 1) + (int64_t)k + 1);
+        LYRNN_TRY(report_if_due(job, epoch, k + 1));
         if (k + 1 < K)
             LYRNN_TRY(obey(job, save_within_epoch));
     }
@@ -321,16 +388,10 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
     job->state.epoch_seconds = lyrnn_seconds() - job->epoch_start;
     if (counters.bad_step != 0)
         return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
-    lyrnn_metrics metrics = measure_epoch(job, epoch, &counters, counters.loss_count - skipped);
-    if (job->num_validation > 0) {
-        const lyrnn_watcher watcher = {obey_in_validation, job};
-        metrics.is_validated = true;
-        LYRNN_TRY(lyrnn_evaluate(&job->evaluator, trainer_before_validation(job), &watcher,
-                                 &metrics.validation_nats_per_char));
-        metrics.validation_perplexity = exp(metrics.validation_nats_per_char);
-    }
+    lyrnn_metrics metrics = measure_epoch(job, epoch, &counters);
+    LYRNN_TRY(validate(job, &metrics));
     train_warn_of_epoch(job, &metrics);
-    return finish_epoch(job, &metrics);
+    return finish_report(job, &metrics);
 }
 
 static lyrnn_status save_untrained(train_job *job)
@@ -363,9 +424,13 @@ lyrnn_status train_epochs(train_job *job)
         LYRNN_TRY(obey(job, save_after_epoch));
     }
     if (state->best_epoch != 0) {
+        char step[48] = "";
+        if (state->best_batch > 0)
+            snprintf(step, sizeof step, "step %lld of ",
+                     (long long)(K * (state->best_epoch - 1) + state->best_batch));
         lyrnn_print_plain(lyrnn_progress_log(&job->progress),
-                          "best: validation perplexity %f at epoch %d, in %s/best\n",
-                          exp(state->best_nats_per_char), state->best_epoch, job->run.path);
+                          "best: validation perplexity %f at %sepoch %d, in %s/best\n",
+                          exp(state->best_nats_per_char), step, state->best_epoch, job->run.path);
     }
     return train_check_last_epoch(job);
 }

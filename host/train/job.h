@@ -63,10 +63,12 @@ typedef struct {
     /* Where the training is. The numbers are those of the last epoch's end, or of the checkpoint
      * that was resumed; the arrays are those of the last save. */
     lyrnn_trainer_state state;
-    bool is_saved; /* the disk holds the training as it is now */
+    int64_t untimed_chars; /* of the epoch, learned before a resume that does not know their time */
+    bool is_saved;         /* the disk holds the training as it is now */
     lyrnn_run_dir run;
     lyrnn_train_requests *requests; /* what signals ask for; NULL: no signal can */
     double epoch_start;   /* lyrnn_seconds() when the epoch would have begun without a pause */
+    bool is_reporting;    /* the steps wait for a report within an epoch */
     double saved_seconds; /* lyrnn_seconds() at the last save, or when training began */
     lyrnn_progress progress;
     train_warnings warnings;

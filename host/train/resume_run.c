@@ -276,8 +276,7 @@ bool train_is_complete(const train_job *job)
  * checkpoints that were to be removed. */
 static lyrnn_status tidy(train_job *job)
 {
-    if (job->state.best_epoch > 0)
-        LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, job->state.best_epoch));
+    LYRNN_TRY(lyrnn_run_dir_mark_best(&job->run, &job->state));
     lyrnn_run_dir_prune(&job->run, job->options->keep);
     return LYRNN_OK;
 }
@@ -309,13 +308,16 @@ static void warn_of_metrics(const train_job *job)
 lyrnn_status train_resume_run(train_job *job, const json_t *config)
 {
     const lyrnn_trainer_state *state = &job->state;
-    LYRNN_TRY(lyrnn_run_dir_resume(&job->run, state->snapshot.epoch, config));
+    /* The report after the last step may not be made yet. */
+    int64_t batch = state->snapshot.counters.batch;
+    const lyrnn_metrics_position position = {.epoch = state->snapshot.epoch,
+                                             .batch = state->is_reported ? batch : batch - 1};
+    LYRNN_TRY(lyrnn_run_dir_resume(&job->run, &position, config));
     LYRNN_TRY(tidy(job));
     job->is_saved = true;
     lyrnn_print_plain(job->log, "resuming: after epoch %d", state->snapshot.epoch);
-    if (state->snapshot.counters.batch > 0)
-        lyrnn_print_plain(job->log, " and %lld of %zu batches",
-                          (long long)state->snapshot.counters.batch, job->batches.K);
+    if (batch > 0)
+        lyrnn_print_plain(job->log, " and %lld of %zu batches", (long long)batch, job->batches.K);
     fputc('\n', job->log);
     warn_of_metrics(job);
     return LYRNN_OK;

@@ -111,7 +111,9 @@ typedef struct {
     uint64_t seed;
 
     /* The output. */
-    int pred_period;             /* epochs between sample texts */
+    int pred_period; /* epochs between sample texts */
+    /* Steps between reports within an epoch; 0: none. They are counted over the whole training. */
+    int report_every;
     int pred_len;                /* characters generated after each prefix */
     const char *const *prefixes; /* (num_prefixes) */
     size_t num_prefixes;
@@ -143,6 +145,8 @@ typedef struct {
  * samples gets, every pred_period epochs and after the last one,
  *     epoch 50, perplexity 39.122988, time 0.99 sec
  *      - TEXT
+ * or, within an epoch, after every report_every steps,
+ *     step 500 of epoch 1, perplexity 64.208315, time 0.45 sec
  * with one line per prefix, newlines shown as spaces. If there is validation, "validation Q"
  * follows the perplexity. If samples cannot be written, a warning says so and training continues
  * without them. log gets the plan, what becomes of the characters of an initial model,

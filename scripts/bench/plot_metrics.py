@@ -2,8 +2,9 @@
 """Draws the perplexity of one or more training runs over their epochs, on a logarithmic scale.
 
 A solid line is the training, a dashed one in the same color the validation. A perplexity that is
-not finite, null in metrics.jsonl, is a gap. The legend has each run's last perplexity, its lowest
-validation perplexity, and its median number of characters per second.
+not finite, null in metrics.jsonl, is a gap. Reports within an epoch are left out. The legend has
+each run's last perplexity, its lowest validation perplexity, and its median number of characters
+per second.
 """
 
 import argparse
@@ -29,6 +30,8 @@ def read_metrics(run):
         with open(path, encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 epoch = json.loads(line)
+                if "batch" in epoch:
+                    continue
                 lines.append((int(epoch["epoch"]), number_or_nan(epoch["perplexity"]),
                               number_or_nan(epoch.get("val_perplexity")),
                               number_or_nan(epoch["chars_per_second"]), "val_perplexity" in epoch))

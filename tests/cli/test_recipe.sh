@@ -34,6 +34,9 @@ kill_and_resume() {
 }
 
 recipes=(
+    '--embedding-size 8'
+    '--embedding-size 8 --tie'
+    '--embedding-size 8 --dropout-input 0.3'
     '--dropout-output 0.3'
     '--dropout-weight 0.3'
     '--schedule cosine'
@@ -44,7 +47,7 @@ recipes=(
     '--ema 0.99'
     '--shards 2'
 )
-all=(--dropout-output 0.2 --dropout-weight 0.2
+all=(--embedding-size 8 --tie --dropout-input 0.2 --dropout-output 0.2 --dropout-weight 0.2
     --schedule cosine --warmup 50 --weight-decay 0.01 --beta2 0.98 --ema 0.98 --shards 4)
 succeeds train "${text[@]}" --num-epochs 2 --out plain
 for recipe in "${recipes[@]}"; do
@@ -64,7 +67,8 @@ rm -r parts
 
 # The tables of the epochs are those of a training that knows its end: a resumed run may not change
 # what decides the bits, and config.json may not either.
-for change in '--dropout-output 0.1' '--dropout-weight 0.1' '--schedule constant' '--warmup 7' \
+for change in '--embedding-size 9' '--dropout-input 0.1' '--dropout-output 0.1' \
+    '--dropout-weight 0.1' '--schedule constant' '--warmup 7' \
     '--weight-decay 0.5' '--beta2 0.9' '--ema 0.5' '--shards 2'; do
     # shellcheck disable=SC2086 # words of a command line
     refuses 2 "$change: the run in whole has .*; leave the option out$" \
@@ -151,8 +155,10 @@ succeeds train "${epoch[@]}" --num-epochs 1 --ema 0.9 --out averaged
 
 # What the plan says.
 succeeds train songs.txt "${tiny[@]}" --batch-size 8 "${all[@]}" --num-epochs 0 --out planned
-for line in '^dropout: .*0\.2 of the output, 0\.2 of the recurrent weights$' \
-    '^optimizer: warm-up over 50 steps, .*weight decay 0\.01, beta2 0\.98, average of the w.* 0\.98, 4 s' \
+for line in '^model: .* 16 hidden units, embedding of 8, tied, [0-9]* parameters' \
+    "^model: has an embedding, so the tutorial's RNNModel cannot load it$" \
+    '^dropout: .*0\.2 of the output, 0\.2 of the recurrent weights$' \
+    '^optimizer: warm-up over 50 steps, .*weight decay 0\.01, beta2 0\.98, average .* 0\.98, 4 s' \
     '^memory: .* moments [0-9.]*, average [0-9.]*, act'; do
     grep -qE "$line" "$err" || fail "the plan must have: $line"
 done

@@ -55,10 +55,11 @@ static bool resume(int epoch, size_t num_bytes)
 {
     int run_fd = open("run", O_RDONLY | O_DIRECTORY);
     FILE *file;
+    const lyrnn_metrics_position position = {.epoch = epoch};
     lyrnn_metrics_kept kept = {0};
     LYRNN_CHECK(run_fd >= 0);
     fuzz_watch_memory();
-    lyrnn_status status = lyrnn_metrics_resume(run_fd, "run", epoch, &file, &kept);
+    lyrnn_status status = lyrnn_metrics_resume(run_fd, "run", &position, &file, &kept);
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     close(run_fd);
     if (status == LYRNN_OK) {

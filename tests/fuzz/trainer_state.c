@@ -63,7 +63,10 @@ static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config
                     (state->snapshot.c == NULL || isfinite(state->snapshot.c[i])));
     LYRNN_CHECK(counters->batch >= 0 && counters->step >= 0 && counters->loss_count >= 0);
     LYRNN_CHECK(counters->bad_step == 0 && isfinite(counters->loss_sum));
-    LYRNN_CHECK(state->best_epoch >= 0 && state->best_epoch <= state->snapshot.epoch);
+    LYRNN_CHECK(state->best_epoch >= 0 && state->best_batch >= 0);
+    LYRNN_CHECK(state->best_epoch <= state->snapshot.epoch ||
+                (state->best_epoch == state->snapshot.epoch + 1 && state->best_batch > 0 &&
+                 state->best_batch <= counters->batch));
     LYRNN_CHECK(isfinite(counters->gradient_norm) && counters->gradient_norm >= 0.0);
     LYRNN_CHECK(isfinite(state->epoch_seconds) && state->epoch_seconds >= 0.0);
     LYRNN_CHECK(isfinite(state->best_nats_per_char) && state->corpus_chars >= 0);

@@ -184,7 +184,8 @@ static void folders_in_the_places_of_links_are_repaired(void **state)
     lyrnn_run_dir run;
     assert_int_equal(create_run(&run, "linked", false, "{}"), LYRNN_OK);
     assert_int_equal(save(&run, 1, 1), LYRNN_OK);
-    assert_int_equal(lyrnn_run_dir_mark_best(&run, 1), LYRNN_OK);
+    assert_int_equal(lyrnn_run_dir_mark_best(&run, &(lyrnn_trainer_state){.best_epoch = 1}),
+                     LYRNN_OK);
     assert_int_equal(save(&run, 2, 2), LYRNN_OK);
     lyrnn_run_dir_close(&run);
     assert_int_equal(system("cp -rL linked copied"), 0);

@@ -282,7 +282,7 @@ static void prune_keeps_the_last_ones_latest_and_best(void **state)
     assert_epochs("kept", "123456");
     lyrnn_run_dir_prune(&run, 6);
     assert_epochs("kept", "123456");
-    assert_ok(lyrnn_run_dir_mark_best(&run, 2));
+    assert_ok(lyrnn_run_dir_mark_best(&run, &(lyrnn_trainer_state){.best_epoch = 2}));
     lyrnn_run_dir_prune(&run, 3);
     assert_epochs("kept", "2456");
     lyrnn_run_dir_prune(&run, 1);
@@ -342,9 +342,9 @@ static void best_names_no_checkpoint_that_is_not_there(void **state)
     lyrnn_run_dir run;
     assert_ok(create_run(&run, "best", false, "{}"));
     save(&run, 1, 0);
-    assert_ok(lyrnn_run_dir_mark_best(&run, 2));
+    assert_ok(lyrnn_run_dir_mark_best(&run, &(lyrnn_trainer_state){.best_epoch = 2}));
     assert_false(exists("best/best"));
-    assert_ok(lyrnn_run_dir_mark_best(&run, 1));
+    assert_ok(lyrnn_run_dir_mark_best(&run, &(lyrnn_trainer_state){.best_epoch = 1}));
     assert_true(exists("best/best/model.safetensors"));
     lyrnn_run_dir_close(&run);
 }

@@ -65,7 +65,8 @@ static void make_state(lyrnn_trainer_state *state)
     strcpy(state->corpus_xxh128, "0123456789abcdef0123456789abcdef");
 }
 
-/* The state of a training that averages and whose rate was halved. */
+/* The state of a training that averages, whose rate was halved, and that was best in the epoch that
+ * is not complete yet. */
 static void make_averaged_state(lyrnn_trainer_state *state)
 {
     lyrnn_parameters parameters;
@@ -78,6 +79,9 @@ static void make_averaged_state(lyrnn_trainer_state *state)
             state->snapshot.raw[parameters.items[i].offset + k] = (float)(7 * i - (int)k) / 9.0f;
     state->snapshot.num_halvings = 3;
     state->halved_epoch = 11;
+    state->best_epoch = 13;
+    state->best_batch = 300;
+    state->is_reported = true;
 }
 
 static void write_state(const char *path)
@@ -350,6 +354,9 @@ static void an_average_comes_back_with_the_weights(void **unused)
     assert_memory_equal(read.snapshot.c, written.snapshot.c, NUM_STATE * sizeof(float));
     assert_int_equal(read.snapshot.num_halvings, 3);
     assert_int_equal(read.halved_epoch, 11);
+    assert_int_equal(read.best_epoch, 13);
+    assert_int_equal(read.best_batch, 300);
+    assert_true(read.is_reported);
     lyrnn_trainer_snapshot_free(&written.snapshot);
     lyrnn_trainer_snapshot_free(&read.snapshot);
     /* As PyTorch has it: row 1, column 2. */
@@ -418,6 +425,13 @@ static void halvings_are_at_most_one_per_epoch(void **unused)
     assert_number("halved_epoch", "13", bad);
     assert_number("halved_epoch", "2", bad); /* before the third halving can be */
     assert_number("halved_epoch", NULL, bad);
+    /* After batch 345 of epoch 13. */
+    assert_number("best_batch", "345", LYRNN_OK);
+    assert_number("best_batch", "346", bad);
+    assert_number("best_batch", "-1", bad);
+    assert_number("best_epoch", "12", LYRNN_OK);
+    assert_number("best_epoch", "14", bad);
+    assert_number("best_epoch", "0", bad);
 }
 
 /* What is off leaves no trace, so that files of trainings without it keep their bytes. */
@@ -434,6 +448,8 @@ static void a_state_without_options_has_no_new_keys(void **unused)
     assert_ok(lyrnn_safetensors_open(&file, "plain"));
     assert_null(lyrnn_safetensors_metadata(&file, "num_halvings"));
     assert_null(lyrnn_safetensors_metadata(&file, "halved_epoch"));
+    assert_null(lyrnn_safetensors_metadata(&file, "best_batch"));
+    assert_null(lyrnn_safetensors_metadata(&file, "is_reported"));
     for (int i = LYRNN_STATE_DROPOUT_INPUT; i < LYRNN_STATE_NUM_OPTIONS; i++)
         assert_null(lyrnn_safetensors_metadata(&file, lyrnn_state_option_keys[i]));
     lyrnn_safetensors_close(&file);

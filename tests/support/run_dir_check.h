@@ -62,7 +62,8 @@ static inline lyrnn_status create_run(lyrnn_run_dir *run, const char *path, bool
 static inline lyrnn_status resume_run(lyrnn_run_dir *run, int epoch, const char *config_text)
 {
     json_t *json = parse_config(config_text);
-    lyrnn_status status = lyrnn_run_dir_resume(run, epoch, json);
+    const lyrnn_metrics_position position = {.epoch = epoch};
+    lyrnn_status status = lyrnn_run_dir_resume(run, &position, json);
     json_decref(json);
     return status;
 }
