@@ -73,6 +73,32 @@ for shape in '--cell gru --num-layers 2 --bidirectional' '--cell lstm' \
     grep -q '^init: 20 characters kept; 1 new: ' "$err" || fail "$shape must be remapped"
 done
 
+# The rows of an embedding move with their characters: what the model knew by heart it still knows.
+# Its size and tie are part of the shape.
+head -n 3 corpus.txt >known.txt
+for shape in '--embedding-size 6' '--embedding-size 6 --tie' '--embedding-size 16 --tie'; do
+    # shellcheck disable=SC2086 # words on purpose
+    succeeds train corpus.txt "${tiny[@]}" $shape --num-epochs 20 --lr 1e-2 --out embedded \
+        --overwrite
+    # shellcheck disable=SC2086 # words on purpose
+    succeeds train corpus.txt --batch-size 2 --num-steps 5 --num-epochs 0 --init embedded $shape \
+        --out embedded_same --overwrite
+    cmp "$(model_of embedded)" "$(model_of embedded_same)" || fail "$shape may be repeated"
+    succeeds train more.txt --batch-size 2 --num-steps 5 --threads 1 --num-epochs 1 --lr 0 \
+        --init embedded --out embedded_more --overwrite
+    grep -q '^init: 20 characters kept; 1 new: ' "$err" || fail "$shape must be remapped"
+    succeeds eval embedded_more known.txt --threads 1
+    tail -n 1 "$out" | awk '{exit !($6 >= 1 && $6 < 1.5)}' ||
+        fail "$shape: its lines must stay known"
+    refuses 2 '--embedding-size 5: the model in embedded/.* has (6|16); leave the option out' \
+        train more.txt --init embedded --embedding-size 5 --out no
+done
+refuses 2 '--embedding-size 5: the model in first/.* has 0; leave the option out' \
+    "${again[@]}" --embedding-size 5 --out no
+succeeds train corpus.txt "${tiny[@]}" --embedding-size 6 --num-epochs 0 --out untied
+refuses 2 '--tie: the model in untied/.* has an output layer of its own; leave the option out' \
+    train more.txt --init untied --tie --out no
+
 # A text with no character to keep.
 for ((i = 0; i < 20; i++)); do printf 'la'; done >la.txt
 refuses 1 'corpus: has no character that the model in first/.* knows; ' \
