@@ -92,6 +92,14 @@ static json_t *list_tensors(const lyrnn_parameters *parameters)
     return list;
 }
 
+static void add_dropouts(json_t **model, const lyrnn_rnn_config *config)
+{
+    json_put(model, "dropout", json_real((double)config->dropout));
+    json_put(model, "dropout_input", json_real((double)config->dropout_input));
+    json_put(model, "dropout_output", json_real((double)config->dropout_output));
+    json_put(model, "dropout_weight", json_real((double)config->dropout_weight));
+}
+
 static lyrnn_status add_model(json_t **card, const char *path)
 {
     lyrnn_checkpoint checkpoint;
@@ -101,13 +109,13 @@ static lyrnn_status add_model(json_t **card, const char *path)
     const lyrnn_rnn_config *config = &checkpoint.config;
     lyrnn_parameters_of_model(&parameters, config);
     json_t *model = json_pack(
-        "{s:o, s:I, s:s, s:i, s:i, s:b, s:f, s:i, s:I, s:o}", "model", json_string_or_null(path),
+        "{s:o, s:I, s:s, s:i, s:i, s:b, s:i, s:I, s:o}", "model", json_string_or_null(path),
         "model_bytes", stat(path, &info) == 0 ? (json_int_t)info.st_size : (json_int_t)0, "cell",
         checkpoint.is_tanh_or_relu ? "rnn_tanh or rnn_relu" : lyrnn_cell_name(config->cell),
         "hidden_size", config->hidden_size, "num_layers", config->num_layers, "bidirectional",
-        (int)config->bidirectional, "dropout", (double)config->dropout, "vocab_size",
-        config->input_size, "num_parameters", (json_int_t)lyrnn_parameters_total(&parameters),
-        "tensors", list_tensors(&parameters));
+        (int)config->bidirectional, "vocab_size", config->input_size, "num_parameters",
+        (json_int_t)lyrnn_parameters_total(&parameters), "tensors", list_tensors(&parameters));
+    add_dropouts(&model, config);
     if (config->embedding_size > 0) {
         json_put(&model, "embedding_size", json_integer(config->embedding_size));
         json_put(&model, "tied", json_boolean(config->tied));
@@ -139,7 +147,9 @@ static lyrnn_status add_metrics(json_t **card, const char *run_path)
     json_t *last, *best;
     lyrnn_status status = lyrnn_metrics_read(run_path, &last, &best, NULL);
     if (last != NULL) {
-        json_put(card, "epochs", json_incref(json_object_get(last, "epoch")));
+        bool is_within = json_integer_value(json_object_get(last, "batch")) > 0;
+        json_int_t epoch = json_integer_value(json_object_get(last, "epoch"));
+        json_put(card, "epochs", json_integer(epoch - is_within));
         if (json_object_get(last, "step") != NULL)
             json_put(card, "steps", json_incref(json_object_get(last, "step")));
         json_put(card, "last", last);

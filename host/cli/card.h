@@ -12,10 +12,11 @@ lyrnn_status card_of_program(json_t **card);
 
 /* The card of a model file, of a checkpoint's folder or of a run:
  * - of the model: "model" (the file), "model_bytes", "cell", "hidden_size", "num_layers",
- *   "bidirectional", "dropout", "vocab_size", "vocab_sample", "num_parameters" and "tensors" (each
- *   with "name" and "shape");
- * - of a run also "run" (the folder), "run_bytes", "epochs", "steps", and "last" and "best" (lines
- *   of metrics.jsonl; the best by validation if the run has any);
+ *   "bidirectional", "dropout", "dropout_input", "dropout_output", "dropout_weight", "vocab_size",
+ *   "vocab_sample", "num_parameters" and "tensors" (each with "name" and "shape"); if it has an
+ *   embedding also "embedding_size" and "tied";
+ * - of a run also "run" (the folder), "run_bytes", "epochs" (complete ones), "steps", and "last"
+ *   and "best" (lines of metrics.jsonl; the best by validation if the run has any);
  * - from config.json: "version", "backend", "device_name", "threads", "precision", "seed",
  *   "corpus" and "corpus_xxh128".
  * If a part of a run is missing or damaged, "problems" names it. The call fails only if the path

@@ -96,6 +96,37 @@ static void print_program(const json_t *card)
     print_line(card, "runs", "runs", "");
 }
 
+/* One line with the places that have dropout, if any has. */
+static void print_dropout(const json_t *card)
+{
+    static const struct {
+        const char *key, *place;
+    } dropouts[] = {{"dropout", "between layers"},
+                    {"dropout_input", "of the embedding"},
+                    {"dropout_output", "of the output"},
+                    {"dropout_weight", "of the recurrent weights"}};
+    int num = 0;
+    for (size_t i = 0; i < sizeof dropouts / sizeof *dropouts; i++) {
+        const json_t *value = json_object_get(card, dropouts[i].key);
+        if (json_real_value(value) <= 0)
+            continue;
+        printf("%s", num++ == 0 ? "dropout     " : ", ");
+        print_value(value);
+        printf(" %s", dropouts[i].place);
+    }
+    if (num > 0)
+        putchar('\n');
+}
+
+static void print_embedding(const json_t *card)
+{
+    if (json_object_get(card, "embedding_size") == NULL)
+        return;
+    print_line(card, "embedding_size", "embedding",
+               json_is_true(json_object_get(card, "tied")) ? ", shared with the output layer" : "");
+    puts("PyTorch     not for the tutorial's RNNModel; include/lyrnn/README.md has a class for it");
+}
+
 static void print_network(const json_t *card)
 {
     json_int_t num_layers = json_integer_value(json_object_get(card, "num_layers"));
@@ -103,10 +134,8 @@ static void print_network(const json_t *card)
            (int)num_layers, num_layers == 1 ? "" : "s",
            json_is_true(json_object_get(card, "bidirectional")) ? ", both directions" : "");
     print_line(card, "hidden_size", "hidden size", "");
-    print_line(card, "embedding_size", "embedding",
-               json_is_true(json_object_get(card, "tied")) ? ", shared with the output layer" : "");
-    if (json_real_value(json_object_get(card, "dropout")) > 0)
-        print_line(card, "dropout", "dropout", "");
+    print_embedding(card);
+    print_dropout(card);
     const json_t *sample = json_object_get(card, "vocab_sample");
     printf("vocabulary  %d characters, %s",
            (int)json_integer_value(json_object_get(card, "vocab_size")),
@@ -139,6 +168,18 @@ static void print_perplexity_of(const json_t *epoch, const char *key)
         print_value(value);
 }
 
+/* " in epoch 40" for a whole epoch, otherwise " at step 1234 of epoch 40". */
+static void print_place(const json_t *line)
+{
+    bool is_within = json_integer_value(json_object_get(line, "batch")) > 0;
+    if (is_within) {
+        printf(" at step ");
+        print_value(json_object_get(line, "step"));
+    }
+    printf(is_within ? " of epoch " : " in epoch ");
+    print_value(json_object_get(line, "epoch"));
+}
+
 /* "last 1.84, best 1.79 in epoch 40", for training or for validation. */
 static void print_perplexity(const json_t *card, const char *key, const char *label)
 {
@@ -147,11 +188,12 @@ static void print_perplexity(const json_t *card, const char *key, const char *la
         return;
     printf("%-11s last ", label);
     print_perplexity_of(last, key);
+    if (json_integer_value(json_object_get(last, "batch")) > 0)
+        print_place(last);
     if (json_object_get(best, key) != NULL) {
         printf(", best ");
         print_perplexity_of(best, key);
-        printf(" in epoch ");
-        print_value(json_object_get(best, "epoch"));
+        print_place(best);
     }
     putchar('\n');
 }

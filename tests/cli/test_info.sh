@@ -57,14 +57,24 @@ succeeds info --json
 shows '^  "version": "[0-9.]+",$' '"name": "cpu",$' '"description": "' '"runs": ' \
     '^  "archives": ("libarchive [0-9.]+"|null),$' '^  "scripts": ("OpenCC"|null),$'
 
-# An embedding is named where there is one.
-omits 'embedding'
+# Embedding and dropout are named where there are any.
+succeeds info run
+omits 'embedding|PyTorch|^dropout'
 for tie in '' --tie; do
     succeeds train --threads 1 --num-epochs 0 --hidden-size 4 --embedding-size 5 $tie \
-        --batch-size 2 --out embedded$tie corpus.txt
+        --dropout-input 0.25 --dropout-output 0.125 --batch-size 2 --out embedded$tie corpus.txt
 done
+succeeds train --threads 1 --num-epochs 0 --hidden-size 4 --num-layers 2 --dropout 0.5 \
+    --dropout-weight 0.75 --batch-size 2 --out dropped corpus.txt
+succeeds info dropped
+shows '^dropout +0\.5 between layers, 0\.75 of the recurrent weights$'
+omits 'embedding|PyTorch'
+succeeds info --json dropped
+shows '^  "dropout": 0\.5,$' '^  "dropout_input": 0\.0,$' '^  "dropout_weight": 0\.75,$'
 succeeds info embedded
-shows '^embedding +5$' '^  embedding\.weight +\([0-9]+, 5\)$' '^  dense\.weight '
+shows '^dropout +0\.25 of the embedding, 0\.125 of the output$' '^embedding +5$' \
+    "^PyTorch +not for the tutorial's RNNModel; include/lyrnn/README\.md has a class for it\$" \
+    '^  embedding\.weight +\([0-9]+, 5\)$' '^  dense\.weight '
 succeeds info embedded--tie
 shows '^embedding +5, shared with the output layer$' '^  projection\.weight +\(5, 4\)$'
 omits 'dense\.weight'
