@@ -166,21 +166,21 @@ static const option_spec specs[] = {
     {OPTION_INT, "patience", "N",
      "stop after N epochs without a better validation perplexity; 0: never", FIELD(train.patience),
      .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
+    {OPTION_INT, "report-every", "STEPS",
+     "also report and validate every STEPS steps; 0: only after epochs", FIELD(train.report_every),
+     .fallback = "0", .min = "0", .max = "1000000000",
+     .detail =
+         "For texts whose epochs take long. A step is a batch, and the plan on standard error "
+         "says how many an epoch has. A report prints the perplexity of the epoch so "
+         "far, the validation perplexity and sample texts, and adds a line to metrics.jsonl. If "
+         "the validation is the best so far, a checkpoint is saved.",
+     .may_change = true, .if_missing = "0"},
     {OPTION_UINT64, "seed", "N", "seed of all random numbers: same seed, same model",
      FIELD(train.seed), .fallback = "1", .min = "0", .max = "9223372036854775807"},
 
     {OPTION_HEADING, .help = "Sample texts while training:"},
     {OPTION_INT, "pred-period", "N", "generate them every N epochs", FIELD(train.pred_period),
      .fallback = "50", .min = "1", .max = "1000000", .may_change = true},
-    {OPTION_INT, "report-every", "STEPS",
-     "also report and validate every STEPS steps; 0: only after epochs", FIELD(train.report_every),
-     .fallback = "0", .min = "0", .max = "1000000000",
-     .detail =
-         "For texts whose epochs take long. A step is a batch, and the plan on standard error "
-         "says how many an epoch has. The report has the perplexity of the epoch so far, "
-         "that of the validation, and sample texts, and it is a line of metrics.jsonl. If "
-         "the validation is the best so far, the checkpoint is saved.",
-     .may_change = true, .if_missing = "0"},
     {OPTION_INT, "pred-len", "N", "characters to generate after each prefix", FIELD(train.pred_len),
      .fallback = "50", .min = "0", .max = "1000000", .may_change = true},
     {OPTION_TEXTS, "prefix", "TEXT", "begin a sample text with TEXT (\\n: newline); repeatable",

@@ -57,7 +57,7 @@ typedef char lyrnn_state_option[40];
 typedef struct {
     lyrnn_trainer_snapshot snapshot; /* owned: free it with lyrnn_trainer_snapshot_free */
     int best_epoch;                  /* with the lowest validation loss; 0: none */
-    int64_t best_batch; /* that was so low after so many batches of best_epoch; 0: at its end */
+    int64_t best_batch; /* of best_epoch, after which that loss was measured; 0: at its end */
     bool is_reported;   /* the report that is due within an epoch after counters.batch is made */
     /* After it the plateau schedule halved the rate last; 0 if snapshot.num_halvings is 0. */
     int halved_epoch;

@@ -54,7 +54,8 @@ lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_
 
 /* Reading */
 
-/* Lines of lyrnn have a few hundred bytes. A million epochs, the maximum, fit the file. */
+/* Lines of lyrnn have a few hundred bytes. A million epochs, the maximum, fit the file, and so do a
+ * few million reports within them. */
 enum { MAX_LINE_BYTES = 65536, MAX_FILE_BYTES = 1 << 30 };
 
 typedef struct {
@@ -154,11 +155,13 @@ static const json_t *rank(const json_t *line)
     return validation != NULL ? validation : json_object_get(line, "perplexity");
 }
 
-/* Whether an epoch is better than the best so far, which may be NULL. */
+/* Whether the report is better than the best so far, which may be NULL. The perplexity of the
+ * training over a part of an epoch does not compare with that over a whole one. */
 static bool is_better(const json_t *line, const json_t *best)
 {
     const json_t *mine = rank(line), *others = rank(best);
-    return json_is_number(mine) &&
+    bool is_comparable = batch_of(line) == 0 || json_object_get(line, "val_perplexity") != NULL;
+    return is_comparable && json_is_number(mine) &&
            (!json_is_number(others) || json_number_value(mine) < json_number_value(others));
 }
 

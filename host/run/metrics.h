@@ -8,7 +8,7 @@
  * "loss" is in nats per character and "perplexity" is exp(loss); both are the mean over the epoch,
  * or its part so far.
  * "seconds" is the time that the epoch's steps took, in all processes that computed some of them.
- * "lr" is the learning rate of the epoch's last step. "gradient_norm" is the L2 norm of all
+ * "lr" is the learning rate of the last step. "gradient_norm" is the L2 norm of all
  * gradients in that step, before clipping.
  * The "val_" pair is there if the run validates. A number that JSON cannot hold, such as an
  * infinite perplexity, is null. Only this module writes and reads the file. */
@@ -48,8 +48,8 @@ typedef struct {
     lyrnn_epoch_list misplaced; /* epochs whose line comes again or too late */
 } lyrnn_metrics_kept;
 
-/* Where a run continues: after so many complete epochs, and after so many batches of the next one
- * whose reports are made. */
+/* Where a run continues: after so many complete epochs. The reports up to this batch of the next
+ * epoch are complete. */
 typedef struct {
     int epoch;
     int64_t batch;
@@ -73,10 +73,10 @@ lyrnn_status lyrnn_metrics_cut(FILE *file, const char *run_path, const lyrnn_met
 lyrnn_status lyrnn_metrics_append(FILE *file, const char *run_path, const lyrnn_metrics *metrics);
 
 /* Reads the file of the run in run_path. *last is the last line, *best the one of the lowest
- * validation perplexity (of the lowest perplexity if there is no validation): new references, NULL
- * if there is no line. *best is also NULL if no epoch has a finite one. *seconds is the sum over
- * the epochs; it may be NULL. A line that cannot be read is left out; the first such line is then
- * the error, LYRNN_ERR_IO, and all results hold. */
+ * validation perplexity (without validation, the complete epoch of the lowest perplexity): new
+ * references, NULL if there is no line. *best is also NULL if no line has a finite one. *seconds is
+ * the sum over the epochs; it may be NULL. A line that cannot be read is left out; the first such
+ * line is then the error, LYRNN_ERR_IO, and all results hold. */
 lyrnn_status lyrnn_metrics_read(const char *run_path, json_t **last, json_t **best,
                                 double *seconds);
 

@@ -5,7 +5,7 @@
  *     NAME/lock                                     held by the process that trains
  *     NAME/checkpoints/epoch-000050/                at an epoch's end
  *         model.safetensors  trainer.safetensors
- *     NAME/checkpoints/epoch-000051-batch-000017/   within an epoch, if training was stopped there
+ *     NAME/checkpoints/epoch-000051-batch-000017/   within an epoch: stopped there, or the best
  *     NAME/latest -> checkpoints/epoch-000050
  *     NAME/best -> checkpoints/epoch-000050         if there is validation
  *

@@ -51,6 +51,12 @@ static bool is_finished(const char *name)
     return (kind == AT_EPOCH || kind == WITHIN_EPOCH) && strlen(name) < sizeof(checkpoint_name);
 }
 
+/* The batch of a checkpoint within an epoch. Its digits grow in number from a million on. */
+static long long batch_of(const char *name)
+{
+    return atoll(strstr(name, "-batch-") + strlen("-batch-"));
+}
+
 /* Whether one finished checkpoint was made after another. epoch-000051-batch-000017 comes before
  * epoch-000051. */
 static bool is_newer(const char *name, const char *other)
@@ -59,7 +65,7 @@ static bool is_newer(const char *name, const char *other)
     if (left != right)
         return left > right;
     return run_dir_kind(name) == AT_EPOCH ||
-           (run_dir_kind(other) != AT_EPOCH && strcmp(name, other) > 0);
+           (run_dir_kind(other) != AT_EPOCH && batch_of(name) > batch_of(other));
 }
 
 /* Reading */

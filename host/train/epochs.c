@@ -1,6 +1,7 @@
-/* Trains epoch by epoch and, after each, reports and saves. A process that is killed loses at most
- * the steps since its last checkpoint; one that is asked to stop (Ctrl-C, SIGTERM) saves first and
- * loses none. Steps, validation and samples all poll for requests, by `obey`. */
+/* Trains epoch by epoch. Reports and saves after each, and within them if that is asked for. A
+ * process that is killed loses at most the steps since its last checkpoint; one that is asked to
+ * stop (Ctrl-C, SIGTERM) saves first and loses none. Steps, validation and samples all poll for
+ * requests, by `obey`. */
 #include "train/job.h"
 
 #include <errno.h>
@@ -220,9 +221,9 @@ static bool has_readers(train_job *job)
 static lyrnn_status write_report(train_job *job, const lyrnn_metrics *metrics)
 {
     bool is_within = metrics->batch > 0;
-    bool is_due = is_within || metrics->epoch % job->options->pred_period == 0 ||
-                  is_last(job, metrics->epoch);
-    if (job->samples == NULL || !is_due)
+    bool is_wanted = is_within || metrics->epoch % job->options->pred_period == 0 ||
+                     is_last(job, metrics->epoch);
+    if (job->samples == NULL || !is_wanted)
         return LYRNN_OK;
     lyrnn_progress_clear(&job->progress);
     if (is_within)
@@ -316,8 +317,9 @@ static void show_progress(train_job *job, int epoch, int64_t step)
     lyrnn_progress_show(progress, epoch, step);
 }
 
-/* The trainer in whose state running text begins, because its last stream has just read the text
- * before. NULL: the zero state. */
+/* The trainer in whose state running text begins, because at an epoch's end its last stream has
+ * just read the text before. Within an epoch it has read something else, and the characters that
+ * the evaluator reads without a score must wash that out. NULL: the zero state. */
 static const lyrnn_trainer *trainer_before_validation(const train_job *job)
 {
     bool is_before = job->sampling == LYRNN_SAMPLING_CONSECUTIVE && !train_validates_songs(job);
@@ -339,8 +341,8 @@ static lyrnn_status validate(train_job *job, lyrnn_metrics *metrics)
 /* Reports the epoch so far. */
 static lyrnn_status report_within_epoch(train_job *job, int epoch)
 {
-    double start = lyrnn_seconds();
     lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
+    double start = lyrnn_seconds(); /* this was the wait for the steps, and is part of their time */
     job->state.epoch_seconds = start - job->epoch_start;
     if (counters.bad_step != 0)
         return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
@@ -360,8 +362,8 @@ static lyrnn_status report_if_due(train_job *job, int epoch, size_t batch)
 {
     int64_t every = job->options->report_every, K = (int64_t)job->batches.K;
     int64_t step = K * (epoch - 1) + (int64_t)batch;
-    bool is_due = every > 0 && batch > 0 && (int64_t)batch < K && step % every == 0;
-    return is_due && !job->state.is_reported ? report_within_epoch(job, epoch) : LYRNN_OK;
+    bool is_wanted = every > 0 && batch > 0 && (int64_t)batch < K && step % every == 0;
+    return is_wanted && !job->state.is_reported ? report_within_epoch(job, epoch) : LYRNN_OK;
 }
 
 /* Trains all steps of an epoch, or those that are left if the run was resumed within it. Loss,

@@ -60,8 +60,8 @@ typedef struct {
     json_t *learned;    /* records of the texts that the model learned, this corpus the last */
     char *learned_text; /* the same for model.safetensors */
     float *params;      /* (parameters.count) the host's copy of the weights, for checkpoints */
-    /* Where the training is. The numbers are those of the last epoch's end, or of the checkpoint
-     * that was resumed; the arrays are those of the last save. */
+    /* Where the training is. The arrays are those of the last save. So are the numbers of the
+     * snapshot, or they are those of the last epoch's end; the others are always up to date. */
     lyrnn_trainer_state state;
     int64_t untimed_chars; /* of the epoch, learned before a resume that does not know their time */
     bool is_saved;         /* the disk holds the training as it is now */

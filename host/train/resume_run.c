@@ -222,7 +222,8 @@ static lyrnn_status check_counters(const train_job *job)
     const lyrnn_trainer_snapshot *snapshot = &job->state.snapshot;
     const lyrnn_counters *counters = &snapshot->counters;
     int64_t K = (int64_t)job->batches.K, before = counters->step - counters->batch, num = -1;
-    bool fits = counters->batch <= K && before % K == 0 && before / K == snapshot->epoch;
+    bool fits = counters->batch <= K && before % K == 0 && before / K == snapshot->epoch &&
+                job->state.best_batch < K;
     if (snapshot->B != job->batches.B)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: reads %d text sequences per batch but its latest checkpoint has %d; "

@@ -97,7 +97,7 @@ typedef struct {
     /* Nobody chose the sampling: it is songs if the corpus has several, else consecutive. */
     bool sampling_is_default;
     bool random_offset; /* of consecutive or random sampling; see lyrnn/batches.h */
-    /* What is held out and evaluated after each epoch. val_fraction is the share of the corpus at
+    /* What is held out and evaluated in each report. val_fraction is the share of the corpus at
      * its end; with songs as units it is rounded to whole ones. val_songs is the probability that a
      * song is held out: a hash of its text and of the seed decides, so that other songs do not
      * matter. At most one of the two is above 0. Songs are scored one by one from the zero state,

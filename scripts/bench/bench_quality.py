@@ -115,7 +115,8 @@ class LyrnnSide(Side):
                   "--val-fraction", self.args.split.val_fraction, "--patience", "0",
                   "--num-epochs", str(num_epochs), "--seed", str(seed), "--device", "cpu",
                   "--threads", str(self.args.threads), "--pred-period", "1000000",
-                  "--pred-len", "1", "--checkpoint-every", str(every)], cores)
+                  "--pred-len", "1", "--report-every", "0", "--checkpoint-every", str(every)],
+                 cores)
         with open(os.path.join(run, "metrics.jsonl"), encoding="utf-8") as file:
             return [json.loads(line) for line in file]
 

@@ -25,12 +25,19 @@ grep -oE "^(step [0-9]+ of )?epoch [12], perplexity $number, validation $number,
 'epoch:2,step:276,loss' ]] || fail "other lines: $(cat whole/metrics.jsonl)"
 [[ $(grep -c '"val_loss"' whole/metrics.jsonl) == 7 ]] || fail "each report validates"
 
-# Reports change no bit of the training.
+# Reports change no bit of the training, also where the evaluator has the weights of the steps.
 succeeds train "${text[@]}" --num-epochs 2 --pred-len 4 --out quiet
 cmp whole/latest/model.safetensors quiet/latest/model.safetensors || fail "reports change the model"
+write_songs 30
+plain=(songs.txt "${tiny[@]}" --val-songs 0.2 --keep-duplicates --dropout-weight 0.3 --num-epochs 2
+    --pred-len 4)
+succeeds train "${plain[@]}" --out loud --report-every 7
+succeeds train "${plain[@]}" --out quiet --overwrite
+cmp loud/latest/model.safetensors quiet/latest/model.safetensors || fail "reports change the model"
 
-# Killed in the validation of a report, which the checkpoint then says is not made, and at its end.
-# Every step saves, so that none of these kills comes too late. The first must be in the validation.
+# The process is killed in the validation of a report, and again near the report's end. The first
+# checkpoint says that its report is not complete. Every step saves, so that none of these kills
+# comes too late. The first must be in the validation.
 lines_of() {
     wc -l <"$1/metrics.jsonl"
 }
@@ -55,6 +62,9 @@ for ((i = 0; i < 100; i++)); do
     ! is_unreported || break
 done
 is_unreported || fail "it must be killed before the report"
+# As if it had been killed a moment later: the line is there, and the checkpoint does not know it.
+printf '%s\n' '{"epoch": 1, "step": 50, "batch": 50, "loss": 1.0, "perplexity": 2.7}' \
+    >>parts/metrics.jsonl
 kill_at 'epoch-000001-batch-000[!0]*' --resume parts
 kill_at 'epoch-000002-batch-*' --resume parts
 succeeds train --resume parts --checkpoint-minutes 0
@@ -66,6 +76,9 @@ succeeds train "${every[@]}" --checkpoint-minutes 0 --num-epochs 1 --out cut
 succeeds train "${every[@]}" --checkpoint-minutes 0 --num-epochs 1 --out again
 printf '%s\n' '{"epoch": 2, "step": 150, "batch": 12, "loss": 1.0, "perplexity": 2.7}' \
     >>cut/metrics.jsonl
+succeeds info cut
+grep -qE '^epochs +1$' "$out" || fail "only complete epochs count"
+grep -qE '^perplexity +last 2\.7 at step 150 of epoch 2, best ' "$out" || fail "the last report"
 succeeds train --resume cut --num-epochs 2
 succeeds train --resume again --num-epochs 2
 same_runs again cut
@@ -80,15 +93,26 @@ grep -qE '^best: validation perplexity .* at step [0-9]+ of epoch [12], in early
     fail "the last line must name the step"
 [[ $(ls early/checkpoints | wc -l) == 2 ]] || fail "best and latest: $(ls early/checkpoints)"
 succeeds info early
-grep -q ' in epoch ' "$out" || fail "info must know the best"
+grep -qE '^validation +last .*, best .* at step [0-9]+ of epoch [12]$' "$out" ||
+    fail "info must know the best"
+# From the best, whose report is complete, the run ends as it did.
+cp -rP early redo
+ln -sfn "$best" redo/latest
+grep -qa '"is_reported"' redo/latest/trainer.safetensors || fail "its report must be complete"
+succeeds train --resume redo
+same_runs early redo
 # A resumed run keeps it, and names it again.
 rm early/best
 succeeds train --resume early --num-epochs 3
 [[ $(readlink early/best) == "$best" ]] || fail "resuming loses the best: $(readlink early/best)"
 
-# Without validation, and with every step reported.
-succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --report-every 1 --pred-len 0 --out every
+# Without validation, and with every step reported. The perplexity rises within the epoch.
+succeeds train corpus.txt "${tiny[@]}" --num-epochs 1 --report-every 1 --pred-len 0 --lr 1 \
+    --out every
 steps=$(tail -n 1 every/metrics.jsonl | sed -E 's/.*"step": ([0-9]+),.*/\1/')
 [[ $(lines_of every) == "$steps" ]] || fail "$steps steps are $steps lines"
+perplexity=$(tail -n 1 every/metrics.jsonl | sed -E 's/.*"perplexity": ([0-9.]{6}).*/\1/')
+succeeds info every
+grep -q ", best $perplexity" "$out" || fail "without validation, only a whole epoch is the best"
 ! grep -q batch <<<"$(tail -n 1 every/metrics.jsonl)" || fail "the last line is the epoch's"
 refuses 2 '--report-every -1: must be from 0 to ' train corpus.txt --report-every -1 --out new

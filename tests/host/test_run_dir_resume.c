@@ -149,18 +149,25 @@ static void a_run_that_was_not_made_to_its_end_has_nothing_saved(void **state)
 
 #define LINE(epoch) "{\"epoch\": " epoch ", \"loss\": 1.5}\n"
 
-static void assert_repaired(const char *before, int epoch, const char *after)
+#define REPORT(epoch, batch) "{\"epoch\": " epoch ", \"batch\": " batch ", \"loss\": 1.5}\n"
+
+static void assert_repaired_within(const char *before, int epoch, int64_t batch, const char *after)
 {
     lyrnn_run_dir run;
     assert_true(write_file("repaired/metrics.jsonl", before, strlen(before)));
     assert_ok(lyrnn_run_dir_open(&run, "repaired"));
-    assert_ok(resume_run(&run, epoch, "{}"));
+    assert_ok(resume_run_within(&run, epoch, batch, "{}"));
     assert_content("repaired/metrics.jsonl", before); /* nothing is lost before the next epoch */
     char grown[512];
     snprintf(grown, sizeof grown, "%s%s", after, METRICS_LINE("9"));
     assert_ok(append_epoch(&run, 9));
     assert_content("repaired/metrics.jsonl", grown);
     lyrnn_run_dir_close(&run);
+}
+
+static void assert_repaired(const char *before, int epoch, const char *after)
+{
+    assert_repaired_within(before, epoch, 0, after);
 }
 
 static void metrics_are_cut_to_the_checkpoints_epoch(void **state)
@@ -176,6 +183,14 @@ static void metrics_are_cut_to_the_checkpoints_epoch(void **state)
     assert_repaired(LINE("1") "{\"epoch\": 2}", 1, LINE("1"));
     assert_repaired(LINE("1") "{\"epoch\": 2}", 2, LINE("1") "{\"epoch\": 2}\n");
     assert_repaired("{", 1, "");
+    /* Within an epoch. */
+    static const char reports[] = REPORT("1", "4") LINE("1") REPORT("2", "3") REPORT("2", "7");
+    assert_repaired_within(reports, 1, 7, reports);
+    assert_repaired_within(reports, 1, 6, REPORT("1", "4") LINE("1") REPORT("2", "3"));
+    assert_repaired_within(reports, 1, 2, REPORT("1", "4") LINE("1"));
+    assert_repaired_within(reports, 1, 0, REPORT("1", "4") LINE("1"));
+    assert_repaired_within(reports, 0, 4, REPORT("1", "4"));
+    assert_repaired_within(reports, 0, 3, "");
 }
 
 static void missing_metrics_start_again(void **state)
@@ -271,6 +286,21 @@ static void a_checkpoint_within_an_epoch_goes_when_a_later_one_is_there(void **s
     lyrnn_run_dir_close(&run);
 }
 
+/* Numbers of batches are compared as numbers: that with more digits is the later one. */
+static void without_latest_the_newest_batch_is_found(void **state)
+{
+    (void)state;
+    lyrnn_run_dir run;
+    char model[PATH_MAX];
+    assert_ok(create_run(&run, "long", false, "{}"));
+    save(&run, 2, 999999);
+    save(&run, 2, 1000000);
+    assert_int_equal(unlink("long/latest"), 0);
+    assert_ok(lyrnn_run_dir_find_model("long", model, sizeof model));
+    assert_non_null(strstr(model, "epoch-000003-batch-1000000/"));
+    lyrnn_run_dir_close(&run);
+}
+
 static void prune_keeps_the_last_ones_latest_and_best(void **state)
 {
     (void)state;
@@ -363,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_bad_line_is_refused_if_it_would_be_kept),
         cmocka_unit_test(the_config_is_replaced),
         cmocka_unit_test(a_checkpoint_within_an_epoch_goes_when_a_later_one_is_there),
+        cmocka_unit_test(without_latest_the_newest_batch_is_found),
         cmocka_unit_test(prune_keeps_the_last_ones_latest_and_best),
         cmocka_unit_test(prune_only_removes_lyrnns_files),
         cmocka_unit_test(best_names_no_checkpoint_that_is_not_there),

@@ -59,13 +59,19 @@ static inline lyrnn_status create_run(lyrnn_run_dir *run, const char *path, bool
     return status;
 }
 
-static inline lyrnn_status resume_run(lyrnn_run_dir *run, int epoch, const char *config_text)
+static inline lyrnn_status resume_run_within(lyrnn_run_dir *run, int epoch, int64_t batch,
+                                             const char *config_text)
 {
     json_t *json = parse_config(config_text);
-    const lyrnn_metrics_position position = {.epoch = epoch};
+    const lyrnn_metrics_position position = {.epoch = epoch, .batch = batch};
     lyrnn_status status = lyrnn_run_dir_resume(run, &position, json);
     json_decref(json);
     return status;
+}
+
+static inline lyrnn_status resume_run(lyrnn_run_dir *run, int epoch, const char *config_text)
+{
+    return resume_run_within(run, epoch, 0, config_text);
 }
 
 /* Appends the line of an epoch, whose other numbers are zero: METRICS_LINE("1") for epoch 1. */
