@@ -31,7 +31,12 @@ static void check_equal(const lyrnn_checkpoint *a, const lyrnn_checkpoint *b)
     LYRNN_CHECK(a->config.hidden_size == b->config.hidden_size);
     LYRNN_CHECK(a->config.num_layers == b->config.num_layers);
     LYRNN_CHECK(a->config.bidirectional == b->config.bidirectional);
+    LYRNN_CHECK(a->config.embedding_size == b->config.embedding_size);
+    LYRNN_CHECK(a->config.tied == b->config.tied);
     LYRNN_CHECK(a->config.dropout == b->config.dropout);
+    LYRNN_CHECK(a->config.dropout_input == b->config.dropout_input);
+    LYRNN_CHECK(a->config.dropout_output == b->config.dropout_output);
+    LYRNN_CHECK(a->config.dropout_weight == b->config.dropout_weight);
     LYRNN_CHECK(a->vocab.V == b->vocab.V);
     LYRNN_CHECK(
         memcmp(a->vocab.chars, b->vocab.chars, (size_t)a->vocab.V * sizeof a->vocab.chars[0]) == 0);

@@ -1,8 +1,9 @@
 /* Fuzzes metrics.jsonl as lyrnn info and --resume read it. Any bytes give the epochs that they
  * hold, or are refused in one line, with memory bounded by their number. A resumed file keeps only
- * the first epochs, whole lines of the input; when it is resumed again, it stays as it is.
+ * the first epochs and the first reports of the next one, whole lines of the input; when it is
+ * resumed again, it stays as it is.
  *
- * An input is a file. Its first byte also chooses the number of epochs to keep. */
+ * An input is a file. Its first byte also chooses how much to keep. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -51,15 +52,14 @@ static void read_epochs(size_t num_bytes, json_int_t most)
 }
 
 /* False: refused. */
-static bool resume(int epoch, size_t num_bytes)
+static bool resume(const lyrnn_metrics_position *position, size_t num_bytes)
 {
     int run_fd = open("run", O_RDONLY | O_DIRECTORY);
     FILE *file;
-    const lyrnn_metrics_position position = {.epoch = epoch};
     lyrnn_metrics_kept kept = {0};
     LYRNN_CHECK(run_fd >= 0);
     fuzz_watch_memory();
-    lyrnn_status status = lyrnn_metrics_resume(run_fd, "run", &position, &file, &kept);
+    lyrnn_status status = lyrnn_metrics_resume(run_fd, "run", position, &file, &kept);
     fuzz_check_memory(num_bytes, MEMORY_MULTIPLE, MEMORY_CONSTANT);
     close(run_fd);
     if (status == LYRNN_OK) {
@@ -87,13 +87,14 @@ static char *read_back(size_t *num_bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
 {
-    enum { MOST_EPOCHS = 4 };
-    int epoch = num_bytes > 0 ? bytes[0] % MOST_EPOCHS : 0;
+    enum { MOST = 4 };
+    uint8_t choice = num_bytes > 0 ? bytes[0] : 0;
+    const lyrnn_metrics_position position = {.epoch = choice % MOST, .batch = choice / MOST % MOST};
     size_t num_kept, num_again;
     mkdir("run", 0777);
     fuzz_write_file("run/metrics.jsonl", bytes, num_bytes);
     read_epochs(num_bytes, INT64_MAX);
-    if (!resume(epoch, num_bytes))
+    if (!resume(&position, num_bytes))
         return 0;
     char *kept = read_back(&num_kept);
     /* A newline completes a last line that lacks it. */
@@ -101,8 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
     LYRNN_CHECK(num_kept <= num_bytes + 1);
     LYRNN_CHECK(memcmp(kept, bytes, num_kept - is_completed) == 0);
     LYRNN_CHECK(num_kept == 0 || kept[num_kept - 1] == '\n');
-    read_epochs(num_kept, epoch);
-    LYRNN_CHECK(resume(epoch, num_kept));
+    read_epochs(num_kept, position.epoch + (position.batch > 0));
+    LYRNN_CHECK(resume(&position, num_kept));
     char *again = read_back(&num_again);
     LYRNN_CHECK(num_again == num_kept && memcmp(again, kept, num_kept) == 0);
     free(again);

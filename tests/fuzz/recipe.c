@@ -11,7 +11,7 @@
 #include "lyrnn/safetensors.h"
 
 /* As many tensors as a trainer's state has, and a few too many. */
-enum { MAX_TENSORS = 2 * LYRNN_MAX_PARAMETERS + 4, MAX_DATA_BYTES = 1 << 16 };
+enum { MAX_TENSORS = 3 * LYRNN_MAX_PARAMETERS + 4, MAX_DATA_BYTES = 1 << 16 };
 
 char *fuzz_copy_text(const uint8_t *bytes, size_t num_bytes)
 {

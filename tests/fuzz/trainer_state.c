@@ -17,7 +17,7 @@
 #include "recipe.h"
 
 /* Every tensor may start up to 255 bytes after the end of the previous one. */
-enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 2 * 256 * LYRNN_MAX_PARAMETERS + 4096 };
+enum { MEMORY_MULTIPLE = 48, MEMORY_CONSTANT = 3 * 256 * LYRNN_MAX_PARAMETERS + 4096 };
 
 /* Each file is read for all of these networks. */
 static const lyrnn_rnn_config networks[] = {
@@ -29,6 +29,12 @@ static const lyrnn_rnn_config networks[] = {
      .num_layers = 2,
      .bidirectional = true,
      .dropout = 0.5f},
+    {.cell = LYRNN_RNN_TANH,
+     .input_size = 2,
+     .hidden_size = 1,
+     .num_layers = 1,
+     .embedding_size = 2,
+     .tied = true},
     {.cell = LYRNN_LSTM,
      .input_size = 60000,
      .hidden_size = LYRNN_MAX_HIDDEN_SIZE,
@@ -57,7 +63,8 @@ static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config
     const lyrnn_counters *counters = &state->snapshot.counters;
     LYRNN_CHECK(B > 0 && (state->snapshot.c != NULL) == (config->cell == LYRNN_LSTM));
     for (size_t i = 0; i < num_parameters(config); i++)
-        LYRNN_CHECK(isfinite(state->snapshot.m[i]) && state->snapshot.v[i] >= 0.0f);
+        LYRNN_CHECK(isfinite(state->snapshot.m[i]) && state->snapshot.v[i] >= 0.0f &&
+                    (state->snapshot.raw == NULL || isfinite(state->snapshot.raw[i])));
     for (size_t i = 0; i < num_state(config, B); i++)
         LYRNN_CHECK(isfinite(state->snapshot.h[i]) &&
                     (state->snapshot.c == NULL || isfinite(state->snapshot.c[i])));
@@ -67,6 +74,8 @@ static void check_sound(const lyrnn_trainer_state *state, const lyrnn_rnn_config
     LYRNN_CHECK(state->best_epoch <= state->snapshot.epoch ||
                 (state->best_epoch == state->snapshot.epoch + 1 && state->best_batch > 0 &&
                  state->best_batch <= counters->batch));
+    LYRNN_CHECK(state->snapshot.num_halvings >= 0 &&
+                state->snapshot.num_halvings <= state->halved_epoch);
     LYRNN_CHECK(isfinite(counters->gradient_norm) && counters->gradient_norm >= 0.0);
     LYRNN_CHECK(isfinite(state->epoch_seconds) && state->epoch_seconds >= 0.0);
     LYRNN_CHECK(isfinite(state->best_nats_per_char) && state->corpus_chars >= 0);
@@ -82,15 +91,23 @@ static void check_equal(const lyrnn_trainer_state *a, const lyrnn_trainer_state 
     size_t state_bytes = num_state(config, B) * sizeof(float);
     LYRNN_CHECK(memcmp(a->snapshot.m, b->snapshot.m, flat_bytes) == 0 &&
                 memcmp(a->snapshot.v, b->snapshot.v, flat_bytes) == 0);
+    LYRNN_CHECK((a->snapshot.raw == NULL) == (b->snapshot.raw == NULL));
+    LYRNN_CHECK(a->snapshot.raw == NULL ||
+                memcmp(a->snapshot.raw, b->snapshot.raw, flat_bytes) == 0);
     LYRNN_CHECK(memcmp(a->snapshot.h, b->snapshot.h, state_bytes) == 0);
     LYRNN_CHECK(a->snapshot.c == NULL || memcmp(a->snapshot.c, b->snapshot.c, state_bytes) == 0);
     LYRNN_CHECK(memcmp(&a->snapshot.counters, &b->snapshot.counters, sizeof a->snapshot.counters) ==
                 0);
     LYRNN_CHECK(a->snapshot.epoch == b->snapshot.epoch && a->best_epoch == b->best_epoch);
+    LYRNN_CHECK(a->best_batch == b->best_batch && a->is_reported == b->is_reported);
+    LYRNN_CHECK(a->snapshot.num_halvings == b->snapshot.num_halvings &&
+                a->halved_epoch == b->halved_epoch);
     LYRNN_CHECK(memcmp(&a->best_nats_per_char, &b->best_nats_per_char, sizeof(double)) == 0);
     LYRNN_CHECK(a->epoch_seconds == b->epoch_seconds);
     LYRNN_CHECK(a->seed == b->seed && a->corpus_chars == b->corpus_chars);
     LYRNN_CHECK(strcmp(a->corpus_xxh128, b->corpus_xxh128) == 0);
+    for (int i = 0; i < LYRNN_STATE_NUM_OPTIONS; i++)
+        LYRNN_CHECK(strcmp(a->options[i], b->options[i]) == 0);
 }
 
 static void read_as(const lyrnn_rnn_config *config, size_t num_bytes)
