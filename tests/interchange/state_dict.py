@@ -9,11 +9,13 @@ output layer may share.
 
     state_dict.py LYRNN LOGITS    (the program, and tests/interchange/logits.c)
 """
+import functools
 import itertools
 import json
 import os
 import pathlib
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -24,7 +26,7 @@ from torch import nn
 
 CELLS = {
     "rnn_tanh": nn.RNN,
-    "rnn_relu": lambda **shape: nn.RNN(nonlinearity="relu", **shape),
+    "rnn_relu": functools.partial(nn.RNN, nonlinearity="relu"),
     "lstm": nn.LSTM,
     "gru": nn.GRU,
 }
@@ -48,25 +50,28 @@ class RNNModel(nn.Module):
         return self.dense(self.rnn(one_hot.unsqueeze(1))[0].squeeze(1))
 
 
-class EmbeddedModel(nn.Module):
+def class_of_page():
+    """LyricsModel as the page for users of PyTorch has it."""
+    page = pathlib.Path(__file__).parents[2] / "include" / "lyrnn" / "README.md"
+    blocks = re.findall("^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    code, = (block for block in blocks if block.startswith("class LyricsModel"))
+    names = {"nn": nn}
+    exec(code, names)
+    return names["LyricsModel"]
+
+
+class EmbeddedModel(class_of_page()):
     """RNNModel after an embedding. The output layer of a tied model has the embedding's weight, and
     a projection before it if the two sizes differ."""
 
     def __init__(self, cell, num_layers, bidirectional, embedding_size, tied):
-        super().__init__()
-        features = HIDDEN_SIZE * (2 if bidirectional else 1)
-        self.embedding = nn.Embedding(len(CHARS), embedding_size)
-        self.rnn = CELLS[cell](input_size=embedding_size, hidden_size=HIDDEN_SIZE,
-                               num_layers=num_layers, bidirectional=bidirectional)
-        if tied and embedding_size != features:
-            self.projection = nn.Linear(features, embedding_size, bias=False)
-        self.dense = nn.Linear(embedding_size if tied else features, len(CHARS))
+        super().__init__(CELLS[cell], len(CHARS), HIDDEN_SIZE, embedding_size, tied, num_layers,
+                         bidirectional)
         if tied:
             self.dense.weight = self.embedding.weight
 
     def forward(self, ids):
-        features = self.rnn(self.embedding(torch.tensor(ids)).unsqueeze(1))[0].squeeze(1)
-        return self.dense(self.projection(features) if hasattr(self, "projection") else features)
+        return super().forward(torch.tensor(ids).unsqueeze(1))[0].squeeze(1)
 
 
 # Embedding sizes: that of the features of one direction, and others.
