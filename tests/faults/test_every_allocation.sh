@@ -30,7 +30,8 @@ results() {
     [[ ! -d run ]] || (
         cd run
         find . -type l -printf '%p %l\n' | sort
-        sed -E 's/"(chars_per_second|seconds)": [^,}]*/"\1"/g' metrics.jsonl
+        find . -name '*.jsonl' | sort | xargs cat |
+            sed -E 's/"(chars_per_second|seconds)": [^,}]*/"\1"/g'
         find . -name '*.safetensors' -o -name config.json | sort | xargs md5sum
     )
 }
@@ -77,6 +78,17 @@ refuse_each new train corpus.txt --batch-size 2 --num-steps 5 --init base --num-
 refuse_each base train --resume run --num-epochs 2
 refuse_each new "${songs[@]}" --num-epochs 1 --out run
 refuse_each song_base train --resume run --num-epochs 2
+recipe=(--embedding-size 3 --tie --dropout-input 0.2 --dropout-output 0.2 --dropout-weight 0.2
+    --schedule plateau --warmup 2 --weight-decay 0.1 --beta2 0.99 --ema 0.9 --shards 2
+    --report-every 1)
+refuse_each new train corpus.txt "${tiny[@]}" "${recipe[@]}" --val-fraction 0.2 --num-epochs 1 \
+    --out run
+succeeds train corpus.txt "${tiny[@]}" "${recipe[@]}" --val-fraction 0.2 --num-epochs 1 \
+    --out recipe_base
+refuse_each recipe_base train --resume run --num-epochs 2
+printf '{"lr": %s}\n' 0.01 0.02 >trials.jsonl
+refuse_each new train corpus.txt "${tiny[@]}" --val-fraction 0.2 --num-epochs 1 \
+    --trial trials.jsonl --out run
 printf '%s\n' 我们分开又相逢 不分开的是晚风 '' 一夜听雨到天明 月光落在屋檐上 '' \
     今天我又想起你 一夜听雨到天明 >leaks.txt
 refuse_each new train leaks.txt "${tiny[@]}" --val-fraction 0.3 --drop-leaks --num-epochs 1 \
@@ -91,6 +103,7 @@ refuse_each new "${sample[@]}" --lines 2 --max-line 9 --acrostic 分月 --max-co
 refuse_each new eval base corpus.txt unseen.txt --json
 refuse_each new eval base unseen.txt --json --per-line
 refuse_each new eval base corpus.txt
+refuse_each new eval base corpus.txt --dynamic 0.001
 refuse_each new info base
 refuse_each new info base --json
 refuse_each new info --json

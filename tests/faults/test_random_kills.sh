@@ -111,9 +111,12 @@ for place in "${!places[@]}"; do
     printf '%6d %s\n' "${places[$place]}" "$place"
 done
 
-# The same over songs and with one command, repeated until it ends with 0.
+# The same over songs, with the options of a recipe, and with one command, repeated until it ends
+# with 0.
 write_songs 12
-train=(train songs.txt "${train[@]:2}" --keep-duplicates)
+train=(train songs.txt "${train[@]:2}" --keep-duplicates --embedding-size 5 --tie
+    --dropout-input 0.2 --dropout-weight 0.2 --schedule plateau --warmup 3 --weight-decay 0.1
+    --ema 0.9 --report-every 2)
 train=("${train[@]/--val-fraction/--val-songs}")
 succeeds "${train[@]}" --out whole --overwrite
 killed=0

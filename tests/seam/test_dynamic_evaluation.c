@@ -159,6 +159,14 @@ static void without_a_rate_it_is_the_score(void **state)
     }
 }
 
+static void assert_model_is_as_it_was(fixture *f)
+{
+    double *now = test_memory((size_t)f->check.count, sizeof *now);
+    model_check_download(&f->check, f->check.model.params, now);
+    assert_memory_equal(now, f->params, (size_t)f->check.count * sizeof *now);
+    free(now);
+}
+
 /* The weights stay as they are, so that a second call has the same bits. */
 static void the_model_stays_as_it_is(void **state)
 {
@@ -169,12 +177,9 @@ static void the_model_stays_as_it_is(void **state)
     score(&f, 0.01f, T);
     lyrnn_scored_text first[NUM_TEXTS];
     memcpy(first, f.texts, sizeof first);
-    double *now = test_memory((size_t)f.check.count, sizeof *now);
-    model_check_download(&f.check, f.check.model.params, now);
-    assert_memory_equal(now, f.params, (size_t)f.check.count * sizeof *now);
+    assert_model_is_as_it_was(&f);
     score(&f, 0.01f, T);
     assert_memory_equal(first, f.texts, sizeof first);
-    free(now);
     close_fixture(&f);
 }
 
@@ -239,6 +244,7 @@ static void a_watcher_sees_each_segment_and_may_stop(void **state)
                      LYRNN_INTERRUPTED);
     assert_in_range(done, (N - 6) / 2, (N - 6) / 2 + T);
     assert_int_equal(lyrnn_score_dynamic(&f.check.model, &options, f.texts, 0, &watcher), LYRNN_OK);
+    assert_model_is_as_it_was(&f);
     close_fixture(&f);
 }
 
