@@ -1,8 +1,10 @@
-"""The recipe's part of make_golden.py: tests/golden/recipe_*.json for test_golden_recipe.c.
+"""The recipe's part of make_golden.py: recipe_*.json, plateau.json and dynamic_*.json in
+tests/golden, for test_golden_recipe.c.
 
-Each file is a training of ten steps with one part of the recipe: an embedding, a tied output,
-dropout of every kind, AdamW, a moving average, a schedule of the learning rate, or gradient
-accumulation. PyTorch computes all numbers. Dropout has the masks that lyrnn draws: this module has
+Each file recipe_*.json is a training of ten steps with one part of the recipe: an embedding, a tied
+output, dropout of every kind, AdamW, a moving average, a schedule of the learning rate, or gradient
+accumulation. plateau.json has the learning rates of another schedule, and dynamic_*.json the scores
+of dynamic evaluation. PyTorch computes all numbers. Dropout has the masks that lyrnn draws: this module has
 its own Philox4x32-10 and follows the formula in include/lyrnn/backend.h.
 """
 import dataclasses
@@ -11,7 +13,8 @@ import itertools
 import make_golden as base
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, SequentialLR
+from torch.optim.lr_scheduler import (CosineAnnealingLR, LambdaLR, ReduceLROnPlateau,
+                                      SequentialLR)
 from torch.optim.swa_utils import AveragedModel
 
 SHAPE = {"V": 7, "H": 4, "B": 4, "T": 5, "epochs": 2, "batches": 5}
@@ -246,12 +249,15 @@ class Run:
         length = SHAPE["B"] * (SHAPE["batches"] * SHAPE["T"] + 1)
         self.corpus = base.corpus(length, SHAPE["V"])
 
-    def train(self, dtype, clip_norm):
-        recipe = self.recipe
-        model = RecipeModel(recipe).to(dtype)
+    def model(self, dtype):
+        model = RecipeModel(self.recipe).to(dtype)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(self.weights[name])
+        return model
+
+    def train(self, dtype, clip_norm):
+        recipe, model = self.recipe, self.model(dtype)
         optimizer, averaged = optimizer_of(model, recipe), averaged_of(model, recipe)
         scheduler = scheduler_of(optimizer, recipe)
         losses, norms, rates, first = [], [], [], None
@@ -294,6 +300,18 @@ def is_good_reference(training, precise, clip_norm):
             < base.GRADIENT_ERROR and base.error(training, precise) < base.GRADIENT_ERROR)
 
 
+def provenance(date, seed):
+    return {
+        "provenance": {
+            "command": f"python3 scripts/make_golden.py --date {date}",
+            "date": date,
+            "torch": torch.__version__,
+            "device": "cpu, float32, one thread",
+            "seed": seed,
+        }
+    }
+
+
 def make(recipe, date):
     for seed in itertools.count(1):
         run = Run(recipe, seed)
@@ -304,13 +322,7 @@ def make(recipe, date):
         if is_good_reference(training, precise, clip_norm):
             break
     return {
-        "provenance": {
-            "command": f"python3 scripts/make_golden.py --date {date}",
-            "date": date,
-            "torch": torch.__version__,
-            "device": "cpu, float32, one thread",
-            "seed": seed,
-        },
+        **provenance(date, seed),
         **dataclasses.asdict(recipe),
         **{name: SHAPE[name] for name in ("V", "H", "B", "T", "epochs")},
         "learning_rate": base.LEARNING_RATE,
@@ -321,7 +333,71 @@ def make(recipe, date):
     }
 
 
+def make_plateau(date):
+    """The learning rates after epochs whose validation loss falls, stays and rises."""
+    seed, num_epochs = 3, 40
+    torch.manual_seed(seed)
+    losses = (5 / (1 + 0.2 * torch.arange(num_epochs)) + 0.4 * torch.rand(num_epochs)).double()
+    losses[20:24] = losses[:20].min()  # equal is not better
+    losses[30:] += 1
+    optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))], lr=base.LEARNING_RATE)
+    schedule = ReduceLROnPlateau(optimizer, factor=0.5, patience=2, threshold=0)
+    rates = []
+    for loss in losses:
+        schedule.step(loss.item())
+        rates.append(optimizer.param_groups[0]["lr"])
+    rates = torch.tensor(rates, dtype=torch.float64)
+    return {**provenance(date, seed), "learning_rate": base.LEARNING_RATE,
+            "losses": base.as_json(losses), "rates": base.as_json(rates)}
+
+
+# Dynamic evaluation: texts that are shorter than a segment, as long as several, and between.
+DYNAMIC = {
+    "gru": Recipe("gru", 2, embedding_size=ODD_E, tied=True, no_momentum=True),
+    "lstm": Recipe("lstm", no_momentum=True),
+}
+LENGTHS = (4, 2 * SHAPE["T"] + 1, 3 * SHAPE["T"] + 3, 40)
+
+
+def score_dynamically(model, recipe, texts):
+    """Scores each text from the zero state. A segment is scored, and then learned. Returns the
+    sums of nats."""
+    optimizer, nats = optimizer_of(model, recipe), []
+    for ids in texts:
+        state, total = zero_state(recipe, model.dense.bias.dtype), 0.0
+        state = tuple(part[:, :1].contiguous() for part in state)
+        for first in range(0, len(ids) - 1, SHAPE["T"]):
+            segment = ids[first : first + SHAPE["T"] + 1, None]
+            logits, state = model(segment[:-1], tuple(part.detach() for part in state),
+                                  Masks(recipe, 0, model.dense.bias.dtype), slice(0, 1))
+            loss = nn.CrossEntropyLoss()(logits, segment[1:].reshape(-1))
+            total += loss.item() * (len(segment) - 1)
+            model.zero_grad()
+            loss.backward()
+            base.grad_clipping(list(model.parameters()), 1)
+            optimizer.step()
+        nats.append(total)
+    return torch.tensor(nats, dtype=torch.float64)
+
+
+def make_dynamic(recipe, date):
+    for seed in itertools.count(1):
+        run = Run(recipe, seed)
+        texts = run.corpus[: sum(LENGTHS)].split(LENGTHS)
+        single, double = (score_dynamically(run.model(dtype), recipe, texts)
+                          for dtype in (torch.float32, torch.float64))
+        if base.error(single, double) < base.GRADIENT_ERROR:
+            break
+    return {**provenance(date, seed), **dataclasses.asdict(recipe),
+            **{name: SHAPE[name] for name in ("V", "H", "T")}, "rate": base.LEARNING_RATE,
+            "weights": base.as_json(run.weights), "corpus": base.as_json(torch.cat(texts)),
+            "lengths": list(LENGTHS), "nats": base.as_json(single)}
+
+
 def write_files(folder, date):
+    base.write_golden(folder / "plateau.json", make_plateau(date))
+    for name, recipe in DYNAMIC.items():
+        base.write_golden(folder / f"dynamic_{name}.json", make_dynamic(recipe, date))
     for name, recipe in RECIPES.items():
         golden = make(recipe, date)
         path = folder / f"recipe_{name}.json"

@@ -6,7 +6,7 @@ torch.nn.RNN, LSTM or GRU, and torch.nn.Linear. There is one file for each cell,
 layers, and one or two directions. It has one batch with its gradients, a training with consecutive
 sampling and the tutorial's gradient clipping, and the text of the tutorial's prediction loop.
 Numbers have nine significant digits, which identify a float32 exactly. golden_recipe.py makes the
-files recipe_*.json.
+files of the recipe.
 
     python3 scripts/make_golden.py --date 2026-11-24
 """

@@ -1,5 +1,6 @@
 /* The learning rate of a step: a warm-up, and then the schedule. The rate is a function of the
- * step's number, so that a resumed training has the rates of one that never stopped. */
+ * step's number and of the halvings, so that a resumed training has the rates of one that never
+ * stopped. */
 #include <math.h>
 
 #include "lyrnn/trainer.h"
@@ -20,4 +21,10 @@ double lyrnn_learning_rate(const lyrnn_optimizer_config *optimizer, int num_halv
     if (step < optimizer->warmup_steps)
         return rate * (double)(step + 1) / (double)optimizer->warmup_steps;
     return optimizer->schedule == LYRNN_SCHEDULE_COSINE ? rate * cosine(optimizer, step) : rate;
+}
+
+bool lyrnn_is_plateau(int epoch, int best_epoch, int halved_epoch)
+{
+    int latest = best_epoch > halved_epoch ? best_epoch : halved_epoch;
+    return epoch - latest >= LYRNN_PLATEAU_EPOCHS;
 }

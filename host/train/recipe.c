@@ -38,21 +38,17 @@ void train_set_optimizer(train_job *job)
     job->optimizer.num_steps = (int64_t)job->batches.K * job->options->num_epochs;
 }
 
-enum { PLATEAU_EPOCHS = 3 };
-
-/* As torch.optim.lr_scheduler.ReduceLROnPlateau with factor 0.5 and patience 2. */
 void train_follow_plateau(train_job *job, int epoch)
 {
-    int best = job->state.best_epoch, halved = job->state.halved_epoch;
     if (job->optimizer.schedule != LYRNN_SCHEDULE_PLATEAU ||
-        epoch - (best > halved ? best : halved) < PLATEAU_EPOCHS)
+        !lyrnn_is_plateau(epoch, job->state.best_epoch, job->state.halved_epoch))
         return;
     lyrnn_trainer_halve_rate(&job->trainer);
     job->state.halved_epoch = epoch;
     fprintf(lyrnn_progress_log(&job->progress),
             "plateau: no better validation perplexity for %d epochs; the learning rate is halved "
             "to %g after epoch %d\n",
-            PLATEAU_EPOCHS,
+            LYRNN_PLATEAU_EPOCHS,
             lyrnn_learning_rate(&job->optimizer, job->trainer.num_halvings,
                                 job->optimizer.warmup_steps),
             epoch);
@@ -106,7 +102,7 @@ static void log_schedule(const lyrnn_optimizer_config *optimizer, plan_line *lin
     if (optimizer->schedule == LYRNN_SCHEDULE_COSINE)
         log_part(line, "cosine to 0 at step ", (double)optimizer->num_steps, "");
     if (optimizer->schedule == LYRNN_SCHEDULE_PLATEAU)
-        log_part(line, "learning rate halved after ", PLATEAU_EPOCHS,
+        log_part(line, "learning rate halved after ", LYRNN_PLATEAU_EPOCHS,
                  " epochs without a better validation");
 }
 

@@ -1,13 +1,15 @@
 /* PyTorch as the judge of the recipe. golden/recipe_*.json, written by
  * scripts/golden_recipe.py, are trainings of ten steps over two epochs with embeddings, tied
  * outputs, dropout of every kind, AdamW, an average, schedules and shards. The oracle and a backend
- * are compared with them. LYRNN_TEST_DEVICE names the device. */
+ * are compared with them. plateau.json has the rates of ReduceLROnPlateau, and dynamic_*.json the
+ * scores of dynamic evaluation. LYRNN_TEST_DEVICE names the device. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
 #include "golden_file.h"
+#include "lyrnn/score.h"
 #include "model_check.h"
 
 static const double loss_tolerance = 1e-5, weights_tolerance = 1e-5, gradient_tolerance = 1e-4;
@@ -171,11 +173,80 @@ static void backend_follows_pytorch(void **state)
     for_each_recipe(check_backend);
 }
 
+static void plateau_follows_pytorch(void **state)
+{
+    (void)state;
+    enum { EPOCHS = 40 };
+    json_t *json = golden_open_json(LYRNN_GOLDEN_DIR "/plateau.json");
+    double *losses = golden_numbers(json, "losses", EPOCHS), rates[EPOCHS];
+    double *expected = golden_numbers(json, "rates", EPOCHS);
+    const lyrnn_optimizer_config optimizer = {.learning_rate =
+                                                  (float)golden_number(json, "learning_rate"),
+                                              .schedule = LYRNN_SCHEDULE_PLATEAU};
+    int best = 0, halved = 0, num_halvings = 0;
+    for (int epoch = 1; epoch <= EPOCHS; epoch++) {
+        if (best == 0 || losses[epoch - 1] < losses[best - 1])
+            best = epoch;
+        if (lyrnn_is_plateau(epoch, best, halved)) {
+            halved = epoch;
+            num_halvings++;
+        }
+        rates[epoch - 1] = lyrnn_learning_rate(&optimizer, num_halvings, epoch);
+    }
+    assert_in_range(num_halvings, 3, EPOCHS); /* the file tries something */
+    assert_doubles_near("rates", rates, expected, EPOCHS, 1e-7);
+    free(losses);
+    free(expected);
+    json_decref(json);
+}
+
+static void check_dynamic(const char *name)
+{
+    enum { TEXTS = 4 };
+    char path[4096];
+    snprintf(path, sizeof path, "%s/dynamic_%s.json", LYRNN_GOLDEN_DIR, name);
+    json_t *json = golden_open_json(path);
+    lyrnn_rnn_config config = golden_config(json);
+    size_t N = json_array_size(golden_member(json, "corpus")), at = 0;
+    int32_t *corpus = golden_ids(json, "corpus", N);
+    int32_t *lengths = golden_ids(json, "lengths", TEXTS);
+    double *nats = golden_numbers(json, "nats", TEXTS), *weights, scores[TEXTS];
+    weights = golden_tensors(json, "weights", &config);
+    lyrnn_scored_text texts[TEXTS];
+    for (size_t i = 0; i < TEXTS; at += (size_t)lengths[i++])
+        texts[i] = (lyrnn_scored_text){.ids = corpus + at, .N = (size_t)lengths[i]};
+    assert_int_equal(at, N);
+    model_check check;
+    model_check_open_config(&check, &config, 0);
+    model_check_upload(&check, weights);
+    const lyrnn_dynamic_options options = {.rate = (float)golden_number(json, "rate"),
+                                           .T = golden_integer(json, "T")};
+    assert_int_equal(lyrnn_score_dynamic(&check.model, &options, texts, TEXTS, NULL), LYRNN_OK);
+    for (size_t i = 0; i < TEXTS; i++)
+        scores[i] = texts[i].nats;
+    assert_doubles_near(name, scores, nats, TEXTS, loss_tolerance);
+    model_check_close(&check);
+    free(corpus);
+    free(lengths);
+    free(nats);
+    free(weights);
+    json_decref(json);
+}
+
+static void dynamic_evaluation_follows_pytorch(void **state)
+{
+    (void)state;
+    check_dynamic("gru");
+    check_dynamic("lstm");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(oracle_follows_pytorch),
         cmocka_unit_test(backend_follows_pytorch),
+        cmocka_unit_test(plateau_follows_pytorch),
+        cmocka_unit_test(dynamic_evaluation_follows_pytorch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
