@@ -212,24 +212,46 @@ static lyrnn_status resolve_escapes(const char *option, const char *text, char *
     return LYRNN_OK;
 }
 
+/* Names an option and its value in errors. */
+typedef char option_name[256];
+
+/* Decodes the value of an option. The caller frees *text, on failure too. */
+static lyrnn_status decode_option(const char *option, const char *utf8,
+                                  const lyrnn_corpus_rules *rules, option_name object,
+                                  lyrnn_corpus *text)
+{
+    char *plain;
+    *text = (lyrnn_corpus){0};
+    if (utf8[0] == '\0')
+        return fail_empty(option);
+    snprintf(object, sizeof(option_name), "%s %s", option, utf8);
+    LYRNN_TRY(resolve_escapes(option, utf8, &plain));
+    lyrnn_status status = lyrnn_corpus_append_text(text, object, plain, strlen(plain), rules);
+    free(plain);
+    return status;
+}
+
 lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
                                     const char *option, const char *utf8)
 {
-    char object[256];
     const lyrnn_corpus_rules as_learned = {.newlines = rules->newlines,
                                            .normalize = rules->vocab->normalize};
-    lyrnn_corpus text = {0};
-    char *plain;
+    lyrnn_corpus text;
+    option_name object;
     *prompt = (lyrnn_prompt){0};
-    if (utf8[0] == '\0')
-        return fail_empty(option);
-    snprintf(object, sizeof object, "%s %s", option, utf8);
-    LYRNN_TRY(resolve_escapes(option, utf8, &plain));
-    lyrnn_status status =
-        lyrnn_corpus_append_text(&text, object, plain, strlen(plain), &as_learned);
-    free(plain);
+    lyrnn_status status = decode_option(option, utf8, &as_learned, object, &text);
     if (status == LYRNN_OK)
         status = lyrnn_prompt_init(prompt, rules, object, &text);
+    lyrnn_corpus_free(&text);
+    return status;
+}
+
+lyrnn_status lyrnn_prompt_check_option(const char *option, const char *utf8)
+{
+    const lyrnn_corpus_rules any = {.normalize = LYRNN_NORMALIZE_NONE};
+    lyrnn_corpus text;
+    option_name object;
+    lyrnn_status status = decode_option(option, utf8, &any, object, &text);
     lyrnn_corpus_free(&text);
     return status;
 }

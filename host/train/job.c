@@ -106,8 +106,7 @@ static lyrnn_status read_text(train_job *job)
     lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
     hash_starts(&job->corpus, job->songs_xxh128);
     LYRNN_TRY(train_choose_sampling(job));
-    LYRNN_TRY(train_take_start(job));
-    return train_check_recipe(job);
+    return train_take_start(job);
 }
 
 static lyrnn_status prepare_text(train_job *job)
@@ -179,6 +178,7 @@ static lyrnn_status add_what_stays(const train_job *job, lyrnn_status status)
 static lyrnn_status run_job(train_job *job)
 {
     LYRNN_TRY(train_open_start(job));
+    LYRNN_TRY(lyrnn_train_check_options(job->options));
     LYRNN_TRY(read_text(job));
     if (job->options->is_repeated && train_is_complete(job))
         return train_end_complete(job);

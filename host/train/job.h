@@ -1,8 +1,8 @@
-/* A training job and its parts. job.c prepares and ends it; split.c divides the text; start.c does
- * what depends on what it starts from; plan.c counts its memory and reports the plan; recipe.c
- * has the schedule and the checks of model and optimizer; resume_run.c
- * checks and continues an earlier run; epochs.c trains, reports and saves; warnings.c warns;
- * progress.c draws the bar. Read job.c next. */
+/* A training job and its parts. job.c prepares and ends it; check.c refuses options; split.c
+ * divides the text; start.c does what depends on what it starts from; plan.c counts its memory and
+ * reports the plan; recipe.c has the schedule; resume_run.c checks and continues an earlier run;
+ * epochs.c trains, reports and saves; warnings.c warns; progress.c draws the bar. Read job.c
+ * next. */
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 
@@ -74,9 +74,12 @@ typedef struct {
     train_warnings warnings;
 } train_job;
 
+/* check.c: refuses options that do not fit a way of sampling. LYRNN_ERR_USAGE. */
+lyrnn_status train_check_sampling(const lyrnn_train_options *options, lyrnn_sampling sampling);
+
 /* split.c */
 
-/* Chooses how the corpus is sampled, and checks options that depend on that. LYRNN_ERR_USAGE. */
+/* Chooses how the corpus is sampled, and checks that. LYRNN_ERR_USAGE. */
 lyrnn_status train_choose_sampling(train_job *job);
 
 /* Moves what is held out to the end of the corpus. LYRNN_ERR_CORPUS_SHORT if either part would be
@@ -92,6 +95,12 @@ lyrnn_evaluation_text train_validation_text(const train_job *job);
 /* start.c. Each function does what the kind of start needs, so that job.c never asks for the
  * kind. */
 
+/* What a new run may do with its folder. */
+lyrnn_existing train_what_may_exist(const lyrnn_train_options *options);
+
+/* The network, as far as the corpus does not decide it. A start from a model must be open. */
+lyrnn_rnn_config train_network(const lyrnn_train_options *options);
+
 /* Opens and locks the run to resume, so that it does not change while its files are read. Any other
  * start is open already. */
 lyrnn_status train_open_start(train_job *job);
@@ -100,7 +109,7 @@ lyrnn_status train_open_start(train_job *job);
  * Needs the corpus. */
 lyrnn_status train_take_start(train_job *job);
 
-/* Refuses a run folder that cannot be written, and a resumed run that has nothing left to do. */
+/* Refuses a resumed run whose state does not fit the options, or that has nothing left to do. */
 lyrnn_status train_check_start(const train_job *job);
 
 /* Reports which characters of the initial model are kept, new and dropped. */
@@ -118,10 +127,6 @@ lyrnn_status train_prepare_state(train_job *job);
 lyrnn_status train_begin_run(train_job *job);
 
 /* recipe.c */
-
-/* Refuses options of the model and the optimizer that do not fit each other. Needs the network's
- * shape. LYRNN_ERR_USAGE. */
-lyrnn_status train_check_recipe(const train_job *job);
 
 /* Completes the optimizer. Needs the batches. */
 void train_set_optimizer(train_job *job);

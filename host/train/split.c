@@ -237,46 +237,17 @@ static lyrnn_status check_validation_songs(const train_job *job)
                       (double)(by_songs ? options->val_songs : options->val_fraction));
 }
 
-static lyrnn_status check_validation(const lyrnn_train_options *options)
-{
-    bool validates = options->val_songs > 0.0f || options->val_fraction > 0.0f;
-    if (options->val_songs > 0.0f && options->val_fraction > 0.0f)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--val-songs %g: cannot be used with --val-fraction; "
-                          "leave one of them out",
-                          (double)options->val_songs);
-    if (options->patience > 0 && !validates)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--patience %d: needs a validation perplexity; add --val-songs 0.1, or "
-                          "--val-fraction 0.1",
-                          options->patience);
-    if (options->drop_leaks && !validates)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--drop-leaks: needs a validation text; add --val-songs "
-                                           "0.1, or --val-fraction 0.1");
-    if (options->drop_leaks && options->text.newlines == LYRNN_NEWLINES_SPACE)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--drop-leaks: finds no lines with --newlines space; "
-                                           "leave one of them out");
-    return LYRNN_OK;
-}
-
 lyrnn_status train_choose_sampling(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
-    bool is_bidirectional = options->model.bidirectional;
     job->sampling = options->sampling;
     if (options->sampling_is_default)
-        job->sampling = job->corpus.num_songs > 1 && !is_bidirectional ? LYRNN_SAMPLING_SONGS
-                                                                       : LYRNN_SAMPLING_CONSECUTIVE;
+        job->sampling = job->corpus.num_songs > 1 && !options->model.bidirectional
+                            ? LYRNN_SAMPLING_SONGS
+                            : LYRNN_SAMPLING_CONSECUTIVE;
     lyrnn_word_copy(LYRNN_SAMPLING_WORDS, (int)job->sampling, job->sampling_name,
                     sizeof job->sampling_name);
-    if (is_bidirectional && job->sampling == LYRNN_SAMPLING_SONGS)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--sampling songs: a bidirectional model reads the padding after a song "
-                          "before its last line; choose --sampling consecutive");
-    if (options->random_offset && job->sampling == LYRNN_SAMPLING_SONGS)
-        return lyrnn_fail(LYRNN_ERR_USAGE, "--offset random: --sampling songs has no offset; leave "
-                                           "it out, or add --sampling consecutive");
-    return check_validation(options);
+    return train_check_sampling(options, job->sampling);
 }
 
 lyrnn_status train_split_corpus(train_job *job)

@@ -27,41 +27,32 @@ void lyrnn_start_free(lyrnn_start *start)
     *start = (lyrnn_start){0};
 }
 
-static lyrnn_existing what_may_exist(const lyrnn_train_options *options)
+lyrnn_existing train_what_may_exist(const lyrnn_train_options *options)
 {
     if (options->is_repeated)
         return LYRNN_EXISTING_UNSAVED;
     return options->overwrite ? LYRNN_EXISTING_REPLACE : LYRNN_EXISTING_KEEP;
 }
 
-/* Refuses a model and texts that a run at out_path would replace. Its other files stay. */
-static lyrnn_status check_inputs(const train_job *job)
+lyrnn_rnn_config train_network(const lyrnn_train_options *options)
 {
-    const lyrnn_train_options *options = job->options;
-    const char *out = options->out_path;
-    char inside[PATH_MAX];
-    if (out == NULL || what_may_exist(options) == LYRNN_EXISTING_KEEP)
-        return LYRNN_OK;
-    if (job->start->kind == LYRNN_START_INIT &&
-        lyrnn_run_dir_contains(out, job->start->model_path, inside))
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--init %s: is in %s, which the new run replaces; choose another --out",
-                          job->start->path, out);
-    for (size_t i = 0; i < options->num_corpus_paths; i++)
-        if (lyrnn_run_dir_contains(out, options->corpus_paths[i], inside) &&
-            (inside[0] == '\0' || lyrnn_run_dir_owns(inside)))
-            return lyrnn_fail(LYRNN_ERR_USAGE,
-                              "%s: is %s %s, which the new run replaces; choose another --out",
-                              options->corpus_paths[i],
-                              inside[0] == '\0' ? "the folder" : "a file of the run in", out);
-    return LYRNN_OK;
+    const lyrnn_start *start = options->start;
+    lyrnn_rnn_config network = options->model;
+    if (start == NULL || start->kind == LYRNN_START_NEW)
+        return network;
+    network = start->checkpoint.config;
+    network.dropout = options->model.dropout;
+    network.dropout_input = options->model.dropout_input;
+    network.dropout_output = options->model.dropout_output;
+    network.dropout_weight = options->model.dropout_weight;
+    return network;
 }
 
 lyrnn_status train_open_start(train_job *job)
 {
     lyrnn_start *start = job->start;
     if (start->kind != LYRNN_START_RESUME)
-        return check_inputs(job);
+        return LYRNN_OK;
     LYRNN_TRY(lyrnn_run_dir_open(&job->run, start->path));
     LYRNN_TRY(lyrnn_run_dir_require_checkpoint(&job->run));
     LYRNN_TRY(lyrnn_run_dir_find_model(start->path, start->model_path, sizeof start->model_path));
@@ -174,14 +165,7 @@ lyrnn_status train_take_start(train_job *job)
     const lyrnn_checkpoint *checkpoint = &job->start->checkpoint;
     lyrnn_start_kind kind = job->start->kind;
     LYRNN_TRY(take_learned(job));
-    job->config = job->options->model;
-    if (kind != LYRNN_START_NEW) {
-        job->config = checkpoint->config;
-        job->config.dropout = job->options->model.dropout;
-        job->config.dropout_input = job->options->model.dropout_input;
-        job->config.dropout_output = job->options->model.dropout_output;
-        job->config.dropout_weight = job->options->model.dropout_weight;
-    }
+    job->config = train_network(job->options);
     if (kind == LYRNN_START_RESUME) {
         LYRNN_TRY(lyrnn_vocab_from_chars(&job->vocab, checkpoint->vocab.chars,
                                          (size_t)checkpoint->vocab.V));
@@ -196,10 +180,7 @@ lyrnn_status train_take_start(train_job *job)
 
 lyrnn_status train_check_start(const train_job *job)
 {
-    const lyrnn_train_options *options = job->options;
-    if (job->start->kind == LYRNN_START_RESUME)
-        return train_check_state(job);
-    return lyrnn_run_dir_check(options->out_path, what_may_exist(options));
+    return job->start->kind == LYRNN_START_RESUME ? train_check_state(job) : LYRNN_OK;
 }
 
 lyrnn_status train_log_start(const train_job *job)
@@ -265,10 +246,10 @@ lyrnn_status train_begin_run(train_job *job)
         return lyrnn_out_of_memory("config.json", 0, "close other programs");
     if (options->watch_for_requests != NULL)
         job->requests = options->watch_for_requests();
-    lyrnn_status status =
-        job->start->kind == LYRNN_START_RESUME
-            ? train_resume_run(job, config)
-            : lyrnn_run_dir_create(&job->run, options->out_path, what_may_exist(options), config);
+    lyrnn_status status = job->start->kind == LYRNN_START_RESUME
+                              ? train_resume_run(job, config)
+                              : lyrnn_run_dir_create(&job->run, options->out_path,
+                                                     train_what_may_exist(options), config);
     json_decref(config);
     if (status == LYRNN_OK)
         lyrnn_print_plain(

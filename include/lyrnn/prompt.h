@@ -51,6 +51,10 @@ lyrnn_status lyrnn_prompt_init(lyrnn_prompt *prompt, const lyrnn_prompt_rules *r
 lyrnn_status lyrnn_prompt_of_option(lyrnn_prompt *prompt, const lyrnn_prompt_rules *rules,
                                     const char *option, const char *utf8);
 
+/* Fails as lyrnn_prompt_of_option would with any vocabulary. LYRNN_ERR_USAGE, LYRNN_ERR_CORPUS,
+ * LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_prompt_check_option(const char *option, const char *utf8);
+
 /* Makes a prompt from a copy of ids (length, at least 1). LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_prompt_from_ids(lyrnn_prompt *prompt, const int32_t *ids, size_t length);
 

@@ -140,6 +140,12 @@ typedef struct {
     lyrnn_train_requests *(*watch_for_requests)(void);
 } lyrnn_train_options;
 
+/* Fails as lyrnn_train would with these options whatever the corpus is: options that do not fit
+ * each other, a prefix that no vocabulary has, or an out_path that a new run cannot have. It reads
+ * no corpus and changes nothing. A start from a model must be open. LYRNN_ERR_USAGE;
+ * LYRNN_ERR_CORPUS: a prefix is not UTF-8; LYRNN_ERR_IO and LYRNN_ERR_LOCKED: out_path. */
+lyrnn_status lyrnn_train_check_options(const lyrnn_train_options *options);
+
 /* Trains on an open backend. It checks prefixes, corpus and out_path before it writes anything.
  *
  * samples gets, every pred_period epochs and after the last one,
@@ -158,11 +164,12 @@ typedef struct {
  *
  * LYRNN_ERR_DIVERGED: the loss or a weight became NaN or infinite; the error names the step, and
  * checkpoints saved before stay. Or the perplexity of the last epoch is not finite, although its
- * loss is; that run is complete and saved. LYRNN_INTERRUPTED: see watch_for_requests; the error
- * text says how to continue. Resuming fails before it changes anything with LYRNN_ERR_CORPUS
- * (another text), LYRNN_ERR_MODEL_FILE (another shape, or options that the checkpoint contradicts),
- * LYRNN_ERR_DAMAGED (a checksum), LYRNN_ERR_NOTHING (no checkpoint), LYRNN_ERR_LOCKED (another
- * process trains there) or LYRNN_ERR_USAGE (nothing left to do). */
+ * loss is; that run is complete and saved, and fails again if is_repeated resumes it.
+ * LYRNN_INTERRUPTED: see watch_for_requests; the error text says how to continue. Resuming fails
+ * before it changes anything with LYRNN_ERR_CORPUS (another text), LYRNN_ERR_MODEL_FILE (another
+ * shape, or options that the checkpoint contradicts), LYRNN_ERR_DAMAGED (a checksum),
+ * LYRNN_ERR_NOTHING (no checkpoint), LYRNN_ERR_LOCKED (another process trains there) or
+ * LYRNN_ERR_USAGE (nothing left to do). */
 lyrnn_status lyrnn_train(const lyrnn_train_options *options, lyrnn_backend *backend, FILE *samples,
                          FILE *log);
 

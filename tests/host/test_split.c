@@ -32,6 +32,7 @@ static void add_song(lyrnn_corpus *corpus, const char *text)
 static void begin(split *s, lyrnn_sampling sampling)
 {
     *s = (split){.options = {.num_steps = 5, .sampling = sampling, .seed = 1}};
+    s->options.model = (lyrnn_rnn_config){.hidden_size = 1, .num_layers = 1};
     s->job.options = &s->options;
 }
 
@@ -44,8 +45,9 @@ static void end(split *s)
 static lyrnn_status divide(split *s)
 {
     s->job.options = &s->options;
-    lyrnn_status status = train_choose_sampling(&s->job);
-    return status == LYRNN_OK ? train_split_corpus(&s->job) : status;
+    LYRNN_TRY(lyrnn_train_check_options(&s->options));
+    LYRNN_TRY(train_choose_sampling(&s->job));
+    return train_split_corpus(&s->job);
 }
 
 static void must_divide(split *s)
