@@ -2,9 +2,11 @@
  * are compared with it, so that a run whose text or options were changed is refused. */
 #include "base/plain_text.h"
 #include "base/words.h"
+#include "run/metrics.h"
 #include "train/job.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,9 +284,27 @@ static lyrnn_status tidy(train_job *job)
     return LYRNN_OK;
 }
 
+/* Notes whether the perplexity of the last epoch was not finite. Only metrics.jsonl knows it, and
+ * without its line the run counts as finite. */
+static void recall_last_epoch(train_job *job)
+{
+    json_t *last, *best;
+    lyrnn_metrics_read(job->run.path, &last, &best, NULL);
+    if (json_integer_value(json_object_get(last, "epoch")) == job->state.snapshot.epoch) {
+        if (json_is_null(json_object_get(last, "val_perplexity")))
+            job->warnings.infinite = "validation perplexity";
+        if (json_is_null(json_object_get(last, "perplexity")))
+            job->warnings.infinite = "perplexity";
+    }
+    json_decref(last);
+    json_decref(best);
+}
+
 lyrnn_status train_end_complete(train_job *job)
 {
     LYRNN_TRY(tidy(job));
+    recall_last_epoch(job);
+    LYRNN_TRY(train_check_last_epoch(job));
     lyrnn_print_plain(job->log, "%s: is complete after epoch %d; nothing is left to do\n",
                       job->run.path, job->state.snapshot.epoch);
     return LYRNN_OK;

@@ -23,8 +23,10 @@ succeeds info run2
 succeeds generate run2 --prefix 分开 --length 5
 
 # A loss above 709 is finite, but exp of it is not. The run is complete and saved, and it failed.
-run train corpus.txt "${tiny[@]}" --clip-norm 0 --lr 1000 --num-epochs 4 --pred-period 1 \
-    --val-fraction 0.2 --out run3
+run3=(train corpus.txt "${tiny[@]}" --clip-norm 0 --lr 1000 --num-epochs 4 --pred-period 1
+    --val-fraction 0.2 --out run3)
+run "${run3[@]}"
+tail -n 1 "$err" >error
 expect_error 1 'run3: is saved, but the perplexity of its last epoch is not finite; lower --lr'
 [[ $(readlink run3/latest) == checkpoints/epoch-000004 ]] || fail "the run must be complete"
 [[ ! -e run3/best ]] || fail "no epoch is the best"
@@ -41,6 +43,13 @@ succeeds info run3
 ! grep -q null "$out" || fail "null is not for people"
 succeeds info --json run3
 grep -q '^  "best": null,$' "$out" || fail "JSON has null where no epoch is the best"
+# The same command fails again, with the same error. Without metrics nobody knows it.
+refuses 1 'run3: is saved, but the perplexity of its last epoch is not finite; lower --lr' \
+    "${run3[@]}" --continue
+cmp "$err" error || fail "the error must be the same"
+mv run3/metrics.jsonl metrics.jsonl
+succeeds "${run3[@]}" --continue
+mv metrics.jsonl run3
 # Once an epoch is finite, it is the best one.
 echo '{"epoch": 5, "perplexity": 12.5, "val_perplexity": 13.5}' >>run3/metrics.jsonl
 succeeds info run3
@@ -59,13 +68,16 @@ succeeds train corpus.txt "${tiny[@]}" --num-epochs 9 --out fine
 ! grep -q warning "$err" || fail "nothing is wrong"
 
 # A relu that was trained without carrying its state may overflow on a long validation text.
-run train corpus.txt "${tiny[@]}" --cell rnn_relu --sampling random --lr 1e-2 --num-epochs 20 \
-    --val-fraction 0.2 --pred-len 0 --out carried
+carried=(train corpus.txt "${tiny[@]}" --cell rnn_relu --sampling random --lr 1e-2 --num-epochs 20
+    --val-fraction 0.2 --pred-len 0 --out carried)
+run "${carried[@]}"
 expect_error 1 'carried: is saved, but the validation perplexity of its last epoch is not finite; '
 [[ -e carried/best && $(grep -c '^warning: .* not finite' "$err") == 1 ]] ||
     fail "an earlier epoch is the best"
 grep -q '^warning: epoch [0-9]*: the validation perplexity is not finite; ' "$err" ||
     fail "a warning must say which perplexity"
+run "${carried[@]}" --continue
+expect_error 1 'carried: is saved, but the validation perplexity of its last epoch is not finite; '
 
 # A resumed run that diverges before it saves leaves the options and the lines as they were.
 echo '{"epoch": 2, "step": 2, "loss": 1.5, "perplexity": 4.5}' >>run2/metrics.jsonl
