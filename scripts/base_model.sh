@@ -10,19 +10,29 @@ root=$(dirname "${BASH_SOURCE[0]}")/..
 source "$root/scripts/common.sh"
 
 usage='usage: base_model.sh CORPUS... [-- OPTION...]'
-# The preset large is for corpora from this number of characters. A CPU would take days for it.
-min_large=1000000
+# The presets medium and large are for corpora from these numbers of characters. A CPU would take
+# days for large.
+min_medium=50000 min_large=1000000
 
-corpora=() options=()
+# refuse MESSAGE: reports wrong usage and stops the script.
+refuse() {
+    printf 'base_model.sh: %s\n' "$1" >&2
+    exit 2
+}
+
+corpora=()
 while (($# > 0)); do
     case $1 in
     --) break ;;
-    -?*)
-        echo "base_model.sh: $1: options of lyrnn train come after --; $usage" >&2
-        exit 2
+    -h | --help)
+        echo "$usage"
+        exit
         ;;
-    *) corpora+=("$1") ;;
+    -) refuse '-: standard input cannot be read twice; save the verse in a file' ;;
+    -*) refuse "$1: options of lyrnn train come after --; $usage" ;;
     esac
+    [[ ! -p $1 ]] || refuse "$1: a pipe cannot be read twice; save the verse in a file"
+    corpora+=("$1")
     shift
 done
 options=("${@:2}")
@@ -31,37 +41,70 @@ options=("${@:2}")
     exit 2
 }
 lyrnn=${LYRNN:-$root/build/lyrnn}
-[[ -x $lyrnn ]] ||
+type -P "$lyrnn" >/dev/null ||
     fail "$lyrnn: not found; build lyrnn first (scripts/quickstart.sh), or set LYRNN to the program"
 
-# value_of OPTION: prints the value that the OPTIONs give it, or nothing.
-value_of() {
-    local i
-    for i in "${!options[@]}"; do
-        case ${options[i]} in
-        "$1") echo "${options[i + 1]-}" ;;
-        "$1"=*) echo "${options[i]#*=}" ;;
+# options_of COMMAND: lists its options, one per line: NAME, or NAME= if it takes a value.
+options_of() {
+    "$lyrnn" "$1" --help | sed -nE 's/^ {6}--([a-z0-9-]+=?).*/\1/p'
+}
+
+# find_option WORD: prints the option of lyrnn train that WORD names, as options_of lists it. Like
+# lyrnn, it accepts one dash and the beginning of a name. It prints nothing if it finds none, or
+# several.
+find_option() {
+    local name=${1#-} found
+    name=${name#-} name=${name%%=*}
+    [[ $name =~ ^[a-z0-9-]+$ ]] || return 0
+    found=$(grep -xE "$name=?" <<<"$train_options" || grep "^$name" <<<"$train_options") || return 0
+    [[ $found == *$'\n'* ]] || echo "$found"
+}
+
+# read_options: sets run and preset if the OPTIONs choose them, and reading to those that also
+# lyrnn corpus has. It stops at an option that lyrnn will refuse.
+read_options() {
+    local i word name value num_words
+    for ((i = 0; i < ${#options[@]}; i += num_words)); do
+        word=${options[i]} value=${options[i]#*=} num_words=1
+        [[ $word == -?* && $word != -- ]] || refuse "$word: CORPUS comes before --; $usage"
+        name=$(find_option "$word")
+        if [[ $name == *= && $word != *=* ]]; then
+            value=${options[i + 1]-} num_words=2
+        fi
+        [[ $word != -h ]] || name=help
+        case $name in
+        '') return ;;
+        help) refuse "$word: comes before --; for the OPTIONs see lyrnn train --help" ;;
+        trial= | resume=)
+            refuse "--${name%=}: this script trains one run, with --continue; leave it out"
+            ;;
+        out=) run=${value%/} ;;
+        preset=) preset=$value ;;
         esac
-    done | tail -n 1
+        ! grep -qxF -e "$name" <<<"$corpus_options" || reading+=("${options[@]:i:num_words}")
+    done
 }
 
 # choose_preset: sets preset and why.
 choose_preset() {
     local chars
-    chars=$("$lyrnn" corpus --stats "${corpora[@]}" | awk '$1 == "characters" {print $2}')
-    preset=medium why="$chars characters"
-    if ((chars >= min_large)); then
-        if "$lyrnn" info | grep '^device *cuda' | grep -qv 'not available'; then
-            preset=large
-        else
-            why+=', without a GPU'
-        fi
+    chars=$("$lyrnn" corpus --stats "${corpora[@]}" "${reading[@]}" |
+        awk '$1 == "characters" {print $2}')
+    preset=small why="$chars characters"
+    ((chars < min_medium)) || preset=medium
+    ((chars >= min_large)) || return 0
+    if "$lyrnn" info | awk '/^device *cuda/ && !/not available/ {n++} END {exit n == 0}'; then
+        preset=large
+    else
+        why+=', without a GPU'
     fi
 }
 
+train_options=$(options_of train)$'\nhelp' corpus_options=$(options_of corpus)
+run='' preset='' why='as you chose' reading=()
+read_options
 # What the user chose is already among the options.
 defaults=()
-run=$(value_of --out) preset=$(value_of --preset) why='as you chose'
 [[ -n $run ]] || {
     run=runs/base
     defaults+=(--out "$run")
@@ -71,10 +114,14 @@ run=$(value_of --out) preset=$(value_of --preset) why='as you chose'
     defaults+=(--preset "$preset")
 }
 echo "preset $preset: $why"
-"$lyrnn" train --continue "${defaults[@]}" "${options[@]}" "${corpora[@]}"
+"$lyrnn" train --continue "${defaults[@]}" "${corpora[@]}" "${options[@]}"
 
-"$lyrnn" info "$run" | awk -v run="$run" '$1 == "validation" {
-    sub(/,$/, "", $5)
-    printf "base model: %s/best, held-out perplexity %s in epoch %s\n", run, $5, $8 }'
-printf '%s\n' 'next, learn your own songs with it:' \
-    "  $lyrnn train --preset small --init $run/best --out runs/mine my_lyrics.txt"
+# The last checkpoint is the base model if nothing is held out.
+if [[ -e $run/best ]]; then
+    base=$run/best line='s/^validation .*, best ([^ ]+)/, held-out perplexity \1/p'
+else
+    base=$run line='s/^perplexity +last ([^,]*).*/, perplexity \1, nothing is held out/p'
+fi
+echo "base model: $base$("$lyrnn" info "$run" | sed -nE "$line")"
+echo 'next, learn your own songs with it:'
+printf '  %q train --preset small --init %q --out runs/mine my_lyrics.txt\n' "$lyrnn" "$base"
