@@ -150,7 +150,8 @@ static const option_spec specs[] = {
      .detail = "The perplexity of these songs, each read from its start, is printed too, and best "
                "is the checkpoint where it was lowest. A hash of a song's text and of --seed "
                "decides whether it is held out. So the share is met approximately, and adding "
-               "or removing a song moves no other one. A line says how much of them the "
+               "or removing a song moves no other one. But at least one song is held out, and at "
+               "least one is learned. A line says how many are held out, and how much of them the "
                "other songs have too.",
      .if_missing = "0"},
     {OPTION_FLOAT, "val-fraction", "SHARE",

@@ -83,6 +83,7 @@ lyrnn_status train_take_preset(train_fields *fields, const option_result *result
             chosen[num++] = preset->options[i];
     LYRNN_TRY(options_take_preset(&train_table, result, chosen, num, fields));
     fields->train.fit = preset->fit;
+    fields->train.val_songs_is_default = !options_given(&train_table, result, "val-songs");
     print_chosen(preset, chosen, num, model != NULL);
     return LYRNN_OK;
 }

@@ -171,6 +171,11 @@ void train_log_plan(const train_job *job)
                           job->batches.K, job->batches.B, job->batches.T);
     if (job->num_validation > 0)
         leaks_log(&job->leaked, job->log);
+    else if (options->val_songs > 0.0f)
+        lyrnn_print_plain(job->log,
+                          "notice: --val-songs %g holds out nothing, because the corpus has only "
+                          "one song; --val-fraction 0.1 holds out its end\n",
+                          (double)options->val_songs);
     if (job->options->drop_leaks)
         leaks_log_dropped(&job->dropped_leaks, job->log);
     lyrnn_print_plain(job->log, "device: %s (%s)\n", job->backend->name, device);

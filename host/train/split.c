@@ -3,6 +3,7 @@
  * song's start (--val-fraction for songs as units), or the end of the text (--val-fraction for
  * running text). Random pieces would not do: lyrics repeat, so the model would have learned the
  * chorus of a held-out piece. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,38 +81,59 @@ static lyrnn_status move_to_end(train_job *job, const bool *is_held_out)
     return LYRNN_OK;
 }
 
-static lyrnn_status refuse_share_of_songs(const train_job *job, size_t num_held_out)
+/* A song of one character has nothing to predict. */
+static bool is_scored(const lyrnn_corpus *corpus, size_t song)
 {
-    double share = (double)job->options->val_songs;
-    size_t num = job->corpus.num_songs;
-    if (num == 1)
-        return lyrnn_fail(
-            LYRNN_ERR_CORPUS_SHORT,
-            "--val-songs %g: the corpus has only one song; use --val-fraction, or say "
-            "with --songs what a song is",
-            share);
-    return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
-                      "--val-songs %g: holds out %s of %zu songs; %s it, choose another --seed, or "
-                      "add songs",
-                      share, num_held_out == 0 ? "none" : "all", num,
-                      num_held_out == 0 ? "raise" : "lower");
+    return songs_end(corpus, song) - corpus->starts[song] > 1;
 }
 
+/* Holds out the songs whose draw is below the share. If these are none or all, because the corpus
+ * has few, the next one changes its side. Songs that cannot be scored come last. */
 static lyrnn_status choose_songs(train_job *job, bool *is_held_out)
 {
-    size_t num = job->corpus.num_songs, num_held_out = 0;
+    size_t num = job->corpus.num_songs, num_held_out = 0, first = 0, last = 0;
+    double low = INFINITY, high = -INFINITY;
     for (size_t song = 0; song < num; song++) {
-        is_held_out[song] = draw_of_song(job, song) < (double)job->options->val_songs;
+        double draw = draw_of_song(job, song);
+        double order = is_scored(&job->corpus, song) ? draw : draw + 1.0;
+        is_held_out[song] = draw < (double)job->options->val_songs;
         num_held_out += is_held_out[song];
+        if (order < low) {
+            low = order;
+            first = song;
+        }
+        if (order > high) {
+            high = order;
+            last = song;
+        }
     }
-    if (num_held_out == 0 || num_held_out == num)
-        return refuse_share_of_songs(job, num_held_out);
+    num_held_out += !is_held_out[first];
+    is_held_out[first] = true;
+    is_held_out[last] = is_held_out[last] && num_held_out < num;
     return move_to_end(job, is_held_out);
+}
+
+/* A corpus of one song has none to hold out. That is no error if only a preset asked for it and
+ * nothing needs it; a run that is resumed began so. */
+static lyrnn_status hold_out_none(const train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    bool is_asked_for = !options->val_songs_is_default && job->start->kind != LYRNN_START_RESUME;
+    bool is_needed = options->patience > 0 || options->drop_leaks ||
+                     options->optimizer.schedule == LYRNN_SCHEDULE_PLATEAU;
+    if (!is_asked_for && !is_needed)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
+                      "--val-songs %g: the corpus has only one song; use --val-fraction, or say "
+                      "with --songs what a song is",
+                      (double)options->val_songs);
 }
 
 static lyrnn_status hold_out_songs(train_job *job)
 {
     size_t num_bytes = job->corpus.num_songs * sizeof(bool);
+    if (job->corpus.num_songs == 1)
+        return hold_out_none(job);
     bool *is_held_out = malloc(num_bytes);
     if (is_held_out == NULL)
         return split_out_of_memory(num_bytes);
@@ -220,7 +242,6 @@ static lyrnn_status handle_leaks(train_job *job)
     return status;
 }
 
-/* A song of one character has nothing to predict. */
 static lyrnn_status check_validation_songs(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -228,7 +249,7 @@ static lyrnn_status check_validation_songs(const train_job *job)
     if (!train_validates_songs(job))
         return LYRNN_OK;
     for (size_t song = job->num_learned_songs; song < job->corpus.num_songs; song++)
-        if (songs_end(&job->corpus, song) - job->corpus.starts[song] > 1)
+        if (is_scored(&job->corpus, song))
             return LYRNN_OK;
     return lyrnn_fail(LYRNN_ERR_CORPUS_SHORT,
                       "--val-%s %g: no song that it holds out has two characters; raise it, or add "

@@ -100,9 +100,13 @@ typedef struct {
     /* What is held out and evaluated in each report. val_fraction is the share of the corpus at
      * its end; with songs as units it is rounded to whole ones. val_songs is the probability that a
      * song is held out: a hash of its text and of the seed decides, so that other songs do not
-     * matter. At most one of the two is above 0. Songs are scored one by one from the zero state,
+     * matter. If that holds out none or all of them, the song nearest to the other side changes it.
+     * At most one of the two is above 0. Songs are scored one by one from the zero state,
      * and so is the end of a corpus that is learned by songs. */
     float val_fraction, val_songs;
+    /* Nobody but a preset chose val_songs: a corpus of one song is learned without validation, and
+     * is no error. */
+    bool val_songs_is_default;
     /* Do not learn lines that have 8 or more characters in a row in common with what is held
      * out. */
     bool drop_leaks;

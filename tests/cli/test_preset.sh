@@ -104,6 +104,31 @@ succeeds train --preset small "${tiny_model[@]}" --val-fraction 0.2 --num-epochs
     corpus.txt --songs none --out one_song
 says one_song sampling '"consecutive"'
 
+# The preset holds out one of a few songs, and none if there is only one. A resumed run holds out
+# the same.
+for preset in small medium large; do
+    for songs in 2 13; do
+        head -n $((songs * 6)) songs.txt >few.txt
+        succeeds train --preset $preset "${tiny_model[@]}" --songs blank-line few.txt --seed 3 \
+            --keep-duplicates --threads 1 --num-epochs 2 --out $preset$songs
+        grep -qE "^validation: [1-$((songs - 1))] songs?, " "$err" || fail "a song must be held out"
+        [[ -L $preset$songs/best ]] || fail "it must be validated"
+    done
+    succeeds train --preset $preset "${tiny_model[@]}" --songs none few.txt --threads 1 \
+        --batch-size 2 --num-steps 5 --num-epochs 1 --out ${preset}1
+    notice='notice: --val-songs 0.[0-9]* holds out nothing, because the corpus has only one song; '
+    grep -q "^$notice--val-fraction 0.1 holds out its end\$" "$err" || fail "one line must say so"
+    succeeds train --resume ${preset}1 --num-epochs 2
+done
+few=(train --preset medium "${tiny_model[@]}" --songs blank-line few.txt --seed 3 --threads 1
+    --keep-duplicates --schedule constant)
+succeeds "${few[@]}" --num-epochs 2 --out whole
+succeeds "${few[@]}" --num-epochs 1 --out parts
+succeeds "${few[@]}" --num-epochs 2 --out parts --continue
+same_runs whole parts
+run train --preset medium --songs none few.txt --val-songs 0.05 --out no
+expect_error 1 '--val-songs 0.05: the corpus has only one song; use --val-fraction, or say with '
+
 # --init: the shape is that of the model, the rest that of the preset.
 succeeds train --init small --preset medium "${one[@]}" --out tuned
 says tuned preset '"medium"' cell '"gru"' hidden_size 8 embedding_size 512 tie true \

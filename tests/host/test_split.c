@@ -16,6 +16,7 @@ enum { NUM_SONGS = 200, LONGEST = 64 };
 /* A corpus of songs, which may be any of many. */
 typedef struct {
     lyrnn_train_options options;
+    lyrnn_start start;
     train_job job;
 } split;
 
@@ -45,6 +46,7 @@ static void end(split *s)
 static lyrnn_status divide(split *s)
 {
     s->job.options = &s->options;
+    s->job.start = &s->start;
     LYRNN_TRY(lyrnn_train_check_options(&s->options));
     LYRNN_TRY(train_choose_sampling(&s->job));
     return train_split_corpus(&s->job);
@@ -145,21 +147,6 @@ static void each_part_has_a_song(void **state)
     (void)state;
     split s;
     begin(&s, LYRNN_SAMPLING_SONGS);
-    s.options.val_songs = 1e-6f;
-    add_numbered(&s, 1, "\n");
-    add_numbered(&s, 2, "\n");
-    must_refuse(&s,
-                "--val-songs 1e-06: holds out none of 2 songs; raise it, choose another --seed");
-    begin(&s, LYRNN_SAMPLING_SONGS);
-    s.options.val_songs = 0.999999f;
-    add_numbered(&s, 1, "\n");
-    add_numbered(&s, 2, "\n");
-    must_refuse(&s, "--val-songs 0.999999: holds out all of 2 songs; lower it");
-    begin(&s, LYRNN_SAMPLING_CONSECUTIVE);
-    s.options.val_songs = 0.5f;
-    add_numbered(&s, 1, "\n");
-    must_refuse(&s, "--val-songs 0.5: the corpus has only one song; use --val-fraction");
-    begin(&s, LYRNN_SAMPLING_SONGS);
     s.options.val_fraction = 0.5f;
     add_numbered(&s, 1, "\n");
     must_refuse(&s, "--val-fraction 0.5: the corpus has only one song; choose --sampling cons");
@@ -176,6 +163,95 @@ static void each_part_has_a_song(void **state)
     s.options.drop_leaks = true;
     add_numbered(&s, 1, "\n");
     must_refuse(&s, "--drop-leaks: needs a validation text; add --val-songs 0.1");
+}
+
+enum { FEW_SONGS = 13 };
+
+/* Holds out a share of a few songs. `first` is the text of the first. Returns how many. */
+static size_t hold_out_few(float share, uint64_t seed, const char *first, bool held_out[NUM_SONGS])
+{
+    split s;
+    begin(&s, LYRNN_SAMPLING_SONGS);
+    s.options.val_songs = share;
+    s.options.seed = seed;
+    add_song(&s.job.corpus, first);
+    for (int i = 1; i < FEW_SONGS; i++)
+        add_numbered(&s, i, "\n");
+    must_divide(&s);
+    check_parts(&s, held_out);
+    size_t num = s.job.corpus.num_songs - s.job.num_learned_songs;
+    end(&s);
+    return num;
+}
+
+/* A share that is too low or too high for the number of songs moves the next song only. */
+static void a_share_leaves_a_song_on_each_side(void **state)
+{
+    (void)state;
+    bool one[NUM_SONGS], few[NUM_SONGS], all_but_one[NUM_SONGS], many[NUM_SONGS];
+    float low = 0.01f, high = 0.99f;
+    assert_int_equal(hold_out_few(1e-6f, 1, "zero", one), 1);
+    while (hold_out_few(low, 1, "zero", few) == 1)
+        low += 0.01f;
+    assert_int_equal(hold_out_few(0.999999f, 1, "zero", all_but_one), FEW_SONGS - 1);
+    while (hold_out_few(high, 1, "zero", many) == FEW_SONGS - 1)
+        high -= 0.01f;
+    for (int i = 0; i < FEW_SONGS; i++) {
+        assert_true(few[i] || !one[i]);
+        assert_true(all_but_one[i] || !many[i]);
+    }
+    /* It is one that can be scored, whatever the draws are. */
+    for (uint64_t seed = 1; seed < 100; seed++) {
+        assert_int_equal(hold_out_few(1e-6f, seed, "x", one), 1);
+        assert_false(one[0]);
+    }
+    /* Copies have the same draw. A song that cannot be scored is learned, next to another one. */
+    split s;
+    for (int i = 0; i < 100; i++) {
+        begin(&s, LYRNN_SAMPLING_SONGS);
+        s.options.val_songs = i % 2 == 0 ? 0.1f : 0.9f;
+        s.options.seed = (uint64_t)i;
+        add_song(&s.job.corpus, i % 4 < 2 ? "x" : "2 is a song\nof two lines\n");
+        add_numbered(&s, 2, "\n");
+        must_divide(&s);
+        assert_int_equal(s.job.num_learned_songs, 1);
+        end(&s);
+    }
+}
+
+static void begin_with_one_song(split *s, bool is_default, lyrnn_start_kind kind)
+{
+    begin(s, LYRNN_SAMPLING_CONSECUTIVE);
+    s->options.val_songs = 0.5f;
+    s->options.val_songs_is_default = is_default;
+    s->start.kind = kind;
+    add_numbered(s, 1, "\n");
+}
+
+/* A preset must not make one song an error, but what the user chose can. */
+static void a_preset_holds_out_none_of_one_song(void **state)
+{
+    (void)state;
+    static const char refusal[] = "--val-songs 0.5: the corpus has only one song; use --val-frac";
+    split s;
+    for (int i = 0; i < 2; i++) {
+        begin_with_one_song(&s, i == 0, i == 0 ? LYRNN_START_NEW : LYRNN_START_RESUME);
+        must_divide(&s);
+        assert_int_equal(s.job.num_validation, 0);
+        assert_int_equal(s.job.num_learned_songs, 1);
+        end(&s);
+    }
+    begin_with_one_song(&s, false, LYRNN_START_INIT);
+    must_refuse(&s, refusal);
+    begin_with_one_song(&s, true, LYRNN_START_NEW);
+    s.options.patience = 3;
+    must_refuse(&s, refusal);
+    begin_with_one_song(&s, true, LYRNN_START_NEW);
+    s.options.drop_leaks = true;
+    must_refuse(&s, refusal);
+    begin_with_one_song(&s, true, LYRNN_START_NEW);
+    s.options.optimizer.schedule = LYRNN_SCHEDULE_PLATEAU;
+    must_refuse(&s, refusal);
 }
 
 /* The last part of five songs of 10, 20, 30, 20 and 20 characters. Returns where it begins. */
@@ -256,6 +332,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_songs_do_not_matter),
         cmocka_unit_test(each_part_has_a_song),
+        cmocka_unit_test(a_share_leaves_a_song_on_each_side),
+        cmocka_unit_test(a_preset_holds_out_none_of_one_song),
         cmocka_unit_test(a_fraction_ends_at_a_song_or_anywhere),
         cmocka_unit_test(several_songs_are_sampled_as_songs),
         cmocka_unit_test(a_way_of_sampling_has_the_name_of_its_option),
