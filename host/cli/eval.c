@@ -214,7 +214,7 @@ static lyrnn_status print_evaluation(const evaluation *eval, const eval_fields *
 {
     bool per_piece = fields->per_line || fields->per_song;
     if (fields->json)
-        return per_piece ? eval_print_json_pieces(eval)
+        return per_piece ? eval_print_json_pieces(eval, fields->dynamic_rate)
                          : eval_print_json(eval, model_path, fields->dynamic_rate);
     if (per_piece)
         eval_print_pieces(eval);

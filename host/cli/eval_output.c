@@ -100,23 +100,31 @@ static lyrnn_status print_object(json_t *object)
     return standard_output_check();
 }
 
-static lyrnn_status print_piece_as_json(const evaluation *eval, const eval_file *file, size_t i)
+static void put_dynamic(json_t **object, float rate)
+{
+    if (rate > 0.0f)
+        json_put(object, "dynamic", json_of_float(rate));
+}
+
+static lyrnn_status print_piece_as_json(const evaluation *eval, const eval_file *file, size_t i,
+                                        float dynamic_rate)
 {
     eval_score score = eval_score_of_piece(eval, file->first_piece + i);
     eval_piece label = label_of(eval, file->first_piece + i);
     json_t *object = json_object();
     json_put(&object, "file", json_string_or_null(file->name));
     json_put(&object, eval->has_lines ? "line" : "song", json_integer((json_int_t)i + 1));
+    put_dynamic(&object, dynamic_rate);
     put_score(&object, &score);
     json_put(&object, eval->has_lines ? "text" : "first_line", piece_to_json(&label));
     return print_object(object);
 }
 
-lyrnn_status eval_print_json_pieces(const evaluation *eval)
+lyrnn_status eval_print_json_pieces(const evaluation *eval, float dynamic_rate)
 {
     for (size_t i = 0; i < eval->num_files; i++)
         for (size_t piece = 0; piece < eval->files[i].num_pieces; piece++)
-            LYRNN_TRY(print_piece_as_json(eval, &eval->files[i], piece));
+            LYRNN_TRY(print_piece_as_json(eval, &eval->files[i], piece, dynamic_rate));
     return LYRNN_OK;
 }
 
@@ -125,8 +133,7 @@ lyrnn_status eval_print_json(const evaluation *eval, const char *model_path, flo
     json_t *object = json_object(), *files = json_array(), *total = json_object();
     eval_score sum = eval_score_of_all(eval);
     json_put(&object, "model", json_string_or_null(model_path));
-    if (dynamic_rate > 0.0f)
-        json_put(&object, "dynamic", json_of_float(dynamic_rate));
+    put_dynamic(&object, dynamic_rate);
     for (size_t i = 0; i < eval->num_files; i++) {
         eval_score score = eval_score_of_file(eval, &eval->files[i]);
         json_t *file = json_object();

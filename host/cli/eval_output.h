@@ -14,7 +14,7 @@ void eval_print_pieces(const evaluation *eval);
 /* One JSON object. It has the rate of dynamic evaluation if that is above 0. LYRNN_ERR_IO. */
 lyrnn_status eval_print_json(const evaluation *eval, const char *model_path, float dynamic_rate);
 
-/* One JSON object per piece and line. LYRNN_ERR_IO. */
-lyrnn_status eval_print_json_pieces(const evaluation *eval);
+/* The same for each piece, one per line. LYRNN_ERR_IO. */
+lyrnn_status eval_print_json_pieces(const evaluation *eval, float dynamic_rate);
 
 #endif

@@ -63,8 +63,12 @@ done
 # JSON says which rate it was.
 succeeds eval run corpus.txt --json --dynamic 0.25e-2
 grep -q '"dynamic": *0.0025,' "$out" || fail "the rate must be in the object"
+succeeds eval run songs.txt --json --songs blank-line --per-song --dynamic 0.25e-2
+[[ $(grep -c '"dynamic": *0.0025,' "$out") == 4 ]] || fail "each song must have the rate"
 succeeds eval run corpus.txt --json
 ! grep -q dynamic "$out" || fail "without learning there is no rate"
+succeeds eval run corpus.txt --json --per-line
+! grep -q dynamic "$out" || fail "without learning no line has a rate"
 
 # Rates that make no sense, and one that is too high for the model.
 refuses 2 '--dynamic 2: must be from 0 to 1; begin with 0.0003$' eval run corpus.txt --dynamic 2
