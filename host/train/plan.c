@@ -184,12 +184,23 @@ void train_log_plan(const train_job *job)
     log_memory(job);
 }
 
+/* Writes what makes a training smaller. Shards help if activations take most of its memory. */
+static void write_remedy(const train_job *job, const job_memory *bytes, char *text, size_t size)
+{
+    bool helps_to_shard = job->optimizer.num_shards < job->batches.B &&
+                          bytes->training.activations_bytes > bytes->device_total / 2;
+    snprintf(text, size, "lower %s--hidden-size, --batch-size or --num-steps%s",
+             job->config.embedding_size > 0 ? "--embedding-size, " : "",
+             helps_to_shard ? ", or raise --shards" : "");
+}
+
 /* The text is in memory already, and so is the checkpoint of a resumed run. */
 lyrnn_status train_check_memory(const train_job *job)
 {
-    static const char remedy[] = "lower --hidden-size, --batch-size or --num-steps";
+    char remedy[128];
     lyrnn_backend *backend = job->backend;
     job_memory bytes = count_memory(job);
+    write_remedy(job, &bytes, remedy, sizeof remedy);
     size_t checkpoints = job->start->kind != LYRNN_START_RESUME ? bytes.checkpoints : 0;
     if (!backend->shares_host_memory)
         LYRNN_TRY(lyrnn_require_memory("memory: checkpoints", checkpoints, remedy));

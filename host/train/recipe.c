@@ -51,6 +51,27 @@ static void end_line(const plan_line *line)
         fputc('\n', line->log);
 }
 
+static void warn_of_dropout(const train_job *job, float probability, const char *name,
+                            const char *what)
+{
+    if (probability == 1.0f)
+        lyrnn_print_plain(job->log, "warning: --%s 1 drops %s in every step; lower it\n", name,
+                          what);
+}
+
+static void warn_of_dropouts(const train_job *job)
+{
+    const lyrnn_rnn_config *config = &job->config;
+    if (config->dropout > 0.0f && config->num_layers == 1)
+        lyrnn_print_plain(job->log,
+                          "warning: --dropout acts between layers, and this model has only one\n");
+    else
+        warn_of_dropout(job, config->dropout, "dropout", "all outputs between the layers");
+    warn_of_dropout(job, config->dropout_input, "dropout-input", "the whole embedding");
+    warn_of_dropout(job, config->dropout_output, "dropout-output", "all outputs of the last layer");
+    warn_of_dropout(job, config->dropout_weight, "dropout-weight", "all recurrent weights");
+}
+
 static void log_dropouts(const train_job *job)
 {
     const lyrnn_rnn_config *config = &job->config;
@@ -64,9 +85,7 @@ static void log_dropouts(const train_job *job)
     if (config->dropout_weight > 0.0f)
         log_part(&line, "", (double)config->dropout_weight, " of the recurrent weights");
     end_line(&line);
-    if (config->dropout > 0.0f && config->num_layers == 1)
-        lyrnn_print_plain(job->log,
-                          "warning: --dropout acts between layers, and this model has only one\n");
+    warn_of_dropouts(job);
 }
 
 static void log_schedule(const lyrnn_optimizer_config *optimizer, plan_line *line)

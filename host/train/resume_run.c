@@ -194,11 +194,16 @@ static lyrnn_status check_options(const train_job *job)
             return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                               "%s: %s is %s but its latest checkpoint has %s; correct config.json",
                               job->run.path, key, value_name(i, texts[i]), value_name(i, was));
-        lyrnn_print_plain(job->log, "warning: %s is %s; until the latest checkpoint it was %s%s\n",
-                          key, texts[i], was,
-                          i == LYRNN_STATE_SCHEDULE_STEPS
-                              ? ", and its learning rates follow another cosine"
-                              : "");
+        if (i == LYRNN_STATE_SCHEDULE_STEPS)
+            lyrnn_print_plain(job->log,
+                              "warning: --num-epochs %d: the cosine now ends at step %s instead of "
+                              "%s\n",
+                              job->options->num_epochs, value_name(i, texts[i]),
+                              value_name(i, was));
+        else
+            lyrnn_print_plain(job->log,
+                              "warning: %s is %s; until the latest checkpoint it was %s\n", key,
+                              texts[i], was);
     }
     return LYRNN_OK;
 }

@@ -6,8 +6,17 @@
 #include "base/plain_text.h"
 #include "train/job.h"
 
+/* Whether a step of weight decay turns the weights over instead of making them smaller. */
+static bool decays_too_much(const train_job *job)
+{
+    const lyrnn_optimizer_config *optimizer = &job->options->optimizer;
+    return optimizer->learning_rate * optimizer->weight_decay >= 1.0f;
+}
+
 const char *train_advice(const train_job *job)
 {
+    if (decays_too_much(job))
+        return "lower --weight-decay or --lr, so that their product is below 1";
     return job->options->optimizer.clip_norm > 0.0f
                ? "lower --lr or --clip-norm"
                : "lower --lr, or clip gradients with --clip-norm 0.01";
@@ -31,9 +40,9 @@ static void warn_if_not_finite(train_job *job, const lyrnn_metrics *metrics)
 static const char *advice_against_guessing(const train_job *job, double excess)
 {
     const double little = 0.25;
-    if (excess < little)
+    if (excess < little && !decays_too_much(job))
         return "train longer, or raise --lr";
-    if (job->start->kind == LYRNN_START_INIT)
+    if (job->start->kind == LYRNN_START_INIT && !decays_too_much(job))
         return "lower --lr, or check that the model of --init learned a text like this one";
     return train_advice(job);
 }

@@ -64,6 +64,17 @@ grep -qE "$guessing"'that of guessing; lower --lr, or check that the model of --
 succeeds train corpus.txt "${tiny[@]}" --lr 1e-9 --num-steps 150 --num-epochs 9 --out slow
 [[ $(grep -cE "$guessing"'that of guessing; train longer, or raise --lr$' "$err") == 1 ]] ||
     fail "a model that has not begun to learn needs a higher --lr"
+# A step of weight decay turns the weights over if the learning rate times W is above 1.
+product='lower --weight-decay or --lr, so that their product is below 1'
+for clip in 0 1; do
+    run train corpus.txt "${tiny[@]}" --lr 0.1 --weight-decay 50 --clip-norm $clip --out decay$clip
+    expect_error 1 ".* became NaN or infinite at step [0-9]+, in epoch [0-9]+; $product\$"
+done
+run train corpus.txt "${tiny[@]}" "${wild[@]}" --weight-decay 1e-7 --out little_decay
+expect_error 1 '.*NaN or infinite at step [0-9]+, in epoch 1; lower --lr, or clip gradients'
+succeeds train corpus.txt "${tiny[@]}" --lr 0.01 --weight-decay 125 --num-steps 150 --num-epochs 9 \
+    --out decay
+[[ $(grep 'guessing; ' "$err") == *"; $product" ]] || fail "the cause is the weight decay"
 succeeds train corpus.txt "${tiny[@]}" --num-epochs 9 --out fine
 ! grep -q warning "$err" || fail "nothing is wrong"
 

@@ -28,6 +28,9 @@ expect_error 1 "memory: [0-9]+ bytes requested, [0-9]+ available \\(ulimit -v, 6
 [[ ! -e big ]] || fail "a run that cannot start leaves nothing"
 limited 'ulimit -d 700000' "${train[@]}" --hidden-size 4096 --out big
 expect_error 1 "memory: .* available \\(ulimit -d, 683 MiB\\) $in_all"
+# The remedy names what there is.
+limited 'ulimit -v 700000' "${train[@]}" --hidden-size 1024 --embedding-size 65536 --out big
+expect_error 1 '.*in all; lower --embedding-size, --hidden-size, --batch-size or --num-steps$'
 limited 'ulimit -v 700000' "${train[@]}" --out small
 [[ $status == 0 ]] || fail "a small training must run"
 
@@ -37,6 +40,11 @@ for ((i = 0; i < 200; i++)); do
 done >long.txt
 succeeds train long.txt "${tiny[@]}" --device cpu --num-epochs 0 --out long
 grep -qE '^memory: .*, text 1\.2$' "$err" || fail "160,000 characters take 1.2 MiB"
+
+# Shards make the activations smaller.
+streams=(train long.txt --device cpu --threads 1 --hidden-size 512 --batch-size 1600 --num-steps 99)
+limited 'ulimit -v 700000' "${streams[@]}" --sampling consecutive --out streams
+expect_error 1 '.*in all; lower --hidden-size, --batch-size or --num-steps, or raise --shards$'
 
 # The text itself is refused before it is read.
 truncate -s 900M sparse.txt

@@ -98,8 +98,11 @@ same_runs plain changed
 
 # A cosine depends on --num-epochs.
 succeeds train --resume whole --num-epochs 31
-grep -qE '^warning: schedule_steps is [0-9]+; until the latest checkpoint it was [0-9]+, and its' \
+grep -qE '^warning: --num-epochs 31: the cosine now ends at step [0-9]+ instead of [0-9]+$' \
     "$err" || fail "a resumed run must say that the rates change"
+steps='s/^warning: .* ends at step ([0-9]+) instead of ([0-9]+)$/\1 \2/p'
+read -r ends ended < <(sed -nE "$steps" "$err")
+((ends * 30 == ended * 31)) || fail "30 epochs had $ended steps, 31 have $ends"
 
 # The learning rate in metrics.jsonl is that of the epoch's last step.
 rates() {
@@ -161,6 +164,18 @@ for line in '^model: .* 16 hidden units, embedding of 8, tied, [0-9]* parameters
     '^optimizer: warm-up over 50 steps, .*weight decay 0\.01, beta2 0\.98, average .* 0\.98, 4 s' \
     '^memory: .* moments [0-9.]*, average [0-9.]*, act'; do
     grep -qE "$line" "$err" || fail "the plan must have: $line"
+done
+
+# A dropout of everything trains a model that learns nothing, and a warning says which.
+everything=(corpus.txt "${tiny[@]}" --embedding-size 8 --num-layers 2 --num-epochs 0
+    --out everything --overwrite)
+for name in dropout dropout-input dropout-output dropout-weight; do
+    succeeds train "${everything[@]}" --$name 1
+    [[ $(grep -c '^warning: ' "$err") == 1 ]] || fail "one warning"
+    grep -qE "^warning: --$name 1 drops (all|the whole) .* in every step; lower it$" "$err" ||
+        fail "it must name --$name"
+    succeeds train "${everything[@]}" --$name 0.99
+    ! grep -q '^warning: ' "$err" || fail "0.99 is not everything"
 done
 
 # Combinations that mean nothing.
