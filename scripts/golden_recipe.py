@@ -4,8 +4,8 @@ tests/golden, for test_golden_recipe.c.
 Each file recipe_*.json is a training of ten steps with one part of the recipe: an embedding, a tied
 output, dropout of every kind, AdamW, a moving average, a schedule of the learning rate, or gradient
 accumulation. plateau.json has the learning rates of another schedule, and dynamic_*.json the scores
-of dynamic evaluation. PyTorch computes all numbers. Dropout has the masks that lyrnn draws: this module has
-its own Philox4x32-10 and follows the formula in include/lyrnn/backend.h.
+of dynamic evaluation. PyTorch computes all numbers. Dropout has the masks that lyrnn draws: this
+module has its own Philox4x32-10 and follows the formula in include/lyrnn/backend.h.
 """
 import dataclasses
 import itertools

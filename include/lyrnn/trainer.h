@@ -55,9 +55,9 @@ typedef struct {
  * num_halvings times. During the warm-up it is (step + 1) / warmup_steps of the full rate. */
 double lyrnn_learning_rate(const lyrnn_optimizer_config *optimizer, int num_halvings, int64_t step);
 
-/* Whether the plateau schedule halves the rate after an epoch, because the last LYRNN_PLATEAU_EPOCHS
- * have neither the best validation so far nor a halving; 0: there is none. That is PyTorch's
- * ReduceLROnPlateau with factor 0.5, patience 2 and threshold 0. */
+/* Whether the plateau schedule halves the rate after an epoch, because the last
+ * LYRNN_PLATEAU_EPOCHS have neither the best validation so far nor a halving; 0: there is none.
+ * That is PyTorch's ReduceLROnPlateau with factor 0.5, patience 2 and threshold 0. */
 enum { LYRNN_PLATEAU_EPOCHS = 3 };
 bool lyrnn_is_plateau(int epoch, int best_epoch, int halved_epoch);
 
