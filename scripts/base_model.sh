@@ -60,8 +60,8 @@ find_option() {
     [[ $found == *$'\n'* ]] || echo "$found"
 }
 
-# read_options: sets run and preset if the OPTIONs choose them, and reading to those that also
-# lyrnn corpus has. It stops at an option that lyrnn will refuse.
+# read_options: sets run, preset and device if the OPTIONs choose them, and reading to those that
+# lyrnn corpus has too. It stops at an option that lyrnn will refuse.
 read_options() {
     local i word name value num_words
     for ((i = 0; i < ${#options[@]}; i += num_words)); do
@@ -75,14 +75,21 @@ read_options() {
         case $name in
         '') return ;;
         help) refuse "$word: comes before --; for the OPTIONs see lyrnn train --help" ;;
-        trial= | resume=)
+        trial= | resume= | overwrite)
             refuse "--${name%=}: this script trains one run, with --continue; leave it out"
             ;;
         out=) run=${value%/} ;;
         preset=) preset=$value ;;
+        device=) device=$value ;;
         esac
         ! grep -qxF -e "$name" <<<"$corpus_options" || reading+=("${options[@]:i:num_words}")
     done
+}
+
+# has_gpu: succeeds if lyrnn can train on a GPU and the OPTIONs do not choose the CPU.
+has_gpu() {
+    [[ $device != cpu ]] &&
+        "$lyrnn" info | awk '/^device *cuda/ && !/not available/ {n++} END {exit n == 0}'
 }
 
 # choose_preset: sets preset and why.
@@ -93,7 +100,7 @@ choose_preset() {
     preset=small why="$chars characters"
     ((chars < min_medium)) || preset=medium
     ((chars >= min_large)) || return 0
-    if "$lyrnn" info | awk '/^device *cuda/ && !/not available/ {n++} END {exit n == 0}'; then
+    if has_gpu; then
         preset=large
     else
         why+=', without a GPU'
@@ -101,7 +108,7 @@ choose_preset() {
 }
 
 train_options=$(options_of train)$'\nhelp' corpus_options=$(options_of corpus)
-run='' preset='' why='as you chose' reading=()
+run='' preset='' device='' why='as you chose' reading=()
 read_options
 # What the user chose is already among the options.
 defaults=()

@@ -71,6 +71,8 @@ done >held_out
     fail "each sampling must hold out the same: $(cat held_out)"
 num=$(sed '1!d; s/ songs//' held_out)
 ((num > 1 && num < 7)) || fail "$num of 12 songs are held out"
+succeeds "${files[@]}" --val-songs 0.0001 --out songs --overwrite
+grep -q '^validation: 1 song, ' "$err" || fail "one song is held out at least"
 refuses 2 '--val-songs 0.3: cannot be used with --val-fraction; leave one of them out$' \
     "${files[@]}" --val-songs 0.3 --val-fraction 0.1 --out no
 refuses 1 '--val-songs 0.3: the corpus has only one song; use --val-fraction, or say with --songs' \

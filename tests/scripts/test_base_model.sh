@@ -95,6 +95,8 @@ CHARS=1000000 base_model 0 verse1.txt -- --out=there
 says "$out" 'lyrnn train --continue --preset large verse1.txt --out=there'
 CHARS=1000000 DEVICE='cuda: not available: no driver' base_model 0 verse1.txt
 says "$out" 'preset medium: 1000000 characters, without a GPU'
+CHARS=1000000 base_model 0 verse1.txt -- --device cpu
+says "$out" 'preset medium: 1000000 characters, without a GPU'
 CHARS=1000000 base_model 0 verse1.txt -- --preset small
 says "$out" 'preset small: as you chose'
 # Whatever info says of when it was, the line says too.
@@ -121,9 +123,10 @@ base_model 2 pipe
 says "$err" 'base_model.sh: pipe: a pipe cannot be read twice; save the verse in a file'
 base_model 2 verse1.txt -- --num-epochs 3 verse2.txt
 says "$err" 'base_model.sh: verse2.txt: CORPUS comes before --; usage: .*'
-for option in --trial --resume; do
-    base_model 2 verse1.txt -- --tie $option=some
-    says "$err" "base_model.sh: $option: this script trains one run, with --continue; leave it out"
+why='this script trains one run, with --continue; leave it out'
+for option in --trial=some --resume=some --overwrite; do
+    base_model 2 verse1.txt -- --tie $option
+    says "$err" "base_model.sh: ${option%=*}: $why"
 done
 for ask in -h --help; do
     base_model 2 verse1.txt -- $ask
