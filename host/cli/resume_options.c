@@ -1,38 +1,25 @@
 /* Reads a run's options from its config.json, by the same table of options that wrote them. */
 #include "cli/resume_options.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "files/json_build.h"
-
-/* Writes a value as the command line spells it. */
-static void value_to_text(const json_t *value, char text[128])
-{
-    if (json_is_string(value)) {
-        snprintf(text, 128, "%s", json_string_value(value));
-    } else if (json_is_null(value)) {
-        snprintf(text, 128, "none");
-    } else {
-        char *json = json_to_text(value, JSON_REAL_PRECISION(15));
-        snprintf(text, 128, "%s", json != NULL ? json : "another value");
-        free(json);
-    }
-}
 
 static lyrnn_status refuse_change(const option_spec *spec, const char *run_path,
                                   const json_t *given, const json_t *run)
 {
-    char given_text[128], run_text[128];
     if (spec->kind == OPTION_FLAG)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--%s: the run in %s does not have it; leave the option out", spec->name,
                           run_path);
-    value_to_text(given, given_text);
-    value_to_text(run, run_text);
-    return lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: the run in %s has %s; leave the option out",
-                      spec->name, given_text, run_path, run_text);
+    char *given_text = options_value_text(given), *run_text = options_value_text(run);
+    lyrnn_status status =
+        lyrnn_fail(LYRNN_ERR_USAGE, "--%s %s: the run in %s has %s; leave the option out",
+                   spec->name, given_text != NULL ? given_text : "", run_path,
+                   run_text != NULL ? run_text : "another value");
+    free(given_text);
+    free(run_text);
+    return status;
 }
 
 static lyrnn_status check_same(const option_spec *spec, const char *run_path,

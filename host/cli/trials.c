@@ -54,7 +54,7 @@ static lyrnn_status check_fixed(const json_t *line)
                                            "the command line");
     for (size_t i = 0; i < train_table.num_specs; i++) {
         const option_spec *spec = &train_table.specs[i];
-        if (options_has_key(spec, line) && is_fixed(spec))
+        if (options_get(spec, line) != NULL && is_fixed(spec))
             return lyrnn_fail(LYRNN_ERR_USAGE, "--%s cannot vary: it is an option of all trials",
                               spec->name);
     }

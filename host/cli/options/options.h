@@ -127,8 +127,16 @@ lyrnn_status options_from_json(const option_table *table, const json_t *object, 
 lyrnn_status options_mark_keys(const option_table *table, const json_t *object,
                                option_result *result);
 
-/* Whether the object has the option. */
-bool options_has_key(const option_spec *spec, const json_t *object);
+/* "hidden_size", the key of an option in an object. The option is no heading. */
+typedef char option_key[64];
+void options_key(const option_spec *spec, option_key key);
+
+/* The value of an option in an object, borrowed; NULL if the object lacks it. */
+json_t *options_get(const option_spec *spec, const json_t *object);
+
+/* A value as the command line spells it, with ", " between several, "none" for none, and true or
+ * false for a flag. The caller frees it. NULL: out of memory. */
+char *options_value_text(const json_t *value);
 
 /* Exchanges the value of one option, and what it owns, between two structs. */
 void options_swap(const option_spec *spec, void *fields, void *others);

@@ -67,10 +67,7 @@ json_t *options_value_to_json(const option_spec *spec, const void *fields)
     return NULL;
 }
 
-/* "hidden_size" */
-typedef char option_key[64];
-
-static void set_key(const option_spec *spec, option_key key)
+void options_key(const option_spec *spec, option_key key)
 {
     snprintf(key, sizeof(option_key), "%s", spec->name);
     for (char *dash = key; (dash = strchr(dash, '-')) != NULL;)
@@ -85,7 +82,7 @@ json_t *options_to_json(const option_table *table, const void *fields)
         if (spec->kind == OPTION_HEADING)
             continue;
         option_key key;
-        set_key(spec, key);
+        options_key(spec, key);
         json_put(&object, key, options_value_to_json(spec, fields));
     }
     return object;
@@ -94,7 +91,7 @@ json_t *options_to_json(const option_table *table, const void *fields)
 static lyrnn_status wrong_type(const option_spec *spec, const char *what)
 {
     option_key key;
-    set_key(spec, key);
+    options_key(spec, key);
     return lyrnn_fail(LYRNN_ERR_USAGE, "\"%s\" must be %s", key, what);
 }
 
@@ -181,7 +178,7 @@ lyrnn_status options_from_json(const option_table *table, const json_t *object, 
         if (spec->kind == OPTION_HEADING)
             continue;
         option_key key;
-        set_key(spec, key);
+        options_key(spec, key);
         const json_t *value = json_object_get(object, key);
         if (value != NULL && !(json_is_null(value) && spec->fallback == NULL))
             LYRNN_TRY(value_from_json(spec, value, fields));
@@ -200,7 +197,7 @@ static lyrnn_status refuse_key(const option_table *table, const char *typed)
         if (table->specs[i].kind == OPTION_HEADING)
             continue;
         option_key key;
-        set_key(&table->specs[i], key);
+        options_key(&table->specs[i], key);
         nearest_name_consider(&nearest, "", key, strlen(key));
     }
     const char *meant = nearest_name_text(&nearest);
@@ -208,13 +205,44 @@ static lyrnn_status refuse_key(const option_table *table, const char *typed)
                       meant != NULL ? "; " : "", meant != NULL ? meant : "");
 }
 
-bool options_has_key(const option_spec *spec, const json_t *object)
+json_t *options_get(const option_spec *spec, const json_t *object)
 {
     option_key key;
     if (spec->kind == OPTION_HEADING)
-        return false;
-    set_key(spec, key);
-    return json_object_get(object, key) != NULL;
+        return NULL;
+    options_key(spec, key);
+    return json_object_get(object, key);
+}
+
+/* False: out of memory. */
+static bool write_value(const json_t *value, FILE *stream)
+{
+    enum { DIGITS = 15 };
+    if (value == NULL || json_is_null(value))
+        return fputs("none", stream) >= 0;
+    if (json_is_string(value))
+        return fputs(json_string_value(value), stream) >= 0;
+    char *text = json_to_text(value, JSON_REAL_PRECISION(DIGITS));
+    bool is_written = text != NULL && fputs(text, stream) >= 0;
+    free(text);
+    return is_written;
+}
+
+char *options_value_text(const json_t *value)
+{
+    char *text = NULL;
+    size_t num_bytes, num = json_array_size(value);
+    FILE *stream = open_memstream(&text, &num_bytes);
+    if (stream == NULL)
+        return NULL;
+    bool is_whole = num > 0 || write_value(json_is_array(value) ? NULL : value, stream);
+    for (size_t i = 0; i < num && is_whole; i++)
+        is_whole =
+            fputs(i > 0 ? ", " : "", stream) >= 0 && write_value(json_array_get(value, i), stream);
+    if (fclose(stream) == 0 && is_whole)
+        return text;
+    free(text);
+    return NULL;
 }
 
 static bool is_key(const option_table *table, const char *typed)
@@ -223,7 +251,7 @@ static bool is_key(const option_table *table, const char *typed)
         option_key key;
         if (table->specs[i].kind == OPTION_HEADING)
             continue;
-        set_key(&table->specs[i], key);
+        options_key(&table->specs[i], key);
         if (strcmp(key, typed) == 0)
             return true;
     }
@@ -241,7 +269,7 @@ lyrnn_status options_mark_keys(const option_table *table, const json_t *object,
             return refuse_key(table, typed);
     }
     for (size_t i = 0; i < table->num_specs; i++)
-        if (options_has_key(&table->specs[i], object))
+        if (options_get(&table->specs[i], object) != NULL)
             result->given[i] = true;
     return LYRNN_OK;
 }
