@@ -55,8 +55,7 @@ static lyrnn_status check_embedding(const lyrnn_rnn_config *asked, const option_
                             path);
 }
 
-/* Whether the command line or the preset has an option. */
-static bool is_chosen(const train_fields *fields, const option_result *result, const char *name)
+bool train_is_chosen(const train_fields *fields, const option_result *result, const char *name)
 {
     return options_given(&train_table, result, name) || train_preset_has(fields, name);
 }
@@ -66,13 +65,13 @@ static void take_dropouts(const train_fields *fields, const option_result *resul
                           lyrnn_rnn_config *read)
 {
     const lyrnn_rnn_config *asked = &fields->train.model;
-    if (is_chosen(fields, result, "dropout"))
+    if (train_is_chosen(fields, result, "dropout"))
         read->dropout = asked->dropout;
-    if (is_chosen(fields, result, "dropout-input"))
+    if (train_is_chosen(fields, result, "dropout-input"))
         read->dropout_input = asked->dropout_input;
-    if (is_chosen(fields, result, "dropout-output"))
+    if (train_is_chosen(fields, result, "dropout-output"))
         read->dropout_output = asked->dropout_output;
-    if (is_chosen(fields, result, "dropout-weight"))
+    if (train_is_chosen(fields, result, "dropout-weight"))
         read->dropout_weight = asked->dropout_weight;
 }
 
@@ -116,7 +115,7 @@ static lyrnn_status refuse_together(const char *option, const char *with)
 }
 
 /* --resume names a run that exists, --continue one that may, and --overwrite one that must go. */
-static lyrnn_status check_start_options(const train_fields *fields, const option_result *result)
+lyrnn_status train_check_start_options(const train_fields *fields, const option_result *result)
 {
     static const char *const pairs[][2] = {{"init", "resume"},       {"out", "resume"},
                                            {"overwrite", "resume"},  {"trial", "resume"},
@@ -180,10 +179,17 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     return config;
 }
 
-/* Opens the device and trains. The corpus is named, and the shape or the run's options are
- * taken. */
-static lyrnn_status train_on_device(train_fields *fields, const option_result *result,
-                                    lyrnn_start *start, const json_t *learned)
+static void take_arguments(train_fields *fields, const option_result *result)
+{
+    fields->train.corpus_paths = (const char *const *)result->arguments;
+    fields->train.num_corpus_paths = (size_t)result->num_arguments;
+    fields->train.text.is_named_by_user = true;
+    fields->train.text.log = stderr;
+}
+
+/* The resolved options for lyrnn_train, without config.json. */
+static lyrnn_train_options options_of(const train_fields *fields, const option_result *result,
+                                      lyrnn_start *start)
 {
     lyrnn_train_options options = fields->train;
     options.start = start;
@@ -193,10 +199,18 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
      * characters. */
     options.prefixes_are_defaults = !options_given(&train_table, result, "prefix");
     options.sampling_is_default =
-        start->kind != LYRNN_START_RESUME && !is_chosen(fields, result, "sampling");
+        start->kind != LYRNN_START_RESUME && !train_is_chosen(fields, result, "sampling");
     options.random_offset = fields->offset != 0;
+    options.is_one_of_several = fields->is_trial;
     options.watch_for_requests = interrupt_catch_stops;
+    return options;
+}
 
+/* Opens the device and trains. */
+static lyrnn_status train_on_device(train_fields *fields, const option_result *result,
+                                    lyrnn_start *start, const json_t *learned)
+{
+    lyrnn_train_options options = options_of(fields, result, start);
     lyrnn_backend backend;
     LYRNN_TRY(machine_open(&fields->machine, &backend));
     json_t *config = config_to_json(fields, &backend, learned);
@@ -212,25 +226,28 @@ static lyrnn_status train_on_device(train_fields *fields, const option_result *r
     return status;
 }
 
-static void take_arguments(train_fields *fields, const option_result *result)
+lyrnn_status train_resolve(train_fields *fields, const option_result *result, lyrnn_start *start)
 {
-    fields->train.corpus_paths = (const char *const *)result->arguments;
-    fields->train.num_corpus_paths = (size_t)result->num_arguments;
-    fields->train.text.is_named_by_user = true;
-    fields->train.text.log = stderr;
+    take_arguments(fields, result);
+    if (fields->init_path == NULL)
+        return train_take_preset(fields, result, NULL);
+    if (start->kind == LYRNN_START_NEW)
+        LYRNN_TRY(lyrnn_start_from_model(start, fields->init_path, fields->train.model.cell));
+    LYRNN_TRY(train_take_preset(fields, result, &start->checkpoint.config));
+    return take_shape(fields, result, start);
+}
+
+lyrnn_status train_check_resolved(const train_fields *fields, const option_result *result,
+                                  lyrnn_start *start)
+{
+    const lyrnn_train_options options = options_of(fields, result, start);
+    return lyrnn_train_check_options(&options);
 }
 
 static lyrnn_status open_and_train(train_fields *fields, const option_result *result,
                                    lyrnn_start *start)
 {
-    take_arguments(fields, result);
-    if (fields->init_path != NULL) {
-        LYRNN_TRY(lyrnn_start_from_model(start, fields->init_path, fields->train.model.cell));
-        LYRNN_TRY(train_take_preset(fields, result, &start->checkpoint.config));
-        LYRNN_TRY(take_shape(fields, result, start));
-    } else {
-        LYRNN_TRY(train_take_preset(fields, result, NULL));
-    }
+    LYRNN_TRY(train_resolve(fields, result, start));
     return train_on_device(fields, result, start, NULL);
 }
 
@@ -286,27 +303,12 @@ static lyrnn_status train_resumed(train_fields *asked, const option_result *resu
 lyrnn_status train_by_options(train_fields *fields, const option_result *result)
 {
     const char *out = fields->train.out_path;
-    LYRNN_TRY(check_start_options(fields, result));
+    LYRNN_TRY(train_check_start_options(fields, result));
     if (fields->resume_path != NULL)
         return train_resumed(fields, result, fields->resume_path);
     if (fields->train.is_repeated && lyrnn_run_dir_is_saved(out))
         return train_resumed(fields, result, out);
     return train_new(fields, result);
-}
-
-lyrnn_status train_check_options(train_fields *fields, const option_result *result)
-{
-    const char *out = fields->train.out_path;
-    LYRNN_TRY(check_start_options(fields, result));
-    if (!fields->train.is_repeated || !lyrnn_run_dir_is_saved(out))
-        return LYRNN_OK;
-    resumed_run run = {.start = {.kind = LYRNN_START_RESUME, .path = out}};
-    lyrnn_status status = lyrnn_run_config_read(out, &run.config);
-    if (status == LYRNN_OK)
-        status = take_run(fields, result, &run);
-    options_free(&train_table, &run.fields);
-    json_decref(run.config);
-    return status;
 }
 
 static lyrnn_status command_train(int argc, char **argv)

@@ -213,12 +213,14 @@ static const option_spec specs[] = {
          "checked before the first training. The runs are trial-001, trial-002 and so on in the "
          "directory that --out names. A table on standard output ranks them by their best "
          "validation perplexity, or by their best perplexity if nothing is held out; trials.jsonl "
-         "in the directory has the same. A trial that fails, for example because its loss is not "
-         "finite, is reported, and the others are trained; the exit status is then 1. Ctrl-C stops "
-         "all "
-         "of them. The same command with --continue skips the trials that are complete and "
-         "continues the one that was interrupted. What is read and what is held out cannot vary, "
-         "and neither can the directory.",
+         "in the directory has the ranks too. A trial that fails, for example because its loss is "
+         "not finite, is reported, and the others are trained; the exit status is then 1. Ctrl-C "
+         "stops all of them. The same command with --continue skips the trials that are complete "
+         "and continues the others. The line of a trial that has a run must stay as it was, except "
+         "for what may change on resume; --lr and --clip-norm may not. What is read and what is "
+         "held out cannot vary, also not by a preset, and neither can --sampling and the "
+         "directory. Another --seed holds out other songs for --val-songs, but not for "
+         "--val-fraction.",
      .completes = COMPLETE_FILE},
     {OPTION_TEXT, "out", "DIR", "directory of the run [runs/<date-time>]", FIELD(train.out_path),
      .completes = COMPLETE_DIRECTORY},

@@ -11,6 +11,7 @@ typedef struct {
     int preset, offset; /* indices in their metavars; 0: none, zero */
     const char *init_path, *resume_path, *trial_path;
     bool is_trial; /* one of several: standard output is for the table of all */
+    bool is_check; /* nothing is trained, so nothing is reported */
     option_texts prefixes;
     machine_options machine;
 } train_fields;

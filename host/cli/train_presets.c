@@ -84,7 +84,8 @@ lyrnn_status train_take_preset(train_fields *fields, const option_result *result
     LYRNN_TRY(options_take_preset(&train_table, result, chosen, num, fields));
     fields->train.fit = preset->fit;
     fields->train.val_songs_is_default = !options_given(&train_table, result, "val-songs");
-    print_chosen(preset, chosen, num, model != NULL);
+    if (!fields->is_check)
+        print_chosen(preset, chosen, num, model != NULL);
     return LYRNN_OK;
 }
 

@@ -10,8 +10,31 @@
 #include "cli/trials.h"
 #include "files/json_build.h"
 #include "files/json_values.h"
+#include "run/config.h"
 #include "run/metrics.h"
+#include "run/run_dir.h"
 #include "run/run_dir_files.h"
+
+/* Takes the options of the run, which are those that it was trained with. The corpus and the
+ * machine have completed two of them, in this run but not in one that failed before. */
+static void take_options_of_run(trial *item)
+{
+    static const char *const completed[] = {"sampling", "threads"};
+    train_fields fields = {0};
+    json_t *config, *run = NULL;
+    if (!lyrnn_run_dir_is_saved(item->out) || lyrnn_run_config_read(item->out, &config) != LYRNN_OK)
+        return;
+    if (options_from_json(&train_table, config, &fields) == LYRNN_OK)
+        run = options_to_json(&train_table, &fields);
+    for (size_t i = 0; i < sizeof completed / sizeof *completed && run != NULL; i++)
+        json_put(&run, completed[i], json_incref(json_object_get(item->resolved, completed[i])));
+    if (run != NULL) {
+        json_decref(item->resolved);
+        item->resolved = run;
+    }
+    options_free(&train_table, &fields);
+    json_decref(config);
+}
 
 void trial_read_result(trial *item)
 {
@@ -20,6 +43,7 @@ void trial_read_result(trial *item)
     lyrnn_metrics_read(item->out, &last, &best, &item->seconds);
     json_decref(last);
     item->best = best;
+    take_options_of_run(item);
 }
 
 /* The perplexity that ranks a trial; infinite if it failed or has none. */
@@ -54,69 +78,88 @@ static const trial **sort_trials(const trial_list *list, size_t *num)
     return sorted;
 }
 
+/* What is held out is the same for all. A corpus of one song has none for a preset to hold out. */
 static bool has_validation(const trial_list *list)
 {
+    const json_t *resolved = list->items[0].resolved;
     for (size_t i = 0; i < list->num; i++)
-        if (json_object_get(list->items[i].best, "val_perplexity") != NULL)
-            return true;
-    return false;
+        if (json_object_get(list->items[i].best, "perplexity") != NULL &&
+            json_object_get(list->items[i].best, "val_perplexity") == NULL)
+            return false;
+    return json_number_value(json_object_get(resolved, "val_songs")) > 0.0 ||
+           json_number_value(json_object_get(resolved, "val_fraction")) > 0.0;
 }
 
-/* Whether a key has different values in two trials. The folder differs in any case. */
-static bool varies(const trial_list *list, const char *key)
+/* Whether an option has different values in two trials. The folder differs in any case. */
+static bool varies(const trial_list *list, const option_spec *spec)
 {
-    const json_t *first = json_object_get(list->items[0].options, key);
-    if (strcmp(key, "out") == 0)
+    if (spec->kind == OPTION_HEADING || strcmp(spec->name, "out") == 0)
         return false;
     for (size_t i = 1; i < list->num; i++)
-        if (!json_equal(first, json_object_get(list->items[i].options, key)))
+        if (!json_equal(options_get(spec, list->items[0].resolved),
+                        options_get(spec, list->items[i].resolved)))
             return true;
     return false;
 }
 
-/* A value as the command line spells it. */
-static void value_text(const json_t *value, char *text, size_t size)
+/* The columns of the options that vary: their texts per row. Row 0 is the heading. */
+typedef struct {
+    char **texts;               /* (num, num_rows)  owned */
+    size_t widths[OPTIONS_MAX]; /* (num)  bytes of the widest text */
+    size_t num, num_rows;
+    bool is_incomplete; /* there was no memory for a text */
+} option_columns;
+
+static void set_text(option_columns *columns, size_t row, char *text)
 {
-    if (json_is_string(value)) {
-        snprintf(text, size, "%s", json_string_value(value));
-        return;
-    }
-    char *json = json_to_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-    snprintf(text, size, "%s", json != NULL && !json_is_null(value) ? json : "none");
-    free(json);
+    size_t column = columns->num - 1, length = text != NULL ? strlen(text) : 0;
+    columns->texts[column * columns->num_rows + row] = text;
+    columns->is_incomplete = columns->is_incomplete || text == NULL;
+    if (length > columns->widths[column])
+        columns->widths[column] = length;
 }
 
-/* The number of bytes of the widest value in a column. */
-static int width_of(const trial_list *list, const char *key)
+static void add_column(option_columns *columns, const trial_list *list, const option_spec *spec)
 {
-    size_t width = strlen(key);
-    char text[64];
-    for (size_t i = 0; i < list->num; i++) {
-        value_text(json_object_get(list->items[i].options, key), text, sizeof text);
-        width = strlen(text) > width ? strlen(text) : width;
-    }
-    return (int)width;
+    option_key key;
+    options_key(spec, key);
+    columns->num++;
+    set_text(columns, 0, strdup(key));
+    for (size_t i = 0; i < list->num; i++)
+        set_text(columns, i + 1, options_value_text(options_get(spec, list->items[i].resolved)));
 }
 
-/* Prints the columns of the keys that vary: their names, or the values of a trial. */
-static void print_keys(const trial_list *list, const trial *item)
+static lyrnn_status option_columns_init(option_columns *columns, const trial_list *list)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach(list->items[0].options, key, value)
-    {
-        char text[64];
-        if (!varies(list, key))
-            continue;
-        snprintf(text, sizeof text, "%s", key);
-        if (item != NULL)
-            value_text(json_object_get(item->options, key), text, sizeof text);
-        lyrnn_print_plain(stdout, "  %-*s", width_of(list, key), text);
+    *columns = (option_columns){.num_rows = list->num + 1};
+    columns->texts = calloc(OPTIONS_MAX * columns->num_rows, sizeof *columns->texts);
+    for (size_t i = 0; i < train_table.num_specs && columns->texts != NULL; i++)
+        if (varies(list, &train_table.specs[i]))
+            add_column(columns, list, &train_table.specs[i]);
+    return columns->texts != NULL && !columns->is_incomplete
+               ? LYRNN_OK
+               : lyrnn_out_of_memory("trials", 0, "close other programs");
+}
+
+static void option_columns_free(option_columns *columns)
+{
+    for (size_t i = 0; i < columns->num * columns->num_rows; i++)
+        free(columns->texts[i]);
+    free(columns->texts);
+}
+
+/* Ends a line with the columns of a row. */
+static void print_columns(const option_columns *columns, size_t row)
+{
+    for (size_t i = 0; i < columns->num; i++) {
+        const char *text = columns->texts[i * columns->num_rows + row];
+        int width = i + 1 < columns->num ? (int)columns->widths[i] : 0;
+        lyrnn_print_plain(stdout, "  %-*s", width, text);
     }
     putchar('\n');
 }
 
-static void print_row(const trial_list *list, const trial *item, size_t rank)
+static void print_row(const trial *item, size_t rank)
 {
     bool is_ranked = isfinite(rank_value(item));
     json_int_t epoch = json_integer_value(json_object_get(item->best, "epoch"));
@@ -130,22 +173,33 @@ static void print_row(const trial_list *list, const trial *item, size_t rank)
     }
     printf("%4s  %-9s  %12s  %6s  %8.1f", rank_text, item->name, perplexity, epoch_text,
            item->seconds);
-    print_keys(list, item);
+}
+
+static void print_rows(const trial_list *list, const option_columns *columns,
+                       const trial *const *sorted, size_t num)
+{
+    printf("%4s  %-9s  %12s  %6s  %8s", "rank", "trial",
+           has_validation(list) ? "validation" : "perplexity", "epoch", "seconds");
+    print_columns(columns, 0);
+    for (size_t i = 0; i < num; i++) {
+        print_row(sorted[i], i + 1);
+        print_columns(columns, (size_t)(sorted[i] - list->items) + 1);
+    }
 }
 
 lyrnn_status trials_print(const trial_list *list)
 {
     size_t num;
+    option_columns columns;
     const trial **sorted = sort_trials(list, &num);
     if (sorted == NULL)
         return lyrnn_out_of_memory("trials", 0, "close other programs");
-    printf("%4s  %-9s  %12s  %6s  %8s", "rank", "trial",
-           has_validation(list) ? "validation" : "perplexity", "epoch", "seconds");
-    print_keys(list, NULL);
-    for (size_t i = 0; i < num; i++)
-        print_row(list, sorted[i], i + 1);
+    lyrnn_status status = option_columns_init(&columns, list);
+    if (status == LYRNN_OK)
+        print_rows(list, &columns, sorted, num);
+    option_columns_free(&columns);
     free(sorted);
-    return LYRNN_OK;
+    return status;
 }
 
 /* One line of trials.jsonl. NULL: no memory. */

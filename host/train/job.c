@@ -156,6 +156,8 @@ static lyrnn_status prepare_model(train_job *job)
 static lyrnn_status add_how_to_continue(const train_job *job)
 {
     const char *path = job->run.path;
+    if (job->options->is_one_of_several)
+        return LYRNN_ERR_IO;
     if (lyrnn_run_dir_has_checkpoint(&job->run))
         return lyrnn_fail(LYRNN_ERR_IO, "%s, then continue: lyrnn train --resume %s",
                           lyrnn_error_text(), path);

@@ -133,6 +133,9 @@ typedef struct {
     /* The command is repeated until the run is complete. A new run may take over a folder in which
      * nothing was saved, and resuming a complete run is no error but does nothing. */
     bool is_repeated;
+    /* The run is one of several of the caller, which completes an error about a file that could not
+     * be written: it says how to continue all of them. */
+    bool is_one_of_several;
     int keep; /* checkpoints to keep, next to latest and best; 0: all */
     /* What config.json holds: an object. lyrnn_train adds the hash of the corpus as
      * "corpus_xxh128", the sampling that was chosen as "sampling", and what the songs are as

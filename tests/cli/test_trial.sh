@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# train --trial: the options of each line, all lines checked before the first run, the table, and
-# what stays of trials that fail or are interrupted.
+# train --trial: the options of each line, the table, and what stays of trials that fail or are
+# interrupted. test_trial_check.sh has what is refused before the first run.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_songs 40
@@ -36,9 +36,34 @@ same_runs single t/trial-002
 diff <(sed '/"out"/d' single/config.json) <(sed '/"out"/d' t/trial-002/config.json) ||
     fail "config.json must be the same"
 
+# The columns are the options as they were resolved: those of a preset, and the shape of --init.
+# Texts are joined, numbers are short, and no line ends in spaces.
+printf '%s\n' '{"preset": "small", "dropout_input": 0.1}' '{"init": "single"}' \
+    '{"prefix": ["月光", "一夜"], "beta2": 0.98}' >resolved.jsonl
+succeeds "${common[@]:0:2}" --threads 1 --val-songs 0.2 --num-epochs 0 --trial resolved.jsonl \
+    --out r
+! grep -q ' $' "$out" || fail "no line may end in spaces"
+read -ra keys < <(head -n 1 "$out")
+[[ ${keys[*]:5} == 'preset cell hidden_size embedding_size tie '* ]] ||
+    fail "the columns of a preset and of --init"
+for row in 'small +gru +512 +512 +true +0\.1 +0\.5 +none ' \
+    'none +gru +8 +0 +false +0\.0 +0\.0 +single ' \
+    'none +rnn_tanh +256 +0 +false +0\.0 +0\.0 +none .* 0\.98 .* 月光, 一夜$'; do
+    grep -qE "^   -  trial-00[123]  +-  +-  +0\.0  $row" "$out" || fail "a row of $row"
+done
+grep -qx 'trial 3 of 3: {"prefix": \["月光", "一夜"\], "beta2": 0.98}' "$err" ||
+    fail "the line, with numbers as they were written"
+
 # The folder has trials: only --continue goes there. Complete trials are skipped.
-refuses 2 't: has trials; add --continue to continue them, or name another --out$' \
-    "${common[@]}" --trial trials.jsonl --out t
+has_trials='t: has trials; add --continue to continue them, or name another --out$'
+refuses 2 "$has_trials" "${common[@]}" --trial trials.jsonl --out t
+refuses 2 "$has_trials" "${common[@]}" --trial missing.jsonl --out t
+mv t/trials.jsonl results
+refuses 2 "$has_trials" "${common[@]}" --trial trials.jsonl --out t
+mv results t/trials.jsonl
+mv t/trial-001 held
+refuses 2 "$has_trials" "${common[@]}" --trial trials.jsonl --out t
+mv held t/trial-001
 before=$(md5sum t/trial-*/latest/* t/trial-*/metrics.jsonl)
 succeeds "${common[@]}" --trial trials.jsonl --out t --continue
 [[ $(md5sum t/trial-*/latest/* t/trial-*/metrics.jsonl) == "$before" ]] || fail "nothing to train"
@@ -46,53 +71,71 @@ cmp -s "$out" table || fail "the table must be the same"
 sed -i 's/"num_epochs": 1/"num_epochs": 2/' trials.jsonl
 succeeds "${common[@]}" --trial trials.jsonl --out t --continue
 [[ $(wc -l <t/trial-001/metrics.jsonl) == 2 ]] || fail "more epochs continue a trial"
-sed -i 's/"gru"/"rnn_relu"/' trials.jsonl
-refuses 2 'trials.jsonl: line 3: --cell rnn_relu: the run in t/trial-002 has gru; leave .* line$' \
-    "${common[@]}" --trial trials.jsonl --out t --continue
-
-# Mistakes in any line, before the first run begins.
-bad() {
-    printf '{"lr": 1e-3}\n%s\n' "$2" >bad.jsonl
-    refuses 2 "bad.jsonl: line 2: $1; correct the line$" "${common[@]}" --trial bad.jsonl --out new
-}
-bad '"hiden_size" is no option of lyrnn train; did you mean hidden_size\?' '{"hiden_size": 8}'
-bad '"lr" must be a number' '{"lr": "fast"}'
-bad '"hidden_size" must be a whole number' '{"hidden_size": 8.5}'
-bad '"tie" must be true or false' '{"tie": 1}'
-bad '--lr -1: must be from 0 to 1e6' '{"lr": -1}'
-bad '--cell gpu: must be one of .*; did you mean gru\?' '{"cell": "gpu"}'
-bad '.*key.*twice.*' '{"lr": 1, "lr": 2}'
-bad 'byte [0-9]+: .*' '{"lr": 1'
-bad 'is no JSON object like .*' '[1]'
-bad '"corpus" cannot vary: .*' '{"corpus": "x"}'
-for key in '"out": "x"' '"resume": "t"' '"continue": true' '"overwrite": true' '"trial": "x"' \
-    '"val_songs": 0.1' '"val_fraction": 0.1' '"max_chars": 100' '"script": "keep"'; do
-    bad "--[a-z-]+ cannot vary: it is an option of all trials" "{$key}"
-done
-printf '\n \n' >none.jsonl
-refuses 2 'none.jsonl: has no trial; write one JSON object per line' \
-    "${common[@]}" --trial none.jsonl
-refuses 1 'missing.jsonl: ' "${common[@]}" --trial missing.jsonl
-refuses 2 '--trial: cannot be used with --resume; leave one of them out$' \
-    train --resume t/trial-001 --trial none.jsonl
-refuses 2 '--trial: cannot be used with --overwrite; leave one of them out$' \
-    "${common[@]}" --trial none.jsonl --overwrite --out t
-refuses 2 'single: is a run, not a folder of trials; name another --out$' \
-    "${common[@]}" --trial trials.jsonl --out single --continue
-refuses 2 '-: standard input cannot be read once per trial; save the lyrics in a file$' \
-    train - --trial trials.jsonl
+# A run keeps the number of its epochs, if no line says another one.
+sed -i 's/{"num_epochs": 2}/{}/' trials.jsonl
+succeeds "${common[@]}" --trial trials.jsonl --out t --continue
+grep -qE 'trial-001 .* rnn_tanh  2 ' "$out" || fail "the columns are those of the runs"
 
 # A trial that fails is reported, and the others are trained. Without validation the perplexity of
 # the training ranks.
-printf '%s\n' '{"lr": 1e6, "cell": "rnn_relu", "clip_norm": 0}' '{"shards": 3}' '{"seed": 5}' \
-    >fail.jsonl
-run train songs.txt "${tiny[@]}" --num-epochs 2 --trial fail.jsonl --out f
-expect_error 1 'f: 2 of 3 trials failed; '
+printf '%s\n' '{"lr": 1e6, "cell": "rnn_relu", "clip_norm": 0}' \
+    '{"offset": "random", "preset": "small"}' '{"seed": 5}' >fail.jsonl
+fail=(train songs.txt "${tiny[@]}" --num-epochs 2 --val-songs 0 --trial fail.jsonl --out f)
+run "${fail[@]}"
+remedy='2 of 3 trials failed; correct their lines, and repeat the command with --out f --continue$'
+expect_error 1 "f: $remedy"
 [[ $(grep -c '^warning: trial-00[12] failed: ' "$err") == 2 ]] || fail "two warnings"
 [[ $(head -n 1 "$out") =~ ^rank\ +trial\ +perplexity ]] || fail "there is no validation"
 [[ $(awk 'NR == 2 { print $1, $2 } NR > 2 { print $1, $3 }' "$out" | xargs) == \
     '1 trial-003 - failed - failed' ]] || fail "those that failed come last"
 [[ $(grep -c '"rank": null, .*"error": ' f/trials.jsonl) == 2 ]] || fail "errors in trials.jsonl"
+[[ $(head -n 1 "$out") =~ offset && $(grep trial-002 "$out") =~ \ gru\ .*\ random\  ]] ||
+    fail "the options of a trial without a run"
+# The remedy works.
+printf '%s\n' '{"lr": 1e-2, "cell": "rnn_relu"}' '{"seed": 4}' '{"seed": 5}' >fail.jsonl
+succeeds "${fail[@]}" --continue
+[[ $(wc -l <"$out") == 4 ]] || fail "all trials are done"
+
+# A trial whose last perplexity is not finite is complete, and stays failed.
+printf '%s\n' '{"lr": 1000, "clip_norm": 0}' '{}' >fail.jsonl
+fail=("${fail[@]:0:${#fail[@]}-1}" g --num-epochs 3)
+run "${fail[@]}"
+remedy='1 of 2 trials failed; .* --out g --continue, or with another --out for trial-001, which h'
+expect_error 1 "g: $remedy"
+cp g/trials.jsonl results
+run "${fail[@]}" --continue
+expect_error 1 "g: $remedy"
+diff g/trials.jsonl results || fail "with the same error"
+grep -q '^{"rank": null, .*"error": "g/trial-001: is saved, but the perplexity of its ' results ||
+    fail "the error must say what is wrong"
+sed -i '1s/.*/{"lr": 0.01}/' fail.jsonl
+refuses 2 'fail.jsonl: line 1: lr is 0.01, but g/trial-001 was trained with 1000.0; restore the ' \
+    "${fail[@]}" --continue
+succeeds "${fail[@]}" --out g2 --continue
+
+# Another script than that of --init is a mistake of its line. Other lyrics fail all trials.
+printf 'loremipsumdolorsitamet' >latin.txt
+succeeds train latin.txt "${tiny[@]}" --num-epochs 0 --prefix i --out latin
+printf '%s\n' '{"init": "latin"}' '{"seed": 4}' >script.jsonl
+one=(train songs.txt "${tiny[@]}" --num-epochs 0)
+run "${one[@]:0:2}" "${one[@]:4}" --trial script.jsonl --out s
+expect_error 1 's: 1 of 2 trials failed; '
+printf '\377\377\377' >bytes.txt
+run train bytes.txt --encoding utf-8 --trial fail.jsonl --out s2
+expect_error 1 'bytes.txt: '
+! grep -q 'trial 2 of 2' "$err" || fail "the others would fail too"
+
+# Files can grow to 4 KiB, which is less than a model needs. The remedy is that of all trials.
+disk=("${one[@]}" --cell gru --trial fail.jsonl --out d)
+command="${disk[*]}"
+status=0
+(
+    ulimit -f 4
+    exec "$lyrnn" "${disk[@]}" >"$out" 2>"$err" </dev/null
+) || status=$?
+remedy="raise the limit of file sizes \\(ulimit -f\\), or choose another place, then repeat the"
+expect_error 1 "d/trial-001/.*: File too large; $remedy command with --out d --continue\$"
+succeeds "${disk[@]}" --continue
 
 # A signal stops all of them; the same command continues, and ends as if nothing had happened.
 printf '%s\n' '{"num_epochs": 2}' '{"num_epochs": 2000, "hidden_size": 64}' '{"seed": 4}' \
