@@ -76,12 +76,13 @@ static lyrnn_status stop(const trial_list *list, size_t number)
                       list->out, number, list->num, list->out);
 }
 
-/* Whether the others would fail for the same reason, which is not in this line: the lyrics, the
- * disk or another process. */
+/* Whether the others would fail for the same reason, which is not in this line: the disk, another
+ * process, or the lyrics, unless they only do not fit the model of its --init. */
 static bool stops_all(const trial *item, lyrnn_status status)
 {
-    return status == LYRNN_ERR_LOCKED || ((status == LYRNN_ERR_CORPUS || status == LYRNN_ERR_IO) &&
-                                          !json_is_string(json_object_get(item->line, "init")));
+    bool has_init = json_is_string(json_object_get(item->line, "init"));
+    return status == LYRNN_ERR_IO || status == LYRNN_ERR_LOCKED ||
+           (status == LYRNN_ERR_CORPUS && !has_init);
 }
 
 static lyrnn_status run_trial(trial_list *list, size_t i)

@@ -117,8 +117,7 @@ succeeds "${fail[@]}" --out g2 --continue
 printf 'loremipsumdolorsitamet' >latin.txt
 succeeds train latin.txt "${tiny[@]}" --num-epochs 0 --prefix i --out latin
 printf '%s\n' '{"init": "latin"}' '{"seed": 4}' >script.jsonl
-one=(train songs.txt "${tiny[@]}" --num-epochs 0)
-run "${one[@]:0:2}" "${one[@]:4}" --trial script.jsonl --out s
+run train songs.txt "${tiny[@]:2}" --num-epochs 0 --trial script.jsonl --out s
 expect_error 1 's: 1 of 2 trials failed; '
 printf '\377\377\377' >bytes.txt
 run train bytes.txt --encoding utf-8 --trial fail.jsonl --out s2
@@ -126,7 +125,8 @@ expect_error 1 'bytes.txt: '
 ! grep -q 'trial 2 of 2' "$err" || fail "the others would fail too"
 
 # Files can grow to 4 KiB, which is less than a model needs. The remedy is that of all trials.
-disk=("${one[@]}" --cell gru --trial fail.jsonl --out d)
+printf '%s\n' '{"init": "single", "lr": 0.01}' '{"cell": "gru"}' >disk.jsonl
+disk=(train songs.txt --batch-size 2 --threads 1 --num-epochs 0 --trial disk.jsonl --out d)
 command="${disk[*]}"
 status=0
 (
