@@ -91,7 +91,8 @@ best=$(readlink early/best)
     fail "the best must be within an epoch: $best"
 grep -qE '^best: validation perplexity .* at step [0-9]+ of epoch [12], in early/best$' "$err" ||
     fail "the last line must name the step"
-[[ $(ls early/checkpoints | wc -l) == 2 ]] || fail "best and latest: $(ls early/checkpoints)"
+[[ $(find early/checkpoints -mindepth 1 -maxdepth 1 | wc -l) == 2 ]] ||
+    fail "best and latest: $(ls early/checkpoints)"
 succeeds info early
 grep -qE '^validation +last .*, best .* at step [0-9]+ of epoch [12]$' "$out" ||
     fail "info must know the best"
