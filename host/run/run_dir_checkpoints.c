@@ -4,7 +4,6 @@
  * epoch-000050 is at an epoch's end; epoch-000051-batch-000017 is within an epoch, where training
  * was stopped or was the best so far; .NAME.tmp is not finished yet, and .NAME.old is being
  * replaced. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -61,24 +60,23 @@ void run_dir_remove_checkpoint(int checkpoints_fd, const char *name)
     unlinkat(checkpoints_fd, name, AT_REMOVEDIR);
 }
 
-/* NULL: there is no such folder, or it is a link. */
-static DIR *open_to_remove(int files_fd)
+/* False: there is no such folder, or it is a link. */
+static bool open_to_remove(folder_reader *reader, int files_fd)
 {
     struct stat info;
-    if (fstatat(files_fd, "checkpoints", &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(info.st_mode))
-        return NULL;
-    return run_dir_open_checkpoints(files_fd);
+    return fstatat(files_fd, "checkpoints", &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(info.st_mode) && folder_open(reader, files_fd, "checkpoints");
 }
 
 void run_dir_remove_checkpoints(int files_fd)
 {
-    DIR *directory = open_to_remove(files_fd);
-    if (directory == NULL)
+    folder_reader reader;
+    if (!open_to_remove(&reader, files_fd))
         return;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
-        if (run_dir_kind(entry->d_name) != NOT_OURS)
-            run_dir_remove_checkpoint(dirfd(directory), entry->d_name);
-    closedir(directory);
+    for (const char *name; (name = folder_next(&reader)) != NULL;)
+        if (run_dir_kind(name) != NOT_OURS)
+            run_dir_remove_checkpoint(reader.fd, name);
+    folder_close(&reader);
     unlinkat(files_fd, "checkpoints", AT_REMOVEDIR);
 }
 
@@ -214,31 +212,42 @@ lyrnn_status lyrnn_run_dir_mark_best(lyrnn_run_dir *run, const lyrnn_trainer_sta
 {
     checkpoint_name name;
     name_best(state, name);
-    DIR *directory = run_dir_open_checkpoints(run->files_fd);
+    int checkpoints = openat(run->files_fd, "checkpoints", OPEN_DIR);
     bool is_there =
-        name[0] != '\0' && directory != NULL && faccessat(dirfd(directory), name, F_OK, 0) == 0;
-    if (directory != NULL)
-        closedir(directory);
+        name[0] != '\0' && checkpoints >= 0 && faccessat(checkpoints, name, F_OK, 0) == 0;
+    if (checkpoints >= 0)
+        close(checkpoints);
     return is_there ? run_dir_set_link(run->files_fd, run->path, "best", name) : LYRNN_OK;
 }
 
 /* Removing */
 
+/* Checkpoints at an epoch's end. If there is no memory for a name, its checkpoint is kept. */
 typedef struct {
     checkpoint_name *names; /* (num) owned */
     size_t num;
-} name_list;
+} epoch_list;
 
-/* If there is no memory for the name, its checkpoint is kept. */
-static void add_name(name_list *list, const char *name)
+static void add_epoch(epoch_list *list, const char *name)
 {
-    if (strlen(name) >= sizeof(checkpoint_name))
-        return;
     checkpoint_name *names = realloc(list->names, (list->num + 1) * sizeof *names);
     if (names == NULL)
         return;
     list->names = names;
     snprintf(list->names[list->num++], sizeof *names, "%s", name);
+}
+
+/* The others. Few are there at a time, and what has no place goes with a later save, so that it
+ * takes no memory to remove them. */
+typedef struct {
+    checkpoint_name names[16]; /* (num) */
+    size_t num;
+} other_list;
+
+static void add_other(other_list *list, const char *name)
+{
+    if (list->num < sizeof list->names / sizeof *list->names)
+        snprintf(list->names[list->num++], sizeof *list->names, "%s", name);
 }
 
 static int compare_latest_first(const void *a, const void *b)
@@ -250,12 +259,16 @@ static int compare_latest_first(const void *a, const void *b)
 
 /* Lists the checkpoints at an epoch's end, the latest first, and the others. The names are
  * collected before anything is removed, because a folder must not change while it is read. */
-static void list_checkpoints(DIR *directory, name_list *epochs, name_list *others)
+static void list_checkpoints(folder_reader *reader, epoch_list *epochs, other_list *others)
 {
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
-        checkpoint_kind kind = run_dir_kind(entry->d_name);
-        if (kind != NOT_OURS)
-            add_name(kind == AT_EPOCH ? epochs : others, entry->d_name);
+    for (const char *name; (name = folder_next(reader)) != NULL;) {
+        checkpoint_kind kind = run_dir_kind(name);
+        if (kind == NOT_OURS || strlen(name) >= sizeof(checkpoint_name))
+            continue;
+        if (kind == AT_EPOCH)
+            add_epoch(epochs, name);
+        else
+            add_other(others, name);
     }
     if (epochs->num > 0)
         qsort(epochs->names, epochs->num, sizeof *epochs->names, compare_latest_first);
@@ -264,22 +277,22 @@ static void list_checkpoints(DIR *directory, name_list *epochs, name_list *other
 void lyrnn_run_dir_prune(lyrnn_run_dir *run, int keep)
 {
     checkpoint_name latest, best;
-    name_list epochs = {0}, others = {0};
-    DIR *directory = open_to_remove(run->files_fd);
-    if (directory == NULL)
+    epoch_list epochs = {0};
+    other_list others = {.num = 0};
+    folder_reader reader;
+    if (!open_to_remove(&reader, run->files_fd))
         return;
     run_dir_read_name(run->files_fd, "latest", latest);
     run_dir_read_name(run->files_fd, "best", best);
-    list_checkpoints(directory, &epochs, &others);
+    list_checkpoints(&reader, &epochs, &others);
     for (size_t i = 0; i < others.num; i++)
         if (strcmp(others.names[i], latest) != 0 && strcmp(others.names[i], best) != 0)
-            run_dir_remove_checkpoint(dirfd(directory), others.names[i]);
+            run_dir_remove_checkpoint(reader.fd, others.names[i]);
     for (size_t i = (size_t)keep; keep > 0 && i < epochs.num; i++)
         if (strcmp(epochs.names[i], latest) != 0 && strcmp(epochs.names[i], best) != 0)
-            run_dir_remove_checkpoint(dirfd(directory), epochs.names[i]);
-    closedir(directory);
+            run_dir_remove_checkpoint(reader.fd, epochs.names[i]);
+    folder_close(&reader);
     free(epochs.names);
-    free(others.names);
 }
 
 bool lyrnn_run_dir_has_checkpoint(const lyrnn_run_dir *run)
@@ -295,10 +308,10 @@ lyrnn_status lyrnn_run_dir_require_checkpoint(const lyrnn_run_dir *run)
 void lyrnn_run_dir_remove(lyrnn_run_dir *run, int epoch)
 {
     checkpoint_name name;
+    folder_reader reader;
     name_epoch(epoch, name);
-    DIR *directory = open_to_remove(run->files_fd);
-    if (directory == NULL)
+    if (!open_to_remove(&reader, run->files_fd))
         return;
-    run_dir_remove_checkpoint(dirfd(directory), name);
-    closedir(directory);
+    run_dir_remove_checkpoint(reader.fd, name);
+    folder_close(&reader);
 }

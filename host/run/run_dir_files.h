@@ -96,9 +96,6 @@ bool run_dir_has_checkpoint(int fd);
 /* Whether the run has a checkpoint or, if a copy lacks those, the model of one. */
 bool run_dir_has_model(int fd);
 
-/* Opens the folder of checkpoints; the caller uses closedir. NULL: there is none. */
-DIR *run_dir_open_checkpoints(int fd);
-
 /* run_dir_checkpoints.c */
 
 typedef struct {

@@ -121,15 +121,6 @@ void run_dir_read_link(int fd, const char *link, checkpoint_name name)
         name[0] = '\0';
 }
 
-DIR *run_dir_open_checkpoints(int fd)
-{
-    int checkpoints = openat(fd, "checkpoints", OPEN_DIR);
-    DIR *directory = checkpoints < 0 ? NULL : fdopendir(checkpoints);
-    if (directory == NULL && checkpoints >= 0)
-        close(checkpoints);
-    return directory;
-}
-
 void run_dir_find_newest(int fd, checkpoint_name newest)
 {
     bool is_whole = false;
