@@ -15,35 +15,46 @@
 #include "run/run_dir.h"
 #include "run/run_dir_files.h"
 
-/* Takes the options of the run, which are those that it was trained with. The corpus and the
- * machine have completed two of them, in this run but not in one that failed before. */
-static void take_options_of_run(trial *item)
+/* The options of a run, which are those that it was trained with. The corpus and the machine have
+ * completed two of them, in this run but not in one that failed before. NULL: no memory. */
+static json_t *options_of_run(const trial *item, const train_fields *fields)
 {
     static const char *const completed[] = {"sampling", "threads"};
-    train_fields fields = {0};
-    json_t *config, *run = NULL;
-    if (!lyrnn_run_dir_is_saved(item->out) || lyrnn_run_config_read(item->out, &config) != LYRNN_OK)
-        return;
-    if (options_from_json(&train_table, config, &fields) == LYRNN_OK)
-        run = options_to_json(&train_table, &fields);
-    for (size_t i = 0; i < sizeof completed / sizeof *completed && run != NULL; i++)
+    json_t *run = options_to_json(&train_table, fields);
+    for (size_t i = 0; i < sizeof completed / sizeof *completed; i++)
         json_put(&run, completed[i], json_incref(json_object_get(item->resolved, completed[i])));
+    return run;
+}
+
+/* Takes the options of the trial's run. A damaged config.json changes nothing. */
+static lyrnn_status take_options_of_run(trial *item)
+{
+    train_fields fields = {0};
+    json_t *config;
+    if (!lyrnn_run_dir_is_saved(item->out))
+        return LYRNN_OK;
+    lyrnn_status status = lyrnn_run_config_read(item->out, &config);
+    if (status == LYRNN_OK)
+        status = options_from_json(&train_table, config, &fields);
+    json_t *run = status == LYRNN_OK ? options_of_run(item, &fields) : NULL;
+    if (status == LYRNN_OK && run == NULL)
+        status = lyrnn_out_of_memory(item->name, 0, "close other programs");
     if (run != NULL) {
         json_decref(item->resolved);
         item->resolved = run;
     }
     options_free(&train_table, &fields);
     json_decref(config);
+    return status == LYRNN_ERR_MEMORY ? status : LYRNN_OK;
 }
 
-void trial_read_result(trial *item)
+lyrnn_status trial_read_result(trial *item)
 {
-    json_t *last, *best;
+    json_t *last;
     /* A trial that failed before its first epoch has no line. */
-    lyrnn_metrics_read(item->out, &last, &best, &item->seconds);
+    lyrnn_status status = lyrnn_metrics_read(item->out, &last, &item->best, &item->seconds);
     json_decref(last);
-    item->best = best;
-    take_options_of_run(item);
+    return status == LYRNN_ERR_MEMORY ? status : take_options_of_run(item);
 }
 
 /* The perplexity that ranks a trial; infinite if it failed or has none. */

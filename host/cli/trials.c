@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "base/plain_text.h"
 #include "cli/interrupt.h"
 #include "cli/standard_output.h"
@@ -103,9 +104,11 @@ static lyrnn_status run_trial(trial_list *list, size_t i)
     item->is_done = true;
     if (status != LYRNN_OK) {
         item->error = strdup(lyrnn_error_text());
+        if (item->error == NULL)
+            return lyrnn_out_of_memory(item->name, 0, "close other programs");
         lyrnn_print_plain(stderr, "warning: %s failed: %s\n", item->name, lyrnn_error_text());
     }
-    trial_read_result(item);
+    LYRNN_TRY(trial_read_result(item));
     return trials_write(list);
 }
 

@@ -72,8 +72,8 @@ void trials_warn_of_seeds(const trial_list *list);
 
 /* trial_table.c */
 
-/* Reads what a trial that is done has reached, and with which options. */
-void trial_read_result(trial *item);
+/* Reads what a trial that is done has reached, and with which options. LYRNN_ERR_MEMORY. */
+lyrnn_status trial_read_result(trial *item);
 
 /* Prints the table on standard output: the best trial first, then those that failed. */
 lyrnn_status trials_print(const trial_list *list);
