@@ -55,24 +55,24 @@ if [[ $status == 0 ]]; then
     # Two encodings in one file.
     cat corpus.txt GB18030.txt >mixed.txt
     refuses 1 'mixed\.txt: is UTF-8 before byte 1056 \(line 49\) and GB18030 from there; split the file there, or convert it to one encoding$' \
-        "${train[@]}" --out run mixed.txt
+        "${train[@]}" --out mixed mixed.txt
     head -c 1056 mixed.txt >first.txt
     tail -c +1057 mixed.txt >second.txt
     succeeds "${train[@]}" --out parts first.txt second.txt
     cat GB18030.txt BIG5.txt >mixed.txt
     refuses 1 'mixed\.txt: is GB18030 before byte 720 \(line 49\) and Big5 from there; ' \
-        "${train[@]}" --out run mixed.txt
+        "${train[@]}" --out mixed mixed.txt
     cat BIG5.txt traditional.txt GB18030.txt >mixed.txt
     refuses 1 'mixed\.txt: is Big5 before byte 720 \(line 49\) and UTF-8 from there, and changes again later; ' \
-        "${train[@]}" --out run mixed.txt
+        "${train[@]}" --out mixed mixed.txt
 
     # Two readings.
     printf '我们的 的\n' | iconv -t GB18030 >near.txt
     refuses 1 'near\.txt: may be GB18030 \(我们的 的\.\.\.\) or Big5 \(扂蠅腔 腔\.\.\.\); say which with --encoding gb18030 or --encoding big5$' \
-        "${train[@]}" --out run near.txt
+        "${train[@]}" --out new near.txt
     printf '아리랑 아리랑 아라리요\n' | iconv -t EUC-KR >korean.txt
     refuses 1 'korean\.txt: may be GB18030 \(.*\) or CP949 \(아리랑 아리랑 \.\.\.\); say the first with --encoding gb18030, or convert the second: iconv ' \
-        "${train[@]}" --out run korean.txt
+        "${train[@]}" --out new korean.txt
 else
     expect_error 1 'GB18030\.txt: is not UTF-8, but may be GB18030.*, and this lyrnn was built without Unihan, which tells them apart; say which with --encoding gb18030, big5 or utf-16'
     encoded traditional BIG5
