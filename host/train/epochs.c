@@ -13,7 +13,9 @@
 
 static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)
 {
-    bool has_checkpoint = lyrnn_run_dir_has_checkpoint(&job->run);
+    /* One of several is continued by the command of all, and not with the options that diverged. */
+    bool has_checkpoint =
+        !job->options->is_one_of_several && lyrnn_run_dir_has_checkpoint(&job->run);
     return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s%s", what,
                       (long long)step, epoch, train_advice(job),
                       has_checkpoint ? "; to continue from the last checkpoint: --resume " : "",

@@ -96,6 +96,12 @@ printf '%s\n' '{"lr": 1e-2, "cell": "rnn_relu"}' '{"seed": 4}' '{"seed": 5}' >fa
 succeeds "${fail[@]}" --continue
 [[ $(wc -l <"$out") == 4 ]] || fail "all trials are done"
 
+# One that diverges after a checkpoint is not continued by itself.
+printf '%s\n' '{"lr": 1e6, "cell": "rnn_relu", "clip_norm": 0}' >diverge.jsonl
+run train songs.txt "${tiny[@]}" --checkpoint-minutes 1e-9 --trial diverge.jsonl --out h
+expect_error 1 'h: 1 of 1 trials failed; .* or with another --out for trial-001, which has a run$'
+! grep -q -e --resume "$err" || fail "the command of all trials continues"
+
 # A trial whose last perplexity is not finite is complete, and stays failed.
 printf '%s\n' '{"lr": 1000, "clip_norm": 0}' '{}' >fail.jsonl
 fail=("${fail[@]:0:${#fail[@]}-1}" g --num-epochs 3)
