@@ -12,8 +12,8 @@ NEEDED = ("date", "hardware", "commit", "command", "corpus", "text", "minutes", 
 QUALITY_COLUMNS = ("side", "held-out perplexity", "bits per character", "against lyrnn",
                    "best epoch after", "epochs", "characters/s", "training perplexity",
                    "parameters", "options", "read", "date", "commit")
-QUALITY_HEADLINE_COLUMNS = ("same text, cores and time", "tutorial's recipe", "PyTorch", "lyrnn",
-                            "lyrnn against both")
+QUALITY_HEADLINE_COLUMNS = ("same text, cores and time", "tutorial's recipe",
+                            "PyTorch's usual recipe", "lyrnn", "lyrnn against both")
 
 
 def read_quality(paths):
