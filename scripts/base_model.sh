@@ -40,7 +40,10 @@ options=("${@:2}")
     echo "$usage" >&2
     exit 2
 }
-lyrnn=${LYRNN:-$root/build/lyrnn}
+# The printed command has the path as a user would type it: build/lyrnn.
+built=$(realpath -m -s --relative-to=. "$root/build/lyrnn")
+[[ $built == */* ]] || built=./$built
+lyrnn=${LYRNN:-$built}
 type -P "$lyrnn" >/dev/null ||
     fail "$lyrnn: not found; build lyrnn first (scripts/quickstart.sh), or set LYRNN to the program"
 

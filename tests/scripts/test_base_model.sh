@@ -111,6 +111,22 @@ for ask in -h --help; do
     [[ ! -s $err ]] || fail 'no error'
 done
 
+# Without LYRNN it is the program that the repository has built, named as one would type it.
+mkdir -p clone/scripts clone/build
+cp "${script%/*}"/{base_model,common}.sh clone/scripts
+cp "$scratch/stand_in" clone/build/lyrnn
+(
+    unset LYRNN
+    script=scripts/base_model.sh
+    cd clone
+    base_model 0 ../verse1.txt
+    says "$out" '  build/lyrnn train --preset small --init .*'
+    script=../scripts/base_model.sh
+    cd build
+    base_model 0 ../../verse1.txt
+    says "$out" '  \./lyrnn train --preset small --init .*'
+)
+
 # Mistakes are one line, and nothing is trained.
 base_model 2
 says "$err" 'usage: base_model.sh CORPUS... \[-- OPTION...\]'
