@@ -300,18 +300,6 @@ def is_good_reference(training, precise, clip_norm):
             < base.GRADIENT_ERROR and base.error(training, precise) < base.GRADIENT_ERROR)
 
 
-def provenance(date, seed):
-    return {
-        "provenance": {
-            "command": f"python3 scripts/make_golden.py --date {date}",
-            "date": date,
-            "torch": torch.__version__,
-            "device": "cpu, float32, one thread",
-            "seed": seed,
-        }
-    }
-
-
 def make(recipe, date):
     for seed in itertools.count(1):
         run = Run(recipe, seed)
@@ -322,7 +310,7 @@ def make(recipe, date):
         if is_good_reference(training, precise, clip_norm):
             break
     return {
-        **provenance(date, seed),
+        "provenance": base.provenance(date, seed),
         **dataclasses.asdict(recipe),
         **{name: SHAPE[name] for name in ("V", "H", "B", "T", "epochs")},
         "learning_rate": base.LEARNING_RATE,
@@ -347,7 +335,7 @@ def make_plateau(date):
         schedule.step(loss.item())
         rates.append(optimizer.param_groups[0]["lr"])
     rates = torch.tensor(rates, dtype=torch.float64)
-    return {**provenance(date, seed), "learning_rate": base.LEARNING_RATE,
+    return {"provenance": base.provenance(date, seed), "learning_rate": base.LEARNING_RATE,
             "losses": base.as_json(losses), "rates": base.as_json(rates)}
 
 
@@ -388,7 +376,7 @@ def make_dynamic(recipe, date):
                           for dtype in (torch.float32, torch.float64))
         if base.error(single, double) < base.GRADIENT_ERROR:
             break
-    return {**provenance(date, seed), **dataclasses.asdict(recipe),
+    return {"provenance": base.provenance(date, seed), **dataclasses.asdict(recipe),
             **{name: SHAPE[name] for name in ("V", "H", "T")}, "rate": base.LEARNING_RATE,
             "weights": base.as_json(run.weights), "corpus": base.as_json(torch.cat(texts)),
             "lengths": list(LENGTHS), "nats": base.as_json(single)}

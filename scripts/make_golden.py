@@ -252,6 +252,17 @@ def is_good_reference(batch, precise_batch, training, precise_training, clip_nor
     )
 
 
+def provenance(date, seed):
+    """Where a golden file comes from."""
+    return {
+        "command": f"python3 scripts/make_golden.py --date {date}",
+        "date": date,
+        "torch": torch.__version__,
+        "device": "cpu, float32, one thread",
+        "seed": seed,
+    }
+
+
 def as_json(value):
     """Tensors as lists of numbers with nine digits, for json.dumps."""
     if isinstance(value, dict):
@@ -277,13 +288,7 @@ def make(cell, num_layers, bidirectional, date):
     if run.c_0 is not None:
         start["c_0"] = run.c_0
     return {
-        "provenance": {
-            "command": f"python3 scripts/make_golden.py --date {date}",
-            "date": date,
-            "torch": torch.__version__,
-            "device": "cpu, float32, one thread",
-            "seed": seed,
-        },
+        "provenance": provenance(date, seed),
         "cell": cell,
         "num_layers": num_layers,
         "bidirectional": bidirectional,
