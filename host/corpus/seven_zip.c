@@ -1,6 +1,7 @@
 /* libarchive takes memory for as many files as the list of a 7z archive claims. An empty file takes
  * one bit there, and libarchive some 90 bytes, and a list may be compressed: 500 bytes became 2 GB.
- * So the size of the list is limited. The format is described in 7zFormat.txt of the LZMA SDK. */
+ * So the size of the list is limited. Nor does libarchive notice that a list is longer than the
+ * archive: it took 24 GB for one of 212 bytes. The format is described in 7zFormat.txt of the LZMA SDK. */
 #include "corpus/seven_zip.h"
 
 #include <stdbool.h>
@@ -110,14 +111,24 @@ static lyrnn_status refuse_encrypted(const char *name)
                       "%s: is encrypted; unpack it with its password, and name the folder", name);
 }
 
+static lyrnn_status refuse_cut_off(const char *name)
+{
+    return lyrnn_fail(LYRNN_ERR_CORPUS,
+                      "%s: is damaged, cut off, or no 7z archive; copy it again, or unpack it and "
+                      "name the folder",
+                      name);
+}
+
 lyrnn_status seven_zip_check(const char *name, const lyrnn_bytes *bytes)
 {
     if (bytes->num < SIGNATURE_BYTES)
-        return LYRNN_OK;
+        return refuse_cut_off(name);
     uint64_t num_left = bytes->num - SIGNATURE_BYTES, offset = read_le(bytes->data + 12, 8);
     uint64_t num_bytes = read_le(bytes->data + 20, 8);
-    if (offset > num_left || num_bytes > num_left - offset || num_bytes == 0)
-        return LYRNN_OK; /* it is cut off */
+    if (offset > num_left || num_bytes > num_left - offset)
+        return refuse_cut_off(name);
+    if (num_bytes == 0)
+        return LYRNN_OK; /* it has no files */
     const unsigned char *list = (const unsigned char *)bytes->data + SIGNATURE_BYTES + offset;
     if (*list == PART_ENCODED_HEADER) {
         bool is_encrypted;

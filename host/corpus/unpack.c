@@ -390,6 +390,9 @@ static lyrnn_status read_entries(unpacking *state)
     for (;;) {
         free(state->path);
         state->path = NULL;
+        /* libarchive ends the program where it cannot convert a name and errno is ENOMEM, which
+         * may be left from long ago (3.6). */
+        errno = 0;
         int result = archive_read_next_header(state->reader, &state->entry);
         if (result == ARCHIVE_EOF)
             return end_stream(state);

@@ -98,6 +98,7 @@ int main(void)
 
 #else
 
+#include <errno.h>
 #include <locale.h>
 
 #include <archive.h>
@@ -487,6 +488,23 @@ static void a_list_of_files_in_7z_is_limited(void **state)
     static const unsigned char aes[] = {0x24, 6, 0xF1, 7, 1};
     memcpy(coder, aes, sizeof aes);
     assert_refuses(&archive, LYRNN_ERR_CORPUS, "a.zip: is encrypted; ");
+    bytes[27] = 2; /* in the highest byte of the length */
+    assert_refuses(&archive, LYRNN_ERR_CORPUS, "a.zip: is damaged, cut off, or no 7z archive; ");
+}
+
+/* An error from before must not become one of the archive's. */
+static void a_name_that_cannot_be_read_is_refused(void **state)
+{
+    (void)state;
+    static const file files[] = {{"\u8BD7.txt", "1", NULL, 0}};
+    static const writing marked = {.is_marked_as_utf8 = true};
+    lyrnn_bytes bytes = pack(&marked, files, NUM(files));
+    char *name = bytes.data;
+    while ((name = memmem(name, bytes.num - (size_t)(name - bytes.data), "\u8BD7", 3)) != NULL)
+        memset(name, 0xFF, 3);
+    errno = ENOMEM;
+    assert_refuses(&bytes, LYRNN_ERR_CORPUS, "a.zip: the name of file 1 in it cannot be read; ");
+    free(bytes.data);
 }
 
 /* A text that is compressed on its own is not an archive. */
@@ -530,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_bomb_is_refused),
         cmocka_unit_test(an_archive_may_be_repetitive_if_it_is_small),
         cmocka_unit_test(a_list_of_files_in_7z_is_limited),
+        cmocka_unit_test(a_name_that_cannot_be_read_is_refused),
         cmocka_unit_test(a_compressed_text_is_no_archive),
         cmocka_unit_test(a_failure_of_the_reader_ends_the_reading),
     };
