@@ -13,9 +13,13 @@
 #define __global__
 #define __constant__
 #define __grid_constant__
-#define __launch_bounds__(...)
 #define __forceinline__  inline __attribute__((always_inline))
 #define __align__(bytes) alignas(bytes)
+/* As many no-operations before the kernel as its blocks may have threads: occupancy.cpp counts
+ * them. The compiler cannot put a number in a place that is easier to find. */
+#define LYRNN_SIM_BOUNDS(threads, ...)                                                             \
+    __attribute__((patchable_function_entry(static_cast<int>(threads), static_cast<int>(threads))))
+#define __launch_bounds__(...) LYRNN_SIM_BOUNDS(__VA_ARGS__, )
 #if !defined(__restrict__)
 #define __restrict__ __restrict
 #endif

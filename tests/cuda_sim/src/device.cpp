@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <numeric>
 
+#include "occupancy.h"
 #include "queue.h"
 #include "scheduler.h"
 
@@ -44,9 +46,14 @@ static Generation generation_of(int capability)
     abort();
 }
 
-static void describe_device(cudaDeviceProp *p)
+static void describe_device(Device *described)
 {
     const Generation g = generation_of(static_cast<int>(number_from("LYRNN_SIM_CAPABILITY", 90)));
+    const char *gpcs = getenv("LYRNN_SIM_GPCS");
+    const bool has_gpcs = gpcs != nullptr && *gpcs != '\0';
+    const int num_sms = static_cast<int>(number_from("LYRNN_SIM_SMS", has_gpcs ? 0 : 132));
+    described->gpcs = gpcs_from(gpcs, num_sms);
+    cudaDeviceProp *p = &described->properties;
     *p = cudaDeviceProp{};
     snprintf(p->name, sizeof p->name, "lyrnn CUDA simulator");
     p->totalGlobalMem = number_from("LYRNN_SIM_MEMORY", size_t{16} << 30);
@@ -66,7 +73,7 @@ static void describe_device(cudaDeviceProp *p)
     p->maxGridSize[1] = p->maxGridSize[2] = 65535;
     p->major = g.capability / 10;
     p->minor = g.capability % 10;
-    p->multiProcessorCount = static_cast<int>(number_from("LYRNN_SIM_SMS", 132));
+    p->multiProcessorCount = std::accumulate(described->gpcs.begin(), described->gpcs.end(), 0);
     p->l2CacheSize = 50 << 20;
     p->memoryBusWidth = 5120;
     p->cooperativeLaunch = 1;
@@ -80,7 +87,7 @@ void read_environment()
     the_device.driver_version = static_cast<int>(number_from("LYRNN_SIM_DRIVER", CUDART_VERSION));
     the_device.eager = number_from("LYRNN_SIM_EAGER", 0) != 0;
     the_device.cublaslt = static_cast<int>(number_from("LYRNN_SIM_CUBLASLT", 1));
-    describe_device(&the_device.properties);
+    describe_device(&the_device);
     set_seed(number_from("LYRNN_SIM_SEED", 0));
     is_read = true;
 }

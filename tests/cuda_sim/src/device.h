@@ -3,6 +3,8 @@
 #ifndef LYRNN_SIM_DEVICE_STATE_H
 #define LYRNN_SIM_DEVICE_STATE_H
 
+#include <vector>
+
 #include "cuda_runtime.h"
 #include "lyrnn_sim.h"
 
@@ -16,6 +18,7 @@ struct Device {
      * that is then refused. */
     int cublaslt;
     cudaDeviceProp properties;
+    std::vector<int> gpcs; /* the multiprocessors of each */
 };
 
 /* Returns the device that the environment described at the first call or at the last

@@ -4,6 +4,7 @@
 
 #include "device.h"
 #include "grid.h"
+#include "occupancy.h"
 #include "queue.h"
 
 namespace sim
@@ -17,27 +18,9 @@ static size_t dynamic_limit(const void *kernel)
     return found != dynamic_limits.end() ? found->second : device().properties.sharedMemPerBlock;
 }
 
-static int blocks_per_sm(int threads, size_t dynamic_bytes)
+static unsigned volume(dim3 dim)
 {
-    const cudaDeviceProp &p = device().properties;
-    int by_threads = p.maxThreadsPerMultiProcessor / ((threads + 31) / 32 * 32);
-    size_t by_shared = p.sharedMemPerMultiprocessor /
-                       std::max<size_t>(dynamic_bytes + p.reservedSharedMemPerBlock, 1);
-    return std::min({by_threads, p.maxBlocksPerMultiProcessor,
-                     static_cast<int>(std::min<size_t>(by_shared, 1024))});
-}
-
-/* A cluster must fit in one graphics processing cluster (GPC). We assume that a device has the
- * smallest number of GPCs that holds its multiprocessors at 18 each, and that these are spread
- * evenly: H100's 132 over 8 GPCs. */
-static int clusters_at_once(int threads, size_t dynamic_bytes, unsigned blocks_per_cluster)
-{
-    const int sms = device().properties.multiProcessorCount, gpcs = (sms + 17) / 18;
-    const int blocks = static_cast<int>(blocks_per_cluster);
-    int each = blocks_per_sm(threads, dynamic_bytes), clusters = 0;
-    for (int gpc = 0; gpc < gpcs; gpc++)
-        clusters += (sms + gpc) / gpcs * each / blocks;
-    return clusters;
+    return dim.x * dim.y * dim.z;
 }
 
 static bool is_zero(dim3 dim)
@@ -98,12 +81,10 @@ static cudaError_t read_config(const cudaLaunchConfig_t &config, Launch *launch)
     }
     if (config.dynamicSmemBytes > dynamic_limit(launch->call.kernel))
         return cudaErrorInvalidValue;
+    const int bound = launch_bound(launch->call.kernel);
+    if (bound != 0 && volume(launch->block) > static_cast<unsigned>(bound))
+        return cudaErrorInvalidValue;
     return check_cluster(*launch);
-}
-
-static unsigned volume(dim3 dim)
-{
-    return dim.x * dim.y * dim.z;
 }
 
 static int clusters_at_once(const Launch &launch)
@@ -112,10 +93,15 @@ static int clusters_at_once(const Launch &launch)
                             volume(launch.cluster));
 }
 
-static bool fits_at_once(const Launch &launch)
+/* A cluster that no GPC holds never starts, and a cooperative grid must start as a whole. */
+static cudaError_t check_room(const Launch &launch)
 {
-    return volume(launch.grid) / volume(launch.cluster) <=
-           static_cast<unsigned>(clusters_at_once(launch));
+    const unsigned at_once = static_cast<unsigned>(clusters_at_once(launch));
+    if (volume(launch.cluster) > 1 && at_once == 0)
+        return cudaErrorInvalidClusterSize;
+    if (launch.cooperative && volume(launch.grid) / volume(launch.cluster) > at_once)
+        return cudaErrorCooperativeLaunchTooLarge;
+    return cudaSuccess;
 }
 
 } // namespace sim
@@ -129,8 +115,8 @@ cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_c
     cudaError_t error = device_error();
     if (error == cudaSuccess)
         error = read_config(*config, &launch);
-    if (error == cudaSuccess && launch.cooperative && !fits_at_once(launch))
-        error = cudaErrorCooperativeLaunchTooLarge;
+    if (error == cudaSuccess)
+        error = check_room(launch);
     if (error != cudaSuccess)
         return done(error);
     if (!is_capturing(config->stream))
@@ -156,7 +142,8 @@ cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute attribute
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *kernel)
 {
     *attributes = cudaFuncAttributes{};
-    attributes->maxThreadsPerBlock = device().properties.maxThreadsPerBlock;
+    const int bound = launch_bound(kernel);
+    attributes->maxThreadsPerBlock = bound != 0 ? bound : device().properties.maxThreadsPerBlock;
     attributes->numRegs = 32;
     attributes->binaryVersion = attributes->ptxVersion =
         device().properties.major * 10 + device().properties.minor;

@@ -1,0 +1,177 @@
+/* What limits the blocks of a kernel: its launch bounds and the layout of the GPCs. */
+#include "sim_test.h"
+
+#include <csignal>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BOUND = 96 };
+
+__global__ void __launch_bounds__(BOUND) bounded_kernel(int *out)
+{
+    out[threadIdx.x] = 1;
+}
+
+__global__ void __launch_bounds__(2 * BOUND, 1) wider_kernel(int *out)
+{
+    out[threadIdx.x] = 2;
+}
+
+template <int VALUE> __global__ void __launch_bounds__(BOUND / 3, 2) template_kernel(int *out)
+{
+    out[threadIdx.x] = VALUE;
+}
+
+__global__ void unbounded_kernel(int *out)
+{
+    out[threadIdx.x] = 3;
+}
+
+__global__ void large_kernel(int *out)
+{
+    LYRNN_DYNAMIC_SHARED(int, tile);
+    tile[threadIdx.x] = 1;
+    out[threadIdx.x] = tile[threadIdx.x];
+}
+
+static void expect_bound(void (*kernel)(int *), unsigned bound)
+{
+    int *out = device_array<int>(1024);
+    cudaFuncAttributes attributes;
+    OK(cudaFuncGetAttributes(&attributes, kernel));
+    assert_int_equal(attributes.maxThreadsPerBlock, bound);
+    cudaLaunchConfig_t config = shape(1, bound);
+    OK(cudaLaunchKernelEx(&config, kernel, out));
+    OK(cudaDeviceSynchronize());
+    config = shape(1, bound + 1);
+    assert_int_equal(cudaLaunchKernelEx(&config, kernel, out),
+                     bound < 1024 ? cudaErrorInvalidValue : cudaErrorInvalidConfiguration);
+    (void)cudaGetLastError();
+    OK(cudaFree(out));
+}
+
+static void a_block_keeps_the_launch_bounds(void **)
+{
+    expect_bound(bounded_kernel, BOUND);
+    expect_bound(wider_kernel, 2 * BOUND);
+    expect_bound(template_kernel<1>, BOUND / 3);
+    expect_bound(template_kernel<2>, BOUND / 3);
+    expect_bound(unbounded_kernel, 1024);
+}
+
+static void with_gpcs(const char *gpcs, const char *num_sms)
+{
+    setenv("LYRNN_SIM_GPCS", gpcs, 1);
+    if (num_sms != NULL)
+        setenv("LYRNN_SIM_SMS", num_sms, 1);
+    else
+        unsetenv("LYRNN_SIM_SMS");
+    lyrnn_sim_reset();
+}
+
+enum { WHOLE_SM = 120 << 10 };
+
+/* Returns how many clusters fit, if each block takes a multiprocessor. */
+static int count_clusters(unsigned blocks)
+{
+    int clusters = -1;
+    cudaLaunchAttribute attribute = cluster_of(blocks);
+    cudaLaunchConfig_t config = shape(blocks, 32, WHOLE_SM);
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    OK(cudaFuncSetAttribute(large_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, WHOLE_SM));
+    OK(cudaOccupancyMaxActiveClusters(&clusters, large_kernel, &config));
+    return clusters;
+}
+
+static cudaError_t launch_clusters(unsigned clusters, unsigned blocks, bool together)
+{
+    int *out = device_array<int>(32);
+    cudaLaunchAttribute attributes[] = {cluster_of(blocks), cooperative()};
+    cudaLaunchConfig_t config = shape(clusters * blocks, 32, WHOLE_SM);
+    config.attrs = attributes;
+    config.numAttrs = together ? 2 : 1;
+    cudaError_t error = cudaLaunchKernelEx(&config, large_kernel, out);
+    /* It is the limit that counts. Blocks of this kernel would race. */
+    lyrnn_sim_reset();
+    OK(cudaFree(out));
+    return error;
+}
+
+/* An H100 has 132 multiprocessors whichever GPC lacks some, but not as many clusters. */
+static void uneven_gpcs_hold_fewer_clusters(void **)
+{
+    with_gpcs("16,16,16,16,16,16,18,18", NULL);
+    cudaDeviceProp properties;
+    OK(cudaGetDeviceProperties(&properties, 0));
+    assert_int_equal(properties.multiProcessorCount, 132);
+    assert_int_equal(count_clusters(2), 66);
+    assert_int_equal(count_clusters(4), 32);
+    assert_int_equal(count_clusters(8), 16);
+    OK(launch_clusters(16, 8, true));
+
+    with_gpcs("14,16,16,16,16,18,18,18", "132");
+    assert_int_equal(count_clusters(2), 66);
+    assert_int_equal(count_clusters(4), 31);
+    assert_int_equal(count_clusters(8), 15);
+    OK(launch_clusters(15, 8, true));
+    assert_int_equal(launch_clusters(16, 8, true), cudaErrorCooperativeLaunchTooLarge);
+    OK(launch_clusters(16, 8, false));
+}
+
+/* A slice of a device may have no GPC that holds a cluster. Then no such cluster ever starts. */
+static void a_cluster_that_no_gpc_holds_is_refused(void **)
+{
+    with_gpcs("6,6,4", NULL);
+    assert_int_equal(count_clusters(4), 3);
+    assert_int_equal(count_clusters(8), 0);
+    OK(launch_clusters(4, 4, false));
+    assert_int_equal(launch_clusters(1, 8, false), cudaErrorInvalidClusterSize);
+    assert_int_equal(launch_clusters(1, 8, true), cudaErrorInvalidClusterSize);
+}
+
+static const char *wrong_gpcs, *wrong_sms;
+
+static void read_wrong_gpcs(void)
+{
+    fclose(stderr);
+    with_gpcs(wrong_gpcs, wrong_sms);
+}
+
+static bool stops_the_program(const char *gpcs, const char *num_sms)
+{
+    wrong_gpcs = gpcs;
+    wrong_sms = num_sms;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        read_wrong_gpcs();
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void a_wrong_layout_stops_the_program(void **)
+{
+    assert_true(stops_the_program("16,18", "132"));
+    assert_true(stops_the_program("16,", NULL));
+    assert_true(stops_the_program("16,-2", NULL));
+    assert_true(stops_the_program("16 18", NULL));
+    assert_false(stops_the_program("16,18", "34"));
+    assert_false(stops_the_program("", NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_keeps_the_launch_bounds),
+        cmocka_unit_test(uneven_gpcs_hold_fewer_clusters),
+        cmocka_unit_test(a_cluster_that_no_gpc_holds_is_refused),
+        cmocka_unit_test(a_wrong_layout_stops_the_program),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
