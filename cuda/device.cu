@@ -122,7 +122,9 @@ static cudaGraphExec_t record(lyrnn_cuda_state *state, void (*body)(void *), voi
     LYRNN_CUDA_CHECK(cudaStreamBeginCapture(state->stream, cudaStreamCaptureModeGlobal));
     body(context);
     LYRNN_CUDA_CHECK(cudaStreamEndCapture(state->stream, &graph));
-    LYRNN_CUDA_CHECK(cudaGraphInstantiate(&executable, graph, 0));
+    /* Without this flag all kernels run at the priority of the stream that launches the graph. */
+    LYRNN_CUDA_CHECK(
+        cudaGraphInstantiate(&executable, graph, cudaGraphInstantiateFlagUseNodePriority));
     LYRNN_CUDA_CHECK(cudaGraphDestroy(graph));
     return executable;
 }

@@ -33,6 +33,9 @@ const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect);
 typedef void (*lyrnn_sim_report_hook)(lyrnn_sim_defect defect, const char *text);
 void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook);
 
+/* The priorities of streams are 0, the lowest, to 1 - LYRNN_SIM_PRIORITIES, the highest. */
+enum { LYRNN_SIM_PRIORITIES = 6 };
+
 typedef struct {
     uint64_t kernel_launches; /* by the host, without launches that were captured */
     uint64_t graph_launches;
@@ -46,6 +49,8 @@ typedef struct {
      * downloads. */
     uint64_t host_synchronizations;
     uint64_t bytes_to_device, bytes_to_host, bytes_within_device;
+    /* Kernels and cuBLAS calls that ran at priority 0, -1, -2 and so on. */
+    uint64_t kernels_at_priority[LYRNN_SIM_PRIORITIES];
     uint64_t captures; /* calls of cudaStreamEndCapture that returned a graph */
 } lyrnn_sim_counters;
 

@@ -37,7 +37,7 @@ static cublasStatus_t queue_gemm(cublasHandle_t handle, Gemm gemm, const void *a
     }
     cudaError_t error = device_error();
     if (error == cudaSuccess)
-        error = submit(handle->stream, [gemm] { run_gemm(gemm); });
+        error = submit(handle->stream, kernel_node(handle->stream, [gemm] { run_gemm(gemm); }));
     return done(error) == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }
 

@@ -232,11 +232,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
     size_t used_bytes = algorithm->workspace_bytes;
     cudaError_t error = device_error();
     if (error == cudaSuccess)
-        error = submit(stream, [gemm, workspace, used_bytes] {
-            if (workspace_is_there(workspace, used_bytes)) {
-                memset(workspace, 0xff, used_bytes);
-                run_gemm(gemm);
-            }
-        });
+        error = submit(stream, kernel_node(stream, [gemm, workspace, used_bytes] {
+                           if (workspace_is_there(workspace, used_bytes)) {
+                               memset(workspace, 0xff, used_bytes);
+                               run_gemm(gemm);
+                           }
+                       }));
     return done(error) == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

@@ -1,24 +1,36 @@
 /* Graphs: the work that a capture recorded, replayed as one unit of work. */
+#include <memory>
+
 #include "device.h"
 #include "queue.h"
-
-#include <memory>
+#include "report.h"
 
 struct lyrnn_sim_graph_exec {
     std::shared_ptr<const std::vector<sim::Node>> nodes;
+    /* cudaGraphInstantiateFlagUseNodePriority: each kernel runs at the priority that its stream had
+     * at capture. Otherwise all run at the priority of the stream that launches the graph. */
+    bool uses_node_priority;
 };
 
 using namespace sim;
 
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph, unsigned long long)
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
+                                 unsigned long long flags)
 {
     *executable = nullptr;
     if (graph == nullptr)
         return done(cudaErrorInvalidValue);
+    if (flags != 0 && flags != cudaGraphInstantiateFlagUseNodePriority) {
+        report(LYRNN_SIM_BAD_ARGUMENT,
+               "cudaGraphInstantiate: flags %#llx; the simulator models only "
+               "cudaGraphInstantiateFlagUseNodePriority (%#x)",
+               flags, cudaGraphInstantiateFlagUseNodePriority);
+        return done(cudaErrorInvalidValue);
+    }
     cudaError_t error = device_error();
     if (error == cudaSuccess)
-        *executable =
-            new lyrnn_sim_graph_exec{std::make_shared<const std::vector<Node>>(graph->nodes)};
+        *executable = new lyrnn_sim_graph_exec{
+            std::make_shared<const std::vector<Node>>(graph->nodes), flags != 0};
     return done(error);
 }
 
@@ -34,8 +46,12 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream)
         return done(error);
     if (!is_capturing(stream))
         counters.graph_launches++;
-    auto nodes = executable->nodes;
-    return done(submit(stream, [nodes] { run_nodes(*nodes); }));
+    Node node{[graph = *executable, priority = priority_of(stream)] {
+        run_nodes(*graph.nodes, graph.uses_node_priority ? nullptr : &priority);
+    }};
+    node.kind = Kind::graph;
+    node.priority = priority_of(stream);
+    return done(submit(stream, std::move(node)));
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable)

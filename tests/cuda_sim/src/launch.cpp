@@ -121,10 +121,14 @@ cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_c
         return done(error);
     if (!is_capturing(config->stream))
         counters.kernel_launches++;
-    return done(submit(config->stream, [launch] {
+    Node node = kernel_node(config->stream, [launch] {
         counters.kernels_run++;
         run_grid(launch);
-    }));
+    });
+    for (unsigned i = 0; i < config->numAttrs; i++)
+        if (config->attrs[i].id == cudaLaunchAttributePriority)
+            node.priority = clamp_priority(config->attrs[i].val.priority);
+    return done(submit(config->stream, std::move(node)));
 }
 
 cudaError_t cudaFuncSetAttribute(const void *kernel, cudaFuncAttribute attribute, int value)

@@ -27,7 +27,25 @@ void join_frontier(Frontier *frontier, const Frontier &other)
             frontier->push_back(place);
 }
 
-void run_nodes(const std::vector<Node> &nodes)
+/* Returns which of the nodes that are ready runs next. Without a drawn order that is the first in
+ * the list, unless that is a kernel and a kernel of a higher priority is ready. */
+static std::vector<size_t>::iterator
+choose(std::vector<size_t> *ready, const std::vector<Node> &nodes, const int *priority_of_all)
+{
+    if (order_is_drawn())
+        return ready->begin() + static_cast<long>(draw(ready->size()));
+    auto chosen = std::min_element(ready->begin(), ready->end());
+    if (nodes[*chosen].kind == Kind::other || priority_of_all != nullptr)
+        return chosen;
+    for (auto other = ready->begin(); other != ready->end(); other++)
+        if (nodes[*other].kind != Kind::other &&
+            std::make_pair(nodes[*other].priority, *other) <
+                std::make_pair(nodes[*chosen].priority, *chosen))
+            chosen = other;
+    return chosen;
+}
+
+void run_nodes(const std::vector<Node> &nodes, const int *priority_of_all)
 {
     std::vector<size_t> num_missing(nodes.size()), ready;
     std::vector<std::vector<size_t>> followers(nodes.size());
@@ -39,10 +57,12 @@ void run_nodes(const std::vector<Node> &nodes)
             ready.push_back(i);
     }
     while (!ready.empty() && device_error() == cudaSuccess) {
-        auto next = order_is_drawn() ? ready.begin() + static_cast<long>(draw(ready.size()))
-                                     : std::min_element(ready.begin(), ready.end());
+        auto next = choose(&ready, nodes, priority_of_all);
         size_t node = *next;
         ready.erase(next);
+        if (nodes[node].kind == Kind::kernel)
+            counters.kernels_at_priority[priority_of_all != nullptr ? -*priority_of_all
+                                                                    : -nodes[node].priority]++;
         nodes[node].work();
         for (size_t follower : followers[node])
             if (--num_missing[follower] == 0)
@@ -81,10 +101,12 @@ static std::vector<Node> take_nodes(const std::vector<bool> &wanted)
     for (size_t i = 0; i < queue.size(); i++) {
         if (!wanted[i] || !queue[i].work)
             continue;
-        Node node{std::move(queue[i].work), {}};
-        for (size_t before : queue[i].after)
+        Node node = std::move(queue[i]);
+        Frontier after;
+        for (size_t before : node.after)
             if (before >= first_place && place_taken[before - first_place] != none)
-                node.after.push_back(place_taken[before - first_place]);
+                after.push_back(place_taken[before - first_place]);
+        node.after = after;
         place_taken[i] = taken.size();
         queue[i] = {};
         taken.push_back(std::move(node));
@@ -121,9 +143,10 @@ cudaError_t drain_queue()
     return draining ? device_error() : run_wanted(std::vector<bool>(queue.size(), true));
 }
 
-size_t enqueue(Work work, const Frontier &frontier)
+size_t enqueue(Node node, const Frontier &frontier)
 {
-    queue.push_back({std::move(work), frontier});
+    node.after = frontier;
+    queue.push_back(std::move(node));
     size_t place = first_place + queue.size() - 1;
     if (device().eager || queue.size() > longest_queue)
         drain_queue();

@@ -12,25 +12,32 @@ namespace sim
 
 using Work = std::function<void()>;
 
+/* Only kernels have a priority. A graph that is launched has that of the stream, for those of its
+ * kernels that do not have their own. */
+enum class Kind { other, kernel, graph };
+
 /* A piece of work, identified by its place in a list. It only waits for work at earlier places. */
 struct Node {
     Work work;
-    /* Places of the nodes that must run first. */
-    std::vector<size_t> after;
+    /* Places of the nodes that must run first. submit sets them. */
+    std::vector<size_t> after = {};
+    Kind kind = Kind::other;
+    int priority = 0; /* a smaller number is a higher priority */
 };
 
 /* What the next work of a stream must wait for. */
 using Frontier = std::vector<size_t>;
 void join_frontier(Frontier *frontier, const Frontier &other);
 
-/* Runs all nodes, each after those that it waits for. The seed determines the order; with seed 0
- * they run in the order of the list. */
-void run_nodes(const std::vector<Node> &nodes);
+/* Runs all nodes, each after those that it waits for. The seed determines the order. Seed
+ * 0 is the order of the list, but a kernel lets ready kernels of a higher priority go first.
+ * Kernels run at their own priority, or all at the given one. */
+void run_nodes(const std::vector<Node> &nodes, const int *priority_of_all = nullptr);
 /* Returns which nodes the frontier waits for, directly or through other nodes. */
 std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier &frontier);
 
-/* Adds work that waits for the frontier to the queue. Returns its place, which stays valid. */
-size_t enqueue(Work work, const Frontier &frontier);
+/* Adds a node that waits for the frontier to the queue. Returns its place, which stays valid. */
+size_t enqueue(Node node, const Frontier &frontier);
 /* run_queue runs only what the frontier waits for, drain_queue everything; both return the result.
  * drop_queue discards everything. */
 cudaError_t run_queue(const Frontier &frontier);
@@ -38,8 +45,14 @@ cudaError_t drain_queue();
 void drop_queue();
 bool queue_is_empty();
 
-/* Queues the work, or records it if the stream is capturing. */
+/* Queues the node, or records it if the stream is capturing. */
+cudaError_t submit(cudaStream_t stream, Node node);
 cudaError_t submit(cudaStream_t stream, Work work);
+/* Returns a node for a kernel that runs at the priority of the stream. */
+Node kernel_node(cudaStream_t stream, Work work);
+int priority_of(cudaStream_t stream);
+/* As on devices, a priority outside the range counts as the nearest one in it. */
+int clamp_priority(int priority);
 /* Returns whether calls on the stream are being recorded. */
 bool is_capturing(cudaStream_t stream);
 /* For calls that are not allowed during a capture: returns the error and invalidates the capture,

@@ -1,5 +1,6 @@
 /* Streams and their capture. A stream only stores what its next work must wait for. The work itself
  * is in the queue, or in the capture that the stream takes part in. */
+#include <algorithm>
 #include <memory>
 #include <set>
 
@@ -11,6 +12,7 @@ using sim::Frontier;
 
 struct lyrnn_sim_stream {
     bool is_blocking;
+    int priority;
     Frontier frontier; /* places in the queue */
     /* The capture that the stream takes part in, or NULL. */
     std::shared_ptr<sim::Capture> capture;
@@ -19,6 +21,9 @@ struct lyrnn_sim_stream {
 
 namespace sim
 {
+
+/* As on devices: 0 is the lowest priority and that of the legacy stream, and -5 is the highest. */
+enum { LEAST_PRIORITY = 0, GREATEST_PRIORITY = 1 - LYRNN_SIM_PRIORITIES };
 
 static std::set<cudaStream_t> streams;
 /* What the next work of the legacy stream must wait for, in addition to the blocking streams. */
@@ -64,7 +69,7 @@ static cudaError_t forbid_legacy_in_capture()
 }
 
 /* The legacy stream and the blocking streams wait for each other. */
-static cudaError_t submit_legacy(Work work)
+static cudaError_t submit_legacy(Node node)
 {
     cudaError_t error = forbid_legacy_in_capture();
     if (error != cudaSuccess)
@@ -72,7 +77,7 @@ static cudaError_t submit_legacy(Work work)
     for (cudaStream_t stream : streams)
         if (stream->is_blocking)
             join_frontier(&legacy_frontier, stream->frontier);
-    legacy_frontier = {enqueue(std::move(work), legacy_frontier)};
+    legacy_frontier = {enqueue(std::move(node), legacy_frontier)};
     for (cudaStream_t stream : streams)
         if (stream->is_blocking)
             stream->frontier = legacy_frontier;
@@ -81,20 +86,41 @@ static cudaError_t submit_legacy(Work work)
 
 cudaError_t submit(cudaStream_t stream, Work work)
 {
+    return submit(stream, Node{std::move(work)});
+}
+
+int clamp_priority(int priority)
+{
+    return std::clamp<int>(priority, GREATEST_PRIORITY, LEAST_PRIORITY);
+}
+
+int priority_of(cudaStream_t stream)
+{
+    return is_legacy(stream) || !is_valid(stream) ? LEAST_PRIORITY : stream->priority;
+}
+
+Node kernel_node(cudaStream_t stream, Work work)
+{
+    return {std::move(work), {}, Kind::kernel, priority_of(stream)};
+}
+
+cudaError_t submit(cudaStream_t stream, Node node)
+{
     if (!is_valid(stream))
         return cudaErrorInvalidResourceHandle;
     if (!is_capturing(stream))
         counters.submissions++;
     if (is_legacy(stream))
-        return submit_legacy(std::move(work));
+        return submit_legacy(std::move(node));
     if (stream->capture == nullptr) {
-        stream->frontier = {enqueue(std::move(work), stream->frontier)};
+        stream->frontier = {enqueue(std::move(node), stream->frontier)};
         return device_error();
     }
     if (stream->capture->is_spoiled)
         return cudaErrorStreamCaptureInvalidated;
     std::vector<Node> &nodes = stream->capture->nodes;
-    nodes.push_back({std::move(work), stream->captured});
+    node.after = stream->captured;
+    nodes.push_back(std::move(node));
     stream->captured = {nodes.size() - 1};
     return cudaSuccess;
 }
@@ -176,14 +202,20 @@ static bool all_joined(const Capture &capture)
 
 using namespace sim;
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority)
 {
     cudaError_t error = device_error();
     if (error != cudaSuccess)
         return done(error);
-    *stream = new lyrnn_sim_stream{(flags & cudaStreamNonBlocking) == 0, {}, nullptr, {}};
+    *stream = new lyrnn_sim_stream{
+        (flags & cudaStreamNonBlocking) == 0, clamp_priority(priority), {}, nullptr, {}};
     streams.insert(*stream);
     return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
+{
+    return cudaStreamCreateWithPriority(stream, flags, LEAST_PRIORITY);
 }
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream)
@@ -191,22 +223,20 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream)
     return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
 }
 
-/* As on devices: 0 is the lowest priority and -5 the highest. A priority guarantees no order, and
- * the simulator ignores it. */
-enum { LEAST_PRIORITY = 0, GREATEST_PRIORITY = -5 };
-
+/* NULL: the caller does not want that number. */
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest)
 {
-    *least = LEAST_PRIORITY;
-    *greatest = GREATEST_PRIORITY;
+    if (least != nullptr)
+        *least = LEAST_PRIORITY;
+    if (greatest != nullptr)
+        *greatest = GREATEST_PRIORITY;
     return done(device_error());
 }
 
-cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority)
+cudaError_t cudaStreamGetPriority(cudaStream_t stream, int *priority)
 {
-    if (priority > LEAST_PRIORITY || priority < GREATEST_PRIORITY)
-        return done(cudaErrorInvalidValue);
-    return cudaStreamCreateWithFlags(stream, flags);
+    *priority = priority_of(stream);
+    return done(is_valid(stream) ? device_error() : cudaErrorInvalidResourceHandle);
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)

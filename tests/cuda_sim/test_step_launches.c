@@ -1,0 +1,50 @@
+/* How the kernels of a training step are launched: at the priorities of their lanes. */
+#include "training_run.h"
+
+/* Two layers, as a wavefront of chunks in several lanes. */
+static const task two_layers = {
+    {.cell = LYRNN_LSTM, .input_size = V, .hidden_size = 12, .num_layers = 2},
+    33,
+    0,
+    LYRNN_SAMPLING_CONSECUTIVE,
+    NULL};
+
+static lyrnn_sim_counters count_step(run *r)
+{
+    lyrnn_sim_reset_counters();
+    lyrnn_trainer_step(&r->trainer);
+    r->backend.synchronize(&r->backend);
+    return lyrnn_sim_read_counters();
+}
+
+/* CUDA runs a graph at the priority of the stream that launches it, unless its instantiation asks
+ * for the priorities of the streams that were captured. */
+static void a_replayed_step_keeps_the_priorities_of_the_lanes(void **state)
+{
+    (void)state;
+    run r;
+    run_open(&r, "cuda", &two_layers);
+    assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, 1), LYRNN_OK);
+    r.backend.synchronize(&r.backend);
+    lyrnn_sim_counters eager = count_step(&r);
+    lyrnn_sim_counters captured = count_step(&r), replayed = count_step(&r);
+    int num_priorities = 0;
+    for (int i = 0; i < LYRNN_SIM_PRIORITIES; i++)
+        num_priorities += eager.kernels_at_priority[i] > 0;
+    assert_int_equal(num_priorities, 4);
+    assert_int_equal(eager.graph_launches, 0);
+    assert_int_equal(captured.graph_launches + replayed.graph_launches, 2);
+    assert_memory_equal(captured.kernels_at_priority, eager.kernels_at_priority,
+                        sizeof eager.kernels_at_priority);
+    assert_memory_equal(replayed.kernels_at_priority, eager.kernels_at_priority,
+                        sizeof eager.kernels_at_priority);
+    run_close(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_replayed_step_keeps_the_priorities_of_the_lanes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
