@@ -1,76 +1,90 @@
 #!/usr/bin/env bash
-# kernel_report.sh [--all | ARCH...]: compiles cuda/*.cu for each architecture (default: 80 and 90)
-# with warnings as errors. It prints the registers, shared memory and spills that ptxas reports for
-# each kernel, and fails if a kernel spills.
+# kernel_report.sh [ARCH...]: compiles the kernels that ship (cuda/architectures.txt) and prints the
+# registers, shared memory, stack and spills that ptxas reports for each. It compiles each source to
+# PTX once, and that PTX for every card that a driver would compile it for. Warnings, spills and
+# local memory are errors. ARCH (for example 89) limits the cards to that compute capability.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
+source scripts/kernels.sh
 
-archs=("$@")
-case ${1-} in
---all) archs=(75 80 86 89 90 100 120) ;;
-'') archs=(80 90) ;;
-esac
-for arch in "${archs[@]}"; do
-    [[ $arch =~ ^[0-9]+[af]?$ ]] || {
-        echo "usage: ${0##*/} [--all | ARCH...]" >&2
+for arch; do
+    [[ $arch =~ ^[0-9]+$ ]] || {
+        echo "usage: ${0##*/} [ARCH...]" >&2
         exit 2
     }
 done
+find_toolkit
+mapfile -t pairs < <(list_pairs "$@")
+((${#pairs[@]} > 0)) || fail "${*:-cuda/architectures.txt}: no such compute capability in" \
+    'cuda/architectures.txt or in this nvcc; name another'
+compile_kernels "${pairs[@]}"
 
-nvcc=$(find_nvcc) || fail 'nvcc: not found; install the CUDA toolkit'
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# One row per kernel and compilation: PTX, architecture, built or checked, mangled name, registers,
+# then bytes of shared memory, stack and spills. A function that was not inlined counts toward the
+# kernel before it.
+for pair in "${pairs[@]}"; do
+    read -r ptx arch _ <<<"$pair"
+    cat "$kernels/sm_${arch}_from_$ptx"/*.log | awk -F"'" -v pair="$pair" '
+        function row() {
+            if (kernel != "") print pair, kernel, registers, shared, stack, spills
+            shared = stack = spills = 0; registers = "?"
+        }
+        function before(word) {
+            return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0
+        }
+        /Compiling entry function/ { row(); kernel = $2 }
+        /bytes stack frame/ {
+            stack += before("bytes stack frame")
+            spills += before("bytes spill stores") + before("bytes spill loads")
+        }
+        /: Used [0-9]+ registers/ {
+            registers = before("registers")
+            shared = before("bytes smem")
+        }
+        END { row() }'
+done | c++filt | sed -E 's/\(lyrnn_cell\)0/rnn_tanh/; s/\(lyrnn_cell\)1/rnn_relu/
+    s/\(lyrnn_cell\)2/lstm/; s/\(lyrnn_cell\)3/gru/; s/(built|checked) void /\1 /
+    s/\(anonymous namespace\)::|lyrnn_cuda_//g; s/\([^()]*\)( [0-9?]+ )/\1/; s/, /,/g' \
+    >"$kernels/rows"
+[[ -s $kernels/rows ]] || fail 'ptxas: reported no kernel; check the logs in build/kernels'
 
-flags=(-std=c++17 -O3 -DNDEBUG -Iinclude -Ihost -Xptxas -v -fatbin -Werror all-warnings
-    -Xcompiler=-Wall -Xcompiler=-Wextra)
-for arch in "${archs[@]}"; do
-    flags+=(-gencode "arch=compute_$arch,code=sm_$arch")
-done
-# shellcheck disable=SC2016 # the inner shell expands these variables
-printf '%s\0' cuda/*.cu | xargs -0 -P "$(nproc)" -I{} sh -c '
-    name=$1 work=$2; shift 2
-    "$@" -o "$work/out.$$" "$name" >"$work/${name##*/}.log" 2>&1 ||
-        echo "$name" >>"$work/failed"' - {} "$work" "$nvcc" "${flags[@]}"
-if [[ -s $work/failed ]]; then
-    while read -r name; do
-        grep -v '^ptxas info' "$work/${name##*/}.log" || true
-    done <"$work/failed"
-    fail "$(paste -sd' ' "$work/failed"): does not compile; correct the errors above"
-fi
-
-# One row per kernel: mangled name, architecture and registers, then bytes of shared memory, stack,
-# spill stores and spill loads. A function that was not inlined counts toward the kernel before it.
-cat "$work"/*.log | awk -F"'" '
-    function row() {
-        if (kernel != "") print kernel, arch, registers, shared, stack, stores, loads
-        shared = stack = stores = loads = 0; registers = "?"
+# One line per kernel: a column of registers for each machine code, and the maximum of the rest.
+# "86<80" is machine code for 8.6 from PTX for 8.0.
+awk -v all="$*" '
+    all != "" || $3 == "built" {
+        column = $2 "<" $1
+        if (!(column in known)) { known[column]; columns[++num_columns] = column }
+        registers[$4, column] = $5
     }
-    function before(word,  n) {
-        return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0
+    {
+        kernels[$4]
+        for (i = 6; i <= 8; i++) if ($i > most[$4, i]) most[$4, i] = $i
     }
-    /Compiling entry function/ { row(); kernel = $2; arch = $4 }
-    /bytes stack frame/ {
-        stack += before("bytes stack frame")
-        stores += before("bytes spill stores")
-        loads += before("bytes spill loads")
-    }
-    /: Used [0-9]+ registers/ { registers = before("registers"); shared = before("bytes smem") }
-    END { row() }' >"$work/rows"
-[[ -s $work/rows ]] || fail 'ptxas: reported no kernel; check the log of nvcc'
+    END {
+        line = sprintf("%-40s", "kernel")
+        for (i = 1; i <= num_columns; i++) line = line sprintf(" %8s", columns[i])
+        print line "   shared  stack spills"
+        for (kernel in kernels) {
+            line = sprintf("%-40s", kernel)
+            for (i = 1; i <= num_columns; i++)
+                line = line sprintf(" %8s", registers[kernel, columns[i]])
+            print line sprintf("  %7d %6d %6d", most[kernel, 6], most[kernel, 7], most[kernel, 8]) \
+                | "sort -V"
+        }
+    }' "$kernels/rows"
 
-format='%-34s %-7s %9s %13s %6s %12s %11s\n'
-# shellcheck disable=SC2059 # all rows share one format
-printf "$format" kernel arch registers 'static shared' stack 'spill stores' 'spill loads'
-# shellcheck disable=SC2059
-c++filt <"$work/rows" |
-    sed -E 's/\(lyrnn_cell\)0/rnn_tanh/; s/\(lyrnn_cell\)1/rnn_relu/; s/\(lyrnn_cell\)2/lstm/
-        s/\(lyrnn_cell\)3/gru/; s/^void //; s/\(anonymous namespace\)::|lyrnn_cuda_//g
-        s/\(.*\)( sm_)/\1/' |
-    sort -t'<' -k1,1 -k2,2n | sed 's/, /,/g' |
-    while read -r -a row; do printf "$format" "${row[@]}"; done
-
-# No kernel may spill, because every kernel runs in every training step.
-spilling=$(awk '$6 + $7 > 0' "$work/rows" | wc -l)
-echo "$(wc -l <"$work/rows") kernels, $spilling with spills"
-((spilling == 0))
+# The verdict on each compilation. ptxas has already stopped at a spill; this also counts kernels.
+awk '
+    { pair = $1 " " $2 " " $3 }
+    !(pair in count) { order[++num] = pair }
+    { count[pair]++; if ($5 > most[pair]) most[pair] = $5; bytes[pair] += $7 + $8 }
+    END {
+        for (i = 1; i <= num; i++) {
+            split(order[i], part, " ")
+            printf "PTX %3s -> sm_%-3s (%s): %d kernels, at most %d registers, %d bytes local\n",
+                part[1], part[2], part[3], count[order[i]], most[order[i]], bytes[order[i]]
+            if (count[order[i]] != count[order[1]] || bytes[order[i]]) bad = 1
+        }
+        exit bad
+    }' "$kernels/rows"

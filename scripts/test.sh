@@ -16,9 +16,9 @@ check_kernels() {
     if ! find_nvcc >/dev/null; then
         report skipped 'kernels: no nvcc'
     elif scripts/kernel_report.sh; then
-        report passed 'kernels: no warnings and no spills'
+        report passed 'kernels: no warnings, no spills and no local memory'
     else
-        report failed 'kernels: a warning or a spill; see above'
+        report failed 'kernels: a warning, a spill or local memory; see above'
     fi
 }
 
