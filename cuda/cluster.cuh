@@ -50,6 +50,45 @@ static inline cudaLaunchAttribute cluster_attribute(int num_blocks)
     return attribute;
 }
 
+/* A kernel may use more than 48 KB of shared memory only after it asked for it. */
+template <typename Args>
+static inline void allow_all_shared_memory(const lyrnn_cuda_state *state, void (*kernel)(Args))
+{
+    LYRNN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                          (int)state->properties.sharedMemPerBlockOptin));
+}
+
+/* How many clusters are on the device at once if each block has a multiprocessor to itself, with
+ * all of its shared memory. A cluster lies within one GPC, and the GPCs of a device may differ in
+ * size, so only CUDA knows. 0: the device holds none. */
+template <typename Args>
+static inline int max_clusters(const lyrnn_cuda_state *state, void (*kernel)(Args), int threads,
+                               int cluster)
+{
+    const cudaDeviceProp &device = state->properties;
+    int count = 0;
+    allow_all_shared_memory(state, kernel);
+    if (cluster == 1) {
+        LYRNN_CUDA_CHECK(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+            &count, kernel, threads, device.sharedMemPerBlockOptin));
+        return count * device.multiProcessorCount;
+    }
+    cudaLaunchAttribute attribute = cluster_attribute(cluster);
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3((unsigned)cluster);
+    config.blockDim = dim3((unsigned)threads);
+    config.dynamicSmemBytes = device.sharedMemPerBlockOptin;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    cudaError_t error = cudaOccupancyMaxActiveClusters(&count, kernel, &config);
+    if (error == cudaErrorInvalidClusterSize) {
+        (void)cudaGetLastError();
+        return 0;
+    }
+    LYRNN_CUDA_CHECK(error);
+    return count;
+}
+
 template <typename Args>
 static inline void launch_clusters(lyrnn_backend *self, void (*kernel)(Args),
                                    const cluster_launch &launch, const Args &args)

@@ -173,37 +173,12 @@ static void (*const forward_kernels[])(grid_forward_args) =
 static void (*const backward_kernels[])(grid_backward_args) =
     LYRNN_KERNELS_BY_CELL(grid_backward_kernel);
 
-/* A kernel may use more than 48 KB of shared memory only after it asked for it. */
-template <typename Args>
-static void allow_all_shared_memory(const lyrnn_cuda_state *state, void (*kernel)(Args))
-{
-    LYRNN_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                          (int)state->properties.sharedMemPerBlockOptin));
-}
-
-template <typename Args>
-static int max_clusters(const lyrnn_cuda_state *state, void (*kernel)(Args), int cluster)
-{
-    if (cluster == 1)
-        return state->properties.multiProcessorCount;
-    allow_all_shared_memory(state, kernel);
-    cudaLaunchAttribute attribute = cluster_attribute(cluster);
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3((unsigned)cluster);
-    config.blockDim = dim3(GRID_THREADS);
-    config.dynamicSmemBytes = state->properties.sharedMemPerBlockOptin;
-    config.attrs = &attribute;
-    config.numAttrs = 1;
-    int clusters = 0;
-    LYRNN_CUDA_CHECK(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config));
-    return clusters;
-}
-
 int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *state, const recurrence_problem &problem,
                                  int cluster)
 {
-    return problem.is_backward ? max_clusters(state, backward_kernels[problem.cell], cluster)
-                               : max_clusters(state, forward_kernels[problem.cell], cluster);
+    return problem.is_backward
+               ? max_clusters(state, backward_kernels[problem.cell], GRID_THREADS, cluster)
+               : max_clusters(state, forward_kernels[problem.cell], GRID_THREADS, cluster);
 }
 
 void lyrnn_cuda_grid_forward(lyrnn_backend *self, const recurrence_plan &plan,

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "recurrence_grid.cuh"
+#include "recurrence_resident.cuh"
 
 /* Cycles are of one multiprocessor, and bytes per cycle are its own share. */
 struct device_costs {
@@ -91,23 +92,29 @@ static size_t resident_shared_bytes(const resident_plan &plan, int num_vectors)
 
 /* Takes the smallest cluster whose threads hold at most 64 weights each: more blocks shorten the
  * dot products, but lengthen the barrier. Then takes as few streams per cluster as let all clusters
- * be on the device at once, within the shared memory that every kernel may have. */
-static bool lay_out_resident(const lyrnn_cuda_state *state, const recurrence_problem &p,
-                             resident_plan *plan)
+ * be on the device at once, within the shared memory that every kernel may have. Returns how many
+ * clusters the device holds; 0: the path does not fit. */
+static int lay_out_resident(const lyrnn_cuda_state *state, const recurrence_problem &p,
+                            resident_plan *plan)
 {
     const size_t max_shared_bytes = 48 * 1024;
-    int G = lyrnn_num_gates(p.cell);
-    bool found = false;
-    for (int cluster = 1; cluster <= max_cluster(state) && !(found && G * plan->weights <= 64);
-         cluster *= 2)
-        found = lay_out_cluster(G, p.H, cluster, plan);
-    if (!found)
-        return false;
-    int at_once = state->properties.multiProcessorCount / plan->cluster;
-    while (2 * plan->streams <= plan->slices && lyrnn_cuda_ceil_div(p.B, plan->streams) > at_once &&
+    int G = lyrnn_num_gates(p.cell), at_once = 0;
+    for (int cluster = 1;
+         cluster <= max_cluster(state) && !(at_once > 0 && G * plan->weights <= 64); cluster *= 2) {
+        resident_plan layout;
+        int count = lay_out_cluster(G, p.H, cluster, &layout)
+                        ? lyrnn_cuda_resident_max_clusters(state, p, layout)
+                        : 0;
+        if (count > 0) {
+            at_once = count;
+            *plan = layout;
+        }
+    }
+    while (at_once > 0 && 2 * plan->streams <= plan->slices &&
+           lyrnn_cuda_ceil_div(p.B, plan->streams) > at_once &&
            2 * resident_shared_bytes(*plan, G) <= max_shared_bytes)
         plan->streams *= 2;
-    return true;
+    return at_once;
 }
 
 static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const recurrence_problem &p)
@@ -116,18 +123,19 @@ static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const recurr
     resident_plan &layout = plan.resident;
     plan.path = LYRNN_RECURRENCE_RESIDENT;
     plan.expected_ns = INFINITY;
-    if (!lay_out_resident(state, p, &layout))
+    plan.at_once = lay_out_resident(state, p, &layout);
+    if (plan.at_once == 0)
         return plan;
     int G = lyrnn_num_gates(p.cell), clusters = lyrnn_cuda_ceil_div(p.B, layout.streams);
     plan.launch.num_blocks = clusters * layout.cluster;
     plan.launch.threads = RESIDENT_THREADS;
     plan.launch.cluster = layout.cluster;
     plan.launch.shared_bytes = resident_shared_bytes(layout, p.is_backward ? G : 1);
-    double at_once = (double)(state->properties.multiProcessorCount / layout.cluster);
-    double waves = clusters > at_once ? clusters / at_once : 1.0;
+    /* Clusters beyond those at once begin when others have ended. */
+    int waves = lyrnn_cuda_ceil_div(clusters, plan.at_once);
     double cycles = COSTS.resident_barrier_cycles +
                     COSTS.cycles_per_weight * layout.streams * G * layout.weights;
-    plan.expected_ns = p.T * waves * cycles / COSTS.cycles_per_ns;
+    plan.expected_ns = (double)p.T * waves * cycles / COSTS.cycles_per_ns;
     return plan;
 }
 
@@ -195,15 +203,15 @@ static double step_cycles(const grid_plan &plan)
     return (fma > fetch ? fma : fetch) + sum + exchange + COSTS.cell_cycles + barriers;
 }
 
-/* Finds the layout with the lowest number of cycles per step. False: none fits. Where this path is
- * forced, prefers one with clusters, which the small shapes of tests would not get otherwise. */
-static bool lay_out_grid(const lyrnn_cuda_state *state, const recurrence_problem &p,
-                         grid_plan *best)
+/* Finds the layout with the lowest number of cycles per step. Where this path is forced, prefers
+ * one with clusters, which the small shapes of tests would not get otherwise. Returns how many
+ * clusters of this size the device holds; 0: no layout fits. */
+static int lay_out_grid(const lyrnn_cuda_state *state, const recurrence_problem &p, grid_plan *best)
 {
     const bool is_forced = state->recurrence_path == LYRNN_RECURRENCE_GRID;
-    bool found = false;
+    int at_once = 0;
     if (!state->properties.cooperativeLaunch)
-        return false;
+        return 0;
     for (int cluster = 1; cluster <= max_cluster(state); cluster *= 2) {
         int clusters = lyrnn_cuda_grid_max_clusters(state, p, cluster);
         for (int log = 3; log <= TILE_MAX_STREAMS_LOG && (log == 3 || 1 << (log - 1) < p.B);
@@ -211,13 +219,15 @@ static bool lay_out_grid(const lyrnn_cuda_state *state, const recurrence_problem
             grid_plan plan;
             if (!lay_out_tiles(state, p, tile_choice{cluster, clusters, log}, &plan))
                 continue;
-            bool first_with_clusters = is_forced && found && cluster > 1 && best->cluster == 1;
-            if (!found || first_with_clusters || step_cycles(plan) < step_cycles(*best))
-                *best = plan;
-            found = true;
+            bool first_with_clusters =
+                is_forced && at_once > 0 && cluster > 1 && best->cluster == 1;
+            if (at_once > 0 && !first_with_clusters && step_cycles(plan) >= step_cycles(*best))
+                continue;
+            *best = plan;
+            at_once = clusters;
         }
     }
-    return found;
+    return at_once;
 }
 
 static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const recurrence_problem &p)
@@ -226,7 +236,8 @@ static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const recurrence
     grid_plan &layout = plan.grid;
     plan.path = LYRNN_RECURRENCE_GRID;
     plan.expected_ns = INFINITY;
-    if (!lay_out_grid(state, p, &layout))
+    plan.at_once = lay_out_grid(state, p, &layout);
+    if (plan.at_once == 0)
         return plan;
     int slices = lyrnn_cuda_ceil_div(p.B, 1 << layout.streams_log);
     plan.launch.num_blocks = slices * layout.tiles * layout.cluster;

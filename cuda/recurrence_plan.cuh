@@ -54,6 +54,7 @@ typedef struct {
     lyrnn_recurrence_path path; /* never LYRNN_RECURRENCE_BY_COST */
     double expected_ns;         /* of the whole sequence; infinity: the path does not fit */
     cluster_launch launch;      /* of the two paths that are one kernel */
+    int at_once;                /* clusters that the device holds, one block per multiprocessor */
     resident_plan resident;
     grid_plan grid;
 } recurrence_plan;

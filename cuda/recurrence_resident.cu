@@ -261,29 +261,40 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, 1)
             {FEW_WEIGHTS(kernel, LYRNN_LSTM)}, {FEW_WEIGHTS(kernel, LYRNN_GRU)},                   \
     }
 
-/* The index of the kernel that holds as many weights as the plan wants. */
-static int index_of(const recurrence_plan &plan)
+static void (*const forward_kernels[4][6])(resident_forward_args) =
+    ALL_KERNELS(resident_forward_kernel);
+static void (*const backward_kernels[4][6])(resident_backward_args) =
+    ALL_KERNELS(resident_backward_kernel);
+
+/* The index of the kernel that holds as many weights as the layout wants. */
+static int index_of(const resident_plan &layout)
 {
     int i = 0;
-    while (4 << i < plan.resident.weights)
+    while (4 << i < layout.weights)
         i++;
     return i;
+}
+
+int lyrnn_cuda_resident_max_clusters(const lyrnn_cuda_state *state,
+                                     const recurrence_problem &problem, const resident_plan &layout)
+{
+    const int i = index_of(layout);
+    return problem.is_backward ? max_clusters(state, backward_kernels[problem.cell][i],
+                                              RESIDENT_THREADS, layout.cluster)
+                               : max_clusters(state, forward_kernels[problem.cell][i],
+                                              RESIDENT_THREADS, layout.cluster);
 }
 
 void lyrnn_cuda_resident_forward(lyrnn_backend *self, const recurrence_plan &plan,
                                  const lyrnn_recurrence_forward_args *args)
 {
-    static void (*const kernels[4][6])(resident_forward_args) =
-        ALL_KERNELS(resident_forward_kernel);
-    launch_clusters(self, kernels[args->cell][index_of(plan)], plan.launch,
+    launch_clusters(self, forward_kernels[args->cell][index_of(plan.resident)], plan.launch,
                     resident_forward_args{*args, plan.resident});
 }
 
 void lyrnn_cuda_resident_backward(lyrnn_backend *self, const recurrence_plan &plan,
                                   const lyrnn_recurrence_backward_args *args)
 {
-    static void (*const kernels[4][6])(resident_backward_args) =
-        ALL_KERNELS(resident_backward_kernel);
-    launch_clusters(self, kernels[args->cell][index_of(plan)], plan.launch,
+    launch_clusters(self, backward_kernels[args->cell][index_of(plan.resident)], plan.launch,
                     resident_backward_args{*args, plan.resident});
 }

@@ -4,6 +4,11 @@
 
 #include "recurrence_plan.cuh"
 
+/* How many clusters of this layout are on the device at once, one block per multiprocessor. */
+int lyrnn_cuda_resident_max_clusters(const lyrnn_cuda_state *state,
+                                     const recurrence_problem &problem,
+                                     const resident_plan &layout);
+
 /* Run the whole sequence in one kernel, by a plan of this path. */
 void lyrnn_cuda_resident_forward(lyrnn_backend *self, const recurrence_plan &plan,
                                  const lyrnn_recurrence_forward_args *args);

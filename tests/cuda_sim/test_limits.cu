@@ -125,7 +125,13 @@ static void a_cluster_that_no_gpc_holds_is_refused(void **)
 {
     with_gpcs("6,6,4", NULL);
     assert_int_equal(count_clusters(4), 3);
-    assert_int_equal(count_clusters(8), 0);
+    cudaLaunchAttribute eight = cluster_of(8);
+    cudaLaunchConfig_t config = shape(8, 32, WHOLE_SM);
+    config.attrs = &eight;
+    config.numAttrs = 1;
+    int clusters = -1;
+    assert_int_equal(cudaOccupancyMaxActiveClusters(&clusters, large_kernel, &config),
+                     cudaErrorInvalidClusterSize);
     OK(launch_clusters(4, 4, false));
     assert_int_equal(launch_clusters(1, 8, false), cudaErrorInvalidClusterSize);
     assert_int_equal(launch_clusters(1, 8, true), cudaErrorInvalidClusterSize);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lyrnn/device.h"
 #include "lyrnn/parameters.h"
@@ -52,11 +53,14 @@ static uint64_t count_kernels(lyrnn_backend *backend, lyrnn_cell cell, int H)
     return num_kernels;
 }
 
-static lyrnn_backend open_device(const char *capability, const char *num_sms, const char *path)
+/* gpcs: the multiprocessors of each GPC, or their number. */
+static lyrnn_backend open_device(const char *capability, const char *gpcs, const char *path)
 {
     lyrnn_backend backend;
+    const bool is_list = strchr(gpcs, ',') != NULL;
     setenv("LYRNN_SIM_CAPABILITY", capability, 1);
-    setenv("LYRNN_SIM_SMS", num_sms, 1);
+    setenv("LYRNN_SIM_SMS", is_list ? "" : gpcs, 1);
+    setenv("LYRNN_SIM_GPCS", is_list ? gpcs : "", 1);
     setenv("LYRNN_DEBUG_RECURRENCE", path, 1);
     lyrnn_sim_reset();
     assert_int_equal(lyrnn_backend_open("cuda", 1, LYRNN_FP32, &backend), LYRNN_OK);
@@ -131,12 +135,31 @@ static void over_the_grid(void **state)
     check_grid_limits("89", "128", rtx_4090);
 }
 
+/* The resident path of these sizes needs a cluster of four and of eight blocks. A device whose GPCs
+ * hold no such cluster runs by steps; it does not fail. */
+static void where_no_gpc_holds_the_cluster(void **state)
+{
+    (void)state;
+    lyrnn_backend backend = open_device("90", "6,6,4", "resident");
+    assert_int_equal(count_kernels(&backend, LYRNN_RNN_TANH, 256), 1);
+    assert_int_equal(count_kernels(&backend, LYRNN_RNN_TANH, 512), T);
+    lyrnn_backend_close(&backend);
+    backend = open_device("90", "3,3,2", "resident");
+    assert_int_equal(count_kernels(&backend, LYRNN_RNN_TANH, 128), 1);
+    assert_int_equal(count_kernels(&backend, LYRNN_RNN_TANH, 257), T);
+    lyrnn_backend_close(&backend);
+    backend = open_device("90", "3,3,2", "grid");
+    assert_int_equal(count_queued(&backend, LYRNN_RNN_TANH, 8, 64, false), 1);
+    lyrnn_backend_close(&backend);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_clusters),
         cmocka_unit_test(before_clusters),
         cmocka_unit_test(over_the_grid),
+        cmocka_unit_test(where_no_gpc_holds_the_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

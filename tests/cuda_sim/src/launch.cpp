@@ -176,6 +176,12 @@ cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, const void *kernel,
     cudaError_t error = device_error();
     if (error == cudaSuccess)
         error = read_config(*config, &launch);
+    /* CUDA's manual names this error, but not whether a cluster that is larger than every GPC gets
+     * it or the answer 0. Here it gets the error, and blocks that need too much get 0. */
+    const std::vector<int> &gpcs = device().gpcs;
+    if (error == cudaSuccess &&
+        volume(launch.cluster) > static_cast<unsigned>(*std::max_element(gpcs.begin(), gpcs.end())))
+        error = cudaErrorInvalidClusterSize;
     if (error == cudaSuccess)
         *clusters = clusters_at_once(launch);
     return done(error);
