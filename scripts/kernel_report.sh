@@ -22,7 +22,7 @@ compile_kernels "${pairs[@]}"
 
 # One row per kernel and compilation: PTX, architecture, built or checked, mangled name, registers,
 # then bytes of shared memory, stack and spills. A function that was not inlined counts toward the
-# kernel before it.
+# kernel before it. The simulator and tests/cards read the rows with mangled names.
 for pair in "${pairs[@]}"; do
     read -r ptx arch _ <<<"$pair"
     cat "$kernels/sm_${arch}_from_$ptx"/*.log | awk -F"'" -v pair="$pair" '
@@ -43,7 +43,7 @@ for pair in "${pairs[@]}"; do
             shared = before("bytes smem")
         }
         END { row() }'
-done | c++filt | sed -E 's/\(lyrnn_cell\)0/rnn_tanh/; s/\(lyrnn_cell\)1/rnn_relu/
+done | tee "$kernels/resources" | c++filt | sed -E 's/\(lyrnn_cell\)0/rnn_tanh/; s/\(lyrnn_cell\)1/rnn_relu/
     s/\(lyrnn_cell\)2/lstm/; s/\(lyrnn_cell\)3/gru/; s/(built|checked) void /\1 /
     s/\(anonymous namespace\)::|lyrnn_cuda_//g; s/\([^()]*\)( [0-9?]+ )/\1/; s/, /,/g' \
     >"$kernels/rows"

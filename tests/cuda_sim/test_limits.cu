@@ -1,4 +1,4 @@
-/* What limits the blocks of a kernel: its launch bounds and the layout of the GPCs. */
+/* What limits the blocks of a kernel: launch bounds, registers, and the layout of the GPCs. */
 #include "sim_test.h"
 
 #include <csignal>
@@ -137,6 +137,98 @@ static void a_cluster_that_no_gpc_holds_is_refused(void **)
     assert_int_equal(launch_clusters(1, 8, true), cudaErrorInvalidClusterSize);
 }
 
+/* Writes the rows of a report on kernels, for compute capability 9.0 and for another. */
+static void with_registers(int registers, int shared_bytes)
+{
+    char name[] = P_tmpdir "/resources.XXXXXX";
+    int file = mkstemp(name);
+    assert_true(file >= 0);
+    for (const char *pair : {"75 75 built", "90 90 built", "80 90 checked"})
+        dprintf(file, "%s _Z12large_kernelPi %d %d 0 0\n", pair,
+                strcmp(pair, "90 90 built") == 0 ? registers : 16, shared_bytes);
+    close(file);
+    setenv("LYRNN_SIM_RESOURCES", name, 1);
+    with_gpcs("16,18", NULL);
+    unsetenv("LYRNN_SIM_RESOURCES");
+    unlink(name);
+}
+
+static int count_blocks(int threads, size_t bytes)
+{
+    int blocks = -1;
+    OK(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, large_kernel, threads, bytes));
+    return blocks;
+}
+
+static void registers_limit_the_blocks(void **)
+{
+    with_registers(128, 0);
+    cudaFuncAttributes attributes;
+    OK(cudaFuncGetAttributes(&attributes, large_kernel));
+    assert_int_equal(attributes.numRegs, 128);
+    assert_int_equal(count_blocks(256, 0), 2);
+    assert_int_equal(count_blocks(288, 0), 1);
+    assert_int_equal(count_blocks(32, 0), 16);
+    /* 73 registers take as many as 80, so that 6 warps fit in a quarter, and not 7. */
+    with_registers(73, 0);
+    assert_int_equal(count_blocks(256, 0), 3);
+    assert_int_equal(count_blocks(32, 0), 24);
+    /* Nine warps would need 57,600 registers, but three of them do not fit in a quarter. */
+    with_registers(200, 0);
+    assert_int_equal(count_blocks(288, 0), 0);
+    int *out = device_array<int>(288);
+    cudaLaunchConfig_t config = shape(1, 288);
+    assert_int_equal(cudaLaunchKernelEx(&config, large_kernel, out), cudaErrorLaunchOutOfResources);
+    cudaLaunchAttribute pair = cluster_of(2);
+    config = shape(2, 288);
+    config.attrs = &pair;
+    config.numAttrs = 1;
+    int clusters = -1;
+    OK(cudaOccupancyMaxActiveClusters(&clusters, large_kernel, &config));
+    assert_int_equal(clusters, 0);
+    (void)cudaGetLastError();
+    /* Where nothing is known, only threads count. */
+    with_gpcs("16,18", NULL);
+    assert_int_equal(count_blocks(288, 0), 7);
+    OK(cudaFree(out));
+}
+
+/* Two blocks of 112 KiB and the reserved KiB fit in 228 KiB, but not with 2 KiB more. */
+static void static_shared_memory_counts(void **)
+{
+    OK(cudaFuncSetAttribute(large_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, WHOLE_SM));
+    with_registers(32, 1024);
+    assert_int_equal(count_blocks(32, 112 << 10), 2);
+    with_registers(32, 2048);
+    assert_int_equal(count_blocks(32, 112 << 10), 1);
+}
+
+static lyrnn_sim_launch_info seen;
+static char seen_kernel[64];
+static void see(const lyrnn_sim_launch_info *launch)
+{
+    seen = *launch;
+    snprintf(seen_kernel, sizeof seen_kernel, "%s", launch->kernel);
+}
+
+static void a_hook_sees_each_launch(void **)
+{
+    with_gpcs("16,18", NULL);
+    lyrnn_sim_set_launch_hook(see);
+    OK(launch_clusters(3, 4, true));
+    assert_string_equal(seen_kernel, "_Z12large_kernelPi");
+    assert_int_equal(seen.blocks, 12);
+    assert_int_equal(seen.threads, 32);
+    assert_int_equal(seen.cluster, 4);
+    assert_int_equal(seen.shared_bytes, WHOLE_SM);
+    assert_true(seen.is_cooperative);
+    assert_int_equal(seen.error, cudaSuccess);
+    assert_int_equal(launch_clusters(9, 4, true), cudaErrorCooperativeLaunchTooLarge);
+    assert_int_equal(seen.blocks, 36);
+    assert_int_equal(seen.error, cudaErrorCooperativeLaunchTooLarge);
+    lyrnn_sim_set_launch_hook(NULL);
+}
+
 static const char *wrong_gpcs, *wrong_sms;
 
 static void read_wrong_gpcs(void)
@@ -177,6 +269,9 @@ int main(void)
         cmocka_unit_test(a_block_keeps_the_launch_bounds),
         cmocka_unit_test(uneven_gpcs_hold_fewer_clusters),
         cmocka_unit_test(a_cluster_that_no_gpc_holds_is_refused),
+        cmocka_unit_test(registers_limit_the_blocks),
+        cmocka_unit_test(static_shared_memory_counts),
+        cmocka_unit_test(a_hook_sees_each_launch),
         cmocka_unit_test(a_wrong_layout_stops_the_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,19 @@ typedef struct {
 lyrnn_sim_counters lyrnn_sim_read_counters(void);
 void lyrnn_sim_reset_counters(void);
 
+/* A launch of the host, also one that is captured. */
+typedef struct {
+    const char *kernel;                /* its mangled name */
+    unsigned blocks, threads, cluster; /* threads per block, blocks per cluster */
+    size_t shared_bytes;               /* dynamic */
+    int is_cooperative;
+    int error; /* the cudaError_t that the launch returns */
+} lyrnn_sim_launch_info;
+
+/* Called with each launch. NULL removes the hook. */
+typedef void (*lyrnn_sim_launch_hook)(const lyrnn_sim_launch_info *launch);
+void lyrnn_sim_set_launch_hook(lyrnn_sim_launch_hook hook);
+
 /* Sets the order of threads and blocks, as LYRNN_SIM_SEED does; 0: ascending. */
 void lyrnn_sim_set_seed(uint64_t seed);
 

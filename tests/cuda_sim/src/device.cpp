@@ -9,6 +9,7 @@
 
 #include "occupancy.h"
 #include "queue.h"
+#include "resources.h"
 #include "scheduler.h"
 
 namespace sim
@@ -88,6 +89,7 @@ void read_environment()
     the_device.eager = number_from("LYRNN_SIM_EAGER", 0) != 0;
     the_device.cublaslt = static_cast<int>(number_from("LYRNN_SIM_CUBLASLT", 1));
     describe_device(&the_device);
+    read_resources(the_device.properties.major * 10 + the_device.properties.minor);
     set_seed(number_from("LYRNN_SIM_SEED", 0));
     is_read = true;
 }

@@ -6,6 +6,7 @@
 #include "grid.h"
 #include "occupancy.h"
 #include "queue.h"
+#include "resources.h"
 
 namespace sim
 {
@@ -89,14 +90,17 @@ static cudaError_t read_config(const cudaLaunchConfig_t &config, Launch *launch)
 
 static int clusters_at_once(const Launch &launch)
 {
-    return clusters_at_once(static_cast<int>(volume(launch.block)), launch.dynamic_bytes,
-                            volume(launch.cluster));
+    return clusters_at_once(launch.call.kernel, static_cast<int>(volume(launch.block)),
+                            launch.dynamic_bytes, volume(launch.cluster));
 }
 
-/* A cluster that no GPC holds never starts, and a cooperative grid must start as a whole. */
+/* A block must get its registers, a cluster must fit a GPC, and a cooperative grid must start as a
+ * whole. */
 static cudaError_t check_room(const Launch &launch)
 {
     const unsigned at_once = static_cast<unsigned>(clusters_at_once(launch));
+    if (!has_registers(launch.call.kernel, static_cast<int>(volume(launch.block))))
+        return cudaErrorLaunchOutOfResources;
     if (volume(launch.cluster) > 1 && at_once == 0)
         return cudaErrorInvalidClusterSize;
     if (launch.cooperative && volume(launch.grid) / volume(launch.cluster) > at_once)
@@ -104,9 +108,28 @@ static cudaError_t check_room(const Launch &launch)
     return cudaSuccess;
 }
 
+static lyrnn_sim_launch_hook launch_hook;
+
+static void show(const Launch &launch, cudaError_t error)
+{
+    const lyrnn_sim_launch_info info = {symbol_of(launch.call.kernel),
+                                        volume(launch.grid),
+                                        volume(launch.block),
+                                        volume(launch.cluster),
+                                        launch.dynamic_bytes,
+                                        launch.cooperative,
+                                        error};
+    launch_hook(&info);
+}
+
 } // namespace sim
 
 using namespace sim;
+
+extern "C" void lyrnn_sim_set_launch_hook(lyrnn_sim_launch_hook hook)
+{
+    launch_hook = hook;
+}
 
 cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_call &call)
 {
@@ -117,6 +140,8 @@ cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_c
         error = read_config(*config, &launch);
     if (error == cudaSuccess)
         error = check_room(launch);
+    if (launch_hook != nullptr)
+        show(launch, error);
     if (error != cudaSuccess)
         return done(error);
     if (!is_capturing(config->stream))
@@ -148,7 +173,9 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *ke
     *attributes = cudaFuncAttributes{};
     const int bound = launch_bound(kernel);
     attributes->maxThreadsPerBlock = bound != 0 ? bound : device().properties.maxThreadsPerBlock;
-    attributes->numRegs = 32;
+    const Resources resources = resources_of(kernel);
+    attributes->numRegs = resources.registers != 0 ? resources.registers : 32;
+    attributes->sharedSizeBytes = resources.shared_bytes;
     attributes->binaryVersion = attributes->ptxVersion =
         device().properties.major * 10 + device().properties.minor;
     attributes->maxDynamicSharedSizeBytes = static_cast<int>(dynamic_limit(kernel));
@@ -163,7 +190,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const voi
         return done(cudaErrorInvalidValue);
     if (block_size <= device().properties.maxThreadsPerBlock &&
         dynamic_bytes <= dynamic_limit(kernel))
-        *blocks = blocks_per_sm(block_size, dynamic_bytes);
+        *blocks = blocks_per_sm(kernel, block_size, dynamic_bytes);
     return done(device_error());
 }
 

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "device.h"
+#include "resources.h"
 
 /* The macro __launch_bounds__ (sim_types.h) puts one no-operation per thread before the kernel, and
  * the compiler lists the addresses of the first ones in this section. The linker defines the ends
@@ -38,26 +39,52 @@ int launch_bound(const void *kernel)
     return static_cast<int>(entry - first) / NOP_BYTES;
 }
 
-int blocks_per_sm(int threads, size_t dynamic_bytes)
+/* Rounds up to a multiple of step. */
+static size_t round_up(size_t number, size_t step)
 {
-    const cudaDeviceProp &p = device().properties;
-    int by_threads = p.maxThreadsPerMultiProcessor / ((threads + 31) / 32 * 32);
-    size_t by_shared = p.sharedMemPerMultiprocessor /
-                       std::max<size_t>(dynamic_bytes + p.reservedSharedMemPerBlock, 1);
-    return std::min({by_threads, p.maxBlocksPerMultiProcessor,
-                     static_cast<int>(std::min<size_t>(by_shared, 1024))});
+    return (number + step - 1) / step * step;
 }
 
-int clusters_at_once(int threads, size_t dynamic_bytes, unsigned blocks_per_cluster)
+/* A quarter of a multiprocessor has a quarter of the registers. Each warp gets its registers in its
+ * quarter, in units of 256. */
+static size_t blocks_by_registers(const void *kernel, size_t warps)
 {
-    int each = blocks_per_sm(threads, dynamic_bytes), clusters = 0;
+    const size_t registers = static_cast<size_t>(resources_of(kernel).registers);
+    if (registers == 0)
+        return SIZE_MAX;
+    const size_t all = static_cast<size_t>(device().properties.regsPerMultiprocessor);
+    return 4 * (all / 4 / round_up(registers * 32, 256)) / warps;
+}
+
+int blocks_per_sm(const void *kernel, int threads, size_t dynamic_bytes)
+{
+    const cudaDeviceProp &p = device().properties;
+    const size_t warps = round_up(static_cast<size_t>(threads), 32) / 32;
+    const size_t shared =
+        round_up(resources_of(kernel).shared_bytes + dynamic_bytes + p.reservedSharedMemPerBlock,
+                 p.major < 8 ? 256 : 128);
+    return static_cast<int>(std::min(
+        {static_cast<size_t>(p.maxThreadsPerMultiProcessor) / (32 * warps),
+         static_cast<size_t>(p.maxBlocksPerMultiProcessor), blocks_by_registers(kernel, warps),
+         shared > 0 ? p.sharedMemPerMultiprocessor / shared : SIZE_MAX}));
+}
+
+bool has_registers(const void *kernel, int threads)
+{
+    return blocks_by_registers(kernel, round_up(static_cast<size_t>(threads), 32) / 32) > 0;
+}
+
+int clusters_at_once(const void *kernel, int threads, size_t dynamic_bytes,
+                     unsigned blocks_per_cluster)
+{
+    int each = blocks_per_sm(kernel, threads, dynamic_bytes), clusters = 0;
     for (int sms : device().gpcs)
         clusters += sms * each / static_cast<int>(blocks_per_cluster);
     return clusters;
 }
 
-/* We assume the smallest number of GPCs that holds the multiprocessors at 18 each, with the multiprocessors
- * spread evenly: 8 GPCs for H100's 132. */
+/* We assume the smallest number of GPCs that holds the multiprocessors at 18 each, and spread them
+ * evenly: over 8 GPCs for H100's 132. */
 static std::vector<int> even_gpcs(int num_sms)
 {
     const int count = (num_sms + 17) / 18;

@@ -13,11 +13,15 @@ namespace sim
 int launch_bound(const void *kernel);
 
 /* Returns how many blocks of a launch a multiprocessor holds. */
-int blocks_per_sm(int threads, size_t dynamic_bytes);
+int blocks_per_sm(const void *kernel, int threads, size_t dynamic_bytes);
+
+/* Returns whether a block of so many threads has registers enough. */
+bool has_registers(const void *kernel, int threads);
 
 /* Returns how many clusters of blocks_per_cluster blocks the device holds. A cluster must fit in
  * one graphics processing cluster (GPC). */
-int clusters_at_once(int threads, size_t dynamic_bytes, unsigned blocks_per_cluster);
+int clusters_at_once(const void *kernel, int threads, size_t dynamic_bytes,
+                     unsigned blocks_per_cluster);
 
 /* Returns the multiprocessors of each GPC: those that the text lists ("18,18,16"), or, without a
  * text, what we assume of a device with num_sms. Stops the program if the text is not such a list,
