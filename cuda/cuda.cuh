@@ -66,6 +66,10 @@ typedef struct {
     /* The path that LYRNN_DEBUG_RECURRENCE forces: steps, resident or grid. */
     lyrnn_recurrence_path recurrence_path;
     double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) */
+    /* Orders the grids of the recurrence (recurrence_grid.cu). has_grid: it is recorded, since the
+     * body of the step began or, outside of steps, since the last one ended. */
+    cudaEvent_t grid_queued;
+    bool has_grid;
     lyrnn_cuda_step steps[LYRNN_CUDA_STEPS];
     int next_step; /* the place that the next new step takes */
 } lyrnn_cuda_state;

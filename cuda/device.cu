@@ -115,12 +115,22 @@ static void synchronize(lyrnn_backend *self)
     LYRNN_CUDA_CHECK(cudaStreamSynchronize(lyrnn_cuda_state_of(self)->stream));
 }
 
+/* The body's grids are ordered with those before and after it: its lanes begin after lane 0 and end
+ * before it. An event must not order them again: work in a capture cannot wait for an event that
+ * was recorded outside of it, or the reverse. */
+static void run_body(lyrnn_cuda_state *state, void (*body)(void *), void *context)
+{
+    state->has_grid = false;
+    body(context);
+    state->has_grid = false;
+}
+
 static cudaGraphExec_t record(lyrnn_cuda_state *state, void (*body)(void *), void *context)
 {
     cudaGraph_t graph;
     cudaGraphExec_t executable;
     LYRNN_CUDA_CHECK(cudaStreamBeginCapture(state->stream, cudaStreamCaptureModeGlobal));
-    body(context);
+    run_body(state, body, context);
     LYRNN_CUDA_CHECK(cudaStreamEndCapture(state->stream, &graph));
     /* Without this flag all kernels run at the priority of the stream that launches the graph. */
     LYRNN_CUDA_CHECK(
@@ -148,13 +158,13 @@ static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     if (self->debug_sync) {
-        body(context);
+        run_body(state, body, context);
         return;
     }
     lyrnn_cuda_step *step = find_step(state, body, context);
     step->runs++;
     if (step->runs == 1) {
-        body(context);
+        run_body(state, body, context);
         return;
     }
     if (step->graph == NULL)
@@ -207,6 +217,8 @@ static void close_libraries(lyrnn_cuda_state *state)
         if (lane.stream != NULL)
             LYRNN_CUDA_CHECK(cudaStreamDestroy(lane.stream));
     }
+    if (state->grid_queued != NULL)
+        LYRNN_CUDA_CHECK(cudaEventDestroy(state->grid_queued));
     LYRNN_CUDA_CHECK(cudaFree(state->workspaces));
     free(state);
 }
@@ -255,7 +267,8 @@ static const char *open_lane(lyrnn_cuda_state *state, int lane)
 /* A device that exists can still refuse: other programs fill it, or use it exclusively. */
 static const char *open_lanes(lyrnn_cuda_state *state)
 {
-    const char *reason = NULL;
+    const char *reason =
+        reason_of(cudaEventCreateWithFlags(&state->grid_queued, cudaEventDisableTiming));
     for (int lane = 0; lane < LYRNN_CUDA_LANES && reason == NULL; lane++)
         reason = open_lane(state, lane);
     use_lane(state, 0);

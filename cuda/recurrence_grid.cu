@@ -181,18 +181,33 @@ int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *state, const recurrence
                : max_clusters(state, forward_kernels[problem.cell], GRID_THREADS, cluster);
 }
 
+/* A device does not hold two grids: the registers and the shared memory of a multiprocessor suffice
+ * for one block. If it began two, each would wait at its barrier for blocks that find no room. CUDA
+ * does not promise that it begins only one, so a grid waits for the one before it, in whichever
+ * lane that is. */
+template <typename Args>
+static void launch_grid(lyrnn_backend *self, void (*kernel)(Args), const cluster_launch &launch,
+                        const Args &args)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    allow_all_shared_memory(state, kernel);
+    if (state->has_grid)
+        LYRNN_CUDA_CHECK(cudaStreamWaitEvent(state->stream, state->grid_queued, 0));
+    launch_clusters(self, kernel, launch, args);
+    LYRNN_CUDA_CHECK(cudaEventRecord(state->grid_queued, state->stream));
+    state->has_grid = true;
+}
+
 void lyrnn_cuda_grid_forward(lyrnn_backend *self, const recurrence_plan &plan,
                              const lyrnn_recurrence_forward_args *args)
 {
-    allow_all_shared_memory(lyrnn_cuda_state_of(self), forward_kernels[args->cell]);
-    launch_clusters(self, forward_kernels[args->cell], plan.launch,
-                    grid_forward_args{*args, plan.grid});
+    launch_grid(self, forward_kernels[args->cell], plan.launch,
+                grid_forward_args{*args, plan.grid});
 }
 
 void lyrnn_cuda_grid_backward(lyrnn_backend *self, const recurrence_plan &plan,
                               const lyrnn_recurrence_backward_args *args)
 {
-    allow_all_shared_memory(lyrnn_cuda_state_of(self), backward_kernels[args->cell]);
-    launch_clusters(self, backward_kernels[args->cell], plan.launch,
-                    grid_backward_args{*args, plan.grid});
+    launch_grid(self, backward_kernels[args->cell], plan.launch,
+                grid_backward_args{*args, plan.grid});
 }
