@@ -1,4 +1,6 @@
-/* Planted defects in calls of the host: copies, products and frees with wrong arguments. */
+/* Planted defects in calls of the host: copies, products and frees with wrong arguments, and
+ * launches without an order. */
+#include <cooperative_groups.h>
 #include <cublasLt.h>
 
 #include "planted_table.h"
@@ -103,6 +105,53 @@ static void run_double_free()
     cudaFree(memory);
 }
 
+__global__ void whole_device(float *out)
+{
+    cooperative_groups::this_grid().sync();
+    if (threadIdx.x == 0 && blockIdx.x == 0)
+        out[0] = 1.0f;
+}
+static void launch_whole_device(cudaStream_t stream)
+{
+    float *memory = floats_on_device(true);
+    cudaDeviceProp properties;
+    cudaLaunchAttribute attribute = {};
+    cudaLaunchConfig_t config = {};
+    attribute.id = cudaLaunchAttributeCooperative;
+    attribute.val.cooperative = 1;
+    cudaGetDeviceProperties(&properties, 0);
+    config.gridDim = dim3((unsigned)properties.multiProcessorCount);
+    config.blockDim = dim3((unsigned)properties.maxThreadsPerBlock);
+    config.dynamicSmemBytes = 200 << 10;
+    config.stream = stream;
+    config.attrs = &attribute;
+    config.numAttrs = 1;
+    cudaFuncSetAttribute(whole_device, cudaFuncAttributeMaxDynamicSharedMemorySize, 200 << 10);
+    cudaLaunchKernelEx(&config, whole_device, memory);
+}
+static void run_grids_in_two_streams()
+{
+    cudaStream_t streams[2];
+    for (cudaStream_t &stream : streams) {
+        cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+        launch_whole_device(stream);
+    }
+}
+
+static void run_grids_in_two_branches()
+{
+    cudaStream_t origin, branch;
+    cudaEvent_t event;
+    cudaStreamCreateWithFlags(&origin, cudaStreamNonBlocking);
+    cudaStreamCreateWithFlags(&branch, cudaStreamNonBlocking);
+    cudaEventCreate(&event);
+    cudaStreamBeginCapture(origin, cudaStreamCaptureModeRelaxed);
+    cudaEventRecord(event, origin);
+    cudaStreamWaitEvent(branch, event);
+    launch_whole_device(origin);
+    launch_whole_device(branch);
+}
+
 extern "C" const planted_defect planted_calls[] = {
     ROW(copy_too_long, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(copy_wrong_kind, LYRNN_SIM_BAD_ARGUMENT, BOTH),
@@ -115,5 +164,7 @@ extern "C" const planted_defect planted_calls[] = {
     ROW(workspace_too_short, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(workspace_of_two_streams, LYRNN_SIM_BAD_ARGUMENT, BOTH),
     ROW(double_free, LYRNN_SIM_BAD_ARGUMENT, BOTH),
+    ROW(grids_in_two_streams, LYRNN_SIM_COOPERATIVE_OVERLAP, BOTH),
+    ROW(grids_in_two_branches, LYRNN_SIM_COOPERATIVE_OVERLAP, BOTH),
 };
 extern "C" const int num_planted_calls = sizeof planted_calls / sizeof *planted_calls;

@@ -1,4 +1,5 @@
-/* How the kernels of a training step are launched: at the priorities of their lanes. */
+/* How the kernels of a training step are launched: at the priorities of their lanes, and the grids
+ * of the recurrence one after the other. */
 #include "training_run.h"
 
 /* Two layers, as a wavefront of chunks in several lanes. */
@@ -41,10 +42,42 @@ static void a_replayed_step_keeps_the_priorities_of_the_lanes(void **state)
     run_close(&r);
 }
 
+/* Neither the shared memory of one multiprocessor holds W_hh (256 KiB), nor that of two holds it
+ * twice. So two grids of the recurrence do not fit on a device with two multiprocessors, and the
+ * simulator reports those that no event orders. */
+static void grids_run_one_after_the_other(void **state)
+{
+    const char *path = getenv("LYRNN_DEBUG_RECURRENCE");
+    const lyrnn_rnn_config layers = {.cell = LYRNN_LSTM, .hidden_size = 128, .num_layers = 2};
+    const lyrnn_rnn_config directions = {
+        .cell = LYRNN_LSTM, .hidden_size = 128, .num_layers = 1, .bidirectional = true};
+    /* The chunks of two layers overlap from 32 time steps on. */
+    const task tasks[] = {{layers, 32, 0, LYRNN_SAMPLING_CONSECUTIVE, NULL},
+                          {directions, 2, 0, LYRNN_SAMPLING_CONSECUTIVE, NULL}};
+    const uint64_t expected[] = {2 * 2 * 2, 2 * 2};
+    (void)state;
+    if (path == NULL || strcmp(path, "grid") != 0)
+        skip();
+    for (int i = 0; i < 2; i++) {
+        run r;
+        run_open(&r, "cuda", &tasks[i]);
+        assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, 1), LYRNN_OK);
+        /* The second step is captured. No grid of a capture may wait for one outside of it, or the
+         * reverse. */
+        for (int step = 0; step < 2; step++) {
+            assert_int_equal(count_step(&r).cooperative_run, expected[i]);
+            lyrnn_model_forward(&r.model, &r.trainer.activations);
+            r.backend.synchronize(&r.backend);
+        }
+        run_close(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_replayed_step_keeps_the_priorities_of_the_lanes),
+        cmocka_unit_test(grids_run_one_after_the_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

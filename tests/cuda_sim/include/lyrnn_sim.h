@@ -21,6 +21,7 @@ typedef enum {
     LYRNN_SIM_MISALIGNED,
     LYRNN_SIM_HOST_ACCESS,
     LYRNN_SIM_BAD_ARGUMENT,
+    LYRNN_SIM_COOPERATIVE_OVERLAP,
     LYRNN_SIM_LEAK
 } lyrnn_sim_defect;
 
@@ -43,6 +44,7 @@ typedef struct {
      * copies, fills, library calls and events. */
     uint64_t submissions;
     uint64_t kernels_run;        /* started by launches and by graphs */
+    uint64_t cooperative_run;    /* those of kernels_run that were cooperative launches */
     uint64_t gemms_run;          /* cuBLAS calls that ran, from the host and from graphs */
     uint64_t allocations, frees; /* of device and pinned memory */
     /* Waits of the host for a stream, an event or the device, and synchronous or pageable

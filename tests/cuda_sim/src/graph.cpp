@@ -51,6 +51,9 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream)
     }};
     node.kind = Kind::graph;
     node.priority = priority_of(stream);
+    for (const Node &part : *executable->nodes)
+        node.cooperative.insert(node.cooperative.end(), part.cooperative.begin(),
+                                part.cooperative.end());
     return done(submit(stream, std::move(node)));
 }
 

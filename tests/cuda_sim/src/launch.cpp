@@ -146,10 +146,14 @@ cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_c
         return done(error);
     if (!is_capturing(config->stream))
         counters.kernel_launches++;
-    Node node = kernel_node(config->stream, [launch] {
+    auto held = std::make_shared<const Launch>(launch);
+    Node node = kernel_node(config->stream, [held] {
         counters.kernels_run++;
-        run_grid(launch);
+        counters.cooperative_run += held->cooperative;
+        run_grid(*held);
     });
+    if (launch.cooperative)
+        node.cooperative = {held};
     for (unsigned i = 0; i < config->numAttrs; i++)
         if (config->attrs[i].id == cudaLaunchAttributePriority)
             node.priority = clamp_priority(config->attrs[i].val.priority);

@@ -91,6 +91,29 @@ std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier 
     return found;
 }
 
+/* The order of two nodes is final when the later one is added: nodes only wait for earlier ones. */
+template <typename Nodes>
+static void check_node(const Nodes &nodes, size_t first, const Node &added)
+{
+    if (added.cooperative.empty())
+        return;
+    std::vector<bool> is_before(nodes.size());
+    for (size_t place : added.after)
+        if (place >= first)
+            is_before[place - first] = true;
+    add_ancestors(nodes, first, &is_before);
+    for (size_t i = 0; i < nodes.size() && device_error() == cudaSuccess; i++)
+        if (!is_before[i])
+            check_cooperative(nodes[i].cooperative, added.cooperative);
+}
+
+void add_node(std::vector<Node> *nodes, Node node, const Frontier &frontier)
+{
+    node.after = frontier;
+    check_node(*nodes, 0, node);
+    nodes->push_back(std::move(node));
+}
+
 /* Removes the wanted nodes that have not run yet from the queue. In the result, dependencies are
  * numbers in the result. */
 static std::vector<Node> take_nodes(const std::vector<bool> &wanted)
@@ -146,6 +169,7 @@ cudaError_t drain_queue()
 size_t enqueue(Node node, const Frontier &frontier)
 {
     node.after = frontier;
+    check_node(queue, first_place, node);
     queue.push_back(std::move(node));
     size_t place = first_place + queue.size() - 1;
     if (device().eager || queue.size() > longest_queue)

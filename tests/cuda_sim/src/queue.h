@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "cooperative.h"
 #include "cuda_runtime.h"
 
 namespace sim
@@ -23,6 +24,7 @@ struct Node {
     std::vector<size_t> after = {};
     Kind kind = Kind::other;
     int priority = 0; /* a smaller number is a higher priority */
+    Cooperative cooperative = {};
 };
 
 /* What the next work of a stream must wait for. */
@@ -36,6 +38,9 @@ void run_nodes(const std::vector<Node> &nodes, const int *priority_of_all = null
 /* Returns which nodes the frontier waits for, directly or through other nodes. */
 std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier &frontier);
 
+/* Adds a node that waits for the frontier to the end of the list. Reports cooperative launches that
+ * it may run into. */
+void add_node(std::vector<Node> *nodes, Node node, const Frontier &frontier);
 /* Adds a node that waits for the frontier to the queue. Returns its place, which stays valid. */
 size_t enqueue(Node node, const Frontier &frontier);
 /* run_queue runs only what the frontier waits for, drain_queue everything; both return the result.

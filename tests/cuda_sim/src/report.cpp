@@ -23,17 +23,12 @@ extern "C" void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook)
 
 extern "C" const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect)
 {
-    static const char *const names[] = {"NO_DEFECT",
-                                        "RACE",
-                                        "OUT_OF_BOUNDS",
-                                        "UNINITIALIZED",
-                                        "DIVERGENT_BARRIER",
-                                        "BAD_WARP_OPERATION",
-                                        "FLOAT_ATOMIC",
-                                        "MISALIGNED",
-                                        "HOST_ACCESS",
-                                        "BAD_ARGUMENT",
-                                        "LEAK"};
+    static const char *const names[] = {"NO_DEFECT",           "RACE",
+                                        "OUT_OF_BOUNDS",       "UNINITIALIZED",
+                                        "DIVERGENT_BARRIER",   "BAD_WARP_OPERATION",
+                                        "FLOAT_ATOMIC",        "MISALIGNED",
+                                        "HOST_ACCESS",         "BAD_ARGUMENT",
+                                        "COOPERATIVE_OVERLAP", "LEAK"};
     return names[defect];
 }
 
@@ -92,11 +87,17 @@ std::string source_place(uintptr_t pc)
     return "?";
 }
 
+/* Without the parameters, which begin at the first bracket that is not in a template argument. */
 std::string function_name(uintptr_t pc)
 {
     std::vector<Place> places = ask_addr2line(pc);
-    return places.empty() ? "?"
-                          : places.back().function.substr(0, places.back().function.find('('));
+    if (places.empty())
+        return "?";
+    const std::string &text = places.back().function;
+    size_t end = 0;
+    for (int depth = 0; end < text.size() && (depth > 0 || text[end] != '('); end++)
+        depth += text[end] == '<' ? 1 : text[end] == '>' ? -1 : 0;
+    return text.substr(0, end);
 }
 
 static std::string thread_name(const Thread &thread)

@@ -119,10 +119,9 @@ cudaError_t submit(cudaStream_t stream, Node node)
     if (stream->capture->is_spoiled)
         return cudaErrorStreamCaptureInvalidated;
     std::vector<Node> &nodes = stream->capture->nodes;
-    node.after = stream->captured;
-    nodes.push_back(std::move(node));
+    add_node(&nodes, std::move(node), stream->captured);
     stream->captured = {nodes.size() - 1};
-    return cudaSuccess;
+    return device_error();
 }
 
 cudaError_t synchronize_host()
