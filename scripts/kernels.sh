@@ -1,6 +1,6 @@
-# Compiles the kernels as the module's build does, into build/kernels, for the scripts that report on
-# them: PTX with nvcc, and machine code from that PTX with ptxas. cuda/architectures.txt says for
-# what. A script sources this file in the root of the repository, after common.sh.
+# Compiles the kernels as the module's build does, into build/kernels, for the scripts that report
+# on them: PTX with nvcc, and machine code from that PTX with ptxas. cuda/architectures.txt says for
+# which cards. A script sources this file in the root of the repository, after common.sh.
 # shellcheck shell=bash
 
 kernels=build/kernels
@@ -20,8 +20,32 @@ find_toolkit() {
     } | sha256sum)
 }
 
+# find_nvdisasm: prints the path of nvdisasm, or fails if it is not installed.
+find_nvdisasm() {
+    local program
+    for program in nvdisasm "$(dirname "$(realpath "$(find_nvcc)")")/nvdisasm" \
+        build/venv/lib/python*/site-packages/nvidia/*/bin/nvdisasm; do
+        "$program" --version >/dev/null 2>&1 || continue
+        command -v "$program"
+        return
+    done
+    return 1
+}
+
+# install_nvdisasm: some toolkits lack nvdisasm. Installs it into build/venv if there is nvcc and
+# python3 has venv and pip.
+install_nvdisasm() {
+    find_nvcc >/dev/null || return 0
+    find_nvdisasm >/dev/null || {
+        { [[ -x build/venv/bin/pip ]] || python3 -m venv build/venv; } &&
+            build/venv/bin/pip install 'nvidia-cuda-nvdisasm==13.*' &&
+            chmod +x build/venv/lib/python*/site-packages/nvidia/*/bin/nvdisasm
+    } >build/nvdisasm.log 2>&1 ||
+        echo 'packages: nvdisasm is missing and cannot be installed, see build/nvdisasm.log'
+}
+
 # list_pairs [ARCH...]: prints "PTX MACHINE built|checked" for each compilation of the table that
-# this nvcc knows. With ARCH, only those whose machine code is for one of them.
+# this nvcc knows; if ARCH is given, only those whose machine code is for one of them.
 list_pairs() {
     local ptx built checked arch known
     known=" $("$nvcc" --list-gpu-code | sed 's/^sm_//' | paste -sd' ') "

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # test.sh [--deps DIR]: runs every test that this machine can run. It works on a bare Debian or
 # Ubuntu machine: it installs the missing packages (or uses the bundle DIR, see bundle_deps.sh). It
-# checks format and words, lints the sources, checks the kernels, runs the test suite in a gcc
-# build, a clang build and a gcc build with ASan and UBSan, and fuzzes the parsers. Before the last
-# line it prints the seconds that each part took. The last line is "N passed, N failed, N skipped".
-# The exit status is 1 if anything failed.
+# checks format and words, lints the sources, checks the kernels and their machine code, runs the
+# test suite in a gcc build, a clang build and a gcc build with ASan and UBSan, and fuzzes the
+# parsers. Before the last line it prints the seconds that each part took. The last line is "N
+# passed, N failed, N skipped". The exit status is 1 if anything failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 source scripts/lint.sh
 source scripts/checks.sh
+source scripts/kernels.sh
 
 check_kernels() {
     echo '== kernels'
@@ -22,15 +23,30 @@ check_kernels() {
     fi
 }
 
+check_machine_code() {
+    local status=0
+    scripts/sass_lint.sh >build/sass_lint.log 2>&1 || status=$?
+    cat build/sass_lint.log
+    case $status in
+    0) report passed 'machine code: no new fp64, fences, divisions or instructions in loops' ;;
+    77) report skipped "machine code: $(tail -n 1 build/sass_lint.log)" ;;
+    *) report failed 'machine code: see above' ;;
+    esac
+}
+
 parse_options "$@"
 set_up "${build_packages[@]}" "${test_packages[@]}"
 mkdir -p build
-[[ -n $deps ]] || install_ruff
+[[ -n $deps ]] || {
+    install_ruff
+    install_nvdisasm
+}
 
 part format check_format
 part words check_words
 part lint lint_all
 part kernels check_kernels
+part 'machine code' check_machine_code
 
 export UBSAN_OPTIONS=print_stacktrace=1
 
