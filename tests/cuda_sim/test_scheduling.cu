@@ -1,14 +1,14 @@
-/* What decides when queued work runs, in streams and in graphs: priorities, and which cooperative
- * launches may begin at the same time. */
+/* What decides when queued work runs, in streams and in graphs: priorities, which cooperative
+ * launches may begin at the same time, and how much work a stream holds. */
 #include "sim_test.h"
 
 #include <cooperative_groups.h>
 #include <cublas_v2.h>
 
-/* Appends a number to a list whose first element is its length. */
+/* Appends a number to a list whose first element is its length. 0: appends nothing. */
 __global__ void append_kernel(int *list, int number)
 {
-    if (threadIdx.x == 0)
+    if (threadIdx.x == 0 && number != 0)
         list[++list[0]] = number;
 }
 
@@ -379,6 +379,78 @@ static void graphs_with_cooperative_launches_need_an_order_too(void **)
     close_small_device();
 }
 
+/* A call that finds its stream full returns after the oldest work is done. */
+static void a_full_stream_blocks_the_host(void **)
+{
+    int zero = 0, *list = device_copy(&zero, 1);
+    const char *const limits[] = {NULL, "10"};
+    const uint64_t expected[] = {1024, 10};
+    for (int i = 0; i < 2; i++) {
+        if (limits[i] != NULL)
+            setenv("LYRNN_SIM_PENDING", limits[i], 1);
+        lyrnn_sim_reset();
+        cudaStream_t stream = open_stream(0), other = open_stream(0);
+        lyrnn_sim_reset_counters();
+        for (uint64_t launch = 0; launch < expected[i]; launch++) {
+            append_on(stream, list, 0);
+            if (launch % 2 == 0)
+                append_on(other, list, 0);
+        }
+        lyrnn_sim_counters counters = lyrnn_sim_read_counters();
+        assert_int_equal(counters.most_pending, expected[i]);
+        assert_int_equal(counters.blocked_calls + counters.kernels_run, 0);
+        append_on(stream, list, 0);
+        append_on(stream, list, 0);
+        counters = lyrnn_sim_read_counters();
+        assert_int_equal(counters.most_pending, expected[i]);
+        assert_int_equal(counters.blocked_calls, 2);
+        assert_int_equal(counters.kernels_run, 2);
+        OK(cudaDeviceSynchronize());
+        assert_int_equal(lyrnn_sim_read_counters().kernels_run, expected[i] * 3 / 2 + 2);
+        OK(cudaStreamDestroy(stream));
+        OK(cudaStreamDestroy(other));
+        unsetenv("LYRNN_SIM_PENDING");
+    }
+    lyrnn_sim_reset();
+    OK(cudaFree(list));
+}
+
+/* The host waits for one graph of three, so two are pending before the next is launched. */
+static void pending_graphs_are_counted(void **)
+{
+    int *list = open_list();
+    cudaStream_t stream = open_stream(0);
+    cudaEvent_t event = open_event();
+    cudaGraph_t graph;
+    cudaGraphExec_t executable;
+    OK(cudaEventSynchronize(event));
+    OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+    append_on(stream, list, 1);
+    append_on(stream, list, 2);
+    OK(cudaStreamEndCapture(stream, &graph));
+    OK(cudaGraphInstantiate(&executable, graph, 0));
+    lyrnn_sim_reset_counters();
+    OK(cudaGraphLaunch(executable, stream));
+    OK(cudaEventRecord(event, stream));
+    OK(cudaGraphLaunch(executable, stream));
+    OK(cudaGraphLaunch(executable, stream));
+    OK(cudaEventSynchronize(event));
+    OK(cudaEventSynchronize(event));
+    OK(cudaGraphLaunch(executable, stream));
+    lyrnn_sim_counters counters = lyrnn_sim_read_counters();
+    assert_int_equal(counters.most_graphs_pending, 3);
+    assert_int_equal(counters.most_pending, 4);
+    assert_int_equal(counters.event_waits, 1);
+    assert_int_equal(counters.host_synchronizations, 0);
+    OK(cudaStreamSynchronize(stream));
+    assert_int_equal(take_digits(list), 12121212);
+    OK(cudaGraphExecDestroy(executable));
+    OK(cudaGraphDestroy(graph));
+    OK(cudaEventDestroy(event));
+    OK(cudaStreamDestroy(stream));
+    OK(cudaFree(list));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +461,8 @@ int main(void)
         cmocka_unit_test(cooperative_launches_that_do_not_fit_together_need_an_order),
         cmocka_unit_test(ordered_cooperative_launches_may_each_fill_the_device),
         cmocka_unit_test(graphs_with_cooperative_launches_need_an_order_too),
+        cmocka_unit_test(a_full_stream_blocks_the_host),
+        cmocka_unit_test(pending_graphs_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,9 +47,15 @@ typedef struct {
     uint64_t cooperative_run;    /* those of kernels_run that were cooperative launches */
     uint64_t gemms_run;          /* cuBLAS calls that ran, from the host and from graphs */
     uint64_t allocations, frees; /* of device and pinned memory */
-    /* Waits of the host for a stream, an event or the device, and synchronous or pageable
-     * downloads. */
+    /* Waits of the host for a stream or the device, and synchronous or pageable downloads. */
     uint64_t host_synchronizations;
+    uint64_t event_waits; /* waits of the host for an event that was not reached yet */
+    /* The most work that one stream held at once, and the most graphs in all streams: queued, but
+     * not run because the host waited for nothing that needs it. */
+    uint64_t most_pending, most_graphs_pending;
+    /* Calls that found LYRNN_SIM_PENDING pieces of work in their stream. On a device such a call
+     * returns only after the oldest is done. */
+    uint64_t blocked_calls;
     uint64_t bytes_to_device, bytes_to_host, bytes_within_device;
     /* Kernels and cuBLAS calls that ran at priority 0, -1, -2 and so on. */
     uint64_t kernels_at_priority[LYRNN_SIM_PRIORITIES];

@@ -87,6 +87,7 @@ void read_environment()
     the_device.num_devices = number_from("LYRNN_SIM_DEVICES", 1) != 0;
     the_device.driver_version = static_cast<int>(number_from("LYRNN_SIM_DRIVER", CUDART_VERSION));
     the_device.eager = number_from("LYRNN_SIM_EAGER", 0) != 0;
+    the_device.most_pending = number_from("LYRNN_SIM_PENDING", 1024);
     the_device.cublaslt = static_cast<int>(number_from("LYRNN_SIM_CUBLASLT", 1));
     describe_device(&the_device);
     read_resources(the_device.properties.major * 10 + the_device.properties.minor);

@@ -67,7 +67,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
         error = forbid_in_capture();
     if (error != cudaSuccess)
         return done(error);
-    counters.host_synchronizations++;
+    counters.event_waits += event->state->recorded && !event->state->reached;
     return done(run_queue(event->state->mark.frontier));
 }
 

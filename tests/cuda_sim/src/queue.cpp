@@ -13,11 +13,11 @@
 namespace sim
 {
 
-static constexpr size_t longest_queue = 4096;
 /* The queue holds the nodes [first_place, first_place + queue.size()). A node that has run is
  * empty, and is removed once all nodes before it have run. */
 static std::deque<Node> queue;
 static size_t first_place;
+static size_t graphs_pending;
 static bool draining;
 
 void join_frontier(Frontier *frontier, const Frontier &other)
@@ -125,6 +125,7 @@ static std::vector<Node> take_nodes(const std::vector<bool> &wanted)
         if (!wanted[i] || !queue[i].work)
             continue;
         Node node = std::move(queue[i]);
+        graphs_pending -= node.kind == Kind::graph;
         Frontier after;
         for (size_t before : node.after)
             if (before >= first_place && place_taken[before - first_place] != none)
@@ -170,9 +171,11 @@ size_t enqueue(Node node, const Frontier &frontier)
 {
     node.after = frontier;
     check_node(queue, first_place, node);
+    graphs_pending += node.kind == Kind::graph;
+    counters.most_graphs_pending = std::max<uint64_t>(counters.most_graphs_pending, graphs_pending);
     queue.push_back(std::move(node));
     size_t place = first_place + queue.size() - 1;
-    if (device().eager || queue.size() > longest_queue)
+    if (device().eager)
         drain_queue();
     return place;
 }
@@ -181,6 +184,12 @@ void drop_queue()
 {
     first_place += queue.size();
     queue.clear();
+    graphs_pending = 0;
+}
+
+bool has_run(size_t place)
+{
+    return place < first_place || !queue[place - first_place].work;
 }
 
 bool queue_is_empty()

@@ -49,6 +49,8 @@ cudaError_t run_queue(const Frontier &frontier);
 cudaError_t drain_queue();
 void drop_queue();
 bool queue_is_empty();
+/* Returns whether the node at the place has run or was dropped. */
+bool has_run(size_t place);
 
 /* Queues the node, or records it if the stream is capturing. */
 cudaError_t submit(cudaStream_t stream, Node node);

@@ -1,6 +1,7 @@
 /* Streams and their capture. A stream only stores what its next work must wait for. The work itself
  * is in the queue, or in the capture that the stream takes part in. */
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <set>
 
@@ -13,7 +14,8 @@ using sim::Frontier;
 struct lyrnn_sim_stream {
     bool is_blocking;
     int priority;
-    Frontier frontier; /* places in the queue */
+    Frontier frontier;          /* places in the queue */
+    std::deque<size_t> pending; /* places of all its work that has not run yet */
     /* The capture that the stream takes part in, or NULL. */
     std::shared_ptr<sim::Capture> capture;
     Frontier captured; /* places in the capture */
@@ -28,6 +30,7 @@ enum { LEAST_PRIORITY = 0, GREATEST_PRIORITY = 1 - LYRNN_SIM_PRIORITIES };
 static std::set<cudaStream_t> streams;
 /* What the next work of the legacy stream must wait for, in addition to the blocking streams. */
 static Frontier legacy_frontier;
+static std::deque<size_t> legacy_pending;
 
 static bool is_legacy(cudaStream_t stream)
 {
@@ -68,6 +71,26 @@ static cudaError_t forbid_legacy_in_capture()
     return cudaSuccess;
 }
 
+/* A stream holds a limited number of pieces of work. If it is full the host waits for the oldest.
+ * NVIDIA does not document the limit; programs that count find about 1,000. */
+static size_t enqueue_in(std::deque<size_t> *pending, Node node, const Frontier &frontier)
+{
+    auto forget_what_has_run = [pending] {
+        while (!pending->empty() && has_run(pending->front()))
+            pending->pop_front();
+    };
+    forget_what_has_run();
+    if (pending->size() >= device().most_pending) {
+        counters.blocked_calls++;
+        run_queue({pending->front()});
+    }
+    size_t place = enqueue(std::move(node), frontier);
+    pending->push_back(place);
+    forget_what_has_run();
+    counters.most_pending = std::max<uint64_t>(counters.most_pending, pending->size());
+    return place;
+}
+
 /* The legacy stream and the blocking streams wait for each other. */
 static cudaError_t submit_legacy(Node node)
 {
@@ -77,7 +100,7 @@ static cudaError_t submit_legacy(Node node)
     for (cudaStream_t stream : streams)
         if (stream->is_blocking)
             join_frontier(&legacy_frontier, stream->frontier);
-    legacy_frontier = {enqueue(std::move(node), legacy_frontier)};
+    legacy_frontier = {enqueue_in(&legacy_pending, std::move(node), legacy_frontier)};
     for (cudaStream_t stream : streams)
         if (stream->is_blocking)
             stream->frontier = legacy_frontier;
@@ -113,7 +136,7 @@ cudaError_t submit(cudaStream_t stream, Node node)
     if (is_legacy(stream))
         return submit_legacy(std::move(node));
     if (stream->capture == nullptr) {
-        stream->frontier = {enqueue(std::move(node), stream->frontier)};
+        stream->frontier = {enqueue_in(&stream->pending, std::move(node), stream->frontier)};
         return device_error();
     }
     if (stream->capture->is_spoiled)
@@ -207,7 +230,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, i
     if (error != cudaSuccess)
         return done(error);
     *stream = new lyrnn_sim_stream{
-        (flags & cudaStreamNonBlocking) == 0, clamp_priority(priority), {}, nullptr, {}};
+        (flags & cudaStreamNonBlocking) == 0, clamp_priority(priority), {}, {}, nullptr, {}};
     streams.insert(*stream);
     return cudaSuccess;
 }
