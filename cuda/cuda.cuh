@@ -46,6 +46,10 @@ typedef struct {
 /* How many recorded steps are kept: training and validation steps alternate. */
 enum { LYRNN_CUDA_STEPS = 4 };
 
+/* How many steps may be in flight. That hides the host's work from the device, and keeps the host
+ * close enough to it: a progress line is true, and an interrupted training stops soon. */
+enum { LYRNN_CUDA_STEPS_IN_FLIGHT = 4 };
+
 /* The state of one open device. */
 typedef struct {
     int device;
@@ -72,6 +76,9 @@ typedef struct {
     bool has_grid;
     lyrnn_cuda_step steps[LYRNN_CUDA_STEPS];
     int next_step; /* the place that the next new step takes */
+    /* A ring, in the order of the steps: each is recorded after a step. */
+    cudaEvent_t step_done[LYRNN_CUDA_STEPS_IN_FLIGHT];
+    int next_done; /* that of the step LYRNN_CUDA_STEPS_IN_FLIGHT ago, and of the next one */
 } lyrnn_cuda_state;
 
 #define LYRNN_CUDA_DECLARE(name)                                                                   \

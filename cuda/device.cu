@@ -154,6 +154,19 @@ static lyrnn_cuda_step *find_step(lyrnn_cuda_state *state, void (*body)(void *),
     return oldest;
 }
 
+/* Queues one run of the step: eagerly, or as the launch of its record. */
+static void queue_step(lyrnn_cuda_state *state, lyrnn_cuda_step *step)
+{
+    step->runs++;
+    if (step->runs == 1) {
+        run_body(state, step->body, step->context);
+        return;
+    }
+    if (step->graph == NULL)
+        step->graph = record(state, step->body, step->context);
+    LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
+}
+
 static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
@@ -161,15 +174,11 @@ static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
         run_body(state, body, context);
         return;
     }
-    lyrnn_cuda_step *step = find_step(state, body, context);
-    step->runs++;
-    if (step->runs == 1) {
-        run_body(state, body, context);
-        return;
-    }
-    if (step->graph == NULL)
-        step->graph = record(state, body, context);
-    LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
+    cudaEvent_t done = state->step_done[state->next_done];
+    state->next_done = (state->next_done + 1) % LYRNN_CUDA_STEPS_IN_FLIGHT;
+    LYRNN_CUDA_CHECK(cudaEventSynchronize(done));
+    queue_step(state, find_step(state, body, context));
+    LYRNN_CUDA_CHECK(cudaEventRecord(done, state->stream));
 }
 
 /* Runs an operation. debug_sync: also waits for it, and names it if it failed. */
@@ -217,6 +226,9 @@ static void close_libraries(lyrnn_cuda_state *state)
         if (lane.stream != NULL)
             LYRNN_CUDA_CHECK(cudaStreamDestroy(lane.stream));
     }
+    for (cudaEvent_t done : state->step_done)
+        if (done != NULL)
+            LYRNN_CUDA_CHECK(cudaEventDestroy(done));
     if (state->grid_queued != NULL)
         LYRNN_CUDA_CHECK(cudaEventDestroy(state->grid_queued));
     LYRNN_CUDA_CHECK(cudaFree(state->workspaces));
@@ -264,11 +276,21 @@ static const char *open_lane(lyrnn_cuda_state *state, int lane)
     return reason;
 }
 
-/* A device that exists can still refuse: other programs fill it, or use it exclusively. */
-static const char *open_lanes(lyrnn_cuda_state *state)
+/* A host that waits for a step sleeps, and leaves its core to others. */
+static const char *open_events(lyrnn_cuda_state *state)
 {
     const char *reason =
         reason_of(cudaEventCreateWithFlags(&state->grid_queued, cudaEventDisableTiming));
+    for (int i = 0; i < LYRNN_CUDA_STEPS_IN_FLIGHT && reason == NULL; i++)
+        reason = reason_of(cudaEventCreateWithFlags(
+            &state->step_done[i], cudaEventDisableTiming | cudaEventBlockingSync));
+    return reason;
+}
+
+/* A device that exists can still refuse: other programs fill it, or use it exclusively. */
+static const char *open_lanes(lyrnn_cuda_state *state)
+{
+    const char *reason = open_events(state);
     for (int lane = 0; lane < LYRNN_CUDA_LANES && reason == NULL; lane++)
         reason = open_lane(state, lane);
     use_lane(state, 0);

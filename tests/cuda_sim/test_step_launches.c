@@ -1,5 +1,5 @@
-/* How the kernels of a training step are launched: at the priorities of their lanes, and the grids
- * of the recurrence one after the other. */
+/* How training steps are launched: kernels at the priorities of their lanes, the grids of the
+ * recurrence one after the other, and four steps in flight. */
 #include "training_run.h"
 
 /* Two layers, as a wavefront of chunks in several lanes. */
@@ -73,11 +73,37 @@ static void grids_run_one_after_the_other(void **state)
     }
 }
 
+/* The host may neither run far ahead of the device, nor wait for it while fewer steps are queued.
+ * The first step is eager, so it is not among the graphs. */
+static void four_steps_are_in_flight(void **state)
+{
+    const task tiny = {{.cell = LYRNN_RNN_TANH, .hidden_size = 4, .num_layers = 1},
+                       2,
+                       0,
+                       LYRNN_SAMPLING_CONSECUTIVE,
+                       NULL};
+    (void)state;
+    run r;
+    run_open(&r, "cuda", &tiny);
+    assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, 1), LYRNN_OK);
+    r.backend.synchronize(&r.backend);
+    for (int step = 1; step <= K; step++) {
+        lyrnn_sim_reset_counters();
+        lyrnn_trainer_step(&r.trainer);
+        lyrnn_sim_counters counters = lyrnn_sim_read_counters();
+        assert_int_equal(counters.most_graphs_pending, step <= 4 ? step - 1 : 4);
+        assert_int_equal(counters.event_waits, step > 4);
+        assert_int_equal(counters.host_synchronizations, 0);
+    }
+    run_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_replayed_step_keeps_the_priorities_of_the_lanes),
         cmocka_unit_test(grids_run_one_after_the_other),
+        cmocka_unit_test(four_steps_are_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -192,8 +192,8 @@ static void with_debug_sync_nothing_is_recorded(void **state)
     run_close(&r);
 }
 
-/* Between two polls of the texts, 20 characters apart, the host only launches graphs. The number of
- * synchronizations does not depend on the number of samples. */
+/* Between two polls of the texts, 20 characters apart, the host only launches graphs, with four in
+ * flight. The number of synchronizations does not depend on the number of samples. */
 static void a_character_is_one_graph_launch(void **state)
 {
     enum { LENGTH = 40, LOOKS = 2 };
@@ -217,6 +217,7 @@ static void a_character_is_one_graph_launch(void **state)
         assert_int_equal(lyrnn_generate(&generator, &prompt, LENGTH, &nobody), LYRNN_OK);
         lyrnn_sim_counters counters = lyrnn_sim_read_counters();
         assert_int_equal(counters.graph_launches, 3 + LENGTH - 1);
+        assert_int_equal(counters.most_graphs_pending, 4);
         /* The first character of the prefix is read before the first step. */
         assert_in_range(counters.kernel_launches, 1, 2);
         assert_int_equal(counters.captures, 0);
