@@ -1,4 +1,5 @@
-/* What the tests of the simulator share: cmocka for C++, and device arrays made with one call. */
+/* What the tests of the simulator share: cmocka for C++, device arrays, streams and events made with
+ * one call, and a report hook. */
 #ifndef LYRNN_SIM_TEST_H
 #define LYRNN_SIM_TEST_H
 
@@ -73,6 +74,45 @@ static inline cudaLaunchAttribute cluster_of(unsigned blocks)
     attribute.val.clusterDim.x = blocks;
     attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
     return attribute;
+}
+
+static inline cudaStream_t open_stream(int priority = 0)
+{
+    cudaStream_t stream;
+    OK(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, priority));
+    return stream;
+}
+
+static inline cudaEvent_t open_event()
+{
+    cudaEvent_t event;
+    OK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+    return event;
+}
+
+/* Later work in `behind` waits for the work in `ahead` so far. */
+static inline void order_after(cudaStream_t behind, cudaStream_t ahead, cudaEvent_t event)
+{
+    OK(cudaEventRecord(event, ahead));
+    OK(cudaStreamWaitEvent(behind, event));
+}
+
+/* The last defect, if the report hook is `remember`. */
+static lyrnn_sim_defect reported;
+static char reported_text[1024];
+static inline void remember(lyrnn_sim_defect defect, const char *text)
+{
+    reported = defect;
+    snprintf(reported_text, sizeof reported_text, "%s", text);
+}
+
+static inline void expect_report(lyrnn_sim_defect defect, const char *part)
+{
+    assert_string_equal(lyrnn_sim_defect_name(reported), lyrnn_sim_defect_name(defect));
+    if (strstr(reported_text, part) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", reported_text, part);
+    reported = LYRNN_SIM_NO_DEFECT;
+    lyrnn_sim_reset();
 }
 
 #endif

@@ -75,20 +75,6 @@ static void a_graph_replays_what_was_captured(void **)
     OK(cudaStreamDestroy(stream));
 }
 
-static cudaStream_t open_stream()
-{
-    cudaStream_t stream;
-    OK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
-    return stream;
-}
-
-static cudaEvent_t open_event()
-{
-    cudaEvent_t event;
-    OK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
-    return event;
-}
-
 static void begin(cudaStream_t stream)
 {
     OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
@@ -99,13 +85,6 @@ static void launch_on(cudaStream_t stream, void (*kernel)(int *, int), int *valu
     cudaLaunchConfig_t config = shape(1, 32);
     config.stream = stream;
     OK(cudaLaunchKernelEx(&config, kernel, value, amount));
-}
-
-/* Later work in `behind` waits for the work in `ahead` so far. */
-static void order_after(cudaStream_t behind, cudaStream_t ahead, cudaEvent_t event)
-{
-    OK(cudaEventRecord(event, ahead));
-    OK(cudaStreamWaitEvent(behind, event));
 }
 
 __global__ void double_kernel(int *value, int times)
@@ -377,14 +356,6 @@ static void the_environment_describes_the_device(void **)
     with_environment("LYRNN_SIM_CAPABILITY", NULL);
     OK(cudaGetDeviceCount(&count));
     assert_int_equal(count, 1);
-}
-
-static lyrnn_sim_defect reported;
-static char reported_text[1024];
-static void remember(lyrnn_sim_defect defect, const char *text)
-{
-    reported = defect;
-    snprintf(reported_text, sizeof reported_text, "%s", text);
 }
 
 __global__ void stray_barrier_kernel(int *out)

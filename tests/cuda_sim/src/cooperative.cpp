@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "device.h"
+#include "occupancy.h"
 #include "report.h"
 
 namespace sim
@@ -16,22 +17,10 @@ static unsigned volume(dim3 dim)
     return dim.x * dim.y * dim.z;
 }
 
-/* What a multiprocessor has free, or what a block takes. */
-struct Room {
-    int threads, blocks;
-    size_t shared;
-};
-
-static Room room_of_block(const Launch &launch)
-{
-    int threads = static_cast<int>(volume(launch.block) + 31) / 32 * 32;
-    return {threads, 1, launch.dynamic_bytes + device().properties.reservedSharedMemPerBlock};
-}
-
 static bool has_room(const Room &free, const Room &block)
 {
     return free.threads >= block.threads && free.blocks >= block.blocks &&
-           free.shared >= block.shared;
+           free.shared >= block.shared && free.registers >= block.registers;
 }
 
 /* The free room on the multiprocessors of each GPC. */
@@ -39,12 +28,9 @@ using Gpcs = std::vector<std::vector<Room>>;
 
 static Gpcs empty_device()
 {
-    const cudaDeviceProp &p = device().properties;
-    const Room empty = {p.maxThreadsPerMultiProcessor, p.maxBlocksPerMultiProcessor,
-                        p.sharedMemPerMultiprocessor};
     Gpcs gpcs;
     for (int sms : device().gpcs)
-        gpcs.emplace_back(static_cast<size_t>(sms), empty);
+        gpcs.emplace_back(static_cast<size_t>(sms), room_of_multiprocessor());
     return gpcs;
 }
 
@@ -64,6 +50,7 @@ static bool place_cluster(std::vector<Room> *sms, const Room &block, unsigned nu
         emptiest->threads -= block.threads;
         emptiest->blocks -= block.blocks;
         emptiest->shared -= block.shared;
+        emptiest->registers -= block.registers;
     }
     *sms = std::move(left);
     return true;
@@ -72,7 +59,7 @@ static bool place_cluster(std::vector<Room> *sms, const Room &block, unsigned nu
 /* Returns how many more blocks a multiprocessor of the GPC takes on average. */
 static double free_blocks(const std::vector<Room> &sms)
 {
-    int blocks = 0;
+    size_t blocks = 0;
     for (const Room &free : sms)
         blocks += free.blocks;
     return static_cast<double>(blocks) / static_cast<double>(sms.size());
@@ -82,7 +69,8 @@ static double free_blocks(const std::vector<Room> &sms)
  * room. */
 static bool place(const Launch &launch, Gpcs *gpcs)
 {
-    const Room block = room_of_block(launch);
+    const Room block = room_of_block(launch.call.kernel, static_cast<int>(volume(launch.block)),
+                                     launch.dynamic_bytes);
     const unsigned cluster = volume(launch.cluster);
     for (unsigned i = 0; i < volume(launch.grid) / cluster; i++) {
         std::stable_sort(gpcs->begin(), gpcs->end(),

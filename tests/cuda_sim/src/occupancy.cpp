@@ -45,33 +45,46 @@ static size_t round_up(size_t number, size_t step)
     return (number + step - 1) / step * step;
 }
 
-/* A quarter of a multiprocessor has a quarter of the registers. Each warp gets its registers in its
- * quarter, in units of 256. */
-static size_t blocks_by_registers(const void *kernel, size_t warps)
+Room room_of_multiprocessor()
 {
-    const size_t registers = static_cast<size_t>(resources_of(kernel).registers);
-    if (registers == 0)
-        return SIZE_MAX;
-    const size_t all = static_cast<size_t>(device().properties.regsPerMultiprocessor);
-    return 4 * (all / 4 / round_up(registers * 32, 256)) / warps;
+    const cudaDeviceProp &p = device().properties;
+    return {static_cast<size_t>(p.maxThreadsPerMultiProcessor),
+            static_cast<size_t>(p.maxBlocksPerMultiProcessor), p.sharedMemPerMultiprocessor,
+            static_cast<size_t>(p.regsPerMultiprocessor)};
 }
 
-int blocks_per_sm(const void *kernel, int threads, size_t dynamic_bytes)
+/* A quarter of a multiprocessor has a quarter of the registers. Each warp gets its registers in its
+ * quarter, in units of 256. What is left over in the quarters is counted with the warps. */
+static size_t registers_per_warp(const void *kernel)
+{
+    const size_t registers = static_cast<size_t>(resources_of(kernel).registers);
+    const size_t all = room_of_multiprocessor().registers;
+    return registers == 0 ? 0 : all / (4 * (all / 4 / round_up(registers * 32, 256)));
+}
+
+Room room_of_block(const void *kernel, int threads, size_t dynamic_bytes)
 {
     const cudaDeviceProp &p = device().properties;
     const size_t warps = round_up(static_cast<size_t>(threads), 32) / 32;
     const size_t shared =
         round_up(resources_of(kernel).shared_bytes + dynamic_bytes + p.reservedSharedMemPerBlock,
                  p.major < 8 ? 256 : 128);
-    return static_cast<int>(std::min(
-        {static_cast<size_t>(p.maxThreadsPerMultiProcessor) / (32 * warps),
-         static_cast<size_t>(p.maxBlocksPerMultiProcessor), blocks_by_registers(kernel, warps),
-         shared > 0 ? p.sharedMemPerMultiprocessor / shared : SIZE_MAX}));
+    return {32 * warps, 1, shared, warps * registers_per_warp(kernel)};
+}
+
+int blocks_per_sm(const void *kernel, int threads, size_t dynamic_bytes)
+{
+    const Room all = room_of_multiprocessor(),
+               block = room_of_block(kernel, threads, dynamic_bytes);
+    return static_cast<int>(
+        std::min({all.threads / block.threads, all.blocks,
+                  block.shared > 0 ? all.shared / block.shared : SIZE_MAX,
+                  block.registers > 0 ? all.registers / block.registers : SIZE_MAX}));
 }
 
 bool has_registers(const void *kernel, int threads)
 {
-    return blocks_by_registers(kernel, round_up(static_cast<size_t>(threads), 32) / 32) > 0;
+    return room_of_block(kernel, threads, 0).registers <= room_of_multiprocessor().registers;
 }
 
 int clusters_at_once(const void *kernel, int threads, size_t dynamic_bytes,

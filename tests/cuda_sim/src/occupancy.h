@@ -12,6 +12,13 @@ namespace sim
 /* Returns the threads per block that __launch_bounds__ allows, or 0 if the kernel has none. */
 int launch_bound(const void *kernel);
 
+/* What a multiprocessor has, or what a block takes of it. */
+struct Room {
+    size_t threads, blocks, shared, registers;
+};
+Room room_of_multiprocessor();
+Room room_of_block(const void *kernel, int threads, size_t dynamic_bytes);
+
 /* Returns how many blocks of a launch a multiprocessor holds. */
 int blocks_per_sm(const void *kernel, int threads, size_t dynamic_bytes);
 
