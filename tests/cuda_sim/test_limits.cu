@@ -223,6 +223,7 @@ static void a_hook_sees_each_launch(void **)
     assert_int_equal(seen.shared_bytes, WHOLE_SM);
     assert_true(seen.is_cooperative);
     assert_int_equal(seen.error, cudaSuccess);
+    assert_int_equal(seen.blocks_per_sm, 1);
     assert_int_equal(launch_clusters(9, 4, true), cudaErrorCooperativeLaunchTooLarge);
     assert_int_equal(seen.blocks, 36);
     assert_int_equal(seen.error, cudaErrorCooperativeLaunchTooLarge);

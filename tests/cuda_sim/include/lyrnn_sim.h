@@ -71,7 +71,8 @@ typedef struct {
     unsigned blocks, threads, cluster; /* threads per block, blocks per cluster */
     size_t shared_bytes;               /* dynamic */
     int is_cooperative;
-    int error; /* the cudaError_t that the launch returns */
+    int error;         /* the cudaError_t that the launch returns */
+    int blocks_per_sm; /* how many of its blocks a multiprocessor holds */
 } lyrnn_sim_launch_info;
 
 /* Called with each launch. NULL removes the hook. */

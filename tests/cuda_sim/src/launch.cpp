@@ -112,13 +112,16 @@ static lyrnn_sim_launch_hook launch_hook;
 
 static void show(const Launch &launch, cudaError_t error)
 {
-    const lyrnn_sim_launch_info info = {symbol_of(launch.call.kernel),
-                                        volume(launch.grid),
-                                        volume(launch.block),
-                                        volume(launch.cluster),
-                                        launch.dynamic_bytes,
-                                        launch.cooperative,
-                                        error};
+    const unsigned threads = volume(launch.block);
+    const lyrnn_sim_launch_info info = {
+        symbol_of(launch.call.kernel),
+        volume(launch.grid),
+        threads,
+        volume(launch.cluster),
+        launch.dynamic_bytes,
+        launch.cooperative,
+        error,
+        blocks_per_sm(launch.call.kernel, static_cast<int>(threads), launch.dynamic_bytes)};
     launch_hook(&info);
 }
 

@@ -32,7 +32,8 @@ static std::map<uintptr_t, std::string> list_symbols()
         std::istringstream words(line);
         uintptr_t offset = 0;
         std::string type, name;
-        if (words >> std::hex >> offset >> type >> name && (type == "T" || type == "t" || type == "W"))
+        if (words >> std::hex >> offset >> type >> name &&
+            (type == "T" || type == "t" || type == "W"))
             symbols.emplace(base + offset, name);
     }
     if (answer != nullptr)
