@@ -1,5 +1,5 @@
-/* What the tests of the simulator share: cmocka for C++, device arrays, streams and events made with
- * one call, and a report hook. */
+/* What the tests of the simulator share: cmocka for C++, device arrays, streams and events made
+ * with one call, and a report hook. */
 #ifndef LYRNN_SIM_TEST_H
 #define LYRNN_SIM_TEST_H
 

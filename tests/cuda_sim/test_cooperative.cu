@@ -132,7 +132,7 @@ static void ordered_cooperative_launches_may_each_fill_the_device(void **)
 static void registers_keep_grids_apart(void **)
 {
     const grid_shape all_registers = {4, 1, 1, 288}, half = {2, 1, 1, 288};
-    char name[] = "/tmp/resources-XXXXXX";
+    char name[] = P_tmpdir "/resources.XXXXXX";
     int file = mkstemp(name);
     assert_true(file >= 0);
     dprintf(file, "90 90 built _Z17first_grid_kernelPi 128 0 0 0\n");

@@ -1,5 +1,5 @@
-/* When queued work runs: priorities of streams, in streams and in graphs, and how much work a stream
- * holds. */
+/* When queued work runs: priorities of streams, in streams and in graphs, and how much work a
+ * stream holds. */
 #include "sim_test.h"
 
 #include <cublas_v2.h>
