@@ -58,6 +58,9 @@ static void priorities_are_clamped_to_the_range(void **)
     int priority = 1;
     OK(cudaStreamGetPriority(NULL, &priority));
     assert_int_equal(priority, 0);
+    cudaStream_t stream;
+    assert_int_equal(cudaStreamCreateWithPriority(&stream, 2, 0), cudaErrorInvalidValue);
+    (void)cudaGetLastError();
 }
 
 /* A priority is a hint: with other seeds, work of a lower priority also runs first. */

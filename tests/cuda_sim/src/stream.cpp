@@ -227,6 +227,8 @@ using namespace sim;
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority)
 {
     cudaError_t error = device_error();
+    if (error == cudaSuccess && flags != cudaStreamDefault && flags != cudaStreamNonBlocking)
+        error = cudaErrorInvalidValue;
     if (error != cudaSuccess)
         return done(error);
     *stream = new lyrnn_sim_stream{
