@@ -34,7 +34,8 @@ int launch_bound(const void *kernel)
         if (*at<entry && * at> first)
             first = *at;
     /* A kernel without bounds comes after the code of another kernel. */
-    if (first == nullptr || memcmp(first, first + NOP_BYTES, entry - first - NOP_BYTES) != 0)
+    if (first == nullptr ||
+        memcmp(first, first + NOP_BYTES, static_cast<size_t>(entry - first - NOP_BYTES)) != 0)
         return 0;
     return static_cast<int>(entry - first) / NOP_BYTES;
 }
