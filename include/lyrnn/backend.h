@@ -406,8 +406,8 @@ typedef struct {
  *     lane_wait     lets what follows in the lane in use run after all that lane `other` has queued
  *                   so far. `other` may be the lane in use.
  *     synchronize   waits for all queued work.
- *     run_step      runs body(context). The body queues the same operations on the same memory at
- *                   every call, so that a device may record them once and then replay the record.
+ *     run_step      runs body(context), and may first wait for an earlier step. The body queues the
+ *                   same operations on the same memory every time, so a device may replay a record.
  *     describe      writes one line that names the device, at most size bytes with the terminator.
  *     close         frees everything but the memory that memory_alloc handed out. */
 #define LYRNN_DEVICE_OPERATIONS(X)                                                                 \

@@ -1,7 +1,7 @@
 /* Trains a model by truncated back-propagation through time. lyrnn_trainer_step is one training
  * step, and all of it runs on the device: gather a batch, forward, loss, backward, clip the
- * gradients, Adam, carry the state to the next batch. A step never waits for the device. The model
- * and its buffers are in lyrnn/model.h.
+ * gradients, Adam, carry the state to the next batch. The host only queues it, a few steps ahead of
+ * the device. The model and its buffers are in lyrnn/model.h.
  *
  * Letters: N characters of the corpus, K batches per epoch, T steps, B streams. Stream: one of the
  * B parallel text sequences of a batch. Lane: a queue of work on the device; CUDA calls it a
