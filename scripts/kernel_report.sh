@@ -1,16 +1,41 @@
 #!/usr/bin/env bash
-# kernel_report.sh [ARCH...]: compiles the kernels that ship (cuda/architectures.txt) and prints the
-# registers, shared memory, stack and spills that ptxas reports for each. It compiles each source to
-# PTX once, and that PTX for every card that a driver would compile it for. Warnings, spills and
-# local memory are errors. ARCH (for example 89) limits the cards to that compute capability.
+# kernel_report.sh [ARCH... | --estimate]: compiles the kernels that ship (cuda/architectures.txt)
+# and prints the registers, shared memory, stack and spills that ptxas reports for each. It compiles
+# each source to PTX once, and that PTX for every card that a driver would compile it for. Warnings,
+# spills and local memory are errors. ARCH (for example 89) limits the cards to that compute
+# capability. --estimate instead prints how many cycles a time step of the recurrence takes on four
+# cards, for the shapes of the bench's ladder. It counts them from the machine code (scripts/sass),
+# and needs nvdisasm, g++ and Python.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 source scripts/kernels.sh
 
+# estimate: prints the estimate, with the plans that the library makes.
+estimate() {
+    local pairs python nvdisasm
+    python=$(command -v python3) || fail 'python3: not found; install it'
+    nvdisasm=$(find_nvdisasm) ||
+        fail 'nvdisasm: not found; install the whole CUDA toolkit or the Python package' \
+            'nvidia-cuda-nvdisasm'
+    mapfile -t pairs < <(list_pairs 80 89 90 | grep built)
+    compile_kernels "${pairs[@]}"
+    # The linker leaves out what needs the simulator itself.
+    g++ -std=c++17 -O1 -DLYRNN_CUDA_SIM -Itests/cuda_sim/include -Itests/cards -Iinclude -Ihost \
+        -Icuda -ffunction-sections -Wl,--gc-sections -o "$kernels/print_plans" \
+        scripts/sass/print_plans.cpp tests/cards/cards.cpp
+    "$python" scripts/sass/sass_estimate.py --nvdisasm "$nvdisasm" --kernels "$kernels" \
+        --print-plans "$kernels/print_plans"
+}
+
+if [[ $* == --estimate ]]; then
+    find_toolkit
+    estimate
+    exit
+fi
 for arch; do
     [[ $arch =~ ^[0-9]+$ ]] || {
-        echo "usage: ${0##*/} [ARCH...]" >&2
+        echo "usage: ${0##*/} [ARCH...] | --estimate" >&2
         exit 2
     }
 done
@@ -43,7 +68,8 @@ for pair in "${pairs[@]}"; do
             shared = before("bytes smem")
         }
         END { row() }'
-done | tee "$kernels/resources" | c++filt | sed -E 's/\(lyrnn_cell\)0/rnn_tanh/; s/\(lyrnn_cell\)1/rnn_relu/
+done | tee "$kernels/resources" | c++filt |
+    sed -E 's/\(lyrnn_cell\)0/rnn_tanh/; s/\(lyrnn_cell\)1/rnn_relu/
     s/\(lyrnn_cell\)2/lstm/; s/\(lyrnn_cell\)3/gru/; s/(built|checked) void /\1 /
     s/\(anonymous namespace\)::|lyrnn_cuda_//g; s/\([^()]*\)( [0-9?]+ )/\1/; s/, /,/g' \
     >"$kernels/rows"

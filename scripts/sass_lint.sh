@@ -2,8 +2,8 @@
 # sass_lint.sh [--update [REASON]]: reads the machine code of the kernels and checks it against two
 # tables (scripts/sass): which kernels may use fp64, local memory, calls, and in loops integer
 # divisions, fences and guarded loads at all, and how many instructions of each kind each loop has.
-# --update writes the new counts; it needs a one-line REASON if one of them got worse. Exit status: 0
-# or 1; 2 usage; 77 nvcc, nvdisasm or Python is missing, or another nvcc made the table. The last
+# --update writes the new counts; it needs a one-line REASON if one of them got worse. Exit status:
+# 0 or 1; 2 usage; 77 nvcc, nvdisasm or Python is missing, or another nvcc made the table. The last
 # line says why it cannot judge.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -187,8 +187,8 @@ def loops_of(counts, arch, kernel):
 
 
 def compare_all(old, new):
-    """{key: text} of the rows that got worse and of those that got better. If a kernel's number of
-    loops changed, its sums over all loops decide."""
+    """{key: text} of what got worse and of what got better. If a kernel's number of loops changed,
+    its sums over all loops decide."""
     worse, better = {}, {}
 
     def judge(key, before, after, what):

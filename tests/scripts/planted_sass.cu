@@ -1,5 +1,5 @@
-/* Kernels with one defect each, for test_sass_planted.sh: what sass_lint.py must find in the machine
- * code that nvcc makes of them. The name of a kernel begins with the class. fine_kernel has none. */
+/* Kernels with one defect each, for test_sass_planted.sh: sass_lint.py must find it in the machine
+ * code that nvcc makes of them. A kernel's name begins with the class. fine_kernel has none. */
 
 extern "C" __global__ void fine_kernel(float *x, int n)
 {

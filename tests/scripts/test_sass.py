@@ -11,7 +11,7 @@ import sass_lint
 
 
 def assemble(lines, name="one_kernel"):
-    """The text of nvdisasm for these lines: "LABEL:", or "[@P0] OPCODE OPERANDS | STALL [BARRIERS]".
+    """The text of nvdisasm for these lines: "LABEL:", or "[@P0] OPCODE OPERANDS | STALL BARRIERS".
     BARRIERS is any of w0 to w5 (write), r0 to r5 (read) and q0 to q5 (wait)."""
     text, address = [f"\t.section\t.text.{name},\"ax\",@progbits", f".text.{name}:"], 0
     for line in lines:
@@ -93,7 +93,8 @@ class Reader(unittest.TestCase):
     def test_lanes_that_are_apart_are_left_out(self):
         function = function_of(["BRA.DIV ~URZ, `(.L_x_1)", "SHFL.BFLY R0, R0, 0x1, 0x1f",
                                 "BRA.CONV ~URZ, `(.L_x_2)", "CALL.REL.NOINC `($sub)", ".L_x_2:",
-                                "EXIT", ".L_x_1:", "DADD R0, R0, R2", "EXIT", "$sub:", "RET.REL R0"])
+                                "EXIT", ".L_x_1:", "DADD R0, R0, R2", "EXIT", "$sub:",
+                                "RET.REL R0"])
         self.assertEqual([i.base for i in function.reachable()], ["BRA", "SHFL", "BRA", "EXIT"])
 
     def test_call_to_a_label_is_a_branch(self):

@@ -6,4 +6,6 @@ command -v python3 >/dev/null || {
     echo 'skipped: no python3'
     exit 77
 }
-PYTHONDONTWRITEBYTECODE=1 python3 tests/scripts/test_sass.py
+export PYTHONDONTWRITEBYTECODE=1
+python3 tests/scripts/test_sass.py
+python3 tests/scripts/test_sass_latency.py

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks that sass_lint.py finds each class of defect in the machine code of planted_sass.cu, and that
-# it compares with the table, accepts a reason, and writes the table. Needs nvcc, nvdisasm and Python.
+# Checks that sass_lint.py finds each class of defect in the machine code of planted_sass.cu, and
+# that it compares with the table, accepts a reason, and writes the table. Needs nvcc, nvdisasm and
+# Python.
 # Usage: test_sass_planted.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -70,7 +71,8 @@ sed -i /stale/d "$work/allowed.txt"
 
 # A count that got worse is an error, unless another nvcc made the table. A reason accepts it.
 cp "$counts" "$work/good"
-sed -i -E 's/^(90 membar_kernel all) .*/\1/; s/(90 fine_kernel loop1 instructions)=[0-9]+/\1=2/' "$counts"
+sed -i -E 's/^(90 membar_kernel all) .*/\1/
+    s/(90 fine_kernel loop1 instructions)=[0-9]+/\1=2/' "$counts"
 lint
 expect 1 '^worse: membar_kernel .sm_90., all: membar 0 -> 1$' "$work/log" 'with worse counts'
 expect 1 '^worse: fine_kernel .sm_90., loop1: instructions 2 -> ' "$work/log" 'with a longer loop'

@@ -1,0 +1,137 @@
+"""Tests of the latency estimate on SASS whose cycles are known, and of its walk through loops."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "scripts", "sass"))
+
+import sass_estimate
+import sass_latency
+from test_sass import function_of
+
+CARD = sass_latency.Card(fma=1, fp64=64, l2=300, l2_bytes=16)
+LATENCIES = sass_latency.LATENCIES
+
+
+def cycles(lines, warps=1, card=CARD):
+    return sass_latency.cycles_of(function_of(lines).instructions, warps, card)
+
+
+class Cycles(unittest.TestCase):
+    def test_dependent_chain_is_bound_by_latency(self):
+        chain = ["FFMA R0, R0, R1, R2 | 4"] * 64
+        self.assertEqual(cycles(chain), 64 * 4)
+        # Up to four warps fill each other's gaps. From there on, issue is the limit.
+        self.assertLess(cycles(chain, 4), 64 * 4 + 8)
+        self.assertAlmostEqual(cycles(chain, 8), 8 * 64, delta=4)
+
+    def test_independent_instructions_are_bound_by_issue(self):
+        independent = ["FFMA R0, R1, R2, R0 | 1"] * 64
+        self.assertEqual(cycles(independent), 64)
+        self.assertEqual(cycles(independent, 2), 128)
+        half_rate = sass_latency.Card(fma=2, fp64=4, l2=300, l2_bytes=16)
+        self.assertAlmostEqual(cycles(independent, 2, half_rate), 256, delta=2)
+
+    def test_slow_pipes(self):
+        self.assertAlmostEqual(cycles(["DFMA R0, R2, R4, R6 | 1"] * 10), 10 * 64, delta=64)
+        self.assertAlmostEqual(cycles(["MUFU.EX2 R0, R1 | 1"] * 32), 32 * 8, delta=8)
+        self.assertAlmostEqual(cycles(["IADD3 R0, R1, R2, RZ | 1"] * 32), 32 * 2, delta=2)
+
+    def test_a_barrier_waits_for_its_result(self):
+        load = ["LDS R0, [R1] | 1 w3", "FADD R2, R0, R0 | 1 q3"]
+        self.assertEqual(cycles(load), LATENCIES["LDS"] + 1)
+        self.assertEqual(cycles(["LDS R0, [R1] | 1 w3", "FADD R2, R3, R3 | 1 q2"]), 2)
+        self.assertEqual(cycles(["LDG.E R0, [R2.64] | 1 w0", "FADD R2, R0, R0 | 1 q0"]), CARD.l2 + 1)
+        # The loads of a chain follow one another; those of a batch overlap.
+        chain = ["LDG.E R2, [R2.64] | 1 w0 q0"] * 4 + ["EXIT | 1 q0"]
+        batch = ["LDG.E R2, [R4.64] | 1 w0"] * 4 + ["EXIT | 1 q0"]
+        self.assertGreater(cycles(chain), 4 * CARD.l2)
+        self.assertLess(cycles(batch), 2 * CARD.l2)
+
+    def test_bandwidth_of_l2(self):
+        wide = ["LDG.E.128 R0, [R4.64] | 1 w0"] * 50 + ["EXIT | 1 q0"]
+        # Four schedulers load 50 x 512 bytes each, at 16 bytes per cycle.
+        self.assertAlmostEqual(cycles(wide), 4 * 50 * 512 / 16, delta=CARD.l2 + 200)
+
+    def test_a_fence_waits_for_stores(self):
+        store = ["STG.E [R2.64], R0 | 1", "MEMBAR.SC.GPU | 1", "EXIT | 1"]
+        self.assertAlmostEqual(cycles(store), 2 * CARD.l2, delta=4)
+        self.assertAlmostEqual(cycles(store[1:]), CARD.l2, delta=4)
+
+    def test_warps_meet_at_a_barrier(self):
+        block = ["FFMA R0, R0, R1, R2 | 4"] * 8 + ["BAR.SYNC 0x0 | 1", "EXIT | 1"]
+        self.assertAlmostEqual(cycles(block, 2), 8 * 4 + LATENCIES["BAR"], delta=4)
+        cluster = ["UCGABAR_ARV | 1", "UCGABAR_WAIT | 1", "EXIT | 1"]
+        self.assertAlmostEqual(cycles(cluster, 2), LATENCIES["DSMEM"], delta=4)
+
+
+# Over time: a loop over streams with four FFMAs and a butterfly, then a broadcast and one of the two
+# barriers.
+RESIDENT = [
+    ".L_x_1:", "MOV R0, RZ",
+    ".L_x_2:", *["FFMA R0, R1, R2, R0 | 4"] * 4,
+    ".L_x_3:", "SHFL.BFLY PT, R2, R0, R3, 0x1f | 1 w0", "@P0 BRA `(.L_x_3)",
+    "@P1 BRA `(.L_x_2)",
+    ".L_x_4:", "ST.E [R4.64], R0", "@P2 BRA `(.L_x_4)",
+    "@P3 BRA `(.L_x_5)", "BAR.SYNC 0x0", "BRA `(.L_x_6)",
+    ".L_x_5:", "UCGABAR_ARV", "UCGABAR_WAIT",
+    ".L_x_6:", "@P4 BRA `(.L_x_7)", "MUFU.RCP R0, R0", "BRA `(.L_x_8)",
+    ".L_x_7:", "CALL.REL.NOINC `($slow)", "NOP", "NOP", "NOP",
+    ".L_x_8:", "@P5 BRA `(.L_x_1)",
+    "EXIT",
+    "$slow:", "RET.REL R0",
+]
+
+# Over time: a fetch; two chunks, each with a fetch of the next; sums through shared memory; a cell
+# that reads the cluster, and one that never runs; a barrier.
+GRID = [
+    ".L_x_1:", "LDG.E.STRONG.GPU R1, [R2.64]", "FFMA R9, R9, R9, R9",
+    ".L_x_2:", "BAR.SYNC 0x0", "@P0 BRA `(.L_x_3)", "LDG.E.STRONG.GPU R1, [R2.64]",
+    ".L_x_3:", *["FFMA R0, R1, R2, R0"] * 128, "@P1 BRA `(.L_x_3)", "@P2 BRA `(.L_x_2)",
+    ".L_x_4:", "LDS.128 R0, [R4]", "STS.128 [R4], R0", "@P3 BRA `(.L_x_4)",
+    "@P4 BRA `(.L_x_6)",
+    ".L_x_5:", "LDS R0, [R4]", "STG.E [R4.64], R0", "@P5 BRA `(.L_x_5)", "BRA `(.L_x_7)",
+    ".L_x_6:", *["STG.E [R4.64], R0"] * 9, "@P6 BRA `(.L_x_6)",
+    ".L_x_7:", "BAR.SYNC 0x0", "@P1 BRA `(.L_x_1)", "EXIT",
+]
+
+
+def bases_of(trace):
+    return {base: sass_estimate.count(trace, base) for base in {i.base for i in trace}}
+
+
+class Walks(unittest.TestCase):
+    def test_resident(self):
+        plan = {"weights": 4, "streams": 3, "slices": 8, "cluster": 4}
+        trace = bases_of(sass_estimate.Resident(function_of(RESIDENT), plan).step())
+        self.assertEqual((trace["FFMA"], trace["SHFL"], trace["ST"]), (3 * 4, 3 * 3, 4))
+        self.assertEqual((trace.get("BAR"), trace["UCGABAR_WAIT"]), (None, 1))
+        self.assertEqual((trace.get("CALL"), trace["MUFU"]), (None, 1))
+        plan["cluster"] = 1
+        trace = bases_of(sass_estimate.Resident(function_of(RESIDENT), plan).step())
+        self.assertEqual((trace["BAR"], trace.get("UCGABAR_WAIT"), trace["ST"]), (1, None, 1))
+
+    def test_grid(self):
+        # Chunks of 4096 / 64 = 64 values of k; a group takes every fourth, and a pass takes two.
+        plan = {"streams": 64, "depth": 128, "groups": 4, "columns": 32, "cluster": 1, "units": 8}
+        trace = bases_of(sass_estimate.Grid(function_of(GRID), plan).step())
+        self.assertEqual(trace["FFMA"], 1 + 64 * 128 / 4)
+        self.assertEqual(trace["LDG"], 2)
+        self.assertEqual(trace["BAR"], 3)
+        self.assertEqual(trace["LDS"], 64 * 32 / 1024 + 64 * 8 / 256)
+        self.assertEqual(trace["STG"], 64 * 8 / 256)
+
+    def test_one_of_two_loads_runs(self):
+        both = function_of(["@P0 LDG.E R1, [R2.64] | 1 w0", "@!P0 LDG.E R1, [R4.64] | 1 w0",
+                            "@!P0 LDG.E R2, [R4.64] | 1 w0"]).instructions
+        self.assertEqual([i.base for i in sass_estimate.drop_alternatives(both)],
+                         ["NOP", "LDG", "LDG"])
+
+    def test_no_loop_over_time(self):
+        with self.assertRaisesRegex(ValueError, "no loop over time"):
+            sass_estimate.Resident(function_of(["EXIT"]), {})
+
+
+if __name__ == "__main__":
+    unittest.main()
