@@ -8,8 +8,8 @@
 #include <string>
 
 #include "cards.h"
+#include "launches.h"
 #include "recurrence_plan.cuh"
-#include "step_launches.h"
 
 static lyrnn_cuda_state state_on(const card &c, lyrnn_recurrence_path path)
 {

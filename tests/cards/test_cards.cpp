@@ -1,5 +1,5 @@
-/* Every launch of a training step fits every card: A to F of the bench's ladder, each with all
- * cells. The plan runs on the simulated card; what fits is the answer of the toolkit's calculator
+/* Every launch of a training step and of a generation fits every card: A to F of the bench's ladder,
+ * each with all cells. The plan runs on the simulated card; what fits is the answer of the toolkit's calculator
  * (occupancy.cpp) and of the card's layout. Registers and static shared memory are those of the
  * machine code that ships.
  *
@@ -22,9 +22,9 @@ extern "C" {
 }
 
 #include "cards.h"
+#include "launches.h"
 #include "occupancy.h"
 #include "recurrence_plan.cuh"
-#include "step_launches.h"
 
 static const char *resources;
 
@@ -103,9 +103,9 @@ static void for_each_shape(void (*body)(const card &, const bench_shape &), cons
     free(ladder);
 }
 
-static void launch_step(const card &, const bench_shape &shape)
+static void launch_all(const card &, const bench_shape &shape)
 {
-    show_step_launches(&shape, remember);
+    show_launches(&shape, remember);
 }
 
 static void every_launch_fits(void **)
@@ -115,7 +115,7 @@ static void every_launch_fits(void **)
         const card &c = CARDS[i];
         simulate(c, resources);
         launches.clear();
-        for_each_shape(launch_step, c);
+        for_each_shape(launch_all, c);
         const std::map<std::string, block_needs> kernels = kernels_of(c);
         for (const launch &l : launches)
             check_launch(c, kernels, l);

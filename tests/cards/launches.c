@@ -1,10 +1,12 @@
-#include "step_launches.h"
+#include "launches.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lyrnn/device.h"
+#include "lyrnn/generate.h"
 #include "lyrnn/trainer.h"
 
 static void must(lyrnn_status status)
@@ -64,7 +66,8 @@ static void forget(lyrnn_backend *self)
 
 static void download_nothing(lyrnn_backend *self, void *host, const void *device, size_t bytes)
 {
-    (void)host, (void)device, (void)bytes;
+    (void)device;
+    memset(host, 0, bytes);
     forget(self);
 }
 
@@ -85,33 +88,67 @@ static lyrnn_backend open_without_memory(void)
     return backend;
 }
 
-void show_step_launches(const bench_shape *shape, lyrnn_sim_launch_hook see)
+static lyrnn_rnn_config config_of(const bench_shape *shape)
+{
+    return (lyrnn_rnn_config){.cell = shape->cell,
+                              .input_size = shape->sizes[BENCH_VOCAB_SIZE],
+                              .hidden_size = shape->sizes[BENCH_HIDDEN_SIZE],
+                              .num_layers = shape->sizes[BENCH_NUM_LAYERS]};
+}
+
+static void train_a_step(const bench_shape *shape, lyrnn_model *model)
 {
     const int T = shape->sizes[BENCH_NUM_STEPS], B = shape->sizes[BENCH_BATCH_SIZE];
-    const lyrnn_rnn_config config = {.cell = shape->cell,
-                                     .input_size = shape->sizes[BENCH_VOCAB_SIZE],
-                                     .hidden_size = shape->sizes[BENCH_HIDDEN_SIZE],
-                                     .num_layers = shape->sizes[BENCH_NUM_LAYERS]};
     const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
     const lyrnn_batch_options options = {.N = (size_t)B * ((size_t)T + 1), .B = B, .T = T};
-    lyrnn_backend backend = open_without_memory();
     lyrnn_batches batches;
-    lyrnn_model model;
     lyrnn_trainer trainer;
     int32_t *ids = calloc(options.N, sizeof *ids);
     must(ids != NULL ? LYRNN_OK : LYRNN_ERR_MEMORY);
     must(lyrnn_batches_init(&batches, &options));
+    must(lyrnn_trainer_init(&trainer, model, &batches, ids, &optimizer));
+    must(lyrnn_trainer_begin_epoch(&trainer, 1));
+    lyrnn_trainer_step(&trainer);
+    forget(model->backend);
+    lyrnn_trainer_free(&trainer);
+    lyrnn_batches_free(&batches);
+    free(ids);
+}
+
+/* Ends the generation after its first character: those that the host would read do not exist. */
+static lyrnn_status stop(void *context)
+{
+    (void)context;
+    return LYRNN_INTERRUPTED;
+}
+
+static void generate_a_character(const bench_shape *shape, const lyrnn_model *model)
+{
+    int32_t id = 0;
+    const lyrnn_prompt prompt = {.ids = &id, .length = 1};
+    const lyrnn_listener listener = {.poll = stop};
+    lyrnn_generator generator;
+    lyrnn_generate_options options = lyrnn_greedy_options();
+    options.num_samples = (size_t)shape->sizes[BENCH_BATCH_SIZE];
+    options.poll_every = 1;
+    must(lyrnn_generator_init(&generator, model, &options, 2));
+    must(lyrnn_generate(&generator, &prompt, 1, &listener) == LYRNN_INTERRUPTED ? LYRNN_OK
+                                                                                : LYRNN_ERR_USAGE);
+    forget(model->backend);
+    lyrnn_generator_free(&generator);
+}
+
+void show_launches(const bench_shape *shape, lyrnn_sim_launch_hook see)
+{
+    const lyrnn_rnn_config config = config_of(shape);
+    lyrnn_backend backend = open_without_memory();
+    lyrnn_model model;
     must(lyrnn_model_init(&model, &config, &backend));
     lyrnn_sim_set_launch_hook(see);
     lyrnn_model_randomize(&model, 1);
-    must(lyrnn_trainer_init(&trainer, &model, &batches, ids, &optimizer));
-    must(lyrnn_trainer_begin_epoch(&trainer, 1));
-    lyrnn_trainer_step(&trainer);
+    train_a_step(shape, &model);
+    generate_a_character(shape, &model);
     lyrnn_sim_set_launch_hook(NULL);
-    forget(&backend);
-    lyrnn_trainer_free(&trainer);
     lyrnn_model_free(&model);
-    lyrnn_batches_free(&batches);
     lyrnn_backend_close(&backend);
-    free(ids);
 }
