@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # limits_table.sh [--check] PROGRAM: writes the table of limits in cuda/README.md, between its two
-# marker lines. PROGRAM prints the rows: tests/cards/limits_table in the build folder. --check writes
-# nothing, and fails if the page has another table.
+# marker lines. PROGRAM prints the rows: tests/cards/limits_table in the build folder. --check
+# writes nothing, and fails if the page has another table.
 set -euo pipefail
 check=
 if [[ ${1-} == --check ]]; then

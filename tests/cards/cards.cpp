@@ -20,8 +20,8 @@
  * Usual: the missing ones are spread evenly. Worst: one GPC lacks more of them, or a card that may
  * have seven or eight GPCs has the smaller ones. For the B200 we assume eight GPCs of up to 20.
  *
- * For the H100 there is evidence that the worst layout is real. With clusters of eight, cuBLAS
- * starts 120 blocks (NVIDIA's CUTLASS, issue 1921), and a measurement finds 120 of the 132
+ * For the H100 there is evidence that the worst layout is real. cuBLAS starts 120 blocks in
+ * clusters of eight (NVIDIA's CUTLASS, issue 1921), and a measurement finds 120 of the 132
  * multiprocessors in use (Accel-Sim's gpu-app-collection, pull request 87). That is 15 clusters;
  * the usual layout has 16. */
 #include "cards.h"

@@ -20,7 +20,7 @@ struct card {
     const char *name;
     int capability;
     int num_sms;
-    bool is_worst;      /* the layout that holds the fewest clusters, of those that we think of */
+    bool is_worst;      /* a layout that holds fewer clusters than the usual one */
     int gpcs[MAX_GPCS]; /* multiprocessors of each GPC, then zeros; all zeros: has no clusters */
 };
 

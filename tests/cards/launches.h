@@ -15,8 +15,8 @@ extern "C" {
 bench_shape *list_ladder(size_t *num);
 
 /* Calls `see` with each launch of a training step of this shape, and of one character of as many
- * texts as a batch has streams. Nothing runs, and no memory is allocated: F alone would need
- * gigabytes. Stops the program if the work cannot be set up. */
+ * texts as a batch has streams. Nothing runs, and no memory is allocated: F would need gigabytes.
+ * Stops the program if the work cannot be set up. */
 void show_launches(const bench_shape *shape, lyrnn_sim_launch_hook see);
 
 #ifdef __cplusplus

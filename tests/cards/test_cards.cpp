@@ -1,7 +1,7 @@
-/* Every launch of a training step and of a generation fits every card: A to F of the bench's ladder,
- * each with all cells. The plan runs on the simulated card; what fits is the answer of the toolkit's calculator
- * (occupancy.cpp) and of the card's layout. Registers and static shared memory are those of the
- * machine code that ships.
+/* Every launch of a training step and of a generation fits every card: A to F of the bench's
+ * ladder, each with all cells. The plan runs on the simulated card. What fits is the answer of the
+ * toolkit's calculator (occupancy.cpp) and of the card's layout. Registers and static shared memory
+ * are those of the machine code that ships.
  *
  * Usage: test_cards RESOURCES, the file build/kernels/resources of scripts/kernel_report.sh. */
 #include <cmath>
@@ -179,8 +179,8 @@ static recurrence_plan plan_resident_on(const card &c, const recurrence_problem 
 }
 
 /* One GPC of 14 instead of 16 multiprocessors: 31 clusters of four fit, and 15 of eight. The
- * tutorial's shape then gives each cluster two streams. At a batch for which streams do not help, 32
- * clusters of eight take three waves, not 2.13. */
+ * tutorial's shape then gives each cluster two streams. Where more streams do not help, 32 clusters
+ * of eight take three waves, not 2.13. */
 static void a_smaller_gpc_costs_a_whole_wave(void **)
 {
     const card &usual = find_card("H100 SXM, H200", false);
