@@ -132,6 +132,12 @@ static void a_cluster_that_no_gpc_holds_is_refused(void **)
     int clusters = -1;
     assert_int_equal(cudaOccupancyMaxActiveClusters(&clusters, large_kernel, &config),
                      cudaErrorInvalidClusterSize);
+    config.numAttrs = 0;
+    OK(cudaOccupancyMaxPotentialClusterSize(&clusters, large_kernel, &config));
+    assert_int_equal(clusters, 6);
+    config.dynamicSmemBytes = 0;
+    OK(cudaOccupancyMaxPotentialClusterSize(&clusters, large_kernel, &config));
+    assert_int_equal(clusters, 8);
     OK(launch_clusters(4, 4, false));
     assert_int_equal(launch_clusters(1, 8, false), cudaErrorInvalidClusterSize);
     assert_int_equal(launch_clusters(1, 8, true), cudaErrorInvalidClusterSize);

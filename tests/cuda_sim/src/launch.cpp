@@ -82,6 +82,8 @@ static cudaError_t read_config(const cudaLaunchConfig_t &config, Launch *launch)
     }
     if (config.dynamicSmemBytes > dynamic_limit(launch->call.kernel))
         return cudaErrorInvalidValue;
+    /* CUDA's manual says that the launch fails, but not how. Users report this error
+     * (TensorComprehensions, pull request 526); too many registers have one of their own. */
     const int bound = launch_bound(launch->call.kernel);
     if (bound != 0 && volume(launch->block) > static_cast<unsigned>(bound))
         return cudaErrorInvalidValue;
@@ -221,9 +223,20 @@ cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, const void *kernel,
     return done(error);
 }
 
-cudaError_t cudaOccupancyMaxPotentialClusterSize(int *size, const void *,
-                                                 const cudaLaunchConfig_t *)
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int *size, const void *kernel,
+                                                 const cudaLaunchConfig_t *config)
 {
+    *size = 0;
+    Launch launch{};
+    launch.call.kernel = kernel;
+    cudaError_t error = device_error();
+    if (error == cudaSuccess)
+        error = read_config(*config, &launch);
+    if (error != cudaSuccess)
+        return done(error);
     *size = device().properties.clusterLaunch != 0 ? 8 : 1;
-    return done(device_error());
+    while (*size > 0 && clusters_at_once(kernel, static_cast<int>(volume(launch.block)),
+                                         launch.dynamic_bytes, static_cast<unsigned>(*size)) == 0)
+        --*size;
+    return done(error);
 }
