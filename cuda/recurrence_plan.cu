@@ -1,8 +1,9 @@
 /* Chooses how a recurrence runs: lays it out for each path and estimates the time of each.
  *
  * The estimates only order the paths and layouts; no result depends on them beyond the order of
- * sums. All that they assume of a device is in the table below. It comes from published latencies
- * and throughputs, mostly of an H100, and no GPU has confirmed it yet. */
+ * sums. All that they assume of a device is in the table below. The cycles of our kernels are
+ * counted in their machine code, which scripts/kernel_report.sh --estimate does; no GPU has
+ * confirmed them yet. */
 #include "recurrence_plan.cuh"
 
 #include <math.h>
@@ -10,36 +11,59 @@
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
 
-/* Cycles are of one multiprocessor, and bytes per cycle are its own share. */
+/* Cycles are of one multiprocessor. They are those of compute capability 9.0. The estimates for
+ * 8.0 and 8.9 differ by up to a third, apart from the arithmetic (fma_cycles). Count again after a
+ * change of these kernels; tests/scripts/test_sass_estimate.sh compares the two. */
 struct device_costs {
     double cycles_per_ns = 1.7;
 
     /* By steps: per time step the latency of two kernels, and a GEMM at cuBLAS's share of the peak
-     * for few rows. Tensor cores make it faster. */
+     * for few rows. Tensor cores make it faster. These are guesses: the kernels are cuBLAS's. */
     double two_kernels_ns = 6000.0;
-    double fmas_per_cycle = 128.0;
     double gemm_share = 0.6;
     double tensor_core_speedup = 4.0;
 
-    /* Resident: cycles per weight, gate and stream that a thread multiplies, with the loads of the
-     * vector, and the cluster's barrier with the exchange of the new state. */
-    double cycles_per_weight = 2.5;
-    double resident_barrier_cycles = 600.0;
+    /* Resident, per step: the cell with its addresses and loads, and more for each gate. For each
+     * stream, a thread multiplies its weights in one chain of FMAs with a latency of 4, and waits
+     * for shared memory. Then a butterfly follows, forward for each gate. A cluster's barrier is a
+     * fence, which waits for L2, and a message. Each value goes to each block by a store. */
+    double resident_cell_cycles = 500.0;
+    double resident_gate_cycles = 150.0;
+    double cycles_per_weight = 5.0;
+    double butterfly_cycles = 150.0;
+    double resident_barrier_cycles = 500.0;
+    double broadcast_cycles = 43.0;
 
-    /* Over the grid: the launch, the read of W_hh into shared memory, and per step the products at
-     * the share of the peak that reads of shared memory leave, the vectors from L2, the sums
-     * through shared memory, their exchange within the cluster, the cell, and the barriers. */
+    /* Over the grid: the launch, and the read of W_hh into shared memory, per weight of a thread. A
+     * forward weight takes three divisions and waits for L2 on its own. */
     double grid_launch_ns = 8000.0;
-    double load_bytes_per_cycle = 16.0;
+    double load_cycles[2] = {660.0, 250.0}; /* forward, backward */
+    /* Per step: FMAs run at a share of the peak, because of the reads of shared memory. A chunk
+     * costs its barriers and the way into shared memory, and each float that a thread fetches costs
+     * the latency of its address, which two warps per scheduler do not hide. */
     double tile_fma_share = 0.75;
-    double l2_bytes_per_cycle = 20.0;
-    double shared_bytes_per_cycle = 128.0;
-    double cluster_bytes_per_cycle = 16.0;
-    double cell_cycles = 1000.0;
-    double grid_barrier_cycles = 2200.0;
-    double cluster_barrier_cycles = 400.0;
+    double chunk_cycles[2] = {1300.0, 1750.0};
+    double fetch_cycles[2] = {90.0, 120.0};
+    /* Sums of groups: per pass of the block over its tile, and per group. */
+    double sum_cycles = 440.0;
+    double sum_group_cycles = 21.0;
+    /* The cell, per pass of the block over its units, with the sums over the cluster's blocks. */
+    double cell_cycles[2] = {350.0, 850.0};
+    double cell_gate_cycles[2] = {650.0, 150.0};
+    double exchange_cycles = 60.0;
+    /* The grid's barrier is a fence, an atomic and a load of L2, one after the other. */
+    double grid_barrier_cycles = 1700.0;
+    double cluster_barrier_cycles = 600.0;
 };
 static constexpr device_costs COSTS = {};
+
+/* Cycles in which a scheduler issues one fp32 instruction: it has 16 lanes or 32 (CUDA Programming
+ * Guide, throughput of arithmetic instructions). */
+static double fma_cycles(const lyrnn_cuda_state *state)
+{
+    const cudaDeviceProp &device = state->properties;
+    return device.major < 8 || (device.major == 8 && device.minor == 0) ? 2.0 : 1.0;
+}
 
 static int max_cluster(const lyrnn_cuda_state *state)
 {
@@ -49,7 +73,8 @@ static int max_cluster(const lyrnn_cuda_state *state)
 recurrence_plan lyrnn_cuda_plan_by_steps(const lyrnn_cuda_state *state, const recurrence_problem &p)
 {
     double H = (double)p.H, fmas = (double)p.B * lyrnn_num_gates(p.cell) * H * H;
-    double fmas_per_ns = state->properties.multiProcessorCount * COSTS.fmas_per_cycle *
+    double fmas_per_cycle = 4 * 32 / fma_cycles(state); /* four schedulers */
+    double fmas_per_ns = state->properties.multiProcessorCount * fmas_per_cycle *
                          COSTS.cycles_per_ns * COSTS.gemm_share;
     double speedup = state->precision == LYRNN_FP32 ? 1.0 : COSTS.tensor_core_speedup;
     recurrence_plan plan = {};
@@ -133,8 +158,12 @@ static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const recurr
     plan.launch.shared_bytes = resident_shared_bytes(layout, p.is_backward ? G : 1);
     /* Clusters beyond those at once begin when others have ended. */
     int waves = lyrnn_cuda_ceil_div(clusters, plan.at_once);
-    double cycles = COSTS.resident_barrier_cycles +
-                    COSTS.cycles_per_weight * layout.streams * G * layout.weights;
+    int butterflies = p.is_backward ? 1 : G, values = p.is_backward ? G : 1;
+    double cycles = COSTS.resident_cell_cycles + COSTS.resident_gate_cycles * G +
+                    layout.streams * (COSTS.cycles_per_weight * G * layout.weights +
+                                      COSTS.butterfly_cycles * butterflies);
+    if (layout.cluster > 1)
+        cycles += COSTS.resident_barrier_cycles + COSTS.broadcast_cycles * layout.cluster * values;
     plan.expected_ns = (double)p.T * waves * cycles / COSTS.cycles_per_ns;
     return plan;
 }
@@ -178,29 +207,35 @@ static bool lay_out_tiles(const lyrnn_cuda_state *state, const recurrence_proble
     return plan->groups > 0 && grid_shared_bytes(*plan) <= state->properties.sharedMemPerBlockOptin;
 }
 
-/* The cycles of one time step. A block does as many FMAs per float of the vectors as its tile has
- * columns: from 20 columns on, L2 delivers more than the FMAs take, and the FMAs decide. Fetching
- * overlaps with them; sums, cell and barriers follow one another.
+/* The cycles of one time step. The parts follow one another: two warps per scheduler, which do the
+ * same, hide little of each other's latency.
  *
  * Estimated microseconds per step on an H100: over the grid forward, backward, and by steps.
- *     lstm H 512 B 64         5.7   6.0    9.9
- *     gru H 512 B 64          5.0   5.2    8.9
- *     lstm H 1024 B 128      28.2  28.9   37.2
- *     rnn_tanh H 2048 B 128  28.7  28.7   37.2 */
-static double step_cycles(const grid_plan &plan)
+ *     lstm H 512 B 64         9.4   8.8    9.9
+ *     gru H 512 B 64          8.2   7.6    8.9
+ *     lstm H 1024 B 128      49.6  68.6   37.2
+ *     rnn_tanh H 2048 B 128  47.4  51.5   37.2 */
+static double step_cycles(const lyrnn_cuda_state *state, const recurrence_problem &p,
+                          const grid_plan &plan)
 {
-    double streams = (double)(1 << plan.streams_log), sums_bytes = 4 * streams * plan.columns;
+    const int way = p.is_backward ? 1 : 0, G = lyrnn_num_gates(p.cell);
     const double square = TILE_SIDE * TILE_SIDE;
-    double warps = ceil(plan.groups * streams * plan.columns / (32 * square));
-    double fma =
-        ceil((double)plan.depth / plan.groups) * square * ceil(warps / 4) / COSTS.tile_fma_share;
-    double fetch = 4 * streams * plan.depth / COSTS.l2_bytes_per_cycle;
-    double sum = 2 * plan.groups * sums_bytes / COSTS.shared_bytes_per_cycle;
-    double exchange =
-        sums_bytes * (plan.cluster - 1) / plan.cluster / COSTS.cluster_bytes_per_cycle;
+    int streams = 1 << plan.streams_log, sums = streams * plan.columns;
+    double warps = ceil(plan.groups * sums / (32 * square));
+    double fma = ceil((double)plan.depth / plan.groups) * square * ceil(warps / 4) *
+                 fma_cycles(state) / COSTS.tile_fma_share;
+    int chunks = lyrnn_cuda_ceil_div(streams * plan.depth, TILE_CHUNK);
+    int fetched = lyrnn_cuda_ceil_div(streams * plan.depth, GRID_THREADS);
+    double fetch = chunks * COSTS.chunk_cycles[way] + fetched * COSTS.fetch_cycles[way];
+    int passes = plan.groups > 1 ? lyrnn_cuda_ceil_div(sums, 4 * GRID_THREADS) : 0;
+    double sum = passes * (COSTS.sum_cycles + COSTS.sum_group_cycles * plan.groups);
+    int cells = lyrnn_cuda_ceil_div(streams * plan.units, GRID_THREADS * plan.cluster);
+    double cell =
+        COSTS.cell_cycles[way] + COSTS.cell_gate_cycles[way] * G +
+        (plan.cluster > 1 ? COSTS.exchange_cycles * plan.cluster * (p.is_backward ? 1 : G) : 0);
     double barriers =
         COSTS.grid_barrier_cycles + (plan.cluster > 1 ? COSTS.cluster_barrier_cycles : 0);
-    return (fma > fetch ? fma : fetch) + sum + exchange + COSTS.cell_cycles + barriers;
+    return fma + fetch + sum + cells * cell + barriers;
 }
 
 /* Finds the layout with the lowest number of cycles per step. Where this path is forced, prefers
@@ -221,7 +256,8 @@ static int lay_out_grid(const lyrnn_cuda_state *state, const recurrence_problem 
                 continue;
             bool first_with_clusters =
                 is_forced && at_once > 0 && cluster > 1 && best->cluster == 1;
-            if (at_once > 0 && !first_with_clusters && step_cycles(plan) >= step_cycles(*best))
+            if (at_once > 0 && !first_with_clusters &&
+                step_cycles(state, p, plan) >= step_cycles(state, p, *best))
                 continue;
             *best = plan;
             at_once = clusters;
@@ -245,9 +281,10 @@ static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const recurrence
     plan.launch.cluster = layout.cluster;
     plan.launch.shared_bytes = grid_shared_bytes(layout);
     plan.launch.is_cooperative = true;
-    double load = 4.0 * layout.depth * layout.columns / COSTS.load_bytes_per_cycle;
+    double load = (double)layout.depth * layout.columns / GRID_THREADS *
+                  COSTS.load_cycles[p.is_backward ? 1 : 0];
     plan.expected_ns =
-        COSTS.grid_launch_ns + (load + p.T * step_cycles(layout)) / COSTS.cycles_per_ns;
+        COSTS.grid_launch_ns + (load + p.T * step_cycles(state, p, layout)) / COSTS.cycles_per_ns;
     return plan;
 }
 

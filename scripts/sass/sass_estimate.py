@@ -37,10 +37,10 @@ class Device:
     card: sass_latency.Card
 
 
-# Lanes: CUDA Programming Guide, throughput of arithmetic instructions. Latency of L2: 281 cycles on a
-# GH200 and 296 on an RTX 4090 (markdewing/AI_kernels, latency), 262 on an A100 (Luo et al. 2024). The
-# bytes per cycle and multiprocessor are measured bandwidths of about 5.5, 4.0 and 4.9 TB/s. The
-# clocks are those of a long computation.
+# Lanes: CUDA Programming Guide, throughput of arithmetic instructions. Latency of L2: 281 cycles on
+# a GH200 and 296 on an RTX 4090 (markdewing/AI_kernels, latency/README.md), 262 on an A100 (Luo et
+# al. 2024, from memory). The bytes per cycle and multiprocessor are bandwidths of about 5.5, 4.9
+# and 4.0 TB/s. The clocks are those of a long computation.
 DEVICES = {
     "H100 H200": Device("H100 SXM, H200", "sm_90_from_90", 1.755,
                         sass_latency.Card(1, 2, 281, 23.7)),
@@ -56,8 +56,8 @@ def count(instructions, *bases):
 
 
 def drop_alternatives(trace):
-    """Of two loads into one register with opposite guards, only one runs: keeps the issue slot of
-    the other, but no memory access."""
+    """Two loads into one register with opposite guards: only one runs. Keeps the issue slot of the
+    other, but no memory access."""
     result = trace[:1]
     for before, instruction in zip(trace, trace[1:], strict=False):
         if (before.base == instruction.base == "LDG" and "!" + before.guard == instruction.guard
@@ -70,8 +70,8 @@ def drop_alternatives(trace):
 
 
 class Walk:
-    """One pass through a loop, as a list of instructions. Of several ways it takes the longest that
-    it may: most branches only skip work. The subclasses know the kernels' loops.
+    """One pass through a loop, as a list of instructions. Takes the longest way that is not
+    avoided, because most branches only skip work. The subclasses know the kernels' loops.
 
     trips(loop, own)            how often a loop inside runs, given its own instructions; None: this
                                 way is not taken
@@ -159,7 +159,8 @@ class Walk:
 
     def is_avoided(self, block, loop):
         # A call is the slow path of a division or a reciprocal.
-        return bool(count([i for i in block if not i.target], "CALL") or self.is_other_barrier(block))
+        calls = count([i for i in block if not i.target], "CALL")
+        return bool(calls or self.is_other_barrier(block))
 
 
 class Resident(Walk):
@@ -189,7 +190,7 @@ class Grid(Walk):
         super().__init__(function, plan)
         self.chunk_depth = TILE_CHUNK // plan["streams"]
         self.has_next = True
-        # How many of the TILE_FETCH values of a chunk a thread fetches; and a group's share of its k.
+        # How many values of a chunk a thread fetches, and the group's share of the chunk's depth.
         self.fetched = math.ceil(plan["streams"] * min(self.chunk_depth, plan["depth"]) / THREADS)
         self.own_k = math.ceil(min(self.chunk_depth, plan["depth"]) / plan["groups"])
 
@@ -237,8 +238,8 @@ class Grid(Walk):
         return is_fetch(block) and fetches.index(block) >= self.fetched
 
     def is_beyond_cluster(self, block, loop):
-        """The sum over the blocks of the cluster is unrolled by 16 and by 4, in loops; what is left is
-        8 at once and then up to three, one by one, for each gate."""
+        """The sum over the blocks of the cluster is unrolled by 16 and by 4, in loops. The rest
+        is 8 at once and then up to three, one by one, for each gate."""
         if not reads_cluster(block):
             return False
         if count(block, "LD") >= 4:
@@ -315,8 +316,9 @@ def main():
     for name, device in DEVICES.items():
         kernels = read_kernels(args.nvdisasm, os.path.join(args.kernels, device.folder))
         for plan in read_plans(args.print_plans, device):
-            row = (f"{name:<9} {shape_name(plan):<5} {'backward' if plan['backward'] else 'forward':<9} "
-                   f"{plan['path']:<9} {'yes' if plan['chosen'] else 'no':<4} ")
+            direction = "backward" if plan["backward"] else "forward"
+            row = (f"{name:<9} {shape_name(plan):<5} {direction:<9} {plan['path']:<9} "
+                   f"{'yes' if plan['chosen'] else 'no':<4} ")
             if plan["path"] == "steps":
                 print(f"{row}{'-':>12} {'-':>6} {'-':>7} {'-':>8} {plan['expected_us']:>7.2f}")
                 continue

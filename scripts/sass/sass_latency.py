@@ -27,11 +27,11 @@ class Card:
 
 
 # Cycles from the issue to the result, or for stores and reads of operands, until the barrier is
-# released. Shared memory, L1 and distributed shared memory: Luo et al., "Benchmarking and Dissecting
-# the Nvidia Hopper GPU Architecture via Microbenchmarking" (2024). Arithmetic: Abdelkhalik et al.,
+# released. Shared and distributed shared memory: Luo et al., "Benchmarking and Dissecting the
+# Nvidia Hopper GPU Architecture via Microbenchmarking" (2024). Arithmetic: Abdelkhalik et al.,
 # "Demystifying the Nvidia Ampere Architecture through Microbenchmarking and Instruction-level
 # Analysis" (2022), and Jia et al. (2018). Barriers of a block: Zhang et al., "A Study of Single and
-# Multi-device Synchronization Methods in Nvidia GPUs" (2020).
+# Multi-device Synchronization Methods in Nvidia GPUs" (2020). We quote these papers from memory.
 LATENCIES = {
     "LDS": 29, "LDSM": 33, "STS": 20, "SHFL": 24, "MUFU": 22, "I2F": 16, "F2I": 16, "F2F": 22,
     "POPC": 16, "LDC": 30, "ULDC": 16, "S2R": 30, "S2UR": 35, "CS2R": 10, "R2UR": 12, "VOTE": 12,

@@ -42,7 +42,8 @@ class Cycles(unittest.TestCase):
         load = ["LDS R0, [R1] | 1 w3", "FADD R2, R0, R0 | 1 q3"]
         self.assertEqual(cycles(load), LATENCIES["LDS"] + 1)
         self.assertEqual(cycles(["LDS R0, [R1] | 1 w3", "FADD R2, R3, R3 | 1 q2"]), 2)
-        self.assertEqual(cycles(["LDG.E R0, [R2.64] | 1 w0", "FADD R2, R0, R0 | 1 q0"]), CARD.l2 + 1)
+        load = ["LDG.E R0, [R2.64] | 1 w0", "FADD R2, R0, R0 | 1 q0"]
+        self.assertEqual(cycles(load), CARD.l2 + 1)
         # The loads of a chain follow one another; those of a batch overlap.
         chain = ["LDG.E R2, [R2.64] | 1 w0 q0"] * 4 + ["EXIT | 1 q0"]
         batch = ["LDG.E R2, [R4.64] | 1 w0"] * 4 + ["EXIT | 1 q0"]
@@ -66,15 +67,15 @@ class Cycles(unittest.TestCase):
         self.assertAlmostEqual(cycles(cluster, 2), LATENCIES["DSMEM"], delta=4)
 
 
-# Over time: a loop over streams with four FFMAs and a butterfly, then a broadcast and one of the two
-# barriers.
+# Over time: a loop over streams with four FFMAs and a butterfly, then a broadcast and one of the
+# two barriers.
 RESIDENT = [
     ".L_x_1:", "MOV R0, RZ",
     ".L_x_2:", *["FFMA R0, R1, R2, R0 | 4"] * 4,
     ".L_x_3:", "SHFL.BFLY PT, R2, R0, R3, 0x1f | 1 w0", "@P0 BRA `(.L_x_3)",
     "@P1 BRA `(.L_x_2)",
     ".L_x_4:", "ST.E [R4.64], R0", "@P2 BRA `(.L_x_4)",
-    "@P3 BRA `(.L_x_5)", "BAR.SYNC 0x0", "BRA `(.L_x_6)",
+    "@P3 BRA `(.L_x_5)", "BAR.SYNC 0x0", *["NOP"] * 9, "BRA `(.L_x_6)",
     ".L_x_5:", "UCGABAR_ARV", "UCGABAR_WAIT",
     ".L_x_6:", "@P4 BRA `(.L_x_7)", "MUFU.RCP R0, R0", "BRA `(.L_x_8)",
     ".L_x_7:", "CALL.REL.NOINC `($slow)", "NOP", "NOP", "NOP",
