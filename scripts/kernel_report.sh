@@ -15,7 +15,7 @@ source scripts/kernels.sh
 estimate() {
     local pairs python nvdisasm
     python=$(command -v python3) || fail 'python3: not found; install it'
-    nvdisasm=$(find_nvdisasm) ||
+    nvdisasm=$(find_tool nvdisasm) ||
         fail 'nvdisasm: not found; install the whole CUDA toolkit or the Python package' \
             'nvidia-cuda-nvdisasm'
     mapfile -t pairs < <(list_pairs 80 89 90 | grep built)

@@ -20,11 +20,11 @@ find_toolkit() {
     } | sha256sum)
 }
 
-# find_nvdisasm: prints the path of nvdisasm, or fails if it is not installed.
-find_nvdisasm() {
+# find_tool NAME: prints the path of nvdisasm or cuobjdump, or fails if it is not installed.
+find_tool() {
     local program
-    for program in nvdisasm "$(dirname "$(realpath "$(find_nvcc)")")/nvdisasm" \
-        build/venv/lib/python*/site-packages/nvidia/*/bin/nvdisasm; do
+    for program in "$1" "$(dirname "$(realpath "$(find_nvcc)")")/$1" \
+        build/venv/lib/python*/site-packages/nvidia/*/bin/"$1"; do
         "$program" --version >/dev/null 2>&1 || continue
         command -v "$program"
         return
@@ -32,16 +32,17 @@ find_nvdisasm() {
     return 1
 }
 
-# install_nvdisasm: some toolkits lack nvdisasm. Installs it into build/venv if there is nvcc and
-# python3 has venv and pip.
-install_nvdisasm() {
+# install_disassemblers: some toolkits lack nvdisasm and cuobjdump. Installs them into build/venv if
+# there is nvcc and python3 has venv and pip.
+install_disassemblers() {
     find_nvcc >/dev/null || return 0
-    find_nvdisasm >/dev/null || {
+    { find_tool nvdisasm && find_tool cuobjdump; } >/dev/null || {
         { [[ -x build/venv/bin/pip ]] || python3 -m venv build/venv; } &&
-            build/venv/bin/pip install 'nvidia-cuda-nvdisasm==13.*' &&
-            chmod +x build/venv/lib/python*/site-packages/nvidia/*/bin/nvdisasm
-    } >build/nvdisasm.log 2>&1 ||
-        echo 'packages: nvdisasm is missing and cannot be installed, see build/nvdisasm.log'
+            build/venv/bin/pip install 'nvidia-cuda-nvdisasm==13.*' 'nvidia-cuda-cuobjdump==13.*' &&
+            chmod +x build/venv/lib/python*/site-packages/nvidia/*/bin/*
+    } >build/disassemblers.log 2>&1 ||
+        echo 'packages: nvdisasm and cuobjdump are missing and cannot be installed, see' \
+            'build/disassemblers.log'
 }
 
 # list_pairs [ARCH...]: prints "PTX MACHINE built|checked" for each compilation of the table that
@@ -108,8 +109,12 @@ stop_if_bad() {
 
 # compile_kernels PAIR...: brings the folders of these lines of list_pairs up to date:
 # build/kernels/ptx_PTX and build/kernels/sm_MACHINE_from_PTX, with one file per source and its log.
+# Until the script ends, another one that wants the kernels waits.
 compile_kernels() {
-    local pair ptx arch source folder ptx_folders=() folders=()
+    local pair ptx arch source folder lock ptx_folders=() folders=()
+    mkdir -p "$kernels"
+    exec {lock}>"$kernels/lock"
+    flock "$lock"
     export nvcc ptxas kernels nvcc_words="${nvcc_flags[*]}" ptxas_words="${ptxas_flags[*]}"
     export -f make_ptx make_machine_code
     for pair; do

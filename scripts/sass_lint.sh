@@ -23,7 +23,7 @@ python=$(command -v python3) || {
     echo 'python3: not installed'
     exit 77
 }
-nvdisasm=$(find_nvdisasm) || {
+nvdisasm=$(find_tool nvdisasm) || {
     echo 'nvdisasm: not installed; it is a part of the CUDA toolkit'
     exit 77
 }

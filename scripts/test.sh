@@ -39,7 +39,7 @@ set_up "${build_packages[@]}" "${test_packages[@]}"
 mkdir -p build
 [[ -n $deps ]] || {
     install_ruff
-    install_nvdisasm
+    install_disassemblers
 }
 
 part format check_format

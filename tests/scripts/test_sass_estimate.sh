@@ -10,7 +10,7 @@ source scripts/common.sh
 source scripts/kernels.sh
 export PYTHONDONTWRITEBYTECODE=1
 if ! { command -v python3 && command -v g++ && find_nvcc; } >/dev/null ||
-    ! nvdisasm=$(find_nvdisasm); then
+    ! nvdisasm=$(find_tool nvdisasm); then
     echo 'skipped: no nvcc, no nvdisasm, no g++ or no python3'
     exit 77
 fi

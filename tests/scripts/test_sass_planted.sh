@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source scripts/common.sh
 source scripts/kernels.sh
 export PYTHONDONTWRITEBYTECODE=1
-if ! command -v python3 >/dev/null || ! find_nvcc >/dev/null || ! nvdisasm=$(find_nvdisasm); then
+if ! { command -v python3 && find_nvcc; } >/dev/null || ! nvdisasm=$(find_tool nvdisasm); then
     echo 'skipped: no nvcc, no nvdisasm or no python3'
     exit 77
 fi
