@@ -1,7 +1,8 @@
 /* libarchive takes memory for as many files as the list of a 7z archive claims. An empty file takes
  * one bit there, and libarchive some 90 bytes, and a list may be compressed: 500 bytes became 2 GB.
  * So the size of the list is limited. Nor does libarchive notice that a list is longer than the
- * archive: it took 24 GB for one of 212 bytes. The format is described in 7zFormat.txt of the LZMA SDK. */
+ * archive: it took 24 GB for one of 212 bytes. The format is described in 7zFormat.txt of the LZMA
+ * SDK. */
 #include "corpus/seven_zip.h"
 
 #include <stdbool.h>
