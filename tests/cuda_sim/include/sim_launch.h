@@ -2,6 +2,7 @@
 #ifndef LYRNN_SIM_LAUNCH_H
 #define LYRNN_SIM_LAUNCH_H
 
+#include <cstring>
 #include <memory>
 #include <tuple>
 #include <type_traits>
@@ -12,6 +13,8 @@
 struct lyrnn_sim_call {
     const void *kernel;
     void (*run)(const void *arguments);
+    /* Copies the arguments to where PTX has its parameters: each at a multiple of its alignment. */
+    void (*pack)(const void *arguments, void *parameters);
     std::shared_ptr<const void> arguments;
     size_t argument_bytes;
 };
@@ -26,6 +29,20 @@ template <typename... Parameters> struct lyrnn_sim_arguments {
         const auto *self = static_cast<const lyrnn_sim_arguments *>(address);
         std::apply(self->kernel, self->values);
     }
+
+    static void pack(const void *address, void *parameters)
+    {
+        const auto *self = static_cast<const lyrnn_sim_arguments *>(address);
+        char *to = static_cast<char *>(parameters);
+        size_t end = 0;
+        auto add = [&](const auto &value) {
+            end = (end + alignof(decltype(value)) - 1) / alignof(decltype(value)) *
+                  alignof(decltype(value));
+            memcpy(to + end, &value, sizeof value);
+            end += sizeof value;
+        };
+        std::apply([&](const auto &...each) { (add(each), ...); }, self->values);
+    }
 };
 
 template <typename... Parameters, typename... Arguments>
@@ -37,8 +54,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(
     auto held = std::make_shared<const holder>(
         holder{kernel, std::tuple<std::decay_t<Parameters>...>(
                            static_cast<Parameters>(std::forward<Arguments>(arguments))...)});
-    return lyrnn_sim_launch(
-        config, {reinterpret_cast<const void *>(kernel), holder::run, held, sizeof(holder)});
+    return lyrnn_sim_launch(config, {reinterpret_cast<const void *>(kernel), holder::run,
+                                     holder::pack, held, sizeof(holder)});
 }
 
 template <typename T> cudaError_t cudaMalloc(T **memory, size_t bytes)

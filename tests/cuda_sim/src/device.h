@@ -14,6 +14,7 @@ namespace sim
 struct Device {
     int num_devices, driver_version;
     bool eager;
+    bool runs_ptx;       /* LYRNN_SIM_KERNELS=ptx: kernels run as PTX (tests/ptx) */
     size_t most_pending; /* LYRNN_SIM_PENDING */
     /* LYRNN_SIM_CUBLASLT: 0: the heuristic finds no algorithm; 1: it finds one; 2: it finds one
      * that is then refused. */

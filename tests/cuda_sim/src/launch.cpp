@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "block.h"
 #include "device.h"
 #include "grid.h"
 #include "occupancy.h"
@@ -155,7 +156,10 @@ cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_c
     Node node = kernel_node(config->stream, [held] {
         counters.kernels_run++;
         counters.cooperative_run += held->cooperative;
-        run_grid(*held);
+        if (device().runs_ptx)
+            ptx::run_launch(*held);
+        else
+            run_grid(*held);
     });
     if (launch.cooperative)
         node.cooperative = {held};

@@ -37,6 +37,11 @@ struct Cell {
     Stamp write, read;
     uint8_t write_mask, read_mask, initialized;
     uint8_t read_scope : 3, write_is_atomic : 1;
+    /* For kernels that run as PTX (tests/ptx), where whole warps access memory: the lanes of
+     * read.thread's warp that have read, and with which scope. */
+    uint8_t write_scope, reading_scope;
+    bool has_more_readers, has_more_writers, read_only;
+    uint32_t reading_lanes;
 };
 
 constexpr size_t page_bytes = 4096;

@@ -124,14 +124,19 @@ static void deliver(lyrnn_sim_defect defect, uintptr_t pc, const char *format, v
         text += ", " + source_place(pc);
     text += ": ";
     text += what;
+    report_text(defect, text);
+    if (grid != nullptr)
+        cancel_grid();
+}
+
+void report_text(lyrnn_sim_defect defect, const std::string &text)
+{
     if (report_hook == nullptr) {
         fprintf(stderr, "lyrnn_sim: %s\n", text.c_str());
         abort();
     }
     report_hook(defect, text.c_str());
     fail_device(cudaErrorLaunchFailure);
-    if (grid != nullptr)
-        cancel_grid();
 }
 
 void report(lyrnn_sim_defect defect, const char *format, ...)

@@ -18,6 +18,10 @@ __attribute__((format(printf, 2, 3))) void report(lyrnn_sim_defect defect, const
 __attribute__((format(printf, 3, 4))) void report_at(lyrnn_sim_defect defect, uintptr_t pc,
                                                      const char *format, ...);
 
+/* Reports a defect with its whole text. If there is a hook, the call returns, and CUDA calls fail
+ * from now on. */
+void report_text(lyrnn_sim_defect defect, const std::string &text);
+
 /* For example "gemm.cu:31" and "column_sums_kernel", if there is debug information. */
 std::string source_place(uintptr_t pc);
 std::string function_name(uintptr_t pc);

@@ -42,6 +42,11 @@ bool order_is_drawn()
     return seed != 0;
 }
 
+uint64_t order_seed()
+{
+    return seed;
+}
+
 /* The generator is splitmix64. */
 uint64_t draw(uint64_t bound)
 {
