@@ -88,11 +88,11 @@ __global__ void write_beyond_shared_array(float *out)
     LYRNN_SHARED(float, first, [THREADS]);
     LYRNN_SHARED(float, second, [THREADS]);
     volatile unsigned beyond = THREADS;
-    second[threadIdx.x] = 0.0f;
+    first[threadIdx.x] = second[threadIdx.x] = 0.0f;
     float *row = first;
     if (threadIdx.x == 0)
         row[beyond] = 1.0f;
-    out[threadIdx.x] = second[threadIdx.x];
+    out[threadIdx.x] = first[threadIdx.x] + second[threadIdx.x];
 }
 PLANTED(write_beyond_shared_array, 1, 64)
 
@@ -243,7 +243,7 @@ PLANTED(mask_without_self, 1, 64)
 __global__ void misaligned(float *out)
 {
     const float4 *value = (const float4 *)(out + 1 + 4 * threadIdx.x);
-    out[0] = value->x + value->w;
+    out[0] = value->x + value->y + value->z + value->w;
 }
 PLANTED(misaligned, 1, 1)
 
@@ -361,7 +361,8 @@ extern "C" const planted_defect planted_kernels[] = {
     ROW(host_reads_device, LYRNN_SIM_HOST_ACCESS, HOOKS),
     ROW2(cluster_leaves_early, LYRNN_SIM_RACE, LYRNN_SIM_OUT_OF_BOUNDS, HOOKS),
     ROW(cluster_without_sync, LYRNN_SIM_RACE, HOOKS),
-    ROW(grid_sync_uncooperative, LYRNN_SIM_DIVERGENT_BARRIER, BOTH),
+    /* As PTX it ends itself with trap. */
+    ROW2(grid_sync_uncooperative, LYRNN_SIM_DIVERGENT_BARRIER, LYRNN_SIM_OUT_OF_BOUNDS, BOTH),
     ROW(grid_without_sync, LYRNN_SIM_RACE, HOOKS),
 };
 extern "C" const int num_planted_kernels = sizeof planted_kernels / sizeof *planted_kernels;

@@ -2,6 +2,7 @@
  * launches without an order. */
 #include <cooperative_groups.h>
 #include <cublasLt.h>
+#include <cublas_v2.h>
 
 #include "planted_table.h"
 

@@ -128,7 +128,10 @@ void check_readers(const Touch &touch, const Readers &readers)
                name_of(touch.use), static_cast<size_t>(touch.address), readers.line);
     if (!knows_all(touch.warp, touch.lane, readers) &&
         !both_strong(touch, readers.scope, readers.first_thread)) {
-        uint32_t first = readers.first_thread + static_cast<uint32_t>(__builtin_ctz(readers.lanes));
+        Lanes others = readers.lanes;
+        if (readers.first_thread == touch.warp.first_thread && others != 1u << touch.lane)
+            others &= ~(1u << touch.lane);
+        uint32_t first = readers.first_thread + static_cast<uint32_t>(__builtin_ctz(others));
         report_race(touch, "read", first, static_cast<uint32_t>(readers.line));
     }
 }
