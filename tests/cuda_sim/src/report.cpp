@@ -87,17 +87,19 @@ std::string source_place(uintptr_t pc)
     return "?";
 }
 
-/* Without the parameters, which begin at the first bracket that is not in a template argument. */
+/* They begin at the first bracket that is not in a template argument. */
+std::string without_parameters(const std::string &name)
+{
+    size_t end = 0;
+    for (int depth = 0; end < name.size() && (depth > 0 || name[end] != '('); end++)
+        depth += name[end] == '<' ? 1 : name[end] == '>' ? -1 : 0;
+    return name.substr(0, end);
+}
+
 std::string function_name(uintptr_t pc)
 {
     std::vector<Place> places = ask_addr2line(pc);
-    if (places.empty())
-        return "?";
-    const std::string &text = places.back().function;
-    size_t end = 0;
-    for (int depth = 0; end < text.size() && (depth > 0 || text[end] != '('); end++)
-        depth += text[end] == '<' ? 1 : text[end] == '>' ? -1 : 0;
-    return text.substr(0, end);
+    return places.empty() ? "?" : without_parameters(places.back().function);
 }
 
 static std::string thread_name(const Thread &thread)

@@ -25,6 +25,8 @@ void report_text(lyrnn_sim_defect defect, const std::string &text);
 /* For example "gemm.cu:31" and "column_sums_kernel", if there is debug information. */
 std::string source_place(uintptr_t pc);
 std::string function_name(uintptr_t pc);
+/* A readable function name without its parameters. */
+std::string without_parameters(const std::string &name);
 
 } // namespace sim
 

@@ -16,9 +16,9 @@ static std::string readable(const std::string &name)
 {
     int status;
     char *text = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
-    std::string function = status == 0 ? text : name;
+    const std::string function = status == 0 ? text : name;
     free(text);
-    return function.substr(0, function.find('('));
+    return sim::without_parameters(function);
 }
 
 void report(Warp &warp, const Instruction &instruction, unsigned lane, lyrnn_sim_defect defect,
