@@ -187,14 +187,30 @@ void release_by_write(Warp &warp, unsigned lane, const Access &access, uintptr_t
     }
 }
 
-/* Acquires what earlier relaxed reads of the word have found. */
+/* Acquires what earlier relaxed reads of the word have found, as far as the scope holds it. */
 static void acquire_unfenced(Warp &warp, unsigned lane, const Access &access, uintptr_t address)
 {
     Knowledge &mine = knowledge_of(warp, lane);
-    for (const Unfenced &found : mine.unfenced)
+    size_t kept = 0;
+    for (Unfenced &found : mine.unfenced)
         if (found.word == address &&
             scope_holds(warp, narrower(found.released.scope, access.scope), found.released.thread))
             acquire(warp, 1u << lane, *found.released.clock);
+        else
+            mine.unfenced[kept++] = found;
+    mine.unfenced.resize(kept);
+}
+
+/* Keeps what a relaxed read has found. A thread's later clock holds its earlier one. */
+static void keep_unfenced(Knowledge &mine, const Unfenced &found)
+{
+    for (Unfenced &known : mine.unfenced)
+        if (known.word == found.word && known.released.thread == found.released.thread &&
+            known.released.scope == found.released.scope) {
+            known.released.clock = found.released.clock;
+            return;
+        }
+    mine.unfenced.push_back(found);
 }
 
 void acquire_by_read(Warp &warp, unsigned lane, const Access &access, uintptr_t address)
@@ -222,7 +238,7 @@ void acquire_by_read(Warp &warp, unsigned lane, const Access &access, uintptr_t 
         if (acquires(access.order))
             all.join(*released.clock);
         else
-            mine.unfenced.push_back({address, {released.thread, scope, released.clock}});
+            keep_unfenced(mine, {address, {released.thread, scope, released.clock}});
     }
     if (!all.is_empty())
         acquire(warp, 1u << lane, all);
