@@ -281,7 +281,7 @@ static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const recurrence
     plan.launch.cluster = layout.cluster;
     plan.launch.shared_bytes = grid_shared_bytes(layout);
     plan.launch.is_cooperative = true;
-    double load = (double)layout.depth * layout.columns / GRID_THREADS *
+    double load = (double)layout.depth * layout.columns / (int)GRID_THREADS *
                   COSTS.load_cycles[p.is_backward ? 1 : 0];
     plan.expected_ns =
         COSTS.grid_launch_ns + (load + p.T * step_cycles(state, p, layout)) / COSTS.cycles_per_ns;

@@ -208,7 +208,7 @@ static void small_integers_give_exact_products(void **)
 {
     OneWarp machine(add_forms);
     Matrices matrices;
-    for (uint64_t seed : {0, 1, 2, 3})
+    for (uint64_t seed : {0u, 1u, 2u, 3u})
         for (const Shape &shape : shapes)
             for (int round = 0; round < 100; round++) {
                 sim::set_seed(seed);

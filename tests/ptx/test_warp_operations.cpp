@@ -281,7 +281,7 @@ static void reductions_take_the_members(void **)
 /* One leader for each mask, and always the same. With a seed it is not the first lane. */
 static void elections_have_one_winner(void **)
 {
-    for (uint64_t seed : {0, 7}) {
+    for (uint64_t seed : {0u, 7u}) {
         sim::set_seed(seed);
         with_random_masks("elect.sync", {D, P, MASK}, 0,
                           [&](OneWarp &machine, OneWarp &, unsigned lane, Lanes members) {
