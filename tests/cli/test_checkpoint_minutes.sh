@@ -31,9 +31,14 @@ train corpus.txt "${tiny[@]}" --num-epochs 9 --checkpoint-minutes 0 --out run
 rm -r run
 succeeds train "${epochs[@]}" --checkpoint-minutes 0 --out whole
 
-# Every 30 ms.
-train "${epochs[@]}" --checkpoint-minutes 0.0005 --out run
-[[ $(grep -c -- '-batch-' <<<"$names") -ge 3 ]] || fail "too few checkpoints within epochs: $names"
+# Every 30 ms. Where something else uses the cores, latest_names may miss names, so several trainings
+# may try.
+for _ in {1..5}; do
+    train "${epochs[@]}" --checkpoint-minutes 0.0005 --out run --overwrite
+    num_within=$(grep -c -- '-batch-' <<<"$names" || true)
+    ((num_within < 3)) || break
+done
+((num_within >= 3)) || fail "too few checkpoints within epochs: $names"
 same_runs whole run
 [[ $(ls -A run/checkpoints) == epoch-000010 ]] || fail "they must go: $(ls -A run/checkpoints)"
 grep -q '"checkpoint_minutes": 0.0005' run/config.json || fail "config.json must have it"
@@ -46,6 +51,9 @@ grep -q '"checkpoint_minutes": 10.0' run/config.json || fail "10 must be the def
 sed -i '/"checkpoint_minutes"/d' run/config.json
 train --resume run --num-epochs 20
 [[ $names != *-batch-* ]] || fail "ten minutes have not passed: $names"
-train --resume run --num-epochs 30 --checkpoint-minutes 0.0005
+for num_epochs in 30 40 50 60; do
+    train --resume run --num-epochs "$num_epochs" --checkpoint-minutes 0.0005
+    [[ $names != *-batch-* ]] || break
+done
 [[ $names == *-batch-* ]] || fail "--resume must take the option: $names"
 refuses 2 '--checkpoint-minutes -1: ' train "${epochs[@]}" --checkpoint-minutes -1 --out new
