@@ -31,8 +31,8 @@ train corpus.txt "${tiny[@]}" --num-epochs 9 --checkpoint-minutes 0 --out run
 rm -r run
 succeeds train "${epochs[@]}" --checkpoint-minutes 0 --out whole
 
-# Every 30 ms. Where something else uses the cores, latest_names may miss names, so several trainings
-# may try.
+# Every 30 ms. Where something else uses the cores, latest_names may miss names, so up to five
+# trainings try.
 for _ in {1..5}; do
     train "${epochs[@]}" --checkpoint-minutes 0.0005 --out run --overwrite
     num_within=$(grep -c -- '-batch-' <<<"$names" || true)
