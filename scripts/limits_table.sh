@@ -8,10 +8,10 @@ if [[ ${1-} == --check ]]; then
     check=1
     shift
 fi
-(($# == 1)) || {
+if (($# != 1)) || [[ ! -f $1 || ! -x $1 ]]; then
     echo "usage: ${0##*/} [--check] BUILD/tests/cards/limits_table" >&2
     exit 2
-}
+fi
 program=$(realpath -- "$1")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh

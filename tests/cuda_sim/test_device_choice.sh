@@ -40,6 +40,12 @@ refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --ou
     grep -q '^device: no CUDA: .*no usable device' "$err" || fail "it must print the reason"
 )
 (
+    export LYRNN_SIM_KERNELS=pt
+    run info
+    grep -q 'LYRNN_SIM_KERNELS=pt is neither source nor ptx$' "$err" ||
+        fail "a wrong kind of kernels must not pass for the other"
+)
+(
     export LYRNN_SIM_DRIVER=12040
     refuses 1 'cuda: .*driver.*12\.4.*13\.0' train corpus.txt "${tiny[@]}" --device cuda --out none
 )

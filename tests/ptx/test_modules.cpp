@@ -57,26 +57,35 @@ static void every_instruction_that_ships_is_known(void **)
             fail_msg("there is no PTX for compute capability %d", target);
 }
 
-static void an_unknown_instruction_is_named(void **)
+/* Decodes a kernel with one instruction, which must be refused. */
+static void assert_refused(const std::string &instruction, const std::string &error_text)
 {
-    const std::string text = ".version 9.0\n.target sm_90\n.address_size 64\n"
-                             ".visible .entry odd()\n{\n\t.reg .b32 %r<3>;\n"
-                             "\tadd.s32 %r1, %r2, 1;\n\tadd.odd.s32 %r1, %r2, 1;\n\tret;\n}\n";
-    const ptx::Module module = ptx::read_module("odd.ptx", text);
+    const ptx::Module module = ptx::read_module(
+        "odd.ptx", ".version 9.0\n.target sm_90\n.address_size 64\n.visible .entry odd()\n{\n"
+                   "\t.reg .b32 %r<3>;\n\t" +
+                       instruction + ";\n\tret;\n}\n");
     try {
         ptx::decode(module, "odd");
-        fail_msg("an unknown instruction was decoded");
+        fail_msg("%s was decoded", instruction.c_str());
     } catch (const ptx::Error &error) {
-        assert_string_equal(error.what(), "odd.ptx:8: `add.odd.s32` is an instruction that this "
-                                          "executor does not know");
+        assert_string_equal(error.what(), ("odd.ptx:7: " + error_text).c_str());
     }
+}
+
+static void what_is_unknown_is_named(void **)
+{
+    assert_refused("add.odd.s32 %r1, %r2, 1",
+                   "`add.odd.s32` is an instruction that this executor does not know");
+    assert_refused("mov.u32 %r1, %gridid", "`%gridid` is no register");
+    assert_refused("mov.u32 %r1, %r3", "`%r3` is no register");
+    assert_refused("add.s32 %r1, %r2", "`add.s32` has too few operands");
 }
 
 int main()
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_instruction_that_ships_is_known),
-        cmocka_unit_test(an_unknown_instruction_is_named),
+        cmocka_unit_test(what_is_unknown_is_named),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

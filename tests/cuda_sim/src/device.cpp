@@ -88,6 +88,10 @@ void read_environment()
     the_device.driver_version = static_cast<int>(number_from("LYRNN_SIM_DRIVER", CUDART_VERSION));
     const char *kernels = getenv("LYRNN_SIM_KERNELS");
     the_device.runs_ptx = kernels != nullptr && strcmp(kernels, "ptx") == 0;
+    if (kernels != nullptr && !the_device.runs_ptx && strcmp(kernels, "source") != 0) {
+        fprintf(stderr, "lyrnn_sim: LYRNN_SIM_KERNELS=%s is neither source nor ptx\n", kernels);
+        abort();
+    }
     the_device.eager = number_from("LYRNN_SIM_EAGER", 0) != 0;
     the_device.most_pending = number_from("LYRNN_SIM_PENDING", 1024);
     the_device.cublaslt = static_cast<int>(number_from("LYRNN_SIM_CUBLASLT", 1));

@@ -7,8 +7,6 @@
 namespace ptx
 {
 
-bool read_memory_words(const std::vector<std::string> &words, Access *access, std::string *type);
-
 namespace
 {
 

@@ -176,7 +176,6 @@ void arrive_at_cluster(Warp &warp, const Instruction &instruction, Lanes)
                 cluster.barrier.gathered.join(*clock);
         });
     cluster.barrier.arrived += static_cast<unsigned>(__builtin_popcount(lanes));
-    cluster.barrier.first = &instruction;
     if (cluster.barrier.arrived == run->threads_per_block * run->blocks_per_cluster)
         complete_cluster(cluster);
 }

@@ -85,7 +85,7 @@ struct Run {
     std::unordered_map<uintptr_t, Mbarrier> mbarriers;
     uint32_t num_agents; /* see new_agent */
     bool is_ending;      /* all threads have ended */
-    /* Readers of a cell, beyond those in the cell itself. */
+    /* Readers and writers of a cell, by its address / 4, beyond those in the cell itself. */
     std::unordered_map<uintptr_t, std::vector<Readers>> readers;
     std::unordered_map<uintptr_t, std::vector<Writer>> writers;
     /* Counts what may let a waiting thread continue: writes and barriers. */

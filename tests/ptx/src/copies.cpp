@@ -37,7 +37,6 @@ struct Copy {
 /* The groups of a thread's copies. */
 struct Groups {
     uint32_t agent, next; /* the number of the group that is open */
-    uint32_t first;       /* the oldest that is not complete */
 };
 
 std::vector<Copy> copies;
@@ -167,7 +166,7 @@ void store_async(Warp &warp, const Instruction &instruction, Lanes lanes)
     });
 }
 
-constexpr uint8_t IS_BULK = 1, TO_GLOBAL = 2, FROM_SHARED = 4, TO_MBARRIER = 8, READS_ONLY = 16;
+constexpr uint8_t IS_BULK = 1, FROM_SHARED = 4, TO_MBARRIER = 8, READS_ONLY = 16;
 
 /* cp.async.bulk [to], [from], bytes [, mbarrier]. */
 void copy_bulk(Warp &warp, const Instruction &instruction, Lanes lanes)
@@ -326,7 +325,7 @@ void add_copy_forms(Forms *forms)
     within.access.is_cluster = true;
     (*forms)["cp.async.bulk.shared::cluster.shared::cta" + bytes] = within;
     (*forms)["cp.async.bulk.global.shared::cta.bulk_group"] =
-        copy_form(copy_bulk, "aaw", TO_GLOBAL | FROM_SHARED, Space::global);
+        copy_form(copy_bulk, "aaw", FROM_SHARED, Space::global);
     for (const char *from : {".shared.global", ".shared::cta.global"})
         for (const char *hint : {"", ".L2::64B", ".L2::128B", ".L2::256B"})
             for (const char *cache : {"cp.async.ca", "cp.async.cg"})

@@ -63,7 +63,6 @@ static const std::map<std::string, Special> special_names = {
     {"%nwarpid", SPECIAL_NWARPID},
     {"%smid", SPECIAL_SMID},
     {"%nsmid", SPECIAL_NSMID},
-    {"%gridid", SPECIAL_GRIDID},
     {"%lanemask_eq", SPECIAL_LANEMASK_EQ},
     {"%lanemask_le", SPECIAL_LANEMASK_LE},
     {"%lanemask_lt", SPECIAL_LANEMASK_LT},
@@ -84,7 +83,6 @@ static const std::map<std::string, Special> special_names = {
     {"%cluster_ctarank", SPECIAL_CLUSTER_CTARANK},
     {"%cluster_nctarank", SPECIAL_CLUSTER_NCTARANK},
     {"%dynamic_smem_size", SPECIAL_DYNAMIC_SMEM_SIZE},
-    {"%total_smem_size", SPECIAL_TOTAL_SMEM_SIZE},
     {"%envreg1", SPECIAL_ENVREG1},
     {"%envreg2", SPECIAL_ENVREG2}};
 

@@ -89,7 +89,6 @@ void fill_specials(Warp &warp)
     set_specials(warp, SPECIAL_CLUSTER_NCTAID_X, as_uint3(launch.cluster));
     set_special(warp, SPECIAL_CLUSTER_CTARANK, block.rank);
     set_special(warp, SPECIAL_CLUSTER_NCTARANK, run->blocks_per_cluster);
-    set_special(warp, SPECIAL_IS_EXPLICIT_CLUSTER, run->blocks_per_cluster > 1);
     set_special(warp, SPECIAL_WARPID, warp.number);
     set_special(warp, SPECIAL_NWARPID, static_cast<uint32_t>(block.warps.size()));
     set_special(warp, SPECIAL_DYNAMIC_SMEM_SIZE, static_cast<uint32_t>(launch.dynamic_bytes));

@@ -8,8 +8,6 @@
 namespace ptx
 {
 
-bool read_memory_words(const std::vector<std::string> &words, Access *access, std::string *type);
-
 static uint64_t extended(const char *from, const Access &access)
 {
     uint64_t value = 0;
@@ -140,7 +138,6 @@ static bool read_order(const std::string &word, Access *access)
     return true;
 }
 
-/* Reads the words that loads, stores and atomics share. */
 bool read_memory_words(const std::vector<std::string> &words, Access *access, std::string *type)
 {
     for (const std::string &word : words) {

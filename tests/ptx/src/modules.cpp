@@ -39,7 +39,8 @@ static std::vector<File> read_files()
         give_up("LYRNN_SIM_PTX: not set; name the folder with the PTX of the build");
     DIR *directory = opendir(folder);
     if (directory == nullptr)
-        give_up(std::string("LYRNN_SIM_PTX: ") + folder + ": cannot be opened; build lyrnn_ptx");
+        give_up(std::string("LYRNN_SIM_PTX: ") + folder +
+                ": cannot be opened; build the target lyrnn_cuda");
     std::vector<File> files;
     while (const dirent *entry = readdir(directory)) {
         const std::string name = entry->d_name;

@@ -111,6 +111,8 @@ const Forms &all_forms();
  * they know it. */
 bool memory_form(const std::string &mnemonic, Form *form);
 bool atomic_form(const std::string &mnemonic, Form *form);
+/* Reads the words that they share. *type becomes the name of the type. */
+bool read_memory_words(const std::vector<std::string> &words, Access *access, std::string *type);
 
 /* The registers that a warp finds filled when it begins. */
 enum Special : unsigned {
@@ -131,7 +133,6 @@ enum Special : unsigned {
     SPECIAL_NWARPID,
     SPECIAL_SMID,
     SPECIAL_NSMID,
-    SPECIAL_GRIDID,
     SPECIAL_LANEMASK_EQ,
     SPECIAL_LANEMASK_LE,
     SPECIAL_LANEMASK_LT,
@@ -151,9 +152,7 @@ enum Special : unsigned {
     SPECIAL_CLUSTER_NCTAID_Z,
     SPECIAL_CLUSTER_CTARANK,
     SPECIAL_CLUSTER_NCTARANK,
-    SPECIAL_IS_EXPLICIT_CLUSTER,
     SPECIAL_DYNAMIC_SMEM_SIZE,
-    SPECIAL_TOTAL_SMEM_SIZE,
     SPECIAL_ENVREG1,
     SPECIAL_ENVREG2, /* the high and the low half of the grid's barrier */
     NUM_SPECIALS
