@@ -22,11 +22,14 @@ from bench_shapes import (add_machine_options, add_record, add_shape_options, ch
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 CHECK_STEPS, CHECK_EPOCHS = 10, 2
-# The maximum relative difference of an epoch's mean losses. On CPUs in fp32, sides that differ only
-# in the order of their sums stay within 2e-7. A learning rate that is 1 % off, missing clipping, a
-# missing state or a missing bias causes at least 2e-4. The tolerances of tf32 and bf16 are guesses,
-# because those have never run.
-LOSS_TOLERANCE = {"fp32": 2e-6, "tf32": 2e-4, "bf16": 5e-3}
+# Relative differences of an epoch's mean losses: the largest one that passes without a warning, and
+# the largest one that passes. On CPUs in fp32, sides that differ only in the order of their sums
+# stay within 2e-7. Other libraries may differ more, because Adam's first steps have the same size
+# for small and for large gradients. A learning rate that is 1 % off, missing clipping, a missing
+# state or a missing bias causes at least 2e-4. The values of tf32 and bf16 are guesses, because
+# those have never run.
+USUAL_DIFFERENCE = {"fp32": 2e-6, "tf32": 2e-4, "bf16": 5e-3}
+LOSS_TOLERANCE = {"fp32": 2e-5, "tf32": 2e-4, "bf16": 5e-3}
 SECONDS_PER_TURN = 2
 
 
@@ -152,16 +155,20 @@ def check_losses(sides, shape, precision):
         lyrnn.train(shape, corpus, os.path.join(directory, "untrained"), "--num-epochs", "0")
         weights = os.path.join(directory, "untrained", "latest", "model.safetensors")
         losses = {side.name: side.losses(shape, corpus, weights) for side in sides}
-    tolerance = LOSS_TOLERANCE[precision]
+    differences = {name: difference_of(values, losses["lyrnn"]) for name, values in losses.items()}
+    usual, tolerance = USUAL_DIFFERENCE[precision], LOSS_TOLERANCE[precision]
     for name, values in losses.items():
-        if not difference_of(values, losses["lyrnn"]) <= tolerance:
+        if not differences[name] <= tolerance:
             fail(f"{shape.label()}: {name} computes something else than lyrnn: the mean losses of "
                  f"{CHECK_EPOCHS} epochs of {steps} steps from the same weights are {values} and "
                  f"{losses['lyrnn']} (tolerance {tolerance:g}); correct one of them first")
+        if differences[name] > usual:
+            note(f"  warning: the losses of {name} and lyrnn differ by {differences[name]:.1g}; "
+                 f"{usual:g} is usual, and {tolerance:g} stops the comparison")
     note("  same losses: "
          + ", ".join(f"{name} {values[-1]:.6f}" for name, values in losses.items()))
     return {"steps": steps, "epochs": CHECK_EPOCHS, "tolerance": tolerance, "losses": losses,
-            "difference": max(difference_of(v, losses["lyrnn"]) for v in losses.values())}
+            "difference": max(differences.values())}
 
 
 # ---- turns ---------------------------------------------------------------------------------------

@@ -67,13 +67,19 @@ def record(shape, date="2030-01-01T00:00:00Z", **fields):
             **fields}
 
 
-def quietly(function, *arguments):
-    """Returns the function's result, or the SystemExit with which it stops the program."""
-    with contextlib.redirect_stderr(io.StringIO()):
+def with_notes(function, *arguments):
+    """Returns the function's result, or the SystemExit with which it stops the program, and what it
+    printed to standard error.
+    """
+    with contextlib.redirect_stderr(io.StringIO()) as notes:
         try:
-            return function(*arguments)
+            return function(*arguments), notes.getvalue()
         except SystemExit as stop:
-            return stop
+            return stop, notes.getvalue()
+
+
+def quietly(function, *arguments):
+    return with_notes(function, *arguments)[0]
 
 
 class Shapes(unittest.TestCase):
@@ -117,15 +123,23 @@ class Shapes(unittest.TestCase):
 class Comparing(unittest.TestCase):
     def check(self, losses):
         sides = [FakeSide("best", losses), FakeSide("lyrnn")]
-        return quietly(compare.check_losses, sides, SMALL, "fp32")
+        return with_notes(compare.check_losses, sides, SMALL, "fp32")
 
     def test_same_losses_pass(self):
-        self.assertLess(self.check((2.0, 1.5 * (1 + 1e-6)))["difference"], 2e-6)
+        result, notes = self.check((2.0, 1.5 * (1 + 1e-6)))
+        self.assertLess(result["difference"], 2e-6)
+        self.assertNotIn("warning", notes)
+
+    def test_losses_that_differ_a_little_cause_a_warning(self):
+        for factor in (1 + 3e-6, 1 - 3e-6, 1 + 1.9e-5, 1 - 1.9e-5):
+            result, notes = self.check((2.0, 1.5 * factor))
+            self.assertAlmostEqual(result["difference"], abs(factor - 1), delta=1e-9)
+            self.assertRegex(notes, "warning: the losses of best and lyrnn differ by [0-9.e-]+; ")
 
     def test_other_losses_are_refused(self):
-        for losses in ((2.0, 1.5 * (1 + 3e-6)), (2.0, 1.5 * (1 - 3e-6)), (2.0, float("nan")),
+        for losses in ((2.0, 1.5 * (1 + 2.1e-5)), (2.0, 1.5 * (1 - 2.1e-5)), (2.0, float("nan")),
                        (2.0,), ()):
-            message = self.check(losses)
+            message, _ = self.check(losses)
             self.assertIsInstance(message, SystemExit, losses)
             self.assertRegex(message.code, "^[^\n]*best computes something else than lyrnn[^\n]*$")
 
