@@ -59,6 +59,7 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_preci
     memset(backend, 0, sizeof *backend);
     if (any || strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0) {
         lyrnn_status status = open_cuda(any ? "cuda" : device, precision, backend);
+        backend->precision = precision;
         if (status == LYRNN_OK)
             check_table(backend);
         if (status == LYRNN_OK || !any)

@@ -428,11 +428,12 @@ typedef struct {
 
 typedef struct lyrnn_backend lyrnn_backend;
 struct lyrnn_backend {
-    const char *name;        /* "cpu" or "cuda" */
-    void *state;             /* the backend's own, such as library handles; NULL: it has none */
-    bool shares_host_memory; /* device memory is host memory: both count against one total */
-    int num_threads;         /* threads of the CPU backend; CUDA: 0 */
-    int num_lanes;           /* 1 (all work runs in order), or at least 3 */
+    const char *name;          /* "cpu" or "cuda" */
+    void *state;               /* the backend's own, such as library handles; NULL: it has none */
+    bool shares_host_memory;   /* device memory is host memory: both count against one total */
+    lyrnn_precision precision; /* lyrnn_backend_open sets it */
+    int num_threads;           /* threads of the CPU backend; CUDA: 0 */
+    int num_lanes;             /* 1 (all work runs in order), or at least 3 */
     /* Set by the caller after opening. CUDA then waits for each operation, so that a fault names
      * the operation that caused it, and records no step. */
     bool debug_sync;
