@@ -24,6 +24,8 @@ static inline void __threadfence_system()
     __threadfence();
 }
 [[noreturn]] void __trap();
+/* Returns whether LYRNN_SIM_FAULT lets the running kernel wait for ever. */
+bool lyrnn_sim_wait_expires();
 
 /* Warp operations. */
 enum lyrnn_sim_warp_operation {

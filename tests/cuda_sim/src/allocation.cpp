@@ -24,6 +24,14 @@ size_t device_bytes_in_use()
     return bytes_in_use;
 }
 
+std::vector<const Region *> live_regions()
+{
+    std::vector<const Region *> regions;
+    for (const auto &item : allocations)
+        regions.push_back(item.second);
+    return regions;
+}
+
 static void report_leaks()
 {
     const char *wanted = getenv("LYRNN_SIM_LEAKS");

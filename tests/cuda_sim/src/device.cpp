@@ -7,6 +7,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "fault.h"
 #include "occupancy.h"
 #include "queue.h"
 #include "resources.h"
@@ -95,6 +96,7 @@ void read_environment()
     the_device.eager = number_from("LYRNN_SIM_EAGER", 0) != 0;
     the_device.most_pending = number_from("LYRNN_SIM_PENDING", 1024);
     the_device.cublaslt = static_cast<int>(number_from("LYRNN_SIM_CUBLASLT", 1));
+    read_fault();
     describe_device(&the_device);
     read_resources(the_device.properties.major * 10 + the_device.properties.minor);
     set_seed(number_from("LYRNN_SIM_SEED", 0));

@@ -4,6 +4,7 @@
 
 #include "block.h"
 #include "device.h"
+#include "fault.h"
 #include "grid.h"
 #include "occupancy.h"
 #include "queue.h"
@@ -146,6 +147,8 @@ cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_c
         error = read_config(*config, &launch);
     if (error == cudaSuccess)
         error = check_room(launch);
+    if (error == cudaSuccess && fault_of(call.kernel) == Fault::launch)
+        error = cudaErrorLaunchOutOfResources;
     if (launch_hook != nullptr)
         show(launch, error);
     if (error != cudaSuccess)
@@ -156,10 +159,12 @@ cudaError_t lyrnn_sim_launch(const cudaLaunchConfig_t *config, const lyrnn_sim_c
     Node node = kernel_node(config->stream, [held] {
         counters.kernels_run++;
         counters.cooperative_run += held->cooperative;
-        if (device().runs_ptx)
-            ptx::run_launch(*held);
-        else
-            run_grid(*held);
+        run_faulty(held->call.kernel, [&held] {
+            if (device().runs_ptx)
+                ptx::run_launch(*held);
+            else
+                run_grid(*held);
+        });
     });
     if (launch.cooperative)
         node.cooperative = {held};

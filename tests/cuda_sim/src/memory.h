@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace sim
 {
@@ -69,6 +70,9 @@ Region *region_create(size_t bytes, Space space);
 void region_free(Region *region);
 /* Returns the live device or pinned region that holds all of [memory, memory + bytes), or NULL. */
 Region *region_holding(const void *memory, size_t bytes);
+
+/* The allocations of device and pinned memory, in the order of their addresses. */
+std::vector<const Region *> live_regions();
 
 /* For accesses by the host. They happen between kernels, so they cannot race with one. */
 void mark_initialized(const void *memory, size_t bytes);
