@@ -35,6 +35,15 @@ typedef enum {
     LYRNN_RECURRENCE_GRID
 } lyrnn_recurrence_path;
 
+/* The plan that plan_use chose for a shape; T does not matter. */
+typedef struct {
+    lyrnn_recurrence_shape shape;
+    char text[LYRNN_PLAN_BYTES];
+} lyrnn_cuda_used_plan;
+
+/* How many shapes may have one: a training has two. */
+enum { LYRNN_CUDA_USED_PLANS = 8 };
+
 /* A recorded step. Its first run is eager, its second is captured, and later ones are replayed. */
 typedef struct {
     void (*body)(void *); /* NULL: this place is free */
@@ -42,6 +51,9 @@ typedef struct {
     int runs;
     cudaGraphExec_t graph;
 } lyrnn_cuda_step;
+
+/* How long a kernel waits for others of its launch: much longer than any step takes. */
+#define LYRNN_CUDA_MAX_WAIT_NS 10000000000ull
 
 /* How many recorded steps are kept: training and validation steps alternate. */
 enum { LYRNN_CUDA_STEPS = 4 };
@@ -65,11 +77,19 @@ typedef struct {
         cudaEvent_t queued; /* recorded by a lane that waits for this one */
     } lanes[LYRNN_CUDA_LANES];
     size_t workspace_bytes;
-    void *workspaces; /* device, one allocation: the workspaces of all lanes, then norm_parts */
+    /* device, one allocation: the workspaces of all lanes, then norm_parts, then wait_expired */
+    void *workspaces;
     lyrnn_precision precision;
     /* The path that LYRNN_DEBUG_RECURRENCE forces: steps, resident or grid. */
     lyrnn_recurrence_path recurrence_path;
-    double *norm_parts; /* device (LYRNN_CUDA_NORM_PARTS) */
+    lyrnn_cuda_used_plan used[LYRNN_CUDA_USED_PLANS];
+    int num_used;
+    char running[2][LYRNN_PLAN_BYTES]; /* the last plans that wait, forward and backward */
+    double *norm_parts;                /* device (LYRNN_CUDA_NORM_PARTS) */
+    /* The bound of the waits within kernels (bounded_wait.cuh), and device (1): 1 after a kernel
+     * waited longer. Its copy on the host is in pinned memory. */
+    unsigned long long wait_ns;
+    unsigned *wait_expired, *wait_expired_host;
     /* Orders the grids of the recurrence (recurrence_grid.cu). has_grid: it is recorded, since the
      * body of the step began or, outside of steps, since the last one ended. */
     cudaEvent_t grid_queued;
@@ -85,6 +105,16 @@ typedef struct {
     extern "C" void lyrnn_cuda_##name(lyrnn_backend *self, const lyrnn_##name##_args *args);
 LYRNN_COMPUTE_OPERATIONS(LYRNN_CUDA_DECLARE)
 #undef LYRNN_CUDA_DECLARE
+
+/* The operations on plans (plans.cu), which backend.h describes. */
+int lyrnn_cuda_plan_list(lyrnn_backend *self, const lyrnn_recurrence_shape *shape,
+                         lyrnn_plan *plans);
+lyrnn_status lyrnn_cuda_plan_try(lyrnn_backend *self, const lyrnn_plan_probe *probe, int num_plans,
+                                 lyrnn_plan *plans);
+lyrnn_status lyrnn_cuda_plan_use(lyrnn_backend *self, const lyrnn_recurrence_shape *shape,
+                                 const char *text);
+void lyrnn_cuda_plan_device(lyrnn_backend *self, char *text, size_t size);
+bool lyrnn_cuda_fills_device(lyrnn_backend *self, const lyrnn_recurrence_shape *shape);
 
 [[noreturn]] void lyrnn_cuda_fault(const char *call, const char *reason, const char *file,
                                    int line);

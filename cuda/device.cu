@@ -63,11 +63,28 @@ static void upload(lyrnn_backend *self, void *device, const void *host, size_t b
     LYRNN_CUDA_CHECK(cudaStreamSynchronize(stream));
 }
 
+/* Waits for all queued work. A kernel that gave up waiting for others has wrong sums, and so has
+ * all that follows. */
+static void wait_for_all(const lyrnn_cuda_state *state)
+{
+    LYRNN_CUDA_CHECK(cudaMemcpyAsync(state->wait_expired_host, state->wait_expired,
+                                     sizeof(unsigned), cudaMemcpyDeviceToHost, state->stream));
+    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
+    if (*state->wait_expired_host == 0)
+        return;
+    fprintf(
+        stderr,
+        "lyrnn: cuda: the plan forward=%s,backward=%s waited for more than %llu s; continue with "
+        "--plan forward=steps,backward=steps\n",
+        state->running[0], state->running[1], LYRNN_CUDA_MAX_WAIT_NS / 1000000000);
+    exit(1);
+}
+
 static void download(lyrnn_backend *self, void *host, const void *device, size_t bytes)
 {
-    cudaStream_t stream = lyrnn_cuda_state_of(self)->stream;
-    LYRNN_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream));
-    LYRNN_CUDA_CHECK(cudaStreamSynchronize(stream));
+    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    LYRNN_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, state->stream));
+    wait_for_all(state);
 }
 
 static void copy_rows(lyrnn_backend *self, void *to, size_t to_stride, const void *from,
@@ -112,7 +129,7 @@ static void lane_wait(lyrnn_backend *self, int other)
 
 static void synchronize(lyrnn_backend *self)
 {
-    LYRNN_CUDA_CHECK(cudaStreamSynchronize(lyrnn_cuda_state_of(self)->stream));
+    wait_for_all(lyrnn_cuda_state_of(self));
 }
 
 /* The body's grids are ordered with those before and after it: its lanes begin after lane 0 and end
@@ -231,6 +248,7 @@ static void close_libraries(lyrnn_cuda_state *state)
             LYRNN_CUDA_CHECK(cudaEventDestroy(done));
     if (state->grid_queued != NULL)
         LYRNN_CUDA_CHECK(cudaEventDestroy(state->grid_queued));
+    LYRNN_CUDA_CHECK(cudaFreeHost(state->wait_expired_host));
     LYRNN_CUDA_CHECK(cudaFree(state->workspaces));
     free(state);
 }
@@ -291,9 +309,15 @@ static const char *open_events(lyrnn_cuda_state *state)
 static const char *open_lanes(lyrnn_cuda_state *state)
 {
     const char *reason = open_events(state);
+    state->wait_ns = LYRNN_CUDA_MAX_WAIT_NS;
+    if (reason == NULL)
+        reason = reason_of(cudaMallocHost(&state->wait_expired_host, sizeof(unsigned)));
     for (int lane = 0; lane < LYRNN_CUDA_LANES && reason == NULL; lane++)
         reason = open_lane(state, lane);
     use_lane(state, 0);
+    if (reason == NULL)
+        reason =
+            reason_of(cudaMemsetAsync(state->wait_expired, 0, sizeof(unsigned), state->stream));
     return reason;
 }
 
@@ -310,13 +334,14 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
         bool wide = state->properties.major >= 9 && state->precision != LYRNN_FP32;
         state->workspace_bytes = (size_t)(wide ? 32 : 8) << 20;
         size_t num_bytes = LYRNN_CUDA_LANES * state->workspace_bytes;
-        size_t parts_bytes = LYRNN_CUDA_NORM_PARTS * sizeof(double);
+        size_t parts_bytes = LYRNN_CUDA_NORM_PARTS * sizeof(double) + sizeof(unsigned);
         if (memory_alloc(backend, num_bytes + parts_bytes, &state->workspaces) != LYRNN_OK)
             return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                               "cuda: %s for cuBLAS; end other programs on the GPU, or use --device "
                               "cpu",
                               lyrnn_error_text());
         state->norm_parts = (double *)((char *)state->workspaces + num_bytes);
+        state->wait_expired = (unsigned *)(state->norm_parts + LYRNN_CUDA_NORM_PARTS);
         backend->own_bytes = num_bytes + parts_bytes;
         reason = open_lanes(state);
     }
@@ -370,6 +395,8 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     state->device = device;
     state->precision = precision;
     state->recurrence_path = recurrence_path();
+    for (char *text : state->running)
+        strcpy(text, "steps");
     memset(backend, 0, sizeof *backend);
     lyrnn_status status = open_libraries(backend, state);
     if (status != LYRNN_OK) {
@@ -393,6 +420,11 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     backend->synchronize = synchronize;
     backend->run_step = run_step;
     backend->describe = describe;
+    backend->plan_list = lyrnn_cuda_plan_list;
+    backend->plan_try = lyrnn_cuda_plan_try;
+    backend->plan_use = lyrnn_cuda_plan_use;
+    backend->plan_device = lyrnn_cuda_plan_device;
+    backend->fills_device = lyrnn_cuda_fills_device;
     backend->close = close_device;
     return LYRNN_OK;
 }

@@ -67,10 +67,17 @@ static void forward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_forward
     }
 }
 
+/* By steps never waits. */
+static void note_plan(char text[LYRNN_PLAN_BYTES], const recurrence_plan &plan)
+{
+    if (plan.path != LYRNN_RECURRENCE_BY_STEPS)
+        lyrnn_cuda_plan_text(plan, text);
+}
+
 static recurrence_plan plan_forward(const lyrnn_cuda_state *state,
                                     const lyrnn_recurrence_forward_args *args)
 {
-    const recurrence_problem problem = {args->cell, false, args->T, args->B, args->H};
+    const lyrnn_recurrence_shape problem = {args->cell, false, args->T, args->B, args->H};
     /* The fastest path depends on B, and each path has its own order of addition. */
     return args->batch_invariant ? lyrnn_cuda_plan_by_steps(state, problem)
                                  : lyrnn_cuda_plan_recurrence(state, problem);
@@ -90,7 +97,9 @@ static void run_forward(lyrnn_backend *self, const recurrence_plan &plan,
 extern "C" void lyrnn_cuda_recurrence_forward(lyrnn_backend *self,
                                               const lyrnn_recurrence_forward_args *args)
 {
-    const recurrence_plan plan = plan_forward(lyrnn_cuda_state_of(self), args);
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    const recurrence_plan plan = plan_forward(state, args);
+    note_plan(state->running[0], plan);
     run_forward(self, plan, args);
 }
 
@@ -131,7 +140,7 @@ static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backwa
 static recurrence_plan plan_backward(const lyrnn_cuda_state *state,
                                      const lyrnn_recurrence_backward_args *args)
 {
-    const recurrence_problem problem = {args->cell, true, args->T, args->B, args->H};
+    const lyrnn_recurrence_shape problem = {args->cell, true, args->T, args->B, args->H};
     return lyrnn_cuda_plan_recurrence(state, problem);
 }
 
@@ -149,7 +158,9 @@ static void run_backward(lyrnn_backend *self, const recurrence_plan &plan,
 extern "C" void lyrnn_cuda_recurrence_backward(lyrnn_backend *self,
                                                const lyrnn_recurrence_backward_args *args)
 {
-    const recurrence_plan plan = plan_backward(lyrnn_cuda_state_of(self), args);
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    const recurrence_plan plan = plan_backward(state, args);
+    note_plan(state->running[1], plan);
     run_backward(self, plan, args);
 }
 

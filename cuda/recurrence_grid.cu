@@ -173,8 +173,8 @@ static void (*const forward_kernels[])(grid_forward_args) =
 static void (*const backward_kernels[])(grid_backward_args) =
     LYRNN_KERNELS_BY_CELL(grid_backward_kernel);
 
-int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *state, const recurrence_problem &problem,
-                                 int cluster)
+int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *state,
+                                 const lyrnn_recurrence_shape &problem, int cluster)
 {
     return problem.is_backward
                ? max_clusters(state, backward_kernels[problem.cell], GRID_THREADS, cluster)

@@ -7,6 +7,8 @@
 #include "recurrence_plan.cuh"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
@@ -70,7 +72,16 @@ static int max_cluster(const lyrnn_cuda_state *state)
     return state->properties.major >= 9 ? MAX_CLUSTER : 1;
 }
 
-recurrence_plan lyrnn_cuda_plan_by_steps(const lyrnn_cuda_state *state, const recurrence_problem &p)
+static recurrence_plan does_not_fit(lyrnn_recurrence_path path)
+{
+    recurrence_plan plan = {};
+    plan.path = path;
+    plan.expected_ns = INFINITY;
+    return plan;
+}
+
+recurrence_plan lyrnn_cuda_plan_by_steps(const lyrnn_cuda_state *state,
+                                         const lyrnn_recurrence_shape &p)
 {
     double H = (double)p.H, fmas = (double)p.B * lyrnn_num_gates(p.cell) * H * H;
     double fmas_per_cycle = 4 * 32 / fma_cycles(state); /* four schedulers */
@@ -109,53 +120,49 @@ static bool lay_out_cluster(int G, int H, int cluster, resident_plan *plan)
 }
 
 /* Two buffers of num_vectors vectors per stream. */
-static size_t resident_shared_bytes(const resident_plan &plan, int num_vectors)
+static size_t resident_shared_bytes(const resident_plan &plan, int streams, int num_vectors)
 {
-    return 2 * (size_t)(plan.streams * num_vectors) * (size_t)(plan.weights * plan.slices) *
+    return 2 * (size_t)(streams * num_vectors) * (size_t)(plan.weights * plan.slices) *
            sizeof(float);
 }
 
-/* Takes the smallest cluster whose threads hold at most 64 weights each: more blocks shorten the
- * dot products, but lengthen the barrier. Then takes as few streams per cluster as let all clusters
- * be on the device at once, within the shared memory that every kernel may have. Returns how many
- * clusters the device holds; 0: the path does not fit. */
-static int lay_out_resident(const lyrnn_cuda_state *state, const recurrence_problem &p,
-                            resident_plan *plan)
+/* Each thread finishes at most one stream, and both directions have a vector per gate at most. */
+static bool resident_fits(const resident_plan &plan, int streams, int G)
 {
-    const size_t max_shared_bytes = 48 * 1024;
-    int G = lyrnn_num_gates(p.cell), at_once = 0;
-    for (int cluster = 1;
-         cluster <= max_cluster(state) && !(at_once > 0 && G * plan->weights <= 64); cluster *= 2) {
-        resident_plan layout;
-        int count = lay_out_cluster(G, p.H, cluster, &layout)
-                        ? lyrnn_cuda_resident_max_clusters(state, p, layout)
-                        : 0;
-        if (count > 0) {
-            at_once = count;
-            *plan = layout;
-        }
-    }
-    while (at_once > 0 && 2 * plan->streams <= plan->slices &&
-           lyrnn_cuda_ceil_div(p.B, plan->streams) > at_once &&
-           2 * resident_shared_bytes(*plan, G) <= max_shared_bytes)
-        plan->streams *= 2;
-    return at_once;
+    const size_t max_shared_bytes = 48 * 1024; /* what every kernel may have */
+    return streams <= plan.slices && resident_shared_bytes(plan, streams, G) <= max_shared_bytes;
 }
 
-static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const recurrence_problem &p)
+/* As few streams per cluster as let all clusters be on the device at once, within the shared memory
+ * that every kernel may have. */
+static int choose_streams(const lyrnn_recurrence_shape &p, const resident_plan &layout, int at_once)
 {
-    recurrence_plan plan = {};
+    int G = lyrnn_num_gates(p.cell), streams = 1;
+    while (lyrnn_cuda_ceil_div(p.B, streams) > at_once && resident_fits(layout, 2 * streams, G))
+        streams *= 2;
+    return streams;
+}
+
+/* streams 0: chosen here. */
+static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
+                                     int cluster, int streams)
+{
+    recurrence_plan plan = does_not_fit(LYRNN_RECURRENCE_RESIDENT);
     resident_plan &layout = plan.resident;
-    plan.path = LYRNN_RECURRENCE_RESIDENT;
-    plan.expected_ns = INFINITY;
-    plan.at_once = lay_out_resident(state, p, &layout);
+    int G = lyrnn_num_gates(p.cell);
+    if (!lay_out_cluster(G, p.H, cluster, &layout))
+        return plan;
+    plan.at_once = lyrnn_cuda_resident_max_clusters(state, p, layout);
     if (plan.at_once == 0)
         return plan;
-    int G = lyrnn_num_gates(p.cell), clusters = lyrnn_cuda_ceil_div(p.B, layout.streams);
+    layout.streams = streams > 0 ? streams : choose_streams(p, layout, plan.at_once);
+    if (!resident_fits(layout, layout.streams, G))
+        return plan;
+    int clusters = lyrnn_cuda_ceil_div(p.B, layout.streams);
     plan.launch.num_blocks = clusters * layout.cluster;
     plan.launch.threads = RESIDENT_THREADS;
     plan.launch.cluster = layout.cluster;
-    plan.launch.shared_bytes = resident_shared_bytes(layout, p.is_backward ? G : 1);
+    plan.launch.shared_bytes = resident_shared_bytes(layout, layout.streams, p.is_backward ? G : 1);
     /* Clusters beyond those at once begin when others have ended. */
     int waves = lyrnn_cuda_ceil_div(clusters, plan.at_once);
     int butterflies = p.is_backward ? 1 : G, values = p.is_backward ? G : 1;
@@ -185,7 +192,7 @@ typedef struct {
 /* Lays out tiles for such a choice. False: they do not fit.
  * Forward multiplies h (H) and a unit has a column per gate. Backward multiplies dh' (G*H) and a
  * unit has one column. */
-static bool lay_out_tiles(const lyrnn_cuda_state *state, const recurrence_problem &p,
+static bool lay_out_tiles(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
                           const tile_choice &choice, grid_plan *plan)
 {
     int G = lyrnn_num_gates(p.cell), K = p.is_backward ? G * p.H : p.H;
@@ -215,7 +222,7 @@ static bool lay_out_tiles(const lyrnn_cuda_state *state, const recurrence_proble
  *     gru H 512 B 64          8.2   7.6    8.9
  *     lstm H 1024 B 128      49.6  68.6   37.2
  *     rnn_tanh H 2048 B 128  47.4  51.5   37.2 */
-static double step_cycles(const lyrnn_cuda_state *state, const recurrence_problem &p,
+static double step_cycles(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
                           const grid_plan &plan)
 {
     const int way = p.is_backward ? 1 : 0, G = lyrnn_num_gates(p.cell);
@@ -238,42 +245,15 @@ static double step_cycles(const lyrnn_cuda_state *state, const recurrence_proble
     return fma + fetch + sum + cells * cell + barriers;
 }
 
-/* Finds the layout with the lowest number of cycles per step. Where this path is forced, prefers
- * one with clusters, which the small shapes of tests would not get otherwise. Returns how many
- * clusters of this size the device holds; 0: no layout fits. */
-static int lay_out_grid(const lyrnn_cuda_state *state, const recurrence_problem &p, grid_plan *best)
+static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
+                                 int cluster, int streams_log)
 {
-    const bool is_forced = state->recurrence_path == LYRNN_RECURRENCE_GRID;
-    int at_once = 0;
-    if (!state->properties.cooperativeLaunch)
-        return 0;
-    for (int cluster = 1; cluster <= max_cluster(state); cluster *= 2) {
-        int clusters = lyrnn_cuda_grid_max_clusters(state, p, cluster);
-        for (int log = 3; log <= TILE_MAX_STREAMS_LOG && (log == 3 || 1 << (log - 1) < p.B);
-             log++) {
-            grid_plan plan;
-            if (!lay_out_tiles(state, p, tile_choice{cluster, clusters, log}, &plan))
-                continue;
-            bool first_with_clusters =
-                is_forced && at_once > 0 && cluster > 1 && best->cluster == 1;
-            if (at_once > 0 && !first_with_clusters &&
-                step_cycles(state, p, plan) >= step_cycles(state, p, *best))
-                continue;
-            *best = plan;
-            at_once = clusters;
-        }
-    }
-    return at_once;
-}
-
-static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const recurrence_problem &p)
-{
-    recurrence_plan plan = {};
+    recurrence_plan plan = does_not_fit(LYRNN_RECURRENCE_GRID);
     grid_plan &layout = plan.grid;
-    plan.path = LYRNN_RECURRENCE_GRID;
-    plan.expected_ns = INFINITY;
-    plan.at_once = lay_out_grid(state, p, &layout);
-    if (plan.at_once == 0)
+    if (!state->properties.cooperativeLaunch)
+        return plan;
+    plan.at_once = lyrnn_cuda_grid_max_clusters(state, p, cluster);
+    if (!lay_out_tiles(state, p, tile_choice{cluster, plan.at_once, streams_log}, &layout))
         return plan;
     int slices = lyrnn_cuda_ceil_div(p.B, 1 << layout.streams_log);
     plan.launch.num_blocks = slices * layout.tiles * layout.cluster;
@@ -288,26 +268,141 @@ static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const recurrence
     return plan;
 }
 
-recurrence_plan lyrnn_cuda_plan_recurrence(const lyrnn_cuda_state *state,
-                                           const recurrence_problem &problem)
+/* A list of plans, the fastest first by expectation. */
+typedef struct {
+    recurrence_plan plans[LYRNN_MAX_PLANS];
+    int count;
+} plan_list;
+
+/* Adds a plan, of several that are equally fast after those. Drops the last one where there are
+ * more than `most`, and a plan that does not fit. */
+static void add_plan(plan_list *list, const recurrence_plan &plan, int most)
 {
-    const recurrence_plan by_steps = lyrnn_cuda_plan_by_steps(state, problem);
-    recurrence_plan plan;
-    switch (state->recurrence_path) {
-    case LYRNN_RECURRENCE_BY_STEPS:
-        return by_steps;
-    case LYRNN_RECURRENCE_RESIDENT:
-        plan = plan_resident(state, problem);
-        return isfinite(plan.expected_ns) ? plan : by_steps;
-    case LYRNN_RECURRENCE_GRID:
-        plan = plan_grid(state, problem);
-        return isfinite(plan.expected_ns) ? plan : by_steps;
-    case LYRNN_RECURRENCE_BY_COST:
-        break;
+    int at = list->count;
+    while (at > 0 && plan.expected_ns < list->plans[at - 1].expected_ns)
+        at--;
+    if (isinf(plan.expected_ns) || at >= most)
+        return;
+    list->count = list->count < most ? list->count + 1 : most;
+    for (int i = list->count - 1; i > at; i--)
+        list->plans[i] = list->plans[i - 1];
+    list->plans[at] = plan;
+}
+
+static plan_list list_resident(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p)
+{
+    plan_list list = {};
+    for (int cluster = 1; cluster <= max_cluster(state); cluster *= 2)
+        add_plan(&list, plan_resident(state, p, cluster, 0), LYRNN_MAX_PLANS);
+    return list;
+}
+
+/* The two layouts that are fastest by expectation. Where this path is forced, those
+ * with clusters, if there are any: the small shapes of tests would not get them otherwise. */
+static plan_list list_grid(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p)
+{
+    const int most = 2;
+    plan_list list = {}, with_clusters = {};
+    for (int cluster = 1; cluster <= max_cluster(state); cluster *= 2)
+        for (int log = 3; log <= TILE_MAX_STREAMS_LOG && (log == 3 || 1 << (log - 1) < p.B);
+             log++) {
+            const recurrence_plan plan = plan_grid(state, p, cluster, log);
+            add_plan(&list, plan, most);
+            if (cluster > 1)
+                add_plan(&with_clusters, plan, most);
+        }
+    const bool is_forced = state->recurrence_path == LYRNN_RECURRENCE_GRID;
+    return is_forced && with_clusters.count > 0 ? with_clusters : list;
+}
+
+static plan_list list_path(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
+                           lyrnn_recurrence_path path)
+{
+    if (path == LYRNN_RECURRENCE_RESIDENT)
+        return list_resident(state, p);
+    if (path == LYRNN_RECURRENCE_GRID)
+        return list_grid(state, p);
+    plan_list list = {};
+    add_plan(&list, lyrnn_cuda_plan_by_steps(state, p), 1);
+    return list;
+}
+
+int lyrnn_cuda_list_plans(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
+                          recurrence_plan *plans)
+{
+    const lyrnn_recurrence_path paths[] = {LYRNN_RECURRENCE_RESIDENT, LYRNN_RECURRENCE_GRID,
+                                           LYRNN_RECURRENCE_BY_STEPS};
+    plan_list all = {};
+    for (lyrnn_recurrence_path path : paths) {
+        const plan_list list = list_path(state, p, path);
+        for (int i = 0; i < list.count; i++)
+            add_plan(&all, list.plans[i], LYRNN_MAX_PLANS);
     }
-    plan = plan_resident(state, problem);
-    const recurrence_plan grid = plan_grid(state, problem);
-    if (grid.expected_ns < plan.expected_ns)
-        plan = grid;
-    return plan.expected_ns < by_steps.expected_ns ? plan : by_steps;
+    memcpy(plans, all.plans, sizeof all.plans);
+    return all.count;
+}
+
+static const char *const path_names[] = {NULL, "steps", "resident", "grid"};
+static_assert(LYRNN_RECURRENCE_BY_STEPS == 1 && LYRNN_RECURRENCE_RESIDENT == 2 &&
+                  LYRNN_RECURRENCE_GRID == 3,
+              "the order of path_names");
+
+void lyrnn_cuda_plan_text(const recurrence_plan &plan, char text[LYRNN_PLAN_BYTES])
+{
+    int cluster = plan.resident.cluster, streams = plan.resident.streams;
+    if (plan.path == LYRNN_RECURRENCE_GRID) {
+        cluster = plan.grid.cluster;
+        streams = 1 << plan.grid.streams_log;
+    }
+    if (plan.path == LYRNN_RECURRENCE_BY_STEPS)
+        snprintf(text, LYRNN_PLAN_BYTES, "%s", path_names[plan.path]);
+    else
+        snprintf(text, LYRNN_PLAN_BYTES, "%s.c%d.s%d", path_names[plan.path], cluster, streams);
+}
+
+/* Reads the two numbers of a text. False: it is not one that lyrnn_cuda_plan_text writes. */
+static bool read_layout(const char *text, const char *path, int *cluster, int *streams)
+{
+    const size_t length = strlen(path);
+    char again[LYRNN_PLAN_BYTES];
+    if (strncmp(text, path, length) != 0 ||
+        sscanf(text + length, ".c%3d.s%3d", cluster, streams) != 2)
+        return false;
+    snprintf(again, sizeof again, "%s.c%d.s%d", path, *cluster, *streams);
+    const bool are_powers = (*cluster & (*cluster - 1)) == 0 && (*streams & (*streams - 1)) == 0;
+    return strcmp(again, text) == 0 && *cluster > 0 && *streams > 0 && are_powers;
+}
+
+bool lyrnn_cuda_plan_named(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
+                           const char *text, recurrence_plan *plan)
+{
+    int cluster = 0, streams = 0;
+    *plan = does_not_fit(LYRNN_RECURRENCE_BY_STEPS);
+    if (strcmp(text, path_names[LYRNN_RECURRENCE_BY_STEPS]) == 0)
+        *plan = lyrnn_cuda_plan_by_steps(state, p);
+    else if (read_layout(text, path_names[LYRNN_RECURRENCE_RESIDENT], &cluster, &streams) &&
+             cluster <= max_cluster(state))
+        *plan = plan_resident(state, p, cluster, streams);
+    else if (read_layout(text, path_names[LYRNN_RECURRENCE_GRID], &cluster, &streams) &&
+             cluster <= max_cluster(state) && streams >= TILE_SIDE &&
+             streams <= 1 << TILE_MAX_STREAMS_LOG)
+        *plan = plan_grid(state, p, cluster, __builtin_ctz((unsigned)streams));
+    return isfinite(plan->expected_ns);
+}
+
+recurrence_plan lyrnn_cuda_plan_recurrence(const lyrnn_cuda_state *state,
+                                           const lyrnn_recurrence_shape &p)
+{
+    recurrence_plan plan;
+    for (int i = 0; i < state->num_used; i++)
+        if (lyrnn_cuda_same_problem(state->used[i].shape, p) &&
+            lyrnn_cuda_plan_named(state, p, state->used[i].text, &plan))
+            return plan;
+    if (state->recurrence_path != LYRNN_RECURRENCE_BY_COST) {
+        const plan_list list = list_path(state, p, state->recurrence_path);
+        return list.count > 0 ? list.plans[0] : lyrnn_cuda_plan_by_steps(state, p);
+    }
+    recurrence_plan plans[LYRNN_MAX_PLANS];
+    lyrnn_cuda_list_plans(state, p, plans);
+    return plans[0];
 }

@@ -43,13 +43,6 @@ typedef struct {
     int groups;      /* groups of threads that share k */
 } grid_plan;
 
-/* What a plan is made for. */
-typedef struct {
-    lyrnn_cell cell;
-    bool is_backward;
-    int T, B, H;
-} recurrence_problem;
-
 typedef struct {
     lyrnn_recurrence_path path; /* never LYRNN_RECURRENCE_BY_COST */
     double expected_ns;         /* of the whole sequence; infinity: the path does not fit */
@@ -59,13 +52,34 @@ typedef struct {
     grid_plan grid;
 } recurrence_plan;
 
-/* The plan with the lowest expected time, or of the path that LYRNN_DEBUG_RECURRENCE forces. By
- * steps, where the forced path does not fit. */
+/* The plan that plan_use chose for the shape, or else the one with the lowest expected time, of the
+ * path that LYRNN_DEBUG_RECURRENCE forces if it does. By steps, where the forced path does not
+ * fit. */
 recurrence_plan lyrnn_cuda_plan_recurrence(const lyrnn_cuda_state *state,
-                                           const recurrence_problem &problem);
+                                           const lyrnn_recurrence_shape &problem);
 
 /* The plan of the general path, which fits every shape. */
 recurrence_plan lyrnn_cuda_plan_by_steps(const lyrnn_cuda_state *state,
-                                         const recurrence_problem &problem);
+                                         const lyrnn_recurrence_shape &problem);
+
+/* Writes the plans that are worth trying to plans (LYRNN_MAX_PLANS), the fastest first by
+ * expectation, and returns how many. By steps is one of them. */
+int lyrnn_cuda_list_plans(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &shape,
+                          recurrence_plan *plans);
+
+/* A plan's text: the path, then c and the blocks per cluster, then s and the streams that a cluster
+ * takes. All else of a layout follows from these, the shape and the device. */
+void lyrnn_cuda_plan_text(const recurrence_plan &plan, char text[LYRNN_PLAN_BYTES]);
+
+/* Makes the plan of that text. False: there is no such plan, or it does not fit. */
+bool lyrnn_cuda_plan_named(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &shape,
+                           const char *text, recurrence_plan *plan);
+
+/* Whether two shapes have the same plans: all but T is the same. */
+static inline bool lyrnn_cuda_same_problem(const lyrnn_recurrence_shape &a,
+                                           const lyrnn_recurrence_shape &b)
+{
+    return a.cell == b.cell && a.is_backward == b.is_backward && a.B == b.B && a.H == b.H;
+}
 
 #endif

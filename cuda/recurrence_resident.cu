@@ -276,7 +276,8 @@ static int index_of(const resident_plan &layout)
 }
 
 int lyrnn_cuda_resident_max_clusters(const lyrnn_cuda_state *state,
-                                     const recurrence_problem &problem, const resident_plan &layout)
+                                     const lyrnn_recurrence_shape &problem,
+                                     const resident_plan &layout)
 {
     const int i = index_of(layout);
     return problem.is_backward ? max_clusters(state, backward_kernels[problem.cell][i],

@@ -6,7 +6,7 @@
 
 /* How many clusters of this layout are on the device at once, one block per multiprocessor. */
 int lyrnn_cuda_resident_max_clusters(const lyrnn_cuda_state *state,
-                                     const recurrence_problem &problem,
+                                     const lyrnn_recurrence_shape &problem,
                                      const resident_plan &layout);
 
 /* Run the whole sequence in one kernel, by a plan of this path. */

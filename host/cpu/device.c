@@ -126,6 +126,36 @@ static void describe(lyrnn_backend *self, char *text, size_t size)
              self->num_threads == 1 ? "" : "s", openblas_get_corename(), build);
 }
 
+/* The CPU has one way to run a recurrence, and so no plans. */
+static int plan_list(lyrnn_backend *self, const lyrnn_recurrence_shape *shape, lyrnn_plan *plans)
+{
+    (void)self, (void)shape, (void)plans;
+    return 0;
+}
+
+static lyrnn_status plan_try(lyrnn_backend *self, const lyrnn_plan_probe *probe, int num_plans,
+                             lyrnn_plan *plans)
+{
+    (void)self, (void)probe, (void)num_plans, (void)plans;
+    return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cpu: it has no plans to choose from; use --device "
+                                             "cuda");
+}
+
+static lyrnn_status plan_use(lyrnn_backend *self, const lyrnn_recurrence_shape *shape,
+                             const char *text)
+{
+    (void)self, (void)shape;
+    if (text == NULL)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_USAGE, "plan %s: the CPU has no plans; use --device cuda", text);
+}
+
+static bool fills_device(lyrnn_backend *self, const lyrnn_recurrence_shape *shape)
+{
+    (void)self, (void)shape;
+    return false;
+}
+
 static void close_device(lyrnn_backend *self)
 {
     (void)self;
@@ -232,6 +262,11 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
                                .synchronize = synchronize,
                                .run_step = run_step,
                                .describe = describe,
+                               .plan_list = plan_list,
+                               .plan_try = plan_try,
+                               .plan_use = plan_use,
+                               .plan_device = describe,
+                               .fills_device = fills_device,
                                .close = close_device,
 #define LYRNN_MEMBER(name) .name = lyrnn_cpu_##name,
                                LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)

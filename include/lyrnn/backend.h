@@ -366,6 +366,36 @@ typedef struct {
     float *values;                    /* out  (count) */
 } lyrnn_init_uniform_args;
 
+/* A recurrence over a whole sequence, without its data. */
+typedef struct {
+    lyrnn_cell cell;
+    bool is_backward;
+    int T, B, H;
+} lyrnn_recurrence_shape;
+
+/* How a device runs a recurrence. Its text names the path and the layout, for example "steps" or
+ * "resident.c4.s1"; it means the same on every device. Plans differ in the order of sums, so their
+ * results differ by rounding. */
+enum { LYRNN_PLAN_BYTES = 32, LYRNN_MAX_PLANS = 8 };
+
+typedef struct {
+    char text[LYRNN_PLAN_BYTES];
+    double expected_us; /* per time step, by the device's cost model */
+    double us;          /* per time step, measured by plan_try */
+    /* By plan_try: the largest difference from the plan "steps", divided by the largest value; NaN:
+     * the results have a NaN that those of "steps" do not have. */
+    double error;
+    char fault[96]; /* by plan_try: why the plan cannot be used; "": it can */
+} lyrnn_plan;
+
+/* What plans are tried on: the recurrence of this shape from the zero state. */
+typedef struct {
+    lyrnn_recurrence_shape shape;
+    const float *gates; /* in (T,B,G*H)  the input projection, with b_ih */
+    const float *w_hh;  /* in (G*H,H) */
+    const float *b_hh;  /* in (G*H) */
+} lyrnn_plan_probe;
+
 /* The numeric operations: NAME(self, const lyrnn_NAME_args *). They cannot fail. Wrong arguments
  * are the programmer's fault, and a device fault aborts. */
 #define LYRNN_COMPUTE_OPERATIONS(X)                                                                \
@@ -409,6 +439,15 @@ typedef struct {
  *     run_step      runs body(context), and may first wait for an earlier step. The body queues the
  *                   same operations on the same memory every time, so a device may replay a record.
  *     describe      writes one line that names the device, at most size bytes with the terminator.
+ *     plan_list     writes the plans that fit a recurrence of this shape, at most LYRNN_MAX_PLANS,
+ *                   and returns how many. The first is the one in use. 0: there is only one way.
+ *     plan_try      runs each plan on the probe, compares it with the plan "steps" and times it.
+ *                   LYRNN_ERR_MEMORY: there is no room to try.
+ *     plan_use      lets recurrences of this shape, with any T, run by this plan from now on. NULL:
+ *                   by the device's own choice. LYRNN_ERR_USAGE: no such plan fits.
+ *     plan_device   writes one line that names all that the speed of plans depends on.
+ *     fills_device  returns whether a recurrence of this shape leaves no room for other work, so
+ *                   that nothing can overlap with it.
  *     close         frees everything but the memory that memory_alloc handed out. */
 #define LYRNN_DEVICE_OPERATIONS(X)                                                                 \
     X(memory_alloc, lyrnn_status, (lyrnn_backend * self, size_t bytes, void **memory))             \
@@ -424,6 +463,14 @@ typedef struct {
     X(synchronize, void, (lyrnn_backend * self))                                                   \
     X(run_step, void, (lyrnn_backend * self, void (*body)(void *), void *context))                 \
     X(describe, void, (lyrnn_backend * self, char *text, size_t size))                             \
+    X(plan_list, int,                                                                              \
+      (lyrnn_backend * self, const lyrnn_recurrence_shape *shape, lyrnn_plan *plans))              \
+    X(plan_try, lyrnn_status,                                                                      \
+      (lyrnn_backend * self, const lyrnn_plan_probe *probe, int num_plans, lyrnn_plan *plans))     \
+    X(plan_use, lyrnn_status,                                                                      \
+      (lyrnn_backend * self, const lyrnn_recurrence_shape *shape, const char *text))               \
+    X(plan_device, void, (lyrnn_backend * self, char *text, size_t size))                          \
+    X(fills_device, bool, (lyrnn_backend * self, const lyrnn_recurrence_shape *shape))             \
     X(close, void, (lyrnn_backend * self))
 
 typedef struct lyrnn_backend lyrnn_backend;

@@ -133,7 +133,7 @@ static lyrnn_cuda_state state_on(const card &c, lyrnn_recurrence_path path)
     return state;
 }
 
-static recurrence_problem problem_of(const bench_shape &shape, bool is_backward)
+static lyrnn_recurrence_shape problem_of(const bench_shape &shape, bool is_backward)
 {
     return {shape.cell, is_backward, shape.sizes[BENCH_NUM_STEPS], shape.sizes[BENCH_BATCH_SIZE],
             shape.sizes[BENCH_HIDDEN_SIZE]};
@@ -172,7 +172,7 @@ static const card &find_card(const char *name, bool is_worst)
     return CARDS[0];
 }
 
-static recurrence_plan plan_resident_on(const card &c, const recurrence_problem &problem)
+static recurrence_plan plan_resident_on(const card &c, const lyrnn_recurrence_shape &problem)
 {
     const lyrnn_cuda_state state = state_on(c, LYRNN_RECURRENCE_RESIDENT);
     return lyrnn_cuda_plan_recurrence(&state, problem);
@@ -185,10 +185,10 @@ static void a_smaller_gpc_costs_a_whole_wave(void **)
 {
     const card &usual = find_card("H100 SXM, H200", false);
     const card &worst = find_card("H100 SXM, H200", true);
-    const recurrence_problem tutorial = {LYRNN_RNN_TANH, false, 35, 32, 256};
+    const lyrnn_recurrence_shape tutorial = {LYRNN_RNN_TANH, false, 35, 32, 256};
     assert_int_equal(plan_resident_on(usual, tutorial).launch.num_blocks, 32 * 4);
     assert_int_equal(plan_resident_on(worst, tutorial).launch.num_blocks, 16 * 4);
-    const recurrence_problem wide = {LYRNN_RNN_TANH, false, 35, 128, 512};
+    const lyrnn_recurrence_shape wide = {LYRNN_RNN_TANH, false, 35, 128, 512};
     const recurrence_plan two = plan_resident_on(usual, wide);
     const recurrence_plan three = plan_resident_on(worst, wide);
     assert_int_equal(two.launch.num_blocks, 32 * 8);
