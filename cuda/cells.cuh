@@ -139,18 +139,18 @@ struct unit_place {
     size_t after;  /* in h and c: the slot that it writes */
 };
 
-/* Args is the recurrence's arguments, forward or backward. */
+/* Args is the recurrence's arguments, forward or backward. All rows (T*B) fit an int, so that each
+ * offset is one wide multiplication of two ints. */
 template <lyrnn_cell CELL, typename Args>
 __device__ __forceinline__ unit_place find_unit(const Args &args, int t, int stream, int unit)
 {
-    size_t row = (size_t)t * (size_t)args.B + (size_t)stream, H = (size_t)args.H;
-    size_t slot = (size_t)args.B * (size_t)args.h_stride;
-    size_t at = (size_t)t * slot + (size_t)stream * (size_t)args.h_stride + (size_t)unit;
+    const int row = t * args.B + stream;
+    const int before = args.reverse ? row + args.B : row, after = args.reverse ? row : row + args.B;
     unit_place place;
-    place.gates = row * NUM_GATES<CELL> * H + (size_t)unit;
-    place.saved = row * H + (size_t)unit;
-    place.before = args.reverse ? at + slot : at;
-    place.after = args.reverse ? at : at + slot;
+    place.gates = (size_t)row * (size_t)(NUM_GATES<CELL> * args.H) + (size_t)unit;
+    place.saved = (size_t)row * (size_t)args.H + (size_t)unit;
+    place.before = (size_t)before * (size_t)args.h_stride + (size_t)unit;
+    place.after = (size_t)after * (size_t)args.h_stride + (size_t)unit;
     return place;
 }
 
