@@ -321,6 +321,27 @@ static const char *open_lanes(lyrnn_cuda_state *state)
     return reason;
 }
 
+/* Peak rate of TF32 without sparsity over the peak rate of fp32, rounded up. NVIDIA's data sheets
+ * say, in TFLOP/s: A100 156 and 19.5; A40 75 and 37; L40S 183 and 92; H100 SXM 495 and 67; B200
+ * 1,125 and 75. GeForce cards have the same rate for both. Some other cards have smaller ratios:
+ * L40 91 and 91, H20 74 and 44. */
+static double tf32_speedup(const cudaDeviceProp *properties)
+{
+    switch (10 * properties->major + properties->minor) {
+    case 80:
+    case 90:
+        return 8.0;
+    case 86:
+    case 89:
+    case 120:
+        return strstr(properties->name, "GeForce") != NULL ? 1.0 : 2.0;
+    case 100:
+        return 15.0;
+    default:
+        return 0.0;
+    }
+}
+
 static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *state)
 {
     const char *reason = reason_of(cudaSetDevice(state->device));
@@ -406,6 +427,8 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     backend->name = "cuda";
     backend->state = state;
     backend->num_lanes = LYRNN_CUDA_LANES;
+    backend->has_tf32 = state->properties.major >= 8;
+    backend->tf32_speedup = tf32_speedup(&state->properties);
 #define LYRNN_MEMBER(name) backend->name = run_##name;
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER

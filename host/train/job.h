@@ -1,8 +1,8 @@
 /* A training job and its parts. job.c prepares and ends it; check.c refuses options; split.c
  * divides the text; start.c does what depends on what it starts from; plan.c counts its memory and
- * reports the plan; recipe.c has the schedule; resume_run.c checks and continues an earlier run;
- * epochs.c trains, reports and saves; warnings.c warns; progress.c draws the bar. Read job.c
- * next. */
+ * reports the plan; precision.c reports the precision; recipe.c has the schedule; resume_run.c
+ * checks and continues an earlier run; epochs.c trains, reports and saves; warnings.c warns;
+ * progress.c draws the bar. Read job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 
@@ -137,6 +137,9 @@ void train_follow_plateau(train_job *job, int epoch);
 
 /* Reports dropouts, schedule and optimizer as far as they are on. */
 void train_log_recipe(const train_job *job);
+
+/* precision.c */
+void train_log_precision(const train_job *job);
 
 /* plan.c */
 

@@ -181,6 +181,7 @@ void train_log_plan(const train_job *job)
     lyrnn_print_plain(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
         lyrnn_print_plain(job->log, "device: no CUDA: %s\n", job->backend->why_not_cuda);
+    train_log_precision(job);
     log_memory(job);
 }
 

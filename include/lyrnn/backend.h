@@ -484,6 +484,9 @@ struct lyrnn_backend {
     /* Set by the caller after opening. CUDA then waits for each operation, so that a fault names
      * the operation that caused it, and records no step. */
     bool debug_sync;
+    bool has_tf32;
+    /* The peak rate of GEMMs in TF32, at most, as a multiple of that in fp32; 0: unknown. */
+    double tf32_speedup;
     size_t own_bytes;       /* device memory that the backend's libraries use; CPU: 0 */
     char why_not_cuda[256]; /* why "auto" chose the CPU; else "" */
 #define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);

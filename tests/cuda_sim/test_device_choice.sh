@@ -29,6 +29,33 @@ for model in cpu cuda; do
     cmp "$out" text || fail "both devices write the same from the $model model"
 done
 
+# says_precision PATTERN CAPABILITY NAME OPTION...: the plan has this line on such a card.
+says_precision() {
+    local pattern=$1 capability=$2 name=$3
+    shift 3
+    LYRNN_SIM_CAPABILITY=$capability LYRNN_SIM_NAME=$name succeeds train corpus.txt "${tiny[@]}" \
+        --device cuda --num-epochs 0 --overwrite --out precision "$@"
+    grep -qE "^precision: $pattern" "$err" || fail "precision, $capability $name $*: $(<"$err")"
+}
+tf32="fp32; PyTorch's RNN layers use TF32 by default; --precision tf32 uses it for cuBLAS's matrix \
+products, at up to" rest='a recurrence on chip stays in fp32$'
+says_precision "fp32; PyTorch's default on this card is fp32 too\$" 75 'NVIDIA T4'
+says_precision "$tf32 8 times the peak rate; $rest" 80 'NVIDIA A100'
+says_precision "$tf32 8 times the peak rate; $rest" 90 'NVIDIA H200'
+says_precision "$tf32 2 times the peak rate; $rest" 89 'NVIDIA L40S'
+says_precision 'fp32; .* TF32 by default, which has the same peak rate on this card$' \
+    89 'NVIDIA GeForce RTX 4090'
+says_precision 'tf32 for .*; --precision fp32 .* operands, at as little as 1/8 of the peak rate$' \
+    90 'NVIDIA H200' --precision tf32
+says_precision 'tf32 for .*; --precision fp32 .* operands, at the same peak rate$' \
+    86 'NVIDIA GeForce RTX 3090' --precision tf32
+says_precision 'bf16 for .*; --precision tf32, .* rounds their operands less$' \
+    90 'NVIDIA H200' --precision bf16
+says_precision 'this card has no tensor cores for tf32 and bf16; use --precision fp32$' \
+    75 'NVIDIA T4' --precision bf16
+succeeds train corpus.txt "${tiny[@]}" --device cpu --num-epochs 0 --overwrite --out precision
+! grep '^precision:' "$err" || fail 'the CPU has one precision only'
+
 refuses 1 'cuda:5: .*no such device' train corpus.txt "${tiny[@]}" --device cuda:5 --out none
 refuses 2 '--device cuda:x: ' train corpus.txt "${tiny[@]}" --device cuda:x --out none
 

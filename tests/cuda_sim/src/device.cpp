@@ -57,7 +57,8 @@ static void describe_device(Device *described)
     described->gpcs = gpcs_from(gpcs, num_sms);
     cudaDeviceProp *p = &described->properties;
     *p = cudaDeviceProp{};
-    snprintf(p->name, sizeof p->name, "lyrnn CUDA simulator");
+    const char *name = getenv("LYRNN_SIM_NAME");
+    snprintf(p->name, sizeof p->name, "%s", name != nullptr ? name : "lyrnn CUDA simulator");
     p->totalGlobalMem = number_from("LYRNN_SIM_MEMORY", size_t{16} << 30);
     p->sharedMemPerBlock = 48 << 10;
     p->sharedMemPerBlockOptin = g.shared_per_block_kib << 10;
