@@ -93,6 +93,7 @@ template <typename Args>
 static inline void launch_clusters(lyrnn_backend *self, void (*kernel)(Args),
                                    const cluster_launch &launch, const Args &args)
 {
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     cudaLaunchAttribute attributes[2] = {};
     unsigned num_attributes = 0;
     if (launch.is_cooperative) {
@@ -105,10 +106,16 @@ static inline void launch_clusters(lyrnn_backend *self, void (*kernel)(Args),
     config.gridDim = dim3((unsigned)launch.num_blocks);
     config.blockDim = dim3((unsigned)launch.threads);
     config.dynamicSmemBytes = launch.shared_bytes;
-    config.stream = lyrnn_cuda_state_of(self)->stream;
+    config.stream = state->stream;
     config.attrs = attributes;
     config.numAttrs = num_attributes;
-    LYRNN_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, args));
+    const cudaError_t error = cudaLaunchKernelEx(&config, kernel, args);
+    if (error != cudaSuccess && state->is_trying_plan) {
+        (void)cudaGetLastError(); /* otherwise the next launch would report it again */
+        state->launch_error = error;
+        return;
+    }
+    LYRNN_CUDA_CHECK(error);
 }
 
 #endif

@@ -84,6 +84,9 @@ typedef struct {
     lyrnn_recurrence_path recurrence_path;
     lyrnn_cuda_used_plan used[LYRNN_CUDA_USED_PLANS];
     int num_used;
+    /* While plans are tried, a recurrence's launch that fails leaves its error here. */
+    bool is_trying_plan;
+    cudaError_t launch_error;
     char running[2][LYRNN_PLAN_BYTES]; /* the last plans that wait, forward and backward */
     double *norm_parts;                /* device (LYRNN_CUDA_NORM_PARTS) */
     /* The bound of the waits within kernels (bounded_wait.cuh), and device (1): 1 after a kernel
@@ -115,6 +118,12 @@ lyrnn_status lyrnn_cuda_plan_use(lyrnn_backend *self, const lyrnn_recurrence_sha
                                  const char *text);
 void lyrnn_cuda_plan_device(lyrnn_backend *self, char *text, size_t size);
 bool lyrnn_cuda_fills_device(lyrnn_backend *self, const lyrnn_recurrence_shape *shape);
+
+/* Captures body(context). The caller destroys the graph. */
+cudaGraphExec_t lyrnn_cuda_record(lyrnn_cuda_state *state, void (*body)(void *), void *context);
+
+/* Waits for queued work and drops all records of steps. */
+void lyrnn_cuda_drop_steps(lyrnn_cuda_state *state);
 
 [[noreturn]] void lyrnn_cuda_fault(const char *call, const char *reason, const char *file,
                                    int line);

@@ -23,8 +23,9 @@ static void drop_step(lyrnn_cuda_step *step)
     *step = {};
 }
 
-static void drop_steps(lyrnn_cuda_state *state)
+void lyrnn_cuda_drop_steps(lyrnn_cuda_state *state)
 {
+    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
     for (lyrnn_cuda_step &step : state->steps)
         drop_step(&step);
 }
@@ -51,8 +52,7 @@ static void memory_free(lyrnn_backend *self, void *memory)
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     if (memory == NULL)
         return;
-    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
-    drop_steps(state);
+    lyrnn_cuda_drop_steps(state);
     LYRNN_CUDA_CHECK(cudaFree(memory));
 }
 
@@ -142,7 +142,7 @@ static void run_body(lyrnn_cuda_state *state, void (*body)(void *), void *contex
     state->has_grid = false;
 }
 
-static cudaGraphExec_t record(lyrnn_cuda_state *state, void (*body)(void *), void *context)
+cudaGraphExec_t lyrnn_cuda_record(lyrnn_cuda_state *state, void (*body)(void *), void *context)
 {
     cudaGraph_t graph;
     cudaGraphExec_t executable;
@@ -180,7 +180,7 @@ static void queue_step(lyrnn_cuda_state *state, lyrnn_cuda_step *step)
         return;
     }
     if (step->graph == NULL)
-        step->graph = record(state, step->body, step->context);
+        step->graph = lyrnn_cuda_record(state, step->body, step->context);
     LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
 }
 
@@ -256,8 +256,7 @@ static void close_libraries(lyrnn_cuda_state *state)
 static void close_device(lyrnn_backend *self)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
-    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
-    drop_steps(state);
+    lyrnn_cuda_drop_steps(state);
     close_libraries(state);
 }
 

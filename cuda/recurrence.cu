@@ -83,8 +83,8 @@ static recurrence_plan plan_forward(const lyrnn_cuda_state *state,
                                  : lyrnn_cuda_plan_recurrence(state, problem);
 }
 
-static void run_forward(lyrnn_backend *self, const recurrence_plan &plan,
-                        const lyrnn_recurrence_forward_args *args)
+void lyrnn_cuda_run_forward(lyrnn_backend *self, const recurrence_plan &plan,
+                            const lyrnn_recurrence_forward_args *args)
 {
     if (plan.path == LYRNN_RECURRENCE_RESIDENT)
         lyrnn_cuda_resident_forward(self, plan, args);
@@ -100,7 +100,7 @@ extern "C" void lyrnn_cuda_recurrence_forward(lyrnn_backend *self,
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     const recurrence_plan plan = plan_forward(state, args);
     note_plan(state->running[0], plan);
-    run_forward(self, plan, args);
+    lyrnn_cuda_run_forward(self, plan, args);
 }
 
 typedef struct {
@@ -144,8 +144,8 @@ static recurrence_plan plan_backward(const lyrnn_cuda_state *state,
     return lyrnn_cuda_plan_recurrence(state, problem);
 }
 
-static void run_backward(lyrnn_backend *self, const recurrence_plan &plan,
-                         const lyrnn_recurrence_backward_args *args)
+void lyrnn_cuda_run_backward(lyrnn_backend *self, const recurrence_plan &plan,
+                             const lyrnn_recurrence_backward_args *args)
 {
     if (plan.path == LYRNN_RECURRENCE_RESIDENT)
         lyrnn_cuda_resident_backward(self, plan, args);
@@ -161,7 +161,7 @@ extern "C" void lyrnn_cuda_recurrence_backward(lyrnn_backend *self,
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     const recurrence_plan plan = plan_backward(state, args);
     note_plan(state->running[1], plan);
-    run_backward(self, plan, args);
+    lyrnn_cuda_run_backward(self, plan, args);
 }
 
 extern "C" void

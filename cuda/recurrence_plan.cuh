@@ -75,6 +75,12 @@ void lyrnn_cuda_plan_text(const recurrence_plan &plan, char text[LYRNN_PLAN_BYTE
 bool lyrnn_cuda_plan_named(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &shape,
                            const char *text, recurrence_plan *plan);
 
+/* Run a recurrence by its plan. */
+void lyrnn_cuda_run_forward(lyrnn_backend *self, const recurrence_plan &plan,
+                            const lyrnn_recurrence_forward_args *args);
+void lyrnn_cuda_run_backward(lyrnn_backend *self, const recurrence_plan &plan,
+                             const lyrnn_recurrence_backward_args *args);
+
 /* Whether two shapes have the same plans: all but T is the same. */
 static inline bool lyrnn_cuda_same_problem(const lyrnn_recurrence_shape &a,
                                            const lyrnn_recurrence_shape &b)

@@ -1,0 +1,251 @@
+/* Plans of a recurrence on a simulated card: which there are, that each computes the same, and what
+ * happens to one that does not (LYRNN_SIM_FAULT). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lyrnn/device.h"
+#include "lyrnn/parameters.h"
+#include "lyrnn_sim.h"
+
+static const lyrnn_recurrence_shape tutorial = {LYRNN_RNN_TANH, false, 35, 32, 256};
+
+static lyrnn_backend open_device(const char *fault)
+{
+    lyrnn_backend backend;
+    setenv("LYRNN_SIM_FAULT", fault, 1);
+    lyrnn_sim_reset();
+    assert_int_equal(lyrnn_backend_open("cuda", 1, LYRNN_FP32, &backend), LYRNN_OK);
+    return backend;
+}
+
+/* Random numbers of about the size of weights and input projections. */
+static float *random_floats(lyrnn_backend *backend, size_t count, uint64_t purpose)
+{
+    lyrnn_init_uniform_args args = {.count = count, .bound = 0.5f, .seed = 1, .purpose = purpose};
+    void *memory;
+    assert_int_equal(backend->memory_alloc(backend, count * sizeof(float), &memory), LYRNN_OK);
+    args.values = memory;
+    backend->init_uniform(backend, &args);
+    return args.values;
+}
+
+typedef struct {
+    lyrnn_plan plans[LYRNN_MAX_PLANS];
+    int count;
+} trials;
+
+static trials try_all(lyrnn_backend *backend, const lyrnn_recurrence_shape *shape)
+{
+    trials tried = {0};
+    size_t G = (size_t)lyrnn_num_gates(shape->cell), H = (size_t)shape->H;
+    float *gates = random_floats(backend, (size_t)(shape->T * shape->B) * G * H, 1);
+    float *w_hh = random_floats(backend, G * H * H, 2), *b_hh = random_floats(backend, G * H, 3);
+    const lyrnn_plan_probe probe = {*shape, gates, w_hh, b_hh};
+    tried.count = backend->plan_list(backend, shape, tried.plans);
+    assert_int_equal(backend->plan_try(backend, &probe, tried.count, tried.plans), LYRNN_OK);
+    backend->memory_free(backend, gates);
+    backend->memory_free(backend, w_hh);
+    backend->memory_free(backend, b_hh);
+    return tried;
+}
+
+/* The plan whose text begins like this; at least one has to. */
+static const lyrnn_plan *find(const trials *tried, const char *path)
+{
+    for (int i = 0; i < tried->count; i++)
+        if (strncmp(tried->plans[i].text, path, strlen(path)) == 0)
+            return &tried->plans[i];
+    fail_msg("no plan %s", path);
+    return NULL;
+}
+
+static void the_list_has_each_plan_once(void **state)
+{
+    (void)state;
+    lyrnn_backend backend = open_device("");
+    trials listed = {0};
+    listed.count = backend.plan_list(&backend, &tutorial, listed.plans);
+    find(&listed, "steps");
+    find(&listed, "resident.c4.s1");
+    find(&listed, "grid.c");
+    for (int i = 0; i < listed.count; i++) {
+        assert_true(listed.plans[i].expected_us > 0.0);
+        assert_true(i == 0 || listed.plans[i].expected_us >= listed.plans[i - 1].expected_us);
+        for (int other = 0; other < i; other++)
+            assert_string_not_equal(listed.plans[i].text, listed.plans[other].text);
+    }
+    lyrnn_backend_close(&backend);
+}
+
+static void a_text_names_one_plan(void **state)
+{
+    (void)state;
+    lyrnn_backend backend = open_device("");
+    static const char *const wrong[] = {"",
+                                        "resident",
+                                        "resident.c3.s1",
+                                        "resident.c4.s0",
+                                        "resident.c4.s1 ",
+                                        "resident.c04.s1",
+                                        "resident.c16.s1",
+                                        "resident.c4.s64",
+                                        "resident.c-4.s1",
+                                        "grid.c1.s4",
+                                        "grid.c1.s1024",
+                                        "grid.c1.s24",
+                                        "steps.c1.s1",
+                                        "Steps",
+                                        "cost"};
+    trials listed = {0}, now = {0};
+    listed.count = backend.plan_list(&backend, &tutorial, listed.plans);
+    for (int i = 0; i < listed.count; i++) {
+        assert_int_equal(backend.plan_use(&backend, &tutorial, listed.plans[i].text), LYRNN_OK);
+        now.count = backend.plan_list(&backend, &tutorial, now.plans);
+        assert_string_equal(now.plans[0].text, listed.plans[i].text);
+        assert_int_equal(now.count, listed.count);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(backend.plan_use(&backend, &tutorial, wrong[i]), LYRNN_ERR_USAGE);
+        assert_non_null(strstr(lyrnn_error_text(), "lyrnn tune"));
+    }
+    assert_int_equal(backend.plan_use(&backend, &tutorial, NULL), LYRNN_OK);
+    now.count = backend.plan_list(&backend, &tutorial, now.plans);
+    assert_string_equal(now.plans[0].text, listed.plans[0].text);
+    lyrnn_backend_close(&backend);
+}
+
+static void every_plan_computes_the_same(void **state)
+{
+    (void)state;
+    lyrnn_backend backend = open_device("");
+    for (int way = 0; way < 2; way++)
+        for (int cell = LYRNN_RNN_TANH; cell <= LYRNN_GRU; cell++) {
+            const lyrnn_recurrence_shape shape = {(lyrnn_cell)cell, way == 1, 3, 5, 18};
+            const trials tried = try_all(&backend, &shape);
+            assert_true(tried.count >= 4);
+            for (int i = 0; i < tried.count; i++) {
+                assert_string_equal(tried.plans[i].fault, "");
+                assert_true(tried.plans[i].error < 1e-5);
+                assert_true(tried.plans[i].us > 0.0);
+            }
+            assert_true(find(&tried, "steps")->error == 0.0);
+        }
+    lyrnn_backend_close(&backend);
+}
+
+/* Only the plan with the fault shows it, and the device stays usable. */
+static void check_fault(const char *fault, const char *path, bool is_backward,
+                        void (*check)(const lyrnn_plan *))
+{
+    const lyrnn_recurrence_shape shape = {LYRNN_LSTM, is_backward, 3, 5, 18};
+    lyrnn_backend backend = open_device(fault);
+    for (int time = 0; time < 2; time++) {
+        const trials tried = try_all(&backend, &shape);
+        check(find(&tried, path));
+        for (int i = 0; i < tried.count; i++)
+            if (strncmp(tried.plans[i].text, path, strlen(path)) != 0) {
+                assert_string_equal(tried.plans[i].fault, "");
+                assert_true(tried.plans[i].error < 1e-5);
+            }
+    }
+    lyrnn_backend_close(&backend);
+}
+
+static void differs(const lyrnn_plan *plan)
+{
+    assert_string_equal(plan->fault, "");
+    assert_true(plan->error > 0.1);
+}
+
+static void wrong_sums_show_in_the_error(void **state)
+{
+    (void)state;
+    check_fault("wrong:resident_forward", "resident", false, differs);
+    check_fault("wrong:resident_backward", "resident", true, differs);
+    check_fault("wrong:grid_forward", "grid", false, differs);
+    check_fault("wrong:grid_backward", "grid", true, differs);
+}
+
+static void cannot_be_launched(const lyrnn_plan *plan)
+{
+    assert_non_null(strstr(plan->fault, "cannot be launched: "));
+}
+
+static void a_launch_that_fails_is_a_fault(void **state)
+{
+    (void)state;
+    check_fault("launch:resident_forward", "resident", false, cannot_be_launched);
+    check_fault("launch:grid_backward", "grid", true, cannot_be_launched);
+}
+
+/* The tutorial's network by its plan and by steps: the number of kernels tells. */
+static uint64_t count_kernels(lyrnn_backend *backend, const lyrnn_recurrence_forward_args *args)
+{
+    backend->synchronize(backend);
+    lyrnn_sim_reset_counters();
+    backend->recurrence_forward(backend, args);
+    backend->synchronize(backend);
+    return lyrnn_sim_read_counters().kernels_run;
+}
+
+static void the_plan_in_use_runs(void **state)
+{
+    (void)state;
+    enum { T = 3, B = 2, H = 16 };
+    const lyrnn_recurrence_shape shape = {LYRNN_RNN_TANH, false, 35, B, H};
+    lyrnn_backend backend = open_device("");
+    const lyrnn_recurrence_forward_args args = {
+        .T = T,
+        .B = B,
+        .H = H,
+        .h_stride = H,
+        .cell = LYRNN_RNN_TANH,
+        .w_hh = random_floats(&backend, H * H, 1),
+        .b_hh = random_floats(&backend, H, 2),
+        .gates = random_floats(&backend, T * B * H, 3),
+        .h = random_floats(&backend, (T + 1) * B * H, 4),
+        .scratch = random_floats(&backend, H * H, 5),
+    };
+    assert_int_equal(count_kernels(&backend, &args), 1);
+    assert_int_equal(backend.plan_use(&backend, &shape, "steps"), LYRNN_OK);
+    assert_int_equal(count_kernels(&backend, &args), T);
+    assert_int_equal(backend.plan_use(&backend, &shape, NULL), LYRNN_OK);
+    assert_int_equal(count_kernels(&backend, &args), 1);
+    float *const buffers[] = {(float *)args.w_hh, (float *)args.b_hh, args.gates, args.h,
+                              args.scratch};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        backend.memory_free(&backend, buffers[i]);
+    lyrnn_backend_close(&backend);
+}
+
+static void the_device_line_has_what_times_depend_on(void **state)
+{
+    (void)state;
+    lyrnn_backend backend = open_device("");
+    char text[256];
+    backend.plan_device(&backend, text, sizeof text);
+    assert_non_null(strstr(text, "compute capability 9.0, 132 multiprocessors, "));
+    assert_non_null(strstr(text, " clusters of 2, 4 and 8, driver 13000"));
+    lyrnn_backend_close(&backend);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_list_has_each_plan_once),
+        cmocka_unit_test(a_text_names_one_plan),
+        cmocka_unit_test(every_plan_computes_the_same),
+        cmocka_unit_test(wrong_sums_show_in_the_error),
+        cmocka_unit_test(a_launch_that_fails_is_a_fault),
+        cmocka_unit_test(the_plan_in_use_runs),
+        cmocka_unit_test(the_device_line_has_what_times_depend_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
