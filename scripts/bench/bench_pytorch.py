@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
 """Measures PyTorch's training speed, with the field names of `lyrnn bench`.
 
-Two sides do the same work as lyrnn:
-  article   the tutorial's script, unchanged: a one-hot vector per step, nn.RNN, a Linear layer,
-            gradient clipping by hand, Adam
-  best      the fastest of several ways to write the same model in PyTorch; the script tries them
+Three sides do the same work as lyrnn:
+  article    the tutorial's script, unchanged: a one-hot vector per step, nn.RNN, a Linear layer,
+             gradient clipping by hand, Adam
+  installed  the fastest of several ways to write the same model in PyTorch; the script tries them
+  best       the same with lyrnn's --precision
+article and installed keep the precision that PyTorch has by default. On a GPU since compute
+capability 8.0 this is TF32 in nn.RNN, nn.LSTM and nn.GRU, and fp32 elsewhere. On a CPU, installed
+is the same as best.
+
 Each side uses its fastest number of CPU threads. The script prints one line of JSON per side and
-shape. On a GPU (--device cuda), the tutorial's script keeps its tensors there, and most ways of
-"best" replay the whole step as one CUDA graph. "best" also makes glibc's malloc keep freed memory,
-which speeds up PyTorch; OMP_WAIT_POLICY and OMP_PROC_BIND do not. Peak memory is the process's,
-including the trials. Give --threads, --steps and, for best, --way to skip the trials. The CUDA side
-was written on a machine without a GPU and has never run.
+shape. On a GPU (--device cuda), the tutorial's script keeps its tensors there, and most other ways
+replay the whole step as one CUDA graph. On a CPU, all but the tutorial's script make glibc's malloc
+keep freed memory, which speeds up PyTorch; OMP_WAIT_POLICY and OMP_PROC_BIND do not. Peak memory is
+the process's, including the trials. Give --threads, --steps and, except for article, --way to skip
+the trials. The CUDA sides were written on a machine without a GPU and have never run.
 """
 
 import argparse
@@ -25,7 +30,7 @@ import time
 
 from bench_shapes import (add_machine_options, add_shape_options, check_machine_options,
                           chosen_shapes, fail, note, now, positive, random_ids, steps_for,
-                          text_length, thread_counts)
+                          text_length, thread_counts, training_sides)
 
 
 def parse_arguments():
@@ -33,11 +38,11 @@ def parse_arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add_shape_options(parser)
     add_machine_options(parser)
-    parser.add_argument("--side", choices=["article", "best", "both"], default="both",
-                        help="the sides to measure [both]")
+    parser.add_argument("--side", choices=["article", "installed", "best", "all"], default="all",
+                        help="the sides to measure [all]")
     parser.add_argument("--way", metavar="NAME",
-                        help="measure this way of --side best, by the name in an earlier result "
-                        "[the fastest]")
+                        help="measure this way of --side installed or best, by the name in an "
+                        "earlier result [the fastest]")
     parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads [the fastest]")
     parser.add_argument("--steps", type=positive, metavar="N",
                         help="optimizer steps per repetition [as many as take one second]")
@@ -51,8 +56,8 @@ def parse_arguments():
     check_machine_options(parser, args)
     if (args.corpus is None) != (args.init is None):
         parser.error("--corpus and --init: one needs the other; give both")
-    if args.way and args.side != "best":
-        parser.error("--way: belongs to one side only; add --side best")
+    if args.way and args.side not in ("installed", "best"):
+        parser.error("--way: belongs to one side only; add --side installed or --side best")
     return args
 
 
@@ -68,7 +73,11 @@ except ImportError:
 
 SEED = 1
 TRIAL_SECONDS, SECONDS = 0.5, 1
-TRIAL_LOSS_TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 5e-2}
+TRIAL_LOSS_TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 5e-2, "default": 1e-2}
+
+
+def precision_of(side, args):
+    return args.precision if side == "best" else "default"
 
 
 def keep_freed_memory():
@@ -87,17 +96,17 @@ def keep_freed_memory():
 # ---- one measurement -----------------------------------------------------------------------------
 
 
-def make_trainer(trainer, shape, args, ids, weights=None):
+def make_trainer(side, trainer, shape, args, ids, weights=None):
     torch.manual_seed(SEED)
     rnn, dense = initial_model(shape, weights)
     return trainer(rnn.to(args.device), dense.to(args.device), ids.to(args.device), shape,
-                   numeric_precision(args.precision))
+                   numeric_precision(precision_of(side, args)))
 
 
-def time_epochs(trainer, shape, args, steps, repetitions):
+def time_epochs(side, trainer, shape, args, steps, repetitions):
     """Returns the loss of an untimed first epoch, and the ms per step of each later epoch."""
     ids = torch.tensor(random_ids(shape, text_length(shape, steps)))
-    epoch = make_trainer(trainer, shape, args, ids)
+    epoch = make_trainer(side, trainer, shape, args, ids)
     loss, ms = epoch(), []
     for _ in range(repetitions):
         start = time.perf_counter()
@@ -106,13 +115,14 @@ def time_epochs(trainer, shape, args, steps, repetitions):
     return loss, ms
 
 
-def try_out(trainer, shape, args, threads):
+def try_out(side, trainer, shape, args, threads):
     """Returns the loss after two steps and the minimum ms per step, which has little noise."""
     torch.set_num_threads(threads)
-    loss, probe = time_epochs(trainer, shape, args, steps=2, repetitions=1)
+    loss, probe = time_epochs(side, trainer, shape, args, steps=2, repetitions=1)
     if 2e-3 * probe[0] > TRIAL_SECONDS:
         return loss, probe[0]
-    _, ms = time_epochs(trainer, shape, args, steps_for(TRIAL_SECONDS / 2, probe[0]), repetitions=3)
+    _, ms = time_epochs(side, trainer, shape, args, steps_for(TRIAL_SECONDS / 2, probe[0]),
+                        repetitions=3)
     return loss, min(ms)
 
 
@@ -132,13 +142,14 @@ def choose(side, shape, args):
             continue
         for threads in [args.threads] if args.threads else thread_counts(args.device):
             try:
-                loss, ms = try_out(trainer, shape, args, threads)
+                loss, ms = try_out(side, trainer, shape, args, threads)
             except RuntimeError as error:  # some versions of PyTorch cannot run or capture a way
                 note(f"  {way}: skipped: {str(error).splitlines()[0]}")
                 break
             note(f"  {side}: {way}, {threads} threads: {ms:.3g} ms per step")
             first_loss = loss if first_loss is None else first_loss
-            if not abs(loss - first_loss) <= TRIAL_LOSS_TOLERANCE[args.precision] * first_loss:
+            tolerance = TRIAL_LOSS_TOLERANCE[precision_of(side, args)]
+            if not abs(loss - first_loss) <= tolerance * first_loss:
                 fail(f"{way}: its loss after two steps is {loss:.6f}, but the first way's is "
                      f"{first_loss:.6f}; correct the way in pytorch_sides.py")
             results[way, threads] = ms
@@ -203,7 +214,10 @@ def quantile(values, share):
 
 def describe(side, shape, args, way, threads):
     return {"task": "train", "side": side, "way": way, "preset": shape.preset, **vars(shape),
-            "device": args.device, "precision": args.precision, "threads": threads,
+            "device": args.device, "precision": precision_of(side, args), "threads": threads,
+            "settings": {"matmul.allow_tf32": torch.backends.cuda.matmul.allow_tf32,
+                         "cudnn.allow_tf32": torch.backends.cudnn.allow_tf32,
+                         "cudnn.benchmark": torch.backends.cudnn.benchmark},
             "backend": args.device, "torch": torch.__version__, "blas": blas_library(),
             "device_name": (torch.cuda.get_device_name() if args.device == "cuda"
                             else cpu_name()),
@@ -212,12 +226,12 @@ def describe(side, shape, args, way, threads):
 
 def measure(side, shape, args):
     way, threads, ms = args.way, args.threads, None
-    if args.steps is None or threads is None or (side == "best" and way is None):
+    if args.steps is None or threads is None or (side != "article" and way is None):
         way, threads, ms = choose(side, shape, args)
     way = way or "as written"
     torch.set_num_threads(threads)
     steps = args.steps or steps_for(SECONDS, ms)
-    loss, ms = time_epochs(candidates(side, shape, args)[way], shape, args, steps,
+    loss, ms = time_epochs(side, candidates(side, shape, args)[way], shape, args, steps,
                            args.repetitions)
     if not math.isfinite(loss):
         fail(f"{way}: its loss is {loss}; correct the way in pytorch_sides.py")
@@ -259,7 +273,7 @@ def losses(side, shape, args):
     way = args.way or next(iter(candidates(side, shape, args)))
     threads = args.threads or len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    epoch = make_trainer(candidates(side, shape, args)[way], shape, args,
+    epoch = make_trainer(side, candidates(side, shape, args)[way], shape, args,
                          torch.tensor([id_of[char] for char in text]), read_safetensors(args.init))
     return {**describe(side, shape, args, way, threads),
             "losses": [epoch() for _ in range(args.num_epochs)]}
@@ -273,8 +287,9 @@ def main():
         if args.way and args.way not in candidates("best", shape, args):
             fail(f"--way {args.way}: unknown; choose one of: "
                  f"{'; '.join(candidates('best', shape, args))}")
-        for side in ["article", "best"] if args.side == "both" else [args.side]:
-            if side == "best" and args.device == "cpu":
+        sides = [side for side in training_sides(args.device) if side != "lyrnn"]
+        for side in sides if args.side == "all" else [args.side]:
+            if side != "article" and args.device == "cpu":
                 keep_freed_memory()
             result = (losses if args.corpus else measure)(side, shape, args)
             print(json.dumps(result, ensure_ascii=False), flush=True)

@@ -116,13 +116,20 @@ def chosen_shapes(args):
 def add_machine_options(parser):
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="[cpu]")
     parser.add_argument("--precision", choices=["fp32", "tf32", "bf16"], default="fp32",
-                        help="round the operands of matrix products to this format, on every "
-                        "side; tf32 and bf16 need --device cuda [fp32]")
+                        help="round the operands of matrix products to this format, except on the "
+                        "sides that keep PyTorch's defaults; tf32 and bf16 need --device cuda "
+                        "[fp32]")
 
 
 def check_machine_options(parser, args):
     if args.precision != "fp32" and args.device == "cpu":
         parser.error(f"--precision {args.precision}: works only on a GPU; add --device cuda")
+
+
+# On a CPU, PyTorch's defaults are fp32, so that "installed" would repeat "best".
+def training_sides(device):
+    """The sides of compare.py in the order of the tables."""
+    return ("article", *(("installed",) if device == "cuda" else ()), "best", "lyrnn")
 
 
 # ---- texts ---------------------------------------------------------------------------------------
@@ -242,8 +249,11 @@ def read_lines(paths, script, check):
     return records
 
 
-def read_records(paths, script="scripts/bench/compare.py", sides=("article", "best", "lyrnn")):
-    """The records of all files, oldest first. script wrote them; each must have all sides."""
+def read_records(paths, script="scripts/bench/compare.py", sides=None):
+    """The records of all files, oldest first. script wrote them; each must have all sides. None:
+    those of compare.py.
+    """
     records = read_lines(paths, script, lambda record: (
-        shape_of(record), record["date"], [record["sides"][side] for side in sides]))
+        shape_of(record), record["date"],
+        [record["sides"][side] for side in sides or training_sides(record["device"])]))
     return sorted(records, key=lambda record: record["date"])

@@ -41,9 +41,9 @@ def latest(records, *fields):
 
 # ---- training ------------------------------------------------------------------------------------
 
-TRAINING_SIDES = ("article", "best", "lyrnn")
-TRAINING_COLUMNS = ("shape", "hardware", "tutorial, characters/s", "best PyTorch", "lyrnn",
-                    "lyrnn / tutorial", "lyrnn / best", "share of the GEMM floor",
+TRAINING_COLUMNS = ("shape", "hardware", "tutorial, characters/s", "PyTorch as installed",
+                    "best PyTorch", "lyrnn", "lyrnn / tutorial", "lyrnn / as installed",
+                    "lyrnn / best", "share of the GEMM floor",
                     "MiB: tutorial, best, lyrnn", *ORIGIN)
 HEADLINE_COLUMNS = ("training shape", "tutorial's script, characters/s", "best PyTorch",
                     "lyrnn (times the tutorial, times the best)")
@@ -72,11 +72,14 @@ def by_shape(records):
 
 def training_row(record):
     sides, ratios = record["sides"], record["ratios"]
-    return (name_of_record(record), record["hardware"],
-            *(speed_of(sides[name]) for name in TRAINING_SIDES),
-            with_range(ratios["article"], ".2f"), with_range(ratios["best"], ".2f"),
+    speeds = {name: speed_of(side) for name, side in sides.items()}
+    times = {name: with_range(ratio, ".2f") for name, ratio in ratios.items()}
+    return (name_of_record(record), record["hardware"], speeds["article"],
+            speeds.get("installed", "as best"), speeds["best"], speeds["lyrnn"], times["article"],
+            times.get("installed", "as best"), times["best"],
             f"{sides['lyrnn']['share_of_floor']['median']:.0%}",
-            ", ".join(f"{sides[name]['peak_bytes'] / 2**20:,.0f}" for name in TRAINING_SIDES),
+            ", ".join(f"{sides[name]['peak_bytes'] / 2**20:,.0f}"
+                      for name in ("article", "best", "lyrnn")),
             *origin_of(record))
 
 
@@ -93,10 +96,13 @@ def training_rows(records):
 def headline_row(record):
     sides, ratios = record["sides"], record["ratios"]
     machine = record["hardware"].partition(", OpenBLAS")[0]
-    return (f"{name_of_record(record)}, {machine}", speed_of(sides["article"]),
-            speed_of(sides["best"]),
-            f"{speed_of(sides['lyrnn'])} ({ratios['article']['median']:.2f}×, "
-            f"{ratios['best']['median']:.2f}×)")
+    best, lyrnn = speed_of(sides["best"]), speed_of(sides["lyrnn"])
+    times = f"{ratios['article']['median']:.2f}×, {ratios['best']['median']:.2f}×"
+    if "installed" in sides:
+        best += f" (as installed {speed_of(sides['installed'])})"
+        times += f", as installed {ratios['installed']['median']:.2f}×"
+    return (f"{name_of_record(record)}, {machine}", speed_of(sides["article"]), best,
+            f"{lyrnn} ({times})")
 
 
 def headline_rows(records):
@@ -156,7 +162,7 @@ COMPARE, GENERATION = "scripts/bench/compare.py", "scripts/bench/bench_generatio
 
 
 def read_trainings(paths):
-    return read_records(paths, COMPARE, TRAINING_SIDES)
+    return read_records(paths, COMPARE)
 
 
 def read_generations(paths):

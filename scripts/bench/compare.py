@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Compares lyrnn's training speed with PyTorch's, on the same CPU cores or the same GPU.
 
-The sides are `lyrnn bench` and the two of bench_pytorch.py: the tutorial's script and the best
-PyTorch. Each side uses its fastest number of CPU threads, and PyTorch uses lyrnn's OpenBLAS. First
-all sides train from the same weights on the same text. The script stops if their losses differ.
-Then the sides take turns. Each turn is a new process, and every round has another order, so that
-other programs on the machine slow down all sides. This script needs a Python that has PyTorch.
+The sides are `lyrnn bench` and those of bench_pytorch.py: the tutorial's script, on a GPU PyTorch
+as installed, and the best PyTorch with lyrnn's --precision. Each side uses its fastest number of
+CPU threads, and PyTorch uses lyrnn's OpenBLAS. First all sides train from the same weights on the
+same text. The script stops if their losses differ. Then the sides take turns. Each turn is a new
+process, and every round has another order, so that other programs on the machine slow down all
+sides. This script needs a Python that has PyTorch.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import tempfile
 from bench_shapes import (add_machine_options, add_record, add_shape_options, characters,
                           check_machine_options, chosen_shapes, fail, note, origin, positive,
                           run_process, spread, steps_for, text_ids, text_length, thread_counts,
-                          with_range)
+                          training_sides, with_range)
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 CHECK_STEPS, CHECK_EPOCHS = 10, 2
@@ -57,7 +58,7 @@ class LyrnnSide:
     name, way = "lyrnn", None
 
     def __init__(self, args):
-        self.program, self.threads = args.lyrnn, args.lyrnn_threads
+        self.program, self.threads, self.precision = args.lyrnn, args.lyrnn_threads, args.precision
         self.machine = ["--device", args.device, "--precision", args.precision]
 
     def measure(self, shape, steps, repetitions):
@@ -94,6 +95,8 @@ class LyrnnSide:
 class TorchSide:
     def __init__(self, name, args):
         self.name, self.way, self.threads = name, None, None
+        keeps_defaults = name != "best" and args.device == "cuda"
+        self.precision = "tf32" if keeps_defaults else args.precision
         self.command = [sys.executable, os.path.join(SCRIPTS, "bench_pytorch.py"), "--side", name,
                         "--device", args.device, "--precision", args.precision]
         folder = openblas_folder(args.lyrnn)
@@ -103,7 +106,7 @@ class TorchSide:
             self.environment["LD_LIBRARY_PATH"] = f"{folder}:{others}" if others else folder
 
     def run(self, shape, *options):
-        fixed = ["--way", self.way] if self.way and self.name == "best" else []
+        fixed = ["--way", self.way] if self.way and self.name != "article" else []
         fixed += ["--threads", str(self.threads)] if self.threads else []
         command = [*self.command, *shape.options(), *fixed, *options]
         return json.loads(run_process(command, self.environment))
@@ -142,7 +145,14 @@ def difference_of(losses, reference):
     return max(d if d == d else float("inf") for d in differences)
 
 
-def check_losses(sides, shape, precision):
+def allowed_differences(side, lyrnn):
+    """The usual and the largest difference of their losses: those of the coarser precision."""
+    precisions = side.precision, lyrnn.precision
+    return (max(USUAL_DIFFERENCE[precision] for precision in precisions),
+            max(LOSS_TOLERANCE[precision] for precision in precisions))
+
+
+def check_losses(sides, shape):
     """Trains all sides from lyrnn's untrained model on one text. Stops if their losses differ."""
     lyrnn = next(side for side in sides if side.name == "lyrnn")
     with tempfile.TemporaryDirectory() as directory:
@@ -155,20 +165,23 @@ def check_losses(sides, shape, precision):
         lyrnn.train(shape, corpus, os.path.join(directory, "untrained"), "--num-epochs", "0")
         weights = os.path.join(directory, "untrained", "latest", "model.safetensors")
         losses = {side.name: side.losses(shape, corpus, weights) for side in sides}
-    differences = {name: difference_of(values, losses["lyrnn"]) for name, values in losses.items()}
-    usual, tolerance = USUAL_DIFFERENCE[precision], LOSS_TOLERANCE[precision]
-    for name, values in losses.items():
-        if not differences[name] <= tolerance:
-            fail(f"{shape.label()}: {name} computes something else than lyrnn: the mean losses of "
-                 f"{CHECK_EPOCHS} epochs of {steps} steps from the same weights are {values} and "
-                 f"{losses['lyrnn']} (tolerance {tolerance:g}); correct one of them first")
-        if differences[name] > usual:
-            note(f"  warning: the losses of {name} and lyrnn differ by {differences[name]:.1g}; "
+    checked = {}
+    for side in sides:
+        difference = difference_of(losses[side.name], losses["lyrnn"])
+        usual, tolerance = allowed_differences(side, lyrnn)
+        if not difference <= tolerance:
+            fail(f"{shape.label()}: {side.name} computes something else than lyrnn: the mean "
+                 f"losses of {CHECK_EPOCHS} epochs of {steps} steps from the same weights are "
+                 f"{losses[side.name]} and {losses['lyrnn']} (tolerance {tolerance:g}); correct "
+                 "one of them first")
+        if difference > usual:
+            note(f"  warning: the losses of {side.name} and lyrnn differ by {difference:.1g}; "
                  f"{usual:g} is usual, and {tolerance:g} stops the comparison")
+        checked[side.name] = {"losses": losses[side.name], "difference": difference,
+                              "tolerance": tolerance}
     note("  same losses: "
          + ", ".join(f"{name} {values[-1]:.6f}" for name, values in losses.items()))
-    return {"steps": steps, "epochs": CHECK_EPOCHS, "tolerance": tolerance, "losses": losses,
-            "difference": max(differences.values())}
+    return {"steps": steps, "epochs": CHECK_EPOCHS, "sides": checked}
 
 
 # ---- turns ---------------------------------------------------------------------------------------
@@ -193,6 +206,7 @@ def summarize(side, results, steps, gflop, gemm_gflops):
     speeds = [result["chars_per_second"] for result in results]
     ms = [result["ms_per_step"] for result in results]
     return {"way": side.way, "threads": side.threads, "steps": steps,
+            "precision": results[-1]["precision"], "settings": results[-1].get("settings"),
             "chars_per_second": spread(speeds), "ms_per_step": spread(ms),
             "share_of_floor": spread([1e3 * gflop / rate / each
                                       for each, rate in zip(ms, gemm_gflops, strict=True)]),
@@ -200,11 +214,16 @@ def summarize(side, results, steps, gflop, gemm_gflops):
             "blas": results[-1].get("blas")}
 
 
+def sides_of(args):
+    return [LyrnnSide(args) if name == "lyrnn" else TorchSide(name, args)
+            for name in training_sides(args.device)]
+
+
 def compare(shape, args):
     note(shape.label() + ":")
-    sides = [TorchSide("article", args), TorchSide("best", args), LyrnnSide(args)]
+    sides = sides_of(args)
     steps = {side.name: steps_for(SECONDS_PER_TURN, side.choose(shape)) for side in sides}
-    check = check_losses(sides, shape, args.precision)
+    check = check_losses(sides, shape)
     results, gemm_gflops = take_turns(sides, shape, steps, args.rounds)
     gflop = shape.gflop_per_step()
     summaries = {side.name: summarize(side, results[side.name], steps[side.name], gflop,
@@ -213,7 +232,7 @@ def compare(shape, args):
     rounds = {side: summaries[side]["chars_per_second"]["rounds"] for side in summaries}
     ratios = {other: spread([ours / theirs for ours, theirs in
                              zip(rounds["lyrnn"], rounds[other], strict=True)])
-              for other in ("article", "best")}
+              for other in rounds if other != "lyrnn"}
     return {**origin(results["lyrnn"][-1]),
             "preset": shape.preset, **vars(shape), "device": args.device,
             "precision": args.precision, "torch": results["best"][-1]["torch"],
@@ -229,19 +248,21 @@ def print_text(record, shape):
     print(f"{shape.label()}, {record['precision']}; {record['hardware']}; "
           f"PyTorch {record['torch']}; {record['rounds']} rounds")
     for name, side in record["sides"].items():
-        print(f"  {name:8}{with_range(side['chars_per_second'], ',.0f'):>36} characters/s,"
+        print(f"  {name:10}{with_range(side['chars_per_second'], ',.0f'):>36} characters/s,"
               f"{side['ms_per_step']['median']:>9.3g} ms per step, {side['threads']} threads, "
               f"{side['peak_bytes'] / 2**20:,.0f} MiB, share of the floor "
-              f"{with_range(side['share_of_floor'], '.0%')}" +
+              f"{with_range(side['share_of_floor'], '.0%')}; {side['precision']}" +
               (f"; {side['way']}" if side["way"] else ""))
     for other, ratio in record["ratios"].items():
         print(f"  lyrnn / {other}: {with_range(ratio, '.2f')}")
     print(f"  floor: {record['gflop_per_step']:.2f} GFLOP per step at "
           f"{record['gemm_gflops']['median']:,.0f} GFLOP/s: "
           f"{record['floor_ms']['median']:.3g} ms")
-    print(f"  losses after {record['loss_check']['epochs'] * record['loss_check']['steps']} steps "
-          f"from the same weights differ by {record['loss_check']['difference']:.1g} "
-          f"(tolerance: {record['loss_check']['tolerance']:g})", flush=True)
+    check = record["loss_check"]
+    differences = ", ".join(f"{name} {side['difference']:.1g} (tolerance {side['tolerance']:g})"
+                            for name, side in check["sides"].items() if name != "lyrnn")
+    print(f"  losses after {check['epochs'] * check['steps']} steps from the same weights differ "
+          f"from lyrnn's: {differences}", flush=True)
 
 
 def parse_arguments():

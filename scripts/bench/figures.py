@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 __all__ = ["COLORS", "plt", "save_figure", "style_axes"]
 
 # One color per side of a comparison, in every picture. "one" is lyrnn generating one text.
-COLORS = {"lyrnn": "C0", "one": "C0", "best": "C1", "article": "C2"}
+COLORS = {"lyrnn": "C0", "one": "C0", "best": "C1", "article": "C2", "installed": "C3"}
 
 
 def style_axes(axes):

@@ -17,7 +17,8 @@ import dataclasses
 
 from bench_shapes import fail, read_records, shape_of
 
-SIDES = {"lyrnn": "lyrnn", "best": "best PyTorch", "article": "the tutorial's script"}
+SIDES = {"lyrnn": "lyrnn", "best": "best PyTorch", "installed": "PyTorch as installed",
+         "article": "the tutorial's script"}
 PANELS = {"batch_size": "batch size B", "hidden_size": "hidden size H"}
 
 
@@ -45,6 +46,8 @@ def draw_panel(axes, records, field):
 
     sizes = [record[field] for record in records]
     for side, label in SIDES.items():
+        if side not in records[0]["sides"]:  # PyTorch as installed is measured on GPUs only
+            continue
         rates = [record["sides"][side]["chars_per_second"] for record in records]
         axes.plot(sizes, [rate["median"] for rate in rates], marker="o", markersize=4,
                   linewidth=1.8, color=COLORS[side], label=label)

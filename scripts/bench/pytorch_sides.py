@@ -17,6 +17,9 @@ from pytorch_recurrences import GruRecurrence, LstmRecurrence, PlainRecurrence
 LEARNING_RATE = 1e-3
 CLIP_NORM = 1e-2
 
+# Before any side changes them. The environment may set them too, as in any script of a user.
+DEFAULT_ALLOW_TF32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
 
 def recurrent_module(cell, input_size, hidden_size, num_layers=1):
     if cell in ("lstm", "gru"):
@@ -44,9 +47,13 @@ def streams_in_batches(ids, shape):
 
 
 def numeric_precision(precision):
-    """The context in which to run the forward pass and the loss, for lyrnn's --precision."""
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    """The context in which to run the forward pass and the loss, for lyrnn's --precision or for
+    "default". By default cuDNN, which runs nn.RNN, may use TF32 on a GPU that has it, and other
+    matrix products may not.
+    """
+    of_precision = precision == "tf32", precision == "tf32"
+    (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) = (
+        DEFAULT_ALLOW_TF32 if precision == "default" else of_precision)
     if precision == "bf16":
         return lambda: torch.autocast("cuda", dtype=torch.bfloat16)
     return contextlib.nullcontext

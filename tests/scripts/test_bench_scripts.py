@@ -3,6 +3,7 @@
 Nothing here measures time. If this Python has PyTorch, its sides are compared with each other.
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -28,6 +29,7 @@ from bench_shapes import PRESETS, Shape
 try:
     import torch
 
+    import bench_pytorch
     import pytorch_sides
 except ImportError:
     torch = None
@@ -39,8 +41,9 @@ SMALL = Shape("lstm", vocab_size=5, hidden_size=3, batch_size=2, num_steps=4, nu
 class FakeSide:
     """A side that returns the losses and the speeds of a test."""
 
-    def __init__(self, name, losses=(2.0, 1.5), order=None):
+    def __init__(self, name, losses=(2.0, 1.5), order=None, precision="fp32"):
         self.name, self.of_epochs, self.order, self.way, self.threads = name, losses, order, None, 1
+        self.precision = precision
 
     def train(self, *_):
         pass
@@ -53,18 +56,18 @@ class FakeSide:
         turn = len(self.order)
         speed = {"lyrnn": 300, "best": 200, "article": 100}[self.name] * turn
         return {"chars_per_second": speed, "ms_per_step": 1e3 / speed, "peak_bytes": turn,
-                "gemm_gflops": turn}
+                "gemm_gflops": turn, "precision": self.precision}
 
 
 def record(shape, date="2030-01-01T00:00:00Z", **fields):
     """A record of compare.py with the fields that the tables need."""
     side = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000]), "peak_bytes": 2**20,
             "share_of_floor": bench_shapes.spread([0.5])}
+    names = bench_shapes.training_sides(fields.get("device", "cpu"))
+    ratios = {name: bench_shapes.spread([2, 1, 4]) for name in names if name != "lyrnn"}
     return {**vars(shape), "date": date, "hardware": "a CPU", "device": "cpu", "precision": "fp32",
             "commit": "abc", "command": "scripts/bench/compare.py",
-            "sides": dict.fromkeys(("article", "best", "lyrnn"), side),
-            "ratios": {name: bench_shapes.spread([2, 1, 4]) for name in ("article", "best")},
-            **fields}
+            "sides": dict.fromkeys(names, side), "ratios": ratios, **fields}
 
 
 def with_notes(function, *arguments):
@@ -121,20 +124,42 @@ class Shapes(unittest.TestCase):
 
 
 class Comparing(unittest.TestCase):
-    def check(self, losses):
-        sides = [FakeSide("best", losses), FakeSide("lyrnn")]
-        return with_notes(compare.check_losses, sides, SMALL, "fp32")
+    def check(self, losses, precision="fp32"):
+        sides = [FakeSide("best", losses, precision=precision), FakeSide("lyrnn")]
+        return with_notes(compare.check_losses, sides, SMALL)
 
     def test_same_losses_pass(self):
         result, notes = self.check((2.0, 1.5 * (1 + 1e-6)))
-        self.assertLess(result["difference"], 2e-6)
+        self.assertLess(result["sides"]["best"]["difference"], 2e-6)
+        self.assertEqual(result["sides"]["lyrnn"]["difference"], 0)
         self.assertNotIn("warning", notes)
 
     def test_losses_that_differ_a_little_cause_a_warning(self):
         for factor in (1 + 3e-6, 1 - 3e-6, 1 + 1.9e-5, 1 - 1.9e-5):
             result, notes = self.check((2.0, 1.5 * factor))
-            self.assertAlmostEqual(result["difference"], abs(factor - 1), delta=1e-9)
+            difference = result["sides"]["best"]["difference"]
+            self.assertAlmostEqual(difference, abs(factor - 1), delta=1e-9)
             self.assertRegex(notes, "warning: the losses of best and lyrnn differ by [0-9.e-]+; ")
+
+    def test_the_coarser_precision_of_two_sides_decides(self):
+        result, notes = self.check((2.0, 1.5 * (1 + 1.9e-4)), "tf32")
+        self.assertEqual(result["sides"]["best"]["tolerance"], 2e-4)
+        self.assertEqual(result["sides"]["lyrnn"]["tolerance"], 2e-5)
+        self.assertNotIn("warning", notes)
+        self.assertIsInstance(self.check((2.0, 1.5 * (1 + 2.1e-4)), "tf32")[0], SystemExit)
+
+    def test_only_a_gpu_has_pytorch_as_installed(self):
+        for device, names in (("cpu", ["article", "best", "lyrnn"]),
+                              ("cuda", ["article", "installed", "best", "lyrnn"])):
+            args = argparse.Namespace(device=device, precision="fp32", lyrnn="lyrnn",
+                                      lyrnn_threads=1, rounds=2)
+            sides = compare.sides_of(args)
+            self.assertEqual([side.name for side in sides], names)
+            self.assertEqual([side.precision for side in sides],
+                             ["fp32", "fp32", "fp32"] if device == "cpu" else
+                             ["tf32", "tf32", "fp32", "fp32"])
+            self.assertEqual([side.command[side.command.index("--side") + 1]
+                              for side in sides[:-1]], names[:-1])
 
     def test_other_losses_are_refused(self):
         for losses in ((2.0, 1.5 * (1 + 2.1e-5)), (2.0, 1.5 * (1 - 2.1e-5)), (2.0, float("nan")),
@@ -174,11 +199,35 @@ class Table(unittest.TestCase):
         self.assertEqual([row[1] for row in rows][:3],
                          ["not measured on a GPU", "a GPU", "not measured on a GPU"])
 
+    def test_pytorch_as_installed_stands_next_to_the_best(self):
+        on_gpu, on_cpu = (record(PRESETS["B"], device=device) for device in ("cuda", "cpu"))
+        slow = {"chars_per_second": bench_shapes.spread([7])}
+        on_gpu = {**on_gpu, "sides": {**on_gpu["sides"], "installed": slow},
+                  "ratios": {**on_gpu["ratios"], "installed": bench_shapes.spread([9])}}
+        columns = [bench_table.TRAINING_COLUMNS.index(name)
+                   for name in ("PyTorch as installed", "lyrnn / as installed")]
+        for of_device, cells in ((on_gpu, ["7", "9.00 (9.00 to 9.00)"]),
+                                 (on_cpu, ["as best", "as best"])):
+            row = bench_table.training_row(of_device)
+            self.assertEqual(len(row), len(bench_table.TRAINING_COLUMNS))
+            self.assertEqual([row[column] for column in columns], cells)
+        self.assertEqual(bench_table.headline_row(on_gpu)[2:],
+                         ("2,000 (as installed 7)", "2,000 (2.00×, 2.00×, as installed 9.00×)"))
+
+    def test_a_record_of_a_gpu_without_pytorch_as_installed_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "speed.jsonl")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(json.dumps({**record(SMALL), "device": "cuda"}) + "\n")
+            message = quietly(bench_shapes.read_records, [path])
+        self.assertIn("speed.jsonl:1: not a record", str(message))
+
     def test_the_headline_has_measured_shapes_only(self):
         records = [record(SMALL, hardware="a CPU, 2 cores, OpenBLAS for X"), record(PRESETS["B"]),
                    record(PRESETS["B"], device="cuda", hardware="a GPU")]
         self.assertEqual(bench_table.headline_rows(records), [
-            ("B: lstm V4096 H512 B64 T128, a GPU", "2,000", "2,000", "2,000 (2.00×, 2.00×)"),
+            ("B: lstm V4096 H512 B64 T128, a GPU", "2,000", "2,000 (as installed 2,000)",
+             "2,000 (2.00×, 2.00×, as installed 2.00×)"),
             ("B: lstm V4096 H512 B64 T128, a CPU", "2,000", "2,000", "2,000 (2.00×, 2.00×)"),
             ("lstm V5 H3 B2 T4 L2, a CPU, 2 cores", "2,000", "2,000", "2,000 (2.00×, 2.00×)")])
 
@@ -192,14 +241,15 @@ class Table(unittest.TestCase):
             with open(path, "a", encoding="utf-8") as file:
                 file.write('{"date": "2030"}\n')
             message = quietly(bench_shapes.read_records, [path])
-        self.assertEqual([row[9] for row in rows if row[1] == "a CPU"], ["2030-02-02"])
+        self.assertEqual([row[11] for row in rows if row[1] == "a CPU"], ["2030-02-02"])
         self.assertIn("speed.jsonl:3: not a record", str(message))
 
     def test_a_row(self):
         row = bench_table.training_row(record(SMALL, precision="tf32"))
-        self.assertEqual(row, ("lstm V5 H3 B2 T4 L2 tf32", "a CPU", "2,000", "2,000", "2,000",
-                               "2.00 (1.00 to 4.00)", "2.00 (1.00 to 4.00)", "50%", "1, 1, 1",
-                               "2030-01-01", "abc", "`scripts/bench/compare.py`"))
+        self.assertEqual(row, ("lstm V5 H3 B2 T4 L2 tf32", "a CPU", "2,000", "as best", "2,000",
+                               "2,000", "2.00 (1.00 to 4.00)", "as best", "2.00 (1.00 to 4.00)",
+                               "50%", "1, 1, 1", "2030-01-01", "abc",
+                               "`scripts/bench/compare.py`"))
 
     def test_a_row_of_generation(self):
         side = {"chars_per_second": bench_shapes.spread([1000, 3000, 2000])}
@@ -372,6 +422,22 @@ class PyTorchSides(unittest.TestCase):
                 with self.subTest(cell=cell, way=name):
                     self.assertLess(compare.difference_of(losses[name], losses["article"]), 5e-7)
             self.assertLess(losses["article"][2], 0.995 * losses["article"][0])
+
+    def test_only_the_best_side_follows_the_precision(self):
+        def flags(*_):
+            return (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+
+        # PyTorch's documentation has False (since 1.12) and True as the defaults.
+        for side, precision, expected in (("best", "tf32", (True, True)),
+                                          ("article", "tf32", (False, True)),
+                                          ("best", "fp32", (False, False)),
+                                          ("article", "fp32", (False, True)),
+                                          ("installed", "fp32", (False, True)),
+                                          ("best", "fp32", (False, False))):
+            args = argparse.Namespace(device="cpu", precision=precision)
+            with self.subTest(side=side, precision=precision):
+                self.assertEqual(bench_pytorch.make_trainer(side, flags, SMALL, args,
+                                                            torch.zeros(1)), expected)
 
 
 if __name__ == "__main__":
