@@ -16,8 +16,27 @@
  * lane is a CUDA stream with its own cuBLAS handle. */
 enum { LYRNN_CUDA_LANES = 5 };
 
-/* The partial sums of squares in clip_and_adam. */
+/* The largest number of blocks of clip_and_adam that sum squares, and the threads of each. */
 enum { LYRNN_CUDA_NORM_PARTS = 256 };
+
+/* (high + low) * 4^exponent, a sum of squares (clip_and_adam.cu). */
+typedef struct {
+    float high, low;
+    int exponent;
+} lyrnn_cuda_squares;
+
+/* What the blocks of a kernel leave for the last one of them, and a kernel for the next one. */
+typedef struct {
+    unsigned norm_arrived; /* blocks of the kernel that are done; 0 between kernels */
+    lyrnn_cuda_squares squares[LYRNN_CUDA_NORM_PARTS];
+    struct {
+        float scale;        /* of the gradients: clips their norm */
+        float step_size;    /* rate / (1 - beta1^t) */
+        float v_scale;      /* 1 / sqrt(1 - beta2^t) */
+        float keep;         /* what weight decay leaves of a weight */
+        float rest_average; /* the share of the new weights in their average */
+    } adam;
+} lyrnn_cuda_sums;
 
 /* Declares type *name, the dynamic shared memory of the launch. A kernel uses it once. The
  * simulator in tests/cuda_sim has its own definition, which watches every access. */
@@ -77,7 +96,7 @@ typedef struct {
         cudaEvent_t queued; /* recorded by a lane that waits for this one */
     } lanes[LYRNN_CUDA_LANES];
     size_t workspace_bytes;
-    /* device, one allocation: the workspaces of all lanes, then norm_parts, then wait_expired */
+    /* device, one allocation: the workspaces of all lanes, then sums, then wait_expired */
     void *workspaces;
     lyrnn_precision precision;
     /* The path that LYRNN_DEBUG_RECURRENCE forces: steps, resident or grid. */
@@ -88,7 +107,7 @@ typedef struct {
     bool is_trying_plan;
     cudaError_t launch_error;
     char running[2][LYRNN_PLAN_BYTES]; /* the last plans that wait, forward and backward */
-    double *norm_parts;                /* device (LYRNN_CUDA_NORM_PARTS) */
+    lyrnn_cuda_sums *sums;             /* device */
     /* The bound of the waits within kernels (bounded_wait.cuh), and device (1): 1 after a kernel
      * waited longer. Its copy on the host is in pinned memory. */
     unsigned long long wait_ns;

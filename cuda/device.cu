@@ -354,17 +354,19 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
         bool wide = state->properties.major >= 9 && state->precision != LYRNN_FP32;
         state->workspace_bytes = (size_t)(wide ? 32 : 8) << 20;
         size_t num_bytes = LYRNN_CUDA_LANES * state->workspace_bytes;
-        size_t parts_bytes = LYRNN_CUDA_NORM_PARTS * sizeof(double) + sizeof(unsigned);
-        if (memory_alloc(backend, num_bytes + parts_bytes, &state->workspaces) != LYRNN_OK)
+        size_t sums_bytes = sizeof *state->sums + sizeof *state->wait_expired;
+        if (memory_alloc(backend, num_bytes + sums_bytes, &state->workspaces) != LYRNN_OK)
             return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                               "cuda: %s for cuBLAS; end other programs on the GPU, or use --device "
                               "cpu",
                               lyrnn_error_text());
-        state->norm_parts = (double *)((char *)state->workspaces + num_bytes);
-        state->wait_expired = (unsigned *)(state->norm_parts + LYRNN_CUDA_NORM_PARTS);
-        backend->own_bytes = num_bytes + parts_bytes;
+        state->sums = (lyrnn_cuda_sums *)((char *)state->workspaces + num_bytes);
+        state->wait_expired = (unsigned *)(state->sums + 1);
+        backend->own_bytes = num_bytes + sums_bytes;
         reason = open_lanes(state);
     }
+    if (reason == NULL)
+        reason = reason_of(cudaMemsetAsync(state->sums, 0, sizeof *state->sums, state->stream));
     if (reason == NULL)
         return LYRNN_OK;
     /* Otherwise the next launch would report this error again. */

@@ -300,6 +300,47 @@ static void every_element_counts_in_the_norm(void **state)
     }
 }
 
+/* After one step, the counters have to have the norm of the gradients. */
+static void check_norm(op_check *check, int count, const float *grads)
+{
+    adam_run run = adam_begin(check, count, 0);
+    double norm = adam_step(check, &run, grads, 1, 1e-3f, 1);
+    assert_norm(check, &run, norm);
+}
+
+/* Squares of floats below 1e-19 or above 1e19 are no normal floats. Neighbors differ in size, and
+ * so do parts of the gradients that are far from each other. */
+static void the_norm_is_precise_at_any_size(void **state)
+{
+    const double sizes[] = {1e-42, 1e-38, 1e-30, 1e-20, 1e19, 1e30, 3e38};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        op_check *check = op_check_begin(state);
+        int count = i == 2 ? 600001 : 5001;
+        float *grads = op_check_random(check, count, sizes[i], i);
+        for (int k = 0; k < count; k++)
+            grads[k] *= k % 3 == 0 ? 0x1p-20f : k > count - 1000 ? 0x1p-9f : 1;
+        check_norm(check, count, grads);
+        for (int k = 0; k < count; k++)
+            grads[k] *= k > count - 3000 ? 1 : 0x1p-30f;
+        check_norm(check, count, grads);
+    }
+}
+
+static void the_norm_of_what_is_not_finite_is_not_finite(void **state)
+{
+    enum { COUNT = 1000, AT = 777 };
+    const float values[] = {INFINITY, -INFINITY, NAN};
+    for (int i = 0; i < 3; i++) {
+        op_check *check = op_check_begin(state);
+        adam_run run = adam_begin(check, COUNT, 0);
+        float *grads = op_check_random(check, COUNT, 1, 1);
+        grads[AT] = values[i];
+        adam_step(check, &run, grads, 1, 1e-3f, 1);
+        double norm = op_check_fetch_counters(check, run.counters).gradient_norm;
+        assert_true(isnan(values[i]) ? isnan(norm) : norm == (double)INFINITY);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +355,8 @@ int main(void)
         cmocka_unit_test(a_step_only_changes_the_step_counter_and_the_norm),
         cmocka_unit_test(the_same_steps_give_the_same_bits),
         cmocka_unit_test(every_element_counts_in_the_norm),
+        cmocka_unit_test(the_norm_is_precise_at_any_size),
+        cmocka_unit_test(the_norm_of_what_is_not_finite_is_not_finite),
     };
     return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
 }
