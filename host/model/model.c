@@ -8,6 +8,7 @@
 
 #include "lyrnn/philox.h"
 #include "model/device_memory.h"
+#include "model/plan_probe.h"
 #include "model/stack.h"
 
 lyrnn_status lyrnn_model_init(lyrnn_model *model, const lyrnn_rnn_config *config,
@@ -277,6 +278,21 @@ void lyrnn_packed_model_forward(const lyrnn_packed_model *packed, lyrnn_activati
         .a = a,
     };
     forward(&pass);
+}
+
+lyrnn_plan_probe lyrnn_model_probe(const lyrnn_model *model, lyrnn_activations *a,
+                                   const lyrnn_recurrence_shape *shape)
+{
+    const model_pass pass = pass_of(model, a);
+    const lyrnn_stack_pass stack = stack_pass(&pass, NULL);
+    if (a->embedded != NULL)
+        embed(&pass);
+    return (lyrnn_plan_probe){
+        .shape = *shape,
+        .gates = lyrnn_stack_project_first(&stack, shape->T),
+        .w_hh = lyrnn_stack_tensor(&stack, model->params, 0, 0, LYRNN_WEIGHT_HH),
+        .b_hh = lyrnn_stack_tensor(&stack, model->params, 0, 0, LYRNN_BIAS_HH),
+    };
 }
 
 void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_counters *counters)

@@ -124,6 +124,18 @@ static chunk chunk_of(const lyrnn_stack *stack, int index, int num)
                    (int)((int64_t)stack->T * (index + 1) / num)};
 }
 
+lyrnn_recurrence_shape lyrnn_stack_recurrence(const lyrnn_stack *stack, bool is_backward)
+{
+    const chunk steps = chunk_of(stack, 0, count_chunks(stack));
+    return (lyrnn_recurrence_shape){
+        .cell = stack->config.cell,
+        .is_backward = is_backward,
+        .T = steps.end - steps.first,
+        .B = stack->B,
+        .H = stack->config.hidden_size,
+    };
+}
+
 /* The rows of floats that a layer reads, from time step `first` on. */
 static const float *input_rows(const lyrnn_stack_pass *pass, int layer, int first)
 {
@@ -193,6 +205,12 @@ static void project(const lyrnn_stack_pass *pass, int layer, int direction, chun
         .y = gates,
     };
     backend->linear_forward(backend, &linear);
+}
+
+const float *lyrnn_stack_project_first(const lyrnn_stack_pass *pass, int num_steps)
+{
+    project(pass, 0, 0, (chunk){0, num_steps});
+    return gates_of(pass->stack, 0, 0, 0);
 }
 
 /* The recurrence of one direction over a chunk. */
