@@ -201,6 +201,8 @@ static lyrnn_train_options options_of(const train_fields *fields, const option_r
     options.sampling_is_default =
         start->kind != LYRNN_START_RESUME && !train_is_chosen(fields, result, "sampling");
     options.random_offset = fields->offset != 0;
+    options.plan_is_of_run =
+        start->kind == LYRNN_START_RESUME && !options_given(&train_table, result, "plan");
     options.is_one_of_several = fields->is_trial;
     options.watch_for_requests = interrupt_catch_stops;
     return options;

@@ -102,12 +102,23 @@ static lyrnn_status check_inputs(const lyrnn_train_options *options)
     return LYRNN_OK;
 }
 
+static lyrnn_status check_plan(const lyrnn_train_options *options)
+{
+    plan_pair pair;
+    lyrnn_status status = plan_pair_parse(options->plan, &pair);
+    if (status == LYRNN_OK || !options->plan_is_of_run)
+        return status;
+    return lyrnn_fail(LYRNN_ERR_MODEL_FILE, "%s/config.json: %s; correct the file",
+                      options->start->path, lyrnn_error_text());
+}
+
 lyrnn_status lyrnn_train_check_options(const lyrnn_train_options *options)
 {
     if (!options->sampling_is_default)
         LYRNN_TRY(train_check_sampling(options, options->sampling));
     LYRNN_TRY(check_validation(options));
     LYRNN_TRY(check_recipe(options));
+    LYRNN_TRY(check_plan(options));
     LYRNN_TRY(check_prefixes(options));
     if (options->start != NULL && options->start->kind == LYRNN_START_RESUME)
         return LYRNN_OK;

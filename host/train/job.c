@@ -141,6 +141,7 @@ static lyrnn_status prepare_model(train_job *job)
     LYRNN_TRY(
         lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids, &job->optimizer));
     LYRNN_TRY(train_prepare_state(job));
+    LYRNN_TRY(train_choose_plan(job));
     const lyrnn_model *result = lyrnn_trainer_result(&job->trainer);
     if (job->num_validation > 0) {
         const lyrnn_evaluation_text text = train_validation_text(job);
@@ -181,6 +182,7 @@ static lyrnn_status run_job(train_job *job)
 {
     LYRNN_TRY(train_open_start(job));
     LYRNN_TRY(lyrnn_train_check_options(job->options));
+    LYRNN_TRY(train_check_plan(job));
     LYRNN_TRY(read_text(job));
     if (job->options->is_repeated && train_is_complete(job))
         return train_end_complete(job);

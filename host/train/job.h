@@ -14,6 +14,7 @@
 #include "lyrnn/train.h"
 #include "run/run_dir.h"
 #include "train/progress.h"
+#include "tune/tuning.h"
 
 /* What has been warned of. */
 typedef struct {
@@ -55,6 +56,7 @@ typedef struct {
     lyrnn_batches batches;
     lyrnn_model model;
     lyrnn_trainer trainer;
+    tuning tuning;             /* of the recurrences */
     lyrnn_evaluator evaluator; /* if num_validation > 0 */
     lyrnn_generator generator;
     json_t *learned;    /* records of the texts that the model learned, this corpus the last */
@@ -152,6 +154,13 @@ void train_log_plan(const train_job *job);
 /* Allocates the memory of the whole job once and frees it again, so that a training that does not
  * fit fails here, with the total, and not after minutes of preparation. */
 lyrnn_status train_check_memory(const train_job *job);
+
+/* Refuses --plan if the device has only one way to compute a recurrence. LYRNN_ERR_USAGE. */
+lyrnn_status train_check_plan(const train_job *job);
+
+/* Decides by which plans the recurrences run, and reports them. Needs the trainer. Errors: those of
+ * tuning_run. */
+lyrnn_status train_choose_plan(train_job *job);
 
 /* resume_run.c */
 

@@ -185,6 +185,42 @@ void train_log_plan(const train_job *job)
     log_memory(job);
 }
 
+static lyrnn_status refuse_plan(const char *plan, const char *device)
+{
+    return lyrnn_fail(LYRNN_ERR_USAGE,
+                      "--plan %s: device %s has only one way to compute a recurrence; leave the "
+                      "option out, or use --device cuda",
+                      plan, device);
+}
+
+lyrnn_status train_check_plan(const train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    lyrnn_rnn_config network = train_network(options);
+    const lyrnn_recurrence_shape shape = {.cell = network.cell,
+                                          .T = options->num_steps,
+                                          .B = options->batch_size,
+                                          .H = network.hidden_size};
+    lyrnn_plan plans[LYRNN_MAX_PLANS];
+    if (options->plan == NULL || options->plan_is_of_run ||
+        job->backend->plan_list(job->backend, &shape, plans) > 0)
+        return LYRNN_OK;
+    return refuse_plan(options->plan, job->backend->name);
+}
+
+lyrnn_status train_choose_plan(train_job *job)
+{
+    const lyrnn_train_options *options = job->options;
+    tuning_request request = {.mode = options->tune,
+                              .is_of_run = options->plan_is_of_run,
+                              .max_seconds = TUNING_MAX_SECONDS,
+                              .log = job->log};
+    LYRNN_TRY(plan_pair_parse(options->plan, &request.given));
+    LYRNN_TRY(tuning_run(&job->trainer, &request, &job->tuning));
+    tuning_log(&job->tuning, job->log);
+    return LYRNN_OK;
+}
+
 /* Writes what makes a training smaller. Shards help if activations take most of its memory. */
 static void write_remedy(const train_job *job, const job_memory *bytes, char *text, size_t size)
 {

@@ -113,16 +113,21 @@ static lyrnn_status match_vocab(train_job *job)
     return lyrnn_vocab_from_chars(vocab, known->chars, (size_t)known->V);
 }
 
-/* The caller's config.json with the hash of the corpus, its songs and the way of sampling. NULL: no
- * memory. */
+/* The caller's config.json with the hash of the corpus, its songs, the way of sampling and, once
+ * they are chosen, the plans. NULL: no memory. */
 static json_t *complete_config(const train_job *job)
 {
     json_t *given = job->options->config;
     json_t *config = json_object();
+    const plan_pair pair = tuning_plans(&job->tuning);
+    plan_pair_text plan;
+    plan_pair_print(&pair, plan);
     if (given != NULL)
         json_put_all(&config, given);
     json_put(&config, "corpus_xxh128", json_string(job->corpus_xxh128));
     json_put(&config, "sampling", json_string(job->sampling_name));
+    if (pair.texts[PLAN_FORWARD][0] != '\0')
+        json_put(&config, "plan", json_string(plan));
     reading_put_song_unit(&config, lyrnn_corpus_song_unit(&job->corpus, job->options->text.songs));
     return config;
 }

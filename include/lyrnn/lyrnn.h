@@ -26,6 +26,7 @@
 #include "lyrnn/train.h"
 #include "lyrnn/trainer.h"
 #include "lyrnn/trainer_snapshot.h"
+#include "lyrnn/tune.h"
 #include "lyrnn/version.h"
 #include "lyrnn/vocab.h"
 #include "lyrnn/watcher.h"

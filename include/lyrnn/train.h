@@ -17,6 +17,7 @@
 #include "lyrnn/parameters.h"
 #include "lyrnn/status.h"
 #include "lyrnn/trainer.h"
+#include "lyrnn/tune.h"
 
 /* The names of the values of lyrnn_sampling, in their order. */
 #define LYRNN_SAMPLING_WORDS "consecutive|random|songs"
@@ -114,6 +115,15 @@ typedef struct {
     lyrnn_optimizer_config optimizer; /* its num_steps is not read */
     uint64_t seed;
 
+    /* How the device computes recurrences, if it has several ways (plans; see lyrnn/backend.h). */
+    lyrnn_tune_mode tune;
+    /* "forward=PLAN,backward=PLAN", or one of the two: what the device has to use. Unless tune is
+     * off, it must compute what the general plan does. NULL: nothing is given. */
+    const char *plan;
+    /* The plan is that of the run which `start` resumes. If it does not fit the device, another one
+     * takes its place. */
+    bool plan_is_of_run;
+
     /* The output. */
     int pred_period; /* epochs between sample texts */
     /* Steps between reports within an epoch; 0: none. They are counted over the whole training. */
@@ -139,7 +149,7 @@ typedef struct {
     int keep; /* checkpoints to keep, next to latest and best; 0: all */
     /* What config.json holds: an object. lyrnn_train adds the hash of the corpus as
      * "corpus_xxh128", the sampling that was chosen as "sampling", and what the songs are as
-     * "song_unit". NULL: only these three. */
+     * "song_unit", and the plans in use as "plan". NULL: only these. */
     struct json_t *config;
     /* Called just before the first write to the disk. If a member of what it returns is nonzero
      * later, lyrnn_train finishes the step (or, in validation and in samples, the piece at hand)

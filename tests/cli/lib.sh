@@ -8,6 +8,7 @@ export OMP_WAIT_POLICY=passive
 lyrnn=$(realpath "$1")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+export XDG_CACHE_HOME=$scratch/cache
 out=$scratch/out
 err=$scratch/err
 mkdir "$scratch/work"

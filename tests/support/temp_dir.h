@@ -18,7 +18,7 @@ typedef struct {
 } temp_path;
 
 /* A cmocka setup: makes a directory and enters it, so that tests can use relative file names. */
-static int temp_dir_enter(void **state)
+static inline int temp_dir_enter(void **state)
 {
     temp_path *dir = malloc(sizeof *dir);
     const char *root = getenv("TMPDIR");
@@ -29,15 +29,15 @@ static int temp_dir_enter(void **state)
     return mkdtemp(dir->path) != NULL && chdir(dir->path) == 0 ? 0 : -1;
 }
 
-static int temp_dir_remove_entry(const char *path, const struct stat *info, int type,
-                                 struct FTW *place)
+static inline int temp_dir_remove_entry(const char *path, const struct stat *info, int type,
+                                        struct FTW *place)
 {
     (void)info, (void)type, (void)place;
     return remove(path);
 }
 
 /* The teardown: leaves the directory and removes it with its content. */
-static int temp_dir_leave(void **state)
+static inline int temp_dir_leave(void **state)
 {
     temp_path *dir = *state;
     int result =

@@ -1,0 +1,353 @@
+/* Which plans a training takes by what the trials of a device say, and by what a user or a run
+ * names. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "plan_check.h"
+#include "temp_dir.h"
+
+static lyrnn_status tune_given(const char *plan, bool is_of_run, lyrnn_tune_mode mode)
+{
+    tuning_request request = {.mode = mode, .is_of_run = is_of_run};
+    assert_int_equal(plan_pair_parse(plan, &request.given), LYRNN_OK);
+    return plan_check_tune_by(&request);
+}
+
+/* The plan that trials of two plans choose, where the model's choice takes 100 us each time. */
+static const char *choose(double first_us, double second_us)
+{
+    const plan_script plans[] = {
+        {.text = "resident.c4.s1", .us = {100, 100}},
+        {.text = "steps", .us = {first_us, second_us}},
+    };
+    plan_check_device(plans, 2);
+    plan_check_tune(LYRNN_TUNE_NOW);
+    assert_trials(2, 2);
+    assert_string_equal(device.used[0], device.used[1]);
+    return device.used[0];
+}
+
+static void test_noise_does_not_change_the_choice(void **state)
+{
+    (void)state;
+    assert_string_equal(choose(96, 96), "resident.c4.s1");
+    assert_string_equal(choose(90, 100), "resident.c4.s1");
+    assert_string_equal(choose(100, 90), "resident.c4.s1");
+    assert_string_equal(choose(50, 96), "resident.c4.s1");
+    assert_string_equal(choose(90, 90), "steps");
+    assert_string_equal(choose(95, 95), "steps");
+    assert_string_equal(choose(150, 150), "resident.c4.s1");
+}
+
+/* The first of several plans that are equally fast counts. */
+static void test_order_decides_ties(void **state)
+{
+    (void)state;
+    const plan_script plans[] = {
+        {.text = "a", .us = {10, 10}},
+        {.text = "b", .us = {8, 8}},
+        {.text = "c", .us = {7.8, 7.8}},
+        {.text = "d", .us = {8, 8}},
+    };
+    plan_check_device(plans, 4);
+    plan_check_tune(LYRNN_TUNE_NOW);
+    assert_used("b", "b");
+}
+
+/* A clock that stands still, or gives no number, says nothing. */
+static void test_times_that_are_none(void **state)
+{
+    (void)state;
+    assert_string_equal(choose(0, 0), "resident.c4.s1");
+    assert_string_equal(choose(-1, -1), "resident.c4.s1");
+    assert_string_equal(choose(NAN, NAN), "resident.c4.s1");
+    const plan_script plans[] = {{.text = "grid.c1.s8", .us = {0, 0}},
+                                 {.text = "steps", .us = {9, 9}}};
+    plan_check_device(plans, 2);
+    plan_check_tune(LYRNN_TUNE_NOW);
+    assert_used("grid.c1.s8", "grid.c1.s8");
+    assert_null(strstr(training.log, "0 us"));
+}
+
+/* Drops the first plan and takes the next one, with a warning per direction that names it. */
+static void check_dropped(double error, const char *fault, const char *reason)
+{
+    const plan_script plans[] = {
+        {.text = "resident.c4.s1", .us = {1, 1}, .error = error, .fault = fault},
+        {.text = "grid.c2.s32", .us = {9, 9}},
+        {.text = "steps", .us = {8.8, 8.8}},
+    };
+    plan_check_device(plans, 3);
+    plan_check_tune(LYRNN_TUNE_NOW);
+    assert_used("grid.c2.s32", "grid.c2.s32");
+    assert_int_equal(count_in_log("warning: "), 2);
+    assert_int_equal(count_in_log("warning: plan forward=resident.c4.s1 is not used: "), 1);
+    assert_int_equal(count_in_log("warning: plan backward=resident.c4.s1 is not used: "), 1);
+    assert_int_equal(count_in_log(reason), 2);
+    /* The cache remembers that. */
+    plan_check_tune(LYRNN_TUNE_CACHE);
+    assert_trials(0, 0);
+    assert_used("grid.c2.s32", "grid.c2.s32");
+    assert_int_equal(count_in_log("warning: "), 0);
+    assert_string_not_equal(training.result.sets[0].plans[0].fault, "");
+}
+
+static void test_wrong_plans_are_dropped(void **state)
+{
+    (void)state;
+    check_dropped(0.37, NULL, "differ from those by steps by 0.37 of their size");
+    check_dropped(NAN, NULL, "differ from those by steps by nan");
+    check_dropped(INFINITY, NULL, "differ from those by steps by inf");
+    check_dropped(0, "cannot launch: too many resources requested", "cannot launch: too many");
+    check_dropped(NAN, "waits for more than 1 s", "waits for more than 1 s");
+}
+
+/* One trial is enough to drop a plan. */
+static void test_fault_of_the_second_trial(void **state)
+{
+    (void)state;
+    const plan_set one = {.num = 2, .plans = {{.text = "a", .us = 1}, {.text = "b", .us = 2}}};
+    plan_set first = one, second = one;
+    second.plans[0].error = 1;
+    plan_set_judge(&first, LYRNN_FP32);
+    plan_set_judge(&second, LYRNN_FP32);
+    plan_set_choose(&first, &second);
+    assert_int_equal(first.chosen, 1);
+    assert_string_not_equal(first.plans[0].fault, "");
+}
+
+/* What rounding explains depends on the precision. */
+static void test_errors_by_precision(void **state)
+{
+    (void)state;
+    static const struct {
+        lyrnn_precision precision;
+        double right, wrong;
+    } bounds[] = {{LYRNN_FP32, 5e-5, 1e-3}, {LYRNN_TF32, 5e-3, 3e-2}, {LYRNN_BF16, 3e-2, 0.1}};
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        plan_script plans[] = {{.text = "grid.c2.s32", .us = {1, 1}},
+                               {.text = "steps", .us = {9, 9}}};
+        for (int is_wrong = 0; is_wrong < 2; is_wrong++) {
+            plans[0].error = is_wrong ? bounds[i].wrong : bounds[i].right;
+            plan_check_device(plans, 2);
+            training.backend.precision = bounds[i].precision;
+            plan_check_tune(LYRNN_TUNE_NOW);
+            assert_string_equal(device.used[0], is_wrong ? "steps" : "grid.c2.s32");
+        }
+    }
+}
+
+static void test_no_plan_works(void **state)
+{
+    (void)state;
+    const plan_script plans[] = {{.text = "resident.c4.s1", .fault = "cannot launch"},
+                                 {.text = "steps", .fault = "cannot launch, too"}};
+    const tuning_request request = {.mode = LYRNN_TUNE_CACHE};
+    for (int i = 0; i < 2; i++) {
+        plan_check_device(plans, 2);
+        assert_int_equal(plan_check_tune_by(&request), LYRNN_ERR_UNSUPPORTED);
+        assert_non_null(strstr(lyrnn_error_text(), "forward=resident.c4.s1: cannot launch"));
+        /* The next start tries again: the cause may be gone. */
+        assert_trials(2, 2);
+    }
+}
+
+static void test_time_limit(void **state)
+{
+    (void)state;
+    const plan_script plans[] = {{.text = "resident.c4.s1", .us = {9, 9}, .error = 1},
+                                 {.text = "grid.c2.s32", .us = {9, 9}},
+                                 {.text = "steps", .us = {1, 1}}};
+    const tuning_request request = {.mode = LYRNN_TUNE_CACHE, .max_seconds = 0.25};
+    plan_check_device(plans, 3);
+    device.seconds = 0.1;
+    assert_int_equal(plan_check_tune_by(&request), LYRNN_OK);
+    /* There is no time for the second trials. A single one drops, but does not choose. */
+    assert_trials(1, 1);
+    assert_used("grid.c2.s32", "grid.c2.s32");
+    assert_int_equal(count_in_log("by estimate"), 2);
+    assert_true(training.result.seconds < 0.25);
+    assert_false(exists("lyrnn/plans.json"));
+}
+
+static void test_no_memory_for_trials(void **state)
+{
+    (void)state;
+    plan_check_device(ordinary_plans, NUM_ORDINARY);
+    device.status = LYRNN_ERR_MEMORY;
+    plan_check_tune(LYRNN_TUNE_CACHE);
+    assert_used("resident.c4.s1", "resident.c4.s1");
+    assert_int_equal(count_in_log("notice: plans are not measured: device memory: 9 bytes"), 1);
+    assert_int_equal(count_in_log("by estimate"), 2);
+    assert_false(exists("lyrnn/plans.json"));
+    assert_int_equal(tune_given("forward=steps", true, LYRNN_TUNE_CACHE), LYRNN_OK);
+    assert_string_equal(device.used[0], "steps");
+}
+
+static void test_off_measures_nothing(void **state)
+{
+    (void)state;
+    plan_check_device(ordinary_plans, NUM_ORDINARY);
+    plan_check_tune(LYRNN_TUNE_OFF);
+    assert_trials(0, 0);
+    assert_used("resident.c4.s1", "resident.c4.s1");
+    assert_string_equal(training.log, "plan: forward=resident.c4.s1 (1 expected, by estimate), "
+                                      "backward=resident.c4.s1 (1 expected, by estimate)\n");
+    assert_false(exists("lyrnn"));
+}
+
+static void test_device_without_plans(void **state)
+{
+    (void)state;
+    plan_check_device(ordinary_plans, 0);
+    plan_check_tune(LYRNN_TUNE_NOW);
+    assert_string_equal(training.log, "");
+    assert_int_equal(tune_given("forward=steps,backward=steps", true, LYRNN_TUNE_CACHE), LYRNN_OK);
+    assert_int_equal(
+        count_in_log("warning: the run's plan forward=steps,backward=steps: does not fit"), 1);
+    assert_int_equal(count_in_log("warning: "), 1);
+}
+
+static void test_given_plans(void **state)
+{
+    (void)state;
+    plan_check_device(ordinary_plans, NUM_ORDINARY);
+    assert_int_equal(tune_given("backward=steps", false, LYRNN_TUNE_CACHE), LYRNN_OK);
+    assert_used("resident.c4.s1", "steps");
+    assert_trials(2, 1);
+    assert_int_equal(device.num_tried, 7);
+    assert_int_equal(count_in_log("given by --plan"), 1);
+    /* The cache knows that the forward plan is right. */
+    assert_int_equal(tune_given("forward=steps,backward=grid.c2.s32", false, LYRNN_TUNE_CACHE),
+                     LYRNN_OK);
+    assert_used("steps", "grid.c2.s32");
+    assert_trials(0, 1);
+    assert_int_equal(tune_given("forward=block.s1", false, LYRNN_TUNE_CACHE), LYRNN_OK);
+    assert_used("block.s1", "resident.c4.s1");
+    assert_trials(1, 2);
+    assert_int_equal(tune_given("forward=steps", false, LYRNN_TUNE_OFF), LYRNN_OK);
+    assert_used("steps", "resident.c4.s1");
+    assert_trials(0, 0);
+    assert_int_equal(tune_given("forward=grid.c9.s9", false, LYRNN_TUNE_CACHE), LYRNN_ERR_USAGE);
+    assert_string_equal(lyrnn_error_text(),
+                        "--plan forward=grid.c9.s9: does not fit this device and model; choose one "
+                        "of resident.c4.s1, grid.c2.s32, steps");
+    assert_int_equal(tune_given("backward=grid.c9.s9", false, LYRNN_TUNE_OFF), LYRNN_ERR_USAGE);
+}
+
+static void test_given_plan_with_a_fault(void **state)
+{
+    (void)state;
+    plan_script plans[] = {ordinary_plans[0], ordinary_plans[1], ordinary_plans[2]};
+    plans[1].error = 0.5;
+    for (int is_known = 0; is_known < 2; is_known++) {
+        plan_check_device(plans, 3);
+        if (is_known)
+            plan_check_tune(LYRNN_TUNE_CACHE);
+        assert_int_equal(tune_given("forward=grid.c2.s32", false, LYRNN_TUNE_CACHE),
+                         LYRNN_ERR_UNSUPPORTED);
+        assert_non_null(strstr(lyrnn_error_text(), "--plan forward=grid.c2.s32: its results"));
+        assert_trials(is_known ? 0 : 1, 0);
+    }
+    assert_int_equal(tune_given("forward=grid.c2.s32", false, LYRNN_TUNE_OFF), LYRNN_OK);
+    assert_used("grid.c2.s32", "resident.c4.s1");
+}
+
+static void test_plans_of_a_run(void **state)
+{
+    (void)state;
+    plan_script plans[] = {ordinary_plans[0], ordinary_plans[1], ordinary_plans[2]};
+    plans[1].error = 0.5;
+    plan_check_device(plans, 3);
+    assert_int_equal(tune_given("forward=steps,backward=steps", true, LYRNN_TUNE_CACHE), LYRNN_OK);
+    assert_used("steps", "steps");
+    assert_int_equal(count_in_log("as the run began"), 2);
+    assert_int_equal(count_in_log("warning: "), 0);
+    /* One that does not fit, and one that computes wrong sums here. */
+    assert_int_equal(tune_given("forward=grid.c9.s9,backward=grid.c2.s32", true, LYRNN_TUNE_CACHE),
+                     LYRNN_OK);
+    assert_used("resident.c4.s1", "resident.c4.s1");
+    assert_int_equal(count_in_log("warning: the run's plan forward=grid.c9.s9: does not fit"), 1);
+    assert_int_equal(count_in_log("warning: the run's plan backward=grid.c2.s32: its results"), 1);
+    assert_int_equal(count_in_log("sums round differently from here on"), 2);
+    assert_int_equal(count_in_log("measured in "), 2);
+}
+
+static void test_plan_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *forward, *backward;
+    } right[] = {
+        {NULL, "", ""},
+        {"forward=steps", "steps", ""},
+        {"backward=steps", "", "steps"},
+        {"forward=resident.c4.s1,backward=steps", "resident.c4.s1", "steps"},
+        {"backward=steps,forward=grid.c2.s32", "grid.c2.s32", "steps"},
+        {"forward=a234567890123456789012345678901", "a234567890123456789012345678901", ""},
+    };
+    static const char *const wrong[] = {
+        "",
+        "nonsense",
+        "steps",
+        "forward",
+        "forward=",
+        "=steps",
+        ",",
+        "forward=steps,",
+        ",forward=steps",
+        "forward=steps,forward=steps",
+        "forward=steps,backward",
+        "forward=steps;backward=steps",
+        "Forward=steps",
+        "forward=steps ",
+        "forward=Steps",
+        "forward=steps=steps",
+        "forwards=steps",
+        "forward=a2345678901234567890123456789012",
+    };
+    plan_pair pair;
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        assert_int_equal(plan_pair_parse(right[i].text, &pair), LYRNN_OK);
+        assert_string_equal(pair.texts[PLAN_FORWARD], right[i].forward);
+        assert_string_equal(pair.texts[PLAN_BACKWARD], right[i].backward);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (plan_pair_parse(wrong[i], &pair) != LYRNN_ERR_USAGE)
+            fail_msg("%s is no plan", wrong[i]);
+    plan_pair_text text;
+    assert_int_equal(plan_pair_parse("backward=b,forward=a", &pair), LYRNN_OK);
+    plan_pair_print(&pair, text);
+    assert_string_equal(text, "forward=a,backward=b");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, plan_check_open, plan_check_close)
+    const struct CMUnitTest tests[] = {
+        TEST(test_noise_does_not_change_the_choice),
+        TEST(test_order_decides_ties),
+        TEST(test_times_that_are_none),
+        TEST(test_wrong_plans_are_dropped),
+        cmocka_unit_test(test_fault_of_the_second_trial),
+        TEST(test_errors_by_precision),
+        TEST(test_no_plan_works),
+        TEST(test_time_limit),
+        TEST(test_no_memory_for_trials),
+        TEST(test_off_measures_nothing),
+        TEST(test_device_without_plans),
+        TEST(test_given_plans),
+        TEST(test_given_plan_with_a_fault),
+        TEST(test_plans_of_a_run),
+        TEST(test_plan_texts),
+    };
+#undef TEST
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
