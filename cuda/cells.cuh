@@ -202,26 +202,42 @@ __device__ __forceinline__ void store_gradients(const lyrnn_recurrence_backward_
         args.saved[place.saved] = gradients.dprime[2];
 }
 
-/* One unit of step t, backward. dh is what doutput and args.dh hold, plus dh_through_w: what the
- * step after it passed on through W_hh, where that is not yet in args.dh. */
+/* One unit of one stream at one time step, backward. */
+template <lyrnn_cell CELL> struct unit_step {
+    unit_place place;
+    size_t at; /* in dh and dc: (B,H) */
+    unit_state<CELL> unit;
+    unit_gradients<CELL> gradients;
+};
+
+/* Reads all that step t needs. Its dh is what doutput and args.dh hold. */
 template <lyrnn_cell CELL>
-__device__ __forceinline__ void unit_backward(const lyrnn_recurrence_backward_args &args, int t,
-                                              int stream, int j, float dh_through_w)
+__device__ __forceinline__ unit_step<CELL> load_step(const lyrnn_recurrence_backward_args &args,
+                                                     int t, int stream, int j)
 {
-    unit_place place = find_unit<CELL>(args, t, stream, j);
+    unit_step<CELL> step = {};
     size_t row = (size_t)t * (size_t)args.B + (size_t)stream;
-    size_t at = (size_t)stream * (size_t)args.H + (size_t)j;
-    unit_state<CELL> unit = load_unit<CELL>(args, place);
-    unit_gradients<CELL> gradients = {};
-    gradients.dh =
-        args.doutput[row * (size_t)args.h_stride + (size_t)j] + args.dh[at] + dh_through_w;
+    step.place = find_unit<CELL>(args, t, stream, j);
+    step.at = (size_t)stream * (size_t)args.H + (size_t)j;
+    step.unit = load_unit<CELL>(args, step.place);
+    step.gradients.dh = args.doutput[row * (size_t)args.h_stride + (size_t)j] + args.dh[step.at];
     if (CELL == LYRNN_LSTM)
-        gradients.dc = args.dc[at];
-    cell_backward(unit, gradients);
-    store_gradients(args, place, gradients);
-    args.dh[at] = gradients.dh;
+        step.gradients.dc = args.dc[step.at];
+    return step;
+}
+
+/* Runs the step. dh_through_w is what the step after it passed on through W_hh, where that is not
+ * yet in args.dh. */
+template <lyrnn_cell CELL>
+__device__ __forceinline__ void finish_step(const lyrnn_recurrence_backward_args &args,
+                                            unit_step<CELL> &step, float dh_through_w)
+{
+    step.gradients.dh += dh_through_w;
+    cell_backward(step.unit, step.gradients);
+    store_gradients(args, step.place, step.gradients);
+    args.dh[step.at] = step.gradients.dh;
     if (CELL == LYRNN_LSTM)
-        args.dc[at] = gradients.dc;
+        args.dc[step.at] = step.gradients.dc;
 }
 
 #endif

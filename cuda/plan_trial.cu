@@ -30,7 +30,7 @@ typedef struct {
     size_t counts[NUM_ARRAYS], block_count; /* floats per array, and of a block */
     void *memory; /* device, one allocation: the blocks, then scratch, then differences */
     recurrence_block start, work, expected;
-    float *scratch;        /* (G*H,max(B,H)) */
+    float *scratch;        /* (lyrnn_recurrence_scratch) */
     unsigned *differences; /* (NUM_ARRAYS,2)  as array_difference writes them */
     cudaEvent_t begin, end;
 } trial;
@@ -73,8 +73,7 @@ static lyrnn_status open_trial(lyrnn_backend *self, const lyrnn_plan_probe *prob
     const lyrnn_recurrence_shape &shape = probe->shape;
     t->probe = probe;
     count_arrays(t);
-    size_t rows = (size_t)(shape.B > shape.H ? shape.B : shape.H);
-    size_t scratch_count = padded(rows * (size_t)lyrnn_num_gates(shape.cell) * (size_t)shape.H);
+    size_t scratch_count = padded(lyrnn_recurrence_scratch(shape.cell, shape.B, shape.H));
     LYRNN_TRY(self->memory_alloc(self,
                                  (3 * t->block_count + scratch_count) * sizeof(float) +
                                      2 * NUM_ARRAYS * sizeof(unsigned),

@@ -112,8 +112,10 @@ template <lyrnn_cell CELL> __global__ void cell_backward_kernel(backward_step st
 {
     const lyrnn_recurrence_backward_args &args = step.recurrence;
     unsigned i = blockIdx.x * blockDim.x + threadIdx.x, H = (unsigned)args.H;
-    if (i < (unsigned)args.B * H)
-        unit_backward<CELL>(args, step.t, (int)(i / H), (int)(i % H), 0.0f);
+    if (i >= (unsigned)args.B * H)
+        return;
+    unit_step<CELL> unit = load_step<CELL>(args, step.t, (int)(i / H), (int)(i % H));
+    finish_step(args, unit, 0.0f);
 }
 
 static void backward_by_steps(lyrnn_backend *self, const lyrnn_recurrence_backward_args *args)

@@ -23,13 +23,13 @@ typedef struct {
 /* The path over the grid (recurrence_grid.cu, tile_product.cuh).
  *
  * A thread computes a square of TILE_SIDE x TILE_SIDE sums. A chunk of the vectors is TILE_CHUNK
- * floats; each thread fetches TILE_FETCH of them, in squares of 4 streams by 8 values of k. Hence a
- * tile has at most 2^TILE_MAX_STREAMS_LOG streams. TILE_PADDING floats per row put the four rows
- * and eight columns that a warp transposes into different banks, and keep rows aligned to
- * float4. */
-enum { GRID_THREADS = 256, TILE_SIDE = 8, TILE_FETCH = 16, TILE_PADDING = 4 };
-enum { TILE_CHUNK = GRID_THREADS * TILE_FETCH, TILE_MAX_STREAMS_LOG = 9 };
-static_assert(TILE_CHUNK >> TILE_MAX_STREAMS_LOG == 8, "whole squares");
+ * floats; each thread copies TILE_QUADS quads of 4 streams. A tile has at most
+ * 2^TILE_MAX_STREAMS_LOG streams, so that a chunk has at least 8 values of k. TILE_PADDING floats
+ * per row put the rows that a warp reads into different banks, and keep rows aligned to float4. */
+enum { GRID_THREADS_LOG = 8, GRID_THREADS = 1 << GRID_THREADS_LOG };
+enum { TILE_SIDE = 8, TILE_QUADS = 4, TILE_PADDING = 4 };
+enum { TILE_CHUNK = GRID_THREADS * TILE_QUADS * 4, TILE_MAX_STREAMS_LOG = 9 };
+static_assert(TILE_CHUNK >> TILE_MAX_STREAMS_LOG == 8, "values of k per chunk");
 
 typedef struct {
     int cluster; /* C blocks per cluster */

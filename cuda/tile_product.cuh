@@ -1,9 +1,9 @@
 /* The product of recurrence_grid.cu: the vectors of a tile's streams with the part of W_hh that a
  * cluster holds.
  *
- * Each block of the cluster sums over its part of k. It fetches a chunk of the vectors from L2 into
- * registers while it multiplies the previous chunk in shared memory. For each k, a thread reads 16
- * floats and computes 64 FMAs. recurrence_plan.cuh has the sizes. */
+ * Each block of the cluster sums over its part of k. It copies a chunk of the vectors from L2 into
+ * shared memory while it multiplies the previous chunk. For each k, a thread reads 16 floats and
+ * computes 64 FMAs. recurrence_plan.cuh has the sizes. */
 #ifndef LYRNN_TILE_PRODUCT_CUH
 #define LYRNN_TILE_PRODUCT_CUH
 
@@ -31,57 +31,94 @@ __device__ __forceinline__ tile find_tile(const grid_plan &plan, int B, int H, i
     return t;
 }
 
-/* The vectors of all streams (B,K). Values below k = apart_from are in rows, the others in apart.
- * The rows of each begin a stride of floats apart. */
+/* The vectors of all streams, transposed: (K,row). row is the streams rounded up to quads. */
 struct vectors {
-    const float *rows;
-    int stride;
-    const float *apart;
-    int apart_from, apart_stride;
+    float *values;
+    int row;
 };
 
-/* Reads from L2: other blocks wrote this value in the same launch, and L1 may hold an older one. */
-__device__ __forceinline__ float read_vector(const vectors &from, int stream, int k)
+/* The part of each chunk that a thread copies: four streams of every 2^step_log-th k. */
+struct quad_share {
+    int stream, k, step_log;
+    bool exists; /* any of the streams */
+};
+
+__device__ __forceinline__ quad_share find_quads(const grid_plan &plan, const tile &own)
 {
-    return k < from.apart_from ? __ldcg(from.rows + (size_t)stream * (size_t)from.stride + k)
-                               : __ldcg(from.apart + (size_t)stream * (size_t)from.apart_stride +
-                                        k - from.apart_from);
+    int across_log = plan.streams_log - 2;
+    quad_share share;
+    share.stream = 4 * ((int)threadIdx.x & ((1 << across_log) - 1));
+    share.k = (int)threadIdx.x >> across_log;
+    share.step_log = GRID_THREADS_LOG - across_log;
+    share.exists = share.stream < own.streams;
+    return share;
 }
 
-/* The place in the chunk of the e-th float that a thread fetches: x is the stream, y is k. A warp
- * takes 4 streams x 8 values of k. */
-__device__ __forceinline__ int2 place_in_chunk(const grid_plan &plan, int e)
-{
-    int lane = (int)threadIdx.x % 32, square = e * (GRID_THREADS / 32) + (int)threadIdx.x / 32;
-    int across = plan.streams_log - 2;
-    return int2{(square & ((1 << across) - 1)) * 4 + lane / 8, (square >> across) * 8 + lane % 8};
-}
-
-/* Fetches the chunk that begins at value k of the block's part. Values beyond the tile are zero. */
-__device__ __forceinline__ void fetch_chunk(float (&values)[TILE_FETCH], const vectors &from,
-                                            const grid_plan &plan, const tile &own, int k)
-{
-#pragma unroll
-    for (int e = 0; e < TILE_FETCH; e++) {
-        int2 at = place_in_chunk(plan, e);
-        bool inside = at.x < own.streams && k + at.y < own.depth;
-        values[e] =
-            inside ? read_vector(from, own.first_stream + at.x, own.first_k + k + at.y) : 0.0f;
+/* A thread's quads of a chunk, on their way from L2 to shared memory. They do not pass through L1,
+ * which may hold what was there before other blocks wrote. From compute capability 8.0 on they need
+ * no registers. */
+#if !defined(LYRNN_CUDA_SIM) && __CUDA_ARCH__ >= 800
+struct quad_copies {
+    __device__ __forceinline__ void begin(int, float *to, const float *from)
+    {
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                         (unsigned)__cvta_generic_to_shared(to)),
+                     "l"(from)
+                     : "memory");
     }
-}
-
-/* Stores a chunk as (depth, streams + TILE_PADDING), so that values of one k are neighbors. */
-__device__ __forceinline__ void store_chunk(float *chunk, const float (&values)[TILE_FETCH],
-                                            int depth, const grid_plan &plan)
-{
-    int row = (1 << plan.streams_log) + TILE_PADDING;
-#pragma unroll
-    for (int e = 0; e < TILE_FETCH; e++) {
-        int2 at = place_in_chunk(plan, e);
-        if (at.y < depth)
-            chunk[at.y * row + at.x] = values[e];
+    __device__ __forceinline__ void end(int, float *)
+    {
+        asm volatile("cp.async.wait_all;" ::: "memory");
     }
-}
+};
+#else
+struct quad_copies {
+    float4 quads[TILE_QUADS];
+
+    __device__ __forceinline__ void begin(int i, float *, const float *from)
+    {
+        quads[i] = __ldcg((const float4 *)from);
+    }
+    __device__ __forceinline__ void end(int i, float *to)
+    {
+        *(float4 *)to = quads[i];
+    }
+};
+#endif
+
+/* A chunk in shared memory is (depth, streams + TILE_PADDING). */
+struct chunk_copy {
+    float *to;
+    int step;  /* floats in shared memory from one quad to the next */
+    int count; /* of the thread's quads */
+    quad_copies copies;
+
+    /* The chunk begins at value k of the block's part. */
+    __device__ __forceinline__ void begin(float *chunk, const vectors &from, const grid_plan &plan,
+                                          const tile &own, const quad_share &share, int k)
+    {
+        const int depth = min(TILE_CHUNK >> plan.streams_log, own.depth - k);
+        const int row = (1 << plan.streams_log) + TILE_PADDING;
+        const float *quad = from.values + (size_t)(own.first_k + k + share.k) * (size_t)from.row +
+                            own.first_stream + share.stream;
+        to = chunk + share.k * row + share.stream;
+        step = row << share.step_log;
+        count = share.exists ? (depth - share.k + (1 << share.step_log) - 1) >> share.step_log : 0;
+#pragma unroll
+        for (int i = 0; i < TILE_QUADS; i++)
+            if (i < count)
+                copies.begin(i, to + i * step, quad + ((size_t)(i * from.row) << share.step_log));
+    }
+
+    /* The thread's part of the chunk is then in shared memory. */
+    __device__ __forceinline__ void end()
+    {
+#pragma unroll
+        for (int i = 0; i < TILE_QUADS; i++)
+            if (i < count)
+                copies.end(i, to + i * step);
+    }
+};
 
 /* Loads TILE_SIDE values as two quads. The second is `distance` quads after the first, so that the
  * quads of a warp are neighbors. */
@@ -172,26 +209,34 @@ __device__ __forceinline__ void sum_groups(float *sums, const grid_plan &plan)
     }
 }
 
+/* The floats of work: two chunks, or the sums of all groups. */
+__device__ __forceinline__ int count_work(const grid_plan &plan)
+{
+    int chunks = 2 * (TILE_CHUNK >> plan.streams_log) * ((1 << plan.streams_log) + TILE_PADDING);
+    return max(chunks, plan.groups * plan.columns << plan.streams_log);
+}
+
 /* This block's part of the product: the sums over its part of k of the vectors with weights (depth,
  * columns + TILE_PADDING). work becomes (streams,columns). Until then it holds two chunks, which is
- * why there are barriers. */
+ * why there are barriers. Where a tile has streams that do not exist, their sums have no meaning,
+ * and nobody reads them. */
 __device__ __forceinline__ void multiply(float *work, const float *weights, const vectors &from,
                                          const grid_plan &plan, const tile &own)
 {
     const int depth = TILE_CHUNK >> plan.streams_log;
     const int size = depth * ((1 << plan.streams_log) + TILE_PADDING);
     const sum_square s = find_square(plan);
-    float sums[TILE_SIDE][TILE_SIDE] = {}, values[TILE_FETCH];
-    fetch_chunk(values, from, plan, own, 0);
+    const quad_share share = find_quads(plan, own);
+    float sums[TILE_SIDE][TILE_SIDE] = {};
+    chunk_copy copy;
+    copy.begin(work, from, plan, own, share, 0);
     for (int k = 0, i = 0; k < own.depth; k += depth, i++) {
-        float *chunk = work + i % 2 * size;
-        int chunk_depth = min(depth, own.depth - k);
-        store_chunk(chunk, values, chunk_depth, plan);
+        copy.end();
         __syncthreads();
         if (k + depth < own.depth)
-            fetch_chunk(values, from, plan, own, k + depth);
-        multiply_chunk(sums, chunk, weights + k * (plan.columns + TILE_PADDING), chunk_depth, plan,
-                       s);
+            copy.begin(work + (i + 1) % 2 * size, from, plan, own, share, k + depth);
+        multiply_chunk(sums, work + i % 2 * size, weights + k * (plan.columns + TILE_PADDING),
+                       min(depth, own.depth - k), plan, s);
     }
     __syncthreads();
     store_square(work, sums, plan, s);
@@ -201,15 +246,35 @@ __device__ __forceinline__ void multiply(float *work, const float *weights, cons
     }
 }
 
-/* The sum of the whole cluster for one stream and one column of the tile. */
-__device__ __forceinline__ float sum_blocks(const block_team &team, float *work,
-                                            const grid_plan &plan, int stream, int column)
+/* NUM sums of one stream, `distance` columns apart, over the C blocks of the cluster. at is the
+ * first in work. */
+template <int C, int NUM>
+__device__ __forceinline__ void sum_blocks_of(float (&sums)[NUM], const block_team &team,
+                                              float *work, int at, int distance)
 {
-    int at = stream * plan.columns + column;
-    float sum = 0.0f;
-    for (unsigned rank = 0; rank < (unsigned)plan.cluster; rank++)
-        sum += team.map_shared_rank(work, rank)[at];
-    return sum;
+#pragma unroll
+    for (unsigned rank = 0; rank < C; rank++) {
+        const float *from = team.map_shared_rank(work, rank) + at;
+#pragma unroll
+        for (int i = 0; i < NUM; i++)
+            sums[i] = (rank == 0 ? 0.0f : sums[i]) + from[i * distance];
+    }
+}
+
+/* The number of blocks is a constant in each case, so that all reads are under way at once. */
+template <int NUM>
+__device__ __forceinline__ void sum_blocks(float (&sums)[NUM], const block_team &team, float *work,
+                                           int cluster, int at, int distance)
+{
+    static_assert(MAX_CLUSTER == 8, "a case for each size of a cluster");
+    if (cluster == 1)
+        sum_blocks_of<1>(sums, team, work, at, distance);
+    else if (cluster == 2)
+        sum_blocks_of<2>(sums, team, work, at, distance);
+    else if (cluster == 4)
+        sum_blocks_of<4>(sums, team, work, at, distance);
+    else
+        sum_blocks_of<8>(sums, team, work, at, distance);
 }
 
 #endif

@@ -64,15 +64,19 @@ static void lay_out_layer(lyrnn_stack *stack, lyrnn_arena *arena, int layer, boo
     }
 }
 
+static size_t scratch_count(const lyrnn_stack *stack)
+{
+    return lyrnn_recurrence_scratch(stack->config.cell, stack->B, stack->config.hidden_size);
+}
+
 void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training)
 {
     const lyrnn_rnn_config *config = &stack->config;
-    size_t T = (size_t)stack->T, B = (size_t)stack->B, H = lyrnn_stack_hidden(stack);
+    size_t T = (size_t)stack->T;
     int last = config->num_layers - 1;
     for (int layer = 0; layer <= last; layer++)
         lay_out_layer(stack, arena, layer, training);
-    stack->scratch = take_floats(arena, (size_t)layer_lanes(stack) *
-                                            lyrnn_stack_gates_width(stack) * (B > H ? B : H));
+    stack->scratch = take_floats(arena, (size_t)layer_lanes(stack) * scratch_count(stack));
     stack->state_h = take_floats(arena, lyrnn_stack_state_count(stack));
     if (config->cell == LYRNN_LSTM)
         stack->state_c = take_floats(arena, lyrnn_stack_state_count(stack));
@@ -168,8 +172,7 @@ static float *saved_of(const lyrnn_stack *stack, int layer, int direction, int f
 
 static float *scratch_of(const lyrnn_stack *stack, int lane)
 {
-    size_t B = (size_t)stack->B, H = lyrnn_stack_hidden(stack);
-    return stack->scratch + (size_t)lane * lyrnn_stack_gates_width(stack) * (B > H ? B : H);
+    return stack->scratch + (size_t)lane * scratch_count(stack);
 }
 
 /* gates = input W_ih^T + b_ih. */

@@ -37,7 +37,7 @@ struct lyrnn_stack {
     int num_lanes;          /* that of the backend */
     int T, B;
     lyrnn_stack_layer layers[LYRNN_MAX_LAYERS];
-    float *scratch; /* (lanes that the layers use,G*H,max(B,H)) */
+    float *scratch; /* (lanes that the layers use,lyrnn_recurrence_scratch) */
     /* (L*D,B,H)  a copy of the state in PyTorch's order, on its way to or from the host */
     float *state_h;
     float *state_c; /* (L*D,B,H)  the same for c; NULL unless the cell is lstm */

@@ -146,6 +146,15 @@ typedef struct {
     float *dbias;   /* i/o  (out)  NULL: not wanted */
 } lyrnn_linear_backward_weights_args;
 
+/* The number of floats in a recurrence's scratch, a multiple of 4: (G*H,max(B,H)), and two vectors
+ * of G*H values for each stream. The streams are rounded up to a multiple of 4. */
+static inline size_t lyrnn_recurrence_scratch(lyrnn_cell cell, int B, int H)
+{
+    size_t vectors = 2 * (((size_t)B + 3) / 4 * 4), rows = (size_t)H;
+    size_t count = (size_t)lyrnn_num_gates(cell) * (size_t)H * (vectors > rows ? vectors : rows);
+    return (count + 3) / 4 * 4;
+}
+
 /* One layer in one direction over a whole sequence: torch.nn.RNN, LSTM or GRU after its input
  * projection x W_ih^T + b_ih. With h' = h w_hh^T + b_hh and sigma the logistic function:
  *     rnn    h[t+1] = phi(gates[t] + h'),  phi = tanh or relu
@@ -170,7 +179,7 @@ typedef struct {
      *                 other slots. c is for lstm only, else NULL. */
     float *h, *c;
     float *saved;   /* out  (T,B,H)    h' of n; gru only, else NULL */
-    float *scratch; /* tmp  (G*H,max(B,H)) */
+    float *scratch; /* tmp  (lyrnn_recurrence_scratch), aligned to 16 bytes */
 } lyrnn_recurrence_forward_args;
 
 /* The same steps backward. h, c, gates and saved are as the forward pass left them.
@@ -188,7 +197,7 @@ typedef struct {
     float *dc;            /* i/o  (B,H)      lstm only, else NULL */
     float *gates;         /* i/o  (T,B,G*H)  out: the gradient of the input projection */
     float *saved;         /* i/o  (T,B,H)    out: the gradient of h' of n; gru only, else NULL */
-    float *scratch;       /* tmp  (G*H,max(B,H)) */
+    float *scratch;       /* tmp  (lyrnn_recurrence_scratch), aligned to 16 bytes */
 } lyrnn_recurrence_backward_args;
 
 /* dw_hh = sum over t of dh'[t]^T h[t], db_hh = sum of dh'. dh' is dgates, except for gru's n, whose

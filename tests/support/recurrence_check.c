@@ -64,8 +64,8 @@ recurrence_case recurrence_case_new(op_check *check, oracle_recurrence shape, in
 
 static float *new_scratch(op_check *check, const recurrence_case *layer)
 {
-    int B = layer->shape.B, H = layer->shape.H;
-    return op_check_output_floats(check, gates_width(layer) * (B > H ? B : H));
+    const oracle_recurrence *s = &layer->shape;
+    return op_check_output_floats(check, (int)lyrnn_recurrence_scratch(s->cell, s->B, s->H));
 }
 
 recurrence_states recurrence_run_forward(op_check *check, const recurrence_case *layer)

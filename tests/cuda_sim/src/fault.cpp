@@ -62,17 +62,17 @@ static std::vector<Copy> copy_device_memory()
     return copies;
 }
 
-/* Adds 1 to the last float that differs from its copy. */
+/* Adds 1 to the first float that differs from its copy. The last one may be scratch. */
 static void spoil(const std::vector<Copy> &before)
 {
-    float *last = nullptr;
     for (const Copy &copy : before)
-        for (size_t i = 0; i + sizeof(float) <= copy.bytes.size(); i += sizeof(float))
-            if (memcmp(&copy.bytes[i], reinterpret_cast<const char *>(copy.begin) + i,
-                       sizeof(float)) != 0)
-                last = reinterpret_cast<float *>(copy.begin + i);
-    if (last != nullptr)
-        *last += 1.0f;
+        for (size_t i = 0; i + sizeof(float) <= copy.bytes.size(); i += sizeof(float)) {
+            float *value = reinterpret_cast<float *>(copy.begin + i);
+            if (memcmp(&copy.bytes[i], value, sizeof(float)) != 0) {
+                *value += 1.0f;
+                return;
+            }
+        }
 }
 
 void run_faulty(const void *kernel, const std::function<void()> &run)
