@@ -31,6 +31,7 @@
     X(race_in_a_warp, 1, 32, SINGLE, RACE)                                                         \
     X(mma_by_half_a_warp, 1, 32, SINGLE, BAD_WARP_OPERATION)                                       \
     X(cluster_barrier, 2, 32, CLUSTER, NO_DEFECT)                                                  \
+    X(halves_of_a_warp_at_barriers, 2, 64, CLUSTER, NO_DEFECT)                                     \
     X(relaxed_arrival, 2, 32, CLUSTER, RACE)                                                       \
     X(fence_before_relaxed_arrival, 2, 32, CLUSTER, NO_DEFECT)                                     \
     X(peer_in_own_window, 2, 32, CLUSTER, OUT_OF_BOUNDS)                                           \

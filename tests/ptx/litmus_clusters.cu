@@ -20,6 +20,18 @@ KERNEL(cluster_barrier)
     out[2 * threadIdx.x + blockIdx.x] = load(&data);
 }
 
+/* The halves of a warp take different ways, so that one of them can be at the next barrier while
+ * the other has not yet left the last one. */
+KERNEL(halves_of_a_warp_at_barriers)
+{
+    for (int round = 0; round < 20; round++) {
+        PTX("barrier.cluster.arrive;" ::: "memory");
+        if (threadIdx.x % 32 < 16)
+            out[2 * threadIdx.x + blockIdx.x] = round;
+        PTX("barrier.cluster.wait;" ::: "memory");
+    }
+}
+
 KERNEL(relaxed_arrival)
 {
     __shared__ int data;

@@ -139,19 +139,20 @@ void pass_cluster(Warp &warp, Lanes lanes)
 {
     acquire(warp, lanes, warp.block->cluster->completed);
     warp.arrived_at_cluster &= ~lanes;
+    warp.may_leave_cluster &= ~lanes;
 }
 
 void complete_cluster(Cluster &cluster)
 {
     cluster.completed = std::move(cluster.barrier.gathered);
     cluster.barrier = Barrier{};
-    cluster.phase++;
     for (Block *block : cluster.blocks)
         for (Warp &warp : block->warps) {
             for (const Group &group : warp.groups)
                 if (group.wait == Wait::cluster)
                     pass_cluster(warp, group.lanes);
             release(warp, Wait::cluster, 0);
+            warp.may_leave_cluster = warp.arrived_at_cluster;
         }
     run->progress++;
 }
@@ -167,7 +168,6 @@ void arrive_at_cluster(Warp &warp, const Instruction &instruction, Lanes)
                LYRNN_SIM_DIVERGENT_BARRIER,
                "a thread arrives at the cluster's barrier twice without waiting");
     warp.arrived_at_cluster |= lanes;
-    warp.cluster_phase = cluster.phase;
     if ((instruction.variant & IS_RELAXED) == 0)
         cluster.barrier.gathered.join(*released_clock(warp, lanes));
     else
@@ -190,10 +190,15 @@ void wait_at_cluster(Warp &warp, const Instruction &instruction, Lanes)
                static_cast<unsigned>(__builtin_ctz(lanes & ~warp.arrived_at_cluster)),
                LYRNN_SIM_DIVERGENT_BARRIER,
                "a thread waits at the cluster's barrier without having arrived");
-    if (warp.cluster_phase != warp.block->cluster->phase)
-        pass_cluster(warp, lanes);
-    else
+    const Lanes leaving = lanes & warp.may_leave_cluster;
+    if (leaving == 0) {
         wait_for(warp, Wait::cluster, 0);
+        return;
+    }
+    /* Other lanes of the group may have arrived at the next barrier already. */
+    if (leaving != lanes)
+        split_group(warp, leaving, warp.group().next);
+    pass_cluster(warp, leaving);
 }
 
 /* ---- fences and the rest ----------------------------------------------------------------------

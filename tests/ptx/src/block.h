@@ -45,7 +45,6 @@ struct Block {
 struct Cluster {
     std::vector<Block *> blocks; /* by rank */
     Barrier barrier;
-    unsigned phase;  /* of the barrier */
     Clock completed; /* what the last phase gives to those who wait */
 };
 

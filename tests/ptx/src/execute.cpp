@@ -58,8 +58,7 @@ static bool choose_group(Warp &warp)
     return true;
 }
 
-/* The rest of the group continues at `next`; the current group keeps the lanes. */
-static void split_group(Warp &warp, Lanes lanes, uint32_t next)
+void split_group(Warp &warp, Lanes lanes, uint32_t next)
 {
     Group rest = warp.group();
     rest.lanes &= ~lanes;

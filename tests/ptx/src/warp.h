@@ -32,7 +32,7 @@ struct Warp {
     uint32_t first_thread; /* number in the grid of lane 0 */
     Lanes exists, exited;
     Lanes arrived_at_cluster; /* and have not continued */
-    unsigned cluster_phase;   /* in which they arrived */
+    Lanes may_leave_cluster;  /* those of them whose barrier is complete */
     std::vector<Group> groups;
     size_t current;               /* the group that runs */
     bool has_yielded;             /* the group polls: another warp should run */
@@ -100,6 +100,9 @@ const uint32_t *meet(Warp &warp, const Instruction &instruction, const Operand &
 bool is_ready(const Warp &warp);
 /* Runs groups until all wait or have ended, one yields, or `quantum` branches were taken. */
 void run_warp(Warp &warp, unsigned quantum);
+
+/* The rest of the group continues at `next`; the current group keeps the lanes. */
+void split_group(Warp &warp, Lanes lanes, uint32_t next);
 
 /* The lanes of the group wait. */
 void wait_for(Warp &warp, Wait wait, unsigned barrier);
