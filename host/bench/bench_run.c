@@ -19,32 +19,24 @@
 #include "lyrnn/trainer.h"
 #include "model/device_memory.h"
 
+/* A model with random weights, and its trainer on random characters. */
+typedef struct {
+    lyrnn_model model;
+    lyrnn_trainer trainer;
+} bench_training;
+
 /* A model and its trainer or generator. Members that were not opened are zero. */
 typedef struct {
     const lyrnn_bench_config *config;
     int num_steps;  /* steps per repetition */
     uint64_t epoch; /* training: repetitions so far */
     lyrnn_watched_backend watched;
-    lyrnn_model model;
-    lyrnn_trainer trainer;
+    bench_training training;
+    lyrnn_model model; /* of a generation */
     lyrnn_generator generator;
 } workload;
 
 static const lyrnn_optimizer_config optimizer = {.learning_rate = 1e-3f, .clip_norm = 1e-2f};
-
-/* Allocates all of the training's memory at once and frees it again, so that a shape that cannot
- * fit is refused before any work is done. */
-static lyrnn_status check_memory(const workload *w, const lyrnn_batches *batches)
-{
-    lyrnn_backend *backend = w->watched.inner;
-    lyrnn_training_memory memory = lyrnn_training_memory_of(&w->config->model, &optimizer, batches,
-                                                            w->watched.backend.num_lanes);
-    void *all;
-    LYRNN_TRY(lyrnn_device_alloc(backend, memory.total_bytes, "this training in all",
-                                 "lower --hidden-size, --batch-size or --num-steps", &all));
-    backend->memory_free(backend, all);
-    return LYRNN_OK;
-}
 
 /* Draws from a log-uniform distribution: id k occurs about as often as 1 / (k + 1). Characters of a
  * real text are distributed like this (Zipf's law). scripts/bench/bench_shapes.py draws the
@@ -55,25 +47,63 @@ static int32_t draw_id(int V, uint64_t place)
     return (int32_t)pow(V + 1.0, u) - 1;
 }
 
+static lyrnn_status find_batches(const lyrnn_bench_config *config, int num_steps,
+                                 lyrnn_batches *batches)
+{
+    size_t N = (size_t)config->B * ((size_t)config->T * (size_t)num_steps + 1);
+    const lyrnn_batch_options options = {.N = N, .B = config->B, .T = config->T, .seed = 1};
+    LYRNN_TRY(lyrnn_rnn_config_check(&config->model));
+    return lyrnn_batches_init(batches, &options);
+}
+
+/* The text has num_steps batches. Call close_training afterwards, on failure too. */
+static lyrnn_status make_training(bench_training *training, const lyrnn_bench_config *config,
+                                  int num_steps, lyrnn_backend *backend)
+{
+    lyrnn_batches batches;
+    *training = (bench_training){0};
+    LYRNN_TRY(find_batches(config, num_steps, &batches));
+    LYRNN_TRY(lyrnn_model_init(&training->model, &config->model, backend));
+    lyrnn_model_randomize(&training->model, 1);
+    int32_t *ids = (int32_t *)malloc(batches.N * sizeof *ids);
+    if (ids == NULL)
+        return lyrnn_out_of_memory("bench", batches.N * sizeof *ids, "lower --steps");
+    for (size_t i = 0; i < batches.N; i++)
+        ids[i] = draw_id(config->model.input_size, i);
+    lyrnn_status status =
+        lyrnn_trainer_init(&training->trainer, &training->model, &batches, ids, &optimizer);
+    free(ids);
+    return status;
+}
+
+static void close_training(bench_training *training)
+{
+    lyrnn_trainer_free(&training->trainer);
+    lyrnn_model_free(&training->model);
+}
+
+/* Allocates all of the training's memory at once and frees it again, so that a shape that cannot
+ * fit is refused before any work is done. */
+static lyrnn_status check_memory(const lyrnn_bench_config *config, int num_steps, int num_lanes,
+                                 lyrnn_backend *backend)
+{
+    lyrnn_batches batches;
+    LYRNN_TRY(find_batches(config, num_steps, &batches));
+    lyrnn_training_memory memory =
+        lyrnn_training_memory_of(&config->model, &optimizer, &batches, num_lanes);
+    void *all;
+    LYRNN_TRY(lyrnn_device_alloc(backend, memory.total_bytes, "this training in all",
+                                 "lower --hidden-size, --batch-size or --num-steps", &all));
+    backend->memory_free(backend, all);
+    return LYRNN_OK;
+}
+
 static lyrnn_status open_training(workload *w)
 {
-    const lyrnn_bench_config *config = w->config;
-    size_t N = (size_t)config->B * ((size_t)config->T * (size_t)w->num_steps + 1);
-    lyrnn_batches batches;
-    LYRNN_TRY(lyrnn_rnn_config_check(&config->model));
-    const lyrnn_batch_options options = {.N = N, .B = config->B, .T = config->T, .seed = 1};
-    LYRNN_TRY(lyrnn_batches_init(&batches, &options));
-    LYRNN_TRY(check_memory(w, &batches));
-    LYRNN_TRY(lyrnn_model_init(&w->model, &config->model, &w->watched.backend));
-    lyrnn_model_randomize(&w->model, 1);
-    int32_t *ids = (int32_t *)malloc(N * sizeof *ids);
-    if (ids == NULL)
-        return lyrnn_out_of_memory("bench", N * sizeof *ids, "lower --steps");
-    for (size_t i = 0; i < N; i++)
-        ids[i] = draw_id(config->model.input_size, i);
-    lyrnn_status status = lyrnn_trainer_init(&w->trainer, &w->model, &batches, ids, &optimizer);
-    w->watched.logits = w->trainer.activations.logits;
-    free(ids);
+    LYRNN_TRY(
+        check_memory(w->config, w->num_steps, w->watched.backend.num_lanes, w->watched.inner));
+    lyrnn_status status = make_training(&w->training, w->config, w->num_steps, &w->watched.backend);
+    w->watched.logits = w->training.trainer.activations.logits;
     return status;
 }
 
@@ -91,7 +121,7 @@ static lyrnn_status open_generation(workload *w)
 
 static void close_workload(workload *w)
 {
-    lyrnn_trainer_free(&w->trainer);
+    close_training(&w->training);
     lyrnn_generator_free(&w->generator);
     lyrnn_model_free(&w->model);
 }
@@ -109,12 +139,12 @@ static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config,
 
 static lyrnn_status repeat_training(workload *w, double *seconds)
 {
-    LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->trainer, ++w->epoch));
+    LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->training.trainer, ++w->epoch));
     lyrnn_watched_reset(&w->watched);
     double start = lyrnn_seconds();
     for (int step = 0; step < w->num_steps; step++)
-        lyrnn_trainer_step(&w->trainer);
-    (void)lyrnn_trainer_counters(&w->trainer);
+        lyrnn_trainer_step(&w->training.trainer);
+    (void)lyrnn_trainer_counters(&w->training.trainer);
     *seconds = lyrnn_seconds() - start;
     return LYRNN_OK;
 }
@@ -290,5 +320,23 @@ lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *ba
         return lyrnn_out_of_memory("bench", 0, "lower --repetitions");
     lyrnn_status status = measure_all(config, backend, ms, result);
     free(ms);
+    return status;
+}
+
+lyrnn_status lyrnn_bench_tune(const lyrnn_bench_config *config, lyrnn_backend *backend,
+                              const tuning_request *request, tuning *result)
+{
+    const lyrnn_recurrence_shape shape = {
+        .cell = config->model.cell, .T = config->T, .B = config->B, .H = config->model.hidden_size};
+    lyrnn_plan plans[LYRNN_MAX_PLANS];
+    bench_training training;
+    *result = (tuning){0};
+    if (backend->plan_list(backend, &shape, plans) == 0)
+        return tuning_check_given(backend, &shape, &request->given);
+    LYRNN_TRY(check_memory(config, 1, backend->num_lanes, backend));
+    lyrnn_status status = make_training(&training, config, 1, backend);
+    if (status == LYRNN_OK)
+        status = tuning_run(&training.trainer, request, result);
+    close_training(&training);
     return status;
 }

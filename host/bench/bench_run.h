@@ -13,6 +13,7 @@
 #include "lyrnn/backend.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn/status.h"
+#include "tune/tuning.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -72,6 +73,11 @@ typedef struct {
  * LYRNN_ERR_USAGE if the model's shape is not valid; LYRNN_ERR_MEMORY if it does not fit. */
 lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *backend,
                              lyrnn_bench_result *result);
+
+/* Decides by which plans the trainings of a shape run on this backend, as tuning_run does, with
+ * random characters. tuning_release ends that. The errors of both. */
+lyrnn_status lyrnn_bench_tune(const lyrnn_bench_config *config, lyrnn_backend *backend,
+                              const tuning_request *request, tuning *result);
 
 #ifdef __cplusplus
 }

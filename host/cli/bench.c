@@ -15,9 +15,12 @@
 
 typedef struct {
     lyrnn_bench_config bench; /* bench_config_of fills in the shape */
-    int preset, format;
+    bench_preset preset;
+    int format;
     bench_choice choice;
     machine_options machine;
+    lyrnn_tune_mode tune;
+    const char *plan;
 } bench_fields;
 
 #define FIELD(member) .offset = offsetof(bench_fields, member)
@@ -27,27 +30,9 @@ static const option_spec specs[] = {
      "measure optimizer steps, parallel generation, or each operation of a step", FIELD(bench.task),
      .fallback = "train"},
 
-    {OPTION_HEADING, .help = "Shape:"},
-    {OPTION_CHOICE, "preset", bench_presets, "one of six shapes, A to F, or ladder for all of them",
-     FIELD(preset), .fallback = "none",
-     .detail = "The shapes go from small to large. A is the shape that the tutorial trains, and "
-               "article is another name for it. A size option replaces the preset's size in every "
-               "shape."},
-    {OPTION_CHOICE, "cell", "rnn_tanh|rnn_relu|lstm|gru", "recurrent cell", FIELD(choice.cell),
-     .fallback = "rnn_tanh"},
-    {OPTION_INTS, "vocab-size", "LIST", "distinct characters",
-     FIELD(choice.sizes[BENCH_VOCAB_SIZE]), .fallback = "1027", .min = "2", .max = "1114112"},
-    {OPTION_INTS, "hidden-size", "LIST", "hidden units per layer and direction",
-     FIELD(choice.sizes[BENCH_HIDDEN_SIZE]), .fallback = "256", .min = "1", .max = "65536"},
-    {OPTION_INTS, "num-layers", "LIST", "stacked recurrent layers",
-     FIELD(choice.sizes[BENCH_NUM_LAYERS]), .fallback = "1", .min = "1", .max = "16"},
-    {OPTION_FLAG, "bidirectional", NULL, "also read backward", FIELD(bench.model.bidirectional)},
+    BENCH_SHAPE_OPTIONS(bench_fields, preset, choice),
     {OPTION_FLOAT, "dropout", "P", "probability to drop an output between two layers in training",
      FIELD(bench.model.dropout), .fallback = "0", .min = "0", .max = "1"},
-    {OPTION_INTS, "batch-size", "LIST", "text sequences per batch, or texts in parallel",
-     FIELD(choice.sizes[BENCH_BATCH_SIZE]), .fallback = "32", .min = "1", .max = "65536"},
-    {OPTION_INTS, "num-steps", "LIST", "time steps per batch in training",
-     FIELD(choice.sizes[BENCH_NUM_STEPS]), .fallback = "35", .min = "1", .max = "8192"},
 
     {OPTION_HEADING, .help = "Choice of characters (--task generate):"},
     {OPTION_FLOAT, "temperature", "T",
@@ -70,6 +55,7 @@ static const option_spec specs[] = {
      FIELD(format), .fallback = "table"},
 
     MACHINE_OPTIONS(bench_fields, machine),
+    PLAN_OPTIONS(bench_fields, tune, plan),
 };
 #undef FIELD
 
@@ -78,9 +64,8 @@ static const option_table table = {
     .summary = "measure how fast this machine trains and generates",
     .doc = "Measures how fast this machine trains on random characters, or generates. Prints "
            "characters per second and milliseconds per step. Then prints the time of each "
-           "operation and compares it with an estimate from this machine's GEMM and copy rates. "
-           "A LIST has numbers and ranges: 256,512 or 32..256*2 (doubling) or "
-           "10..50+10. Every combination is measured.",
+           "operation and compares it with an estimate from this machine's GEMM and copy "
+           "rates. " BENCH_LIST_DOC " Every combination is measured.",
     .detail = "Times are the median, p10 and p90 over the repetitions. In generation, a step adds "
               "one character to every text. The rates are measured in the same run.\n"
               "A shape that does not fit into memory is named on standard error. The other "
@@ -92,21 +77,6 @@ static const option_table table = {
     .num_specs = sizeof specs / sizeof specs[0],
     .max_arguments = 0,
 };
-
-/* Decides which options apply. A preset sets all sizes and the cell, and an option replaces the
- * preset's value only if the user gave it. Without a preset every option applies. */
-static void choose_shapes(const option_result *result, bench_fields *fields)
-{
-    static const char *const names[] = {
-        [BENCH_VOCAB_SIZE] = "vocab-size", [BENCH_HIDDEN_SIZE] = "hidden-size",
-        [BENCH_NUM_LAYERS] = "num-layers", [BENCH_BATCH_SIZE] = "batch-size",
-        [BENCH_NUM_STEPS] = "num-steps",
-    };
-    bool no_preset = fields->preset == BENCH_PRESET_NONE;
-    fields->choice.replaces_cell = no_preset || options_given(&table, result, "cell");
-    for (int i = 0; i < BENCH_NUM_SIZES; i++)
-        fields->choice.replaces_size[i] = no_preset || options_given(&table, result, names[i]);
-}
 
 /* Refuses the options that the task does not use. */
 static lyrnn_status check_task(const option_result *result, const bench_fields *fields)
@@ -120,6 +90,8 @@ static lyrnn_status check_task(const option_result *result, const bench_fields *
         {"top-p", "generate", true},
         {"dropout", "train or operations", false},
         {"num-steps", "train or operations", false},
+        {"tune", "train or operations", false},
+        {"plan", "train or operations", false},
     };
     static const char *const tasks[] = {
         [LYRNN_BENCH_TRAIN] = "train",
@@ -138,14 +110,37 @@ static lyrnn_status check_task(const option_result *result, const bench_fields *
 static lyrnn_bench_config bench_config_of(const bench_fields *fields, const bench_shape *shape)
 {
     lyrnn_bench_config config = fields->bench;
-    config.model.cell = shape->cell;
-    config.model.input_size = shape->sizes[BENCH_VOCAB_SIZE];
-    config.model.hidden_size = shape->sizes[BENCH_HIDDEN_SIZE];
-    config.model.num_layers = shape->sizes[BENCH_NUM_LAYERS];
-    config.B = shape->sizes[BENCH_BATCH_SIZE];
-    config.T = shape->sizes[BENCH_NUM_STEPS];
+    bench_shape_to_config(shape, &fields->choice, &config);
     config.sampler.repeat_penalty = 1.0f;
     return config;
+}
+
+/* Chooses the plans of a shape as its training would. */
+static lyrnn_status choose_plans(const bench_fields *fields, const lyrnn_bench_config *config,
+                                 bench_output *output, tuning *result)
+{
+    tuning_request request = {
+        .mode = fields->tune, .max_seconds = TUNING_MAX_SECONDS, .log = stderr};
+    *result = (tuning){0};
+    if (config->task == LYRNN_BENCH_GENERATE)
+        return LYRNN_OK;
+    LYRNN_TRY(plan_pair_parse(fields->plan, &request.given));
+    LYRNN_TRY(lyrnn_bench_tune(config, output->backend, &request, result));
+    const plan_pair plans = tuning_plans(result);
+    plan_pair_print(&plans, output->plan);
+    return LYRNN_OK;
+}
+
+static lyrnn_status measure_shape(const bench_fields *fields, const bench_shape *shape,
+                                  const lyrnn_bench_config *config, bench_output *output)
+{
+    tuning plans;
+    lyrnn_bench_result result;
+    LYRNN_TRY(choose_plans(fields, config, output, &plans));
+    lyrnn_status status = lyrnn_bench_run(config, output->backend, &result);
+    LYRNN_TRY(tuning_release(&plans, output->backend));
+    LYRNN_TRY(status);
+    return bench_output_print(output, config, shape, &result);
 }
 
 /* Measures and prints each shape. If one of several shapes does not fit into memory, the function
@@ -156,11 +151,8 @@ static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape
     size_t num_too_large = 0;
     for (size_t i = 0; i < num; i++) {
         lyrnn_bench_config config = bench_config_of(fields, &shapes[i]);
-        lyrnn_bench_result result;
-        lyrnn_status status = lyrnn_bench_run(&config, output->backend, &result);
-        if (status == LYRNN_OK) {
-            status = bench_output_print(output, &config, &shapes[i], &result);
-        } else if (status == LYRNN_ERR_MEMORY && num > 1) {
+        lyrnn_status status = measure_shape(fields, &shapes[i], &config, output);
+        if (status == LYRNN_ERR_MEMORY && num > 1) {
             bench_label label;
             bench_label_of(&config, &shapes[i], label);
             lyrnn_print_plain(stderr, "%s: %s\n", label, lyrnn_error_text());
@@ -182,7 +174,7 @@ static lyrnn_status run_bench(const bench_fields *fields)
     bench_shape *shapes;
     size_t num;
     lyrnn_backend backend;
-    LYRNN_TRY(bench_shapes_list((bench_preset)fields->preset, &fields->choice, &shapes, &num));
+    LYRNN_TRY(bench_shapes_list(fields->preset, &fields->choice, &shapes, &num));
     lyrnn_status status = machine_open(&fields->machine, &backend);
     bench_output output = {.format = (bench_format)fields->format, .backend = &backend};
     if (status == LYRNN_OK) {
@@ -203,7 +195,7 @@ static lyrnn_status command_bench(int argc, char **argv)
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help) {
-        choose_shapes(&result, &fields);
+        bench_choose(&table, &result, fields.preset, &fields.choice);
         status = check_task(&result, &fields);
         if (status == LYRNN_OK)
             status = run_bench(&fields);

@@ -66,7 +66,7 @@ static void put_operation(json_t **row, const char *name_key, const lyrnn_bench_
     put_real(row, "times_predicted", ratio_or_zero(ms, op->predicted_ms));
 }
 
-static void put_shape(json_t **row, const bench_shape *shape)
+void bench_put_shape(json_t **row, const bench_shape *shape)
 {
     static const char *const keys[] = {
         [BENCH_VOCAB_SIZE] = "vocab_size", [BENCH_HIDDEN_SIZE] = "hidden_size",
@@ -79,7 +79,7 @@ static void put_shape(json_t **row, const bench_shape *shape)
         json_put(row, keys[i], json_integer(shape->sizes[i]));
 }
 
-static void put_machine(json_t **row, lyrnn_backend *backend)
+void bench_put_machine(json_t **row, lyrnn_backend *backend)
 {
     char device[256], date[32];
     time_t now = time(NULL);
@@ -209,8 +209,9 @@ static lyrnn_status bench_print_row(bench_output *output, const bench_shape *sha
 {
     json_t *row = json_object();
     json_put_all(&row, output->options);
-    put_shape(&row, shape);
-    put_machine(&row, output->backend);
+    json_put(&row, "plan", json_string(output->plan));
+    bench_put_shape(&row, shape);
+    bench_put_machine(&row, output->backend);
     if (op != NULL)
         put_operation(&row, "operation", op);
     else
@@ -260,7 +261,7 @@ lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *
         bench_label_of(config, shape, label);
         if (!output->has_begun)
             bench_table_head(output->backend);
-        bench_table_shape(label, config, result);
+        bench_table_shape(label, output->plan, config, result);
         output->has_begun = true;
     } else if (config->task == LYRNN_BENCH_OPERATIONS) {
         for (int i = 0; i < result->num_operations && status == LYRNN_OK; i++)

@@ -16,8 +16,13 @@ typedef struct {
     bench_format format;
     json_t *options; /* every row begins with them; the shape's values replace lists */
     lyrnn_backend *backend;
-    bool has_begun; /* the head of the table or of CSV has been printed */
+    plan_pair_text plan; /* by which the shape's recurrences run; "": there is only one way */
+    bool has_begun;      /* the head of the table or of CSV has been printed */
 } bench_output;
+
+/* What each row of JSON has: the shape, and the machine with the build. */
+void bench_put_shape(json_t **row, const bench_shape *shape);
+void bench_put_machine(json_t **row, lyrnn_backend *backend);
 
 /* "shape D: lstm, vocab 4096, hidden 1024, layers 2, batch 128, time steps 128" */
 typedef char bench_label[128];

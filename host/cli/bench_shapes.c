@@ -73,3 +73,29 @@ lyrnn_status bench_shapes_list(bench_preset preset, const bench_choice *choice,
         (*shapes)[i] = shape_of(&rows[i / per_row], choice, i % per_row);
     return LYRNN_OK;
 }
+
+void bench_choose(const option_table *table, const option_result *result, bench_preset preset,
+                  bench_choice *choice)
+{
+    static const char *const names[] = {
+        [BENCH_VOCAB_SIZE] = "vocab-size", [BENCH_HIDDEN_SIZE] = "hidden-size",
+        [BENCH_NUM_LAYERS] = "num-layers", [BENCH_BATCH_SIZE] = "batch-size",
+        [BENCH_NUM_STEPS] = "num-steps",
+    };
+    bool no_preset = preset == BENCH_PRESET_NONE;
+    choice->replaces_cell = no_preset || options_given(table, result, "cell");
+    for (int i = 0; i < BENCH_NUM_SIZES; i++)
+        choice->replaces_size[i] = no_preset || options_given(table, result, names[i]);
+}
+
+void bench_shape_to_config(const bench_shape *shape, const bench_choice *choice,
+                           lyrnn_bench_config *config)
+{
+    config->model.cell = shape->cell;
+    config->model.bidirectional = choice->bidirectional;
+    config->model.input_size = shape->sizes[BENCH_VOCAB_SIZE];
+    config->model.hidden_size = shape->sizes[BENCH_HIDDEN_SIZE];
+    config->model.num_layers = shape->sizes[BENCH_NUM_LAYERS];
+    config->B = shape->sizes[BENCH_BATCH_SIZE];
+    config->T = shape->sizes[BENCH_NUM_STEPS];
+}

@@ -62,12 +62,14 @@ static void print_operations(const lyrnn_bench_result *result)
         print_operation(&result->operations[i]);
 }
 
-void bench_table_shape(const char *label, const lyrnn_bench_config *config,
+void bench_table_shape(const char *label, const char *plan, const lyrnn_bench_config *config,
                        const lyrnn_bench_result *result)
 {
     const double mib = 1024.0 * 1024.0;
     bool has_steps = config->task != LYRNN_BENCH_OPERATIONS;
     printf("\n%s\n", label);
+    if (plan[0] != '\0')
+        printf("  plan          %s\n", plan);
     if (has_steps)
         print_speed(config, result);
     print_rates(&result->rates);

@@ -7,8 +7,8 @@
 /* Prints the device and the build, once. */
 void bench_table_head(lyrnn_backend *backend);
 
-/* Prints one shape's result below its label. */
-void bench_table_shape(const char *label, const lyrnn_bench_config *config,
+/* Prints one shape's result below its label. plan is the line of its plans, or "". */
+void bench_table_shape(const char *label, const char *plan, const lyrnn_bench_config *config,
                        const lyrnn_bench_result *result);
 
 #endif

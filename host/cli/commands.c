@@ -4,9 +4,8 @@
 #include <string.h>
 
 const cli_command *const commands[] = {
-    &train_command,  &generate_command, &eval_command,
-    &corpus_command, &bench_command,    &info_command,
-    &help_command,   &version_command,  NULL,
+    &train_command, &generate_command, &eval_command, &corpus_command,  &bench_command,
+    &tune_command,  &info_command,     &help_command, &version_command, NULL,
 };
 
 const char program_doc[] =

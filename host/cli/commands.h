@@ -13,7 +13,7 @@ typedef struct {
 } cli_command;
 
 extern const cli_command train_command, generate_command, eval_command, corpus_command,
-    bench_command, info_command, help_command, version_command;
+    bench_command, tune_command, info_command, help_command, version_command;
 
 /* All commands in the order of lyrnn --help. NULL ends the list. */
 extern const cli_command *const commands[];

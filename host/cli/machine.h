@@ -7,6 +7,7 @@
 #include "lyrnn/checkpoint.h"
 #include "lyrnn/device.h"
 #include "lyrnn/model.h"
+#include "lyrnn/tune.h"
 
 typedef struct {
     const char *device;
@@ -54,6 +55,35 @@ typedef struct {
         .help = "find a CUDA fault: wait for each operation, record no graph",                     \
         .offset = offsetof(fields, machine.debug_sync),                                            \
         .detail = "The error message then names the operation that failed.", .may_change = true    \
+    }
+
+/* The entries that follow those, for a command that trains. `tune` and `plan` are members of the
+ * struct `fields`. */
+#define PLAN_OPTIONS(fields, tune, plan)                                                           \
+    {OPTION_CHOICE,                                                                                \
+     "tune",                                                                                       \
+     LYRNN_TUNE_WORDS,                                                                             \
+     "measure the ways to compute a recurrence (plans) before the first step (CUDA)",              \
+     .offset = offsetof(fields, tune),                                                             \
+     .fallback = "cache",                                                                          \
+     .detail =                                                                                     \
+         "A device may have several plans, and which one is fastest depends on the card. They "    \
+         "are "                                                                                    \
+         "tried on the first characters of the text, for at most half a second. A plan whose "     \
+         "results differ from those of the general one is not used. cache measures only what "     \
+         "~/.cache/lyrnn/plans.json does not have; now always measures; off takes the plan that "  \
+         "an estimate prefers, and verifies nothing. lyrnn tune shows all plans.",                 \
+     .may_change = true,                                                                           \
+     .if_missing = "cache"},                                                                       \
+    {                                                                                              \
+        OPTION_TEXT, "plan", "TEXT", "compute recurrences by this plan (CUDA)",                    \
+            .offset = offsetof(fields, plan),                                                      \
+            .detail =                                                                              \
+                "forward=PLAN,backward=PLAN or one of the two, for example forward=steps. "        \
+                "lyrnn tune lists the plans. Two plans give results that differ in the last "      \
+                "bits. A resumed run keeps its plan, which config.json has, if that fits "         \
+                "the device.",                                                                     \
+            .may_change = true                                                                     \
     }
 
 lyrnn_status machine_open(const machine_options *machine, lyrnn_backend *backend);

@@ -241,21 +241,7 @@ static const option_spec specs[] = {
      FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
 
     MACHINE_OPTIONS(train_fields, machine),
-    {OPTION_CHOICE, "tune", LYRNN_TUNE_WORDS,
-     "measure the ways to compute a recurrence (plans) before the first step (CUDA)",
-     FIELD(train.tune), .fallback = "cache",
-     .detail =
-         "A device may have several plans, and which one is fastest depends on the card. They are "
-         "tried on the first characters of the text, for at most half a second. A plan whose "
-         "results differ from those of the general one is not used. cache measures only what "
-         "~/.cache/lyrnn/plans.json does not have; now always measures; off takes the plan that "
-         "an estimate prefers, and verifies nothing. lyrnn tune shows all plans.",
-     .may_change = true, .if_missing = "cache"},
-    {OPTION_TEXT, "plan", "TEXT", "compute recurrences by this plan (CUDA)", FIELD(train.plan),
-     .detail = "forward=PLAN,backward=PLAN or one of the two, for example forward=steps. lyrnn "
-               "tune lists the plans. Two plans give results that differ in the last bits. A "
-               "resumed run keeps its plan, which config.json has, if that fits the device.",
-     .may_change = true},
+    PLAN_OPTIONS(train_fields, train.tune, train.plan),
 };
 #undef FIELD
 

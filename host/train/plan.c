@@ -185,14 +185,6 @@ void train_log_plan(const train_job *job)
     log_memory(job);
 }
 
-static lyrnn_status refuse_plan(const char *plan, const char *device)
-{
-    return lyrnn_fail(LYRNN_ERR_USAGE,
-                      "--plan %s: device %s has only one way to compute a recurrence; leave the "
-                      "option out, or use --device cuda",
-                      plan, device);
-}
-
 lyrnn_status train_check_plan(const train_job *job)
 {
     const lyrnn_train_options *options = job->options;
@@ -201,11 +193,9 @@ lyrnn_status train_check_plan(const train_job *job)
                                           .T = options->num_steps,
                                           .B = options->batch_size,
                                           .H = network.hidden_size};
-    lyrnn_plan plans[LYRNN_MAX_PLANS];
-    if (options->plan == NULL || options->plan_is_of_run ||
-        job->backend->plan_list(job->backend, &shape, plans) > 0)
-        return LYRNN_OK;
-    return refuse_plan(options->plan, job->backend->name);
+    plan_pair given;
+    LYRNN_TRY(plan_pair_parse(options->plan, &given));
+    return options->plan_is_of_run ? LYRNN_OK : tuning_check_given(job->backend, &shape, &given);
 }
 
 lyrnn_status train_choose_plan(train_job *job)

@@ -207,11 +207,12 @@ typedef struct {
     double seconds; /* how long the last one took */
 } trials;
 
-/* Runs the next trial of a direction, unless it would take too long. */
+/* Runs the next trial of a direction. The first one verifies, and always runs. The second one makes
+ * the times certain, and runs if there is time. */
 static lyrnn_status run_trial(const tuner *t, int direction, trials *done)
 {
     double begin = lyrnn_seconds(), most = t->request->max_seconds;
-    if (most > 0.0 && begin - t->start + done->seconds > most)
+    if (done->num > 0 && most > 0.0 && begin - t->start + done->seconds > most)
         return LYRNN_OK;
     plan_set *set = &done->sets[done->num];
     *set = t->result->sets[direction];
@@ -285,13 +286,30 @@ static lyrnn_status decide(tuner *t)
     return LYRNN_OK;
 }
 
+lyrnn_status tuning_check_given(lyrnn_backend *backend, const lyrnn_recurrence_shape *shape,
+                                const plan_pair *given)
+{
+    lyrnn_plan plans[LYRNN_MAX_PLANS];
+    plan_pair_text text;
+    plan_pair_print(given, text);
+    if (text[0] == '\0' || backend->plan_list(backend, shape, plans) > 0)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_USAGE,
+                      "--plan %s: device %s has only one way to compute a recurrence; leave the "
+                      "option out, or use --device cuda",
+                      text, backend->name);
+}
+
 /* A run that began on another device has plans that this one lacks. */
-static void do_without_plans(const tuning_request *request)
+static lyrnn_status do_without_plans(const tuner *t)
 {
     plan_pair_text text;
-    plan_pair_print(&request->given, text);
+    plan_pair_print(&t->request->given, text);
+    if (!t->request->is_of_run)
+        return tuning_check_given(t->backend, &t->result->sets[0].shape, &t->request->given);
     if (text[0] != '\0')
-        warn_of_other_plan(request, text, "does not fit this device");
+        warn_of_other_plan(t->request, text, "does not fit this device");
+    return LYRNN_OK;
 }
 
 lyrnn_status tuning_run(lyrnn_trainer *trainer, const tuning_request *request, tuning *result)
@@ -305,13 +323,18 @@ lyrnn_status tuning_run(lyrnn_trainer *trainer, const tuning_request *request, t
     for (int i = 0; i < PLAN_DIRECTIONS; i++)
         list_plans(&t, i);
     if (result->sets[PLAN_FORWARD].num == 0)
-        do_without_plans(request);
-    if (result->sets[PLAN_FORWARD].num == 0)
-        return LYRNN_OK;
+        return do_without_plans(&t);
     t.backend->plan_device(t.backend, t.key.device, sizeof t.key.device);
     lyrnn_status status = decide(&t);
     plan_cache_close(&t.cache);
     return status;
+}
+
+lyrnn_status tuning_release(const tuning *result, lyrnn_backend *backend)
+{
+    for (int i = 0; i < PLAN_DIRECTIONS && result->sets[i].num > 0; i++)
+        LYRNN_TRY(backend->plan_use(backend, &result->sets[i].shape, NULL));
+    return LYRNN_OK;
 }
 
 plan_pair tuning_plans(const tuning *result)

@@ -13,8 +13,10 @@
 typedef struct {
     lyrnn_tune_mode mode;
     plan_pair given;
-    bool is_of_run;     /* the run that continues began with the given plans */
-    double max_seconds; /* how long all trials may take; 0: any time */
+    bool is_of_run; /* the run that continues began with the given plans */
+    /* How long the trials may take that make the times certain; 0: any time. Plans are verified in
+     * any case. */
+    double max_seconds;
     FILE *log;
 } tuning_request;
 
@@ -35,10 +37,17 @@ typedef struct {
 /* How long a training may measure before its first step. */
 #define TUNING_MAX_SECONDS 0.5
 
+/* LYRNN_ERR_USAGE: the user names a plan for a device with only one way. */
+lyrnn_status tuning_check_given(lyrnn_backend *backend, const lyrnn_recurrence_shape *shape,
+                                const plan_pair *given);
+
 /* Call it before the first step. The log gets a warning for each plan that is dropped and a notice
  * if the cache cannot be used. LYRNN_ERR_USAGE: a plan that the user named does not fit.
  * LYRNN_ERR_UNSUPPORTED: it, or every plan, has a fault. */
 lyrnn_status tuning_run(lyrnn_trainer *trainer, const tuning_request *request, tuning *result);
+
+/* Lets the device choose for itself again. The errors of plan_use. */
+lyrnn_status tuning_release(const tuning *result, lyrnn_backend *backend);
 
 /* The plans in use; no plans if the device has only one way. */
 plan_pair tuning_plans(const tuning *result);

@@ -35,8 +35,8 @@ check_completions() {
     local script=$1 name options
     mkdir -p runs/mine runs/other runs/no_run
     touch runs/mine/config.json runs/other/config.json a_text.txt
-    expect_completions "$script" 'lyrnn ' train generate eval corpus bench info help version
-    expect_completions "$script" 'lyrnn help ' train generate eval corpus bench info help version
+    expect_completions "$script" 'lyrnn ' train generate eval corpus bench tune info help version
+    expect_completions "$script" 'lyrnn help ' train generate eval corpus bench tune info help version
     expect_completions "$script" 'lyrnn help ge' generate
     expect_completions "$script" 'lyrnn ver' version
     expect_completions "$script" 'lyrnn ge' generate
@@ -45,6 +45,7 @@ check_completions() {
     expect_completions "$script" 'lyrnn bench --cell rnn_' rnn_tanh rnn_relu
     expect_completions "$script" 'lyrnn bench --preset ' none article ladder A B C D E F
     expect_completions "$script" 'lyrnn eval --device c' cpu cuda
+    expect_completions "$script" 'lyrnn train --tune ' off cache now
     expect_completions "$script" 'lyrnn generate ' runs/mine runs/other
     expect_completions "$script" 'lyrnn info runs/m' runs/mine
     expect_completions "$script" 'lyrnn train --init ' runs/mine runs/other
@@ -52,7 +53,7 @@ check_completions() {
     expect_completions "$script" 'lyrnn train --threads 2 a_t' a_text.txt
     expect_completions "$script" 'lyrnn eval --json runs/mine a_' a_text.txt
     expect_completions "$script" 'lyrnn generate runs/mine --prefix-file a' a_text.txt
-    for name in train generate eval corpus bench info; do
+    for name in train generate eval corpus bench tune info; do
         mapfile -t options < <(options_of $name)
         ((${#options[@]} > 1)) || fail "$name must have options"
         expect_completions "$script" "lyrnn $name --" "${options[@]}"

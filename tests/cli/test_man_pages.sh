@@ -14,7 +14,7 @@ options_of_page() {
     sed -nE 's/^(\\fB\\-h\\fR, )?\\fB(\\-\\-[a-z0-9\\-]+)\\fR.*/\2/p' "$1" | tr -d "\\\\"
 }
 
-for name in train generate eval corpus bench info help version; do
+for name in train generate eval corpus bench tune info help version; do
     page=$pages/lyrnn-$name.1
     succeeds $name --help
     options_of_help "$out" >options

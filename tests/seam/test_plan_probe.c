@@ -1,5 +1,5 @@
-/* What plans are tried on: the input projections of the beginning of the corpus, with the weights of
- * the training. LYRNN_TEST_DEVICE names the device. */
+/* What plans are tried on: the input projections of the beginning of the corpus, with the weights
+ * of the training. LYRNN_TEST_DEVICE names the device. */
 #include <stdlib.h>
 #include <string.h>
 
