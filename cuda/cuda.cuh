@@ -206,8 +206,15 @@ void lyrnn_cuda_bias_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w, c
 void lyrnn_cuda_invariant_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w,
                                const float *bias, float *y, int y_stride);
 
-/* sums[j] = sum over m of rows[m][j], in an order that depends on the shape only. add: the sum is
- * added to what sums holds. */
-void lyrnn_cuda_column_sums(lyrnn_backend *self, lyrnn_matrix rows, bool add, float *sums);
+/* sums[j] = sum over m of rows[m][j], in an order that depends on the number of rows only. add: the
+ * sum is added to what sums holds. The sums of the first num_twice columns also go to twice. */
+typedef struct {
+    lyrnn_matrix rows; /* (M,N) */
+    bool add;
+    float *sums; /* (N) */
+    int num_twice;
+    float *twice; /* (num_twice) */
+} column_sums_args;
+void lyrnn_cuda_column_sums(lyrnn_backend *self, const column_sums_args &args);
 
 #endif

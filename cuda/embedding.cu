@@ -1,6 +1,6 @@
 /* The one-hot lookup. Forward is a gather of rows. Backward sums the gradient rows of each id.
  *
- * Backward first sorts the positions by id, stably, and then adds the run of each id in a fixed
+ * group_ids sorts the positions by id, stably, and backward then adds the run of each id in a fixed
  * order. So the bits are the same at every run, which float atomics would not ensure. A position's
  * place in the sorted order is the number of positions that come before it. The sort is therefore
  * one pass of comparisons over all pairs. */
@@ -25,15 +25,10 @@ extern "C" void lyrnn_cuda_embedding_forward(lyrnn_backend *self,
     lyrnn_cuda_launch(self, embedding_forward_kernel, dim3(blocks), THREADS, 0, *args);
 }
 
-typedef struct {
-    const int32_t *ids; /* (M) */
-    int M;
-    int32_t *order; /* (M) the positions, sorted by id, then by position */
-} rank_sort_args;
-
 enum { SORT_THREADS = 256 };
 
-__global__ void __launch_bounds__(SORT_THREADS) rank_sort_kernel(rank_sort_args args)
+/* groups becomes the positions (M), sorted by id, then by position. */
+__global__ void __launch_bounds__(SORT_THREADS) group_ids_kernel(lyrnn_group_ids_args args)
 {
     LYRNN_DYNAMIC_SHARED(int32_t, tile); /* (SORT_THREADS) ids */
     int m = (int)(blockIdx.x * SORT_THREADS + threadIdx.x);
@@ -49,7 +44,14 @@ __global__ void __launch_bounds__(SORT_THREADS) rank_sort_kernel(rank_sort_args 
         __syncthreads();
     }
     if (m < args.M)
-        args.order[rank] = m;
+        args.groups[rank] = m;
+}
+
+extern "C" void lyrnn_cuda_group_ids(lyrnn_backend *self, const lyrnn_group_ids_args *args)
+{
+    lyrnn_cuda_launch(self, group_ids_kernel,
+                      dim3(lyrnn_cuda_blocks((size_t)args->M, SORT_THREADS)), SORT_THREADS,
+                      SORT_THREADS * sizeof(int32_t), *args);
 }
 
 enum { RUN_COLUMNS = 32, RUN_LANES = 8 };
@@ -60,7 +62,7 @@ __global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
     sum_runs_kernel(lyrnn_embedding_backward_args args)
 {
     LYRNN_DYNAMIC_SHARED(float, partial); /* (RUN_LANES,RUN_COLUMNS) */
-    const int32_t *order = args.scratch;
+    const int32_t *order = args.groups;
     int begin = (int)blockIdx.x;
     int32_t id = args.ids[order[begin]];
     if (begin > 0 && args.ids[order[begin - 1]] == id)
@@ -77,23 +79,13 @@ __global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
         return;
     for (unsigned i = 1; i < RUN_LANES; i++)
         sum += partial[i * RUN_COLUMNS + column];
-    float *total = &args.dtable[(size_t)id * (size_t)args.F + f];
-    *total = args.add ? *total + sum : sum;
+    args.dtable[(size_t)id * (size_t)args.F + f] += sum;
 }
 
 extern "C" void lyrnn_cuda_embedding_backward(lyrnn_backend *self,
                                               const lyrnn_embedding_backward_args *args)
 {
-    if (!args->add)
-        self->zero(self, args->dtable, (size_t)args->V * (size_t)args->F * sizeof(float));
-    rank_sort_args sort = {args->ids, args->M, args->scratch};
-    lyrnn_cuda_launch(self, rank_sort_kernel,
-                      dim3(lyrnn_cuda_blocks((size_t)args->M, SORT_THREADS)), SORT_THREADS,
-                      SORT_THREADS * sizeof(int32_t), sort);
     dim3 grid((unsigned)args->M, lyrnn_cuda_blocks((size_t)args->F, RUN_COLUMNS));
     lyrnn_cuda_launch(self, sum_runs_kernel, grid, RUN_COLUMNS * RUN_LANES,
                       RUN_COLUMNS * RUN_LANES * sizeof(float), *args);
-    if (args->dbias != NULL)
-        lyrnn_cuda_column_sums(self, lyrnn_matrix_of(args->dout, args->M, args->F), args->add,
-                               args->dbias);
 }

@@ -32,12 +32,6 @@ void lyrnn_cuda_gemm(lyrnn_backend *self, lyrnn_matrix a, lyrnn_matrix b, float 
                      c_stride, lyrnn_cuda_compute_type(state->precision), CUBLAS_GEMM_DEFAULT));
 }
 
-typedef struct {
-    lyrnn_matrix rows; /* (M,N) */
-    bool add;
-    float *sums; /* (N) */
-} column_sums_args;
-
 enum { SUM_COLUMNS = 32, SUM_LANES = 16 };
 
 /* A block sums SUM_COLUMNS columns. Each of its SUM_LANES rows of threads takes every SUM_LANES-th
@@ -59,11 +53,13 @@ __global__ void __launch_bounds__(SUM_COLUMNS *SUM_LANES) column_sums_kernel(col
     for (unsigned i = 1; i < SUM_LANES; i++)
         sum += partial[i * SUM_COLUMNS + column];
     args.sums[j] = args.add ? args.sums[j] + sum : sum;
+    if (j < (unsigned)args.num_twice)
+        args.twice[j] = args.add ? args.twice[j] + sum : sum;
 }
 
-void lyrnn_cuda_column_sums(lyrnn_backend *self, lyrnn_matrix rows, bool add, float *sums)
+void lyrnn_cuda_column_sums(lyrnn_backend *self, const column_sums_args &args)
 {
-    unsigned blocks = lyrnn_cuda_blocks((size_t)rows.cols, SUM_COLUMNS);
+    unsigned blocks = lyrnn_cuda_blocks((size_t)args.rows.cols, SUM_COLUMNS);
     lyrnn_cuda_launch(self, column_sums_kernel, dim3(blocks), SUM_COLUMNS * SUM_LANES,
-                      SUM_COLUMNS * SUM_LANES * sizeof(float), column_sums_args{rows, add, sums});
+                      SUM_COLUMNS * SUM_LANES * sizeof(float), args);
 }

@@ -29,5 +29,5 @@ extern "C" void lyrnn_cuda_linear_backward_weights(lyrnn_backend *self,
     lyrnn_matrix x = lyrnn_matrix_of(args->x, args->M, args->in);
     lyrnn_cuda_gemm(self, lyrnn_transpose(dy), x, args->add ? 1.0f : 0.0f, args->dweight, args->in);
     if (args->dbias != NULL)
-        lyrnn_cuda_column_sums(self, dy, args->add, args->dbias);
+        lyrnn_cuda_column_sums(self, column_sums_args{dy, args->add, args->dbias, 0, NULL});
 }

@@ -181,6 +181,14 @@ lyrnn_cuda_recurrence_backward_weights(lyrnn_backend *self,
         lyrnn_matrix dprime = lyrnn_matrix_rows(part->rows, M, part->num, part->stride);
         lyrnn_cuda_gemm(self, lyrnn_transpose(dprime), h_before, args->add ? 1.0f : 0.0f,
                         args->dw_hh + (size_t)part->first * (size_t)H, H);
-        lyrnn_cuda_column_sums(self, dprime, args->add, args->db_hh + part->first);
     }
+    /* The gates' gradients are those of h' too, except for gru's n. */
+    const lyrnn_gate_part *same = &parts[0], *other = &parts[1];
+    lyrnn_matrix dgates = lyrnn_matrix_of(args->dgates, M, same->stride);
+    lyrnn_cuda_column_sums(
+        self, column_sums_args{dgates, args->add, args->db_ih, same->num, args->db_hh});
+    if (num_parts == 2)
+        lyrnn_cuda_column_sums(self,
+                               column_sums_args{lyrnn_matrix_of(other->rows, M, other->num),
+                                                args->add, args->db_hh + other->first, 0, NULL});
 }

@@ -73,32 +73,10 @@ __global__ void __launch_bounds__(ROW_THREADS)
         args.losses[blockIdx.x] = logf(total.sum) + (total.max - target_logit);
 }
 
-/* One block adds up the losses in a fixed order and updates the counters. */
-__global__ void __launch_bounds__(ROW_THREADS)
-    count_losses_kernel(lyrnn_softmax_cross_entropy_args args)
-{
-    LYRNN_DYNAMIC_SHARED(double, parts); /* (warps) */
-    double sum = 0.0, count = 0.0; /* a double counts exactly, and shares the scratch memory */
-    for (int m = (int)threadIdx.x; m < args.M; m += ROW_THREADS) {
-        sum += (double)args.losses[m];
-        count += args.targets[m] == LYRNN_IGNORED_TARGET ? 0.0 : 1.0;
-    }
-    sum = block_reduce(sum, parts, [](double a, double b) { return a + b; });
-    count = block_reduce(count, parts, [](double a, double b) { return a + b; });
-    if (threadIdx.x != 0)
-        return;
-    args.counters->loss_sum += sum;
-    args.counters->loss_count += (int64_t)count;
-    if (!isfinite(sum) && args.counters->bad_step == 0)
-        args.counters->bad_step = args.counters->step + 1;
-}
-
 extern "C" void lyrnn_cuda_softmax_cross_entropy(lyrnn_backend *self,
                                                  const lyrnn_softmax_cross_entropy_args *args)
 {
     const size_t warps = ROW_THREADS / LYRNN_WARP;
     lyrnn_cuda_launch(self, softmax_cross_entropy_kernel, dim3((unsigned)args->M), ROW_THREADS,
                       warps * sizeof(scaled_sum), *args);
-    lyrnn_cuda_launch(self, count_losses_kernel, dim3(1), ROW_THREADS, warps * sizeof(double),
-                      *args);
 }

@@ -45,16 +45,19 @@ static double moves_of_sums(bool add)
     return add ? 2 : 1;
 }
 
-/* Bytes: ids, dout, dtable (only the rows that occur if add is set), dbias. FLOP: every dout is
- * added to a row and to dbias. */
+/* Bytes: ids, and a number for each. */
+static lyrnn_op_cost group_ids_cost(const void *args)
+{
+    return (lyrnn_op_cost){.bytes = item_bytes * 2 * ((const lyrnn_group_ids_args *)args)->M};
+}
+
+/* Bytes: ids, dout, the rows of dtable that occur. FLOP: every dout is added to a row. */
 static lyrnn_op_cost embedding_backward_cost(const void *args)
 {
     const lyrnn_embedding_backward_args *a = (const lyrnn_embedding_backward_args *)args;
-    double M = a->M, V = a->V, F = a->F;
-    double rows = a->add ? distinct_rows(M, V) : V;
-    return (lyrnn_op_cost){.flop = 2 * M * F,
-                           .bytes =
-                               item_bytes * (M + M * F + moves_of_sums(a->add) * (rows * F + F))};
+    double M = a->M, F = a->F, rows = distinct_rows(M, a->V);
+    return (lyrnn_op_cost){.flop = M * F,
+                           .bytes = item_bytes * (M + M * F + moves_of_sums(true) * rows * F)};
 }
 
 /* Bytes: x, weight, bias, y. */
@@ -76,14 +79,15 @@ static lyrnn_op_cost linear_backward_cost(const void *args)
                                item_bytes * (M * out + out * in + moves_of_sums(a->add) * M * in)};
 }
 
-/* Bytes: x, dy, dweight, dbias. FLOP: the product, and every dy is added to dbias. */
+/* Bytes: x, dy, dweight, dbias if it is wanted. FLOP: the product, and every dy is added to
+ * dbias. */
 static lyrnn_op_cost linear_backward_weights_cost(const void *args)
 {
     const lyrnn_linear_backward_weights_args *a = (const lyrnn_linear_backward_weights_args *)args;
-    double M = a->M, in = a->in, out = a->out;
-    return (lyrnn_op_cost){.flop = 2 * M * in * out + M * out,
-                           .bytes = item_bytes *
-                                    (M * in + M * out + moves_of_sums(a->add) * (out * in + out))};
+    double M = a->M, in = a->in, out = a->out, biases = a->dbias != NULL ? out : 0;
+    return (lyrnn_op_cost){
+        .flop = 2 * M * in * out + M * biases,
+        .bytes = item_bytes * (M * in + M * out + moves_of_sums(a->add) * (out * in + biases))};
 }
 
 /* FLOP per hidden unit and step without the matrix product. Forward, from the equations in
@@ -145,16 +149,17 @@ static lyrnn_op_cost recurrence_backward_cost(const void *args)
     };
 }
 
-/* Bytes: h, the gates' gradients (a part of gru's is in dsaved), dw_hh, db_hh. FLOP: the product,
- * and every gradient is added to db_hh. */
+/* Bytes: h, the gates' gradients, dsaved of gru, dw_hh, db_hh, db_ih. FLOP: the product; every
+ * gradient is added once, because both biases have the same sums except for gru's n. */
 static lyrnn_op_cost recurrence_backward_weights_cost(const void *args)
 {
     const lyrnn_recurrence_backward_weights_args *a =
         (const lyrnn_recurrence_backward_weights_args *)args;
     double M = (double)a->T * a->B, H = a->H, rows = lyrnn_num_gates(a->cell) * H;
-    return (lyrnn_op_cost){.flop = 2 * M * rows * H + M * rows,
-                           .bytes = item_bytes *
-                                    (M * H + M * rows + moves_of_sums(a->add) * (rows * H + rows))};
+    double sums = a->cell == LYRNN_GRU ? rows + H : rows;
+    return (lyrnn_op_cost){
+        .flop = 2 * M * rows * H + M * sums,
+        .bytes = item_bytes * (M * H + M * sums + moves_of_sums(a->add) * (rows * H + 2 * rows))};
 }
 
 /* Bytes: x, y. FLOP: a comparison and a product per number. Philox is integer arithmetic and does
@@ -180,6 +185,13 @@ static lyrnn_op_cost softmax_cross_entropy_cost(const void *args)
     const lyrnn_softmax_cross_entropy_args *a = (const lyrnn_softmax_cross_entropy_args *)args;
     double M = a->M, V = a->V;
     return (lyrnn_op_cost){.flop = 5 * M * V, .bytes = item_bytes * (M + 2 * M * V + M)};
+}
+
+/* Bytes: targets, losses. FLOP: one addition per loss. */
+static lyrnn_op_cost count_losses_cost(const void *args)
+{
+    double M = ((const lyrnn_count_losses_args *)args)->M;
+    return (lyrnn_op_cost){.flop = M, .bytes = item_bytes * 2 * M};
 }
 
 /* Bytes: params, m and v read and written, grads read; the average read and written. FLOP per
@@ -234,6 +246,7 @@ static cost_formula *const formulas[LYRNN_NUM_OPERATIONS] = {
     [LYRNN_OP_batch_gather] = batch_gather_cost,
     [LYRNN_OP_zero_rows] = zero_rows_cost,
     [LYRNN_OP_embedding_forward] = embedding_forward_cost,
+    [LYRNN_OP_group_ids] = group_ids_cost,
     [LYRNN_OP_embedding_backward] = embedding_backward_cost,
     [LYRNN_OP_linear_forward] = linear_forward_cost,
     [LYRNN_OP_linear_backward] = linear_backward_cost,
@@ -244,6 +257,7 @@ static cost_formula *const formulas[LYRNN_NUM_OPERATIONS] = {
     [LYRNN_OP_dropout] = dropout_cost,
     [LYRNN_OP_add] = add_cost,
     [LYRNN_OP_softmax_cross_entropy] = softmax_cross_entropy_cost,
+    [LYRNN_OP_count_losses] = count_losses_cost,
     [LYRNN_OP_clip_and_adam] = clip_and_adam_cost,
     [LYRNN_OP_sample_token] = sample_token_cost,
     [LYRNN_OP_init_uniform] = init_uniform_cost,

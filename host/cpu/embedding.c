@@ -2,8 +2,6 @@
  * is a scatter that adds, and there are no one-hot vectors. */
 #include "cpu/cpu.h"
 
-#include <string.h>
-
 static void gather_rows(const void *forward_args, int first, int end)
 {
     const lyrnn_embedding_forward_args *args = (const lyrnn_embedding_forward_args *)forward_args;
@@ -23,20 +21,23 @@ void lyrnn_cpu_embedding_forward(lyrnn_backend *self, const lyrnn_embedding_forw
     lyrnn_cpu_share(args, args->M, is_large, gather_rows);
 }
 
+/* Unlike on CUDA, nothing needs to be sorted. */
+void lyrnn_cpu_group_ids(lyrnn_backend *self, const lyrnn_group_ids_args *args)
+{
+    (void)self;
+    (void)args;
+}
+
 void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_backward_args *args)
 {
     (void)self;
-    int M = args->M, V = args->V, F = args->F;
+    int M = args->M, F = args->F;
     /* Each thread owns some columns of every row. So no two threads add to the same float, and the
-     * order of addition is always that of m. Unlike on CUDA, nothing needs to be sorted. */
+     * order of addition is always that of m. */
     enum { COLUMNS = 64 };
-#pragma omp parallel for schedule(static) if (((size_t)M + (size_t)V) * (size_t)F >                \
-                                              LYRNN_CPU_SERIAL_MAX)
+#pragma omp parallel for schedule(static) if ((size_t)M * (size_t)F > LYRNN_CPU_SERIAL_MAX)
     for (int first = 0; first < F; first += COLUMNS) {
         int columns = F - first < COLUMNS ? F - first : COLUMNS;
-        for (int v = 0; v < V && !args->add; v++)
-            memset(args->dtable + (size_t)v * (size_t)F + first, 0,
-                   (size_t)columns * sizeof(float));
         for (int m = 0; m < M; m++) {
             const float *dout = args->dout + (size_t)m * (size_t)F + first;
             float *row = args->dtable + (size_t)args->ids[m] * (size_t)F + first;
@@ -45,6 +46,4 @@ void lyrnn_cpu_embedding_backward(lyrnn_backend *self, const lyrnn_embedding_bac
                 row[f] += dout[f];
         }
     }
-    if (args->dbias != NULL)
-        lyrnn_cpu_column_sums(lyrnn_matrix_of(args->dout, M, F), args->add, args->dbias);
 }

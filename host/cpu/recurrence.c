@@ -188,4 +188,6 @@ void lyrnn_cpu_recurrence_backward_weights(lyrnn_backend *self,
                        args->dw_hh + (size_t)part->first * (size_t)H, H);
         lyrnn_cpu_column_sums(dprime, args->add, args->db_hh + part->first);
     }
+    lyrnn_cpu_column_sums(lyrnn_matrix_of(args->dgates, M, lyrnn_num_gates(args->cell) * H),
+                          args->add, args->db_ih);
 }

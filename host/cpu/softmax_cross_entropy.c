@@ -56,18 +56,10 @@ void lyrnn_cpu_softmax_cross_entropy(lyrnn_backend *self,
 {
     (void)self;
     int M = args->M, V = args->V;
-    lyrnn_counters *counters = args->counters;
-    float scale = 1.0f / (float)(counters->num_targets > 0 ? counters->num_targets : M);
+    int64_t num_targets = args->counters->num_targets;
+    float scale = 1.0f / (float)(num_targets > 0 ? num_targets : M);
 #pragma omp parallel for schedule(static) if ((size_t)M * (size_t)V > LYRNN_CPU_SERIAL_MAX)
     for (int m = 0; m < M; m++)
         args->losses[m] =
             row_loss(args->logits + (size_t)m * (size_t)V, V, args->targets[m], scale);
-    double sum = 0.0;
-    for (int m = 0; m < M; m++) {
-        sum += (double)args->losses[m];
-        counters->loss_count += args->targets[m] != LYRNN_IGNORED_TARGET;
-    }
-    counters->loss_sum += sum;
-    if (!isfinite(sum) && counters->bad_step == 0)
-        counters->bad_step = counters->step + 1;
 }

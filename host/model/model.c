@@ -224,7 +224,23 @@ static void embed(const model_pass *pass)
     drop_embedded(pass, a->embedded);
 }
 
-/* The gradient of the embedding. In a tied model, the output layer has put its part there. */
+/* Prepares the gradient of the embedding, in the lane of the weights' gradients. In a tied model,
+ * the output layer puts its part there. */
+static void begin_embed_backward(const model_pass *pass, float *grads)
+{
+    lyrnn_backend *backend = pass->model->backend;
+    lyrnn_activations *a = pass->a;
+    const lyrnn_parameter *table = lyrnn_parameters_embedding(&pass->model->parameters);
+    const lyrnn_group_ids_args args = {.M = a->T * a->B, .ids = a->inputs, .groups = a->groups};
+    backend->lane_use(backend, lyrnn_stack_weights_lane(a->stack));
+    backend->lane_wait(backend, 0);
+    backend->group_ids(backend, &args);
+    if (!pass->model->config.tied)
+        backend->zero(backend, place(table, grads), lyrnn_parameter_count(table) * sizeof(float));
+    backend->lane_use(backend, 0);
+}
+
+/* Adds the gradient of the embedding to what is there. */
 static void embed_backward(const model_pass *pass, float *grads)
 {
     lyrnn_backend *backend = pass->model->backend;
@@ -235,10 +251,9 @@ static void embed_backward(const model_pass *pass, float *grads)
         .V = pass->model->config.input_size,
         .F = pass->model->config.embedding_size,
         .ids = a->inputs,
+        .groups = a->groups,
         .dout = a->dembedded,
-        .add = pass->model->config.tied,
         .dtable = place(lyrnn_parameters_embedding(&pass->model->parameters), grads),
-        .scratch = a->scratch,
     };
     backend->embedding_backward(backend, &args);
 }
@@ -295,6 +310,21 @@ lyrnn_plan_probe lyrnn_model_probe(const lyrnn_model *model, lyrnn_activations *
     };
 }
 
+/* Adds up the losses in the lane of the weights' gradients, so that a backward pass can begin. */
+static void count_losses(lyrnn_backend *backend, const lyrnn_activations *a,
+                         lyrnn_counters *counters)
+{
+    const lyrnn_count_losses_args args = {
+        .M = a->T * a->B, .targets = a->targets, .losses = a->losses, .counters = counters};
+    bool is_waited_for = a->stack->doutput != NULL;
+    backend->lane_use(backend, lyrnn_stack_weights_lane(a->stack));
+    backend->lane_wait(backend, 0);
+    backend->count_losses(backend, &args);
+    backend->lane_use(backend, 0);
+    if (!is_waited_for)
+        backend->lane_wait(backend, lyrnn_stack_weights_lane(a->stack));
+}
+
 void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_counters *counters)
 {
     const lyrnn_softmax_cross_entropy_args args = {
@@ -306,20 +336,14 @@ void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_coun
         .counters = counters,
     };
     model->backend->softmax_cross_entropy(model->backend, &args);
+    count_losses(model->backend, a, counters);
 }
 
 void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float *grads)
 {
     const lyrnn_parameters *table = &model->parameters;
     const model_pass pass = pass_of(model, a);
-    lyrnn_backend *backend = model->backend;
-    lyrnn_stack *stack = a->stack;
-    LYRNN_CHECK(stack->doutput != NULL);
-    /* Truncated back-propagation: no gradient comes from later batches. */
-    size_t state_bytes = lyrnn_stack_state_count(stack) * sizeof(float);
-    backend->zero(backend, stack->dh, state_bytes);
-    if (stack->dc != NULL)
-        backend->zero(backend, stack->dc, state_bytes);
+    LYRNN_CHECK(a->stack->doutput != NULL);
     lyrnn_output_layer output = output_layer(&pass);
     output.dweight = place(lyrnn_parameters_output_weight(table), grads);
     output.dbias = place(lyrnn_parameters_output_bias(table), grads);
@@ -327,7 +351,11 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float 
     lyrnn_stack_pass recurrent = stack_pass(&pass, &output);
     recurrent.grads = grads;
     recurrent.dx = a->dembedded;
-    recurrent.scratch = a->scratch;
+    recurrent.groups = a->groups;
+    /* Truncated back-propagation: no gradient comes from later batches. */
+    recurrent.zero_dstate = true;
+    if (a->embedded != NULL)
+        begin_embed_backward(&pass, grads);
     lyrnn_stack_backward(&recurrent);
     if (a->embedded != NULL)
         embed_backward(&pass, grads);

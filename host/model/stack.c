@@ -19,17 +19,6 @@ static float *take_floats(lyrnn_arena *arena, size_t count)
     return (float *)lyrnn_arena_take(arena, count, sizeof(float));
 }
 
-/* The last two lanes are for the output layer and for the gradients of the weights. */
-static int output_lane(const lyrnn_stack *stack)
-{
-    return stack->num_lanes == 1 ? 0 : stack->num_lanes - 2;
-}
-
-static int weights_lane(const lyrnn_stack *stack)
-{
-    return stack->num_lanes - 1;
-}
-
 /* Number of lanes that the layers use: one per layer, or one per direction, if the device has as
  * many. */
 static int layer_lanes(const lyrnn_stack *stack)
@@ -258,7 +247,7 @@ static void forward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
         lyrnn_stack_drop_out(pass, layer, steps.first, steps.end, output_of(stack, layer),
                              stack->layers[layer].dropped);
     if (layer == stack->config.num_layers - 1 && pass->output_layer != NULL) {
-        backend->lane_use(backend, output_lane(stack));
+        backend->lane_use(backend, lyrnn_stack_output_lane(stack));
         backend->lane_wait(backend, lane_of(stack, layer, 0));
         lyrnn_output_layer_forward(pass->output_layer, backend, steps.first, steps.end,
                                    output_of(stack, layer));
@@ -285,7 +274,7 @@ void lyrnn_stack_forward(const lyrnn_stack_pass *pass)
     }
     stack->backend->lane_use(stack->backend, 0);
     stack->backend->lane_wait(stack->backend, lane_of(stack, L - 1, 0));
-    stack->backend->lane_wait(stack->backend, output_lane(stack));
+    stack->backend->lane_wait(stack->backend, lyrnn_stack_output_lane(stack));
 }
 
 static void recur_backward(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
@@ -317,19 +306,21 @@ static void recur_backward(const lyrnn_stack_pass *pass, int layer, int directio
     stack->backend->recurrence_backward(stack->backend, &args);
 }
 
-/* Adds the gradients of W_hh, b_hh, W_ih and b_ih of one chunk, after recurrence_backward has put
- * the gradient of the gates into gates. The last chunk of the sequence comes first and overwrites
- * the old gradients. */
-static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
+/* The weights' gradients of a sequence are sums over its chunks. The last chunk comes first and
+ * overwrites the old gradients; the others are added. Those of the lookup begin as zero, because
+ * the rows of absent characters stay zero. */
+static bool adds_to_gradients(const lyrnn_stack *stack, chunk steps)
+{
+    return steps.end < stack->T;
+}
+
+/* The gradients of W_hh, b_hh and b_ih over one chunk, after recurrence_backward has put the
+ * gradient of the gates into gates. */
+static void backward_recurrent_weights(const lyrnn_stack_pass *pass, int layer, int direction,
+                                       chunk steps)
 {
     lyrnn_stack *stack = pass->stack;
-    lyrnn_backend *backend = stack->backend;
-    int M = (steps.end - steps.first) * stack->B, width = (int)lyrnn_stack_gates_width(stack);
-    bool add = steps.end < stack->T;
-    const float *dgates = gates_of(stack, layer, direction, steps.first);
-    float *dweight = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_WEIGHT_IH);
-    float *dbias = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_BIAS_IH);
-    lyrnn_recurrence_backward_weights_args recurrence = {
+    lyrnn_recurrence_backward_weights_args args = {
         .T = steps.end - steps.first,
         .B = stack->B,
         .H = stack->config.hidden_size,
@@ -338,24 +329,40 @@ static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direct
         .reverse = direction == 1,
         .h = lyrnn_stack_own_slots(stack, stack->layers[layer].h, direction) +
              (size_t)steps.first * lyrnn_stack_slot_count(stack),
-        .dgates = dgates,
+        .dgates = gates_of(stack, layer, direction, steps.first),
         .dsaved = saved_of(stack, layer, direction, steps.first),
-        .add = add,
+        .add = adds_to_gradients(stack, steps),
         .dw_hh = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_WEIGHT_HH),
         .db_hh = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_BIAS_HH),
+        .db_ih = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_BIAS_IH),
     };
-    backend->recurrence_backward_weights(backend, &recurrence);
+    stack->backend->recurrence_backward_weights(stack->backend, &args);
+}
+
+/* What group_ids finds in the characters of a chunk. */
+static int32_t *groups_of(const lyrnn_stack_pass *pass, chunk steps)
+{
+    return pass->groups + 2 * (size_t)steps.first * (size_t)pass->stack->B;
+}
+
+/* The gradient of W_ih over one chunk. */
+static void backward_input_weights(const lyrnn_stack_pass *pass, int layer, int direction,
+                                   chunk steps)
+{
+    lyrnn_stack *stack = pass->stack;
+    lyrnn_backend *backend = stack->backend;
+    int M = (steps.end - steps.first) * stack->B, width = (int)lyrnn_stack_gates_width(stack);
+    const float *dgates = gates_of(stack, layer, direction, steps.first);
+    float *dweight = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_WEIGHT_IH);
     if (layer == 0 && pass->input.ids != NULL) {
         lyrnn_embedding_backward_args lookup = {
             .M = M,
             .V = stack->config.input_size,
             .F = width,
             .ids = pass->input.ids + (size_t)steps.first * (size_t)stack->B,
+            .groups = groups_of(pass, steps),
             .dout = dgates,
-            .add = add,
             .dtable = dweight,
-            .dbias = dbias,
-            .scratch = pass->scratch,
         };
         backend->embedding_backward(backend, &lookup);
         return;
@@ -366,11 +373,32 @@ static void backward_weights(const lyrnn_stack_pass *pass, int layer, int direct
         .out = width,
         .x = input_rows(pass, layer, steps.first),
         .dy = dgates,
-        .add = add,
+        .add = adds_to_gradients(stack, steps),
         .dweight = dweight,
-        .dbias = dbias,
     };
     backend->linear_backward_weights(backend, &linear);
+}
+
+/* Prepares the gradient of the lookup, which waits for no other gradient. */
+static void begin_input_weights(const lyrnn_stack_pass *pass, int num_chunks)
+{
+    lyrnn_stack *stack = pass->stack;
+    lyrnn_backend *backend = stack->backend;
+    size_t width = lyrnn_stack_gates_width(stack), V = (size_t)stack->config.input_size;
+    if (pass->input.ids == NULL)
+        return;
+    for (int direction = 0; direction < (int)lyrnn_stack_directions(stack); direction++)
+        backend->zero(backend, lyrnn_stack_tensor(pass, pass->grads, 0, direction, LYRNN_WEIGHT_IH),
+                      V * width * sizeof(float));
+    for (int index = num_chunks - 1; index >= 0; index--) {
+        chunk steps = chunk_of(stack, index, num_chunks);
+        lyrnn_group_ids_args args = {
+            .M = (steps.end - steps.first) * stack->B,
+            .ids = pass->input.ids + (size_t)steps.first * (size_t)stack->B,
+            .groups = groups_of(pass, steps),
+        };
+        backend->group_ids(backend, &args);
+    }
 }
 
 /* The gradient of a layer's input, summed over its directions. */
@@ -397,13 +425,35 @@ static void backward_input(const lyrnn_stack_pass *pass, int layer, chunk steps)
         lyrnn_stack_drop_out(pass, layer - 1, steps.first, steps.end, dx, dx);
 }
 
-static void backward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
+/* Queues the weights' gradients of one chunk, for a layer whose lane is in use. If only they are
+ * left after the last recurrence, the layer's lane takes a part of them. */
+static void backward_weights(const lyrnn_stack_pass *pass, int layer, chunk steps)
 {
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int D = (int)lyrnn_stack_directions(stack), lane = lane_of(stack, layer, 0);
+    int weights_lane = lyrnn_stack_weights_lane(stack);
+    bool are_left = layer == 0 && steps.first == 0 && pass->dx == NULL;
+    if (are_left)
+        backend->lane_wait(backend, weights_lane); /* for what the chunks before have added */
+    backend->lane_use(backend, weights_lane);
+    backend->lane_wait(backend, lane);
+    for (int direction = 0; direction < D; direction++)
+        backward_recurrent_weights(pass, layer, direction, steps);
+    if (are_left)
+        backend->lane_use(backend, lane);
+    for (int direction = 0; direction < D; direction++)
+        backward_input_weights(pass, layer, direction, steps);
+    backend->lane_use(backend, lane);
+}
+
+static void backward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
+{
+    lyrnn_stack *stack = pass->stack;
+    lyrnn_backend *backend = stack->backend;
+    int D = (int)lyrnn_stack_directions(stack);
     bool is_last = layer == stack->config.num_layers - 1;
-    int above = is_last ? output_lane(stack) : lane_of(stack, layer + 1, 0);
+    int above = is_last ? lyrnn_stack_output_lane(stack) : lane_of(stack, layer + 1, 0);
     if (is_last && pass->output_layer != NULL) {
         backend->lane_use(backend, above);
         lyrnn_output_layer_backward(pass->output_layer, backend, steps.first, steps.end,
@@ -415,12 +465,31 @@ static void backward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
         recur_backward(pass, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, D - 1));
-    backend->lane_use(backend, weights_lane(stack));
-    backend->lane_wait(backend, lane);
-    for (int direction = 0; direction < D; direction++)
-        backward_weights(pass, layer, direction, steps);
-    backend->lane_use(backend, lane);
+    backward_weights(pass, layer, steps);
     backward_input(pass, layer, steps);
+}
+
+/* Lane 0 has produced dlogits (or doutput), dh and dc. The other lanes wait for them here: if they
+ * waited at each chunk, they would wait for layer 0 too. */
+static void begin_backward(const lyrnn_stack_pass *pass, int num_chunks)
+{
+    lyrnn_stack *stack = pass->stack;
+    lyrnn_backend *backend = stack->backend;
+    size_t state_bytes = lyrnn_stack_state_count(stack) * sizeof(float);
+    backend->lane_use(backend, lyrnn_stack_output_lane(stack));
+    backend->lane_wait(backend, 0);
+    backend->lane_use(backend, lyrnn_stack_weights_lane(stack));
+    backend->lane_wait(backend, 0);
+    begin_input_weights(pass, num_chunks);
+    backend->lane_use(backend, 0);
+    if (pass->zero_dstate)
+        backend->zero(backend, stack->dh, state_bytes);
+    if (pass->zero_dstate && stack->dc != NULL)
+        backend->zero(backend, stack->dc, state_bytes);
+    for (int lane = 1; lane < layer_lanes(stack); lane++) {
+        backend->lane_use(backend, lane);
+        backend->lane_wait(backend, 0);
+    }
 }
 
 void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
@@ -428,11 +497,7 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int L = stack->config.num_layers, num_chunks = count_chunks(stack);
-    /* Lane 0 has produced dlogits (or doutput), dh and dc. The last layer waits for them through
-     * the output layer's lane. If it waited for lane 0 at each chunk, it would wait for layer 0
-     * too. */
-    backend->lane_use(backend, output_lane(stack));
-    backend->lane_wait(backend, 0);
+    begin_backward(pass, num_chunks);
     /* From the first layer to the last, for the same reason as in lyrnn_stack_forward. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {
         for (int layer = 0; layer < L; layer++) {
@@ -442,14 +507,14 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
         }
     }
     if (pass->output_layer != NULL) {
-        backend->lane_use(backend, output_lane(stack));
+        backend->lane_use(backend, lyrnn_stack_output_lane(stack));
         lyrnn_output_layer_backward_weights(pass->output_layer, backend, stack->T,
                                             lyrnn_stack_output(stack));
     }
-    backend->lane_use(backend, weights_lane(stack));
+    backend->lane_use(backend, lyrnn_stack_weights_lane(stack));
     lyrnn_stack_drop_weights(pass, true);
     /* Layer 0 comes last and runs on lane 0. */
     backend->lane_use(backend, 0);
-    backend->lane_wait(backend, output_lane(stack));
-    backend->lane_wait(backend, weights_lane(stack));
+    backend->lane_wait(backend, lyrnn_stack_output_lane(stack));
+    backend->lane_wait(backend, lyrnn_stack_weights_lane(stack));
 }

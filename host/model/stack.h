@@ -78,6 +78,16 @@ static inline size_t lyrnn_stack_state_count(const lyrnn_stack *stack)
     return lyrnn_state_count(&stack->config, stack->B);
 }
 
+/* The last two lanes are for the output layer and for the gradients of the weights. */
+static inline int lyrnn_stack_output_lane(const lyrnn_stack *stack)
+{
+    return stack->num_lanes == 1 ? 0 : stack->num_lanes - 2;
+}
+static inline int lyrnn_stack_weights_lane(const lyrnn_stack *stack)
+{
+    return stack->num_lanes - 1;
+}
+
 /* Returns slot 0 of a direction's own count: its H columns of h or c at slots 0 to T. The reverse
  * direction starts one slot later, so that both directions write the output of a time step to the
  * same slot. */
@@ -107,7 +117,8 @@ typedef struct {
     /* backward only */
     float *grads;     /* device (parameters->count) */
     float *dx;        /* (T,B,input_size)  NULL: not wanted */
-    int32_t *scratch; /* (2*T*B + V + 1) if the input is characters, else NULL */
+    int32_t *groups;  /* (2*T*B)  for the gradient of the lookup, if the input is characters */
+    bool zero_dstate; /* dh and dc come in undefined, and count as zero */
 } lyrnn_stack_pass;
 
 /* A tensor of a layer in pass->params or pass->grads. */
@@ -137,7 +148,7 @@ const float *lyrnn_stack_project_first(const lyrnn_stack_pass *pass, int num_ste
 void lyrnn_stack_forward(const lyrnn_stack_pass *pass);
 
 /* Backward pass. In: dlogits (or doutput if there is no output layer), dh, dc. Out: dh, dc, grads,
- * and dx unless it is NULL. */
+ * and dx unless it is NULL. At the end lane 0 has waited for all lanes. */
 void lyrnn_stack_backward(const lyrnn_stack_pass *pass);
 
 /* Makes the state after the batch the state before the next one. */

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/memory.h"
 #include "model/device_memory.h"
+#include "model/stack.h"
 
 /* The learning rates, the batch table and the state are for the whole batch, whatever the shards
  * are. */
@@ -283,9 +284,11 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
 /* The gradient of one shard: B/S streams of the batch, with their own state. */
 static void queue_shard(lyrnn_trainer *trainer, int shard, float *grads)
 {
+    lyrnn_backend *backend = trainer->model->backend;
     lyrnn_activations *a = &trainer->activations;
     lyrnn_sampling sampling = trainer->batches.sampling;
     bool has_parts = trainer->num_shards > 1;
+    int weights_lane = lyrnn_stack_weights_lane(a->stack);
     int B = trainer->batches.B, first = shard * a->B;
     const lyrnn_batch_source source = {
         .ids = trainer->ids,
@@ -307,9 +310,14 @@ static void queue_shard(lyrnn_trainer *trainer, int shard, float *grads)
     lyrnn_model_backward(trainer->model, a, grads);
     if (sampling == LYRNN_SAMPLING_RANDOM)
         return;
+    /* In the lane of the weights' gradients, so that lane 0 can update the weights meanwhile. */
+    backend->lane_use(backend, weights_lane);
     lyrnn_activations_carry_state(a);
     if (has_parts)
         lyrnn_activations_store_state(a, trainer->h, trainer->c, B, first);
+    backend->lane_use(backend, 0);
+    if (has_parts)
+        backend->lane_wait(backend, weights_lane);
 }
 
 /* Adds the sum in the last of num_sums gradient buffers to the one before it. */
@@ -365,6 +373,7 @@ static void queue_step(void *context)
     };
     queue_shards(trainer);
     model->backend->clip_and_adam(model->backend, &update);
+    model->backend->lane_wait(model->backend, lyrnn_stack_weights_lane(trainer->activations.stack));
 }
 
 void lyrnn_trainer_step(lyrnn_trainer *trainer)

@@ -93,18 +93,21 @@ typedef struct {
     float *out;         /* out  (M,F) */
 } lyrnn_embedding_forward_args;
 
-/* dtable[v] = sum of dout[m] over all m with ids[m] = v, in a fixed order
- * dbias = sum of all dout
- * add: the sums are added to dtable and dbias, so that the gradients of a sequence may be computed
- * chunk by chunk. Otherwise they replace them, and the rows of absent characters become zero. */
+/* Finds what embedding_backward needs of the ids. This is an operation of its own because it does
+ * not wait for any gradient. groups has the device's own form. */
+typedef struct {
+    int M;
+    const int32_t *ids; /* in   (M) */
+    int32_t *groups;    /* out  (2*M) */
+} lyrnn_group_ids_args;
+
+/* dtable[v] += sum of dout[m] over all m with ids[m] = v, in a fixed order. */
 typedef struct {
     int M, V, F;
-    const int32_t *ids; /* in   (M) */
-    const float *dout;  /* in   (M,F) */
-    bool add;
-    float *dtable;    /* i/o  (V,F) */
-    float *dbias;     /* i/o  (F)    NULL: not wanted */
-    int32_t *scratch; /* tmp  (2*M + V + 1) */
+    const int32_t *ids;    /* in   (M) */
+    const int32_t *groups; /* in   (2*M)  what group_ids found in these ids */
+    const float *dout;     /* in   (M,F) */
+    float *dtable;         /* i/o  (V,F) */
 } lyrnn_embedding_backward_args;
 
 /* Copies num matrices (N,K) into the layout that this device's batch-invariant products read. Each
@@ -200,8 +203,9 @@ typedef struct {
     float *scratch;       /* tmp  (lyrnn_recurrence_scratch), aligned to 16 bytes */
 } lyrnn_recurrence_backward_args;
 
-/* dw_hh = sum over t of dh'[t]^T h[t], db_hh = sum of dh'. dh' is dgates, except for gru's n, whose
- * dh' is what recurrence_backward left in saved. add: both are added to what is there. */
+/* dw_hh = sum over t of dh'[t]^T h[t], db_hh = sum of dh', db_ih = sum of dgates. dh' is dgates,
+ * except for gru's n, whose dh' is what recurrence_backward left in saved. add: the sums are added
+ * to what is there. */
 typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
@@ -210,8 +214,8 @@ typedef struct {
     const float *dgates; /* in   (T,B,G*H) */
     const float *dsaved; /* in   (T,B,H)    gru only, else NULL */
     bool add;
-    float *dw_hh; /* i/o  (G*H,H) */
-    float *db_hh; /* i/o  (G*H) */
+    float *dw_hh;         /* i/o  (G*H,H) */
+    float *db_hh, *db_ih; /* i/o  (G*H) */
 } lyrnn_recurrence_backward_weights_args;
 
 /* Inverted dropout, torch.nn.functional.dropout, over T rows. The same operation is its own
@@ -235,16 +239,24 @@ typedef struct {
  * logits. n is counters->num_targets, or M if that is 0.
  *     losses[m] = log(sum_v exp(logits[m][v])) - logits[m][targets[m]], in nats
  *     logits[m] = (softmax(logits[m]) - onehot(targets[m])) / n, the gradient of the mean loss
- * Both are 0 where the target is LYRNN_IGNORED_TARGET. The sum of the losses (in double, in a fixed
- * order) and the number of targets that are not ignored are added to the counters. bad_step is set
- * when the sum is not finite. */
+ * Both are 0 where the target is LYRNN_IGNORED_TARGET. */
 typedef struct {
     int M, V;
-    const int32_t *targets;   /* in   (M) */
-    float *logits;            /* i/o  (M,V)  in: logits; out: dlogits */
-    float *losses;            /* out  (M) */
-    lyrnn_counters *counters; /* i/o */
+    const int32_t *targets;         /* in   (M) */
+    float *logits;                  /* i/o  (M,V)  in: logits; out: dlogits */
+    float *losses;                  /* out  (M) */
+    const lyrnn_counters *counters; /* in */
 } lyrnn_softmax_cross_entropy_args;
+
+/* Adds the sum of the losses (in double, in a fixed order) and the number of targets that are not
+ * ignored to the counters. Sets bad_step when the sum is not finite. This is an operation of its
+ * own because the backward pass does not wait for it. */
+typedef struct {
+    int M;
+    const int32_t *targets;   /* in   (M) */
+    const float *losses;      /* in   (M) */
+    lyrnn_counters *counters; /* i/o */
+} lyrnn_count_losses_args;
 
 /* sum += values. */
 typedef struct {
@@ -411,6 +423,7 @@ typedef struct {
     X(batch_gather)                                                                                \
     X(zero_rows)                                                                                   \
     X(embedding_forward)                                                                           \
+    X(group_ids)                                                                                   \
     X(embedding_backward)                                                                          \
     X(pack_weights)                                                                                \
     X(linear_forward)                                                                              \
@@ -422,6 +435,7 @@ typedef struct {
     X(dropout)                                                                                     \
     X(add)                                                                                         \
     X(softmax_cross_entropy)                                                                       \
+    X(count_losses)                                                                                \
     X(clip_and_adam)                                                                               \
     X(sample_token)                                                                                \
     X(init_uniform)

@@ -71,7 +71,7 @@ typedef struct {
     float *dropped;    /* (T,B,D*H)  the output of the stack after dropout; NULL: there is none */
     float *dembedded;  /* (T,B,E) */
     float *dprojected; /* (T,B,E) */
-    int32_t *scratch;  /* (2*T*B + V + 1) */
+    int32_t *groups;   /* (2*T*B)  the ids of the batch, grouped for the gradient of their lookup */
     lyrnn_dropout dropout; /* the trainer sets it; at first there is no dropout */
 } lyrnn_activations;
 
@@ -108,7 +108,8 @@ void lyrnn_activations_gather(lyrnn_activations *activations, const lyrnn_batch_
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *activations);
 
 /* Cross-entropy. In: logits and targets. Out: losses, and over the logits the gradient of the mean
- * loss. The sum of the losses is added to the counters, which are in device memory. */
+ * loss. The sum of the losses is added to the counters, which are in device memory. If the
+ * activations are for training, only the backward pass waits for that sum. */
 void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *activations,
                       lyrnn_counters *counters);
 

@@ -55,12 +55,12 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_embedding_forward, &lookup, 24, 4 * (6 + 20 + 4 + 24), 0);
     lookup.M = 3; /* fewer rows than characters */
     assert_cost(LYRNN_OP_embedding_forward, &lookup, 12, 4 * (3 + 12 + 4 + 12), 0);
+    const lyrnn_group_ids_args group = {.M = 6};
+    assert_cost(LYRNN_OP_group_ids, &group, 0, 4 * (6 + 6), 0);
     lyrnn_embedding_backward_args scatter = {.M = 6, .V = 5, .F = 4};
-    assert_cost(LYRNN_OP_embedding_backward, &scatter, 48, 4 * (6 + 24 + 20 + 4), 0);
-    scatter.add = true;
-    assert_cost(LYRNN_OP_embedding_backward, &scatter, 48, 4 * (6 + 24 + 40 + 8), 0);
+    assert_cost(LYRNN_OP_embedding_backward, &scatter, 24, 4 * (6 + 24 + 40), 0);
     scatter.M = 3; /* Rows that no id selects are not touched. */
-    assert_cost(LYRNN_OP_embedding_backward, &scatter, 24, 4 * (3 + 12 + 24 + 8), 0);
+    assert_cost(LYRNN_OP_embedding_backward, &scatter, 12, 4 * (3 + 12 + 24), 0);
 
     const lyrnn_linear_forward_args linear = {.M = 6, .in = 4, .out = 5};
     assert_cost(LYRNN_OP_linear_forward, &linear, 240, 4 * (24 + 20 + 5 + 30), 0);
@@ -70,16 +70,21 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_linear_backward_output, &back, 240, 4 * (30 + 20 + 24), 0);
     back.add = true;
     assert_cost(LYRNN_OP_linear_backward, &back, 240, 4 * (30 + 20 + 48), 0);
-    lyrnn_linear_backward_weights_args weights = {.M = 6, .in = 4, .out = 5};
+    float dbias;
+    lyrnn_linear_backward_weights_args weights = {.M = 6, .in = 4, .out = 5, .dbias = &dbias};
     assert_cost(LYRNN_OP_linear_backward_weights, &weights, 270, 4 * (24 + 30 + 20 + 5), 0);
     assert_cost(LYRNN_OP_linear_backward_weights_output, &weights, 270, 4 * (24 + 30 + 20 + 5), 0);
     weights.add = true;
     assert_cost(LYRNN_OP_linear_backward_weights, &weights, 270, 4 * (24 + 30 + 40 + 10), 0);
+    weights.dbias = NULL;
+    assert_cost(LYRNN_OP_linear_backward_weights, &weights, 240, 4 * (24 + 30 + 40), 0);
 
     const lyrnn_dropout_args dropout = {.T = 1, .count = 7};
     assert_cost(LYRNN_OP_dropout, &dropout, 14, 4 * 14, 0);
     const lyrnn_softmax_cross_entropy_args loss = {.M = 6, .V = 5};
     assert_cost(LYRNN_OP_softmax_cross_entropy, &loss, 150, 4 * (6 + 60 + 6), 0);
+    const lyrnn_count_losses_args losses = {.M = 6};
+    assert_cost(LYRNN_OP_count_losses, &losses, 6, 4 * (6 + 6), 0);
     const lyrnn_clip_and_adam_args adam = {.count = 10};
     assert_cost(LYRNN_OP_clip_and_adam, &adam, 160, 4 * 70, 0);
     const lyrnn_sample_token_args sample = {.B = 3, .V = 5};
@@ -118,11 +123,14 @@ static void costs_of_recurrences_are_those_counted_by_hand(void **state)
                     4 * cells[i].backward_floats, 2);
     }
     lyrnn_recurrence_backward_weights_args weights = {.T = 2, .B = 3, .H = 4, .cell = LYRNN_GRU};
-    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 12 * 4 + 6 * 12,
-                4 * (24 + 72 + 48 + 12), 0);
+    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 12 * 4 + 6 * 16,
+                4 * (24 + 96 + 48 + 24), 0);
     weights.add = true;
-    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 12 * 4 + 6 * 12,
-                4 * (24 + 72 + 96 + 24), 0);
+    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 12 * 4 + 6 * 16,
+                4 * (24 + 96 + 96 + 48), 0);
+    weights.cell = LYRNN_RNN_TANH;
+    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 4 * 4 + 6 * 4,
+                4 * (24 + 24 + 32 + 16), 0);
 }
 
 static const lyrnn_bench_config stack = {
@@ -185,21 +193,23 @@ static void every_operation_of_a_step_is_seen(void **state)
     } expected[] = {
         {"batch_gather", 1, 0},
         {"embedding_forward", 1, 12 * 32},
-        {"embedding_backward", 1, 2 * 12 * 32},
+        {"group_ids", 1, 0},
+        {"embedding_backward", 1, 12 * 32},
         {"linear_forward", 1, 2 * 12 * 8 * 32},
         {"linear_backward", 1, 2 * 12 * 8 * 32},
-        {"linear_backward_weights", 1, 2 * 12 * 8 * 32 + 12 * 32},
+        {"linear_backward_weights", 1, 2 * 12 * 8 * 32},
         {"recurrence_forward", 2, 2 * 12 * (2 * 32 * 8 + 13 * 8)},
         {"recurrence_backward", 2, 2 * 12 * (2 * 32 * 8 + 24 * 8)},
         {"recurrence_backward_weights", 2, 2 * (2 * 12 * 8 * 32 + 12 * 32)},
         {"dropout", 2, 2 * 2 * 12 * 8},
         {"softmax_cross_entropy", 1, 5 * 12 * 9},
+        {"count_losses", 1, 12},
         {"clip_and_adam", 1, -1}, /* its buffers are padded */
         {"linear_forward_output", 1, 2 * 12 * 8 * 9},
         {"linear_backward_output", 1, 2 * 12 * 8 * 9},
         {"linear_backward_weights_output", 1, 2 * 12 * 8 * 9 + 12 * 9},
         {"copy_rows", 4, 0},
-        {"zero", 2, 0},
+        {"zero", 3, 0},
     };
     enum { NUM = sizeof expected / sizeof *expected };
     lyrnn_backend backend;

@@ -29,7 +29,12 @@ static loss_result run_loss(op_check *check, int M, int V, const int32_t *target
         .losses = op_check_output_floats(check, M),
         .counters = op_check_counters(check, before),
     };
+    const lyrnn_count_losses_args count = {.M = M,
+                                           .targets = args.targets,
+                                           .losses = args.losses,
+                                           .counters = (lyrnn_counters *)args.counters};
     check->backend.softmax_cross_entropy(&check->backend, &args);
+    check->backend.count_losses(&check->backend, &count);
     return (loss_result){op_check_fetch(check, args.losses, M),
                          op_check_fetch(check, args.logits, M * V),
                          op_check_fetch_counters(check, args.counters)};

@@ -115,6 +115,16 @@ static double *dsaved_of(op_check *check, const recurrence_case *layer, const do
     return dsaved;
 }
 
+/* The gradient of b_ih: the sums of the columns of dgates_x. */
+static double *db_ih_of(op_check *check, const recurrence_case *layer, const double *dgates_x)
+{
+    int GH = oracle_num_gates(layer->shape.cell) * layer->shape.H;
+    double *sums = op_check_doubles(check, GH);
+    for (int i = 0; i < recurrence_gates_count(layer); i++)
+        sums[i % GH] += dgates_x[i];
+    return sums;
+}
+
 static void check_backward(op_check *check, recurrence_case *layer, const char *what)
 {
     const oracle_recurrence *s = &layer->shape;
@@ -128,6 +138,8 @@ static void check_backward(op_check *check, recurrence_case *layer, const char *
     assert_near(what, d.dgates_x, expected.dgates_x, num_gates, gradient_tolerance);
     assert_near(what, d.dw_hh, expected.dw_hh, num_w, gradient_tolerance);
     assert_near(what, d.db_hh, expected.db_hh, num_b, gradient_tolerance);
+    assert_near(what, d.db_ih, db_ih_of(check, layer, expected.dgates_x), num_b,
+                gradient_tolerance);
     if (d.dc != NULL)
         assert_near(what, d.dc, expected.dc, num_dh, gradient_tolerance);
     if (d.dsaved != NULL)
@@ -138,6 +150,7 @@ static void check_backward(op_check *check, recurrence_case *layer, const char *
     assert_same_bits(what, again.dgates_x, d.dgates_x, num_gates * sizeof(float));
     assert_same_bits(what, again.dw_hh, d.dw_hh, num_w * sizeof(float));
     assert_same_bits(what, again.db_hh, d.db_hh, num_b * sizeof(float));
+    assert_same_bits(what, again.db_ih, d.db_ih, num_b * sizeof(float));
 }
 
 static void check_weights_by_parts(op_check *check, recurrence_case *layer, const char *what)
@@ -146,12 +159,19 @@ static void check_weights_by_parts(op_check *check, recurrence_case *layer, cons
     recurrence_states states = recurrence_run_forward(check, layer);
     recurrence_grads d = recurrence_run_backward(check, layer, &states);
     oracle_recurrence_grads expected = recurrence_expect_backward(check, layer, &states);
+    double *db_ih = db_ih_of(check, layer, expected.dgates_x);
     int first_of_last = T - 1 - T / 3;
     recurrence_run_backward_weights(check, layer, &states, &d, first_of_last, T, false);
+    /* Both biases have nearly the same sums, but each must be added to its own. */
+    for (int j = 0; j < GH; j++) {
+        d.db_ih[j] += 1;
+        db_ih[j] += 1;
+    }
     if (first_of_last > 0)
         recurrence_run_backward_weights(check, layer, &states, &d, 0, first_of_last, true);
     assert_near(what, d.dw_hh, expected.dw_hh, (size_t)(GH * H), gradient_tolerance);
     assert_near(what, d.db_hh, expected.db_hh, (size_t)GH, gradient_tolerance);
+    assert_near(what, d.db_ih, db_ih, (size_t)GH, gradient_tolerance);
 }
 
 static void gradients_of_weights_add_up_over_parts_of_a_sequence(void **state)

@@ -178,7 +178,10 @@ static double run_loss(lyrnn_backend *backend, const lyrnn_activations *a, int V
         .losses = a->losses,
         .counters = memory,
     };
+    const lyrnn_count_losses_args count = {
+        .M = args.M, .targets = a->targets, .losses = a->losses, .counters = memory};
     backend->softmax_cross_entropy(backend, &args);
+    backend->count_losses(backend, &count);
     backend->download(backend, &counters, memory, sizeof counters);
     backend->memory_free(backend, memory);
     return counters.loss_sum / (double)counters.loss_count;

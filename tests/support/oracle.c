@@ -13,19 +13,13 @@ void oracle_embedding_forward(int M, int F, const int32_t *ids, const double *ta
 }
 
 void oracle_embedding_backward(int M, int V, int F, const int32_t *ids, const double *dout,
-                               double *dtable, double *dbias)
+                               double *dtable)
 {
     for (int i = 0; i < V * F; i++)
         dtable[i] = 0;
-    for (int f = 0; dbias != NULL && f < F; f++)
-        dbias[f] = 0;
-    for (int m = 0; m < M; m++) {
-        for (int f = 0; f < F; f++) {
+    for (int m = 0; m < M; m++)
+        for (int f = 0; f < F; f++)
             dtable[ids[m] * F + f] += dout[m * F + f];
-            if (dbias != NULL)
-                dbias[f] += dout[m * F + f];
-        }
-    }
 }
 
 void oracle_linear_forward(int M, int in, int out, const double *x, const double *weight,

@@ -15,10 +15,9 @@
 void oracle_embedding_forward(int M, int F, const int32_t *ids, const double *table,
                               const double *bias, double *out);
 
-/* dtable[v] = sum of dout[m] where ids[m] = v, dbias = sum of dout.   dtable (V,F), dbias (F) or
- * NULL */
+/* dtable[v] = sum of dout[m] where ids[m] = v.   dtable (V,F) */
 void oracle_embedding_backward(int M, int V, int F, const int32_t *ids, const double *dout,
-                               double *dtable, double *dbias);
+                               double *dtable);
 
 /* y = x weight^T + bias.   x (M,in), weight (out,in), bias (out) or NULL, y (M,out) */
 void oracle_linear_forward(int M, int in, int out, const double *x, const double *weight,

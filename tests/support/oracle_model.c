@@ -282,7 +282,7 @@ static void backward_embedding(const model_pass *pass, const double *dinput, dou
     double *dembedded = doubles(M * E), *dtable = doubles(model->V * E);
     for (int i = 0; i < M * E; i++)
         dembedded[i] = dinput[i] * input_keep(pass, i);
-    oracle_embedding_backward(M, model->V, E, pass->batch->inputs, dembedded, dtable, NULL);
+    oracle_embedding_backward(M, model->V, E, pass->batch->inputs, dembedded, dtable);
     for (int i = 0; i < model->V * E; i++)
         grads[i] = (model->tied ? grads[i] : 0) + dtable[i];
     free(dembedded);

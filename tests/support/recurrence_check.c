@@ -125,10 +125,12 @@ void recurrence_run_backward_weights(op_check *check, const recurrence_case *lay
         .add = add,
         .dw_hh = op_check_sums(check, add ? grads->dw_hh : NULL, gates_width(layer) * s->H),
         .db_hh = op_check_sums(check, add ? grads->db_hh : NULL, gates_width(layer)),
+        .db_ih = op_check_sums(check, add ? grads->db_ih : NULL, gates_width(layer)),
     };
     check->backend.recurrence_backward_weights(&check->backend, &args);
     grads->dw_hh = op_check_fetch(check, args.dw_hh, gates_width(layer) * s->H);
     grads->db_hh = op_check_fetch(check, args.db_hh, gates_width(layer));
+    grads->db_ih = op_check_fetch(check, args.db_ih, gates_width(layer));
 }
 
 recurrence_grads recurrence_run_backward(op_check *check, const recurrence_case *layer,

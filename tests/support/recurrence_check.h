@@ -43,14 +43,14 @@ typedef struct {
 recurrence_states recurrence_run_forward(op_check *check, const recurrence_case *layer);
 
 typedef struct {
-    float *dh, *dc, *dgates_x, *dsaved, *dw_hh, *db_hh;
+    float *dh, *dc, *dgates_x, *dsaved, *dw_hh, *db_hh, *db_ih;
 } recurrence_grads;
 
 /* Runs both operations of backward, with the states that forward left. */
 recurrence_grads recurrence_run_backward(op_check *check, const recurrence_case *layer,
                                          const recurrence_states *states);
 
-/* Computes dw_hh and db_hh of the time steps [first, end), or adds them to those in grads. */
+/* Computes dw_hh, db_hh and db_ih of the time steps [first, end), or adds them to those in grads. */
 void recurrence_run_backward_weights(op_check *check, const recurrence_case *layer,
                                      const recurrence_states *states, recurrence_grads *grads,
                                      int first, int end, bool add);

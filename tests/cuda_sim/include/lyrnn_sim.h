@@ -60,6 +60,9 @@ typedef struct {
     /* Kernels and cuBLAS calls that ran at priority 0, -1, -2 and so on. */
     uint64_t kernels_at_priority[LYRNN_SIM_PRIORITIES];
     uint64_t captures; /* calls of cudaStreamEndCapture that returned a graph */
+    /* The nodes of the last of these graphs, and the most of them that wait for each other in a
+     * row. */
+    uint64_t captured_nodes, captured_chain;
 } lyrnn_sim_counters;
 
 lyrnn_sim_counters lyrnn_sim_read_counters(void);

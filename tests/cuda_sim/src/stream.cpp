@@ -220,6 +220,19 @@ static bool all_joined(const Capture &capture)
     return true;
 }
 
+/* The length of the longest path through the nodes. */
+static size_t longest_chain(const std::vector<Node> &nodes)
+{
+    std::vector<size_t> length(nodes.size());
+    size_t longest = 0;
+    for (size_t i = 0; i < nodes.size(); i++) {
+        for (size_t before : nodes[i].after)
+            length[i] = std::max(length[i], length[before]);
+        longest = std::max(longest, ++length[i]);
+    }
+    return longest;
+}
+
 } // namespace sim
 
 using namespace sim;
@@ -325,8 +338,10 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     if (capture->is_spoiled || !is_joined)
         return done(capture->is_spoiled ? cudaErrorStreamCaptureInvalidated
                                         : cudaErrorStreamCaptureUnjoined);
-    *graph = new lyrnn_sim_graph{std::move(capture->nodes)};
     counters.captures++;
+    counters.captured_nodes = capture->nodes.size();
+    counters.captured_chain = longest_chain(capture->nodes);
+    *graph = new lyrnn_sim_graph{std::move(capture->nodes)};
     return done(device_error());
 }
 
