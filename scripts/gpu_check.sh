@@ -1,25 +1,33 @@
 #!/usr/bin/env bash
-# gpu_check.sh OUT [--deps DIR] [--time SECONDS] [--arch ARCH]: runs every check that needs a GPU.
-# It builds for this machine's GPU, runs the tests labeled gpu on each path of the recurrence,
-# trains twice and once with the whole recipe, measures, and runs the operation tests under
-# compute-sanitizer. A failure does not stop the other checks. It writes into the folder OUT:
-#   summary.txt, summary.json   the machine, then each check: passed, failed or not run, and why
-#   ctest.txt kernels.txt sanitizer.txt bench.txt bench.jsonl  the output of each check
-#   cublaslt.txt  the matrix products that ran through cuBLASLt, in at least one training step
+# gpu_check.sh OUT [--deps DIR] [--time SECONDS] [--arch ARCH]: finds out whether lyrnn is right on
+# this machine's GPU, and how fast. It builds lyrnn for this GPU only, and then runs the parts at
+# the end of this script, those first that matter most. A failure does not stop the other checks. A
+# check that hangs is stopped, because each part has its share of SECONDS [480]; with a longer time,
+# each part has longer. A build in build/gpu that was made for this GPU and CPU is used again.
+# It writes into the folder OUT, and what is there is complete whenever the script stops:
+#   report.md     what was measured against what was predicted (gpu_report.py), after each part
+#   summary.json  the machine, then each check: passed, failed or not run, why, and its command
+#   log.txt       the output of all checks
+#   tune.jsonl    lyrnn tune: each plan of shapes A to F, its time, its error and its prediction
+#   bench.jsonl   lyrnn bench: shapes A to F in each precision
+#   profile.txt   what Nsight Systems and Nsight Compute say of the kernels, as CSV
+#   estimate.txt  the cycles of a time step, by kernel_report.sh --estimate
 #   speed.jsonl   lyrnn and PyTorch, one record per shape; append it to the file of the same name in
 #                 scripts/bench/results
-# The exit status is 1 if a check failed. All checks together take at most SECONDS [900]; a check
-# that would start later is not run.
+# The exit status is 1 if a check failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
+source scripts/gpu_results.sh
 
 usage() {
     echo "usage: ${0##*/} OUT [--deps DIR] [--time SECONDS] [--arch ARCH]" >&2
     exit 2
 }
 
-out='' limit=900 arch=native
+default_limit=480
+out='' limit=$default_limit arch=''
+arguments=$*
 while (($# > 0)); do
     case $#:$1 in
     1:--*) usage ;;
@@ -40,233 +48,343 @@ done
 
 command -v nvidia-smi >/dev/null ||
     fail 'nvidia-smi: not found; run this script on a machine with an NVIDIA driver'
-query=(nvidia-smi "--format=csv,noheader")
-gpu=$("${query[@]}" --query-gpu=name,driver_version,compute_cap,memory.total 2>&1 | paste -sd' ') ||
+query_gpu() {
+    timeout 30 nvidia-smi --format=csv,noheader --query-gpu="$1" 2>&1 | head -n 1
+}
+gpu=$(query_gpu name,driver_version,compute_cap,memory.total) ||
     fail "nvidia-smi: $gpu; run this script on a machine with a GPU"
 nvcc=$(find_nvcc) || fail 'nvcc: not found; install the CUDA toolkit'
+capability=$(query_gpu compute_cap)
+arch=${arch:-${capability/./}-real}
 
 build=$PWD/build/gpu
+lyrnn=$build/lyrnn
+log=$out/log.txt
 deadline=$((SECONDS + limit))
-results=() failed=0
-mkdir -p "$out"
-rm -f "$out"/{summary,ctest,kernels,sanitizer,bench,cublaslt}.txt "$out"/{summary,bench}.json \
+running=$(mktemp -d) # scratch files, and in processes/ a file per process that runs
+mkdir -p "$running/processes" "$out"
+# Plans are measured again, and the user's cache stays as it is.
+export running log XDG_CACHE_HOME=$running/cache
+tests=()
+rm -f "$out"/{report.md,summary.json,log.txt,tune.jsonl,bench.jsonl,profile.txt,estimate.txt} \
     "$out/speed.jsonl"
 
-say() {
-    printf '%s\n' "$*" | tee -a "$out/summary.txt"
-}
+# ---- parts ---------------------------------------------------------------------------------------
 
-# json_text TEXT: prints TEXT as a JSON string.
-json_text() {
-    local text=${1//\\/\\\\}
-    text=${text//\"/\\\"}
-    printf '"%s"' "${text//[[:cntrl:]]/ }"
-}
-
-# record NAME passed|failed|'not run' SECONDS [WHY]: adds the result of a check to the summary.
-record() {
-    local why=${4-}
-    say "$2: $1 ($3 s)${why:+: $why}"
-    results+=("$(printf '{"name": %s, "result": "%s", "seconds": %d, "why": %s}' \
-        "$(json_text "$1")" "$2" "$3" "$(json_text "$why")")")
-    [[ $2 != failed ]] || failed=$((failed + 1))
-}
-
-# attempt SECONDS LOG COMMAND...: runs COMMAND for at most SECONDS and within the time that is left.
-# LOG gets its output, but the file $stdout gets its standard output if that variable is set. Sets
-# status, why and took.
-attempt() {
-    local most=$1 log=$out/$2 left=$((deadline - SECONDS)) start=$SECONDS
-    shift 2
-    status=0 why='' took=0
-    if ((left < 1)); then
-        status=-1 why="no time was left of the $limit s; set a longer --time"
-        return
+# The device's properties, and how many clusters fit at once. Needs no build.
+part_device() {
+    check 'compile device_properties.cu' 60 "$nvcc" -std=c++17 -arch="sm_${capability/./}" \
+        -o "$running/device_properties" scripts/device_properties.cu || return
+    if stdout=$running/device.json check 'device properties and a first kernel' 60 \
+        "$running/device_properties"; then
+        device=$(<"$running/device.json")
     fi
-    ((most < left)) || most=$left
-    printf '\n$ %s\n' "$*" >>"$log"
-    timeout --kill-after=10 "$most" "$@" >>"${stdout:-$log}" 2>>"$log" </dev/null || status=$?
-    took=$((SECONDS - start))
-    case $status in
-    0) ;;
-    124 | 137) why="stopped after $most s" ;;
-    99) why="compute-sanitizer found errors; see ${log##*/}" ;;
-    77) why='it skipped itself, because it found no usable GPU' ;;
-    *) why="exit status $status; see ${log##*/}" ;;
-    esac
 }
 
-# record_attempt NAME: records the last attempt by its exit status.
-record_attempt() {
-    local result=failed
-    ((status != 0)) || result=passed
-    ((status != -1)) || result='not run'
-    record "$1" "$result" "$took" "$why"
-    ((status == 0))
-}
-
-# check NAME SECONDS LOG COMMAND...: attempts COMMAND and records the result.
-check() {
-    local name=$1
-    shift
-    attempt "$@"
-    record_attempt "$name"
-}
-
-say_environment() {
-    say "date: $(date -u '+%Y-%m-%d %H:%M:%S UTC')"
-    say "commit: $(git describe --always --dirty 2>/dev/null || echo unknown)"
-    say "GPU (name, driver, compute capability, memory): $gpu"
-    say "CUDA compiler: $("$nvcc" --version | sed -n 's/.*release //p')"
-    say "host: $(sed -n 's/^model name.*: //p;T;q' /proc/cpuinfo), $(nproc) cores," \
-        "gcc $(gcc -dumpfullversion), $(cmake --version | head -n 1)"
-}
-
-write_json() {
-    local i
-    {
-        printf '{"date": "%s", "commit": %s, "gpu": %s, "failed": %d,\n "checks": [' \
-            "$(date -u '+%Y-%m-%dT%H:%M:%SZ')" \
-            "$(json_text "$(git describe --always --dirty 2>/dev/null || echo unknown)")" \
-            "$(json_text "$gpu")" "$failed"
-        for ((i = 0; i < ${#results[@]}; i++)); do
-            printf '%s\n  %s' "$( ((i == 0)) || echo ,)" "${results[i]}"
-        done
-        printf '\n ]}\n'
-    } >"$out/summary.json"
+# build_key: prints all that decides whether an earlier build may be used again. The host's code is
+# for this CPU.
+build_key() {
+    echo "$PWD $arch $deps $host"
+    "$nvcc" --version
 }
 
 # Builds only the programs that this script runs: the simulator's take longer than all others.
-build_for_gpu() {
-    check configure 120 ctest.txt cmake --fresh -S . -B "$build" -DCMAKE_BUILD_TYPE=Release \
-        -DLYRNN_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$arch" ||
-        return
-    mapfile -t tests < <(ctest --test-dir "$build" -L gpu -N | sed -n 's/.*: gpu_//p')
-    check build 400 ctest.txt cmake --build "$build" --parallel "$(nproc)" \
-        --target lyrnn_program "${tests[@]}"
-}
-
-# This machine has a GPU, so a test that skips itself counts as failed.
-run_tests() {
-    local path junit=$build/junit.xml
-    for path in cost steps resident grid; do
-        rm -f "$junit"
-        attempt 300 ctest.txt env LYRNN_DEBUG_RECURRENCE=$path ctest --test-dir "$build" -L gpu \
-            --output-on-failure --no-tests=error --output-junit "$junit"
-        if [[ -s $junit ]]; then
-            count_tests "$junit"
-            ((tests_ok == tests_total)) || status=1
-            ((status == 0)) ||
-                why="only $tests_ok of $tests_total passed, $tests_not_run skipped; see ctest.txt"
-        fi
-        record_attempt "ctest -L gpu, recurrence path $path" || true
-    done
-}
-
-# The same command must write the same bytes.
-train_twice() {
-    local run runs
-    runs=$(mktemp -d)
-    for run in first second; do
-        check "lyrnn train --device cuda, $run" 120 ctest.txt "$build/lyrnn" train --device cuda \
-            --num-epochs 50 --out "$runs/$run" || true
-    done
-    if [[ -d $runs/first/latest && -d $runs/second/latest ]]; then
-        check 'both trainings write the same model' 10 ctest.txt \
-            cmp "$runs"/{first,second}/latest/model.safetensors || true
-    else
-        record 'both trainings write the same model' 'not run' 0 'a training wrote no model'
+part_build() {
+    local fresh=(--fresh)
+    if [[ -z $deps ]]; then
+        # shellcheck disable=SC2016 # for the inner shell
+        check packages 100 bash -c 'set -euo pipefail; source scripts/common.sh
+            install_packages "$@"' - "${build_packages[@]}" libcmocka-dev || true
     fi
-    rm -rf "$runs"
+    optional_packages=()
+    # shellcheck disable=SC2119 # it installs nothing
+    (set_up) >>"$log" 2>&1 || {
+        record set-up failed 0 "$(tail -n 1 "$log")"
+        return
+    }
+    # shellcheck disable=SC2119
+    set_up >>"$log" 2>&1
+    [[ ! -f $build/built_for || $(<"$build/built_for") != "$(build_key)" ]] || fresh=()
+    check configure 60 cmake "${fresh[@]}" -S . -B "$build" -DCMAKE_BUILD_TYPE=Release \
+        -DLYRNN_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$arch" || return
+    build_key >"$build/built_for"
+    mapfile -t tests < <(ctest --test-dir "$build" -L gpu -N | sed -n 's/.*: gpu_//p')
+    check build 900 cmake --build "$build" --parallel "$(nproc)" \
+        --target lyrnn_program "${tests[@]}" && is_built=true
+}
+
+# run_tests PATH SELECTION REGEX: this machine has a GPU, so a test that skips itself has failed.
+run_tests() {
+    local junit=$build/junit.xml
+    rm -f "$junit"
+    attempt "ctest $2 $3, recurrence path $1" 120 env LYRNN_DEBUG_RECURRENCE="$1" \
+        ctest --test-dir "$build" -L gpu "$2" "$3" --parallel 4 --output-on-failure \
+        --no-tests=error --output-junit "$junit"
+    if [[ -s $junit ]]; then
+        count_tests "$junit"
+        ((tests_ok == tests_total)) || status=1
+        ((status == 0)) ||
+            why="only $tests_ok of $tests_total passed, $tests_not_run skipped; see log.txt"
+    fi
+    record_attempt || true
+}
+
+recurrence_paths=(steps resident grid block)
+
+part_operations() {
+    local path
+    run_tests cost -R '^gpu_test_operations'
+    for path in "${recurrence_paths[@]}"; do
+        run_tests "$path" -R '^gpu_test_operations_(recurrence|invariant)$'
+    done
+}
+
+# sanitize END SANITIZER TOOL TEST: runs a test under compute-sanitizer until END, in seconds since
+# 1970. Prints the result as one line.
+sanitize() {
+    local end=$1 status=0 start=$EPOCHSECONDS left output
+    shift
+    left=$((end - start))
+    ((left > 0)) || { echo "$2 ${3##*/} -1 0" && return; }
+    output=$(mktemp "$running/XXXXXX")
+    LYRNN_TEST_DEVICE=cuda guarded "$left" "$1" --tool "$2" --error-exitcode 99 "$3" \
+        >"$output" 2>&1 || status=$?
+    {
+        flock 9
+        printf '\n$ compute-sanitizer --tool %s %s\n' "$2" "$3" >&9
+        head -c 200000 "$output" >&9
+    } 9>>"$log"
+    rm "$output"
+    echo "$2 ${3##*/} $status $((EPOCHSECONDS - start))"
+}
+export -f sanitize
+
+# list_sanitizations: prints a tool and a test per line. The recurrence waits between blocks, so it
+# comes first.
+list_sanitizations() {
+    local test tool
+    for test in test_operations_recurrence "${tests[@]}"; do
+        [[ $test == test_operations* ]] || continue
+        for tool in memcheck racecheck synccheck initcheck; do
+            echo "$tool $build/tests/$test"
+        done
+    done | awk '!seen[$0]++'
+}
+
+# can_sanitize: compute-sanitizer refuses some machines, which says nothing about lyrnn.
+can_sanitize() {
+    sanitizer=$(command -v compute-sanitizer ||
+        command -v "$(dirname "$nvcc")/compute-sanitizer") || {
+        not_run compute-sanitizer 'not installed'
+        return 1
+    }
+    attempt 'compute-sanitizer on a first kernel' 30 "$sanitizer" --tool memcheck \
+        --error-exitcode 99 "$running/device_properties"
+    ((status == 0)) || not_run compute-sanitizer "it does not work on this machine: $why"
+    ((status == 0))
+}
+
+# The operation tests launch every kernel, on small shapes. Four run at a time.
+part_sanitizers() {
+    local sanitizer tool test status seconds result
+    can_sanitize || return
+    while read -r tool test status seconds; do
+        result=failed
+        ((status != 0)) || result=passed
+        # A test that has not ended says nothing.
+        ((status != -1 && status != 124 && status != 137)) || result='not run'
+        record "$tool, $test" "$result" "$seconds" "$(explain "$status" "$seconds")" \
+            "compute-sanitizer --tool $tool $test"
+    done < <(list_sanitizations | xargs -P 4 -L 1 bash -c 'sanitize "$@"' - \
+        "$((EPOCHSECONDS + part_end - SECONDS))" "$sanitizer")
+}
+
+# The cycles of a time step by the machine code. This needs no GPU, so it comes last.
+part_estimate() {
+    stdout=$out/estimate.txt check 'kernel_report.sh --estimate' 100 \
+        scripts/kernel_report.sh --estimate || rm -f "$out/estimate.txt"
+}
+
+# same_losses RUN OTHER: succeeds if the losses of both trainings agree within 1e-4.
+same_losses() {
+    paste <(sed 's/.*"loss": *//; s/[,}].*//' "$1/metrics.jsonl") \
+        <(sed 's/.*"loss": *//; s/[,}].*//' "$2/metrics.jsonl") |
+        awk 'NF != 2 || !($1 - $2 <= 1e-4 * $2 && $2 - $1 <= 1e-4 * $2) {bad = 1}
+             {print} END {exit bad || NR == 0}'
+}
+export -f same_losses
+
+# train NAME FOLDER OPTION...
+train() {
+    local what=$1 folder=$2
+    shift 2
+    check "lyrnn train, $what" 60 "$lyrnn" train --preset tutorial --num-epochs 5 \
+        --pred-period 1000 --out "$folder" "$@"
 }
 
 # Every option of the recipe at once. The step is still one graph.
-train_recipe() {
-    local runs
+recipe=(--cell lstm --num-layers 2 --embedding-size 128 --tie --dropout 0.2 --dropout-input 0.2
+    --dropout-output 0.3 --dropout-weight 0.3 --schedule cosine --warmup 20 --weight-decay 0.1
+    --beta2 0.99 --ema 0.9 --shards 4)
+
+# Whole trainings: on each path the CPU's losses, and the same bytes from the same command.
+part_trainings() {
+    local path runs
     runs=$(mktemp -d)
-    check 'lyrnn train --device cuda with the whole recipe' 120 ctest.txt "$build/lyrnn" train \
-        --device cuda --cell lstm --num-layers 2 --num-epochs 5 --embedding-size 128 --tie \
-        --dropout 0.2 --dropout-input 0.2 --dropout-output 0.3 --dropout-weight 0.3 \
-        --schedule cosine --warmup 20 --weight-decay 0.1 --beta2 0.99 --ema 0.9 --shards 4 \
-        --out "$runs/recipe" || true
+    train 'on the CPU' "$runs/cpu" --device cpu || true
+    for path in "${recurrence_paths[@]}"; do
+        LYRNN_DEBUG_RECURRENCE=$path train "recurrence path $path" "$runs/$path" --device cuda \
+            --tune off || continue
+        check "losses of the path $path and the CPU" 10 bash -c 'same_losses "$@"' - \
+            "$runs/$path" "$runs/cpu" || true
+    done
+    # The first measures the plans, and the second finds them in the cache.
+    if train first "$runs/first" --device cuda && train second "$runs/second" --device cuda; then
+        check 'both trainings write the same model' 10 \
+            cmp "$runs"/{first,second}/latest/model.safetensors || true
+    fi
+    train 'the whole recipe' "$runs/recipe" --device cuda "${recipe[@]}" || true
+    for path in cost "${recurrence_paths[@]}"; do
+        run_tests "$path" -E '^gpu_test_operations'
+    done
     rm -rf "$runs"
 }
 
-measure() {
-    check 'matrix products through cuBLASLt' 60 bench.txt env CUBLASLT_LOG_LEVEL=2 \
-        CUBLASLT_LOG_FILE="$out/cublaslt.txt" "$build/lyrnn" bench --device cuda --steps 1 \
-        --repetitions 1 || true
-    if "$build/lyrnn" bench --help >/dev/null 2>&1; then
-        check 'lyrnn bench, table' 120 bench.txt "$build/lyrnn" bench --device cuda \
-            --format table || true
-        stdout=$out/bench.jsonl check 'lyrnn bench, JSON lines' 120 bench.txt "$build/lyrnn" bench \
-            --device cuda --format jsonl || true
-    else
-        record 'lyrnn bench' 'not run' 0 'this version of lyrnn has no bench command'
-    fi
+# Two layers overlap, and each grid wants the whole device. If both began, both would wait for ever.
+part_two_layers() {
+    check '10,000 steps of two layers on the grid path' 120 env LYRNN_DEBUG_RECURRENCE=grid \
+        "$lyrnn" bench --device cuda --num-layers 2 --num-steps 64 --steps 5000 --repetitions 1 \
+        --tune off || true
 }
 
-# compare_with_pytorch PRESET...: runs one check per preset. If the time runs out, the results of
-# the earlier presets remain.
-compare_with_pytorch() {
-    local python preset
-    for python in python3 /usr/bin/python3 ''; do
-        "$python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null && break
-    done
-    for preset; do
-        if [[ -z $python ]]; then
-            record "lyrnn and PyTorch, shape $preset" 'not run' 0 \
-                'no python3 here has a PyTorch that finds the GPU'
-        else
-            check "lyrnn and PyTorch, shape $preset" 200 bench.txt "$python" \
-                scripts/bench/compare.py --device cuda --lyrnn "$build/lyrnn" \
-                --preset "$preset" --rounds 3 --json "$out/speed.jsonl" || true
-        fi
-    done
+# bench VARIANT NAME OPTION...: adds a row with this variant to bench.jsonl.
+bench() {
+    local variant=$1 what=$2
+    shift 2
+    : >"$running/rows"
+    stdout=$running/rows attempt "lyrnn bench, $what" 120 "$lyrnn" bench --device cuda \
+        --format jsonl "$@"
+    sed "s/^{/{\"variant\": $(json_text "$variant"), /" "$running/rows" >>"$out/bench.jsonl"
+    record_attempt || true
 }
 
-report_kernels() {
-    local capability
-    capability=$("${query[@]}" --query-gpu=compute_cap | head -n 1)
-    check "kernels of sm_${capability/./}" 120 kernels.txt scripts/kernel_report.sh \
-        "${capability/./}" || true
-}
-
-# Runs only the operation tests: they launch every kernel, on small shapes.
-sanitize() {
-    local sanitizer tool test
-    sanitizer=$(command -v compute-sanitizer ||
-        command -v "$(dirname "$nvcc")/compute-sanitizer") || {
-        record compute-sanitizer 'not run' 0 'not installed'
-        return
-    }
-    for tool in memcheck racecheck; do
-        for test in "${tests[@]}"; do
-            [[ $test == test_operations* ]] || continue
-            check "$tool, $test" 150 sanitizer.txt env LYRNN_TEST_DEVICE=cuda "$sanitizer" \
-                --tool "$tool" --error-exitcode 99 "$build/tests/$test" || true
+# Whether it matters that a replayed graph keeps the priorities of its nodes.
+part_priorities() {
+    local preset priority
+    for preset in A B D; do
+        for priority in 0 1; do
+            CUDA_GRAPHS_USE_NODE_PRIORITY=$priority bench "node priority $priority" \
+                "shape $preset, CUDA_GRAPHS_USE_NODE_PRIORITY=$priority" --preset "$preset" \
+                --steps 20 --repetitions 3
         done
     done
 }
 
-say_environment
-# test.sh's other packages (clang and its tools) are not needed here.
-set_up "${build_packages[@]}" libcmocka-dev
-if build_for_gpu; then
-    run_tests
-    train_twice
-    train_recipe
-    measure
-    compare_with_pytorch A
-    report_kernels
-    sanitize
-    # The larger shapes come last, because they can use up the time.
-    compare_with_pytorch B C D E F
-else
-    for name in tests training benchmarks PyTorch kernels sanitizer; do
-        record "$name" 'not run' 0 'the build failed; see ctest.txt'
+part_tune() {
+    stdout=$out/tune.jsonl check 'lyrnn tune, shapes A to F' 120 "$lyrnn" tune --device cuda \
+        --preset ladder --format jsonl || true
+}
+
+# profile TOOL WHAT COMMAND...: adds the CSV that COMMAND prints to profile.txt, under a heading.
+profile() {
+    local tool=$1 what=$2
+    shift 2
+    printf '== %s %s\n' "$tool" "$what" >>"$out/profile.txt"
+    stdout=$out/profile.txt check "$tool, $what" 60 "$@" || true
+}
+
+few_steps=("$lyrnn" bench --device cuda --steps 5 --repetitions 1)
+
+part_nsys() {
+    local nsys preset trace=$running/trace
+    nsys=$(command -v nsys) || {
+        not_run nsys 'not installed'
+        return
+    }
+    for preset in A B D; do
+        check "nsys profile, shape $preset" 40 "$nsys" profile --trace=cuda \
+            --cuda-graph-trace=node --force-overwrite=true --output="$trace" \
+            "${few_steps[@]}" --preset "$preset" || continue
+        profile nsys "$preset" "$nsys" stats --report cuda_gpu_kern_sum --format csv \
+            "$trace.nsys-rep"
     done
-fi
-write_json
-say "$failed failed of ${#results[@]}"
+    rm -f "$trace".*
+}
+
+# The kernels of the first step: forward and backward, each in up to two chunks.
+part_ncu() {
+    local ncu each preset path
+    ncu=$(command -v ncu) || {
+        not_run ncu 'not installed'
+        return
+    }
+    for each in 'A resident' 'B grid' 'A block'; do
+        read -r preset path <<<"$each"
+        LYRNN_DEBUG_RECURRENCE=$path profile ncu "$preset, path $path" "$ncu" --set full \
+            --clock-control none --launch-count 4 \
+            --kernel-name 'regex:(resident|grid|block)_(forward|backward)_kernel' --page raw \
+            --csv "${few_steps[@]}" --preset "$preset" --tune off
+    done
+}
+
+part_bench() {
+    local precision
+    for precision in fp32 tf32 bf16; do
+        bench '' "shapes A to F, $precision" --preset ladder --precision "$precision" --steps 10 \
+            --repetitions 3
+    done
+}
+
+# One check per preset: if the time runs out, the results of the earlier ones remain. A, D and B
+# show the three paths.
+part_pytorch() {
+    local torch preset
+    for torch in python3 /usr/bin/python3 ''; do
+        guarded 60 "${torch:-true}" -c 'import torch; assert torch.cuda.is_available()' \
+            2>/dev/null && break
+    done
+    for preset in A D B E C F; do
+        if [[ -z $torch ]]; then
+            not_run "lyrnn and PyTorch, shape $preset" \
+                'no python3 here has a PyTorch that finds the GPU'
+        else
+            check "lyrnn and PyTorch, shape $preset" 200 "$torch" scripts/bench/compare.py \
+                --device cuda --lyrnn "$lyrnn" --preset "$preset" --rounds 2 \
+                --json "$out/speed.jsonl" || true
+        fi
+    done
+}
+
+# ---- the run -------------------------------------------------------------------------------------
+
+toolkit=$("$nvcc" --version | sed -n 's/.*release //p')
+started=$(date -u '+%Y-%m-%dT%H:%M:%SZ')
+commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
+host="$(sed -n 's/^model name.*: //p;T;q' /proc/cpuinfo), $(nproc) cores"
+host+=", gcc $(gcc -dumpfullversion)"
+python=$(command -v python3 || command -v /usr/bin/python3 || true)
+is_built=false
+describe_run
+trap finish EXIT
+trap 'interrupted 130' INT
+trap 'interrupted 143' TERM HUP
+printf '%s\n' "date: $started" "commit: $commit" "GPU: $gpu" "host: $host" | tee -a "$log"
+
+run_part device 20
+run_part build 120
+parts=('operations 45' 'sanitizers 75' 'trainings 60' 'two_layers 30' 'priorities 30' 'tune 40'
+    'nsys 30' 'ncu 40' 'bench 45' "pytorch $default_limit" "estimate $default_limit")
+for each in "${parts[@]}"; do
+    read -r name seconds <<<"$each"
+    if "$is_built"; then
+        run_part "$name" "$seconds"
+    else
+        part=$name
+        not_run "$name" 'the build failed; see log.txt'
+    fi
+done
+part='' finished=true
+[[ -n $python ]] || not_run report 'no python3 here; run scripts/gpu_report.py OUT elsewhere'
+finish
+echo "$failed failed of ${#results[@]}; $out/report.md has the numbers"
 ((failed == 0))
