@@ -18,7 +18,7 @@ typedef struct {
  * there are only the device knows. */
 lyrnn_status plan_pair_parse(const char *text, plan_pair *pair);
 
-typedef char plan_pair_text[2 * LYRNN_PLAN_BYTES + sizeof "forward=,backward="];
+typedef char plan_pair_text[sizeof(plan_pair) + sizeof "forward=,backward="];
 void plan_pair_print(const plan_pair *pair, plan_pair_text text);
 
 #endif

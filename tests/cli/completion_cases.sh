@@ -35,8 +35,9 @@ check_completions() {
     local script=$1 name options
     mkdir -p runs/mine runs/other runs/no_run
     touch runs/mine/config.json runs/other/config.json a_text.txt
-    expect_completions "$script" 'lyrnn ' train generate eval corpus bench tune info help version
-    expect_completions "$script" 'lyrnn help ' train generate eval corpus bench tune info help version
+    local commands=(train generate eval corpus bench tune info help version)
+    expect_completions "$script" 'lyrnn ' "${commands[@]}"
+    expect_completions "$script" 'lyrnn help ' "${commands[@]}"
     expect_completions "$script" 'lyrnn help ge' generate
     expect_completions "$script" 'lyrnn ver' version
     expect_completions "$script" 'lyrnn ge' generate

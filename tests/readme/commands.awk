@@ -37,7 +37,8 @@ function block_line(line) {
     if (pending != "") add(line)
     else if (sub(/^\$ /, "", line)) add(line)
     else if (is_commands && !has_prompts) add(line)
-    else if (line ~ /^([^ ]*\/)?lyrnn (train|generate|eval|corpus|bench|tune|info|help|version)( |$)/ ||
+    else if (line ~ \
+             /^([^ ]*\/)?lyrnn (train|generate|eval|corpus|bench|tune|info|help|version)( |$)/ ||
              line ~ /^\.\/scripts\//)
         print FNR "\t!a command among other lines; put it in its own block, or put \"$ \" before it"
 }
