@@ -45,7 +45,7 @@ template <lyrnn_cell CELL> struct unit_gradients {
 
 __device__ __forceinline__ float sigmoid(float x)
 {
-    return 1.0f / (1.0f + expf(-x));
+    return __fdividef(1.0f, 1.0f + expf(-x));
 }
 
 /* prime (G) is h'. */
@@ -137,21 +137,28 @@ struct unit_place {
     size_t saved;  /* in (T,B,H) */
     size_t before; /* in h and c: the slot that the step reads */
     size_t after;  /* in h and c: the slot that it writes */
+    size_t output; /* in doutput (T,B,h_stride) */
 };
 
-/* Args is the recurrence's arguments, forward or backward. All rows (T*B) fit an int, so that each
- * offset is one wide multiplication of two ints. */
+/* A stream of a time step is a row of (T*B). Args is the recurrence's arguments, forward or
+ * backward. All rows fit 32 bits. Unsigned, an offset is one wide multiplication. */
+template <lyrnn_cell CELL, typename Args>
+__device__ __forceinline__ unit_place find_unit_of_row(const Args &args, unsigned row, int unit)
+{
+    const unsigned B = (unsigned)args.B, H = (unsigned)args.H, stride = (unsigned)args.h_stride;
+    unit_place place;
+    place.gates = (size_t)row * (NUM_GATES<CELL> * H) + (unsigned)unit;
+    place.saved = (size_t)row * H + (unsigned)unit;
+    place.before = (size_t)(args.reverse ? row + B : row) * stride + (unsigned)unit;
+    place.after = (size_t)(args.reverse ? row : row + B) * stride + (unsigned)unit;
+    place.output = (size_t)row * stride + (unsigned)unit;
+    return place;
+}
+
 template <lyrnn_cell CELL, typename Args>
 __device__ __forceinline__ unit_place find_unit(const Args &args, int t, int stream, int unit)
 {
-    const int row = t * args.B + stream;
-    const int before = args.reverse ? row + args.B : row, after = args.reverse ? row : row + args.B;
-    unit_place place;
-    place.gates = (size_t)row * (size_t)(NUM_GATES<CELL> * args.H) + (size_t)unit;
-    place.saved = (size_t)row * (size_t)args.H + (size_t)unit;
-    place.before = (size_t)before * (size_t)args.h_stride + (size_t)unit;
-    place.after = (size_t)after * (size_t)args.h_stride + (size_t)unit;
-    return place;
+    return find_unit_of_row<CELL>(args, (unsigned)t * (unsigned)args.B + (unsigned)stream, unit);
 }
 
 /* Writes a unit's state as forward leaves it. */
@@ -216,11 +223,10 @@ __device__ __forceinline__ unit_step<CELL> load_step(const lyrnn_recurrence_back
                                                      int t, int stream, int j)
 {
     unit_step<CELL> step = {};
-    size_t row = (size_t)t * (size_t)args.B + (size_t)stream;
     step.place = find_unit<CELL>(args, t, stream, j);
     step.at = (size_t)stream * (size_t)args.H + (size_t)j;
     step.unit = load_unit<CELL>(args, step.place);
-    step.gradients.dh = args.doutput[row * (size_t)args.h_stride + (size_t)j] + args.dh[step.at];
+    step.gradients.dh = args.doutput[step.place.output] + args.dh[step.at];
     if (CELL == LYRNN_LSTM)
         step.gradients.dc = args.dc[step.at];
     return step;
