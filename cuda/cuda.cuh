@@ -51,6 +51,7 @@ typedef enum {
     LYRNN_RECURRENCE_BY_COST,
     LYRNN_RECURRENCE_BY_STEPS,
     LYRNN_RECURRENCE_RESIDENT,
+    LYRNN_RECURRENCE_BLOCK,
     LYRNN_RECURRENCE_GRID
 } lyrnn_recurrence_path;
 
@@ -99,7 +100,7 @@ typedef struct {
     /* device, one allocation: the workspaces of all lanes, then sums, then wait_expired */
     void *workspaces;
     lyrnn_precision precision;
-    /* The path that LYRNN_DEBUG_RECURRENCE forces: steps, resident or grid. */
+    /* The path that LYRNN_DEBUG_RECURRENCE forces: steps, resident, block or grid. */
     lyrnn_recurrence_path recurrence_path;
     lyrnn_cuda_used_plan used[LYRNN_CUDA_USED_PLANS];
     int num_used;

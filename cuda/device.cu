@@ -383,6 +383,8 @@ static lyrnn_recurrence_path recurrence_path(void)
         return LYRNN_RECURRENCE_BY_STEPS;
     if (forced != NULL && strcmp(forced, "resident") == 0)
         return LYRNN_RECURRENCE_RESIDENT;
+    if (forced != NULL && strcmp(forced, "block") == 0)
+        return LYRNN_RECURRENCE_BLOCK;
     if (forced != NULL && strcmp(forced, "grid") == 0)
         return LYRNN_RECURRENCE_GRID;
     return LYRNN_RECURRENCE_BY_COST;

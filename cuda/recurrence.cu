@@ -2,11 +2,12 @@
  *     forward   h' = h_{t-1} W_hh^T + b_hh, then the cell
  *     backward  the cell, then dh_{t-1} += dh' W_hh;  dW_hh = sum of dh'_t^T h_{t-1}
  * Each operation first makes a plan (recurrence_plan.cu) and then runs it. Here is the general
- * path, by steps: per time step one cuBLAS GEMM and one kernel for the cell. recurrence_resident.cu
- * and recurrence_grid.cu have the paths that keep W_hh on chip. The weights' gradient is GEMMs over
+ * path, by steps: per time step one cuBLAS GEMM and one kernel for the cell. recurrence_resident.cu,
+ * recurrence_block.cu and recurrence_grid.cu have the paths that keep W_hh on chip. The weights' gradient is GEMMs over
  * all T*B rows. */
 #include "base/gate_parts.h"
 #include "cells.cuh"
+#include "recurrence_block.cuh"
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
 
@@ -88,6 +89,8 @@ void lyrnn_cuda_run_forward(lyrnn_backend *self, const recurrence_plan &plan,
 {
     if (plan.path == LYRNN_RECURRENCE_RESIDENT)
         lyrnn_cuda_resident_forward(self, plan, args);
+    else if (plan.path == LYRNN_RECURRENCE_BLOCK)
+        lyrnn_cuda_block_forward(self, plan, args);
     else if (plan.path == LYRNN_RECURRENCE_GRID)
         lyrnn_cuda_grid_forward(self, plan, args);
     else
@@ -151,6 +154,8 @@ void lyrnn_cuda_run_backward(lyrnn_backend *self, const recurrence_plan &plan,
 {
     if (plan.path == LYRNN_RECURRENCE_RESIDENT)
         lyrnn_cuda_resident_backward(self, plan, args);
+    else if (plan.path == LYRNN_RECURRENCE_BLOCK)
+        lyrnn_cuda_block_backward(self, plan, args);
     else if (plan.path == LYRNN_RECURRENCE_GRID)
         lyrnn_cuda_grid_backward(self, plan, args);
     else

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "recurrence_block.cuh"
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
 
@@ -35,6 +36,15 @@ struct device_costs {
     double butterfly_cycles = 150.0;
     double resident_barrier_cycles = 500.0;
     double broadcast_cycles = 43.0;
+
+    /* In one block: the read of W_hh, in bytes per cycle. Per step a barrier, and for each stream
+     * the latencies from the vector to the new state. Each warp of a scheduler then adds its FMAs,
+     * which hide the reads of shared memory, and its own instructions, more for each gate. */
+    double block_load_bytes = 40.0;
+    double block_barrier_cycles = 60.0;
+    double block_stream_cycles = 280.0;
+    double block_warp_cycles = 25.0;
+    double block_gate_cycles = 50.0;
 
     /* Over the grid: the launch, and the read of W_hh into shared memory, per weight of a thread. A
      * forward weight takes three divisions and waits for L2 on its own. */
@@ -172,6 +182,51 @@ static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const lyrnn_
     if (layout.cluster > 1)
         cycles += COSTS.resident_barrier_cycles + COSTS.broadcast_cycles * layout.cluster * values;
     plan.expected_ns = (double)p.T * waves * cycles / COSTS.cycles_per_ns;
+    return plan;
+}
+
+/* The weights, two vectors per stream, and what a unit of a stream carries from step to step. */
+static size_t block_shared_bytes(const block_plan &plan, int streams)
+{
+    const size_t weights = (size_t)(4 * plan.shared_quads * plan.threads);
+    const size_t per_stream = 2 * (size_t)(4 * plan.quads * plan.slices) + 2 * (size_t)plan.max_h;
+    return (weights + (size_t)streams * per_stream) * sizeof(float);
+}
+
+/* As few streams per block as let all blocks be on the device at once, if there is room for them.
+ * streams 0: chosen here. */
+static recurrence_plan plan_block(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
+                                  int streams)
+{
+    recurrence_plan plan = does_not_fit(LYRNN_RECURRENCE_BLOCK);
+    const int G = lyrnn_num_gates(p.cell), step = block_max_h(G) / BLOCK_SIZES;
+    if (p.H > block_max_h(G))
+        return plan;
+    block_plan &layout = plan.block;
+    layout = lay_out_block(G, p.is_backward, step * lyrnn_cuda_ceil_div(p.H, step));
+    plan.at_once = lyrnn_cuda_block_max_blocks(state, p, layout);
+    if (plan.at_once == 0)
+        return plan;
+    const size_t max_bytes = state->properties.sharedMemPerBlockOptin;
+    layout.streams = streams > 0 ? streams : lyrnn_cuda_ceil_div(p.B, plan.at_once);
+    while (streams == 0 && layout.streams > 1 &&
+           block_shared_bytes(layout, layout.streams) > max_bytes)
+        layout.streams--;
+    plan.launch.num_blocks = lyrnn_cuda_ceil_div(p.B, layout.streams);
+    plan.launch.threads = layout.threads;
+    plan.launch.cluster = 1;
+    plan.launch.shared_bytes = block_shared_bytes(layout, layout.streams);
+    if (plan.launch.shared_bytes > max_bytes)
+        return does_not_fit(LYRNN_RECURRENCE_BLOCK);
+    const int rows = layout.units * (p.is_backward ? 1 : G);
+    const int warps = lyrnn_cuda_ceil_div(layout.threads, 128); /* per scheduler */
+    double fmas = 4.0 * rows * layout.quads * layout.threads / 128 * fma_cycles(state);
+    double warp = COSTS.block_warp_cycles + COSTS.block_gate_cycles * G;
+    double cycles = COSTS.block_barrier_cycles +
+                    layout.streams * (COSTS.block_stream_cycles + fmas + warps * warp);
+    double load = 4.0 * G * p.H * p.H / COSTS.block_load_bytes;
+    int waves = lyrnn_cuda_ceil_div(plan.launch.num_blocks, plan.at_once);
+    plan.expected_ns = waves * (load + p.T * cycles) / COSTS.cycles_per_ns;
     return plan;
 }
 
@@ -323,15 +378,18 @@ static plan_list list_path(const lyrnn_cuda_state *state, const lyrnn_recurrence
     if (path == LYRNN_RECURRENCE_GRID)
         return list_grid(state, p);
     plan_list list = {};
-    add_plan(&list, lyrnn_cuda_plan_by_steps(state, p), 1);
+    add_plan(&list,
+             path == LYRNN_RECURRENCE_BLOCK ? plan_block(state, p, 0)
+                                            : lyrnn_cuda_plan_by_steps(state, p),
+             1);
     return list;
 }
 
 int lyrnn_cuda_list_plans(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
                           recurrence_plan *plans)
 {
-    const lyrnn_recurrence_path paths[] = {LYRNN_RECURRENCE_RESIDENT, LYRNN_RECURRENCE_GRID,
-                                           LYRNN_RECURRENCE_BY_STEPS};
+    const lyrnn_recurrence_path paths[] = {LYRNN_RECURRENCE_RESIDENT, LYRNN_RECURRENCE_BLOCK,
+                                           LYRNN_RECURRENCE_GRID, LYRNN_RECURRENCE_BY_STEPS};
     plan_list all = {};
     for (lyrnn_recurrence_path path : paths) {
         const plan_list list = list_path(state, p, path);
@@ -342,9 +400,9 @@ int lyrnn_cuda_list_plans(const lyrnn_cuda_state *state, const lyrnn_recurrence_
     return all.count;
 }
 
-static const char *const path_names[] = {NULL, "steps", "resident", "grid"};
+static const char *const path_names[] = {NULL, "steps", "resident", "block", "grid"};
 static_assert(LYRNN_RECURRENCE_BY_STEPS == 1 && LYRNN_RECURRENCE_RESIDENT == 2 &&
-                  LYRNN_RECURRENCE_GRID == 3,
+                  LYRNN_RECURRENCE_BLOCK == 3 && LYRNN_RECURRENCE_GRID == 4,
               "the order of path_names");
 
 void lyrnn_cuda_plan_text(const recurrence_plan &plan, char text[LYRNN_PLAN_BYTES])
@@ -356,6 +414,8 @@ void lyrnn_cuda_plan_text(const recurrence_plan &plan, char text[LYRNN_PLAN_BYTE
     }
     if (plan.path == LYRNN_RECURRENCE_BY_STEPS)
         snprintf(text, LYRNN_PLAN_BYTES, "%s", path_names[plan.path]);
+    else if (plan.path == LYRNN_RECURRENCE_BLOCK)
+        snprintf(text, LYRNN_PLAN_BYTES, "%s.s%d", path_names[plan.path], plan.block.streams);
     else
         snprintf(text, LYRNN_PLAN_BYTES, "%s.c%d.s%d", path_names[plan.path], cluster, streams);
 }
@@ -373,6 +433,18 @@ static bool read_layout(const char *text, const char *path, int *cluster, int *s
     return strcmp(again, text) == 0 && *cluster > 0 && *streams > 0 && are_powers;
 }
 
+/* Reads the number of a block's text, likewise. */
+static bool read_streams(const char *text, int *streams)
+{
+    const char *path = path_names[LYRNN_RECURRENCE_BLOCK];
+    const size_t length = strlen(path);
+    char again[LYRNN_PLAN_BYTES];
+    if (strncmp(text, path, length) != 0 || sscanf(text + length, ".s%3d", streams) != 1)
+        return false;
+    snprintf(again, sizeof again, "%s.s%d", path, *streams);
+    return strcmp(again, text) == 0 && *streams > 0;
+}
+
 bool lyrnn_cuda_plan_named(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
                            const char *text, recurrence_plan *plan)
 {
@@ -383,6 +455,8 @@ bool lyrnn_cuda_plan_named(const lyrnn_cuda_state *state, const lyrnn_recurrence
     else if (read_layout(text, path_names[LYRNN_RECURRENCE_RESIDENT], &cluster, &streams) &&
              cluster <= max_cluster(state))
         *plan = plan_resident(state, p, cluster, streams);
+    else if (read_streams(text, &streams))
+        *plan = plan_block(state, p, streams);
     else if (read_layout(text, path_names[LYRNN_RECURRENCE_GRID], &cluster, &streams) &&
              cluster <= max_cluster(state) && streams >= TILE_SIDE &&
              streams <= 1 << TILE_MAX_STREAMS_LOG)

@@ -20,6 +20,48 @@ typedef struct {
     int streams; /* streams per cluster, at most S: each thread finishes at most one */
 } resident_plan;
 
+/* The path of one block (recurrence_block.cu). Each cell has kernels of four sizes, for hidden sizes
+ * of up to a quarter, a half, three quarters and all of its block_max_h. A thread has registers for
+ * so many quads of weights without a spill; four more quads of shared memory would not fit 7.5. */
+enum { BLOCK_THREADS = 256, BLOCK_SIZES = 4, BLOCK_REGISTER_QUADS = 51 };
+
+typedef struct {
+    int max_h;        /* the kernel is for hidden sizes up to this one */
+    int units;        /* neighboring units whose weights a thread holds */
+    int slices;       /* S threads that share these units: a power of two, at most 32 */
+    int quads;        /* quads of the vector that a thread multiplies */
+    int threads;      /* per block */
+    int shared_quads; /* quads of weights that a thread holds in shared memory */
+    int streams;      /* per block */
+} block_plan;
+
+/* The largest hidden size of this path, for a cell of G gates. */
+constexpr int block_max_h(int G)
+{
+    return G == 1 ? 256 : 128;
+}
+
+/* The layout for hidden sizes up to max_h, with one stream. Forward, the weights of a unit are its
+ * rows of all gates, and a vector is h. Backward, they are its columns, and a vector is dh' of all
+ * gates. */
+constexpr block_plan lay_out_block(int G, bool is_backward, int max_h)
+{
+    block_plan plan = {};
+    const int rows = is_backward ? 1 : G, K = is_backward ? G * max_h : max_h;
+    plan.max_h = max_h;
+    plan.units = G > 1 && !is_backward ? 2 : 8;
+    plan.slices = plan.units;
+    while (plan.slices < 32 && 2 * plan.slices * (max_h / plan.units) <= BLOCK_THREADS &&
+           2 * plan.slices <= K / 4)
+        plan.slices *= 2;
+    plan.quads = (K / 4 + plan.slices - 1) / plan.slices;
+    plan.threads = max_h / plan.units * plan.slices;
+    const int held = plan.units * rows * plan.quads;
+    plan.shared_quads = held > BLOCK_REGISTER_QUADS ? held - BLOCK_REGISTER_QUADS : 0;
+    plan.streams = 1;
+    return plan;
+}
+
 /* The path over the grid (recurrence_grid.cu, tile_product.cuh).
  *
  * A thread computes a square of TILE_SIDE x TILE_SIDE sums. A chunk of the vectors is TILE_CHUNK
@@ -49,6 +91,7 @@ typedef struct {
     cluster_launch launch;      /* of the two paths that are one kernel */
     int at_once;                /* clusters that the device holds, one block per multiprocessor */
     resident_plan resident;
+    block_plan block;
     grid_plan grid;
 } recurrence_plan;
 
@@ -68,7 +111,8 @@ int lyrnn_cuda_list_plans(const lyrnn_cuda_state *state, const lyrnn_recurrence_
                           recurrence_plan *plans);
 
 /* A plan's text: the path, then c and the blocks per cluster, then s and the streams that a cluster
- * takes. All else of a layout follows from these, the shape and the device. */
+ * takes; the path of one block has no c. All else of a layout follows from these, the shape and the
+ * device. */
 void lyrnn_cuda_plan_text(const recurrence_plan &plan, char text[LYRNN_PLAN_BYTES]);
 
 /* Makes the plan of that text. False: there is no such plan, or it does not fit. */

@@ -22,8 +22,8 @@ end='<!-- end of limits -->'
 new=$(mktemp)
 trap 'rm -f "$new" "$new.table"' EXIT
 {
-    echo '| card | compute capability | multiprocessors | resident: rnn, lstm, gru | over the grid: rnn, lstm, gru | A B C D E F |'
-    echo '|---|---|---|---|---|---|'
+    echo '| card | compute capability | multiprocessors | resident: rnn, lstm, gru | one block: rnn, lstm, gru | over the grid: rnn, lstm, gru | A B C D E F |'
+    echo '|---|---|---|---|---|---|---|'
     "$program" || fail "$program: failed; see above"
 } >"$new.table"
 awk -v begin="$begin" -v end="$end" -v table="$new.table" '

@@ -14,16 +14,23 @@
 
 static const card *the_card;
 
-int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *, const recurrence_problem &, int cluster)
+int lyrnn_cuda_grid_max_clusters(const lyrnn_cuda_state *, const lyrnn_recurrence_shape &,
+                                 int cluster)
 {
     return count_clusters(*the_card, 1, cluster);
 }
 
 /* One block per multiprocessor, as for the grid. */
-int lyrnn_cuda_resident_max_clusters(const lyrnn_cuda_state *, const recurrence_problem &,
+int lyrnn_cuda_resident_max_clusters(const lyrnn_cuda_state *, const lyrnn_recurrence_shape &,
                                      const resident_plan &layout)
 {
     return count_clusters(*the_card, 1, layout.cluster);
+}
+
+int lyrnn_cuda_block_max_blocks(const lyrnn_cuda_state *, const lyrnn_recurrence_shape &,
+                                const block_plan &)
+{
+    return the_card->num_sms;
 }
 
 int lyrnn_num_gates(lyrnn_cell cell)
@@ -31,22 +38,29 @@ int lyrnn_num_gates(lyrnn_cell cell)
     return cell == LYRNN_LSTM ? 4 : cell == LYRNN_GRU ? 3 : 1;
 }
 
-static void print_plan(const recurrence_problem &p, const recurrence_plan &plan, bool is_chosen)
+static void print_plan(const lyrnn_recurrence_shape &p, const recurrence_plan &plan, bool is_chosen)
 {
-    static const char *const paths[] = {"cost", "steps", "resident", "grid"};
+    static const char *const paths[] = {"cost", "steps", "resident", "block", "grid"};
     static_assert(LYRNN_RECURRENCE_BY_STEPS == 1 && LYRNN_RECURRENCE_RESIDENT == 2 &&
-                      LYRNN_RECURRENCE_GRID == 3,
+                      LYRNN_RECURRENCE_BLOCK == 3 && LYRNN_RECURRENCE_GRID == 4,
                   "the order of paths");
-    const resident_plan &r = plan.resident;
-    const grid_plan &g = plan.grid;
-    bool resident = plan.path == LYRNN_RECURRENCE_RESIDENT;
     std::printf(
-        "cell=%d backward=%d B=%d H=%d T=%d path=%s chosen=%d expected_us=%.3f blocks=%d "
-        "cluster=%d slices=%d weights=%d streams=%d units=%d columns=%d depth=%d groups=%d\n",
+        "cell=%d backward=%d B=%d H=%d T=%d path=%s chosen=%d expected_us=%.3f sms=%d blocks=%d "
+        "threads=%d cluster=%d",
         p.cell, p.is_backward, p.B, p.H, p.T, paths[plan.path], is_chosen,
-        plan.expected_ns / p.T / 1e3, plan.launch.num_blocks, plan.launch.cluster, r.slices,
-        r.weights, resident ? r.streams : 1 << g.streams_log, resident ? r.units : g.units,
-        g.columns, g.depth, g.groups);
+        plan.expected_ns / p.T / 1e3, the_card->num_sms, plan.launch.num_blocks,
+        plan.launch.threads, plan.launch.cluster);
+    const resident_plan &r = plan.resident;
+    const block_plan &b = plan.block;
+    const grid_plan &g = plan.grid;
+    if (plan.path == LYRNN_RECURRENCE_RESIDENT)
+        std::printf(" slices=%d weights=%d streams=%d", r.slices, r.weights, r.streams);
+    if (plan.path == LYRNN_RECURRENCE_BLOCK)
+        std::printf(" max_h=%d shared_quads=%d streams=%d", b.max_h, b.shared_quads, b.streams);
+    if (plan.path == LYRNN_RECURRENCE_GRID)
+        std::printf(" streams=%d units=%d columns=%d depth=%d groups=%d", 1 << g.streams_log,
+                    g.units, g.columns, g.depth, g.groups);
+    std::putchar('\n');
 }
 
 int main(int argc, char **argv)
@@ -67,9 +81,9 @@ int main(int argc, char **argv)
     state.precision = LYRNN_FP32;
     for (int i = 2; i + 3 < argc; i += 4)
         for (int backward = 0; backward < 2; backward++) {
-            recurrence_problem p = {(lyrnn_cell)std::atoi(argv[i]), backward != 0,
-                                    std::atoi(argv[i + 3]), std::atoi(argv[i + 1]),
-                                    std::atoi(argv[i + 2])};
+            lyrnn_recurrence_shape p = {(lyrnn_cell)std::atoi(argv[i]), backward != 0,
+                                        std::atoi(argv[i + 3]), std::atoi(argv[i + 1]),
+                                        std::atoi(argv[i + 2])};
             state.recurrence_path = LYRNN_RECURRENCE_BY_COST;
             recurrence_plan chosen = lyrnn_cuda_plan_recurrence(&state, p);
             for (int path = LYRNN_RECURRENCE_BY_STEPS; path <= LYRNN_RECURRENCE_GRID; path++) {

@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -25,7 +26,6 @@ from bench_shapes import PRESETS  # noqa: E402
 
 CELLS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 THREADS = 256
-WARPS = THREADS // 32 // sass_latency.SCHEDULERS
 TILE_CHUNK = 4096
 
 
@@ -40,7 +40,7 @@ class Device:
 # Lanes: CUDA Programming Guide, throughput of arithmetic instructions. Latency of L2: 281 cycles on
 # a GH200 and 296 on an RTX 4090 (markdewing/AI_kernels, latency/README.md), 262 on an A100 (Luo et
 # al. 2024, from memory). The bytes per cycle and multiprocessor are bandwidths of about 5.5, 4.9
-# and 4.0 TB/s. The clocks are those of a long computation.
+# and 4.0 TB/s, if all multiprocessors use it. The clocks are those of a long computation.
 DEVICES = {
     "H100 H200": Device("H100 SXM, H200", "sm_90_from_90", 1.755,
                         sass_latency.Card(1, 2, 281, 23.7)),
@@ -174,6 +174,27 @@ class Resident(Walk):
         return 1
 
 
+class Block(Walk):
+    """The weights of a thread in shared memory differ from those of other threads."""
+
+    def step(self):
+        trace = super().step()
+        bases = [re.search(r"\[(R\d+)", i.operands).group(1) if i.opcode == "LDS.128" else ""
+                 for i in trace]
+        weights = self.plan["shared_quads"] * self.plan["streams"]
+        if weights == 0:
+            return trace
+        base = next((b for b in bases if b and bases.count(b) == weights), None)
+        if base is None:
+            raise ValueError(f"{self.function.mangled}: no {weights} loads of weights; teach "
+                             "sass_estimate.py")
+        return [dataclasses.replace(i, opcode=i.opcode + sass_latency.DISTINCT)
+                if b == base else i for i, b in zip(trace, bases, strict=True)]
+
+    def trips(self, loop, own):
+        return self.plan["streams"]
+
+
 def is_fetch(block):
     """Loads a value of the vectors from L2."""
     return any(i.base == "LDG" and "STRONG" in i.opcode for i in block)
@@ -276,7 +297,7 @@ def read_plans(program, device):
 
 def read_kernels(nvdisasm, folder):
     functions = []
-    for name in ("recurrence_resident", "recurrence_grid"):
+    for name in ("recurrence_resident", "recurrence_block", "recurrence_grid"):
         functions += sass.disassemble(nvdisasm, os.path.join(folder, name + ".cubin"))
     names = sass.short_names([function.mangled for function in functions])
     return {names[function.mangled]: function for function in functions}
@@ -287,14 +308,19 @@ def kernel_of(plan):
     direction = "backward" if plan["backward"] else "forward"
     if plan["path"] == "resident":
         return f"resident_{direction}_kernel<{cell},{plan['weights']}>"
+    if plan["path"] == "block":
+        return f"block_{direction}_kernel<{cell},{plan['max_h']}>"
     return f"grid_{direction}_kernel<{cell}>"
 
 
 def estimate(function, plan, card):
-    walk = (Resident if plan["path"] == "resident" else Grid)(function, plan)
+    walk = {"resident": Resident, "block": Block, "grid": Grid}[plan["path"]](function, plan)
     trace = walk.step()
-    card = sass_latency.Card(card.fma, card.fp64, card.l2, card.l2_bytes, plan["blocks"])
-    return sass_latency.cycles_per_pass(trace, WARPS, card), trace
+    warps = math.ceil(plan["threads"] / 32 / sass_latency.SCHEDULERS)
+    # Few blocks have the bandwidth of L2 to themselves, up to what a multiprocessor's port takes.
+    l2_bytes = min(64, card.l2_bytes * max(1, plan["sms"] / plan["blocks"]))
+    card = dataclasses.replace(card, l2_bytes=l2_bytes, blocks=plan["blocks"])
+    return sass_latency.cycles_per_pass(trace, warps, card), trace
 
 
 def shape_name(plan):

@@ -38,6 +38,9 @@ LATENCIES = {
     "D": 48, "IMAD": 6, "HMMA": 33, "DSMEM": 180, "OPERANDS": 12, "BAR": 24, "DEFAULT": 20,
 }
 
+# What sass_estimate.py adds to the opcode of a load whose quads differ from lane to lane.
+DISTINCT = ".DISTINCT"
+
 FMA = {"FFMA", "FMUL", "FADD", "HFMA2", "FFMA2"}
 FP64 = {"DADD", "DMUL", "DFMA", "DSETP"}
 XU = {"MUFU", "I2F", "F2I", "F2F", "POPC", "FRND", "I2I"}
@@ -71,8 +74,9 @@ def pipe_of(instruction, card):
         return "xu", 8
     if base in SHARED:
         # A cycle moves 128 bytes, those of 32 lanes. Lanes that read the same quad share it: a
-        # thread's quads are half a warp's, so a load of 128 bits takes two cycles and not four.
-        wide = width_of(instruction) > 4 and base == "LDS"
+        # thread's quads are half a warp's, so a load of 128 bits takes two cycles and not four,
+        # unless all quads differ.
+        wide = width_of(instruction) > 4 and base == "LDS" and DISTINCT not in instruction.opcode
         return "shared", SCHEDULERS * (2 if wide else width_of(instruction) // 4)
     if base in GLOBAL_LOADS | GLOBAL_STORES:
         return "l2", SCHEDULERS * 32 * width_of(instruction) / card.l2_bytes

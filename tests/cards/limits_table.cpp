@@ -1,5 +1,5 @@
 /* Prints the rows of the table of limits in cuda/README.md, one per card: the largest hidden sizes
- * of the two paths that keep W_hh on chip, and the path that the plan takes for each shape of the
+ * of the paths that keep W_hh on chip, and the path that the plan takes for each shape of the
  * bench's ladder. Where the worst layout of GPCs has another value, it follows in parentheses.
  * scripts/limits_table.sh writes the page. */
 #include <cstdio>
@@ -46,7 +46,16 @@ static std::string largest_sizes(const card &c, lyrnn_recurrence_path path, int 
 
 static char letter_of(lyrnn_recurrence_path path)
 {
-    return path == LYRNN_RECURRENCE_RESIDENT ? 'r' : path == LYRNN_RECURRENCE_GRID ? 'g' : 's';
+    switch (path) {
+    case LYRNN_RECURRENCE_RESIDENT:
+        return 'r';
+    case LYRNN_RECURRENCE_BLOCK:
+        return 'b';
+    case LYRNN_RECURRENCE_GRID:
+        return 'g';
+    default:
+        return 's';
+    }
 }
 
 /* One letter per shape; two if forward and backward differ. */
@@ -74,12 +83,13 @@ static std::string paths(const card &c)
 }
 
 struct row {
-    std::string resident, grid, ladder;
+    std::string resident, block, grid, ladder;
 };
 
 static row row_of(const card &c)
 {
     return {largest_sizes(c, LYRNN_RECURRENCE_RESIDENT, 1),
+            largest_sizes(c, LYRNN_RECURRENCE_BLOCK, 1),
             largest_sizes(c, LYRNN_RECURRENCE_GRID, 128), paths(c)};
 }
 
@@ -99,9 +109,10 @@ int main()
         if (c.is_worst)
             continue;
         const row usual = row_of(c), other = worst[c.name];
-        printf("| %s | %d.%d | %d | %s | %s | %s |\n", c.name, c.capability / 10, c.capability % 10,
-               c.num_sms, both(usual.resident, other.resident).c_str(),
-               both(usual.grid, other.grid).c_str(), both(usual.ladder, other.ladder).c_str());
+        printf("| %s | %d.%d | %d | %s | %s | %s | %s |\n", c.name, c.capability / 10,
+               c.capability % 10, c.num_sms, both(usual.resident, other.resident).c_str(),
+               both(usual.block, other.block).c_str(), both(usual.grid, other.grid).c_str(),
+               both(usual.ladder, other.ladder).c_str());
     }
     return 0;
 }

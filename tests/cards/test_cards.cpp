@@ -142,8 +142,8 @@ static lyrnn_recurrence_shape problem_of(const bench_shape &shape, bool is_backw
 /* The plan counts on so many clusters at once, with a multiprocessor for each block. */
 static void check_plan(const card &c, const bench_shape &shape)
 {
-    for (lyrnn_recurrence_path path :
-         {LYRNN_RECURRENCE_BY_COST, LYRNN_RECURRENCE_RESIDENT, LYRNN_RECURRENCE_GRID})
+    for (lyrnn_recurrence_path path : {LYRNN_RECURRENCE_BY_COST, LYRNN_RECURRENCE_RESIDENT,
+                                       LYRNN_RECURRENCE_BLOCK, LYRNN_RECURRENCE_GRID})
         for (bool is_backward : {false, true}) {
             const lyrnn_cuda_state state = state_on(c, path);
             const recurrence_plan plan =

@@ -67,9 +67,9 @@ static lyrnn_backend open_device(const char *capability, const char *gpcs, const
     return backend;
 }
 
-static void check_limits(const char *capability, const int limits[4])
+static void check_limits(const char *capability, const char *path, const int limits[4])
 {
-    lyrnn_backend backend = open_device(capability, "132", "resident");
+    lyrnn_backend backend = open_device(capability, "132", path);
     for (int cell = LYRNN_RNN_TANH; cell <= LYRNN_GRU; cell++) {
         assert_int_equal(count_kernels(&backend, (lyrnn_cell)cell, limits[cell]), 1);
         assert_int_equal(count_kernels(&backend, (lyrnn_cell)cell, limits[cell] + 1), T);
@@ -81,16 +81,25 @@ static void with_clusters(void **state)
 {
     (void)state;
     const int limits[] = {512, 512, 256, 256};
-    check_limits("90", limits);
-    check_limits("120", limits);
+    check_limits("90", "resident", limits);
+    check_limits("120", "resident", limits);
 }
 
 static void before_clusters(void **state)
 {
     (void)state;
     const int limits[] = {128, 128, 64, 64};
-    check_limits("75", limits);
-    check_limits("89", limits);
+    check_limits("75", "resident", limits);
+    check_limits("89", "resident", limits);
+}
+
+static void in_one_block(void **state)
+{
+    (void)state;
+    const int limits[] = {256, 256, 128, 128};
+    check_limits("75", "block", limits);
+    check_limits("89", "block", limits);
+    check_limits("90", "block", limits);
 }
 
 /* Counts the kernels that a forward or a backward sequence queues. They never run, because a whole
@@ -158,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(with_clusters),
         cmocka_unit_test(before_clusters),
+        cmocka_unit_test(in_one_block),
         cmocka_unit_test(over_the_grid),
         cmocka_unit_test(where_no_gpc_holds_the_cluster),
     };
