@@ -98,6 +98,11 @@ static void test_bad_cache_files(void **state)
     memset(brackets, '[', large);
     check_bad_cache(brackets, large);
     check_bad_cache(brackets, 1000);
+    /* Right, but longer than any cache. */
+    static const char right[] = "{\"format\": \"lyrnn plans 1\", \"entries\": []}";
+    memset(brackets, ' ', large);
+    memcpy(brackets, right, sizeof right - 1);
+    check_bad_cache(brackets, large);
     free(brackets);
 }
 
