@@ -33,13 +33,19 @@ __device__ __forceinline__ unsigned long long global_ns()
 template <typename Done>
 __device__ __forceinline__ void wait_until(const wait_limit &limit, Done done)
 {
-    if (done())
-        return;
-    const unsigned long long start = global_ns();
-    while (!done()) {
+    enum { POLLS = 64 }; /* until the clock is read: polls should follow each other closely */
+    unsigned long long start = 0;
+#pragma unroll 1
+    while (true) {
+#pragma unroll 1
+        for (int i = 0; i < POLLS; i++)
+            if (done())
+                return;
         if (*(volatile unsigned *)limit.expired != 0)
             return;
-        if (global_ns() - start > limit.ns)
+        const unsigned long long now = global_ns();
+        start = start == 0 ? now : start;
+        if (now - start > limit.ns)
             atomicExch(limit.expired, 1u);
     }
 }

@@ -75,6 +75,10 @@ typedef struct {
 /* How long a kernel waits for others of its launch: much longer than any step takes. */
 #define LYRNN_CUDA_MAX_WAIT_NS 10000000000ull
 
+/* The most slices of a batch that a recurrence over the grid has, and the bytes from the counter of
+ * one slice's barrier to the next (slice_barrier.cuh). */
+enum { LYRNN_CUDA_MAX_SLICES = 256, LYRNN_CUDA_COUNTER_BYTES = 128 };
+
 /* How many recorded steps are kept: training and validation steps alternate. */
 enum { LYRNN_CUDA_STEPS = 4 };
 
@@ -97,7 +101,7 @@ typedef struct {
         cudaEvent_t queued; /* recorded by a lane that waits for this one */
     } lanes[LYRNN_CUDA_LANES];
     size_t workspace_bytes;
-    /* device, one allocation: the workspaces of all lanes, then sums, then wait_expired */
+    /* device, one allocation: the workspaces of all lanes, slice_counters, sums, wait_expired */
     void *workspaces;
     lyrnn_precision precision;
     /* The path that LYRNN_DEBUG_RECURRENCE forces: steps, resident, block or grid. */
@@ -113,6 +117,9 @@ typedef struct {
      * waited longer. Its copy on the host is in pinned memory. */
     unsigned long long wait_ns;
     unsigned *wait_expired, *wait_expired_host;
+    /* device (LYRNN_CUDA_MAX_SLICES * LYRNN_CUDA_COUNTER_BYTES / 4); only one grid at a time uses
+     * them */
+    unsigned *slice_counters;
     /* Orders the grids of the recurrence (recurrence_grid.cu). has_grid: it is recorded, since the
      * body of the step began or, outside of steps, since the last one ended. */
     cudaEvent_t grid_queued;

@@ -314,9 +314,6 @@ static const char *open_lanes(lyrnn_cuda_state *state)
     for (int lane = 0; lane < LYRNN_CUDA_LANES && reason == NULL; lane++)
         reason = open_lane(state, lane);
     use_lane(state, 0);
-    if (reason == NULL)
-        reason =
-            reason_of(cudaMemsetAsync(state->wait_expired, 0, sizeof(unsigned), state->stream));
     return reason;
 }
 
@@ -354,19 +351,21 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
         bool wide = state->properties.major >= 9 && state->precision != LYRNN_FP32;
         state->workspace_bytes = (size_t)(wide ? 32 : 8) << 20;
         size_t num_bytes = LYRNN_CUDA_LANES * state->workspace_bytes;
-        size_t sums_bytes = sizeof *state->sums + sizeof *state->wait_expired;
-        if (memory_alloc(backend, num_bytes + sums_bytes, &state->workspaces) != LYRNN_OK)
+        size_t counters_bytes = (size_t)LYRNN_CUDA_MAX_SLICES * LYRNN_CUDA_COUNTER_BYTES;
+        size_t own_bytes = counters_bytes + sizeof *state->sums + sizeof *state->wait_expired;
+        if (memory_alloc(backend, num_bytes + own_bytes, &state->workspaces) != LYRNN_OK)
             return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                               "cuda: %s for cuBLAS; end other programs on the GPU, or use --device "
                               "cpu",
                               lyrnn_error_text());
-        state->sums = (lyrnn_cuda_sums *)((char *)state->workspaces + num_bytes);
+        state->slice_counters = (unsigned *)((char *)state->workspaces + num_bytes);
+        state->sums = (lyrnn_cuda_sums *)((char *)state->slice_counters + counters_bytes);
         state->wait_expired = (unsigned *)(state->sums + 1);
-        backend->own_bytes = num_bytes + sums_bytes;
+        backend->own_bytes = num_bytes + own_bytes;
         reason = open_lanes(state);
+        if (reason == NULL)
+            reason = reason_of(cudaMemsetAsync(state->slice_counters, 0, own_bytes, state->stream));
     }
-    if (reason == NULL)
-        reason = reason_of(cudaMemsetAsync(state->sums, 0, sizeof *state->sums, state->stream));
     if (reason == NULL)
         return LYRNN_OK;
     /* Otherwise the next launch would report this error again. */

@@ -10,7 +10,8 @@
  *     2. The blocks add up their sums through distributed shared memory. Each block does so for its
  *        share of the tile's units and streams, and runs the cell on them. What the cell reads from
  *        global memory is requested one cell ahead, and before the product.
- *     3. The grid meets at a barrier, because all blocks multiply the new vectors in the next step.
+ *     3. The blocks of all tiles of the same streams meet at a barrier, because they multiply the
+ *        new vectors in the next step.
  * Forward, the vectors are h and a unit has G columns. Backward, the vectors are dh' of all gates
  * and a unit has one column. The cells write them a second time into the scratch of the operation,
  * transposed: (2,K,streams), one half per step in turn. So a chunk needs no transposition, and its
@@ -18,17 +19,30 @@
 #include "recurrence_grid.cuh"
 
 #include "cells.cuh"
+#include "slice_barrier.cuh"
 #include "tile_product.cuh"
 
 typedef struct {
     lyrnn_recurrence_forward_args recurrence;
     grid_plan plan;
+    unsigned *counters; /* i/o  of the slices' barriers */
+    wait_limit limit;
 } grid_forward_args;
 
 typedef struct {
     lyrnn_recurrence_backward_args recurrence;
     grid_plan plan;
+    unsigned *counters; /* i/o  of the slices' barriers */
+    wait_limit limit;
 } grid_backward_args;
+
+/* The barrier of the blocks that multiply the same vectors: those of all tiles of some streams. */
+template <typename Args> __device__ __forceinline__ slice_barrier find_barrier(const Args &a)
+{
+    const int num_blocks = a.plan.tiles * a.plan.cluster, slice = (int)blockIdx.x / num_blocks;
+    return slice_barrier(a.counters, slice, (int)blockIdx.x - slice * num_blocks, num_blocks,
+                         a.limit);
+}
 
 /* Half i % 2 of the scratch. */
 template <typename Args> __device__ __forceinline__ vectors vectors_of(const Args &r, int K, int i)
@@ -44,12 +58,14 @@ __device__ void clear_missing_streams(const vectors &halves, int H, int parts, i
 {
     if (own.first_stream + own.streams < B || own.rank != 0)
         return;
-    for (int part = 0; part < 2 * parts; part++)
-        for (int j = (int)threadIdx.x; j < own.units; j += GRID_THREADS)
-            for (int stream = B; stream < halves.row; stream++)
-                halves
-                    .values[(size_t)(part * H + own.first_unit + j) * (size_t)halves.row + stream] =
-                    0.0f;
+#pragma unroll 1
+    for (int i = (int)threadIdx.x; i < 2 * parts * own.units; i += GRID_THREADS) {
+        const int part = i / own.units, k = part * H + own.first_unit + i - part * own.units;
+        float *row = halves.values + (size_t)k * (size_t)halves.row;
+#pragma unroll 1
+        for (int stream = B; stream < halves.row; stream++)
+            row[stream] = 0.0f;
+    }
 }
 
 /* work need not hold numbers where streams do not exist, but it must hold something. */
@@ -95,26 +111,29 @@ __device__ __forceinline__ float *place_in(const vectors &to, const tile &own, c
 }
 
 /* Forward: loads the rows of w_hh of the tile's gates, transposed. The weight of k, gate and unit
- * goes to weights[k][gate * units + unit]. A warp reads 32 values of k of one row. */
+ * goes to weights[k][gate * units + unit]. A warp reads 32 values of k of one row. Where there is
+ * no weight it reads another one, so that no branch separates the reads. */
 __device__ void load_rows(float *weights, const float *w_hh, int G, int H, const grid_plan &plan,
                           const tile &own)
 {
     enum { AT_ONCE = 8 };
     const int lane = (int)threadIdx.x % 32, row = plan.columns + TILE_PADDING;
+#pragma unroll 1
     for (int column = (int)threadIdx.x / 32; column < plan.columns; column += GRID_THREADS / 32) {
         const int gate = column / plan.units, unit = column - gate * plan.units;
         const bool exists = gate < G && unit < own.units;
-        const float *from =
-            w_hh + (size_t)(gate * H + own.first_unit + unit) * (size_t)H + own.first_k;
+        const size_t w_row = exists ? (size_t)(gate * H + own.first_unit + unit) : 0;
+        const float *from = w_hh + w_row * (size_t)H + own.first_k;
+#pragma unroll 1
         for (int k = lane; k < own.depth; k += 32 * AT_ONCE) {
             float values[AT_ONCE];
 #pragma unroll
             for (int i = 0; i < AT_ONCE; i++)
-                values[i] = exists && k + 32 * i < own.depth ? from[k + 32 * i] : 0.0f;
+                values[i] = from[min(k + 32 * i, own.depth - 1)];
 #pragma unroll
             for (int i = 0; i < AT_ONCE; i++)
                 if (k + 32 * i < own.depth)
-                    weights[(k + 32 * i) * row + column] = values[i];
+                    weights[(k + 32 * i) * row + column] = exists ? values[i] : 0.0f;
         }
     }
 }
@@ -189,9 +208,12 @@ __global__ void __launch_bounds__(GRID_THREADS, 1) grid_forward_kernel(grid_forw
     const block_team team = THIS_TEAM();
     const tile own = find_tile(a.plan, r.B, r.H, r.H);
     const cell_walk walk(a.plan, own);
+    const sum_square square = find_square(a.plan);
     float *work = weights + a.plan.depth * (a.plan.columns + TILE_PADDING);
+    slice_barrier barrier = find_barrier(a);
     begin_forward(r, own, walk, vectors_of(r, r.H, 0));
     clear_missing_streams(vectors_of(r, r.H, 0), r.H, 1, r.B, own);
+    barrier.arrive();
     clear_work(work, a.plan);
     load_rows(weights, r.w_hh, NUM_GATES<CELL>, r.H, a.plan, own);
     forward_inputs<CELL> in = {};
@@ -199,17 +221,19 @@ __global__ void __launch_bounds__(GRID_THREADS, 1) grid_forward_kernel(grid_forw
         const int t = time_forward(r, i);
         if (walk.has_cell(own))
             in = load_forward<CELL>(r, t, own, walk);
-        cooperative_groups::this_grid().sync();
-        multiply(work, weights, vectors_of(r, r.H, i), a.plan, own);
+        barrier.wait();
+        multiply(work, weights, vectors_of(r, r.H, i), a.plan, own, square);
         team.sync();
         finish_forward<CELL>(a, t, team, work, own, walk, in, vectors_of(r, r.H, i + 1));
+        barrier.arrive();
     }
     /* A block must not end while others read its sums. */
-    team.sync();
+    barrier.wait();
 }
 
 /* Backward: loads the columns of w_hh of the tile's units. The weight of k and unit goes to
- * weights[k][unit]. A row of threads reads neighboring columns. */
+ * weights[k][unit]. A row of threads reads neighboring columns, or another weight where there is
+ * none. */
 __device__ void load_columns(float *weights, const float *w_hh, int H, const grid_plan &plan,
                              const tile &own)
 {
@@ -218,19 +242,22 @@ __device__ void load_columns(float *weights, const float *w_hh, int H, const gri
     const int first_k = (int)threadIdx.x / across, row = plan.columns + TILE_PADDING;
     if (first_k >= rows)
         return;
-    for (int column = (int)threadIdx.x % across; column < plan.columns; column += across) {
-        const float *from = w_hh + (size_t)own.first_k * (size_t)H + own.first_unit + column;
+#pragma unroll 1
+    for (int column = (int)threadIdx.x - first_k * across; column < plan.columns;
+         column += across) {
+        const bool exists = column < own.units;
+        const float *from =
+            w_hh + (size_t)own.first_k * (size_t)H + own.first_unit + min(column, own.units - 1);
+#pragma unroll 1
         for (int k = first_k; k < own.depth; k += rows * AT_ONCE) {
             float values[AT_ONCE];
 #pragma unroll
             for (int i = 0; i < AT_ONCE; i++)
-                values[i] = column < own.units && k + rows * i < own.depth
-                                ? from[(size_t)(k + rows * i) * (size_t)H]
-                                : 0.0f;
+                values[i] = from[(size_t)min(k + rows * i, own.depth - 1) * (size_t)H];
 #pragma unroll
             for (int i = 0; i < AT_ONCE; i++)
                 if (k + rows * i < own.depth)
-                    weights[(k + rows * i) * row + column] = values[i];
+                    weights[(k + rows * i) * row + column] = exists ? values[i] : 0.0f;
         }
     }
 }
@@ -283,7 +310,9 @@ __global__ void __launch_bounds__(GRID_THREADS, 1) grid_backward_kernel(grid_bac
     const block_team team = THIS_TEAM();
     const tile own = find_tile(a.plan, r.B, r.H, K);
     const cell_walk walk(a.plan, own);
+    const sum_square square = find_square(a.plan);
     float *work = weights + a.plan.depth * (a.plan.columns + TILE_PADDING);
+    slice_barrier barrier = find_barrier(a);
     clear_missing_streams(vectors_of(r, K, 0), r.H, NUM_GATES<CELL>, r.B, own);
     clear_work(work, a.plan);
     load_columns(weights, r.w_hh, r.H, a.plan, own);
@@ -292,17 +321,19 @@ __global__ void __launch_bounds__(GRID_THREADS, 1) grid_backward_kernel(grid_bac
         in = load_step<CELL>(r, time_backward(r, 0), own.first_stream + walk.stream,
                              own.first_unit + walk.unit);
     for (int i = 0; i < r.T; i++) {
-        const int t = time_backward(r, i);
-        finish_backward<CELL>(a, t, i == 0, team, work, own, walk, in, vectors_of(r, K, i));
+        finish_backward<CELL>(a, time_backward(r, i), i == 0, team, work, own, walk, in,
+                              vectors_of(r, K, i));
+        barrier.arrive();
         if (i + 1 < r.T && walk.has_cell(own))
             in = load_step<CELL>(r, time_backward(r, i + 1), own.first_stream + walk.stream,
                                  own.first_unit + walk.unit);
-        cooperative_groups::this_grid().sync();
-        multiply(work, weights, vectors_of(r, K, i), a.plan, own);
+        barrier.wait();
+        multiply(work, weights, vectors_of(r, K, i), a.plan, own, square);
         team.sync();
     }
     finish_sequence(a, team, work, own, walk);
-    team.sync(); /* as at the end of forward */
+    /* A block must not end while others read its sums. */
+    team.sync();
 }
 
 static void (*const forward_kernels[])(grid_forward_args) =
@@ -338,13 +369,17 @@ static void launch_grid(lyrnn_backend *self, void (*kernel)(Args), const cluster
 void lyrnn_cuda_grid_forward(lyrnn_backend *self, const recurrence_plan &plan,
                              const lyrnn_recurrence_forward_args *args)
 {
-    launch_grid(self, forward_kernels[args->cell], plan.launch,
-                grid_forward_args{*args, plan.grid});
+    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    launch_grid(
+        self, forward_kernels[args->cell], plan.launch,
+        grid_forward_args{*args, plan.grid, state->slice_counters, lyrnn_cuda_wait_limit(state)});
 }
 
 void lyrnn_cuda_grid_backward(lyrnn_backend *self, const recurrence_plan &plan,
                               const lyrnn_recurrence_backward_args *args)
 {
-    launch_grid(self, backward_kernels[args->cell], plan.launch,
-                grid_backward_args{*args, plan.grid});
+    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    launch_grid(
+        self, backward_kernels[args->cell], plan.launch,
+        grid_backward_args{*args, plan.grid, state->slice_counters, lyrnn_cuda_wait_limit(state)});
 }

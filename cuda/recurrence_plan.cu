@@ -253,7 +253,7 @@ static bool lay_out_tiles(const lyrnn_cuda_state *state, const lyrnn_recurrence_
     int G = lyrnn_num_gates(p.cell), K = p.is_backward ? G * p.H : p.H;
     int columns_per_unit = p.is_backward ? 1 : G;
     int slices = lyrnn_cuda_ceil_div(p.B, 1 << choice.streams_log);
-    if (slices > choice.clusters)
+    if (slices > choice.clusters || slices > LYRNN_CUDA_MAX_SLICES)
         return false;
     plan->cluster = choice.cluster;
     plan->units = lyrnn_cuda_ceil_div(p.H, choice.clusters / slices);

@@ -37,86 +37,82 @@ struct vectors {
     int row;
 };
 
-/* The part of each chunk that a thread copies: four streams of every 2^step_log-th k. */
-struct quad_share {
-    int stream, k, step_log;
-    bool exists; /* any of the streams */
+/* Copies a quad from L2 to shared memory. It does not pass through L1, which may hold what was
+ * there before other blocks wrote. From compute capability 8.0 on the copy needs no registers: it
+ * is under way until end_copies(). Before, begin_copy reads the quad, and end_copies writes it. */
+struct quad_copy {
+    float4 *to; /* NULL: there is no quad */
+    float4 quad;
 };
 
-__device__ __forceinline__ quad_share find_quads(const grid_plan &plan, const tile &own)
+#if !defined(LYRNN_CUDA_SIM) && __CUDA_ARCH__ >= 800
+__device__ __forceinline__ void begin_copy(quad_copy &, bool exists, float *to, const float *from)
 {
-    int across_log = plan.streams_log - 2;
-    quad_share share;
-    share.stream = 4 * ((int)threadIdx.x & ((1 << across_log) - 1));
-    share.k = (int)threadIdx.x >> across_log;
-    share.step_log = GRID_THREADS_LOG - across_log;
-    share.exists = share.stream < own.streams;
-    return share;
+    asm volatile("{\n\t.reg .pred exists;\n\tsetp.ne.s32 exists, %0, 0;\n\t"
+                 "@exists cp.async.cg.shared.global [%1], [%2], 16;\n\t}" ::"r"((int)exists),
+                 "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from)
+                 : "memory");
 }
 
-/* A thread's quads of a chunk, on their way from L2 to shared memory. They do not pass through L1,
- * which may hold what was there before other blocks wrote. From compute capability 8.0 on they need
- * no registers. */
-#if !defined(LYRNN_CUDA_SIM) && __CUDA_ARCH__ >= 800
-struct quad_copies {
-    __device__ __forceinline__ void begin(int, float *to, const float *from)
-    {
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
-                         (unsigned)__cvta_generic_to_shared(to)),
-                     "l"(from)
-                     : "memory");
-    }
-    __device__ __forceinline__ void end(int, float *)
-    {
-        asm volatile("cp.async.wait_all;" ::: "memory");
-    }
-};
+__device__ __forceinline__ void end_copies(const quad_copy (&)[TILE_QUADS])
+{
+    asm volatile("cp.async.wait_all;" ::: "memory");
+}
 #else
-struct quad_copies {
-    float4 quads[TILE_QUADS];
+__device__ __forceinline__ void begin_copy(quad_copy &copy, bool exists, float *to,
+                                           const float *from)
+{
+    copy.to = exists ? (float4 *)to : NULL;
+    if (exists)
+        copy.quad = __ldcg((const float4 *)from);
+}
 
-    __device__ __forceinline__ void begin(int i, float *, const float *from)
-    {
-        quads[i] = __ldcg((const float4 *)from);
-    }
-    __device__ __forceinline__ void end(int i, float *to)
-    {
-        *(float4 *)to = quads[i];
-    }
-};
+__device__ __forceinline__ void end_copies(const quad_copy (&copies)[TILE_QUADS])
+{
+#pragma unroll
+    for (int i = 0; i < TILE_QUADS; i++)
+        if (copies[i].to != NULL)
+            *copies[i].to = copies[i].quad;
+}
 #endif
 
-/* A chunk in shared memory is (depth, streams + TILE_PADDING). */
-struct chunk_copy {
-    float *to;
-    int step;  /* floats in shared memory from one quad to the next */
-    int count; /* of the thread's quads */
-    quad_copies copies;
+/* A thread's share of the copies of chunks: four streams of every k_step-th k. Quad after quad and
+ * chunk after chunk it walks over the block's part of k. The chunks go to two buffers in turn. */
+struct chunk_copies {
+    const float *from;
+    float *to; /* in the first buffer; the second is TILE_QUADS * to_step further */
+    int left;  /* values of k from this one to the end of the block's part */
+    int k_step, from_step, to_step;
+    quad_copy copies[TILE_QUADS];
 
-    /* The chunk begins at value k of the block's part. */
-    __device__ __forceinline__ void begin(float *chunk, const vectors &from, const grid_plan &plan,
-                                          const tile &own, const quad_share &share, int k)
+    __device__ __forceinline__ chunk_copies(float *work, const vectors &vectors,
+                                            const grid_plan &plan, const tile &own)
     {
-        const int depth = min(TILE_CHUNK >> plan.streams_log, own.depth - k);
+        const int across_log = plan.streams_log - 2;
+        const int stream = 4 * ((int)threadIdx.x & ((1 << across_log) - 1));
+        const int k = (int)threadIdx.x >> across_log;
         const int row = (1 << plan.streams_log) + TILE_PADDING;
-        const float *quad = from.values + (size_t)(own.first_k + k + share.k) * (size_t)from.row +
-                            own.first_stream + share.stream;
-        to = chunk + share.k * row + share.stream;
-        step = row << share.step_log;
-        count = share.exists ? (depth - share.k + (1 << share.step_log) - 1) >> share.step_log : 0;
-#pragma unroll
-        for (int i = 0; i < TILE_QUADS; i++)
-            if (i < count)
-                copies.begin(i, to + i * step, quad + ((size_t)(i * from.row) << share.step_log));
+        k_step = GRID_THREADS >> across_log;
+        from_step = k_step * vectors.row;
+        to_step = k_step * row;
+        from = vectors.values + (size_t)(own.first_k + k) * (size_t)vectors.row + own.first_stream +
+               stream;
+        to = work + k * row + stream;
+        left = stream < own.streams ? own.depth - k : 0;
     }
-
-    /* The thread's part of the chunk is then in shared memory. */
-    __device__ __forceinline__ void end()
+    __device__ __forceinline__ void begin_chunk(int buffer)
     {
+        float *place = to + (buffer == 0 ? 0 : TILE_QUADS * to_step);
 #pragma unroll
-        for (int i = 0; i < TILE_QUADS; i++)
-            if (i < count)
-                copies.end(i, to + i * step);
+        for (int i = 0; i < TILE_QUADS; i++) {
+            begin_copy(copies[i], left > 0, place + i * to_step, from);
+            from += from_step;
+            left -= k_step;
+        }
+    }
+    __device__ __forceinline__ void end_chunk()
+    {
+        end_copies(copies);
     }
 };
 
@@ -155,29 +151,43 @@ __device__ __forceinline__ sum_square find_square(const grid_plan &plan)
     return s;
 }
 
+__device__ __forceinline__ void multiply_value(float (&sums)[TILE_SIDE][TILE_SIDE],
+                                               const float *vectors, const float *weights,
+                                               const sum_square &s)
+{
+    float vector[TILE_SIDE], weight[TILE_SIDE];
+    load_side(vector, vectors, s.streams);
+    load_side(weight, weights, s.columns);
+#pragma unroll
+    for (int i = 0; i < TILE_SIDE; i++)
+#pragma unroll
+        for (int j = 0; j < TILE_SIDE; j++)
+            sums[i][j] = fmaf(vector[i], weight[j], sums[i][j]);
+}
+
+/* Two values of k at a time, so that one's reads of shared memory overlap with the other's FMAs. By
+ * hand: to unroll the loop, the compiler would divide by the number of groups. */
 __device__ __forceinline__ void multiply_chunk(float (&sums)[TILE_SIDE][TILE_SIDE],
                                                const float *chunk, const float *weights, int depth,
                                                const grid_plan &plan, const sum_square &s)
 {
-    int chunk_row = (1 << plan.streams_log) + TILE_PADDING,
-        weights_row = plan.columns + TILE_PADDING;
+    const int chunk_row = (1 << plan.streams_log) + TILE_PADDING;
+    const int weights_row = plan.columns + TILE_PADDING;
+    const int chunk_step = plan.groups * chunk_row, weights_step = plan.groups * weights_row;
     if (s.group >= plan.groups)
         return;
     chunk += s.group * chunk_row + 4 * s.stream;
     weights += s.group * weights_row + 4 * s.column;
-#pragma unroll 2
-    for (int k = s.group; k < depth; k += plan.groups) {
-        float vector[TILE_SIDE], weight[TILE_SIDE];
-        load_side(vector, chunk, s.streams);
-        load_side(weight, weights, s.columns);
-#pragma unroll
-        for (int i = 0; i < TILE_SIDE; i++)
-#pragma unroll
-            for (int j = 0; j < TILE_SIDE; j++)
-                sums[i][j] = fmaf(vector[i], weight[j], sums[i][j]);
-        chunk += plan.groups * chunk_row;
-        weights += plan.groups * weights_row;
+    int left = depth - s.group; /* the group has ceil(left / groups) values of k */
+#pragma unroll 1
+    for (; left > plan.groups; left -= 2 * plan.groups) {
+        multiply_value(sums, chunk, weights, s);
+        multiply_value(sums, chunk + chunk_step, weights + weights_step, s);
+        chunk += 2 * chunk_step;
+        weights += 2 * weights_step;
     }
+    if (left > 0)
+        multiply_value(sums, chunk, weights, s);
 }
 
 /* Stores the square into (groups,streams,columns). */
@@ -189,23 +199,33 @@ __device__ __forceinline__ void store_square(float *to, const float (&sums)[TILE
 #pragma unroll
     for (int i = 0; i < TILE_SIDE; i++) {
         int stream = 4 * (s.stream + i / 4 * s.streams) + i % 4;
-        float *row = to + ((s.group << plan.streams_log) + stream) * plan.columns + 4 * s.column;
-        *(float4 *)row = float4{sums[i][0], sums[i][1], sums[i][2], sums[i][3]};
-        *(float4 *)(row + 4 * s.columns) = float4{sums[i][4], sums[i][5], sums[i][6], sums[i][7]};
+        float4 *row = (float4 *)(to + ((s.group << plan.streams_log) + stream) * plan.columns);
+        row[s.column] = make_float4(sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
+        row[s.column + s.columns] = make_float4(sums[i][4], sums[i][5], sums[i][6], sums[i][7]);
     }
 }
 
 /* Adds the sums (streams,columns) of the other groups to those of the first. */
 __device__ __forceinline__ void sum_groups(float *sums, const grid_plan &plan)
 {
-    int count = plan.columns << plan.streams_log;
-    for (int i = 4 * (int)threadIdx.x; i < count; i += 4 * GRID_THREADS) {
-        float4 sum = *(float4 *)(sums + i);
-        for (int group = 1; group < plan.groups; group++) {
-            float4 other = *(const float4 *)(sums + group * count + i);
-            sum = float4{sum.x + other.x, sum.y + other.y, sum.z + other.z, sum.w + other.w};
-        }
-        *(float4 *)(sums + i) = sum;
+    enum { AT_ONCE = 4, STEP = 4 * GRID_THREADS };
+    const int count = plan.columns << plan.streams_log;
+#pragma unroll 1
+    for (int first = 4 * (int)threadIdx.x; first < count; first += AT_ONCE * STEP) {
+        float4 total[AT_ONCE] = {};
+#pragma unroll 1
+        for (int group = 0; group < plan.groups; group++)
+#pragma unroll
+            for (int i = 0; i < AT_ONCE; i++)
+                if (first + i * STEP < count) {
+                    float4 part = *(const float4 *)(sums + group * count + first + i * STEP);
+                    total[i] = float4{total[i].x + part.x, total[i].y + part.y, total[i].z + part.z,
+                                      total[i].w + part.w};
+                }
+#pragma unroll
+        for (int i = 0; i < AT_ONCE; i++)
+            if (first + i * STEP < count)
+                *(float4 *)(sums + first + i * STEP) = total[i];
     }
 }
 
@@ -221,21 +241,19 @@ __device__ __forceinline__ int count_work(const grid_plan &plan)
  * why there are barriers. Where a tile has streams that do not exist, their sums have no meaning,
  * and nobody reads them. */
 __device__ __forceinline__ void multiply(float *work, const float *weights, const vectors &from,
-                                         const grid_plan &plan, const tile &own)
+                                         const grid_plan &plan, const tile &own,
+                                         const sum_square &s)
 {
     const int depth = TILE_CHUNK >> plan.streams_log;
     const int size = depth * ((1 << plan.streams_log) + TILE_PADDING);
-    const sum_square s = find_square(plan);
-    const quad_share share = find_quads(plan, own);
     float sums[TILE_SIDE][TILE_SIDE] = {};
-    chunk_copy copy;
-    copy.begin(work, from, plan, own, share, 0);
-    for (int k = 0, i = 0; k < own.depth; k += depth, i++) {
-        copy.end();
+    chunk_copies copies(work, from, plan, own);
+    copies.begin_chunk(0);
+    for (int k = 0, buffer = 0; k < own.depth; k += depth, buffer = 1 - buffer) {
+        copies.end_chunk();
         __syncthreads();
-        if (k + depth < own.depth)
-            copy.begin(work + (i + 1) % 2 * size, from, plan, own, share, k + depth);
-        multiply_chunk(sums, work + i % 2 * size, weights + k * (plan.columns + TILE_PADDING),
+        copies.begin_chunk(1 - buffer);
+        multiply_chunk(sums, work + buffer * size, weights + k * (plan.columns + TILE_PADDING),
                        min(depth, own.depth - k), plan, s);
     }
     __syncthreads();
@@ -247,14 +265,16 @@ __device__ __forceinline__ void multiply(float *work, const float *weights, cons
 }
 
 /* NUM sums of one stream, `distance` columns apart, over the C blocks of the cluster. at is the
- * first in work. */
+ * first in work. The compiler may compute the address of a block before it knows whether C applies,
+ * and has to find an existing one even then. */
 template <int C, int NUM>
 __device__ __forceinline__ void sum_blocks_of(float (&sums)[NUM], const block_team &team,
                                               float *work, int at, int distance)
 {
+    const unsigned existing = team.num_blocks() - 1;
 #pragma unroll
     for (unsigned rank = 0; rank < C; rank++) {
-        const float *from = team.map_shared_rank(work, rank) + at;
+        const float *from = team.map_shared_rank(work, rank & existing) + at;
 #pragma unroll
         for (int i = 0; i < NUM; i++)
             sums[i] = (rank == 0 ? 0.0f : sums[i]) + from[i * distance];

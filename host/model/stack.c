@@ -100,12 +100,18 @@ typedef struct {
     int first, end;
 } chunk;
 
-static int count_chunks(const lyrnn_stack *stack)
+/* A recurrence that leaves no room for other work is not cut: nothing would overlap with it, and
+ * each of its launches reads W_hh again. */
+static int count_chunks(const lyrnn_stack *stack, bool is_backward)
 {
     /* In a shorter chunk the kernel launches would cost more time than the overlap saves. This is
      * an estimate, not a measurement. */
     enum { MIN_STEPS = 16, MAX_CHUNKS = 4 };
-    if (stack->num_lanes == 1 || stack->config.bidirectional || stack->T < 2 * MIN_STEPS)
+    const lyrnn_rnn_config *config = &stack->config;
+    const lyrnn_recurrence_shape whole = {config->cell, is_backward, stack->T, stack->B,
+                                          config->hidden_size};
+    if (stack->num_lanes == 1 || config->bidirectional || stack->T < 2 * MIN_STEPS ||
+        stack->backend->fills_device(stack->backend, &whole))
         return 1;
     int num = stack->T / MIN_STEPS;
     return num < MAX_CHUNKS ? num : MAX_CHUNKS;
@@ -119,7 +125,7 @@ static chunk chunk_of(const lyrnn_stack *stack, int index, int num)
 
 lyrnn_recurrence_shape lyrnn_stack_recurrence(const lyrnn_stack *stack, bool is_backward)
 {
-    const chunk steps = chunk_of(stack, 0, count_chunks(stack));
+    const chunk steps = chunk_of(stack, 0, count_chunks(stack, is_backward));
     return (lyrnn_recurrence_shape){
         .cell = stack->config.cell,
         .is_backward = is_backward,
@@ -260,7 +266,7 @@ void lyrnn_stack_forward(const lyrnn_stack_pass *pass)
     int L = stack->config.num_layers;
     LYRNN_CHECK(L > 0);
     /* A single layer without an output layer has nothing to overlap with. */
-    int num_chunks = L == 1 && pass->output_layer == NULL ? 1 : count_chunks(stack);
+    int num_chunks = L == 1 && pass->output_layer == NULL ? 1 : count_chunks(stack, false);
     lyrnn_stack_drop_weights(pass, false);
     /* From the last layer to the first: lane_wait waits for all work queued so far. When a layer
      * waits for the one below it, that layer has queued the needed chunk but not yet its next
@@ -496,7 +502,7 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
 {
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
-    int L = stack->config.num_layers, num_chunks = count_chunks(stack);
+    int L = stack->config.num_layers, num_chunks = count_chunks(stack, true);
     begin_backward(pass, num_chunks);
     /* From the first layer to the last, for the same reason as in lyrnn_stack_forward. */
     for (int diagonal = 0; diagonal < L + num_chunks - 1; diagonal++) {

@@ -55,20 +55,6 @@ def count(instructions, *bases):
     return sum(instruction.base in bases for instruction in instructions)
 
 
-def drop_alternatives(trace):
-    """Two loads into one register with opposite guards: only one runs. Keeps the issue slot of the
-    other, but no memory access."""
-    result = trace[:1]
-    for before, instruction in zip(trace, trace[1:], strict=False):
-        if (before.base == instruction.base == "LDG" and "!" + before.guard == instruction.guard
-                and before.operands.split(",")[0] == instruction.operands.split(",")[0]):
-            result[-1] = dataclasses.replace(result[-1], opcode="NOP",
-                                             write_barrier=sass.NO_BARRIER,
-                                             read_barrier=sass.NO_BARRIER)
-        result.append(instruction)
-    return result
-
-
 class Walk:
     """One pass through a loop, as a list of instructions. Takes the longest way that is not
     avoided, because most branches only skip work. The subclasses know the kernels' loops.
@@ -94,7 +80,7 @@ class Walk:
         raise ValueError(f"{self.function.mangled}: no loop over time; teach sass_estimate.py")
 
     def step(self):
-        return drop_alternatives(self.expand(self.time_loop))
+        return self.expand(self.time_loop)
 
     def children(self, loop):
         return [other for other in self.function.loops if other.parent is loop]
@@ -195,40 +181,33 @@ class Block(Walk):
         return self.plan["streams"]
 
 
-def is_fetch(block):
-    """Loads a value of the vectors from L2."""
-    return any(i.base == "LDG" and "STRONG" in i.opcode for i in block)
-
-
-def reads_cluster(block):
-    """Reads the shared memory of the blocks of the cluster. The grid's barrier polls with a strong
-    load."""
-    return count(block, "LD") > 0 and not any("STRONG" in i.opcode for i in block)
-
-
 class Grid(Walk):
     def __init__(self, function, plan):
         super().__init__(function, plan)
-        self.chunk_depth = TILE_CHUNK // plan["streams"]
-        self.has_next = True
-        # How many values of a chunk a thread fetches, and the group's share of the chunk's depth.
-        self.fetched = math.ceil(plan["streams"] * min(self.chunk_depth, plan["depth"]) / THREADS)
-        self.own_k = math.ceil(min(self.chunk_depth, plan["depth"]) / plan["groups"])
+        self.chunk_depth = min(TILE_CHUNK // plan["streams"], plan["depth"])
+        # Copies of a chunk per thread, and the group's share of the chunk's depth.
+        self.copies = math.ceil(plan["streams"] * self.chunk_depth / (4 * THREADS))
+        self.own_k = math.ceil(self.chunk_depth / plan["groups"])
 
     def is_chunk_loop(self, loop):
         return loop is not self.time_loop and any(
             count(self.own(child), "FFMA") >= 64 for child in self.children(loop))
 
+    @staticmethod
+    def drop_copies(trace, first):
+        """The copies from number `first` on have nothing to copy."""
+        copies = [i for i, instruction in enumerate(trace) if instruction.base == "LDGSTS"]
+        dropped = set(copies[first:])
+        return [dataclasses.replace(instruction, opcode="NOP") if i in dropped else instruction
+                for i, instruction in enumerate(trace)]
+
     def expand(self, loop):
         if not self.is_chunk_loop(loop):
             return super().expand(loop)
-        # The last chunk does not fetch another one.
+        # A chunk copies the next one, if there is one.
         chunks = math.ceil(self.plan["depth"] / self.chunk_depth)
-        with_fetch = super().expand(loop)
-        self.has_next = False
-        last = super().expand(loop)
-        self.has_next = True
-        return with_fetch * (chunks - 1) + last
+        body = super().expand(loop)
+        return self.drop_copies(body, self.copies) * (chunks - 1) + self.drop_copies(body, 0)
 
     def trips(self, loop, own):
         if self.is_chunk_loop(loop):
@@ -239,48 +218,33 @@ class Grid(Walk):
             sums = self.plan["columns"] * self.plan["streams"]
             return math.ceil(sums / (4 * THREADS)) if self.plan["groups"] > 1 else 0
         if count(own, "STG"):
-            # nvcc also makes a version for a sum over no blocks. It is never run.
-            if not count(own, "LD", "LDS"):
-                return None
             units = self.plan["streams"] * self.plan["units"]
             return math.ceil(units / (THREADS * self.plan["cluster"]))
         if count(own, "LDS") >= 4:
             # Unrolled; what is left is in no loop.
             return (self.plan["groups"] - 1) % 16 // 4 if count(own, "LDS") == 4 else \
                 (self.plan["groups"] - 1) // 16
-        if reads_cluster(own):
-            return self.plan["cluster"] // 4 if count(own, "LD") == 4 else 0
         return 1 if any("STRONG" in i.opcode for i in own) else 0
 
-    def is_beyond_chunk(self, block, loop):
-        fetches = [b.instructions for i, b in enumerate(self.function.blocks)
-                   if i in loop.blocks and is_fetch(b.instructions)
-                   and b.instructions[0] in self.own(loop)]
-        return is_fetch(block) and fetches.index(block) >= self.fetched
+    def is_other_barrier(self, block):
+        """A cluster of one block has another barrier, a block of code without anything else."""
+        if self.plan["cluster"] > 1:
+            return len(block) == 1 and block[0].base == "BAR"
+        return count(block, "UCGABAR_ARV", "UCGABAR_WAIT")
 
-    def is_beyond_cluster(self, block, loop):
-        """The sum over the blocks of the cluster is unrolled by 16 and by 4, in loops. The rest
-        is 8 at once and then up to three, one by one, for each gate."""
-        if not reads_cluster(block):
-            return False
-        if count(block, "LD") >= 4:
-            return True
-        single = [b.instructions for i, b in enumerate(self.function.blocks)
-                  if i in loop.blocks and reads_cluster(b.instructions)
-                  and count(b.instructions, "LD") < 4 and b.instructions[0] in self.own(loop)]
-        return single.index(block) % 3 >= self.plan["cluster"] % 4
+    def is_other_cluster(self, block):
+        """The sums over the blocks of a cluster: there is one block of code for each number of
+        them. It may share one read with the others."""
+        gates = 1 if self.plan["backward"] else (1, 1, 4, 3)[self.plan["cell"]]
+        reads, wanted = count(block, "LD"), gates * self.plan["cluster"]
+        return reads > 1 and reads not in (wanted, wanted - 1)
 
     def is_avoided(self, block, loop):
-        if self.is_beyond_chunk(block, loop):
-            return True
         if self.is_chunk_loop(loop):
-            if is_fetch(block) and not self.has_next:
-                return True
-            # The odd value of k: nvcc unrolls the loop by two.
+            # The odd value of k: the loop takes two at a time.
             return count(block, "FFMA") >= 32 and self.own_k % 2 == 0
-        if loop is self.time_loop and count(block, "STG"):
-            return True
-        return self.is_beyond_cluster(block, loop) or super().is_avoided(block, loop)
+        expires = any("EXCH" in i.opcode for i in block)
+        return expires or self.is_other_cluster(block) or super().is_avoided(block, loop)
 
 
 def read_plans(program, device):

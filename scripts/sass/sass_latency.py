@@ -45,10 +45,10 @@ FMA = {"FFMA", "FMUL", "FADD", "HFMA2", "FFMA2"}
 FP64 = {"DADD", "DMUL", "DFMA", "DSETP"}
 XU = {"MUFU", "I2F", "F2I", "F2F", "POPC", "FRND", "I2I"}
 SHARED = {"LDS", "STS", "LDSM", "SHFL", "ATOMS"}
-GLOBAL_LOADS = {"LDG", "LD"}
-GLOBAL_STORES = {"STG", "ST", "ATOM", "ATOMG", "RED"}
+GLOBAL_LOADS = {"LDG", "LD", "LDGSTS"}
+GLOBAL_STORES = {"STG", "ST", "ATOM", "ATOMG", "RED", "REDG"}
 FREE = {"BRA", "EXIT", "NOP", "BSSY", "BSYNC", "BAR", "YIELD", "WARPSYNC", "CALL", "RET", "ERRBAR",
-        "CGAERRBAR", "CCTL", "DEPBAR", "MEMBAR", "UCGABAR_ARV", "UCGABAR_WAIT"}
+        "CGAERRBAR", "CCTL", "DEPBAR", "LDGDEPBAR", "MEMBAR", "UCGABAR_ARV", "UCGABAR_WAIT"}
 
 
 def width_of(instruction):
@@ -108,6 +108,7 @@ class Warp:
         self.ready = 0
         self.released = [0] * 6
         self.stored = 0  # when all stores so far are visible
+        self.copied = 0  # when all asynchronous copies so far are in shared memory
 
     def earliest(self, instruction):
         time = max([self.ready] + [self.released[b] for b in range(6) if instruction.wait >> b & 1])
@@ -140,6 +141,10 @@ def issue(warp, instruction, time, card, busy):
         warp.ready = max(warp.stored, time) + card.l2
     if instruction.base in GLOBAL_STORES:
         warp.stored = max(warp.stored, done)
+    if instruction.base == "LDGSTS":
+        warp.copied = max(warp.copied, done)
+    if instruction.base == "LDGDEPBAR":
+        done = max(time, warp.copied)
     for barrier, latency in ((instruction.write_barrier, done),
                              (instruction.read_barrier, time + queued + LATENCIES["OPERANDS"])):
         if barrier < 6:

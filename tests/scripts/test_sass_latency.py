@@ -60,6 +60,12 @@ class Cycles(unittest.TestCase):
         self.assertAlmostEqual(cycles(store), 2 * CARD.l2, delta=4)
         self.assertAlmostEqual(cycles(store[1:]), CARD.l2, delta=4)
 
+    def test_a_wait_for_copies(self):
+        copies = ["LDGSTS.E.BYPASS.128 [R1], [R2.64] | 1"] * 2
+        wait = ["LDGDEPBAR | 1 w0", "DEPBAR.LE SB0, 0x0 | 1", "EXIT | 1"]
+        self.assertAlmostEqual(cycles(copies + wait), 4 * 512 / 16 + CARD.l2, delta=8)
+        self.assertLess(cycles(wait), 8)
+
     def test_warps_meet_at_a_barrier(self):
         block = ["FFMA R0, R0, R1, R2 | 4"] * 8 + ["BAR.SYNC 0x0 | 1", "EXIT | 1"]
         self.assertAlmostEqual(cycles(block, 2), 8 * 4 + LATENCIES["BAR"], delta=4)
@@ -84,17 +90,22 @@ RESIDENT = [
     "$slow:", "RET.REL R0",
 ]
 
-# Over time: a fetch; two chunks, each with a fetch of the next; sums through shared memory; a cell
-# that reads the cluster, and one that never runs; a barrier.
+# Over time: the copy of a chunk; two chunks, each with the copy of the next; sums through shared
+# memory; the sums over a cluster of one, two or four blocks; cells; a barrier that can expire.
 GRID = [
-    ".L_x_1:", "LDG.E.STRONG.GPU R1, [R2.64]", "FFMA R9, R9, R9, R9",
-    ".L_x_2:", "BAR.SYNC 0x0", "@P0 BRA `(.L_x_3)", "LDG.E.STRONG.GPU R1, [R2.64]",
-    ".L_x_3:", *["FFMA R0, R1, R2, R0"] * 128, "@P1 BRA `(.L_x_3)", "@P2 BRA `(.L_x_2)",
+    ".L_x_1:", *["LDGSTS.E.BYPASS.128 [R1], desc[UR4][R2.64]"] * 4, "FFMA R9, R9, R9, R9",
+    ".L_x_2:", "LDGDEPBAR", "DEPBAR.LE SB0, 0x0", "BAR.SYNC 0x0",
+    *["LDGSTS.E.BYPASS.128 [R1], desc[UR4][R2.64]"] * 4,
+    ".L_x_3:", *["FFMA R0, R1, R2, R0"] * 128, "@P1 BRA `(.L_x_3)",
+    "@P2 BRA `(.L_x_2)",
     ".L_x_4:", "LDS.128 R0, [R4]", "STS.128 [R4], R0", "@P3 BRA `(.L_x_4)",
-    "@P4 BRA `(.L_x_6)",
-    ".L_x_5:", "LDS R0, [R4]", "STG.E [R4.64], R0", "@P5 BRA `(.L_x_5)", "BRA `(.L_x_7)",
-    ".L_x_6:", *["STG.E [R4.64], R0"] * 9, "@P6 BRA `(.L_x_6)",
-    ".L_x_7:", "BAR.SYNC 0x0", "@P1 BRA `(.L_x_1)", "EXIT",
+    "@P4 BRA `(.L_x_5)", "UCGABAR_WAIT", "BRA `(.L_x_6)",
+    ".L_x_5:", "BAR.SYNC 0x0",
+    ".L_x_6:", "@P4 BRA `(.L_x_7)", *["LD.E R0, [R4.64]"] * 4, "BRA `(.L_x_8)",
+    ".L_x_7:", *["LD.E R0, [R4.64]"] * 2,
+    ".L_x_8:", "STG.E [R4.64], R0", "@P5 BRA `(.L_x_6)",
+    "@P6 BRA `(.L_x_9)", *["NOP"] * 9, "ATOMG.E.EXCH.STRONG.GPU PT, RZ, [R4.64], R0",
+    ".L_x_9:", "@P1 BRA `(.L_x_1)", "EXIT",
 ]
 
 
@@ -115,19 +126,23 @@ class Walks(unittest.TestCase):
 
     def test_grid(self):
         # Chunks of 4096 / 64 = 64 values of k; a group takes every fourth, and a pass takes two.
-        plan = {"streams": 64, "depth": 128, "groups": 4, "columns": 32, "cluster": 1, "units": 8}
+        plan = {"streams": 64, "depth": 128, "groups": 4, "columns": 32, "cluster": 4, "units": 32,
+                "cell": 0, "backward": 0}
         trace = bases_of(sass_estimate.Grid(function_of(GRID), plan).step())
         self.assertEqual(trace["FFMA"], 1 + 64 * 128 / 4)
-        self.assertEqual(trace["LDG"], 2)
-        self.assertEqual(trace["BAR"], 3)
-        self.assertEqual(trace["LDS"], 64 * 32 / 1024 + 64 * 8 / 256)
-        self.assertEqual(trace["STG"], 64 * 8 / 256)
-
-    def test_one_of_two_loads_runs(self):
-        both = function_of(["@P0 LDG.E R1, [R2.64] | 1 w0", "@!P0 LDG.E R1, [R4.64] | 1 w0",
-                            "@!P0 LDG.E R2, [R4.64] | 1 w0"]).instructions
-        self.assertEqual([i.base for i in sass_estimate.drop_alternatives(both)],
-                         ["NOP", "LDG", "LDG"])
+        self.assertEqual(trace["LDGSTS"], 4 + 4)
+        self.assertEqual((trace["BAR"], trace["UCGABAR_WAIT"]), (2, 1))
+        self.assertEqual(trace["LDS"], 64 * 32 / 1024)
+        self.assertEqual((trace["LD"], trace["STG"]), (2 * 4, 2))
+        self.assertEqual(trace.get("ATOMG"), None)
+        plan["cluster"], plan["units"] = 2, 8
+        trace = bases_of(sass_estimate.Grid(function_of(GRID), plan).step())
+        self.assertEqual((trace["LD"], trace["STG"]), (2, 1))
+        # A chunk that is as short as this needs only one of the four copies.
+        plan["depth"] = 16
+        trace = bases_of(sass_estimate.Grid(function_of(GRID), plan).step())
+        self.assertEqual(trace["LDGSTS"], 4)
+        self.assertEqual(trace["FFMA"], 1 + 16 * 64 / 4)
 
     def test_no_loop_over_time(self):
         with self.assertRaisesRegex(ValueError, "no loop over time"):
