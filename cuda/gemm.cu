@@ -3,7 +3,7 @@
 
 #include "reduce.cuh"
 
-/* Pedantic fp32: otherwise cuBLAS may round the operands. */
+/* Only the FAST types may round the operands (cublas_api.h, cublasComputeType_t). */
 cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision)
 {
     switch (precision) {
@@ -14,7 +14,7 @@ cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision)
     case LYRNN_FP32:
         break;
     }
-    return CUBLAS_COMPUTE_32F_PEDANTIC;
+    return CUBLAS_COMPUTE_32F;
 }
 
 void lyrnn_cuda_gemm(lyrnn_backend *self, lyrnn_matrix a, lyrnn_matrix b, float beta, float *c,

@@ -144,11 +144,12 @@ static void products_of_all_transpositions(void **)
 
 static void operands_are_rounded_and_the_bias_is_not(void **)
 {
-    const cublasComputeType_t computes[] = {
-        CUBLAS_COMPUTE_32F_PEDANTIC, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_32F_FAST_16BF};
+    const cublasComputeType_t computes[] = {CUBLAS_COMPUTE_32F_PEDANTIC, CUBLAS_COMPUTE_32F,
+                                            CUBLAS_COMPUTE_32F_FAST_TF32,
+                                            CUBLAS_COMPUTE_32F_FAST_16BF};
     const float ones[] = {1.0f, 1.0f, 1.0f}, fine = 1.0f + 0x1p-20f, coarse = 1.0f + 0x1p-10f;
-    const double sums[] = {3.0 + 0x1p-10 + 0x1p-20, 3.0 + 0x1p-10, 3.0};
-    for (int i = 0; i < 3; i++) {
+    const double fp32 = 3.0 + 0x1p-10 + 0x1p-20, sums[] = {fp32, fp32, 3.0 + 0x1p-10, 3.0};
+    for (int i = 0; i < 4; i++) {
         const float x[] = {fine, coarse, 1.0f}, bias[] = {fine};
         float result;
         product p = open_product(true, false, computes[i]);
