@@ -222,11 +222,12 @@ static void a_character_is_one_graph_launch(void **state)
         assert_in_range(counters.kernel_launches, 1, 2);
         assert_int_equal(counters.captures, 0);
         assert_int_equal(counters.allocations, 0);
-        /* The prefix and the cursor are uploaded. Texts and states are downloaded, and each
-         * download counts twice. */
+        /* The prefix and the cursor are uploaded. Texts and states are downloaded. Each download
+         * counts twice, and also reads whether a kernel gave up waiting. */
         assert_in_range(counters.host_synchronizations, 1, 2 + 2 * 2 * LOOKS);
         assert_int_equal(counters.bytes_to_host, num_samples * (LENGTH * sizeof(int32_t) +
-                                                                LOOKS * sizeof(lyrnn_text_state)));
+                                                                LOOKS * sizeof(lyrnn_text_state)) +
+                                                     2 * LOOKS * sizeof(unsigned));
         lyrnn_prompt_free(&prompt);
         lyrnn_generator_free(&generator);
         run_close(&r);
