@@ -237,22 +237,27 @@ static lyrnn_status upload_chunks(lyrnn_trainer *trainer, uint64_t epoch)
     return LYRNN_OK;
 }
 
-/* Uploads the learning rates of an epoch whose first step is number first_step, counted from 0. */
-static void upload_rates(lyrnn_trainer *trainer, int64_t first_step)
+/* Uploads the learning rates of the epoch, unless the device has them already. */
+static void upload_rates(lyrnn_trainer *trainer)
 {
     lyrnn_backend *backend = trainer->model->backend;
     size_t K = trainer->batches.K;
-    for (size_t k = 0; k < K; k++)
-        trainer->rates_host[k] = (float)lyrnn_learning_rate(
-            &trainer->optimizer, trainer->num_halvings, first_step + (int64_t)k);
-    backend->upload(backend, trainer->learning_rates, trainer->rates_host, K * sizeof(float));
+    bool are_known = trainer->has_rates;
+    for (size_t k = 0; k < K; k++) {
+        float rate = (float)lyrnn_learning_rate(&trainer->optimizer, trainer->num_halvings,
+                                                trainer->first_step + (int64_t)k);
+        are_known = are_known && trainer->rates_host[k] == rate;
+        trainer->rates_host[k] = rate;
+    }
+    if (!are_known)
+        backend->upload(backend, trainer->learning_rates, trainer->rates_host, K * sizeof(float));
+    trainer->has_rates = true;
 }
 
 void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer)
 {
-    lyrnn_counters counters = lyrnn_trainer_counters(trainer);
     trainer->num_halvings++;
-    upload_rates(trainer, counters.step - counters.batch);
+    upload_rates(trainer);
 }
 
 static void reset_state(lyrnn_trainer *trainer)
@@ -271,12 +276,9 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
     LYRNN_TRY(upload_chunks(trainer, epoch));
-    lyrnn_counters counters = lyrnn_trainer_counters(trainer);
-    upload_rates(trainer, counters.step);
-    counters.batch = 0;
-    counters.loss_sum = 0.0;
-    counters.loss_count = 0;
-    backend->upload(backend, trainer->counters, &counters, sizeof counters);
+    trainer->first_step = trainer->num_steps;
+    upload_rates(trainer);
+    backend->zero(backend, trainer->counters, LYRNN_EPOCH_COUNTERS_BYTES);
     reset_state(trainer);
     return LYRNN_OK;
 }
@@ -380,6 +382,7 @@ void lyrnn_trainer_step(lyrnn_trainer *trainer)
 {
     lyrnn_backend *backend = trainer->model->backend;
     backend->run_step(backend, queue_step, trainer);
+    trainer->num_steps++;
 }
 
 lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer)
@@ -445,7 +448,9 @@ lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_sn
         lyrnn_model_upload(trainer->model, snapshot->raw);
     upload_state(trainer, snapshot);
     trainer->num_halvings = snapshot->num_halvings;
-    upload_rates(trainer, snapshot->counters.step - snapshot->counters.batch);
+    trainer->num_steps = snapshot->counters.step;
+    trainer->first_step = snapshot->counters.step - snapshot->counters.batch;
+    upload_rates(trainer);
     backend->upload(backend, trainer->counters, &snapshot->counters, sizeof snapshot->counters);
     return LYRNN_OK;
 }

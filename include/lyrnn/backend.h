@@ -37,14 +37,17 @@ typedef enum { LYRNN_FP32, LYRNN_TF32, LYRNN_BF16 } lyrnn_precision;
 
 /* What the steps count. It is in device memory, so that a step needs nothing from the host. */
 typedef struct {
+    /* The first three begin at zero in each epoch (LYRNN_EPOCH_COUNTERS_BYTES). */
     int64_t batch;        /* row of the batch table that batch_gather takes next */
+    int64_t loss_count;   /* targets that loss_sum covers */
+    double loss_sum;      /* nats */
     int64_t step;         /* optimizer steps taken, Adam's t */
     int64_t bad_step;     /* first step (from 1) whose loss was NaN or infinite; 0: none yet */
     int64_t num_targets;  /* targets of the last batch that count; 0: all of them */
-    int64_t loss_count;   /* targets that loss_sum covers */
-    double loss_sum;      /* nats */
     double gradient_norm; /* of the last step, before clipping */
 } lyrnn_counters;
+
+enum { LYRNN_EPOCH_COUNTERS_BYTES = offsetof(lyrnn_counters, step) };
 
 /* What one stream reads in one batch: num_targets characters from start on, then padding. */
 typedef struct {

@@ -70,11 +70,13 @@ typedef struct {
     lyrnn_optimizer_config optimizer;
     int num_shards;                /* S, at least 1 */
     int num_halvings;              /* of the learning rate */
+    int64_t num_steps;             /* what counters->step is when all queued steps are done */
+    int64_t first_step;            /* num_steps when the epoch began */
     lyrnn_activations activations; /* for the B/S streams of a shard */
     lyrnn_model averaged;          /* params is the average; without one it is all zero */
     lyrnn_chunk *chunks_host;      /* (K,B) */
     float *rates_host;             /* (K) */
-    bool has_chunks;               /* whether the device has a batch table */
+    bool has_chunks, has_rates;    /* whether the device has a batch table, and rates_host */
     /* device memory */
     float *grads[LYRNN_MAX_GRADIENTS]; /* (parameters.count) each; the first is the step's */
     float *m, *v;                      /* (parameters.count) each, one allocation */
@@ -110,8 +112,9 @@ lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
 /* A zeroed trainer is fine. */
 void lyrnn_trainer_free(lyrnn_trainer *trainer);
 
-/* Begins an epoch, counted from 1: uploads its batch table and sets the state, the position in the
- * epoch and the sum of the losses to zero. LYRNN_ERR_MEMORY. */
+/* Begins an epoch, counted from 1: sets the state, the position in the epoch and the sum of the
+ * losses to zero. Uploads, and thus waits for the device, only if the batch table or the learning
+ * rates are not those of the epoch before. LYRNN_ERR_MEMORY. */
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch);
 
 /* Queues one training step on the next batch. An epoch has batches.K of them. */
@@ -126,8 +129,7 @@ lyrnn_model *lyrnn_trainer_result(lyrnn_trainer *trainer);
  * has read the end; the others take those of other streams. */
 void lyrnn_trainer_continue(const lyrnn_trainer *trainer, lyrnn_activations *activations);
 
-/* Halves the learning rate from the next step on, for LYRNN_SCHEDULE_PLATEAU. Waits for the
- * device. */
+/* Halves the learning rate from the next step on, for LYRNN_SCHEDULE_PLATEAU. */
 void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer);
 
 /* Waits for the device and returns its counters. */

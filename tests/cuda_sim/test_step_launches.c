@@ -1,5 +1,6 @@
 /* How training steps are launched: kernels at the priorities of their lanes, the grids of the
- * recurrence one after the other, four steps in flight, and how many nodes a step has. */
+ * recurrence one after the other, four steps in flight, one wait of the host per epoch, and few
+ * nodes per step. */
 #include "training_run.h"
 
 /* Two layers, as a wavefront of chunks in several lanes. */
@@ -99,6 +100,38 @@ static void four_steps_are_in_flight(void **state)
     run_close(&r);
 }
 
+/* The host waits for the device once per epoch, to read the loss. Where the batch table or the
+ * learning rates are not those of the epoch before, it also waits once for the upload of each. */
+static void the_host_waits_once_per_epoch(void **state)
+{
+    enum { EPOCHS = 3, DOWNLOAD = 2 }; /* the simulator counts the copy and the wait for it */
+    static const lyrnn_optimizer_config cosine = {
+        .learning_rate = 1e-2f, .schedule = LYRNN_SCHEDULE_COSINE, .num_steps = EPOCHS * K};
+    const lyrnn_rnn_config tiny = {.cell = LYRNN_RNN_TANH, .hidden_size = 4, .num_layers = 1};
+    const task tasks[] = {{tiny, 2, 0, LYRNN_SAMPLING_CONSECUTIVE, NULL},
+                          {tiny, 2, 0, LYRNN_SAMPLING_CONSECUTIVE, &cosine},
+                          {tiny, 2, 0, LYRNN_SAMPLING_RANDOM, &cosine}};
+    (void)state;
+    for (int num_uploads = 0; num_uploads < 3; num_uploads++) {
+        run r;
+        run_open(&r, "cuda", &tasks[num_uploads]);
+        int num_steps = (int)r.batches.K;
+        for (int epoch = 1; epoch <= EPOCHS; epoch++) {
+            lyrnn_sim_reset_counters();
+            assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, (uint64_t)epoch), LYRNN_OK);
+            for (int step = 0; step < num_steps; step++)
+                lyrnn_trainer_step(&r.trainer);
+            lyrnn_counters counters = lyrnn_trainer_counters(&r.trainer);
+            assert_int_equal(counters.step, epoch * num_steps);
+            assert_int_equal(counters.batch, num_steps);
+            assert_int_equal(counters.loss_count, num_steps * B * 2);
+            assert_int_equal(lyrnn_sim_read_counters().host_synchronizations,
+                             DOWNLOAD + (epoch == 1 ? 2 : num_uploads));
+        }
+        run_close(&r);
+    }
+}
+
 /* A node of a graph takes one to three microseconds even if it does little. The tutorial's network
  * takes its 35 time steps in two chunks, but in one over the grid, which leaves no room for other
  * work. The longest chain of one chunk is gather, lookup, recurrence, output layer and softmax; then
@@ -139,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_replayed_step_keeps_the_priorities_of_the_lanes),
         cmocka_unit_test(grids_run_one_after_the_other),
         cmocka_unit_test(four_steps_are_in_flight),
+        cmocka_unit_test(the_host_waits_once_per_epoch),
         cmocka_unit_test(a_step_has_few_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,8 @@ typedef struct {
 recurrence_grads recurrence_run_backward(op_check *check, const recurrence_case *layer,
                                          const recurrence_states *states);
 
-/* Computes dw_hh, db_hh and db_ih of the time steps [first, end), or adds them to those in grads. */
+/* Computes dw_hh, db_hh and db_ih of the time steps [first, end), or adds them to those in
+ * grads. */
 void recurrence_run_backward_weights(op_check *check, const recurrence_case *layer,
                                      const recurrence_states *states, recurrence_grads *grads,
                                      int first, int end, bool add);
