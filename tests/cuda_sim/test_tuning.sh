@@ -62,6 +62,14 @@ EOF
 # Any number of shapes: a device keeps the plans of a few only.
 succeeds tune --device cuda --hidden-size 2..6+1 --batch-size 1 --num-steps 1 --format jsonl
 [[ $(grep -c '"chosen": true' "$out") == 10 ]] || fail "each shape must be tuned"
+succeeds bench --device cuda --hidden-size 2..6+1 --batch-size 1 --num-steps 1 --vocab-size 5 \
+    --task operations --steps 1 --repetitions 1 --format csv
+grep -o '"forward=[a-z0-9.]*,backward=[a-z0-9.]*"' "$out" | uniq >plans_of_bench
+[[ -s plans_of_bench && ! -s $err ]] || fail "bench must choose plans from the cache"
+succeeds bench --device cuda --hidden-size 6 --batch-size 1 --num-steps 1 --vocab-size 5 \
+    --steps 1 --repetitions 1 --plan forward=steps,backward=resident.c1.s1
+grep -qx '  plan          forward=steps,backward=resident.c1.s1' "$out" ||
+    fail "the table must name the plan"
 
 # Trainings take the plans from the cache, and have the same bytes.
 cp known "$cache"
@@ -155,7 +163,7 @@ done
 )
 
 # Two at once leave a whole cache.
-"$lyrnn" tune --device cuda "${shape[@]}" >/dev/null &
+"$lyrnn" tune --device cuda "${shape[@]}" --debug-sync >/dev/null &
 succeeds tune --device cuda "${shape[@]}" --cell gru
 wait $!
 command='a JSON parser'
