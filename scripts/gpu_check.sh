@@ -18,6 +18,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
+source scripts/kernels.sh
 source scripts/gpu_results.sh
 
 usage() {
@@ -208,6 +209,10 @@ part_sanitizers() {
 
 # The cycles of a time step by the machine code. This needs no GPU, so it comes last.
 part_estimate() {
+    find_tool nvdisasm >/dev/null || {
+        not_run 'kernel_report.sh --estimate' 'no nvdisasm; install the whole CUDA toolkit'
+        return
+    }
     stdout=$out/estimate.txt check 'kernel_report.sh --estimate' 100 \
         scripts/kernel_report.sh --estimate || rm -f "$out/estimate.txt"
 }
@@ -222,12 +227,12 @@ same_losses() {
 }
 export -f same_losses
 
-# train NAME FOLDER OPTION...
+# train WHAT FOLDER PATH OPTION...
 train() {
-    local what=$1 folder=$2
-    shift 2
-    check "lyrnn train, $what" 60 "$lyrnn" train --preset tutorial --num-epochs 5 \
-        --pred-period 1000 --out "$folder" "$@"
+    local what=$1 folder=$2 path=$3
+    shift 3
+    check "lyrnn train, $what" 60 env "LYRNN_DEBUG_RECURRENCE=$path" "$lyrnn" train \
+        --preset tutorial --num-epochs 5 --pred-period 1000 --out "$folder" "$@"
 }
 
 # Every option of the recipe at once. The step is still one graph.
@@ -239,19 +244,19 @@ recipe=(--cell lstm --num-layers 2 --embedding-size 128 --tie --dropout 0.2 --dr
 part_trainings() {
     local path runs
     runs=$(mktemp -d)
-    train 'on the CPU' "$runs/cpu" --device cpu || true
+    train 'on the CPU' "$runs/cpu" cost --device cpu || true
     for path in "${recurrence_paths[@]}"; do
-        LYRNN_DEBUG_RECURRENCE=$path train "recurrence path $path" "$runs/$path" --device cuda \
-            --tune off || continue
+        train "recurrence path $path" "$runs/$path" "$path" --device cuda --tune off || continue
         check "losses of the path $path and the CPU" 10 bash -c 'same_losses "$@"' - \
             "$runs/$path" "$runs/cpu" || true
     done
     # The first measures the plans, and the second finds them in the cache.
-    if train first "$runs/first" --device cuda && train second "$runs/second" --device cuda; then
+    if train first "$runs/first" cost --device cuda &&
+        train second "$runs/second" cost --device cuda; then
         check 'both trainings write the same model' 10 \
             cmp "$runs"/{first,second}/latest/model.safetensors || true
     fi
-    train 'the whole recipe' "$runs/recipe" --device cuda "${recipe[@]}" || true
+    train 'the whole recipe' "$runs/recipe" cost --device cuda "${recipe[@]}" || true
     for path in cost "${recurrence_paths[@]}"; do
         run_tests "$path" -E '^gpu_test_operations'
     done
@@ -265,13 +270,14 @@ part_two_layers() {
         --tune off || true
 }
 
-# bench VARIANT NAME OPTION...: adds a row with this variant to bench.jsonl.
+# bench WHAT VARIANT SETTING OPTION...: adds rows with this variant to bench.jsonl. SETTING is an
+# environment variable with its value.
 bench() {
-    local variant=$1 what=$2
-    shift 2
+    local what=$1 variant=$2 setting=$3
+    shift 3
     : >"$running/rows"
-    stdout=$running/rows attempt "lyrnn bench, $what" 120 "$lyrnn" bench --device cuda \
-        --format jsonl "$@"
+    stdout=$running/rows attempt "lyrnn bench, $what" 120 env "$setting" "$lyrnn" bench \
+        --device cuda --format jsonl "$@"
     sed "s/^{/{\"variant\": $(json_text "$variant"), /" "$running/rows" >>"$out/bench.jsonl"
     record_attempt || true
 }
@@ -281,9 +287,9 @@ part_priorities() {
     local preset priority
     for preset in A B D; do
         for priority in 0 1; do
-            CUDA_GRAPHS_USE_NODE_PRIORITY=$priority bench "node priority $priority" \
-                "shape $preset, CUDA_GRAPHS_USE_NODE_PRIORITY=$priority" --preset "$preset" \
-                --steps 20 --repetitions 3
+            bench "shape $preset, node priority $priority" "node priority $priority" \
+                "CUDA_GRAPHS_USE_NODE_PRIORITY=$priority" --preset "$preset" --steps 20 \
+                --repetitions 3
         done
     done
 }
@@ -328,7 +334,7 @@ part_ncu() {
     }
     for each in 'A resident' 'B grid' 'A block'; do
         read -r preset path <<<"$each"
-        LYRNN_DEBUG_RECURRENCE=$path profile ncu "$preset, path $path" "$ncu" --set full \
+        profile ncu "$preset, path $path" env "LYRNN_DEBUG_RECURRENCE=$path" "$ncu" --set full \
             --clock-control none --launch-count 4 \
             --kernel-name 'regex:(resident|grid|block)_(forward|backward)_kernel' --page raw \
             --csv "${few_steps[@]}" --preset "$preset" --tune off
@@ -338,8 +344,8 @@ part_ncu() {
 part_bench() {
     local precision
     for precision in fp32 tf32 bf16; do
-        bench '' "shapes A to F, $precision" --preset ladder --precision "$precision" --steps 10 \
-            --repetitions 3
+        bench "shapes A to F, $precision" '' LYRNN_DEBUG_RECURRENCE=cost --preset ladder \
+            --precision "$precision" --steps 10 --repetitions 3
     done
 }
 

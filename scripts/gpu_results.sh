@@ -73,7 +73,8 @@ guarded() {
 }
 export -f guarded
 
-# explain STATUS SECONDS: prints why a check with this exit status has not passed.
+# explain STATUS SECONDS [OUTPUT]: prints why a check with this exit status has not passed: of an
+# error, the last line of its output.
 explain() {
     case $1 in
     0) ;;
@@ -81,7 +82,7 @@ explain() {
     124 | 137) echo "stopped after $2 s" ;;
     99) echo 'compute-sanitizer found errors; see log.txt' ;;
     77) echo 'it skipped itself, because it found no usable GPU' ;;
-    *) echo "exit status $1; see log.txt" ;;
+    *) echo "exit status $1; see log.txt${3:+: $3}" ;;
     esac
 }
 
@@ -89,7 +90,7 @@ explain() {
 # for this part. The log gets its output, but the file $stdout gets its standard output if that
 # variable is set. Sets name, status, why, took and command.
 attempt() {
-    local most=$2 left=$((part_end - SECONDS)) start=$SECONDS
+    local most=$2 left=$((part_end - SECONDS)) start=$SECONDS before
     name=$1 status=0 why='' took=0
     shift 2
     command=${*//$PWD\//}
@@ -101,10 +102,12 @@ attempt() {
     now=$name
     write_summary
     printf '\n$ %s\n' "$command" >>"$log"
+    before=$(stat -c %s "$log")
     guarded "$most" "$@" >>"${stdout:-$log}" 2>>"$log" || status=$?
     now=''
     took=$((SECONDS - start))
-    why=$(explain "$status" "$most")
+    why=$(explain "$status" "$most" \
+        "$(tail -c "+$((before + 1))" "$log" | tail -n 1 | cut -c 1-200)")
 }
 
 # record_attempt: records the last attempt by its exit status.

@@ -13,8 +13,8 @@ command -v python3 >/dev/null || {
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree"/{bin,scripts/bench,torch}
-cp "$root"/scripts/{common.sh,gpu_check.sh,gpu_results.sh,gpu_report.py,device_properties.cu} \
-    "$tree/scripts"
+cp "$root"/scripts/{common.sh,kernels.sh,gpu_{check,results}.sh,gpu_report.py} \
+    "$root/scripts/device_properties.cu" "$tree/scripts"
 cp "$root/scripts/bench/bench_shapes.py" "$tree/scripts/bench"
 out=$tree/out calls=$tree/calls
 export calls device_properties PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$tree PATH=$tree/bin:$PATH
@@ -88,6 +88,7 @@ printf '"%s"\n' "$stall"
 echo '"","","","","us","inst"'
 echo '"0","resident_forward_kernel","(128, 1, 1)","(256, 1, 1)","20.5","3.5"'
 END
+tool bin/nvdisasm <<<'true'
 tool scripts/kernel_report.sh <<<"echo 'H100 H200 A     forward   resident  yes  1 1 1 1.00 1.05'"
 tool made-up/lyrnn <<'END'
 case $1 in
@@ -169,11 +170,11 @@ done <<'END'
 ^compute-sanitizer --tool memcheck .*/device_properties
 ^compute-sanitizer .*/test_operations_recurrence
 ^compute-sanitizer .*/test_operations on path cost
-^lyrnn train .*--device cpu
+^lyrnn train .*--device cpu on path cost
 ^lyrnn train .*--device cuda --tune off on path steps
 ^lyrnn train .*--device cuda --tune off on path block
-^lyrnn train .*/second --device cuda$
-^lyrnn train .*--dropout-weight 0.3
+^lyrnn train .*/second --device cuda on path cost$
+^lyrnn train .*--dropout-weight 0.3 .*on path cost
 ^ctest .*-E \^gpu_test_operations .* on path grid
 ^lyrnn bench .*--num-layers 2 .*--steps 5000 .* on path grid
 ^lyrnn bench .*--preset A .* with priorities 0
@@ -210,6 +211,7 @@ fails='cmake --build*'
 run --time 60
 grep -q '^cmake -S' "$calls" || fail 'a build that matches must be used again'
 expect 'result("build"), result("tune"), result("pytorch")' "(['failed'], ['not run'], ['not run'])"
+expect 'why("build")' "['exit status 1; see log.txt: made to fail']"
 expect 's["device"]["multiprocessors"], s["finished"]' '(132, True)'
 run --time 60 --arch 80
 grep -q '^cmake --fresh .*ARCHITECTURES=80$' "$calls" || fail 'a build for another GPU must not'
