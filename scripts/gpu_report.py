@@ -203,12 +203,12 @@ def step(summary, out):
         raise Missing(why_missing(summary, "bench"))
     return table(("shape", "precision", "ms per step", "estimate, ms", "measured / estimate",
                   "characters/s", "GEMM, GFLOP/s", "copy, GB/s", "bare time step, us",
-                  "bare call, us"),
+                  "bare call, us", "plans"),
                  [(name_of(row), row["precision"], number(row["ms_per_step"]),
                    number(row["estimate_ms"]), ratio(row["ms_per_step"], row["estimate_ms"]),
                    number(row["chars_per_second"], 4), number(row["gemm_gflops"]),
                    number(row["copy_gbytes_per_second"]), number(row["bare_step_us"]),
-                   number(row["bare_call_us"])) for row in rows])
+                   number(row["bare_call_us"]), row["plan"]) for row in rows])
 
 
 def priorities(summary, out):

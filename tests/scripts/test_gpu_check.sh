@@ -104,7 +104,7 @@ bench)
     echo '{"cell": "rnn_tanh", "vocab_size": 1027, "hidden_size": 256, "batch_size": 32,' \
         '"num_steps": 35, "num_layers": 1, "precision": "fp32", "ms_per_step": 0.125,' \
         '"estimate_ms": 0.1, "chars_per_second": 8960000, "gemm_gflops": 50000,' \
-        '"copy_gbytes_per_second": 3000, "bare_step_us": 0.5, "bare_call_us": 5}'
+        '"copy_gbytes_per_second": 3000, "bare_step_us": 0.5, "bare_call_us": 5,' '"plan": ""}'
     ;;
 tune) cat "$tune_jsonl" ;;
 esac
