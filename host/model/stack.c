@@ -237,15 +237,26 @@ static void recur(const lyrnn_stack_pass *pass, int layer, int direction, chunk 
     stack->backend->recurrence_forward(stack->backend, &args);
 }
 
+/* The time steps to project before a chunk. A lookup of characters waits for no other layer and
+ * takes less time than its launch, so the first chunk looks up those of all chunks. */
+static chunk steps_to_project(const lyrnn_stack_pass *pass, int layer, chunk steps)
+{
+    if (layer > 0 || pass->input.ids == NULL)
+        return steps;
+    return (chunk){steps.first, steps.first == 0 ? pass->stack->T : steps.first};
+}
+
 static void forward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
 {
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
+    const chunk projected = steps_to_project(pass, layer, steps);
     int below = layer == 0 ? 0 : lane_of(stack, layer - 1, 0);
     for (int direction = (int)lyrnn_stack_directions(stack) - 1; direction >= 0; direction--) {
         backend->lane_use(backend, lane_of(stack, layer, direction));
         backend->lane_wait(backend, below);
-        project(pass, layer, direction, steps);
+        if (projected.end > projected.first)
+            project(pass, layer, direction, projected);
         recur(pass, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, (int)lyrnn_stack_directions(stack) - 1));

@@ -143,7 +143,7 @@ static void a_step_has_few_nodes(void **state)
     const bool is_grid = path != NULL && strcmp(path, "grid") == 0;
     const struct {
         int T, nodes, chain;
-    } steps[] = {{35, is_grid ? 19 : 29, is_grid ? 12 : 19}, {31, 19, 12}};
+    } steps[] = {{35, is_grid ? 19 : 28, is_grid ? 12 : 18}, {31, 19, 12}};
     (void)state;
     if (!is_grid && (path == NULL || strcmp(path, "resident") != 0))
         skip();
