@@ -82,19 +82,11 @@ part_device() {
     fi
 }
 
-# build_key: prints all that decides whether an earlier build may be used again. The host's code is
-# for this CPU.
-build_key() {
-    echo "$PWD $arch $deps $host"
-    "$nvcc" --version
-}
-
-# Builds only the programs that this script runs: the simulator's take longer than all others.
-part_build() {
-    local fresh=(--fresh)
+# Installs the packages that the build needs, unless --deps brings them.
+part_packages() {
     if [[ -z $deps ]]; then
         # shellcheck disable=SC2016 # for the inner shell
-        check packages 100 bash -c 'set -euo pipefail; source scripts/common.sh
+        check packages 300 bash -c 'set -euo pipefail; source scripts/common.sh
             install_packages "$@"' - "${build_packages[@]}" libcmocka-dev || true
     fi
     optional_packages=()
@@ -105,6 +97,18 @@ part_build() {
     }
     # shellcheck disable=SC2119
     set_up >>"$log" 2>&1
+}
+
+# build_key: prints all that decides whether an earlier build may be used again. The host's code is
+# for this CPU.
+build_key() {
+    echo "$PWD $arch $deps $host"
+    "$nvcc" --version
+}
+
+# Builds only the programs that this script runs: the simulator's take longer than all others.
+part_build() {
+    local fresh=(--fresh)
     [[ ! -f $build/built_for || $(<"$build/built_for") != "$(build_key)" ]] || fresh=()
     check configure 60 cmake "${fresh[@]}" -S . -B "$build" -DCMAKE_BUILD_TYPE=Release \
         -DLYRNN_CUDA=ON -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES="$arch" || return
@@ -385,6 +389,7 @@ trap 'interrupted 143' TERM HUP
 printf '%s\n' "date: $started" "commit: $commit" "GPU: $gpu" "host: $host" | tee -a "$log"
 
 run_part device 20
+run_part packages 60
 run_part build 120
 parts=('operations 45' 'sanitizers 75' 'trainings 60' 'two_layers 30' 'priorities 30' 'tune 40'
     'nsys 30' 'ncu 40' 'bench 60' "pytorch $default_limit" "estimate $default_limit")

@@ -148,9 +148,9 @@ run --time 120
 expect 's["finished"], s["failed"], s["running"]' '(True, 0, None)'
 expect '{c["result"] for c in s["checks"]}' "{'passed'}"
 expect 's["device"]["multiprocessors"], s["device"]["clusters_at_once"]["4"]' '(132, 32)'
-expect 'list(dict.fromkeys(c["part"] for c in s["checks"]))' "['device', 'build', 'operations', \
-'sanitizers', 'trainings', 'two_layers', 'priorities', 'tune', 'nsys', 'ncu', 'bench', 'pytorch', \
-'estimate']"
+expect 'list(dict.fromkeys(c["part"] for c in s["checks"]))' "['device', 'packages', 'build', \
+'operations', 'sanitizers', 'trainings', 'two_layers', 'priorities', 'tune', 'nsys', 'ncu', \
+'bench', 'pytorch', 'estimate']"
 # The order in which the tools were called. Each pattern must come after the one before it.
 line=0
 while read -r pattern; do
