@@ -115,7 +115,6 @@ static json_t *to_row(const tune_output *output, const bench_shape *shape, const
     bench_put_machine(&row, output->backend);
     json_put(&row, "precision", json_string(precisions[output->backend->precision]));
     json_put(&row, "direction", json_string(plan_directions[set->shape.is_backward]));
-    json_put(&row, "chunk_steps", json_integer(set->shape.T));
     json_put(&row, "plan", json_string(plan->text));
     json_put(&row, "expected_us", json_real_or_null(plan->expected_us));
     json_put(&row, "us", json_real_or_null(plan->us));

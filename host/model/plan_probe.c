@@ -1,11 +1,16 @@
 /* Reads the beginning of the corpus for lyrnn_model_probe (model.c), which computes the probe. */
 #include "model/plan_probe.h"
 
-#include "model/stack.h"
-
 lyrnn_recurrence_shape lyrnn_trainer_recurrence(const lyrnn_trainer *trainer, bool is_backward)
 {
-    return lyrnn_stack_recurrence(trainer->activations.stack, is_backward);
+    const lyrnn_rnn_config *config = &trainer->model->config;
+    return (lyrnn_recurrence_shape){
+        .cell = config->cell,
+        .is_backward = is_backward,
+        .T = trainer->activations.T,
+        .B = trainer->activations.B,
+        .H = config->hidden_size,
+    };
 }
 
 static size_t at_most(size_t number, size_t most)

@@ -6,7 +6,8 @@
 
 #include "lyrnn/trainer.h"
 
-/* The shape of the training's recurrences. T is that of the first chunk (stack.c). */
+/* The shape of the training's recurrences over a whole sequence. Where they run in chunks
+ * (stack.c), a chunk takes about as long per time step. */
 lyrnn_recurrence_shape lyrnn_trainer_recurrence(const lyrnn_trainer *trainer, bool is_backward);
 
 /* Computes a probe of the first max_steps time steps of the recurrence, or of all of them. It is in

@@ -123,18 +123,6 @@ static chunk chunk_of(const lyrnn_stack *stack, int index, int num)
                    (int)((int64_t)stack->T * (index + 1) / num)};
 }
 
-lyrnn_recurrence_shape lyrnn_stack_recurrence(const lyrnn_stack *stack, bool is_backward)
-{
-    const chunk steps = chunk_of(stack, 0, count_chunks(stack, is_backward));
-    return (lyrnn_recurrence_shape){
-        .cell = stack->config.cell,
-        .is_backward = is_backward,
-        .T = steps.end - steps.first,
-        .B = stack->B,
-        .H = stack->config.hidden_size,
-    };
-}
-
 /* The rows of floats that a layer reads, from time step `first` on. */
 static const float *input_rows(const lyrnn_stack_pass *pass, int layer, int first)
 {

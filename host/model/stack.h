@@ -136,9 +136,6 @@ void lyrnn_stack_lay_out(lyrnn_stack *stack, lyrnn_arena *arena, bool training);
 /* Returns the output of the last layer (T,B,D*H). */
 float *lyrnn_stack_output(const lyrnn_stack *stack);
 
-/* The shape of the recurrences of a pass: of one layer, in one direction, over its first chunk. */
-lyrnn_recurrence_shape lyrnn_stack_recurrence(const lyrnn_stack *stack, bool is_backward);
-
 /* Computes the input projection of the first layer, forward in time, for the first num_steps steps.
  * Returns its gates (num_steps,B,G*H); the next pass overwrites them. */
 const float *lyrnn_stack_project_first(const lyrnn_stack_pass *pass, int num_steps);

@@ -128,7 +128,7 @@ expect_plan "$estimate" "$estimate"
 [[ ! -e $XDG_CACHE_HOME ]] || fail "nothing was measured"
 
 # A card whose kernels fail trains by other plans, with a warning for each that is dropped.
-for fault in wrong:grid_backward launch:resident_forward; do
+for fault in wrong:grid_backward launch:resident_forward hang:grid_forward; do
     (
         export LYRNN_SIM_FAULT=$fault
         rm -rf "$XDG_CACHE_HOME" faulty
@@ -148,6 +148,17 @@ done
     rm -rf "$XDG_CACHE_HOME"
     refuses_late 1 '--plan forward=resident\.c1\.s1: its results differ ' train "${small[@]}" \
         --out none --plan forward=resident.c1.s1
+)
+
+# Blocks that wait for each other forever end a training whose plan was not verified. The error
+# names the plan, and what to do.
+(
+    export LYRNN_SIM_FAULT=hang:grid_forward LYRNN_SIM_LEAKS=0
+    run train "${small[@]}" --num-epochs 1 --out hung --tune off --plan forward=grid.c1.s8
+    expect_error 1 'cuda: .*forward=grid\.c1\.s8.* --plan forward=steps,backward=steps'
+    rm -rf "$XDG_CACHE_HOME"
+    refuses_late 1 '--plan forward=grid\.c1\.s8: its blocks waited ' train "${small[@]}" \
+        --out none --plan forward=grid.c1.s8
 )
 
 # A home that cannot be written, or that is not known, costs a notice.
