@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exchange.cuh"
 #include "recurrence_block.cuh"
 #include "recurrence_grid.cuh"
 #include "recurrence_resident.cuh"
@@ -26,16 +27,15 @@ struct device_costs {
     double gemm_share = 0.6;
     double tensor_core_speedup = 4.0;
 
-    /* Resident, per step: the cell with its addresses and loads, and more for each gate. For each
-     * stream, a thread multiplies its weights in one chain of FMAs with a latency of 4, and waits
-     * for shared memory. Then a butterfly follows, forward for each gate. A cluster's barrier is a
-     * fence, which waits for L2, and a message. Each value goes to each block by a store. */
-    double resident_cell_cycles = 500.0;
-    double resident_gate_cycles = 150.0;
-    double cycles_per_weight = 5.0;
-    double butterfly_cycles = 150.0;
-    double resident_barrier_cycles = 500.0;
-    double broadcast_cycles = 43.0;
+    /* Resident, per step: the cell with its addresses, and more for each gate. For each stream, the
+     * latencies of shared memory and of a butterfly, and the FMAs, two warps per scheduler. In a
+     * cluster, the way to another block, and each value that a thread sends. */
+    double resident_cell_cycles = 210.0;
+    double resident_gate_cycles = 115.0;
+    double resident_stream_cycles = 200.0;
+    double cycles_per_weight = 1.7;
+    double resident_exchange_cycles = 90.0;
+    double send_cycles = 50.0;
 
     /* In one block: the read of W_hh, in bytes per cycle. Per step a barrier, and for each stream
      * the latencies from the vector to the new state. Each warp of a scheduler then adds its FMAs,
@@ -104,53 +104,53 @@ recurrence_plan lyrnn_cuda_plan_by_steps(const lyrnn_cuda_state *state,
     return plan;
 }
 
-/* The largest number of weights per gate that any kernel holds in a thread. The gates share the
- * registers. */
-static int max_weights(int G)
+/* Lays out a cluster of this size. False: a thread would hold more weights than any kernel does.
+ * Forward multiplies h (H). Backward multiplies dh' (G*H). */
+static bool lay_out_cluster(const lyrnn_recurrence_shape &p, int cluster, resident_plan *plan)
 {
-    return G == 1 ? 128 : 32;
+    const int G = lyrnn_num_gates(p.cell), K = p.is_backward ? G * p.H : p.H;
+    const int units = lyrnn_cuda_ceil_div(p.H, cluster);
+    const int groups = lyrnn_cuda_ceil_div(units, resident_units(G, p.is_backward));
+    for (int i = 0; i < RESIDENT_KERNELS; i++) {
+        const resident_shape kernel = resident_kernel(p.cell, p.is_backward, i);
+        if (groups * kernel.slices > RESIDENT_THREADS || kernel.slices * kernel.weights < K)
+            continue;
+        const int blocks = lyrnn_cuda_ceil_div(p.H, units);
+        *plan = resident_plan{cluster, blocks, units, i, kernel.slices, kernel.weights, 1};
+        return true;
+    }
+    return false;
 }
 
-/* Lays out a cluster of this size. False: a thread would hold more weights than any kernel does. */
-static bool lay_out_cluster(int G, int H, int cluster, resident_plan *plan)
+/* Two buffers of a vector per stream, behind the barriers of the exchange. */
+static size_t resident_shared_bytes(const resident_plan &plan, int streams)
 {
-    int units = lyrnn_cuda_ceil_div(H, cluster);
-    if (units > RESIDENT_THREADS)
-        return false;
-    int slices = 1;
-    while (slices < 32 && 2 * slices * units <= RESIDENT_THREADS)
-        slices *= 2;
-    int needed = 4 * lyrnn_cuda_ceil_div(H, 4 * slices), weights = 4;
-    while (weights < needed)
-        weights *= 2;
-    if (weights > max_weights(G))
-        return false;
-    *plan = resident_plan{cluster, slices, units, weights, 1};
-    return true;
+    return EXCHANGE_BYTES + 2 * (size_t)(streams * plan.slices * plan.weights) * sizeof(float);
 }
 
-/* Two buffers of num_vectors vectors per stream. */
-static size_t resident_shared_bytes(const resident_plan &plan, int streams, int num_vectors)
-{
-    return 2 * (size_t)(streams * num_vectors) * (size_t)(plan.weights * plan.slices) *
-           sizeof(float);
-}
-
-/* Each thread finishes at most one stream, and both directions have a vector per gate at most. */
-static bool resident_fits(const resident_plan &plan, int streams, int G)
+/* Each thread finishes at most one unit of one stream. */
+static bool resident_fits(const lyrnn_recurrence_shape &p, const resident_plan &plan, int streams)
 {
     const size_t max_shared_bytes = 48 * 1024; /* what every kernel may have */
-    return streams <= plan.slices && resident_shared_bytes(plan, streams, G) <= max_shared_bytes;
+    const int units = resident_units(lyrnn_num_gates(p.cell), p.is_backward);
+    return units * streams <= plan.slices &&
+           resident_shared_bytes(plan, streams) <= max_shared_bytes;
 }
 
-/* As few streams per cluster as let all clusters be on the device at once, within the shared memory
- * that every kernel may have. */
+/* As few streams per cluster as let all clusters be on the device at once. */
 static int choose_streams(const lyrnn_recurrence_shape &p, const resident_plan &layout, int at_once)
 {
-    int G = lyrnn_num_gates(p.cell), streams = 1;
-    while (lyrnn_cuda_ceil_div(p.B, streams) > at_once && resident_fits(layout, 2 * streams, G))
+    int streams = 1;
+    while (lyrnn_cuda_ceil_div(p.B, streams) > at_once && resident_fits(p, layout, 2 * streams))
         streams *= 2;
     return streams;
+}
+
+/* How often a thread sends in a step. Threads that finish the same unit share the blocks. */
+static int num_sends(const lyrnn_recurrence_shape &p, const resident_plan &plan)
+{
+    const int units = resident_units(lyrnn_num_gates(p.cell), p.is_backward);
+    return lyrnn_cuda_ceil_div(plan.blocks * units * plan.streams, plan.slices);
 }
 
 /* streams 0: chosen here. */
@@ -160,27 +160,28 @@ static recurrence_plan plan_resident(const lyrnn_cuda_state *state, const lyrnn_
     recurrence_plan plan = does_not_fit(LYRNN_RECURRENCE_RESIDENT);
     resident_plan &layout = plan.resident;
     int G = lyrnn_num_gates(p.cell);
-    if (!lay_out_cluster(G, p.H, cluster, &layout))
+    if (!lay_out_cluster(p, cluster, &layout))
         return plan;
     plan.at_once = lyrnn_cuda_resident_max_clusters(state, p, layout);
     if (plan.at_once == 0)
         return plan;
     layout.streams = streams > 0 ? streams : choose_streams(p, layout, plan.at_once);
-    if (!resident_fits(layout, layout.streams, G))
+    if (!resident_fits(p, layout, layout.streams))
         return plan;
     int clusters = lyrnn_cuda_ceil_div(p.B, layout.streams);
     plan.launch.num_blocks = clusters * layout.cluster;
     plan.launch.threads = RESIDENT_THREADS;
     plan.launch.cluster = layout.cluster;
-    plan.launch.shared_bytes = resident_shared_bytes(layout, layout.streams, p.is_backward ? G : 1);
+    plan.launch.shared_bytes = resident_shared_bytes(layout, layout.streams);
     /* Clusters beyond those at once begin when others have ended. */
     int waves = lyrnn_cuda_ceil_div(clusters, plan.at_once);
-    int butterflies = p.is_backward ? 1 : G, values = p.is_backward ? G : 1;
+    int rows = p.is_backward || G == 1 ? 4 : G, values = p.is_backward ? G : 1;
     double cycles = COSTS.resident_cell_cycles + COSTS.resident_gate_cycles * G +
-                    layout.streams * (COSTS.cycles_per_weight * G * layout.weights +
-                                      COSTS.butterfly_cycles * butterflies);
+                    layout.streams * (COSTS.resident_stream_cycles +
+                                      COSTS.cycles_per_weight * rows * layout.weights);
     if (layout.cluster > 1)
-        cycles += COSTS.resident_barrier_cycles + COSTS.broadcast_cycles * layout.cluster * values;
+        cycles +=
+            COSTS.resident_exchange_cycles + COSTS.send_cycles * values * num_sends(p, layout);
     plan.expected_ns = (double)p.T * waves * cycles / COSTS.cycles_per_ns;
     return plan;
 }
@@ -344,16 +345,27 @@ static void add_plan(plan_list *list, const recurrence_plan &plan, int most)
     list->plans[at] = plan;
 }
 
-static plan_list list_resident(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p)
+/* Where a path is forced, its plans with clusters, if there are any: the small shapes of tests would
+ * not get them otherwise. */
+static plan_list prefer_clusters(const lyrnn_cuda_state *state, lyrnn_recurrence_path path,
+                                 const plan_list &all, const plan_list &with_clusters)
 {
-    plan_list list = {};
-    for (int cluster = 1; cluster <= max_cluster(state); cluster *= 2)
-        add_plan(&list, plan_resident(state, p, cluster, 0), LYRNN_MAX_PLANS);
-    return list;
+    return state->recurrence_path == path && with_clusters.count > 0 ? with_clusters : all;
 }
 
-/* The two layouts that are fastest by expectation. Where this path is forced, those
- * with clusters, if there are any: the small shapes of tests would not get them otherwise. */
+static plan_list list_resident(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p)
+{
+    plan_list list = {}, with_clusters = {};
+    for (int cluster = 1; cluster <= max_cluster(state); cluster *= 2) {
+        const recurrence_plan plan = plan_resident(state, p, cluster, 0);
+        add_plan(&list, plan, LYRNN_MAX_PLANS);
+        if (cluster > 1)
+            add_plan(&with_clusters, plan, LYRNN_MAX_PLANS);
+    }
+    return prefer_clusters(state, LYRNN_RECURRENCE_RESIDENT, list, with_clusters);
+}
+
+/* The two layouts that are fastest by expectation. */
 static plan_list list_grid(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p)
 {
     const int most = 2;
@@ -366,8 +378,7 @@ static plan_list list_grid(const lyrnn_cuda_state *state, const lyrnn_recurrence
             if (cluster > 1)
                 add_plan(&with_clusters, plan, most);
         }
-    const bool is_forced = state->recurrence_path == LYRNN_RECURRENCE_GRID;
-    return is_forced && with_clusters.count > 0 ? with_clusters : list;
+    return prefer_clusters(state, LYRNN_RECURRENCE_GRID, list, with_clusters);
 }
 
 static plan_list list_path(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,

@@ -12,12 +12,40 @@
  * registers for the weights matter more than occupancy. */
 enum { RESIDENT_THREADS = 256 };
 
+/* The units that a group of threads of the resident path shares. Each has a row of weights per
+ * gate, or backward one row in all; four rows at most. */
+__host__ __device__ constexpr int resident_units(int G, bool is_backward)
+{
+    return is_backward || G == 1 ? 4 : 1;
+}
+
+/* The kernels of the resident path: how many threads a group has, and how many weights of a row
+ * each of them holds. Numbers 0 to 3 are for groups that are as large as possible, 4 and 5 for half
+ * as many threads. */
+enum { RESIDENT_KERNELS = 6 };
+
+struct resident_shape {
+    int slices, weights;
+};
+
+constexpr resident_shape resident_kernel(lyrnn_cell cell, bool is_backward, int number)
+{
+    const int G = cell == LYRNN_LSTM ? 4 : cell == LYRNN_GRU ? 3 : 1;
+    const int slices = G == 1 ? 16 : is_backward ? 32 : 8;
+    const int weights = 4 << (number < 4 ? number : number - 2);
+    /* Backward of gru has rows of three gates. */
+    return {number < 4 ? slices : slices / 2,
+            G == 3 && is_backward ? (3 * weights / 4 + 3) / 4 * 4 : weights};
+}
+
 typedef struct {
     int cluster; /* C blocks per cluster */
-    int slices;  /* S threads that share a unit: a power of two, at most 32 */
+    int blocks;  /* blocks per cluster that have units */
     int units;   /* units per block: ceil(H / C) */
-    int weights; /* weights of one gate that a thread holds: a template argument of the kernels */
-    int streams; /* streams per cluster, at most S: each thread finishes at most one */
+    int kernel;  /* which of the RESIDENT_KERNELS of the cell */
+    int slices;  /* S threads of a group: that of the kernel */
+    int weights; /* weights of a row that a thread holds: that of the kernel */
+    int streams; /* streams per cluster, a power of two: each thread finishes at most one */
 } resident_plan;
 
 /* The path of one block (recurrence_block.cu). Each cell has kernels of four sizes, for hidden sizes

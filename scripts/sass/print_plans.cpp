@@ -54,7 +54,8 @@ static void print_plan(const lyrnn_recurrence_shape &p, const recurrence_plan &p
     const block_plan &b = plan.block;
     const grid_plan &g = plan.grid;
     if (plan.path == LYRNN_RECURRENCE_RESIDENT)
-        std::printf(" slices=%d weights=%d streams=%d", r.slices, r.weights, r.streams);
+        std::printf(" slices=%d weights=%d streams=%d sends=%d", r.slices, r.weights, r.streams,
+                    num_sends(p, r));
     if (plan.path == LYRNN_RECURRENCE_BLOCK)
         std::printf(" max_h=%d shared_quads=%d streams=%d", b.max_h, b.shared_quads, b.streams);
     if (plan.path == LYRNN_RECURRENCE_GRID)

@@ -151,13 +151,19 @@ class Walk:
 
 class Resident(Walk):
     def trips(self, loop, own):
-        if count(own, "FFMA") >= self.plan["weights"] - 1:
+        if count(own, "FFMA") >= self.plan["weights"]:
             return self.plan["streams"]
-        if count(own, "SHFL"):
-            return int(math.log2(self.plan["slices"]))
-        if count(own, "ST"):
-            return math.ceil(self.plan["cluster"] / count(own, "ST"))
+        if count(own, "STAS", "STS"):
+            return self.plan["sends"]
         return 1
+
+    def is_avoided(self, block, loop):
+        """A kernel has both exchanges, because a cluster may have one block. A wait that is not over
+        at once reads the clock, to know when to give up."""
+        async_stores = count(block, "STAS") or any("TRYWAIT" in i.opcode for i in block)
+        other = count(block, "STS", "BAR") if self.plan["cluster"] > 1 else async_stores
+        waits = any("SR_GLOBALTIMER" in i.operands for i in block)
+        return bool(other or waits) or super().is_avoided(block, loop)
 
 
 class Block(Walk):
@@ -271,7 +277,7 @@ def kernel_of(plan):
     cell = CELLS[plan["cell"]]
     direction = "backward" if plan["backward"] else "forward"
     if plan["path"] == "resident":
-        return f"resident_{direction}_kernel<{cell},{plan['weights']}>"
+        return f"resident_{direction}_kernel<{cell},{plan['weights']},{plan['slices']}>"
     if plan["path"] == "block":
         return f"block_{direction}_kernel<{cell},{plan['max_h']}>"
     return f"grid_{direction}_kernel<{cell}>"

@@ -35,7 +35,7 @@ class Card:
 LATENCIES = {
     "LDS": 29, "LDSM": 33, "STS": 20, "SHFL": 24, "MUFU": 22, "I2F": 16, "F2I": 16, "F2F": 22,
     "POPC": 16, "LDC": 30, "ULDC": 16, "S2R": 30, "S2UR": 35, "CS2R": 10, "R2UR": 12, "VOTE": 12,
-    "D": 48, "IMAD": 6, "HMMA": 33, "DSMEM": 180, "OPERANDS": 12, "BAR": 24, "DEFAULT": 20,
+    "D": 48, "IMAD": 6, "HMMA": 33, "DSMEM": 180, "SYNCS": 20, "OPERANDS": 12, "BAR": 24, "DEFAULT": 20,
 }
 
 # What sass_estimate.py adds to the opcode of a load whose quads differ from lane to lane.
@@ -46,9 +46,10 @@ FP64 = {"DADD", "DMUL", "DFMA", "DSETP"}
 XU = {"MUFU", "I2F", "F2I", "F2F", "POPC", "FRND", "I2I"}
 SHARED = {"LDS", "STS", "LDSM", "SHFL", "ATOMS"}
 GLOBAL_LOADS = {"LDG", "LD", "LDGSTS"}
-GLOBAL_STORES = {"STG", "ST", "ATOM", "ATOMG", "RED", "REDG"}
+GLOBAL_STORES = {"STG", "ST", "ATOM", "ATOMG", "RED", "REDG", "STAS"}
 FREE = {"BRA", "EXIT", "NOP", "BSSY", "BSYNC", "BAR", "YIELD", "WARPSYNC", "CALL", "RET", "ERRBAR",
-        "CGAERRBAR", "CCTL", "DEPBAR", "LDGDEPBAR", "MEMBAR", "UCGABAR_ARV", "UCGABAR_WAIT"}
+        "CGAERRBAR", "CCTL", "DEPBAR", "LDGDEPBAR", "MEMBAR", "UCGABAR_ARV", "UCGABAR_WAIT",
+        "SYNCS"}
 
 
 def width_of(instruction):
@@ -58,9 +59,15 @@ def width_of(instruction):
 
 
 def is_distributed(instruction):
-    """Generic loads and stores: in our kernels, those of another block's shared memory. The grid's
-    barrier polls with a strong one."""
-    return instruction.base in ("LD", "ST") and "STRONG" not in instruction.opcode
+    """Asynchronous stores, and generic loads and stores: in our kernels, those of another block's
+    shared memory. The grid's barrier polls with a strong one."""
+    return instruction.base in ("LD", "ST", "STAS") and "STRONG" not in instruction.opcode
+
+
+def is_meeting(instruction):
+    """All warps of the block wait here: at a barrier, or for what all blocks of the cluster send."""
+    return (instruction.base in ("BAR", "UCGABAR_WAIT")
+            or instruction.base == "SYNCS" and "TRYWAIT" in instruction.opcode)
 
 
 def pipe_of(instruction, card):
@@ -109,6 +116,7 @@ class Warp:
         self.released = [0] * 6
         self.stored = 0  # when all stores so far are visible
         self.copied = 0  # when all asynchronous copies so far are in shared memory
+        self.sent = 0  # when all asynchronous stores so far have arrived
 
     def earliest(self, instruction):
         time = max([self.ready] + [self.released[b] for b in range(6) if instruction.wait >> b & 1])
@@ -119,14 +127,20 @@ class Warp:
 
 
 def meet(warps, trace, card):
-    """All warps wait at the same barrier: moves them past it. A block's four schedulers arrive
-    together; so do the blocks of a cluster, a message later."""
+    """All warps wait at the same place: moves them past it. A block's four schedulers arrive
+    together; so do the blocks of a cluster, a message later. A poll of an mbarrier ends when the
+    last value is there."""
     instruction = trace[warps[0].next]
     time = max(warp.earliest(instruction) for warp in warps)
-    time += LATENCIES["DSMEM"] if instruction.base == "UCGABAR_WAIT" else LATENCIES["BAR"]
+    if instruction.base == "SYNCS":
+        time = max([time] + [warp.sent for warp in warps]) + LATENCIES["SYNCS"]
+    else:
+        time += LATENCIES["DSMEM"] if instruction.base == "UCGABAR_WAIT" else LATENCIES["BAR"]
     for warp in warps:
         warp.next += 1
         warp.ready = time
+        if instruction.write_barrier < 6:
+            warp.released[instruction.write_barrier] = time
 
 
 def issue(warp, instruction, time, card, busy):
@@ -139,7 +153,9 @@ def issue(warp, instruction, time, card, busy):
     if instruction.base == "MEMBAR":
         # Waits until L2 has acknowledged the stores, and then for its own way there.
         warp.ready = max(warp.stored, time) + card.l2
-    if instruction.base in GLOBAL_STORES:
+    if instruction.base == "STAS":
+        warp.sent = max(warp.sent, done)
+    elif instruction.base in GLOBAL_STORES:
         warp.stored = max(warp.stored, done)
     if instruction.base == "LDGSTS":
         warp.copied = max(warp.copied, done)
@@ -161,7 +177,7 @@ def cycles_of(trace, warps, card):
     while True:
         best = None
         for warp in running:
-            if warp.next == len(trace) or trace[warp.next].base in ("BAR", "UCGABAR_WAIT"):
+            if warp.next == len(trace) or is_meeting(trace[warp.next]):
                 continue
             instruction = trace[warp.next]
             pipe, _ = pipe_of(instruction, card)

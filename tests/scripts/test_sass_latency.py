@@ -69,23 +69,32 @@ class Cycles(unittest.TestCase):
     def test_warps_meet_at_a_barrier(self):
         block = ["FFMA R0, R0, R1, R2 | 4"] * 8 + ["BAR.SYNC 0x0 | 1", "EXIT | 1"]
         self.assertAlmostEqual(cycles(block, 2), 8 * 4 + LATENCIES["BAR"], delta=4)
+        poll = ["STAS [R4.64], R0 | 1", *["FFMA R0, R0, R1, R2 | 4"] * 8,
+                "SYNCS.PHASECHK.TRANS64.TRYWAIT P4, [R5+URZ], R6 | 1", "EXIT | 1"]
+        latency = LATENCIES["DSMEM"] + LATENCIES["SYNCS"]
+        self.assertAlmostEqual(cycles(poll), latency, delta=4)
+        self.assertAlmostEqual(cycles(poll[1:]), 8 * 4 + LATENCIES["SYNCS"], delta=4)
         cluster = ["UCGABAR_ARV | 1", "UCGABAR_WAIT | 1", "EXIT | 1"]
         self.assertAlmostEqual(cycles(cluster, 2), LATENCIES["DSMEM"], delta=4)
 
 
-# Over time: a loop over streams with four FFMAs and a butterfly, then a broadcast and one of the
-# two barriers.
+# Over time: a loop over streams with four FFMAs and a butterfly, then a loop that sends in one of two
+# ways, and one of the two waits. One of them has a slow path, which reads the clock.
 RESIDENT = [
     ".L_x_1:", "MOV R0, RZ",
     ".L_x_2:", *["FFMA R0, R1, R2, R0 | 4"] * 4,
-    ".L_x_3:", "SHFL.BFLY PT, R2, R0, R3, 0x1f | 1 w0", "@P0 BRA `(.L_x_3)",
-    "@P1 BRA `(.L_x_2)",
-    ".L_x_4:", "ST.E [R4.64], R0", "@P2 BRA `(.L_x_4)",
-    "@P3 BRA `(.L_x_5)", "BAR.SYNC 0x0", *["NOP"] * 9, "BRA `(.L_x_6)",
-    ".L_x_5:", "UCGABAR_ARV", "UCGABAR_WAIT",
-    ".L_x_6:", "@P4 BRA `(.L_x_7)", "MUFU.RCP R0, R0", "BRA `(.L_x_8)",
-    ".L_x_7:", "CALL.REL.NOINC `($slow)", "NOP", "NOP", "NOP",
-    ".L_x_8:", "@P5 BRA `(.L_x_1)",
+    *["SHFL.BFLY PT, R2, R0, 0x1, 0x1f | 1 w0"] * 3, "@P1 BRA `(.L_x_2)",
+    ".L_x_3:", "@P2 BRA `(.L_x_4)", "STAS [R4.64], R0", "BRA `(.L_x_5)",
+    ".L_x_4:", "STS [R4], R0", *["NOP"] * 9,
+    ".L_x_5:", "@P3 BRA `(.L_x_3)",
+    "@P2 BRA `(.L_x_7)",
+    "SYNCS.PHASECHK.TRANS64.TRYWAIT P4, [R5+URZ], R6", "@P4 BRA `(.L_x_8)",
+    "CS2R R8, SR_GLOBALTIMERLO", *["NOP"] * 9,
+    ".L_x_6:", "SYNCS.PHASECHK.TRANS64.TRYWAIT P4, [R5+URZ], R6", "@P4 BRA `(.L_x_8)", "BRA `(.L_x_6)",
+    ".L_x_7:", "BAR.SYNC.DEFER_BLOCKING 0x1, R7", *["NOP"] * 9,
+    ".L_x_8:", "@P4 BRA `(.L_x_9)", "MUFU.RCP R0, R0", "BRA `(.L_x_10)",
+    ".L_x_9:", "CALL.REL.NOINC `($slow)", "NOP", "NOP", "NOP",
+    ".L_x_10:", "@P5 BRA `(.L_x_1)",
     "EXIT",
     "$slow:", "RET.REL R0",
 ]
@@ -115,14 +124,16 @@ def bases_of(trace):
 
 class Walks(unittest.TestCase):
     def test_resident(self):
-        plan = {"weights": 4, "streams": 3, "slices": 8, "cluster": 4}
+        plan = {"weights": 4, "streams": 3, "slices": 8, "cluster": 4, "sends": 2}
         trace = bases_of(sass_estimate.Resident(function_of(RESIDENT), plan).step())
-        self.assertEqual((trace["FFMA"], trace["SHFL"], trace["ST"]), (3 * 4, 3 * 3, 4))
-        self.assertEqual((trace.get("BAR"), trace["UCGABAR_WAIT"]), (None, 1))
+        self.assertEqual((trace["FFMA"], trace["SHFL"]), (3 * 4, 3 * 3))
+        self.assertEqual((trace["STAS"], trace["SYNCS"]), (2, 1))
+        self.assertEqual((trace.get("STS"), trace.get("BAR"), trace.get("CS2R")), (None, None, None))
         self.assertEqual((trace.get("CALL"), trace["MUFU"]), (None, 1))
-        plan["cluster"] = 1
+        plan.update(cluster=1, sends=1)
         trace = bases_of(sass_estimate.Resident(function_of(RESIDENT), plan).step())
-        self.assertEqual((trace["BAR"], trace.get("UCGABAR_WAIT"), trace["ST"]), (1, None, 1))
+        self.assertEqual((trace["STS"], trace["BAR"]), (1, 1))
+        self.assertEqual((trace.get("STAS"), trace.get("SYNCS")), (None, None))
 
     def test_grid(self):
         # Chunks of 4096 / 64 = 64 values of k; a group takes every fourth, and a pass takes two.

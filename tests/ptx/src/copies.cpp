@@ -40,6 +40,7 @@ struct Groups {
 };
 
 std::vector<Copy> copies;
+size_t num_sources; /* of these copies, how many still have to read memory */
 std::unordered_map<uint32_t, Groups> groups_of_threads; /* by thread and kind */
 
 void stamp_cells(uintptr_t begin, size_t bytes, uint32_t agent, uint32_t time)
@@ -51,20 +52,29 @@ void stamp_cells(uintptr_t begin, size_t bytes, uint32_t agent, uint32_t time)
     }
 }
 
-void complete(size_t number)
+void add(const Copy &copy)
+{
+    copies.push_back(copy);
+    num_sources += copy.from != nullptr;
+}
+
+/* Returns whether this ends a phase of an mbarrier. */
+bool complete(size_t number)
 {
     const Copy copy = copies[number];
+    num_sources -= copy.from != nullptr;
     copies.erase(copies.begin() + static_cast<std::ptrdiff_t>(number));
     memset(copy.to, 0, copy.bytes);
     memcpy(copy.to, copy.from != nullptr ? copy.from : copy.values.data(), copy.bytes_from);
     stamp_cells(reinterpret_cast<uintptr_t>(copy.to), copy.bytes, copy.agent, ++sim::clock_now);
     run->progress++;
-    if (copy.mbarrier == 0)
-        return;
-    Mbarrier *barrier = mbarrier_at(copy.mbarrier);
-    if (barrier != nullptr)
-        complete_bytes(*barrier, copy.bytes, copy.thread,
-                       copy.issuer != nullptr ? *copy.issuer : Clock{});
+    Mbarrier *barrier = copy.mbarrier != 0 ? mbarrier_at(copy.mbarrier) : nullptr;
+    if (barrier == nullptr)
+        return false;
+    const uint64_t phase = barrier->phase;
+    complete_bytes(*barrier, copy.bytes, copy.thread,
+                   copy.issuer != nullptr ? *copy.issuer : Clock{});
+    return barrier->phase != phase;
 }
 
 /* Checks what the copy writes, and makes it the copy's own. */
@@ -162,7 +172,7 @@ void store_async(Warp &warp, const Instruction &instruction, Lanes lanes)
                              copy.bytes, copy.agent);
         copy.thread = warp.first_thread + lane;
         copy.issuer = released_clock_of_lane(warp, lane);
-        copies.push_back(copy);
+        add(copy);
     });
 }
 
@@ -197,7 +207,7 @@ void copy_bulk(Warp &warp, const Instruction &instruction, Lanes lanes)
             check_proxy(warp, instruction, lane, copy.from, copy.bytes);
         copy.to = own_target(warp, instruction, lane, address_of(warp, operands[0], lane),
                              copy.bytes, copy.agent);
-        copies.push_back(copy);
+        add(copy);
     });
 }
 
@@ -223,7 +233,7 @@ void copy_small(Warp &warp, const Instruction &instruction, Lanes lanes)
                                                           copy.bytes_from, Space::global);
         copy.to = own_target(warp, instruction, lane, address_of(warp, operands[0], lane),
                              copy.bytes, copy.agent);
-        copies.push_back(copy);
+        add(copy);
     });
 }
 
@@ -242,6 +252,7 @@ void read_sources(Warp &warp, unsigned lane, uint32_t end)
         if (copy.mbarrier == 0 && copy.agent == agent && copy.group < end && copy.from != nullptr) {
             copy.values.assign(copy.from, copy.from + copy.bytes_from);
             copy.from = nullptr;
+            num_sources--;
         }
 }
 
@@ -342,7 +353,7 @@ void add_copy_forms(Forms *forms)
 
 /* Copies that threads wait for by groups complete at the wait: nothing else shows that they are
  * complete. */
-bool complete_copies()
+static bool complete_one(bool *ends_phase)
 {
     std::vector<size_t> candidates;
     for (size_t i = 0; i < copies.size(); i++)
@@ -350,13 +361,29 @@ bool complete_copies()
             candidates.push_back(i);
     if (candidates.empty())
         return false;
-    complete(
+    *ends_phase = complete(
         candidates[sim::order_is_drawn() ? sim::draw(candidates.size()) : candidates.size() - 1]);
     return true;
 }
 
+bool complete_copy()
+{
+    bool ends_phase;
+    return complete_one(&ends_phase);
+}
+
+bool complete_phase()
+{
+    bool ends_phase = false, has_completed = false;
+    while (!ends_phase && complete_one(&ends_phase))
+        has_completed = true;
+    return has_completed;
+}
+
 bool is_source_of_copy(uintptr_t address, size_t bytes)
 {
+    if (num_sources == 0)
+        return false;
     for (const Copy &copy : copies) {
         const uintptr_t begin = reinterpret_cast<uintptr_t>(copy.from);
         if (begin != 0 && address < begin + copy.bytes_from && begin < address + bytes)
@@ -368,6 +395,7 @@ bool is_source_of_copy(uintptr_t address, size_t bytes)
 void forget_copies()
 {
     copies.clear();
+    num_sources = 0;
     groups_of_threads.clear();
 }
 

@@ -272,7 +272,8 @@ void run_resident()
         num_without_store = run->progress == before ? num_without_store + 1 : 0;
         const bool is_idle = !has_run || (run->progress == before && !has_computed);
         num_idle = is_idle ? num_idle + 1 : 0;
-        if ((num_idle > 2 || (sim::order_is_drawn() && sim::draw(4) == 0)) && complete_copies())
+        if (num_idle > 2 ? complete_phase()
+                         : sim::order_is_drawn() && sim::draw(4) == 0 && complete_copy())
             num_idle = 0;
         if (!has_run && num_idle > 3)
             report_standstill(false);
@@ -280,7 +281,7 @@ void run_resident()
             report_standstill(true);
     }
     run->is_ending = true;
-    while (complete_copies())
+    while (complete_copy())
         continue;
     run->is_ending = false;
 }
