@@ -1,9 +1,9 @@
 /* Tries plans of a recurrence on the card at hand: does each compute what the plan by steps
  * computes, and how long does it take?
  *
- * A trial runs on real activations. All that a recurrence writes lies in one block of memory, of
- * which there are three: as it is at the start, in work, and as the plan by steps leaves it, in
- * fp32. A plan that cannot be launched, or in which a block waits for others for too long, has a
+ * A trial runs on real activations. All that a recurrence writes lies in one block of memory.
+ * There are three such blocks: as it is at the start, in work, and as the plan by steps leaves it,
+ * in fp32. A plan that cannot be launched, or in which a block waits for others for too long, has a
  * fault and the device is as before. Each plan is timed as a step runs it: as a captured graph. */
 #include <algorithm>
 #include <chrono>
@@ -204,8 +204,8 @@ __global__ void __launch_bounds__(DIFFERENCE_THREADS) array_difference_kernel(di
     }
 }
 
-/* Of each array the largest difference from what is expected, relative to its largest value.
- * Returns the largest of these, or NaN. */
+/* Compares each array with what is expected: the largest difference, relative to the array's largest
+ * value. Returns the largest of these, or NaN. */
 static double error_of(lyrnn_backend *self, const trial *t)
 {
     unsigned bits[NUM_ARRAYS][2] = {};
