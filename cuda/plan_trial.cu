@@ -204,8 +204,8 @@ __global__ void __launch_bounds__(DIFFERENCE_THREADS) array_difference_kernel(di
     }
 }
 
-/* Compares each array with what is expected: the largest difference, relative to the array's largest
- * value. Returns the largest of these, or NaN. */
+/* Compares each array with what is expected: the largest difference, relative to the array's
+ * largest value. Returns the largest of these, or NaN. */
 static double error_of(lyrnn_backend *self, const trial *t)
 {
     unsigned bits[NUM_ARRAYS][2] = {};

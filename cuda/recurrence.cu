@@ -2,9 +2,9 @@
  *     forward   h' = h_{t-1} W_hh^T + b_hh, then the cell
  *     backward  the cell, then dh_{t-1} += dh' W_hh;  dW_hh = sum of dh'_t^T h_{t-1}
  * Each operation first makes a plan (recurrence_plan.cu) and then runs it. Here is the general
- * path, by steps: per time step one cuBLAS GEMM and one kernel for the cell. recurrence_resident.cu,
- * recurrence_block.cu and recurrence_grid.cu have the paths that keep W_hh on chip. The weights' gradient is GEMMs over
- * all T*B rows. */
+ * path, by steps: per time step one cuBLAS GEMM and one kernel for the cell. Three other files have
+ * the paths that keep W_hh on chip: recurrence_resident.cu, recurrence_block.cu and
+ * recurrence_grid.cu. The weights' gradient is GEMMs over all T*B rows. */
 #include "base/gate_parts.h"
 #include "cells.cuh"
 #include "recurrence_block.cuh"

@@ -34,7 +34,7 @@ template <lyrnn_cell CELL, int MAX_H, bool IS_BACKWARD> struct block_layout {
 /* A thread's part of the work. */
 struct block_seat {
     int slice;      /* which of the S threads of its units */
-    int first_unit; /* of those whose weights it holds */
+    int first_unit; /* the first whose weights it holds */
     int unit;       /* the one that it finishes, if it exists */
     bool finishes;  /* exactly one thread does, for each unit */
     int first;      /* first stream of the block */

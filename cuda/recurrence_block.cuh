@@ -1,4 +1,4 @@
-/* The path of the recurrence that keeps W_hh in the registers and the shared memory of one block. */
+/* The path of the recurrence that keeps W_hh in registers and shared memory of one block. */
 #ifndef LYRNN_RECURRENCE_BLOCK_CUH
 #define LYRNN_RECURRENCE_BLOCK_CUH
 

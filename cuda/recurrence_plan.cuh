@@ -48,9 +48,10 @@ typedef struct {
     int streams; /* streams per cluster, a power of two: each thread finishes at most one */
 } resident_plan;
 
-/* The path of one block (recurrence_block.cu). Each cell has kernels of four sizes, for hidden sizes
- * of up to a quarter, a half, three quarters and all of its block_max_h. A thread has registers for
- * so many quads of weights without a spill; four more quads of shared memory would not fit 7.5. */
+/* The path of one block (recurrence_block.cu). Each cell has kernels of four sizes, for hidden
+ * sizes of up to a quarter, a half, three quarters and all of its block_max_h. A thread has
+ * registers for so many quads of weights without a spill; four more quads of shared memory would
+ * not fit 7.5. */
 enum { BLOCK_THREADS = 256, BLOCK_SIZES = 4, BLOCK_REGISTER_QUADS = 51 };
 
 typedef struct {

@@ -134,9 +134,9 @@ static void the_host_waits_once_per_epoch(void **state)
 
 /* A node of a graph takes one to three microseconds even if it does little. The tutorial's network
  * takes its 35 time steps in two chunks, but in one over the grid, which leaves no room for other
- * work. The longest chain of one chunk is gather, lookup, recurrence, output layer and softmax; then
- * either the sum of the losses, the zeroed gradient and the sorted ids, or the output layer and the
- * recurrence backward; then the gradients of W_hh and of both biases, norm and Adam. */
+ * work. The longest chain of one chunk is gather, lookup, recurrence, output layer and softmax;
+ * then either the sum of the losses, the zeroed gradient and the sorted ids, or the output layer
+ * and the recurrence backward; then the gradients of W_hh and of both biases, norm and Adam. */
 static void a_step_has_few_nodes(void **state)
 {
     const char *path = getenv("LYRNN_DEBUG_RECURRENCE");
