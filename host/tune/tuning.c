@@ -3,7 +3,6 @@
  * chooses. */
 #include "tune/tuning.h"
 
-#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -16,8 +15,8 @@ enum { NUM_TRIALS = 2 };
 
 /* A plan may begin with work for the whole sequence, such as loading W_hh. A probe of fewer steps
  * than the training has makes that seem larger, so it has as many steps as take 2 ms by estimate,
- * and at least 32. */
-enum { MIN_PROBE_STEPS = 32, MAX_PROBE_US = 2000 };
+ * within limits: a probe takes memory. */
+enum { MIN_PROBE_STEPS = 32, MAX_PROBE_STEPS = 256, MAX_PROBE_US = 2000 };
 
 typedef struct {
     lyrnn_trainer *trainer;
@@ -55,7 +54,7 @@ static void list_plans(const tuner *t, int direction)
 static int probe_steps(const plan_set *set)
 {
     double steps = MAX_PROBE_US / set->plans[0].expected_us;
-    return steps > MIN_PROBE_STEPS ? (int)fmin(steps, INT_MAX) : MIN_PROBE_STEPS;
+    return steps > MIN_PROBE_STEPS ? (int)fmin(steps, MAX_PROBE_STEPS) : MIN_PROBE_STEPS;
 }
 
 /* Tries all plans of a set. LYRNN_ERR_MEMORY: there is no room for it. */

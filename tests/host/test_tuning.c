@@ -191,6 +191,24 @@ static void test_no_memory_for_trials(void **state)
     assert_string_equal(device.used[0], "steps");
 }
 
+/* A probe takes about 2 ms by the estimate of the first plan, and is neither very short nor very
+ * long. */
+static void test_length_of_the_probe(void **state)
+{
+    (void)state;
+    static const struct {
+        double expected_us;
+        int num_steps;
+    } lengths[] = {{0.5, 256}, {10, 200}, {200, 32}, {NAN, 32}};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        const plan_script plan = {
+            .text = "steps", .expected_us = lengths[i].expected_us, .us = {1, 1}};
+        plan_check_device(&plan, 1);
+        plan_check_tune(LYRNN_TUNE_NOW);
+        assert_int_equal(device.probe_steps, lengths[i].num_steps);
+    }
+}
+
 static void test_off_measures_nothing(void **state)
 {
     (void)state;
@@ -280,54 +298,6 @@ static void test_plans_of_a_run(void **state)
     assert_int_equal(count_in_log("measured in "), 2);
 }
 
-static void test_plan_texts(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *forward, *backward;
-    } right[] = {
-        {NULL, "", ""},
-        {"forward=steps", "steps", ""},
-        {"backward=steps", "", "steps"},
-        {"forward=resident.c4.s1,backward=steps", "resident.c4.s1", "steps"},
-        {"backward=steps,forward=grid.c2.s32", "grid.c2.s32", "steps"},
-        {"forward=a234567890123456789012345678901", "a234567890123456789012345678901", ""},
-    };
-    static const char *const wrong[] = {
-        "",
-        "nonsense",
-        "steps",
-        "forward",
-        "forward=",
-        "=steps",
-        ",",
-        "forward=steps,",
-        ",forward=steps",
-        "forward=steps,forward=steps",
-        "forward=steps,backward",
-        "forward=steps;backward=steps",
-        "Forward=steps",
-        "forward=steps ",
-        "forward=Steps",
-        "forward=steps=steps",
-        "forwards=steps",
-        "forward=a2345678901234567890123456789012",
-    };
-    plan_pair pair;
-    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
-        assert_int_equal(plan_pair_parse(right[i].text, &pair), LYRNN_OK);
-        assert_string_equal(pair.texts[PLAN_FORWARD], right[i].forward);
-        assert_string_equal(pair.texts[PLAN_BACKWARD], right[i].backward);
-    }
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
-        if (plan_pair_parse(wrong[i], &pair) != LYRNN_ERR_USAGE)
-            fail_msg("%s is no plan", wrong[i]);
-    plan_pair_text text;
-    assert_int_equal(plan_pair_parse("backward=b,forward=a", &pair), LYRNN_OK);
-    plan_pair_print(&pair, text);
-    assert_string_equal(text, "forward=a,backward=b");
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, plan_check_open, plan_check_close)
@@ -341,12 +311,12 @@ int main(void)
         TEST(test_no_plan_works),
         TEST(test_time_limit),
         TEST(test_no_memory_for_trials),
+        TEST(test_length_of_the_probe),
         TEST(test_off_measures_nothing),
         TEST(test_device_without_plans),
         TEST(test_given_plans),
         TEST(test_given_plan_with_a_fault),
         TEST(test_plans_of_a_run),
-        TEST(test_plan_texts),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

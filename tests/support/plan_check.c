@@ -14,7 +14,7 @@
 #include "plan_check.h"
 #include "temp_dir.h"
 
-enum { V = 7, H = 4, B = 2, T = 5, N = 60 };
+enum { V = 7, H = 4, B = 2, T = 300, N = 700 };
 
 const plan_script ordinary_plans[NUM_ORDINARY] = {
     {.text = "resident.c4.s1", .expected_us = 1, .us = {1, 1}, .error = 1e-6},
@@ -56,6 +56,7 @@ static lyrnn_status try_plans(lyrnn_backend *self, const lyrnn_plan_probe *probe
     const struct timespec pause = {(time_t)device.seconds, (long)(1e9 * fmod(device.seconds, 1.0))};
     int trial = device.num_trials[probe->shape.is_backward]++;
     nanosleep(&pause, NULL);
+    device.probe_steps = probe->shape.T;
     if (device.status != LYRNN_OK)
         return lyrnn_fail(device.status, "device memory: 9 bytes requested, 1 available");
     for (int i = 0; i < num; i++) {

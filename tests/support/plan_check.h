@@ -29,7 +29,8 @@ typedef struct {
     lyrnn_status status; /* of trials */
     double seconds;      /* that a trial takes */
     int num_trials[PLAN_DIRECTIONS];
-    int num_tried; /* plans in all of these trials */
+    int num_tried;   /* plans in all of these trials */
+    int probe_steps; /* T of the last trial */
     char used[PLAN_DIRECTIONS][LYRNN_PLAN_BYTES];
 } plan_device;
 
