@@ -18,7 +18,8 @@ enum { ALIGNMENT_BYTES = 16 };
 typedef struct {
     lyrnn_matrix x, w; /* (M,K), (N,K) */
     const float *bias; /* (N) */
-    float *y;          /* (M,N) */
+    float *y;          /* (M,N), rows y_stride floats apart */
+    int y_stride;
 } bias_gemm;
 
 /* What cuBLASLt sees, which is column-major: y^T (N,M) = w (N,K) x^T (K,M). */
@@ -71,7 +72,7 @@ static void describe(const lyrnn_cuda_state *state, const bias_gemm *gemm, bias_
     set(&d->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, gemm->bias);
     LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->w, CUDA_R_32F, K, N, gemm->w.stride));
     LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->x, CUDA_R_32F, K, M, gemm->x.stride));
-    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->y, CUDA_R_32F, N, M, gemm->w.rows));
+    LYRNN_CUBLAS_CHECK(cublasLtMatrixLayoutInit(&d->y, CUDA_R_32F, N, M, gemm->y_stride));
 }
 
 static bool choose_algorithm(const lyrnn_cuda_state *state, bias_gemm_description *d,
@@ -114,24 +115,23 @@ static bool run_in_one_pass(const lyrnn_cuda_state *state, const bias_gemm *gemm
     return is_supported(status, "cublasLtMatmul");
 }
 
+/* One block per row. */
 __global__ void broadcast_bias_kernel(bias_gemm gemm)
 {
-    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    size_t M = (size_t)gemm.x.rows, N = (size_t)gemm.w.rows;
-    if (i < M * N)
-        gemm.y[i] = gemm.bias[i % N];
+    float *row = gemm.y + (size_t)blockIdx.x * (size_t)gemm.y_stride;
+    for (int n = (int)threadIdx.x; n < gemm.w.rows; n += (int)blockDim.x)
+        row[n] = gemm.bias[n];
 }
 
 void lyrnn_cuda_bias_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w, const float *bias,
-                          float *y)
+                          float *y, int y_stride)
 {
     enum { THREADS = 256 };
-    const bias_gemm gemm = {x, w, bias, y};
+    const bias_gemm gemm = {x, w, bias, y, y_stride};
     LYRNN_CHECK(x.cols == w.cols && x.stride == x.cols && w.stride == w.cols);
     LYRNN_CHECK(!x.is_transposed && !w.is_transposed);
     if (run_in_one_pass(lyrnn_cuda_state_of(self), &gemm))
         return;
-    unsigned blocks = lyrnn_cuda_blocks((size_t)x.rows * (size_t)w.rows, THREADS);
-    lyrnn_cuda_launch(self, broadcast_bias_kernel, dim3(blocks), THREADS, 0, gemm);
-    lyrnn_cuda_gemm(self, x, lyrnn_transpose(w), 1.0f, y, w.rows);
+    lyrnn_cuda_launch(self, broadcast_bias_kernel, dim3((unsigned)x.rows), THREADS, 0, gemm);
+    lyrnn_cuda_gemm(self, x, lyrnn_transpose(w), 1.0f, y, y_stride);
 }

@@ -112,11 +112,6 @@ __global__ void __launch_bounds__(ADAM_THREADS) norm_kernel(adam_args args)
         set_factors(args, sum);
 }
 
-template <int NUM> struct __align__(NUM * sizeof(float)) float_group
-{
-    float at[NUM];
-};
-
 /* sqrt(v) without a branch for the ends of the range; below it, it is smaller than any epsilon. */
 __device__ __forceinline__ float root_of(float v)
 {

@@ -25,7 +25,8 @@ typedef struct {
     int exponent;
 } lyrnn_cuda_squares;
 
-/* What the blocks of a kernel leave for the last one of them, and a kernel for the next one. */
+/* What the blocks of a kernel leave for the last one of them, and a kernel for the next one. All of
+ * it starts as 0. */
 typedef struct {
     unsigned norm_arrived; /* blocks of the kernel that are done; 0 between kernels */
     lyrnn_cuda_squares squares[LYRNN_CUDA_NORM_PARTS];
@@ -37,6 +38,12 @@ typedef struct {
         float rest_average; /* the share of the new weights in their average */
     } adam;
 } lyrnn_cuda_sums;
+
+/* Floats that one instruction loads or stores. */
+template <int NUM> struct __align__(NUM * sizeof(float)) float_group
+{
+    float at[NUM];
+};
 
 /* Declares type *name, the dynamic shared memory of the launch. A kernel uses it once. The
  * simulator in tests/cuda_sim has its own definition, which watches every access. */
@@ -204,9 +211,9 @@ cublasComputeType_t lyrnn_cuda_compute_type(lyrnn_precision precision);
 void lyrnn_cuda_gemm(lyrnn_backend *self, lyrnn_matrix a, lyrnn_matrix b, float beta, float *c,
                      int c_stride);
 
-/* y (M,N) = x (M,K) w^T + bias, for w (N,K) and bias (N). No matrix has gaps between its rows. */
+/* y (M,N) = x (M,K) w^T + bias, for w (N,K) and bias (N). Rows of y are y_stride floats apart. */
 void lyrnn_cuda_bias_gemm(lyrnn_backend *self, lyrnn_matrix x, lyrnn_matrix w, const float *bias,
-                          float *y);
+                          float *y, int y_stride);
 
 /* y (M,N) = x (M,K) w^T + bias, for w (N,K) without gaps and bias (N); bias NULL: none. Rows of y
  * are y_stride floats apart. A row of y depends on its row of x only, to the last bit. The

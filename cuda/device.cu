@@ -365,6 +365,9 @@ static lyrnn_status open_libraries(lyrnn_backend *backend, lyrnn_cuda_state *sta
         reason = open_lanes(state);
         if (reason == NULL)
             reason = reason_of(cudaMemsetAsync(state->slice_counters, 0, own_bytes, state->stream));
+        /* Other lanes do not wait for the zeros. */
+        if (reason == NULL)
+            reason = reason_of(cudaStreamSynchronize(state->stream));
     }
     if (reason == NULL)
         return LYRNN_OK;
@@ -429,6 +432,7 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     backend->name = "cuda";
     backend->state = state;
     backend->num_lanes = LYRNN_CUDA_LANES;
+    backend->row_multiple = 8; /* so that products and loads can be vectors of up to 32 bytes */
     backend->has_tf32 = state->properties.major >= 8;
     backend->tf32_speedup = tf32_speedup(&state->properties);
 #define LYRNN_MEMBER(name) backend->name = run_##name;

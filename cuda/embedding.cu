@@ -6,23 +6,20 @@
  * one pass of comparisons over all pairs. */
 #include "cuda.cuh"
 
+/* One block per row. */
 __global__ void embedding_forward_kernel(lyrnn_embedding_forward_args args)
 {
-    size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
-    size_t F = (size_t)args.F;
-    if (i >= (size_t)args.M * F)
-        return;
-    size_t m = i / F, f = i % F;
-    float bias = args.bias == NULL ? 0.0f : args.bias[f];
-    args.out[i] = args.table[(size_t)args.ids[m] * F + f] + bias;
+    size_t m = blockIdx.x, F = (size_t)args.F;
+    const float *row = args.table + (size_t)args.ids[m] * F;
+    for (size_t f = threadIdx.x; f < F; f += blockDim.x)
+        args.out[m * F + f] = row[f] + (args.bias == NULL ? 0.0f : args.bias[f]);
 }
 
 extern "C" void lyrnn_cuda_embedding_forward(lyrnn_backend *self,
                                              const lyrnn_embedding_forward_args *args)
 {
     enum { THREADS = 256 };
-    unsigned blocks = lyrnn_cuda_blocks((size_t)args->M * (size_t)args->F, THREADS);
-    lyrnn_cuda_launch(self, embedding_forward_kernel, dim3(blocks), THREADS, 0, *args);
+    lyrnn_cuda_launch(self, embedding_forward_kernel, dim3((unsigned)args->M), THREADS, 0, *args);
 }
 
 enum { SORT_THREADS = 256 };

@@ -114,7 +114,7 @@ __device__ __forceinline__ int choose_allowed(const sampling &s, const line_verd
     const int place = (int)cursor.position;
     const lyrnn_sample_token_args &args = s.args;
     const int32_t *text = args.texts + (size_t)blockIdx.x * (size_t)args.max_length;
-    float *logits = args.logits + (size_t)blockIdx.x * (size_t)args.V;
+    float *logits = args.logits + (size_t)blockIdx.x * (size_t)args.logits_stride;
     stretch own = own_stretch(args.V);
     /* A newline that ends the text is not written, so it copies nothing. */
     int32_t spared = verdict.is_last_line ? args.lines.newline : -1;

@@ -16,67 +16,89 @@ typedef struct {
     float max, sum;
 } scaled_sum;
 
+/* What x is compared with. Impossible characters have the logit -infinity. If all of a part are
+ * impossible, x - max must not be NaN. */
+__device__ __forceinline__ float base_of(float max)
+{
+    return max == -INFINITY ? 0.0f : max;
+}
+
 __device__ __forceinline__ scaled_sum combine_sums(scaled_sum a, scaled_sum b)
 {
-    if (a.max < b.max) {
-        scaled_sum larger = b;
-        b = a;
-        a = larger;
-    }
-    /* A part whose sum is 0 may have max = -inf, and -inf - -inf would be NaN. */
-    if (b.sum != 0.0f)
-        a.sum += b.sum * expf(b.max - a.max);
-    return a;
+    float max = fmaxf(a.max, b.max), base = base_of(max);
+    return scaled_sum{max, a.sum * expf(a.max - base) + b.sum * expf(b.max - base)};
 }
 
-/* The sum of one logit. An impossible character has the logit -inf, which adds nothing. */
-__device__ __forceinline__ scaled_sum sum_of(float logit)
+/* Adds the NUM logits of one group. */
+template <int NUM>
+__device__ __forceinline__ scaled_sum add_group(scaled_sum total, const float_group<NUM> &logits)
 {
-    return scaled_sum{logit, logit == -INFINITY ? 0.0f : 1.0f};
+    float max = total.max;
+#pragma unroll
+    for (int k = 0; k < NUM; k++)
+        max = fmaxf(max, logits.at[k]);
+    float base = base_of(max), sum = total.sum * expf(total.max - base);
+#pragma unroll
+    for (int k = 0; k < NUM; k++)
+        sum += expf(logits.at[k] - base);
+    return scaled_sum{max, sum};
 }
 
+/* Calls visit(group, first id) with this thread's groups of NUM logits, then with those at the end
+ * of the row that fill no group. */
+template <int NUM, typename Visit>
+__device__ __forceinline__ void for_each_group(float *row, int V, Visit visit)
+{
+    int num_groups = V / NUM, rest = num_groups * NUM + (int)threadIdx.x;
+    for (int i = (int)threadIdx.x; i < num_groups; i += ROW_THREADS)
+        visit(reinterpret_cast<float_group<NUM> *>(row)[i], i * NUM);
+    if (rest < V)
+        visit(*reinterpret_cast<float_group<1> *>(row + rest), rest);
+}
+
+/* Replaces one row of logits by their gradient times scale, and returns its loss. */
+template <int NUM>
+__device__ __forceinline__ float row_loss(float *row, int V, int target, float scale,
+                                          scaled_sum *parts)
+{
+    if (target == LYRNN_IGNORED_TARGET) {
+        for_each_group<NUM>(row, V, [](auto &logits, int) { logits = {}; });
+        return 0.0f;
+    }
+    float target_logit = row[target];
+    scaled_sum total = {-INFINITY, 0.0f};
+    for_each_group<NUM>(row, V, [&](auto logits, int) { total = add_group(total, logits); });
+    total = block_reduce(total, parts, combine_sums);
+    float factor = __fdividef(scale, total.sum);
+    for_each_group<NUM>(row, V, [&](auto &logits, int first) {
+        auto gradient = logits;
+        int k = 0;
+        for (float &x : gradient.at)
+            x = expf(x - total.max) * factor - (first + k++ == target ? scale : 0.0f);
+        logits = gradient;
+    });
+    return logf(total.sum) + (total.max - target_logit);
+}
+
+/* NUM: as many logits are loaded at once, 4 if the rows are aligned to that. */
+template <int NUM>
 __global__ void __launch_bounds__(ROW_THREADS)
     softmax_cross_entropy_kernel(lyrnn_softmax_cross_entropy_args args)
 {
     LYRNN_DYNAMIC_SHARED(scaled_sum, parts); /* (warps) */
-    float *row = args.logits + (size_t)blockIdx.x * (size_t)args.V;
-    int target = args.targets[blockIdx.x];
-    if (target == LYRNN_IGNORED_TARGET) {
-        for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
-            row[v] = 0.0f;
-        if (threadIdx.x == 0)
-            args.losses[blockIdx.x] = 0.0f;
-        return;
-    }
-    float target_logit = row[target];
-    scaled_sum total = {-INFINITY, 0.0f};
-    for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
-        total = combine_sums(total, sum_of(row[v]));
-    for (int offset = LYRNN_WARP / 2; offset > 0; offset /= 2) {
-        scaled_sum other = {__shfl_xor_sync(0xffffffffu, total.max, offset),
-                            __shfl_xor_sync(0xffffffffu, total.sum, offset)};
-        total = combine_sums(total, other);
-    }
-    if (threadIdx.x % LYRNN_WARP == 0)
-        parts[threadIdx.x / LYRNN_WARP] = total;
-    __syncthreads();
-    total = parts[0];
-    for (int w = 1; w < ROW_THREADS / LYRNN_WARP; w++)
-        total = combine_sums(total, parts[w]);
-
+    float *row = args.logits + (size_t)blockIdx.x * (size_t)args.logits_stride;
     int64_t num_targets = args.counters->num_targets;
-    float scale = 1.0f / (float)(num_targets > 0 ? num_targets : args.M);
-    float factor = scale / total.sum;
-    for (int v = (int)threadIdx.x; v < args.V; v += ROW_THREADS)
-        row[v] = expf(row[v] - total.max) * factor - (v == target ? scale : 0.0f);
+    float scale = __fdividef(1.0f, (float)(num_targets > 0 ? num_targets : args.M));
+    float loss = row_loss<NUM>(row, args.V, args.targets[blockIdx.x], scale, parts);
     if (threadIdx.x == 0)
-        args.losses[blockIdx.x] = logf(total.sum) + (total.max - target_logit);
+        args.losses[blockIdx.x] = loss;
 }
 
 extern "C" void lyrnn_cuda_softmax_cross_entropy(lyrnn_backend *self,
                                                  const lyrnn_softmax_cross_entropy_args *args)
 {
-    const size_t warps = ROW_THREADS / LYRNN_WARP;
-    lyrnn_cuda_launch(self, softmax_cross_entropy_kernel, dim3((unsigned)args->M), ROW_THREADS,
-                      warps * sizeof(scaled_sum), *args);
+    bool is_aligned = args->logits_stride % 4 == 0 && (uintptr_t)args->logits % 16 == 0;
+    lyrnn_cuda_launch(
+        self, is_aligned ? softmax_cross_entropy_kernel<4> : softmax_cross_entropy_kernel<1>,
+        dim3((unsigned)args->M), ROW_THREADS, ROW_THREADS / LYRNN_WARP * sizeof(scaled_sum), *args);
 }

@@ -82,15 +82,15 @@ static void close_training(bench_training *training)
     lyrnn_model_free(&training->model);
 }
 
-/* Allocates all of the training's memory at once and frees it again, so that a shape that cannot
- * fit is refused before any work is done. */
-static lyrnn_status check_memory(const lyrnn_bench_config *config, int num_steps, int num_lanes,
-                                 lyrnn_backend *backend)
+/* Allocates all memory of a training on `trained` at once and frees it again, so that a shape that
+ * cannot fit is refused before any work is done. */
+static lyrnn_status check_memory(const lyrnn_bench_config *config, int num_steps,
+                                 const lyrnn_backend *trained, lyrnn_backend *backend)
 {
     lyrnn_batches batches;
     LYRNN_TRY(find_batches(config, num_steps, &batches));
     lyrnn_training_memory memory =
-        lyrnn_training_memory_of(&config->model, &optimizer, &batches, num_lanes);
+        lyrnn_training_memory_of(trained, &config->model, &optimizer, &batches);
     void *all;
     LYRNN_TRY(lyrnn_device_alloc(backend, memory.total_bytes, "this training in all",
                                  "lower --hidden-size, --batch-size or --num-steps", &all));
@@ -100,8 +100,7 @@ static lyrnn_status check_memory(const lyrnn_bench_config *config, int num_steps
 
 static lyrnn_status open_training(workload *w)
 {
-    LYRNN_TRY(
-        check_memory(w->config, w->num_steps, w->watched.backend.num_lanes, w->watched.inner));
+    LYRNN_TRY(check_memory(w->config, w->num_steps, &w->watched.backend, w->watched.inner));
     lyrnn_status status = make_training(&w->training, w->config, w->num_steps, &w->watched.backend);
     w->watched.logits = w->training.trainer.activations.logits;
     return status;
@@ -333,7 +332,7 @@ lyrnn_status lyrnn_bench_tune(const lyrnn_bench_config *config, lyrnn_backend *b
     *result = (tuning){0};
     if (backend->plan_list(backend, &shape, plans) == 0)
         return tuning_check_given(backend, &shape, &request->given);
-    LYRNN_TRY(check_memory(config, 1, backend->num_lanes, backend));
+    LYRNN_TRY(check_memory(config, 1, backend, backend));
     lyrnn_status status = make_training(&training, config, 1, backend);
     if (status == LYRNN_OK)
         status = tuning_run(&training.trainer, request, result);

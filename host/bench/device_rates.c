@@ -63,6 +63,7 @@ static lyrnn_status measure_gemm(lyrnn_backend *backend, lyrnn_device_rates *rat
         const lyrnn_linear_backward_args product = {.M = n,
                                                     .in = n,
                                                     .out = n,
+                                                    .dy_stride = n,
                                                     .weight = values,
                                                     .dy = values + square,
                                                     .dx = values + 2 * square};

@@ -251,6 +251,7 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
                                .shares_host_memory = true,
                                .num_threads = threads,
                                .num_lanes = 1,
+                               .row_multiple = 1,
                                .memory_alloc = memory_alloc,
                                .memory_free = memory_free,
                                .upload = upload,

@@ -105,7 +105,7 @@ static int32_t choose_allowed(const lyrnn_sample_token_args *args, int b, int pl
 {
     const int32_t *text = args->texts + (size_t)b * (size_t)args->max_length;
     const lyrnn_text_state *state = &args->states[b];
-    float *logits = args->logits + (size_t)b * (size_t)args->V;
+    float *logits = args->logits + (size_t)b * (size_t)args->logits_stride;
     apply_line_rules(&args->lines, state, args->V, logits);
     /* A newline that ends the text is not written, so it copies nothing. */
     int32_t spared = is_last_line(&args->lines, state) ? args->lines.newline : -1;

@@ -60,6 +60,6 @@ void lyrnn_cpu_softmax_cross_entropy(lyrnn_backend *self,
     float scale = 1.0f / (float)(num_targets > 0 ? num_targets : M);
 #pragma omp parallel for schedule(static) if ((size_t)M * (size_t)V > LYRNN_CPU_SERIAL_MAX)
     for (int m = 0; m < M; m++)
-        args->losses[m] =
-            row_loss(args->logits + (size_t)m * (size_t)V, V, args->targets[m], scale);
+        args->losses[m] = row_loss(args->logits + (size_t)m * (size_t)args->logits_stride, V,
+                                   args->targets[m], scale);
 }

@@ -36,7 +36,7 @@ typedef struct {
     int num_beams, num_live, num_ended;
     lyrnn_activations activations; /* T = 1, B = num_beams */
     size_t state_count;
-    float *logits;         /* (B,V) */
+    float *logits;         /* as in the activations */
     float *state, *sorted; /* (2,L*D,B,H)  h, then c */
     int32_t *ids;          /* (2 B + 1,total)  the texts of live, next and best */
     int32_t *inputs;       /* (B) */
@@ -49,20 +49,25 @@ typedef struct {
     lyrnn_sample_end best_end;
 } search;
 
+static size_t num_logits(const search *s)
+{
+    return (size_t)s->num_beams * (size_t)s->activations.logits_stride;
+}
+
 static size_t num_bytes_of(const search *s)
 {
-    size_t B = (size_t)s->num_beams, V = (size_t)s->model->config.input_size;
-    return B * V * sizeof *s->logits + 4 * s->state_count * sizeof *s->state +
+    size_t B = (size_t)s->num_beams;
+    return num_logits(s) * sizeof *s->logits + 4 * s->state_count * sizeof *s->state +
            (2 * B + 1) * s->total * sizeof *s->ids;
 }
 
 static lyrnn_status search_init(search *s)
 {
-    size_t B = (size_t)s->num_beams, V = (size_t)s->model->config.input_size;
+    size_t B = (size_t)s->num_beams;
     LYRNN_TRY(lyrnn_activations_init(&s->activations, s->model, 1, s->num_beams, false));
     LYRNN_TRY(lyrnn_packed_model_init(&s->packed, s->model));
     s->state_count = lyrnn_state_count(&s->model->config, s->num_beams);
-    s->logits = (float *)malloc(B * V * sizeof *s->logits);
+    s->logits = (float *)malloc(num_logits(s) * sizeof *s->logits);
     s->state = (float *)malloc(2 * s->state_count * sizeof *s->state);
     s->sorted = (float *)malloc(2 * s->state_count * sizeof *s->sorted);
     s->ids = (int32_t *)malloc((2 * B + 1) * s->total * sizeof *s->ids);
@@ -162,7 +167,7 @@ static void rank_candidates(search *s)
     s->num_candidates = 0;
     for (int i = 0; i < s->num_live; i++) {
         beam *b = &s->live[i];
-        const float *logits = s->logits + (size_t)i * (size_t)V;
+        const float *logits = s->logits + (size_t)i * (size_t)s->activations.logits_stride;
         double base = b->log_probability - log_sum(logits, V);
         for (int32_t v = 0; v < V; v++) {
             const candidate c = {base + (double)logits[v], i, v};
@@ -241,8 +246,7 @@ static void sort_states(search *s, const int *parents)
 static void run_search(search *s)
 {
     lyrnn_backend *backend = s->model->backend;
-    size_t logits_bytes =
-        (size_t)s->num_beams * (size_t)s->model->config.input_size * sizeof *s->logits;
+    size_t logits_bytes = num_logits(s) * sizeof *s->logits;
     int parents[LYRNN_MAX_BEAMS] = {0};
     size_t before = 0;
     read_prompt(s);

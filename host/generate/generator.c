@@ -75,7 +75,7 @@ static int batch_size(size_t num_samples)
     return (int)((num_samples + num_batches - 1) / num_batches);
 }
 
-size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
+size_t lyrnn_generator_bytes(const lyrnn_backend *backend, const lyrnn_rnn_config *config,
                              const lyrnn_generate_options *options, size_t max_length)
 {
     lyrnn_generator g = {
@@ -84,7 +84,7 @@ size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
     lyrnn_parameters parameters;
     lay_out_generator(&g, config->input_size, &arena);
     lyrnn_parameters_of_model(&parameters, config);
-    return arena.num_bytes + lyrnn_activations_bytes(config, num_lanes, 1, g.B, false) +
+    return arena.num_bytes + lyrnn_activations_bytes(backend, config, 1, g.B, false) +
            lyrnn_packed_model_bytes(&parameters);
 }
 
@@ -199,6 +199,7 @@ static void queue_sampling(lyrnn_generator *g)
     const lyrnn_sample_token_args args = {
         .B = g->B,
         .V = g->model->config.input_size,
+        .logits_stride = g->activations.logits_stride,
         .max_length = (int)g->max_length,
         .sampler = g->options.sampler,
         .lines = g->lines,

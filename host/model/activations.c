@@ -27,7 +27,7 @@ static lyrnn_rnn_config stack_config(const lyrnn_rnn_config *model)
 static void lay_out_activations(lyrnn_activations *a, const lyrnn_rnn_config *config,
                                 lyrnn_arena *arena, bool training)
 {
-    size_t M = (size_t)a->T * (size_t)a->B, V = (size_t)config->input_size;
+    size_t M = (size_t)a->T * (size_t)a->B;
     size_t E = (size_t)config->embedding_size;
     size_t features = lyrnn_stack_directions(a->stack) * lyrnn_stack_hidden(a->stack);
     bool has_projection = config->tied && E != features;
@@ -39,7 +39,7 @@ static void lay_out_activations(lyrnn_activations *a, const lyrnn_rnn_config *co
         a->embedded = take_floats(arena, M * E);
     if (has_projection)
         a->projected = take_floats(arena, M * E);
-    a->logits = take_floats(arena, M * V);
+    a->logits = take_floats(arena, M * (size_t)a->logits_stride);
     a->losses = take_floats(arena, M);
     if (!training)
         return;
@@ -52,11 +52,22 @@ static void lay_out_activations(lyrnn_activations *a, const lyrnn_rnn_config *co
     a->groups = (int32_t *)lyrnn_arena_take(arena, 2 * M, sizeof(int32_t));
 }
 
-size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
-                               bool training)
+static int padded_width(const lyrnn_backend *backend, int width)
 {
-    lyrnn_stack stack = {.config = stack_config(config), .num_lanes = num_lanes, .T = T, .B = B};
-    lyrnn_activations activations = {.T = T, .B = B, .stack = &stack};
+    return (width + backend->row_multiple - 1) / backend->row_multiple * backend->row_multiple;
+}
+
+size_t lyrnn_activations_bytes(const lyrnn_backend *backend, const lyrnn_rnn_config *config, int T,
+                               int B, bool training)
+{
+    lyrnn_stack stack = {
+        .config = stack_config(config), .num_lanes = backend->num_lanes, .T = T, .B = B};
+    lyrnn_activations activations = {
+        .T = T,
+        .B = B,
+        .stack = &stack,
+        .logits_stride = padded_width(backend, config->input_size),
+    };
     lyrnn_arena arena = {NULL, 0};
     lay_out_activations(&activations, config, &arena, training);
     return arena.num_bytes;
@@ -80,8 +91,14 @@ lyrnn_status lyrnn_activations_init(lyrnn_activations *activations, const lyrnn_
                            .num_lanes = backend->num_lanes,
                            .T = T,
                            .B = B};
-    *activations = (lyrnn_activations){.T = T, .B = B, .backend = backend, .stack = stack};
-    size_t num_bytes = lyrnn_activations_bytes(&model->config, backend->num_lanes, T, B, training);
+    *activations = (lyrnn_activations){
+        .T = T,
+        .B = B,
+        .backend = backend,
+        .stack = stack,
+        .logits_stride = padded_width(backend, model->config.input_size),
+    };
+    size_t num_bytes = lyrnn_activations_bytes(backend, &model->config, T, B, training);
     lyrnn_status status = lyrnn_device_alloc(backend, num_bytes, "the activations",
                                              "lower --batch-size, --num-steps or --hidden-size",
                                              &activations->memory);

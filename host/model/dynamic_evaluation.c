@@ -91,12 +91,11 @@ static lyrnn_status refuse_memory(const dynamic_scorer *s, const lyrnn_model *mo
 {
     const lyrnn_rnn_config config = without_dropout(model->config);
     const lyrnn_optimizer_config optimizer = {0};
-    int num_lanes = model->backend->num_lanes;
     return lyrnn_fail(
         LYRNN_ERR_MEMORY,
         "memory: %zu bytes requested for --dynamic, and not available; close other programs, "
         "choose another --device, or leave --dynamic out",
-        lyrnn_training_memory_of(&config, &optimizer, &s->batches, num_lanes).total_bytes);
+        lyrnn_training_memory_of(model->backend, &config, &optimizer, &s->batches).total_bytes);
 }
 
 static lyrnn_status begin(dynamic_scorer *s, const lyrnn_model *model,

@@ -56,7 +56,7 @@ static void lay_out_evaluator(lyrnn_evaluator *evaluator, lyrnn_arena *arena)
         (int32_t *)lyrnn_arena_take(arena, evaluator->context_chars + batches->N, sizeof(int32_t));
 }
 
-size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes,
+size_t lyrnn_evaluator_bytes(const lyrnn_backend *backend, const lyrnn_rnn_config *config,
                              const lyrnn_evaluation_text *text, int B, int T)
 {
     lyrnn_evaluator evaluator = {0};
@@ -65,7 +65,7 @@ size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes,
         return 0;
     lay_out_evaluator(&evaluator, &arena);
     size_t num_bytes =
-        arena.num_bytes + lyrnn_activations_bytes(config, num_lanes, T, evaluator.batches.B, false);
+        arena.num_bytes + lyrnn_activations_bytes(backend, config, T, evaluator.batches.B, false);
     lyrnn_batches_free(&evaluator.batches);
     return num_bytes;
 }

@@ -155,6 +155,7 @@ static lyrnn_output_layer output_layer(const model_pass *pass)
         .in = lyrnn_num_directions(config) * config->hidden_size,
         .out = config->input_size,
         .width = lyrnn_parameters_output_weight(table)->cols,
+        .logits_stride = a->logits_stride,
         .batch_invariant = pass->batch_invariant,
         .weight = pass->output_weight,
         .bias = place(lyrnn_parameters_output_bias(table), pass->params),
@@ -330,6 +331,7 @@ void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *a, lyrnn_coun
     const lyrnn_softmax_cross_entropy_args args = {
         .M = a->T * a->B,
         .V = model->config.input_size,
+        .logits_stride = a->logits_stride,
         .targets = a->targets,
         .logits = a->logits,
         .losses = a->losses,

@@ -50,6 +50,7 @@ void lyrnn_output_layer_forward(const lyrnn_output_layer *layer, lyrnn_backend *
         .M = (end - first) * layer->B,
         .in = layer->in,
         .out = layer->width,
+        .y_stride = layer->width,
         .batch_invariant = layer->batch_invariant,
         .x = features(layer, outputs) + offset_of(layer, first, layer->in),
     };
@@ -61,9 +62,10 @@ void lyrnn_output_layer_forward(const lyrnn_output_layer *layer, lyrnn_backend *
         args.in = layer->width;
     }
     args.out = layer->out;
+    args.y_stride = layer->logits_stride;
     args.weight = layer->weight;
     args.bias = layer->bias;
-    args.y = layer->logits + offset_of(layer, first, layer->out);
+    args.y = layer->logits + offset_of(layer, first, layer->logits_stride);
     backend->linear_forward(backend, &args);
 }
 
@@ -77,14 +79,16 @@ void lyrnn_output_layer_backward(const lyrnn_output_layer *layer, lyrnn_backend 
         .M = (end - first) * layer->B,
         .in = layer->width,
         .out = layer->out,
+        .dy_stride = layer->logits_stride,
         .weight = layer->weight,
-        .dy = layer->logits + offset_of(layer, first, layer->out),
+        .dy = layer->logits + offset_of(layer, first, layer->logits_stride),
         .dx = dx,
     };
     backend->linear_backward(backend, &args);
     if (is_projected) {
         args.in = layer->in;
         args.out = layer->width;
+        args.dy_stride = layer->width;
         args.weight = layer->projection;
         args.dy = dx;
         args.dx = doutputs + offset_of(layer, first, layer->in);
@@ -102,6 +106,7 @@ void lyrnn_output_layer_backward_weights(const lyrnn_output_layer *layer, lyrnn_
         .M = T * layer->B,
         .in = layer->width,
         .out = layer->out,
+        .dy_stride = layer->logits_stride,
         .x = is_projected ? layer->projected : features(layer, outputs),
         .dy = layer->logits,
         .dweight = layer->dweight,
@@ -112,6 +117,7 @@ void lyrnn_output_layer_backward_weights(const lyrnn_output_layer *layer, lyrnn_
         return;
     args.in = layer->in;
     args.out = layer->width;
+    args.dy_stride = layer->width;
     args.x = features(layer, outputs);
     args.dy = layer->dprojected;
     args.dweight = layer->dprojection;

@@ -14,6 +14,7 @@
 typedef struct {
     int B, in, out;       /* streams, D*H, V */
     int width;            /* columns of weight: D*H, or E if there is a projection */
+    int logits_stride;    /* floats from one row of logits to the next */
     bool batch_invariant; /* see lyrnn/backend.h; weight and projection are then packed */
     const float *weight;  /* (V,width) */
     const float *bias;    /* (V) */

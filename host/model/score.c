@@ -32,9 +32,9 @@ typedef struct {
 static void lower_shape(scorer *s)
 {
     const lyrnn_rnn_config *config = &s->model->config;
-    int num_lanes = s->model->backend->num_lanes;
+    const lyrnn_backend *backend = s->model->backend;
     while ((s->T > 1 || s->B > 1) &&
-           lyrnn_activations_bytes(config, num_lanes, s->T, s->B, false) > MAX_ACTIVATION_BYTES) {
+           lyrnn_activations_bytes(backend, config, s->T, s->B, false) > MAX_ACTIVATION_BYTES) {
         if (s->T >= s->B)
             s->T /= 2;
         else
@@ -119,7 +119,7 @@ static lyrnn_status begin_chunk(scorer *s, int T, int B, bool from_zero)
             LYRNN_ERR_MEMORY,
             "memory: %zu bytes requested to score the texts, and not available; close other "
             "programs, or choose another --device",
-            lyrnn_activations_bytes(config, s->model->backend->num_lanes, T, B, false));
+            lyrnn_activations_bytes(s->model->backend, config, T, B, false));
     if (!from_zero)
         lyrnn_activations_set_state(a, h, c);
     return LYRNN_OK;

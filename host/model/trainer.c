@@ -47,9 +47,10 @@ static int num_gradients(int num_shards)
     return num;
 }
 
-lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
+lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_backend *backend,
+                                               const lyrnn_rnn_config *config,
                                                const lyrnn_optimizer_config *optimizer,
-                                               const lyrnn_batches *batches, int num_lanes)
+                                               const lyrnn_batches *batches)
 {
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
@@ -63,7 +64,7 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
         .gradients_bytes = (size_t)num_gradients(trainer.num_shards) * flat_bytes,
         .moments_bytes = 2 * flat_bytes,
         .average_bytes = optimizer->average_decay > 0.0 ? flat_bytes : 0,
-        .activations_bytes = lyrnn_activations_bytes(config, num_lanes, batches->T,
+        .activations_bytes = lyrnn_activations_bytes(backend, config, batches->T,
                                                      batches->B / trainer.num_shards, true),
         .corpus_bytes = arena.num_bytes,
     };

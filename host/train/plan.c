@@ -26,12 +26,10 @@ typedef struct {
 static job_memory count_memory(const train_job *job)
 {
     const lyrnn_generate_options greedy = lyrnn_greedy_options();
-    int num_lanes = job->backend->num_lanes;
+    const lyrnn_backend *backend = job->backend;
     job_memory memory = {
-        .training =
-            lyrnn_training_memory_of(&job->config, &job->optimizer, &job->batches, num_lanes),
-        .samples =
-            lyrnn_generator_bytes(&job->config, num_lanes, &greedy, train_sample_length(job)),
+        .training = lyrnn_training_memory_of(backend, &job->config, &job->optimizer, &job->batches),
+        .samples = lyrnn_generator_bytes(backend, &job->config, &greedy, train_sample_length(job)),
         .text = job->corpus.N * (sizeof *job->corpus.chars + sizeof *job->ids),
     };
     memory.checkpoints = memory.training.parameters_bytes +
@@ -40,7 +38,7 @@ static job_memory count_memory(const train_job *job)
     const lyrnn_evaluation_text text = train_validation_text(job);
     if (job->num_validation > 0)
         memory.validation =
-            lyrnn_evaluator_bytes(&job->config, num_lanes, &text, job->batches.B, job->batches.T);
+            lyrnn_evaluator_bytes(backend, &job->config, &text, job->batches.B, job->batches.T);
     memory.device_total = memory.training.total_bytes + memory.validation + memory.samples;
     return memory;
 }

@@ -121,11 +121,11 @@ typedef struct {
     float *packed;       /* out  (num,N,K) */
 } lyrnn_pack_weights_args;
 
-/* y = x weight^T + bias, torch.nn.Linear.
+/* y = x weight^T + bias, torch.nn.Linear. Rows of y begin y_stride floats apart.
  * batch_invariant: a row of y depends on its row of x only, to the last bit, whatever M is. weight
  * is then one matrix (out,in) from pack_weights. */
 typedef struct {
-    int M, in, out;
+    int M, in, out, y_stride;
     bool batch_invariant;
     const float *x;      /* in   (M,in) */
     const float *weight; /* in   (out,in) */
@@ -133,18 +133,19 @@ typedef struct {
     float *y;            /* out  (M,out) */
 } lyrnn_linear_forward_args;
 
-/* dx = dy weight, or with add: dx += dy weight. */
+/* dx = dy weight, or with add: dx += dy weight. Rows of dy begin dy_stride floats apart. */
 typedef struct {
-    int M, in, out;
+    int M, in, out, dy_stride;
     const float *weight; /* in   (out,in) */
     const float *dy;     /* in   (M,out) */
     bool add;
     float *dx; /* i/o  (M,in) */
 } lyrnn_linear_backward_args;
 
-/* dweight = dy^T x,  dbias = column sums of dy. add: both are added to what is there. */
+/* dweight = dy^T x,  dbias = column sums of dy. add: both are added to what is there. Rows of dy
+ * begin dy_stride floats apart. */
 typedef struct {
-    int M, in, out;
+    int M, in, out, dy_stride;
     const float *x;  /* in   (M,in) */
     const float *dy; /* in   (M,out) */
     bool add;
@@ -242,9 +243,10 @@ typedef struct {
  * logits. n is counters->num_targets, or M if that is 0.
  *     losses[m] = log(sum_v exp(logits[m][v])) - logits[m][targets[m]], in nats
  *     logits[m] = (softmax(logits[m]) - onehot(targets[m])) / n, the gradient of the mean loss
- * Both are 0 where the target is LYRNN_IGNORED_TARGET. */
+ * Both are 0 where the target is LYRNN_IGNORED_TARGET. Rows of logits begin logits_stride floats
+ * apart. */
 typedef struct {
-    int M, V;
+    int M, V, logits_stride;
     const int32_t *targets;         /* in   (M) */
     float *logits;                  /* i/o  (M,V)  in: logits; out: dlogits */
     float *losses;                  /* out  (M) */
@@ -366,9 +368,10 @@ typedef struct {
  *     u = lyrnn_philox_uniform(seed, LYRNN_PURPOSE_SAMPLE + sample number, position)
  * What the rules or the guard forbid is never chosen, nor is a character whose logit is -infinity
  * or NaN. A newline that would end the text is not written, and so the guard does not forbid it. A
- * text that ended or is full (position >= max_length) stays as it is. */
+ * text that ended or is full (position >= max_length) stays as it is. Rows of logits begin
+ * logits_stride floats apart. */
 typedef struct {
-    int B, V, max_length;
+    int B, V, logits_stride, max_length;
     lyrnn_sampler sampler;
     lyrnn_device_line_rules lines;
     lyrnn_device_copy_guard copies;
@@ -507,6 +510,7 @@ struct lyrnn_backend {
     lyrnn_precision precision; /* lyrnn_backend_open sets it */
     int num_threads;           /* threads of the CPU backend; CUDA: 0 */
     int num_lanes;             /* 1 (all work runs in order), or at least 3 */
+    int row_multiple;          /* rows of logits are padded to a multiple of this many floats */
     /* Set by the caller after opening. CUDA then waits for each operation, so that a fault names
      * the operation that caused it, and records no step. */
     bool debug_sync;

@@ -56,9 +56,8 @@ lyrnn_status lyrnn_evaluator_init(lyrnn_evaluator *evaluator, const lyrnn_model 
 /* A zeroed evaluator is fine. */
 void lyrnn_evaluator_free(lyrnn_evaluator *evaluator);
 
-/* Bytes of device memory that lyrnn_evaluator_init takes; 0 if the text is too short. num_lanes is
- * that of the backend. */
-size_t lyrnn_evaluator_bytes(const lyrnn_rnn_config *config, int num_lanes,
+/* Bytes of device memory that lyrnn_evaluator_init takes; 0 if the text is too short. */
+size_t lyrnn_evaluator_bytes(const lyrnn_backend *backend, const lyrnn_rnn_config *config,
                              const lyrnn_evaluation_text *text, int B, int T);
 
 /* Computes the mean cross-entropy in nats per character; there is no dropout. Running text begins

@@ -108,8 +108,8 @@ typedef struct {
     int32_t *news_host;            /* (B,poll_every) */
 } lyrnn_generator;
 
-/* Bytes of device memory that a generator takes. num_lanes is that of the backend. */
-size_t lyrnn_generator_bytes(const lyrnn_rnn_config *config, int num_lanes,
+/* Bytes of device memory that a generator takes. */
+size_t lyrnn_generator_bytes(const lyrnn_backend *backend, const lyrnn_rnn_config *config,
                              const lyrnn_generate_options *options, size_t max_length);
 
 /* Prepares to generate texts of at most max_length characters, prefix included. options->stop is

@@ -65,8 +65,11 @@ typedef struct {
     int32_t *from_zero;     /* (B)  which streams of the batch begin at the zero state */
     float *embedded;        /* (T,B,E)  the input of the stack; NULL: characters are one-hot */
     float *projected;       /* (T,B,E)  the input of dense; NULL: there is no projection */
-    float *logits;          /* (T,B,V)  lyrnn_model_loss replaces them by their gradient */
-    float *losses;          /* (T,B)  nats */
+    /* (T,B,V)  Rows are logits_stride floats apart. lyrnn_model_loss replaces them by their
+     * gradient. */
+    float *logits;
+    int logits_stride;
+    float *losses; /* (T,B)  nats */
     /* for training only, else NULL */
     float *dropped;    /* (T,B,D*H)  the output of the stack after dropout; NULL: there is none */
     float *dembedded;  /* (T,B,E) */
@@ -75,9 +78,9 @@ typedef struct {
     lyrnn_dropout dropout; /* the trainer sets it; at first there is no dropout */
 } lyrnn_activations;
 
-/* Bytes of device memory that the activations take. num_lanes is that of the backend. */
-size_t lyrnn_activations_bytes(const lyrnn_rnn_config *config, int num_lanes, int T, int B,
-                               bool training);
+/* Bytes of device memory that the activations take. */
+size_t lyrnn_activations_bytes(const lyrnn_backend *backend, const lyrnn_rnn_config *config, int T,
+                               int B, bool training);
 
 /* Allocates the buffers and sets the state to zero. LYRNN_ERR_USAGE if T or B is out of range.
  * LYRNN_ERR_MEMORY names the bytes and the options that determine them. */

@@ -98,10 +98,11 @@ typedef struct {
     size_t corpus_bytes, total_bytes;
 } lyrnn_training_memory;
 
-/* Computes the sizes without allocating. num_lanes is that of the backend. */
-lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_rnn_config *config,
+/* Computes the sizes without allocating. */
+lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_backend *backend,
+                                               const lyrnn_rnn_config *config,
                                                const lyrnn_optimizer_config *optimizer,
-                                               const lyrnn_batches *batches, int num_lanes);
+                                               const lyrnn_batches *batches);
 
 /* Allocates the buffers and copies ids (batches->N) to the device. An average begins as the model's
  * present weights. The model and the batches are borrowed. LYRNN_ERR_USAGE: the number of shards

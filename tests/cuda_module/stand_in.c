@@ -55,6 +55,7 @@ lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrn
     memset(backend, 0, sizeof *backend);
     backend->name = "cuda";
     backend->num_lanes = 1;
+    backend->row_multiple = 1;
 #define LYRNN_MEMBER(name)                                                                         \
     backend->name = (void (*)(lyrnn_backend *, const lyrnn_##name##_args *))unused;
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)

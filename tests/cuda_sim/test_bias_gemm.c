@@ -81,7 +81,7 @@ static void check_linear(lyrnn_backend *backend, const size_t late[NUM_ARRAYS],
             host[k] = number(i, k);
         backend->upload(backend, begin[i], host, sizeof host);
     }
-    linear l = {backend, {M, IN, OUT, false, begin[X], begin[WEIGHT], begin[BIAS], begin[Y]}};
+    linear l = {backend, {M, IN, OUT, OUT, false, begin[X], begin[WEIGHT], begin[BIAS], begin[Y]}};
     for (int run = 0; run < 3; run++) {
         backend->upload(backend, begin[Y], nothing, sizeof nothing);
         lyrnn_sim_reset_counters();

@@ -445,9 +445,9 @@ static void training_under_watch_gives_the_same_bits(void **state)
     lyrnn_batches batches;
     const lyrnn_batch_options options = {.N = N, .B = 3, .T = 4, .seed = 1};
     assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
-    assert_int_equal(counted.num_bytes,
-                     lyrnn_training_memory_of(&stack.model, &optimizer, &batches, backend.num_lanes)
-                         .total_bytes);
+    assert_int_equal(
+        counted.num_bytes,
+        lyrnn_training_memory_of(&backend, &stack.model, &optimizer, &batches).total_bytes);
     lyrnn_watched_reset(&timed);
     assert_true(timed.tallies[LYRNN_OP_recurrence_forward].calls == 0);
     lyrnn_backend_close(&backend);

@@ -289,7 +289,7 @@ static void the_memory_is_known_beforehand(void **state)
         lyrnn_generator generator;
         assert_int_equal(lyrnn_generator_init(&generator, &model, &options, TOTAL), LYRNN_OK);
         assert_int_equal(watched.num_bytes,
-                         lyrnn_generator_bytes(&model.config, inner->num_lanes, &options, TOTAL));
+                         lyrnn_generator_bytes(inner, &model.config, &options, TOTAL));
         lyrnn_generator_free(&generator);
     }
     model_check_close(&check);

@@ -170,10 +170,12 @@ static void embedding_backward_adds_rows_in_ascending_order(void **state)
 
 typedef struct {
     int M, in, out;
+    int gap; /* between two rows of outputs */
 } linear_shape;
 
 static const linear_shape linear_shapes[] = {
-    {1, 1, 1}, {1, 7, 33}, {7, 33, 1}, {33, 1, 7}, {33, 33, 33}, {2, 256, 1027}, {1120, 256, 1027},
+    {1, 1, 1, 0},    {1, 7, 33, 7},     {7, 33, 1, 7},        {33, 1, 7, 2},
+    {33, 33, 33, 0}, {2, 256, 1027, 5}, {1120, 256, 1027, 5},
 };
 enum { NUM_LINEAR_SHAPES = sizeof linear_shapes / sizeof *linear_shapes };
 
@@ -188,18 +190,21 @@ static const float *late_input(op_check *check, const float *host, int count, in
 static const float *run_linear_forward(op_check *check, const linear_shape *s, const float *x,
                                        const float *weight, const float *bias, int late)
 {
-    float *y = op_check_output_floats(check, late + s->M * s->out);
+    /* One row more, because they begin `late` floats late. */
+    int stride = s->out + s->gap;
+    float *y = op_check_in_out_rows(check, NULL, s->M + 1, s->out, stride);
     lyrnn_linear_forward_args args = {
         .M = s->M,
         .in = s->in,
         .out = s->out,
+        .y_stride = stride,
         .x = late_input(check, x, s->M * s->in, late),
         .weight = late_input(check, weight, s->out * s->in, late),
         .bias = bias == NULL ? NULL : late_input(check, bias, s->out, late),
         .y = y + late,
     };
     check->backend.linear_forward(&check->backend, &args);
-    return op_check_fetch(check, y, late + s->M * s->out) + late;
+    return op_check_fetch_rows(check, args.y, s->M, s->out, stride);
 }
 
 static void linear_forward_equals_the_oracle_and_repeats(void **state)
@@ -244,17 +249,18 @@ static void linear_forward_with_packed_weights_may_lack_a_bias(void **state)
             .M = s->M,
             .in = s->in,
             .out = s->out,
+            .y_stride = s->out + s->gap,
             .batch_invariant = true,
             .x = op_check_input_floats(check, x, s->M * s->in),
             .weight = op_check_input_packed(check, weight, 1, s->out, s->in),
-            .y = op_check_output_floats(check, count),
+            .y = op_check_in_out_rows(check, NULL, s->M, s->out, s->out + s->gap),
         };
         check->backend.linear_forward(&check->backend, &args);
         double *expected = op_check_doubles(check, count);
         oracle_linear_forward(s->M, s->in, s->out, op_check_widen(check, x, s->M * s->in),
                               op_check_widen(check, weight, s->out * s->in), NULL, expected);
-        assert_near("packed", op_check_fetch(check, args.y, count), expected, (size_t)count,
-                    forward_tolerance);
+        assert_near("packed", op_check_fetch_rows(check, args.y, s->M, s->out, args.y_stride),
+                    expected, (size_t)count, forward_tolerance);
     }
 }
 
@@ -269,8 +275,9 @@ static float *run_linear_backward_dx(op_check *check, const linear_shape *s, con
         .M = s->M,
         .in = s->in,
         .out = s->out,
+        .dy_stride = s->out + s->gap,
         .weight = op_check_input_floats(check, weight, s->out * s->in),
-        .dy = op_check_input_floats(check, dy, s->M * s->out),
+        .dy = op_check_input_rows(check, dy, s->M, s->out, s->out + s->gap),
         .add = add_to != NULL,
         .dx = add_to != NULL ? op_check_in_out_floats(check, add_to, s->M * s->in)
                              : op_check_output_floats(check, s->M * s->in),
@@ -287,8 +294,9 @@ static linear_grads run_linear_backward(op_check *check, const linear_shape *s, 
         .M = s->M,
         .in = s->in,
         .out = s->out,
+        .dy_stride = s->out + s->gap,
         .x = op_check_input_floats(check, x, s->M * s->in),
-        .dy = op_check_input_floats(check, dy, s->M * s->out),
+        .dy = op_check_input_rows(check, dy, s->M, s->out, s->out + s->gap),
         .add = add_to != NULL,
         .dweight = op_check_sums(check, add_to == NULL ? NULL : add_to->dweight, s->out * s->in),
         .dbias = op_check_sums(check, add_to == NULL ? NULL : add_to->dbias, s->out),
@@ -351,7 +359,7 @@ static void assert_are_sums(const float *sums, const float *a, const float *b, i
 static void linear_backward_adds_where_asked(void **state)
 {
     op_check *check = op_check_begin(state);
-    const linear_shape s = {33, 7, 5};
+    const linear_shape s = {33, 7, 5, 1};
     float *x = op_check_random(check, s.M * s.in, 1, 1);
     float *weight = op_check_random(check, s.out * s.in, 0.5, 2);
     float *dy = op_check_random(check, s.M * s.out, 1, 3);

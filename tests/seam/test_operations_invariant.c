@@ -17,6 +17,7 @@ static float *run_linear(op_check *check, int M, int in, int out, const float *x
         .M = M,
         .in = in,
         .out = out,
+        .y_stride = out,
         .batch_invariant = true,
         .x = op_check_input_floats(check, x, M * in),
         .weight = op_check_input_packed(check, w, 1, out, in),

@@ -338,7 +338,7 @@ static void a_replayed_step_writes_the_next_character(void **state)
     float logits[B * V];
     for (int place = 0; place < MAX_LENGTH; place++) {
         fill_logits(device.V, place, logits);
-        backend->upload(backend, device.logits, logits, sizeof logits);
+        sample_upload_logits(check, &device, logits);
         backend->run_step(backend, sample_once, &step);
         for (int b = 0; b < B; b++)
             expect_token(&expected, b, place, logits);

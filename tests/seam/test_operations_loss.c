@@ -18,14 +18,23 @@ typedef struct {
     lyrnn_counters counters;
 } loss_result;
 
-static loss_result run_loss(op_check *check, int M, int V, const int32_t *targets,
-                            const float *logits, lyrnn_counters before)
+/* As on a GPU, where rows of logits are padded. */
+static int padded(int V)
 {
+    return (V + 7) / 8 * 8;
+}
+
+static loss_result run_loss_of_rows(op_check *check, const int shape[2], int stride,
+                                    const int32_t *targets, const float *logits,
+                                    lyrnn_counters before)
+{
+    int M = shape[0], V = shape[1];
     lyrnn_softmax_cross_entropy_args args = {
         .M = M,
         .V = V,
+        .logits_stride = stride,
         .targets = op_check_input(check, targets, (size_t)M * sizeof *targets),
-        .logits = op_check_in_out_floats(check, logits, M * V),
+        .logits = op_check_in_out_rows(check, logits, M, V, stride),
         .losses = op_check_output_floats(check, M),
         .counters = op_check_counters(check, before),
     };
@@ -36,16 +45,24 @@ static loss_result run_loss(op_check *check, int M, int V, const int32_t *target
     check->backend.softmax_cross_entropy(&check->backend, &args);
     check->backend.count_losses(&check->backend, &count);
     return (loss_result){op_check_fetch(check, args.losses, M),
-                         op_check_fetch(check, args.logits, M * V),
+                         op_check_fetch_rows(check, args.logits, M, V, stride),
                          op_check_fetch_counters(check, args.counters)};
 }
 
-static void check_loss(op_check *check, int M, int V, const int32_t *targets, const float *logits)
+static loss_result run_loss(op_check *check, int M, int V, const int32_t *targets,
+                            const float *logits, lyrnn_counters before)
+{
+    return run_loss_of_rows(check, (const int[]){M, V}, padded(V), targets, logits, before);
+}
+
+static void check_loss_of_rows(op_check *check, const int shape[2], int stride,
+                               const int32_t *targets, const float *logits)
 {
     char what[64];
-    snprintf(what, sizeof what, "M %d V %d", M, V);
+    int M = shape[0], V = shape[1];
+    snprintf(what, sizeof what, "M %d V %d stride %d", M, V, stride);
     const lyrnn_counters none = {0};
-    loss_result actual = run_loss(check, M, V, targets, logits, none);
+    loss_result actual = run_loss_of_rows(check, shape, stride, targets, logits, none);
     double *losses = op_check_doubles(check, M), *dlogits = op_check_doubles(check, M * V);
     double mean = oracle_softmax_cross_entropy(M, V, targets, op_check_widen(check, logits, M * V),
                                                losses, dlogits);
@@ -55,10 +72,18 @@ static void check_loss(op_check *check, int M, int V, const int32_t *targets, co
     assert_int_equal(actual.counters.loss_count, M);
     assert_int_equal(actual.counters.bad_step, 0);
 
-    loss_result again = run_loss(check, M, V, targets, logits, none);
+    loss_result again = run_loss_of_rows(check, shape, stride, targets, logits, none);
     assert_same_bits(what, again.losses, actual.losses, (size_t)M * sizeof(float));
     assert_same_bits(what, again.dlogits, actual.dlogits, (size_t)(M * V) * sizeof(float));
     assert_same_bits(what, &again.counters, &actual.counters, sizeof again.counters);
+}
+
+static void check_loss(op_check *check, int M, int V, const int32_t *targets, const float *logits)
+{
+    const int shape[2] = {M, V};
+    check_loss_of_rows(check, shape, padded(V), targets, logits);
+    if (V % 4 != 0)
+        check_loss_of_rows(check, shape, V, targets, logits);
 }
 
 static void loss_and_gradient_equal_the_oracle_and_repeat(void **state)

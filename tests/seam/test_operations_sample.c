@@ -123,6 +123,7 @@ static void check_against_cpu(op_check *check, const lyrnn_sample_token_args *ar
     again.cursor = &cursor;
     again.tokens = on_cpu;
     again.seen = sample_seen(check, args);
+    again.logits_stride = args->V;
     again.logits = op_check_floats(check, (int)num_floats);
     memcpy(again.logits, logits, num_floats * sizeof *logits);
     cpu.sample_token(&cpu, &again);

@@ -281,9 +281,10 @@ static void shards_take_less_memory_for_activations(void **state)
     run r;
     run_open(&r, &configs[1], LYRNN_SAMPLING_CONSECUTIVE, 1);
     const lyrnn_optimizer_config whole = {0}, quarters = {.num_shards = 4, .average_decay = 0.9};
-    const lyrnn_training_memory one = lyrnn_training_memory_of(&configs[1], &whole, &r.batches, 1);
+    const lyrnn_training_memory one =
+        lyrnn_training_memory_of(&r.check.backend, &configs[1], &whole, &r.batches);
     const lyrnn_training_memory four =
-        lyrnn_training_memory_of(&configs[1], &quarters, &r.batches, 1);
+        lyrnn_training_memory_of(&r.check.backend, &configs[1], &quarters, &r.batches);
     assert_true(four.activations_bytes < one.activations_bytes / 2);
     assert_int_equal(one.gradients_bytes, one.parameters_bytes);
     assert_int_equal(four.gradients_bytes, 3 * one.parameters_bytes);

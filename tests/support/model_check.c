@@ -130,6 +130,14 @@ static void download_doubles(lyrnn_backend *backend, const float *device, double
     free(floats);
 }
 
+static void download_logits(lyrnn_backend *backend, const lyrnn_activations *a, int V,
+                            double *values)
+{
+    for (int m = 0; m < a->T * a->B; m++)
+        download_doubles(backend, a->logits + (size_t)m * (size_t)a->logits_stride,
+                         values + (size_t)m * (size_t)V, V);
+}
+
 static float *narrow(const double *values, int count)
 {
     if (values == NULL)
@@ -173,6 +181,7 @@ static double run_loss(lyrnn_backend *backend, const lyrnn_activations *a, int V
     lyrnn_softmax_cross_entropy_args args = {
         .M = a->T * a->B,
         .V = V,
+        .logits_stride = a->logits_stride,
         .targets = a->targets,
         .logits = a->logits,
         .losses = a->losses,
@@ -213,7 +222,7 @@ double model_check_run(model_check *check, const oracle_batch *batch, const orac
     set_state(&a, batch, num_state);
     lyrnn_model_forward(&check->model, &a);
     if (results->logits != NULL)
-        download_doubles(backend, a.logits, results->logits, T * B * V);
+        download_logits(backend, &a, V, results->logits);
     get_state(&a, results, num_state);
     double loss = run_loss(backend, &a, V);
     if (results->grads != NULL)

@@ -242,6 +242,45 @@ float *op_check_fetch(op_check *check, const float *device, int count)
     return host;
 }
 
+/* The rows as they are in memory. */
+static unsigned char *spread_rows(const float *host, int rows, int cols, int stride)
+{
+    size_t row_bytes = (size_t)stride * sizeof(float);
+    unsigned char *spread = staging((size_t)rows * row_bytes);
+    for (size_t m = 0; host != NULL && m < (size_t)rows; m++)
+        memcpy(spread + m * row_bytes, host + m * (size_t)cols, (size_t)cols * sizeof(float));
+    return spread;
+}
+
+const float *op_check_input_rows(op_check *check, const float *host, int rows, int cols, int stride)
+{
+    unsigned char *spread = spread_rows(host, rows, cols, stride);
+    const float *device = op_check_input(check, spread, (size_t)(rows * stride) * sizeof(float));
+    free(spread);
+    return device;
+}
+
+float *op_check_in_out_rows(op_check *check, const float *host, int rows, int cols, int stride)
+{
+    unsigned char *spread = spread_rows(host, rows, cols, stride);
+    float *device = op_check_in_out(check, spread, (size_t)(rows * stride) * sizeof(float));
+    free(spread);
+    return device;
+}
+
+float *op_check_fetch_rows(op_check *check, const float *device, int rows, int cols, int stride)
+{
+    const float *spread = op_check_fetch(check, device, rows * stride);
+    float *host = op_check_floats(check, rows * cols);
+    for (int m = 0; m < rows; m++) {
+        const float *row = spread + (size_t)m * (size_t)stride;
+        memcpy(host + (size_t)m * (size_t)cols, row, (size_t)cols * sizeof *host);
+        for (int i = cols; i < stride; i++)
+            assert_memory_equal(row + i, &guard_word, sizeof guard_word);
+    }
+    return host;
+}
+
 lyrnn_counters op_check_fetch_counters(op_check *check, const lyrnn_counters *device)
 {
     lyrnn_counters counters;

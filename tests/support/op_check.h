@@ -60,6 +60,13 @@ float *op_check_output_floats(op_check *check, int count);
 float *op_check_sums(op_check *check, const float *start, int count);
 lyrnn_counters *op_check_counters(op_check *check, lyrnn_counters counters);
 
+/* Rows (rows,cols) that begin stride floats apart on the device. In and out with host NULL, they
+ * are an output. Fetching them also checks that the gaps between them are unchanged NaNs. */
+const float *op_check_input_rows(op_check *check, const float *host, int rows, int cols,
+                                 int stride);
+float *op_check_in_out_rows(op_check *check, const float *host, int rows, int cols, int stride);
+float *op_check_fetch_rows(op_check *check, const float *device, int rows, int cols, int stride);
+
 /* Returns a host copy, after all checks of op_check_intact. */
 float *op_check_fetch(op_check *check, const float *device, int count);
 lyrnn_counters op_check_fetch_counters(op_check *check, const lyrnn_counters *device);

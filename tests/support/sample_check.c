@@ -28,7 +28,8 @@ lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_a
     lyrnn_sample_token_args device = *host;
     size_t B = (size_t)host->B;
     device.cursor = op_check_in_out(check, host->cursor, sizeof *host->cursor);
-    device.logits = op_check_output(check, B * (size_t)host->V * sizeof(float));
+    device.logits_stride = host->V + 3;
+    device.logits = op_check_in_out_rows(check, NULL, host->B, host->V, device.logits_stride);
     device.texts =
         op_check_in_out(check, host->texts, B * (size_t)host->max_length * sizeof(int32_t));
     device.states = op_check_in_out(check, host->states, B * sizeof *host->states);
@@ -51,6 +52,14 @@ lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_a
     return device;
 }
 
+void sample_upload_logits(op_check *check, const lyrnn_sample_token_args *device,
+                          const float *logits)
+{
+    for (size_t b = 0; b < (size_t)device->B; b++)
+        check->backend.upload(&check->backend, device->logits + b * (size_t)device->logits_stride,
+                              logits + b * (size_t)device->V, (size_t)device->V * sizeof *logits);
+}
+
 int32_t *sample_step(op_check *check, const lyrnn_sample_token_args *device, const float *logits)
 {
     lyrnn_backend *backend = &check->backend;
@@ -58,7 +67,7 @@ int32_t *sample_step(op_check *check, const lyrnn_sample_token_args *device, con
     size_t B = (size_t)device->B;
     backend->download(backend, &expected, device->cursor, sizeof expected);
     expected.position++;
-    backend->upload(backend, device->logits, logits, B * (size_t)device->V * sizeof *logits);
+    sample_upload_logits(check, device, logits);
     backend->sample_token(backend, device);
     backend->download(backend, &after, device->cursor, sizeof after);
     assert_memory_equal(&after, &expected, sizeof after);

@@ -9,6 +9,10 @@
  * are NULL stay NULL, except that logits, tokens and seen are made. */
 lyrnn_sample_token_args sample_place(op_check *check, const lyrnn_sample_token_args *host);
 
+/* Copies logits (B,V) to the device. */
+void sample_upload_logits(op_check *check, const lyrnn_sample_token_args *device,
+                          const float *logits);
+
 /* Samples one character for each text from logits (B,V), and returns them (B). Checks that the
  * cursor advanced and that nothing was written outside the arrays. */
 int32_t *sample_step(op_check *check, const lyrnn_sample_token_args *device, const float *logits);
