@@ -46,26 +46,25 @@ struct device_costs {
     double block_warp_cycles = 25.0;
     double block_gate_cycles = 50.0;
 
-    /* Over the grid: the launch, and the read of W_hh into shared memory, per weight of a thread. A
-     * forward weight takes three divisions and waits for L2 on its own. */
+    /* Over the grid: the launch, and the read of W_hh into shared memory, per weight of a thread. */
     double grid_launch_ns = 8000.0;
-    double load_cycles[2] = {660.0, 250.0}; /* forward, backward */
-    /* Per step: FMAs run at a share of the peak, because of the reads of shared memory. A chunk
-     * costs its barriers and the way into shared memory, and each float that a thread fetches costs
-     * the latency of its address, which two warps per scheduler do not hide. */
+    double load_cycles = 85.0;
+    /* Per step: the barrier, which is a fence, a message to L2 and a poll, and the sums' way through
+     * shared memory. The first chunk's copy takes its latency and its bytes; the other copies are
+     * hidden where the FMAs of a chunk take as long. FMAs run at a share of the peak, because of the
+     * reads of shared memory, and each chunk begins with a barrier and addresses. */
+    double grid_step_cycles = 4000.0;
+    double copy_latency_cycles = 280.0;
+    double copy_bytes = 24.0; /* per cycle */
     double tile_fma_share = 0.75;
-    double chunk_cycles[2] = {1300.0, 1750.0};
-    double fetch_cycles[2] = {90.0, 120.0};
-    /* Sums of groups: per pass of the block over its tile, and per group. */
-    double sum_cycles = 440.0;
-    double sum_group_cycles = 21.0;
+    double chunk_cycles = 380.0;
+    /* Sums of groups, per pass of the block over its tile. */
+    double sum_cycles = 200.0;
     /* The cell, per pass of the block over its units, with the sums over the cluster's blocks. */
-    double cell_cycles[2] = {350.0, 850.0};
-    double cell_gate_cycles[2] = {650.0, 150.0};
-    double exchange_cycles = 60.0;
-    /* The grid's barrier is a fence, an atomic and a load of L2, one after the other. */
-    double grid_barrier_cycles = 1700.0;
-    double cluster_barrier_cycles = 600.0;
+    double cell_cycles[2] = {280.0, 430.0}; /* forward, backward */
+    double cell_gate_cycles = 195.0;
+    double exchange_cycles = 50.0;
+    double cluster_barrier_cycles = 120.0;
 };
 static constexpr device_costs COSTS = {};
 
@@ -267,6 +266,8 @@ static bool lay_out_tiles(const lyrnn_cuda_state *state, const lyrnn_recurrence_
     /* A group with fewer than eight values of k costs more than it saves: its sums pass through
      * shared memory. */
     plan->groups = plan->groups < plan->depth / 8 ? plan->groups : plan->depth / 8;
+    while (plan->groups > 1 && grid_shared_bytes(*plan) > state->properties.sharedMemPerBlockOptin)
+        plan->groups--;
     return plan->groups > 0 && grid_shared_bytes(*plan) <= state->properties.sharedMemPerBlockOptin;
 }
 
@@ -274,10 +275,10 @@ static bool lay_out_tiles(const lyrnn_cuda_state *state, const lyrnn_recurrence_
  * same, hide little of each other's latency.
  *
  * Estimated microseconds per step on an H100: over the grid forward, backward, and by steps.
- *     lstm H 512 B 64         9.4   8.8    9.9
- *     gru H 512 B 64          8.2   7.6    8.9
- *     lstm H 1024 B 128      49.6  68.6   37.2
- *     rnn_tanh H 2048 B 128  47.4  51.5   37.2 */
+ *     lstm H 512 B 64         7.5   7.6    9.9
+ *     gru H 512 B 64          6.7   6.6    8.9
+ *     lstm H 1024 B 128      35.0  36.4   37.2
+ *     rnn_tanh H 2048 B 128  34.7  35.4   37.2 */
 static double step_cycles(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
                           const grid_plan &plan)
 {
@@ -285,20 +286,20 @@ static double step_cycles(const lyrnn_cuda_state *state, const lyrnn_recurrence_
     const double square = TILE_SIDE * TILE_SIDE;
     int streams = 1 << plan.streams_log, sums = streams * plan.columns;
     double warps = ceil(plan.groups * sums / (32 * square));
-    double fma = ceil((double)plan.depth / plan.groups) * square * ceil(warps / 4) *
-                 fma_cycles(state) / COSTS.tile_fma_share;
     int chunks = lyrnn_cuda_ceil_div(streams * plan.depth, TILE_CHUNK);
-    int fetched = lyrnn_cuda_ceil_div(streams * plan.depth, GRID_THREADS);
-    double fetch = chunks * COSTS.chunk_cycles[way] + fetched * COSTS.fetch_cycles[way];
-    int passes = plan.groups > 1 ? lyrnn_cuda_ceil_div(sums, 4 * GRID_THREADS) : 0;
-    double sum = passes * (COSTS.sum_cycles + COSTS.sum_group_cycles * plan.groups);
+    double chunk_floats = (double)streams * plan.depth / chunks;
+    double fma = ceil((double)plan.depth / plan.groups) * square * ceil(warps / 4) *
+                 fma_cycles(state) / COSTS.tile_fma_share / chunks;
+    double copy = COSTS.copy_latency_cycles + 4 * chunk_floats / COSTS.copy_bytes;
+    double product =
+        copy + (chunks - 1) * (fma > copy ? fma : copy) + fma + chunks * COSTS.chunk_cycles;
+    int passes = plan.groups > 1 ? lyrnn_cuda_ceil_div(sums, TILE_CHUNK) : 0;
     int cells = lyrnn_cuda_ceil_div(streams * plan.units, GRID_THREADS * plan.cluster);
-    double cell =
-        COSTS.cell_cycles[way] + COSTS.cell_gate_cycles[way] * G +
-        (plan.cluster > 1 ? COSTS.exchange_cycles * plan.cluster * (p.is_backward ? 1 : G) : 0);
-    double barriers =
-        COSTS.grid_barrier_cycles + (plan.cluster > 1 ? COSTS.cluster_barrier_cycles : 0);
-    return fma + fetch + sum + cells * cell + barriers;
+    double cell = COSTS.cell_cycles[way] + COSTS.cell_gate_cycles * G;
+    if (plan.cluster > 1)
+        cell += COSTS.exchange_cycles * plan.cluster * (p.is_backward ? 1 : G);
+    return COSTS.grid_step_cycles + product + passes * COSTS.sum_cycles + cells * cell +
+           (plan.cluster > 1 ? COSTS.cluster_barrier_cycles : 0);
 }
 
 static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const lyrnn_recurrence_shape &p,
@@ -317,8 +318,7 @@ static recurrence_plan plan_grid(const lyrnn_cuda_state *state, const lyrnn_recu
     plan.launch.cluster = layout.cluster;
     plan.launch.shared_bytes = grid_shared_bytes(layout);
     plan.launch.is_cooperative = true;
-    double load = (double)layout.depth * layout.columns / (int)GRID_THREADS *
-                  COSTS.load_cycles[p.is_backward ? 1 : 0];
+    double load = (double)layout.depth * layout.columns / (int)GRID_THREADS * COSTS.load_cycles;
     plan.expected_ns =
         COSTS.grid_launch_ns + (load + p.T * step_cycles(state, p, layout)) / COSTS.cycles_per_ns;
     return plan;

@@ -97,8 +97,7 @@ constexpr block_plan lay_out_block(int G, bool is_backward, int max_h)
  * floats; each thread copies TILE_QUADS quads of 4 streams. A tile has at most
  * 2^TILE_MAX_STREAMS_LOG streams, so that a chunk has at least 8 values of k. TILE_PADDING floats
  * per row put the rows that a warp reads into different banks, and keep rows aligned to float4. */
-enum { GRID_THREADS_LOG = 8, GRID_THREADS = 1 << GRID_THREADS_LOG };
-enum { TILE_SIDE = 8, TILE_QUADS = 4, TILE_PADDING = 4 };
+enum { GRID_THREADS = 256, TILE_SIDE = 8, TILE_QUADS = 4, TILE_PADDING = 4 };
 enum { TILE_CHUNK = GRID_THREADS * TILE_QUADS * 4, TILE_MAX_STREAMS_LOG = 9 };
 static_assert(TILE_CHUNK >> TILE_MAX_STREAMS_LOG == 8, "values of k per chunk");
 

@@ -185,6 +185,18 @@ static void a_launch_that_fails_is_a_fault(void **state)
     check_fault("launch:grid_backward", "grid", true, cannot_be_launched);
 }
 
+static void waits_too_long(const lyrnn_plan *plan)
+{
+    assert_non_null(strstr(plan->fault, "wait"));
+}
+
+static void a_wait_that_expires_is_a_fault(void **state)
+{
+    (void)state;
+    check_fault("hang:grid_forward", "grid", false, waits_too_long);
+    check_fault("hang:grid_backward", "grid", true, waits_too_long);
+}
+
 /* A recurrence that is a step of its own. */
 typedef struct {
     lyrnn_backend *backend;
@@ -254,6 +266,7 @@ int main(void)
         cmocka_unit_test(every_plan_computes_the_same),
         cmocka_unit_test(wrong_sums_show_in_the_error),
         cmocka_unit_test(a_launch_that_fails_is_a_fault),
+        cmocka_unit_test(a_wait_that_expires_is_a_fault),
         cmocka_unit_test(the_plan_in_use_runs),
         cmocka_unit_test(the_device_line_has_what_times_depend_on),
     };

@@ -21,6 +21,8 @@
     X(strong_accesses_only, 2, 32, GRID, NO_DEFECT)                                                \
     X(weak_and_strong, 2, 1, GRID, RACE)                                                           \
     X(counter_of_the_grid, 3, 1, GRID, NO_DEFECT)                                                  \
+    X(highest_bit_of_a_counter, 3, 16, GRID, NO_DEFECT)                                            \
+    X(relaxed_arrival_at_the_highest_bit, 3, 16, GRID, RACE)                                       \
     X(red_is_no_acquire, 2, 1, GRID, RACE)                                                         \
     X(halves_of_a_word, 3, 1, GRID, RACE)                                                          \
     X(read_only_load_of_written_memory, 1, 1, SINGLE, RACE)                                        \

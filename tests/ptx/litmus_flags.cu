@@ -250,6 +250,44 @@ KERNEL(counter_of_the_grid)
     out[16 + blockIdx.x] = out[8 + (blockIdx.x + 1) % 3];
 }
 
+/* A barrier that three blocks use again and again: the first adds so much that all of them flip the
+ * highest bit. The steps write two buffers in turn, so that a block that is a step ahead writes
+ * nothing that another still reads. */
+template <bool RELEASES> static __device__ void meet_at_the_highest_bit(int *out)
+{
+    const unsigned addend = blockIdx.x == 0 ? 0x80000000u - 2 : 1;
+    unsigned before = 0, now;
+    int value = static_cast<int>(blockIdx.x);
+    for (unsigned step = 0; step < 5; step++) {
+        int *buffer = out + 8 + step % 2 * 48;
+        buffer[threadIdx.x + blockIdx.x * 16] = value;
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            if (RELEASES)
+                PTX("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(out), "r"(addend) : "memory");
+            else
+                PTX("red.relaxed.gpu.global.add.u32 [%0], %1;" ::"l"(out), "r"(addend) : "memory");
+            do
+                PTX("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(now) : "l"(out) : "memory");
+            while (static_cast<int>(now ^ before) >= 0);
+        }
+        before ^= 0x80000000u;
+        __syncthreads();
+        value += buffer[threadIdx.x + (blockIdx.x + 1) % 3 * 16];
+    }
+    out[128 + threadIdx.x + blockIdx.x * 16] = value;
+}
+
+KERNEL(highest_bit_of_a_counter)
+{
+    meet_at_the_highest_bit<true>(out);
+}
+
+KERNEL(relaxed_arrival_at_the_highest_bit)
+{
+    meet_at_the_highest_bit<false>(out);
+}
+
 /* The read of a red forms no acquire pattern, not even with a fence behind it. */
 KERNEL(red_is_no_acquire)
 {
