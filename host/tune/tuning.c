@@ -13,10 +13,8 @@
 
 enum { NUM_TRIALS = 2 };
 
-/* A plan may begin with work for the whole sequence, such as loading W_hh. A probe of fewer steps
- * than the training has makes that seem larger, so it has as many steps as take 2 ms by estimate,
- * within limits: a probe takes memory. */
-enum { MIN_PROBE_STEPS = 32, MAX_PROBE_STEPS = 256, MAX_PROBE_US = 2000 };
+/* A probe is short: over many steps, a trained network may amplify what rounding changes. */
+enum { PROBE_STEPS = 32 };
 
 typedef struct {
     lyrnn_trainer *trainer;
@@ -51,19 +49,33 @@ static void list_plans(const tuner *t, int direction)
     }
 }
 
-static int probe_steps(const plan_set *set)
-{
-    double steps = MAX_PROBE_US / set->plans[0].expected_us;
-    return steps > MIN_PROBE_STEPS ? (int)fmin(steps, MAX_PROBE_STEPS) : MIN_PROBE_STEPS;
-}
-
-/* Tries all plans of a set. LYRNN_ERR_MEMORY: there is no room for it. */
-static lyrnn_status try_plans(const tuner *t, int direction, plan_set *set)
+/* Tries all plans of a set over so many steps. LYRNN_ERR_MEMORY: there is no room for it. */
+static lyrnn_status try_steps(const tuner *t, int direction, int num_steps, plan_set *set)
 {
     const lyrnn_plan_probe probe =
-        lyrnn_trainer_probe(t->trainer, direction == PLAN_BACKWARD, probe_steps(set));
+        lyrnn_trainer_probe(t->trainer, direction == PLAN_BACKWARD, num_steps);
     LYRNN_TRY(t->backend->plan_try(t->backend, &probe, set->num, set->plans));
     plan_set_judge(set, t->backend->precision);
+    return LYRNN_OK;
+}
+
+/* Tries all plans of a set. A plan may begin with work for the whole sequence, such as loading
+ * W_hh, which makes a step of a short probe look slow. So a sequence that is longer than the probe
+ * has the time that follows from two lengths: us = step + load / steps. */
+static lyrnn_status try_plans(const tuner *t, int direction, plan_set *set)
+{
+    plan_set half = *set;
+    LYRNN_TRY(try_steps(t, direction, PROBE_STEPS, set));
+    if (set->shape.T <= PROBE_STEPS)
+        return LYRNN_OK;
+    LYRNN_TRY(try_steps(t, direction, PROBE_STEPS / 2, &half));
+    for (int i = 0; i < set->num; i++) {
+        lyrnn_plan *plan = &set->plans[i];
+        double load = PROBE_STEPS * (half.plans[i].us - plan->us);
+        plan->us += load / set->shape.T - load / PROBE_STEPS;
+        if (plan->fault[0] == '\0')
+            memcpy(plan->fault, half.plans[i].fault, sizeof plan->fault);
+    }
     return LYRNN_OK;
 }
 

@@ -6,6 +6,9 @@
 #include "lyrnn/trainer.h"
 #include "tune/tuning.h"
 
+/* The training has sequences of so many steps. A trial runs two probes, of 32 and of 16 steps. */
+enum { SEQUENCE_STEPS = 40, HALF_OVER = 17 };
+
 /* The stand-in has a plan of this name, which it does not list. */
 #define UNLISTED_PLAN "block.s1"
 
@@ -13,9 +16,11 @@
 typedef struct {
     const char *text;
     double expected_us;
-    double us[2]; /* in the first and in the second trial */
+    double us[2];   /* of a step, in the first and in the second trial */
+    double load_us; /* once per sequence */
     double error;
-    const char *fault; /* NULL: none */
+    const char *fault;      /* NULL: none */
+    const char *half_fault; /* the same, but only in the shorter probe */
 } plan_script;
 
 /* Three plans without a fault. The estimate and the trials agree. */
@@ -29,8 +34,7 @@ typedef struct {
     lyrnn_status status; /* of trials */
     double seconds;      /* that a trial takes */
     int num_trials[PLAN_DIRECTIONS];
-    int num_tried;   /* plans in all of these trials */
-    int probe_steps; /* T of the last trial */
+    int num_tried; /* plans in all of these trials */
     char used[PLAN_DIRECTIONS][LYRNN_PLAN_BYTES];
 } plan_device;
 
