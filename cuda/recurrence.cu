@@ -181,12 +181,14 @@ lyrnn_cuda_recurrence_backward_weights(lyrnn_backend *self,
     lyrnn_gate_part parts[LYRNN_MAX_GATE_PARTS];
     int num_parts =
         lyrnn_gate_parts(args->cell, H, (float *)args->dgates, (float *)args->dsaved, parts);
-    for (int i = 0; i < num_parts; i++) {
+    for (int i = 0; i < num_parts && args->dw_hh != NULL; i++) {
         const lyrnn_gate_part *part = &parts[i];
         lyrnn_matrix dprime = lyrnn_matrix_rows(part->rows, M, part->num, part->stride);
         lyrnn_cuda_gemm(self, lyrnn_transpose(dprime), h_before, args->add ? 1.0f : 0.0f,
                         args->dw_hh + (size_t)part->first * (size_t)H, H);
     }
+    if (args->db_hh == NULL)
+        return;
     /* The gates' gradients are those of h' too, except for gru's n. */
     const lyrnn_gate_part *same = &parts[0], *other = &parts[1];
     lyrnn_matrix dgates = lyrnn_matrix_of(args->dgates, M, same->stride);

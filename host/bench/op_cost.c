@@ -149,17 +149,19 @@ static lyrnn_op_cost recurrence_backward_cost(const void *args)
     };
 }
 
-/* Bytes: h, the gates' gradients, dsaved of gru, dw_hh, db_hh, db_ih. FLOP: the product; every
- * gradient is added once, because both biases have the same sums except for gru's n. */
+/* Bytes: the gates' gradients, dsaved of gru; h and dw_hh, db_hh and db_ih if they are wanted. FLOP:
+ * the product; every gradient is added once, because both biases have the same sums except for
+ * gru's n. */
 static lyrnn_op_cost recurrence_backward_weights_cost(const void *args)
 {
     const lyrnn_recurrence_backward_weights_args *a =
         (const lyrnn_recurrence_backward_weights_args *)args;
     double M = (double)a->T * a->B, H = a->H, rows = lyrnn_num_gates(a->cell) * H;
-    double sums = a->cell == LYRNN_GRU ? rows + H : rows;
+    double sums = a->cell == LYRNN_GRU ? rows + H : rows, moves = moves_of_sums(a->add);
+    double W = a->dw_hh != NULL, b = a->db_hh != NULL;
     return (lyrnn_op_cost){
-        .flop = 2 * M * rows * H + M * sums,
-        .bytes = item_bytes * (M * H + M * sums + moves_of_sums(a->add) * (rows * H + 2 * rows))};
+        .flop = W * 2 * M * rows * H + b * M * sums,
+        .bytes = item_bytes * (M * sums + W * (M * H + moves * rows * H) + b * moves * 2 * rows)};
 }
 
 /* Bytes: x, y. FLOP: a comparison and a product per number. Philox is integer arithmetic and does

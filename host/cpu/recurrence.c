@@ -184,10 +184,14 @@ void lyrnn_cpu_recurrence_backward_weights(lyrnn_backend *self,
     for (int i = 0; i < num_parts; i++) {
         const lyrnn_gate_part *part = &parts[i];
         lyrnn_matrix dprime = lyrnn_matrix_rows(part->rows, M, part->num, part->stride);
-        lyrnn_cpu_gemm(lyrnn_transpose(dprime), h_before, args->add ? 1.0f : 0.0f,
-                       args->dw_hh + (size_t)part->first * (size_t)H, H);
-        lyrnn_cpu_column_sums(dprime, args->add, args->db_hh + part->first);
+        if (args->dw_hh != NULL)
+            lyrnn_cpu_gemm(lyrnn_transpose(dprime), h_before, args->add ? 1.0f : 0.0f,
+                           args->dw_hh + (size_t)part->first * (size_t)H, H);
+        if (args->db_hh != NULL)
+            lyrnn_cpu_column_sums(dprime, args->add, args->db_hh + part->first);
     }
+    if (args->db_ih == NULL)
+        return;
     lyrnn_cpu_column_sums(lyrnn_matrix_of(args->dgates, M, lyrnn_num_gates(args->cell) * H),
                           args->add, args->db_ih);
 }

@@ -320,13 +320,13 @@ static bool adds_to_gradients(const lyrnn_stack *stack, chunk steps)
     return steps.end < stack->T;
 }
 
-/* The gradients of W_hh, b_hh and b_ih over one chunk, after recurrence_backward has put the
- * gradient of the gates into gates. */
-static void backward_recurrent_weights(const lyrnn_stack_pass *pass, int layer, int direction,
-                                       chunk steps)
+/* What the gradients of W_hh, b_hh and b_ih over one chunk follow from, once recurrence_backward
+ * has put the gradient of the gates into gates. */
+static lyrnn_recurrence_backward_weights_args
+recurrent_weights(const lyrnn_stack_pass *pass, int layer, int direction, chunk steps)
 {
-    lyrnn_stack *stack = pass->stack;
-    lyrnn_recurrence_backward_weights_args args = {
+    const lyrnn_stack *stack = pass->stack;
+    return (lyrnn_recurrence_backward_weights_args){
         .T = steps.end - steps.first,
         .B = stack->B,
         .H = stack->config.hidden_size,
@@ -338,11 +338,26 @@ static void backward_recurrent_weights(const lyrnn_stack_pass *pass, int layer, 
         .dgates = gates_of(stack, layer, direction, steps.first),
         .dsaved = saved_of(stack, layer, direction, steps.first),
         .add = adds_to_gradients(stack, steps),
-        .dw_hh = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_WEIGHT_HH),
-        .db_hh = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_BIAS_HH),
-        .db_ih = lyrnn_stack_tensor(pass, pass->grads, layer, direction, LYRNN_BIAS_IH),
     };
-    stack->backend->recurrence_backward_weights(stack->backend, &args);
+}
+
+enum { W_HH = 1, BIASES = 2 };
+
+/* The gradients of W_hh or of both biases, or all of them, over one chunk. */
+static void backward_recurrent_weights(const lyrnn_stack_pass *pass, int layer, chunk steps,
+                                       int wanted)
+{
+    lyrnn_backend *backend = pass->stack->backend;
+    for (int d = 0; d < (int)lyrnn_stack_directions(pass->stack); d++) {
+        lyrnn_recurrence_backward_weights_args args = recurrent_weights(pass, layer, d, steps);
+        if (wanted & W_HH)
+            args.dw_hh = lyrnn_stack_tensor(pass, pass->grads, layer, d, LYRNN_WEIGHT_HH);
+        if (wanted & BIASES) {
+            args.db_hh = lyrnn_stack_tensor(pass, pass->grads, layer, d, LYRNN_BIAS_HH);
+            args.db_ih = lyrnn_stack_tensor(pass, pass->grads, layer, d, LYRNN_BIAS_IH);
+        }
+        backend->recurrence_backward_weights(backend, &args);
+    }
 }
 
 /* What group_ids finds in the characters of a chunk. */
@@ -434,20 +449,23 @@ static void backward_input(const lyrnn_stack_pass *pass, int layer, chunk steps)
 }
 
 /* Queues the weights' gradients of one chunk, for a layer whose lane is in use. If only they are
- * left after the last recurrence, the layer's lane takes a part of them. */
+ * left after the last recurrence, three lanes share them. */
 static void backward_weights(const lyrnn_stack_pass *pass, int layer, chunk steps)
 {
     lyrnn_stack *stack = pass->stack;
     lyrnn_backend *backend = stack->backend;
     int D = (int)lyrnn_stack_directions(stack), lane = lane_of(stack, layer, 0);
     int weights_lane = lyrnn_stack_weights_lane(stack);
-    bool are_left = layer == 0 && steps.first == 0 && pass->dx == NULL;
-    if (are_left)
+    bool are_left = layer == 0 && steps.first == 0 && pass->dx == NULL && stack->num_lanes > 1;
+    if (are_left) {
         backend->lane_wait(backend, weights_lane); /* for what the chunks before have added */
+        backend->lane_use(backend, lyrnn_stack_output_lane(stack));
+        backend->lane_wait(backend, lane);
+        backward_recurrent_weights(pass, layer, steps, BIASES);
+    }
     backend->lane_use(backend, weights_lane);
     backend->lane_wait(backend, lane);
-    for (int direction = 0; direction < D; direction++)
-        backward_recurrent_weights(pass, layer, direction, steps);
+    backward_recurrent_weights(pass, layer, steps, are_left ? W_HH : W_HH | BIASES);
     if (are_left)
         backend->lane_use(backend, lane);
     for (int direction = 0; direction < D; direction++)
@@ -473,6 +491,12 @@ static void backward_chunk(const lyrnn_stack_pass *pass, int layer, chunk steps)
         recur_backward(pass, layer, direction, steps);
     }
     backend->lane_wait(backend, lane_of(stack, layer, D - 1));
+    if (is_last && steps.first == 0 && pass->output_layer != NULL) {
+        backend->lane_use(backend, above);
+        lyrnn_output_layer_backward_weights(pass->output_layer, backend, stack->T,
+                                            lyrnn_stack_output(stack));
+        backend->lane_use(backend, lane_of(stack, layer, 0));
+    }
     backward_weights(pass, layer, steps);
     backward_input(pass, layer, steps);
 }
@@ -513,11 +537,6 @@ void lyrnn_stack_backward(const lyrnn_stack_pass *pass)
             if (index >= 0 && index < num_chunks)
                 backward_chunk(pass, layer, chunk_of(stack, num_chunks - 1 - index, num_chunks));
         }
-    }
-    if (pass->output_layer != NULL) {
-        backend->lane_use(backend, lyrnn_stack_output_lane(stack));
-        lyrnn_output_layer_backward_weights(pass->output_layer, backend, stack->T,
-                                            lyrnn_stack_output(stack));
     }
     backend->lane_use(backend, lyrnn_stack_weights_lane(stack));
     lyrnn_stack_drop_weights(pass, true);

@@ -209,7 +209,8 @@ typedef struct {
 
 /* dw_hh = sum over t of dh'[t]^T h[t], db_hh = sum of dh', db_ih = sum of dgates. dh' is dgates,
  * except for gru's n, whose dh' is what recurrence_backward left in saved. add: the sums are added
- * to what is there. */
+ * to what is there. A device may run two calls at once, one for the matrix and one for the biases.
+ */
 typedef struct {
     int T, B, H, h_stride;
     lyrnn_cell cell;
@@ -218,8 +219,8 @@ typedef struct {
     const float *dgates; /* in   (T,B,G*H) */
     const float *dsaved; /* in   (T,B,H)    gru only, else NULL */
     bool add;
-    float *dw_hh;         /* i/o  (G*H,H) */
-    float *db_hh, *db_ih; /* i/o  (G*H) */
+    float *dw_hh;         /* i/o  (G*H,H)  NULL: not wanted */
+    float *db_hh, *db_ih; /* i/o  (G*H)    NULL: both are not wanted */
 } lyrnn_recurrence_backward_weights_args;
 
 /* Inverted dropout, torch.nn.functional.dropout, over T rows. The same operation is its own

@@ -122,7 +122,9 @@ static void costs_of_recurrences_are_those_counted_by_hand(void **state)
         assert_cost(LYRNN_OP_recurrence_backward, &backward, cells[i].backward_flop,
                     4 * cells[i].backward_floats, 2);
     }
-    lyrnn_recurrence_backward_weights_args weights = {.T = 2, .B = 3, .H = 4, .cell = LYRNN_GRU};
+    float wanted;
+    lyrnn_recurrence_backward_weights_args weights = {
+        .T = 2, .B = 3, .H = 4, .cell = LYRNN_GRU, .dw_hh = &wanted, .db_hh = &wanted};
     assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 12 * 4 + 6 * 16,
                 4 * (24 + 96 + 48 + 24), 0);
     weights.add = true;
@@ -131,6 +133,12 @@ static void costs_of_recurrences_are_those_counted_by_hand(void **state)
     weights.cell = LYRNN_RNN_TANH;
     assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 4 * 4 + 6 * 4,
                 4 * (24 + 24 + 32 + 16), 0);
+    weights.dw_hh = NULL;
+    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 6 * 4, 4 * (24 + 16), 0);
+    weights.dw_hh = &wanted;
+    weights.db_hh = NULL;
+    assert_cost(LYRNN_OP_recurrence_backward_weights, &weights, 2 * 6 * 4 * 4, 4 * (24 + 24 + 32),
+                0);
 }
 
 static const lyrnn_bench_config stack = {

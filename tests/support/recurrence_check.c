@@ -127,7 +127,18 @@ void recurrence_run_backward_weights(op_check *check, const recurrence_case *lay
         .db_hh = op_check_sums(check, add ? grads->db_hh : NULL, gates_width(layer)),
         .db_ih = op_check_sums(check, add ? grads->db_ih : NULL, gates_width(layer)),
     };
-    check->backend.recurrence_backward_weights(&check->backend, &args);
+    if (add) {
+        lyrnn_recurrence_backward_weights_args biases = args;
+        biases.dw_hh = NULL;
+        check->backend.recurrence_backward_weights(&check->backend, &biases);
+        float *db_hh = args.db_hh, *db_ih = args.db_ih;
+        args.db_hh = args.db_ih = NULL;
+        check->backend.recurrence_backward_weights(&check->backend, &args);
+        args.db_hh = db_hh;
+        args.db_ih = db_ih;
+    } else {
+        check->backend.recurrence_backward_weights(&check->backend, &args);
+    }
     grads->dw_hh = op_check_fetch(check, args.dw_hh, gates_width(layer) * s->H);
     grads->db_hh = op_check_fetch(check, args.db_hh, gates_width(layer));
     grads->db_ih = op_check_fetch(check, args.db_ih, gates_width(layer));
