@@ -125,9 +125,14 @@ __device__ __forceinline__ void store_async(unsigned to, const float (&values)[4
 #endif
 
 /* One thread's view of the exchanges of a kernel, one after the other. */
-class exchange
-{
-  public:
+struct exchange {
+    const bool is_alone;
+    const int threads;
+    const unsigned bytes;
+    const wait_limit limit;
+    unsigned mbarrier = 0; /* the address of the one in turn */
+    unsigned parity = 0;   /* of its phase */
+
     /* shared: EXCHANGE_BYTES of shared memory. cluster: the blocks of the cluster. threads: how
      * many threads of this block send and read, from thread 0 to the end of a warp. bytes: the
      * bytes of each vector, which arrive in each block that reads. A barrier of the cluster must
@@ -209,14 +214,6 @@ class exchange
         asm volatile("bar.sync 1, %0;" ::"r"(threads) : "memory");
 #endif
     }
-
-  private:
-    const bool is_alone;
-    const int threads;
-    const unsigned bytes;
-    const wait_limit limit;
-    unsigned mbarrier = 0; /* the address of the one in turn */
-    unsigned parity = 0;   /* of its phase */
 };
 
 #endif

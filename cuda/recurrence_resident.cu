@@ -44,7 +44,8 @@ struct seat {
 template <int UNITS, int SLICES> __device__ seat find_seat(const resident_plan &plan, int B, int H)
 {
     /* All of these are powers of two. */
-    const int cluster_log = __popc(plan.cluster - 1), streams_log = __popc(plan.streams - 1);
+    const int cluster_log = __popc((unsigned)plan.cluster - 1);
+    const int streams_log = __popc((unsigned)plan.streams - 1);
     const int rank = (int)blockIdx.x & (plan.cluster - 1);
     const int first_unit = rank * plan.units, end = min(first_unit + plan.units, H);
     const int groups = (max(end - first_unit, 0) + UNITS - 1) / UNITS;
