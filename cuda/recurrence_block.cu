@@ -55,60 +55,112 @@ template <typename L> __device__ block_seat find_block_seat(int streams, int B, 
     return s;
 }
 
-/* The weight between one of a unit's sums and value k of the vector; zero beyond H. */
-template <typename L>
-__device__ __forceinline__ float load_weight(const float *w_hh, int H, int unit, int sum, int k)
-{
-    int gate = L::TRANSPOSED ? k / L::H : sum;
-    int j = L::TRANSPOSED ? k % L::H : k;
-    bool inside = unit < H && j < H && gate < L::G;
-    int row = gate * H + (L::TRANSPOSED ? j : unit), column = L::TRANSPOSED ? unit : j;
-    return inside ? w_hh[row * H + column] : 0.0f;
-}
-
-/* A thread's weights, in quads of the vector: quad j is quad j * S + slice of the vector, and has a
- * quad of weights for each sum of each unit. Those that are in shared memory are spread evenly, so
- * that reading them hides behind the products. */
+/* A thread's weights, in quads of the vector: its quad number j is quad j * S + slice of the vector,
+ * and has a quad of weights for each row, which is a sum of a unit. Quad q of weights is that of row
+ * q % ROWS and quad q / ROWS. A group of quads, which are loaded together, is either in registers or
+ * in shared memory. The latter are spread evenly: reading them hides behind the products. */
 template <typename L> struct block_weights {
+    static constexpr int GROUP = L::TRANSPOSED ? 4 : 1, NUM_GROUPS = L::ROWS * L::QUADS / GROUP;
+    static_assert(L::ROWS * L::QUADS % GROUP == 0 && L::SHARED % GROUP == 0, "whole groups");
     float4 in_registers[L::ROWS * L::QUADS - L::SHARED];
     float4 *in_shared; /* (SHARED,THREADS), from this thread's first */
 
-    /* The number of quads in shared memory before quad q. */
-    static __device__ constexpr int shared_before(int q)
+    /* The number of quads in shared memory before a group. */
+    static __device__ constexpr int shared_before(int group)
     {
-        return q * L::SHARED / (L::ROWS * L::QUADS);
+        return group * (L::SHARED / GROUP) / NUM_GROUPS * GROUP;
     }
-    static __device__ constexpr bool is_shared(int q)
+    static __device__ constexpr bool is_shared(int group)
     {
-        return shared_before(q) != shared_before(q + 1);
+        return shared_before(group) != shared_before(group + 1);
+    }
+    __device__ __forceinline__ float4 get(int q) const
+    {
+        const int shared = shared_before(q / GROUP);
+        return is_shared(q / GROUP) ? in_shared[(shared + q % GROUP) * L::THREADS]
+                                    : in_registers[q - shared];
+    }
+    __device__ __forceinline__ void set(int q, float4 quad)
+    {
+        const int shared = shared_before(q / GROUP);
+        if (is_shared(q / GROUP))
+            in_shared[(shared + q % GROUP) * L::THREADS] = quad;
+        else
+            in_registers[q - shared] = quad;
     }
 };
 
-/* The quad of weights between row q % ROWS and quad q / ROWS of the thread. */
-template <typename L>
-__device__ __forceinline__ float4 load_quad(const float *w_hh, int H, const block_seat &s, int q)
+/* Four neighboring weights; zero where they do not exist. Only the first `inside` do. */
+template <bool IS_ALIGNED> __device__ __forceinline__ float4 load_four(const float *w, int inside)
 {
-    int unit = s.first_unit + q % L::ROWS / L::SUMS, sum = q % L::SUMS;
-    int k = 4 * (q / L::ROWS * L::SLICES + s.slice);
-    return make_float4(
-        load_weight<L>(w_hh, H, unit, sum, k), load_weight<L>(w_hh, H, unit, sum, k + 1),
-        load_weight<L>(w_hh, H, unit, sum, k + 2), load_weight<L>(w_hh, H, unit, sum, k + 3));
+    if (IS_ALIGNED)
+        return inside > 0 ? *(const float4 *)w : make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    return make_float4(inside > 0 ? w[0] : 0.0f, inside > 1 ? w[1] : 0.0f, inside > 2 ? w[2] : 0.0f,
+                       inside > 3 ? w[3] : 0.0f);
 }
 
-/* Those of shared memory come first, while there are registers for many loads at once. */
+/* Forward, the four weights of a quad are neighbors in memory. */
+template <typename L, bool IS_ALIGNED>
+__device__ __forceinline__ void load_quad(block_weights<L> &weights, const float *w_hh, int H,
+                                          const block_seat &s, int q)
+{
+    const int unit = s.first_unit + q % L::ROWS / L::SUMS, sum = q % L::SUMS;
+    const int k = 4 * (q / L::ROWS * L::SLICES + s.slice);
+    weights.set(q, load_four<IS_ALIGNED>(w_hh + (sum * H + unit) * H + k, unit < H ? H - k : 0));
+}
+
+/* Backward, those of four units with the same value of the vector are. */
+template <typename L, bool IS_ALIGNED>
+__device__ __forceinline__ void load_four_quads(block_weights<L> &weights, const float *w_hh, int H,
+                                                const block_seat &s, int q)
+{
+    const int unit = s.first_unit + q % L::ROWS;
+    const int k = 4 * (q / L::ROWS * L::SLICES + s.slice), gate = k / L::H, j = k % L::H;
+    float4 w[4];
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+        w[i] = load_four<IS_ALIGNED>(w_hh + (gate * H + j + i) * H + unit,
+                                     gate < L::G && j + i < H ? H - unit : 0);
+    weights.set(q, make_float4(w[0].x, w[1].x, w[2].x, w[3].x));
+    weights.set(q + 1, make_float4(w[0].y, w[1].y, w[2].y, w[3].y));
+    weights.set(q + 2, make_float4(w[0].z, w[1].z, w[2].z, w[3].z));
+    weights.set(q + 3, make_float4(w[0].w, w[1].w, w[2].w, w[3].w));
+}
+
+template <typename L, bool IS_ALIGNED>
+__device__ __forceinline__ void load_groups(block_weights<L> &weights, const float *w_hh, int H,
+                                            const block_seat &s, bool is_shared)
+{
+#pragma unroll
+    for (int group = 0; group < weights.NUM_GROUPS; group++) {
+        if (weights.is_shared(group) != is_shared)
+            continue;
+        if constexpr (L::TRANSPOSED)
+            load_four_quads<L, IS_ALIGNED>(weights, w_hh, H, s, group * weights.GROUP);
+        else
+            load_quad<L, IS_ALIGNED>(weights, w_hh, H, s, group);
+    }
+}
+
+/* Those of shared memory come first, while there are registers for many loads at once. The barrier
+ * keeps ptxas from mixing the two, and orders what the caller wrote to shared memory. */
+template <typename L, bool IS_ALIGNED>
+__device__ __forceinline__ void load_all(block_weights<L> &weights, const float *w_hh, int H,
+                                         const block_seat &s)
+{
+    load_groups<L, IS_ALIGNED>(weights, w_hh, H, s, true);
+    __syncthreads();
+    load_groups<L, IS_ALIGNED>(weights, w_hh, H, s, false);
+}
+
 template <typename L>
 __device__ void load_weights(block_weights<L> &weights, const float *w_hh, int H,
                              const block_seat &s)
 {
-#pragma unroll
-    for (int q = 0; q < L::ROWS * L::QUADS; q++)
-        if (weights.is_shared(q))
-            weights.in_shared[weights.shared_before(q) * L::THREADS] = load_quad<L>(w_hh, H, s, q);
-    __syncthreads();
-#pragma unroll
-    for (int q = 0; q < L::ROWS * L::QUADS; q++)
-        if (!weights.is_shared(q))
-            weights.in_registers[q - weights.shared_before(q)] = load_quad<L>(w_hh, H, s, q);
+    if (H % 4 == 0 && (size_t)w_hh % sizeof(float4) == 0)
+        load_all<L, true>(weights, w_hh, H, s);
+    else
+        load_all<L, false>(weights, w_hh, H, s);
 }
 
 /* The dot products of this thread's part of a vector, for each sum of each of its units. */
@@ -122,9 +174,7 @@ __device__ __forceinline__ void dot_parts(const block_weights<L> &weights, const
         const float4 quad = quads[j * L::SLICES];
 #pragma unroll
         for (int row = 0; row < L::ROWS; row++) {
-            const int q = j * L::ROWS + row, shared = weights.shared_before(q);
-            const float4 w = weights.is_shared(q) ? weights.in_shared[shared * L::THREADS]
-                                                  : weights.in_registers[q - shared];
+            const float4 w = weights.get(j * L::ROWS + row);
             float &sum = sums[row / L::SUMS][row % L::SUMS];
             sum = fmaf(w.x, quad.x, sum);
             sum = fmaf(w.y, quad.y, sum);
@@ -222,7 +272,6 @@ __global__ void __launch_bounds__((block_layout<CELL, MAX_H, false>::THREADS), 1
     block_weights<L> weights;
     weights.in_shared = shared + threadIdx.x;
     load_weights(weights, r.w_hh, r.H, s);
-    __syncthreads();
     block_walk walk = begin_walk(r, s, r.reverse);
     unit_place place = find_unit_of_row<CELL>(r, walk.row, s.unit);
     float bias[G], next[G];
