@@ -143,7 +143,7 @@ static void a_step_has_few_nodes(void **state)
     const bool is_grid = path != NULL && strcmp(path, "grid") == 0;
     const struct {
         int T, nodes, chain;
-    } steps[] = {{35, is_grid ? 19 : 28, is_grid ? 11 : 17}, {31, 19, 11}};
+    } steps[] = {{35, is_grid ? 19 : 27, is_grid ? 11 : 16}, {31, 19, 11}};
     (void)state;
     if (!is_grid && (path == NULL || strcmp(path, "resident") != 0))
         skip();
