@@ -21,9 +21,14 @@ int lyrnn_cuda_plan_list(lyrnn_backend *self, const lyrnn_recurrence_shape *shap
     recurrence_plan found[LYRNN_MAX_PLANS];
     int num_found = lyrnn_cuda_list_plans(state, *shape, found), count = 1;
     plans[0] = plan_for_host(lyrnn_cuda_plan_recurrence(state, *shape), *shape);
-    for (int i = 0; i < num_found && count < LYRNN_MAX_PLANS; i++) {
-        plans[count] = plan_for_host(found[i], *shape);
-        count += strcmp(plans[count].text, plans[0].text) != 0;
+    for (int i = 0; i < num_found; i++) {
+        const lyrnn_plan next = plan_for_host(found[i], *shape);
+        if (strcmp(next.text, plans[0].text) == 0)
+            continue;
+        /* The plan in use may be one more than fits. By steps must stay. */
+        const bool is_full = count == LYRNN_MAX_PLANS;
+        if (!is_full || found[i].path == LYRNN_RECURRENCE_BY_STEPS)
+            plans[is_full ? count - 1 : count++] = next;
     }
     return count;
 }

@@ -404,8 +404,10 @@ int lyrnn_cuda_list_plans(const lyrnn_cuda_state *state, const lyrnn_recurrence_
     plan_list all = {};
     for (lyrnn_recurrence_path path : paths) {
         const plan_list list = list_path(state, p, path);
+        /* There is always room for the last path, which fits every shape. */
+        const int most = path == LYRNN_RECURRENCE_BY_STEPS ? LYRNN_MAX_PLANS : LYRNN_MAX_PLANS - 1;
         for (int i = 0; i < list.count; i++)
-            add_plan(&all, list.plans[i], LYRNN_MAX_PLANS);
+            add_plan(&all, list.plans[i], most);
     }
     memcpy(plans, all.plans, sizeof all.plans);
     return all.count;

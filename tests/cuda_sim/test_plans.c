@@ -123,6 +123,23 @@ static void a_text_names_one_plan(void **state)
     lyrnn_backend_close(&backend);
 }
 
+/* This shape has as many plans as a list holds, and the plan in use is none of them. */
+static void a_full_list_keeps_by_steps(void **state)
+{
+    (void)state;
+    const lyrnn_recurrence_shape shape = {LYRNN_LSTM, false, 35, 5, 18};
+    lyrnn_backend backend = open_device("");
+    trials listed = {0};
+    listed.count = backend.plan_list(&backend, &shape, listed.plans);
+    assert_int_equal(listed.count, LYRNN_MAX_PLANS);
+    assert_int_equal(backend.plan_use(&backend, &shape, "resident.c2.s2"), LYRNN_OK);
+    listed.count = backend.plan_list(&backend, &shape, listed.plans);
+    assert_int_equal(listed.count, LYRNN_MAX_PLANS);
+    assert_string_equal(listed.plans[0].text, "resident.c2.s2");
+    find(&listed, "steps");
+    lyrnn_backend_close(&backend);
+}
+
 static void every_plan_computes_the_same(void **state)
 {
     (void)state;
@@ -311,6 +328,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_list_has_each_plan_once),
         cmocka_unit_test(a_text_names_one_plan),
+        cmocka_unit_test(a_full_list_keeps_by_steps),
         cmocka_unit_test(every_plan_computes_the_same),
         cmocka_unit_test(wrong_sums_show_in_the_error),
         cmocka_unit_test(a_launch_that_fails_is_a_fault),
