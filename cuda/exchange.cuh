@@ -10,6 +10,9 @@
  * For this, a warp that sends nothing must read nothing, and the other warps read, call
  * __syncwarp() and then send.
  *
+ * When a block has the last vector, nothing is on its way to it any more. Only after a wait that took
+ * too long could others still send to a block that has ended; so a cluster ends at a barrier.
+ *
  * A single block stores its values and meets at its own barrier. So does the simulator's cluster,
  * with all threads, because its barriers know no others. */
 #ifndef LYRNN_EXCHANGE_CUH

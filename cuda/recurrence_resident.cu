@@ -33,7 +33,7 @@ struct seat {
     int unit;        /* the unit that this thread finishes, of all H */
     int stream;      /* for which stream, of those of the cluster */
     bool finishes;   /* that unit and that stream exist */
-    bool stores;     /* it is the first of those that do the same */
+    bool stores;     /* it is the first that does so */
     int rank, ranks; /* it sends to this block, and to each that is `ranks` further */
     bool sends;      /* there is such a block */
     int first;       /* first stream of the cluster */
@@ -176,8 +176,8 @@ template <int SLICES, int ROWS> __device__ __forceinline__ void add_parts(float 
             sums[row] += from_lane(sums[row], distance);
 }
 
-/* The same for four rows of which thread number `slice` only needs row slice % 4: it passes the
- * other rows on to threads that need them. */
+/* The same for four rows, where thread number `slice` only needs row slice % 4: it passes the other
+ * rows on to threads that need them. */
 template <int SLICES>
 __device__ __forceinline__ float add_parts_of_own_row(const float (&sums)[4], int slice)
 {
@@ -327,7 +327,7 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, 1)
         compute_now(to);
         h.finish();
     }
-    THIS_TEAM().sync();
+    THIS_TEAM().sync(); /* exchange.cuh */
 }
 
 /* Backward: step i sends dh' to buffer i % 2. */
@@ -388,7 +388,7 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, 1)
         if (CELL == LYRNN_LSTM)
             r.dc[in_state] = gradients.dc;
     }
-    THIS_TEAM().sync();
+    THIS_TEAM().sync(); /* exchange.cuh */
 }
 
 /* A cell's kernels, in the order of resident_kernel. */

@@ -158,8 +158,8 @@ class Resident(Walk):
         return 1
 
     def is_avoided(self, block, loop):
-        """A kernel has both exchanges, because a cluster may have one block. A wait that is not over
-        at once reads the clock, to know when to give up."""
+        """A kernel has both exchanges, because a cluster may have one block. A wait that is not
+        over at once reads the clock, to know when to give up."""
         async_stores = count(block, "STAS") or any("TRYWAIT" in i.opcode for i in block)
         other = count(block, "STS", "BAR") if self.plan["cluster"] > 1 else async_stores
         waits = any("SR_GLOBALTIMER" in i.operands for i in block)

@@ -35,7 +35,8 @@ class Card:
 LATENCIES = {
     "LDS": 29, "LDSM": 33, "STS": 20, "SHFL": 24, "MUFU": 22, "I2F": 16, "F2I": 16, "F2F": 22,
     "POPC": 16, "LDC": 30, "ULDC": 16, "S2R": 30, "S2UR": 35, "CS2R": 10, "R2UR": 12, "VOTE": 12,
-    "D": 48, "IMAD": 6, "HMMA": 33, "DSMEM": 180, "SYNCS": 20, "OPERANDS": 12, "BAR": 24, "DEFAULT": 20,
+    "D": 48, "IMAD": 6, "HMMA": 33, "DSMEM": 180, "OPERANDS": 12, "BAR": 24, "SYNCS": 20,
+    "DEFAULT": 20,
 }
 
 # What sass_estimate.py adds to the opcode of a load whose quads differ from lane to lane.

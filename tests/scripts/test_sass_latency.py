@@ -78,8 +78,8 @@ class Cycles(unittest.TestCase):
         self.assertAlmostEqual(cycles(cluster, 2), LATENCIES["DSMEM"], delta=4)
 
 
-# Over time: a loop over streams with four FFMAs and a butterfly, then a loop that sends in one of two
-# ways, and one of the two waits. One of them has a slow path, which reads the clock.
+# Over time: a loop over streams with four FFMAs and a butterfly, then a loop that sends in one of
+# two ways, and one of the two waits. One of them has a slow path, which reads the clock.
 RESIDENT = [
     ".L_x_1:", "MOV R0, RZ",
     ".L_x_2:", *["FFMA R0, R1, R2, R0 | 4"] * 4,
@@ -90,7 +90,8 @@ RESIDENT = [
     "@P2 BRA `(.L_x_7)",
     "SYNCS.PHASECHK.TRANS64.TRYWAIT P4, [R5+URZ], R6", "@P4 BRA `(.L_x_8)",
     "CS2R R8, SR_GLOBALTIMERLO", *["NOP"] * 9,
-    ".L_x_6:", "SYNCS.PHASECHK.TRANS64.TRYWAIT P4, [R5+URZ], R6", "@P4 BRA `(.L_x_8)", "BRA `(.L_x_6)",
+    ".L_x_6:", "SYNCS.PHASECHK.TRANS64.TRYWAIT P4, [R5+URZ], R6", "@P4 BRA `(.L_x_8)",
+    "BRA `(.L_x_6)",
     ".L_x_7:", "BAR.SYNC.DEFER_BLOCKING 0x1, R7", *["NOP"] * 9,
     ".L_x_8:", "@P4 BRA `(.L_x_9)", "MUFU.RCP R0, R0", "BRA `(.L_x_10)",
     ".L_x_9:", "CALL.REL.NOINC `($slow)", "NOP", "NOP", "NOP",
@@ -128,7 +129,7 @@ class Walks(unittest.TestCase):
         trace = bases_of(sass_estimate.Resident(function_of(RESIDENT), plan).step())
         self.assertEqual((trace["FFMA"], trace["SHFL"]), (3 * 4, 3 * 3))
         self.assertEqual((trace["STAS"], trace["SYNCS"]), (2, 1))
-        self.assertEqual((trace.get("STS"), trace.get("BAR"), trace.get("CS2R")), (None, None, None))
+        self.assertTrue(trace.keys().isdisjoint({"STS", "BAR", "CS2R"}))
         self.assertEqual((trace.get("CALL"), trace["MUFU"]), (None, 1))
         plan.update(cluster=1, sends=1)
         trace = bases_of(sass_estimate.Resident(function_of(RESIDENT), plan).step())

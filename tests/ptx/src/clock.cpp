@@ -46,11 +46,22 @@ void Clock::know_thread(uint32_t thread, uint32_t time)
 
 static void join_lists(std::vector<Known> *list, const std::vector<Known> &other)
 {
-    if (other.empty())
+    /* Nearly always the list has all items already. */
+    auto a = list->begin();
+    bool has_all = true;
+    for (const Known &known : other) {
+        while (a != list->end() && a->item < known.item)
+            ++a;
+        has_all = a != list->end() && a->item == known.item;
+        if (!has_all)
+            break;
+        a->time = std::max(a->time, known.time);
+    }
+    if (has_all)
         return;
     std::vector<Known> both;
     both.reserve(list->size() + other.size());
-    auto a = list->begin();
+    a = list->begin();
     for (const Known &known : other) {
         for (; a != list->end() && a->item < known.item; ++a)
             both.push_back(*a);
