@@ -187,8 +187,10 @@ __global__ void move_cursor_kernel(lyrnn_text_cursor *cursor)
 
 extern "C" void lyrnn_cuda_sample_token(lyrnn_backend *self, const lyrnn_sample_token_args *args)
 {
+    double factor = fmin(1.0 / (double)args->sampler.temperature, (double)FLT_MAX);
+    float high = (float)factor;
     sampling s = {*args, fmin(log((double)args->sampler.min_p), 0.0),
-                  1.0 / (double)args->sampler.temperature};
+                  precise_sum{high, (float)(factor - (double)high)}};
     unsigned threads = sample_threads(args->V);
     lyrnn_cuda_launch(self, sample_token_kernel, dim3((unsigned)args->B), threads,
                       sample_memory_bytes(threads), s);

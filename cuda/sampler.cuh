@@ -23,7 +23,8 @@ typedef unsigned long long weight_sum;
 /* The operation's arguments and what the host computes from them. */
 typedef struct {
     lyrnn_sample_token_args args;
-    double min_p_log, inverse_temperature;
+    double min_p_log;
+    precise_sum inverse_temperature;
 } sampling;
 
 /* Shared memory. */
@@ -32,8 +33,9 @@ typedef struct {
     float floats[32];
     int ints[32];
     /* What one thread found for all. */
-    weight_sum found_before, found_sum;
+    weight_sum found_before, found_sum, target;
     int found;
+    float limit;
     size_t range[2]; /* of suffixes */
     /* A smaller block has fewer of them. */
     weight_sum buckets[SAMPLE_THREADS_MAX * BUCKETS_EACH];
@@ -100,10 +102,35 @@ __device__ __forceinline__ float float_of(unsigned key)
     return __uint_as_float(key ^ (key >> 31 != 0 ? 0x80000000u : 0xffffffffu));
 }
 
-/* e^x for x <= 0 in units of 2^-42; NaN gives 0. */
-__device__ __forceinline__ weight_sum fixed_exp(double x)
+/* e^((logit - largest) * factor) in units of 2^-42, for logit <= largest; NaN gives 0. The result
+ * is that of fixed_exp in host/cpu/vector_math.h, or differs by one unit. It is computed from
+ * integers and pairs of floats, because on many cards fp64 is 64 times slower. */
+__device__ __forceinline__ weight_sum fixed_exp(float logit, float largest, precise_sum factor)
 {
-    return (weight_sum)llrint(exp(x > -40.0 ? x : -40.0) * 0x1p42);
+    const weight_sum one = (weight_sum)1 << 63; /* the numbers below are in units of 2^-63 */
+    const weight_sum log2_e = 0xb8aa3b295c17f0bcu, ln_2 = 0xb17217f7d1cf79acu;
+    precise_sum x = add_sums(precise_sum{logit, 0.0f}, precise_sum{-largest, 0.0f});
+    float high = x.high * factor.high;
+    float low = fmaf(x.high, factor.high, -high) + (x.high * factor.low + x.low * factor.high);
+    /* Smaller numbers round to 0. */
+    if (!(high > -30.0f))
+        return 0;
+    long long fixed = __float2ll_rn(high * 0x1p58f) + __float2ll_rn(low * 0x1p58f);
+    /* e^x = 2^-(n + f), where f is below 1. The unit is 2^-57. */
+    weight_sum exponent = __umul64hi((weight_sum)-fixed, log2_e);
+    int n = (int)(exponent >> 57);
+    if (n > 42)
+        return 0;
+    /* z = f ln 2 in units of 2^-64, and the series of e^-z up to z^14 by Horner's rule. */
+    weight_sum z = __umul64hi(exponent << 7, ln_2);
+    weight_sum factorial = 87178291200u, series = one / factorial;
+#pragma unroll
+    for (unsigned k = 14; k > 0; k--) {
+        factorial /= k;
+        series = one / factorial - __umul64hi(z, series);
+    }
+    int shift = 63 - 42 + n;
+    return (series + ((weight_sum)1 << (shift - 1))) >> shift;
 }
 
 /* Makes logits comparable by their bits: NaN becomes -infinity (forbidden), and -0 becomes 0. */
@@ -168,7 +195,7 @@ __device__ __forceinline__ void fill_buckets(const quota &kept, stretch own, con
             continue;
         weight_sum weight = 1;
         if (kept.by_weight)
-            weight = fixed_exp((double)row.logits[v] - (double)row.largest);
+            weight = fixed_exp(row.logits[v], row.largest, precise_sum{1.0f, 0.0f});
         atomicAdd(&memory->buckets[below >> keys.shift], weight);
     }
     __syncthreads();
@@ -186,8 +213,12 @@ __device__ __forceinline__ unsigned find_bucket(const quota &kept, weight_sum *b
     for (int i = 0; i < BUCKETS_EACH; i++)
         sum += memory->buckets[bucket + i];
     weight_sum passed = *before + sum_before(sum, memory->sums, &total);
-    if (*target == 0)
-        *target = target_of(kept, total);
+    if (*target == 0) {
+        if (threadIdx.x == 0)
+            memory->target = target_of(kept, total);
+        __syncthreads();
+        *target = memory->target;
+    }
     if (passed < *target && *target <= passed + sum) {
         for (; passed + memory->buckets[bucket] < *target; bucket++)
             passed += memory->buckets[bucket];
@@ -231,7 +262,9 @@ __device__ __forceinline__ void keep_first(const quota &kept, stretch own, const
         unsigned size = 1u << keys.shift;
         keys.low = keys.high - keys.low >= size ? keys.high - size + 1 : keys.low;
         /* If any logit of the bucket were dropped, the sum would miss the target. */
-        smallest = kept.by_weight ? fixed_exp((double)float_of(keys.low) - (double)row.largest) : 1;
+        smallest = kept.by_weight
+                       ? fixed_exp(float_of(keys.low), row.largest, precise_sum{1.0f, 0.0f})
+                       : 1;
         needs_all = before + sum < target + smallest;
     } while (keys.shift > 0 && !needs_all);
 
@@ -245,13 +278,16 @@ __device__ __forceinline__ int draw(const sampling &s, stretch own, const float 
 {
     weight_sum sum = 0, total;
     for (int v = own.first; v < own.end; v++)
-        sum += fixed_exp(((double)logits[v] - (double)largest) * s.inverse_temperature);
+        sum += fixed_exp(logits[v], largest, s.inverse_temperature);
     weight_sum passed = sum_before(sum, memory->sums, &total);
-    weight_sum target = min((weight_sum)ceil((double)u * (double)total), total);
+    if (threadIdx.x == 0)
+        memory->target = min((weight_sum)ceil((double)u * (double)total), total);
+    __syncthreads();
+    weight_sum target = memory->target;
     if (passed < target && target <= passed + sum) {
         int v = own.first;
         for (;; v++) {
-            passed += fixed_exp(((double)logits[v] - (double)largest) * s.inverse_temperature);
+            passed += fixed_exp(logits[v], largest, s.inverse_temperature);
             if (passed >= target)
                 break;
         }
@@ -259,6 +295,18 @@ __device__ __forceinline__ int draw(const sampling &s, stretch own, const float 
     }
     __syncthreads();
     return memory->found;
+}
+
+/* The smallest logit x with x - largest >= min_p_log, where the difference is in double as on the
+ * CPU. The rounded sum is at most one float away from it. */
+__device__ __forceinline__ float smallest_kept(float largest, double min_p_log)
+{
+    unsigned key = key_of((float)((double)largest + min_p_log)) + 1;
+    while ((double)float_of(key - 1) - (double)largest >= min_p_log)
+        key--;
+    while (!((double)float_of(key) - (double)largest >= min_p_log))
+        key++;
+    return float_of(key);
 }
 
 /* The id that all samplers after the penalty choose from tidied logits; -1: all are -infinity. */
@@ -287,10 +335,14 @@ __device__ __forceinline__ int choose(const sampling &s, stretch own, float *log
         if (!keeps_all)
             keep_first(kept, own, logit_row{logits, largest}, memory);
     }
-    if (sampler.min_p > 0.0f)
+    if (sampler.min_p > 0.0f) {
+        if (threadIdx.x == 0)
+            memory->limit = smallest_kept(largest, s.min_p_log);
+        __syncthreads();
         for (int v = own.first; v < own.end; v++)
-            if (!((double)logits[v] - (double)largest >= s.min_p_log))
+            if (!(logits[v] >= memory->limit))
                 logits[v] = -INFINITY;
+    }
     return draw(s, own, logits, largest, u, memory);
 }
 

@@ -97,6 +97,11 @@ static inline unsigned __umulhi(unsigned x, unsigned y)
 {
     return static_cast<unsigned>((static_cast<uint64_t>(x) * y) >> 32);
 }
+static inline unsigned long long __umul64hi(unsigned long long x, unsigned long long y)
+{
+    __extension__ typedef unsigned __int128 wide;
+    return static_cast<unsigned long long>((static_cast<wide>(x) * y) >> 64);
+}
 static inline unsigned __brev(unsigned x)
 {
     unsigned reversed = 0;
@@ -107,6 +112,10 @@ static inline unsigned __brev(unsigned x)
 static inline int __float2int_rn(float x)
 {
     return static_cast<int>(nearbyintf(x));
+}
+static inline long long __float2ll_rn(float x)
+{
+    return llrintf(x);
 }
 static inline float __int2float_rn(int x)
 {
