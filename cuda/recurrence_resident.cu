@@ -24,14 +24,14 @@ typedef struct {
     wait_limit limit;
 } resident_backward_args;
 
-/* A thread's part of the work. Of each group, as many threads as possible finish the same unit of
- * the same stream. They do the same, and share the sends. */
+/* A thread's part of the work. As many threads of a group as possible finish the same unit of the
+ * same stream. They do the same, and share the sends. */
 struct seat {
     int slice;       /* which of the S threads of its group */
     int first_unit;  /* the group's first unit, of all H; H or more: none */
     int threads;     /* threads of the block's warps that have units */
     int unit;        /* the unit that this thread finishes, of all H */
-    int stream;      /* for which stream, of those of the cluster */
+    int stream;      /* for which stream of the cluster */
     bool finishes;   /* that unit and that stream exist */
     bool stores;     /* it is the first that does so */
     int rank, ranks; /* it sends to this block, and to each that is `ranks` further */
