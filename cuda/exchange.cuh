@@ -1,17 +1,17 @@
 /* How the blocks of a cluster hand each other a vector in each time step.
  *
- * Each block has two buffers for the vector; exchange number e fills buffer e % 2. A value goes to a
- * block by an asynchronous store, which also counts its bytes at a barrier of that block (st.async
- * and mbarrier, PTX ISA). So a block knows that the vector is there without a fence, which would
- * wait for stores to global memory too.
+ * Each block has two buffers for the vector; exchange number e fills buffer e % 2. A value goes to
+ * a block by an asynchronous store, which also counts its bytes at a barrier of that block
+ * (st.async and mbarrier, PTX ISA). So a block knows that the vector is there without a fence,
+ * which would wait for stores to global memory too.
  *
- * No barrier protects a buffer from the next exchange that fills it. Whoever sends in exchange e + 2
- * has the whole vector of exchange e + 1, and the threads that sent it had read buffer e % 2 before.
- * For this, a warp that sends nothing must read nothing, and the other warps read, call
+ * No barrier protects a buffer from the next exchange that fills it. Whoever sends in exchange e +
+ * 2 has the whole vector of exchange e + 1, and the threads that sent it had read buffer e % 2
+ * before. For this, a warp that sends nothing must read nothing, and the other warps read, call
  * __syncwarp() and then send.
  *
- * When a block has the last vector, nothing is on its way to it any more. Only after a wait that took
- * too long could others still send to a block that has ended; so a cluster ends at a barrier.
+ * When a block has the last vector, nothing is on its way to it any more. Only after a wait that
+ * took too long could others still send to a block that has ended; so a cluster ends at a barrier.
  *
  * A single block stores its values and meets at its own barrier. So does the simulator's cluster,
  * with all threads, because its barriers know no others. */

@@ -55,10 +55,11 @@ template <typename L> __device__ block_seat find_block_seat(int streams, int B, 
     return s;
 }
 
-/* A thread's weights, in quads of the vector: its quad number j is quad j * S + slice of the vector,
- * and has a quad of weights for each row, which is a sum of a unit. Quad q of weights is that of row
- * q % ROWS and quad q / ROWS. A group of quads, which are loaded together, is either in registers or
- * in shared memory. The latter are spread evenly: reading them hides behind the products. */
+/* A thread's weights, in quads of the vector: its quad number j is quad j * S + slice of the
+ * vector, and has a quad of weights for each row, which is a sum of a unit. Quad q of weights is
+ * that of row q % ROWS and quad q / ROWS. A group of quads, which are loaded together, is either in
+ * registers or in shared memory. The latter are spread evenly: reading them hides behind the
+ * products. */
 template <typename L> struct block_weights {
     static constexpr int GROUP = L::TRANSPOSED ? 4 : 1, NUM_GROUPS = L::ROWS * L::QUADS / GROUP;
     static_assert(L::ROWS * L::QUADS % GROUP == 0 && L::SHARED % GROUP == 0, "whole groups");

@@ -46,13 +46,13 @@ struct device_costs {
     double block_warp_cycles = 25.0;
     double block_gate_cycles = 50.0;
 
-    /* Over the grid: the launch, and the read of W_hh into shared memory, per weight of a thread. */
+    /* Over the grid: the launch, and the way of W_hh into shared memory, per weight of a thread. */
     double grid_launch_ns = 8000.0;
     double load_cycles = 85.0;
-    /* Per step: the barrier, which is a fence, a message to L2 and a poll, and the sums' way through
-     * shared memory. The first chunk's copy takes its latency and its bytes; the other copies are
-     * hidden where the FMAs of a chunk take as long. FMAs run at a share of the peak, because of the
-     * reads of shared memory, and each chunk begins with a barrier and addresses. */
+    /* Per step: the barrier, which is a fence, a message to L2 and a poll, and the sums' way
+     * through shared memory. The first chunk's copy takes its latency and its bytes; the other
+     * copies are hidden where the FMAs of a chunk take as long. FMAs run at a share of the peak,
+     * because of the reads of shared memory, and each chunk begins with a barrier and addresses. */
     double grid_step_cycles = 4000.0;
     double copy_latency_cycles = 280.0;
     double copy_bytes = 24.0; /* per cycle */
@@ -345,8 +345,8 @@ static void add_plan(plan_list *list, const recurrence_plan &plan, int most)
     list->plans[at] = plan;
 }
 
-/* Where a path is forced, its plans with clusters, if there are any: the small shapes of tests would
- * not get them otherwise. */
+/* Where a path is forced, its plans with clusters, if there are any: the small shapes of tests
+ * would not get them otherwise. */
 static plan_list prefer_clusters(const lyrnn_cuda_state *state, lyrnn_recurrence_path path,
                                  const plan_list &all, const plan_list &with_clusters)
 {

@@ -2,11 +2,11 @@
  *
  * A cluster of C blocks takes a slice of the batch and needs no other cluster. Each block owns H/C
  * units. S neighboring threads, a group, share one unit with G gates, or four units with one sum
- * each. A thread holds every S-th group of four of their weights. It reads four floats of the vector
- * once for all of these rows, so that up to four sums grow side by side, and no FMA waits for the
- * one before. A butterfly over the group, the cell, and the exchange of h complete the step.
- * Backward is the same walk with W_hh transposed, and dh', G floats per unit, in the place of h.
- * exchange.cuh has the exchange, and recurrence_plan.cu the layout. */
+ * each. A thread holds every S-th group of four of their weights. It reads four floats of the
+ * vector once for all of these rows, so that up to four sums grow side by side, and no FMA waits
+ * for the one before. A butterfly over the group, the cell, and the exchange of h complete the
+ * step. Backward is the same walk with W_hh transposed, and dh', G floats per unit, in the place of
+ * h. exchange.cuh has the exchange, and recurrence_plan.cu the layout. */
 #include "recurrence_resident.cuh"
 
 #include "cells.cuh"

@@ -149,9 +149,9 @@ static lyrnn_op_cost recurrence_backward_cost(const void *args)
     };
 }
 
-/* Bytes: the gates' gradients, dsaved of gru; h and dw_hh, db_hh and db_ih if they are wanted. FLOP:
- * the product; every gradient is added once, because both biases have the same sums except for
- * gru's n. */
+/* Bytes: the gates' gradients, dsaved of gru; h and dw_hh, db_hh and db_ih if they are wanted.
+ * FLOP: the product; every gradient is added once, because both biases have the same sums except
+ * for gru's n. */
 static lyrnn_op_cost recurrence_backward_weights_cost(const void *args)
 {
     const lyrnn_recurrence_backward_weights_args *a =
