@@ -137,8 +137,8 @@ static void check_grid_limits(const char *capability, const char *num_sms, const
 static void over_the_grid(void **state)
 {
     (void)state;
-    const int h100[] = {2304, 2304, 1152, 1280}, a100[] = {1264, 1264, 528, 704};
-    const int rtx_4090[] = {744, 744, 186, 248};
+    const int h100[] = {2304, 2304, 1152, 1344}, a100[] = {1664, 1664, 692, 864};
+    const int rtx_4090[] = {1024, 1024, 352, 469};
     check_grid_limits("90", "132", h100);
     check_grid_limits("80", "108", a100);
     check_grid_limits("89", "128", rtx_4090);
