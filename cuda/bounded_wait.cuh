@@ -35,6 +35,8 @@ __device__ __forceinline__ void wait_until(const wait_limit &limit, Done done)
 {
     enum { POLLS = 64 }; /* until the clock is read: polls should follow each other closely */
     unsigned long long start = 0;
+    if (done())
+        return;
 #pragma unroll 1
     while (true) {
 #pragma unroll 1

@@ -64,7 +64,7 @@ list_pairs() {
 # run_jobs FUNCTION: runs the exported function once per line of standard input, in parallel.
 run_jobs() {
     # shellcheck disable=SC2016 # for the inner shell
-    xargs -P "$(nproc)" -L 1 bash -c "$1"' "$@"' -
+    xargs -r -P "$(nproc)" -L 1 bash -c "$1"' "$@"' -
 }
 
 # make_ptx PTX SOURCE
