@@ -62,7 +62,7 @@ cat "$work/table"
 for card in 'H100 H200' 'RTX 4090' A100; do
     for shape in A B C D E F; do
         for direction in forward backward; do
-            row="^$card +$shape +$direction +(steps|resident|grid) +yes "
+            row="^$card +$shape +$direction +(steps|resident|block|grid) +yes "
             chosen=$(grep -cE "$row" "$work/table" || true)
             ((chosen == 1)) || fail "$card, $shape, $direction: $chosen chosen plans"
         done

@@ -27,6 +27,7 @@ size_t device_bytes_in_use()
 std::vector<const Region *> live_regions()
 {
     std::vector<const Region *> regions;
+    regions.reserve(allocations.size());
     for (const auto &item : allocations)
         regions.push_back(item.second);
     return regions;
