@@ -6,6 +6,8 @@
  * one pass of comparisons over all pairs. */
 #include "cuda.cuh"
 
+#include "reduce.cuh"
+
 /* One block per row. */
 __global__ void embedding_forward_kernel(lyrnn_embedding_forward_args args)
 {
@@ -53,17 +55,17 @@ extern "C" void lyrnn_cuda_group_ids(lyrnn_backend *self, const lyrnn_group_ids_
 
 enum { RUN_COLUMNS = 32, RUN_LANES = 8 };
 
-/* Block (i, tile) sums RUN_COLUMNS columns of the run that begins at sorted position i, if one
- * begins there. Its RUN_LANES rows of threads share the run. */
-__global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
-    sum_runs_kernel(lyrnn_embedding_backward_args args)
+typedef struct {
+    lyrnn_embedding_backward_args embedding;
+    int each; /* sorted positions per block, at most LYRNN_WARP */
+} sum_runs_args;
+
+/* Adds RUN_COLUMNS columns of the run that begins at a sorted position. RUN_LANES rows of threads
+ * share the run. partial is (RUN_LANES,RUN_COLUMNS). */
+__device__ void sum_run(const lyrnn_embedding_backward_args &args, int begin, float *partial)
 {
-    LYRNN_DYNAMIC_SHARED(float, partial); /* (RUN_LANES,RUN_COLUMNS) */
     const int32_t *order = args.groups;
-    int begin = (int)blockIdx.x;
-    int32_t id = args.ids[order[begin]];
-    if (begin > 0 && args.ids[order[begin - 1]] == id)
-        return;
+    const int32_t id = args.ids[order[begin]];
     unsigned column = threadIdx.x % RUN_COLUMNS, lane = threadIdx.x / RUN_COLUMNS;
     unsigned f = blockIdx.y * RUN_COLUMNS + column;
     float sum = 0.0f;
@@ -72,17 +74,38 @@ __global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES)
             sum += args.dout[(size_t)order[i] * (size_t)args.F + f];
     partial[threadIdx.x] = sum;
     __syncthreads();
-    if (lane != 0 || f >= (unsigned)args.F)
-        return;
-    for (unsigned i = 1; i < RUN_LANES; i++)
-        sum += partial[i * RUN_COLUMNS + column];
-    args.dtable[(size_t)id * (size_t)args.F + f] += sum;
+    if (lane == 0 && f < (unsigned)args.F) {
+        for (unsigned i = 1; i < RUN_LANES; i++)
+            sum += partial[i * RUN_COLUMNS + column];
+        args.dtable[(size_t)id * (size_t)args.F + f] += sum;
+    }
+    __syncthreads();
 }
 
+/* Block (x, tile) sums the runs that begin at its sorted positions. Each warp looks at all of them
+ * at once, one per lane, and so all threads of the block take the same runs. */
+__global__ void __launch_bounds__(RUN_COLUMNS *RUN_LANES) sum_runs_kernel(sum_runs_args args)
+{
+    LYRNN_DYNAMIC_SHARED(float, partial);
+    const lyrnn_embedding_backward_args &e = args.embedding;
+    const int first = (int)blockIdx.x * args.each, lane = (int)threadIdx.x % LYRNN_WARP;
+    const int i = first + lane;
+    const bool exists = lane < args.each && i < e.M;
+    const bool begins = exists && (i == 0 || e.ids[e.groups[i - 1]] != e.ids[e.groups[i]]);
+    for (unsigned left = __ballot_sync(0xffffffffu, begins); left != 0; left &= left - 1)
+        sum_run(e, first + __ffs((int)left) - 1, partial);
+}
+
+/* Most positions of a long batch begin no run. A block with more positions wastes less on those,
+ * and one with fewer leaves more blocks for a short batch. */
 extern "C" void lyrnn_cuda_embedding_backward(lyrnn_backend *self,
                                               const lyrnn_embedding_backward_args *args)
 {
-    dim3 grid((unsigned)args->M, lyrnn_cuda_blocks((size_t)args->F, RUN_COLUMNS));
+    const unsigned num_blocks = 2048;
+    const unsigned wanted = lyrnn_cuda_blocks((size_t)args->M, num_blocks);
+    const unsigned each = wanted < LYRNN_WARP ? wanted : (unsigned)LYRNN_WARP;
+    dim3 grid(lyrnn_cuda_blocks((size_t)args->M, each),
+              lyrnn_cuda_blocks((size_t)args->F, RUN_COLUMNS));
     lyrnn_cuda_launch(self, sum_runs_kernel, grid, RUN_COLUMNS * RUN_LANES,
-                      RUN_COLUMNS * RUN_LANES * sizeof(float), *args);
+                      RUN_COLUMNS * RUN_LANES * sizeof(float), sum_runs_args{*args, (int)each});
 }

@@ -57,7 +57,8 @@ typedef struct {
 } embedding_shape;
 
 static const embedding_shape embedding_shapes[] = {
-    {1, 1, 1}, {1, 7, 33}, {7, 1, 33}, {33, 33, 1}, {7, 33, 7}, {33, 7, 33}, {1120, 1027, 256},
+    {1, 1, 1},  {1, 7, 33},  {7, 1, 33},        {33, 33, 1},
+    {7, 33, 7}, {33, 7, 33}, {1120, 1027, 256}, {4500, 3000, 3},
 };
 enum { NUM_EMBEDDING_SHAPES = sizeof embedding_shapes / sizeof *embedding_shapes };
 
