@@ -205,7 +205,7 @@ __device__ __forceinline__ void store_gradients(const lyrnn_recurrence_backward_
 {
     for (int gate = 0; gate < NUM_GATES<CELL>; gate++)
         args.gates[place.gates + (size_t)(gate * args.H)] = gradients.dgates[gate];
-    if (CELL == LYRNN_GRU)
+    if constexpr (CELL == LYRNN_GRU)
         args.saved[place.saved] = gradients.dprime[2];
 }
 

@@ -261,8 +261,7 @@ __device__ __forceinline__ void swap(float *&a, float *&b)
 }
 
 template <lyrnn_cell CELL, int MAX_H>
-__global__ void __launch_bounds__((block_layout<CELL, MAX_H, false>::THREADS), 1)
-    block_forward_kernel(block_forward_args a)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1) block_forward_kernel(block_forward_args a)
 {
     typedef block_layout<CELL, MAX_H, false> L;
     constexpr int G = L::G;
@@ -325,8 +324,7 @@ __global__ void __launch_bounds__((block_layout<CELL, MAX_H, false>::THREADS), 1
 }
 
 template <lyrnn_cell CELL, int MAX_H>
-__global__ void __launch_bounds__((block_layout<CELL, MAX_H, true>::THREADS), 1)
-    block_backward_kernel(block_backward_args a)
+__global__ void __launch_bounds__(BLOCK_THREADS, 1) block_backward_kernel(block_backward_args a)
 {
     typedef block_layout<CELL, MAX_H, true> L;
     constexpr int G = L::G;
