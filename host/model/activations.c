@@ -49,7 +49,7 @@ static void lay_out_activations(lyrnn_activations *a, const lyrnn_rnn_config *co
         a->dembedded = take_floats(arena, M * E);
     if (has_projection)
         a->dprojected = take_floats(arena, M * E);
-    a->groups = (int32_t *)lyrnn_arena_take(arena, 2 * M, sizeof(int32_t));
+    a->groups = (int32_t *)lyrnn_arena_take(arena, M, sizeof(int32_t));
 }
 
 static int padded_width(const lyrnn_backend *backend, int width)

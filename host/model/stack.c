@@ -363,7 +363,7 @@ static void backward_recurrent_weights(const lyrnn_stack_pass *pass, int layer, 
 /* What group_ids finds in the characters of a chunk. */
 static int32_t *groups_of(const lyrnn_stack_pass *pass, chunk steps)
 {
-    return pass->groups + 2 * (size_t)steps.first * (size_t)pass->stack->B;
+    return pass->groups + (size_t)steps.first * (size_t)pass->stack->B;
 }
 
 /* The gradient of W_ih over one chunk. */

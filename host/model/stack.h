@@ -117,7 +117,7 @@ typedef struct {
     /* backward only */
     float *grads;     /* device (parameters->count) */
     float *dx;        /* (T,B,input_size)  NULL: not wanted */
-    int32_t *groups;  /* (2*T*B)  for the gradient of the lookup, if the input is characters */
+    int32_t *groups;  /* (T*B)  for the gradient of the lookup, if the input is characters */
     bool zero_dstate; /* dh and dc come in undefined, and count as zero */
 } lyrnn_stack_pass;
 

@@ -101,14 +101,14 @@ typedef struct {
 typedef struct {
     int M;
     const int32_t *ids; /* in   (M) */
-    int32_t *groups;    /* out  (2*M) */
+    int32_t *groups;    /* out  (M) */
 } lyrnn_group_ids_args;
 
 /* dtable[v] += sum of dout[m] over all m with ids[m] = v, in a fixed order. */
 typedef struct {
     int M, V, F;
     const int32_t *ids;    /* in   (M) */
-    const int32_t *groups; /* in   (2*M)  what group_ids found in these ids */
+    const int32_t *groups; /* in   (M)  what group_ids found in these ids */
     const float *dout;     /* in   (M,F) */
     float *dtable;         /* i/o  (V,F) */
 } lyrnn_embedding_backward_args;

@@ -74,7 +74,7 @@ typedef struct {
     float *dropped;    /* (T,B,D*H)  the output of the stack after dropout; NULL: there is none */
     float *dembedded;  /* (T,B,E) */
     float *dprojected; /* (T,B,E) */
-    int32_t *groups;   /* (2*T*B)  the ids of the batch, grouped for the gradient of their lookup */
+    int32_t *groups;   /* (T*B)  the ids of the batch, grouped for the gradient of their lookup */
     lyrnn_dropout dropout; /* the trainer sets it; at first there is no dropout */
 } lyrnn_activations;
 

@@ -102,7 +102,7 @@ static float *run_embedding_backward(op_check *check, const embedding_shape *s, 
     const lyrnn_group_ids_args group = {
         .M = s->M,
         .ids = op_check_input(check, ids, (size_t)s->M * sizeof *ids),
-        .groups = op_check_output(check, 2 * (size_t)s->M * sizeof(int32_t)),
+        .groups = op_check_output(check, (size_t)s->M * sizeof(int32_t)),
     };
     const lyrnn_embedding_backward_args args = {
         .M = s->M,
