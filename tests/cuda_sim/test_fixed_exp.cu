@@ -1,5 +1,6 @@
-/* The weight of a character, which cuda/sampler.cuh computes from integers: compared directly, for a
- * choice of characters hardly shows its last bits. It is a device function, and a plain one here. */
+/* The weight of a character, which cuda/sampler.cuh computes from integers. It is compared here,
+ * because a choice of characters hardly shows its last bits. fixed_exp is a device function, and
+ * the simulator makes it a plain one. */
 #include <random> /* before cmocka, whose macros have names of its functions */
 
 #include "sampler.cuh"
