@@ -143,6 +143,9 @@ typedef struct {
 LYRNN_COMPUTE_OPERATIONS(LYRNN_CUDA_DECLARE)
 #undef LYRNN_CUDA_DECLARE
 
+/* Joins the ranks of comm (all_reduce.cu), which backend.h describes. */
+lyrnn_status lyrnn_cuda_join(lyrnn_backend *self, lyrnn_comm *comm);
+
 /* The operations on plans (plans.cu), which backend.h describes. */
 int lyrnn_cuda_plan_list(lyrnn_backend *self, const lyrnn_recurrence_shape *shape,
                          lyrnn_plan *plans);

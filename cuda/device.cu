@@ -448,6 +448,7 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     backend->lane_wait = lane_wait;
     backend->synchronize = synchronize;
     backend->run_step = run_step;
+    backend->join = lyrnn_cuda_join;
     backend->describe = describe;
     backend->plan_list = lyrnn_cuda_plan_list;
     backend->plan_try = lyrnn_cuda_plan_try;

@@ -196,6 +196,21 @@ static lyrnn_op_cost count_losses_cost(const void *args)
     return (lyrnn_op_cost){.flop = M, .bytes = item_bytes * 2 * M};
 }
 
+/* Bytes: the sums. FLOP: their additions. */
+static lyrnn_op_cost count_shards_cost(const void *args)
+{
+    double floats = (double)LYRNN_LOSS_PARTS * ((const lyrnn_count_shards_args *)args)->num;
+    return (lyrnn_op_cost){.flop = floats, .bytes = item_bytes * floats};
+}
+
+/* On the device only, without the network. Bytes: the values are sent, received, read, summed and
+ * received again. FLOP: one addition per value, less those of one rank. */
+static lyrnn_op_cost all_reduce_cost(const void *args)
+{
+    double length = (double)((const lyrnn_all_reduce_args *)args)->length;
+    return (lyrnn_op_cost){.flop = length, .bytes = item_bytes * 5 * length};
+}
+
 /* Bytes: params, m and v read and written, grads read; the average read and written. FLOP per
  * parameter: 2 for the norm, 1 for clipping, 3 for m, 4 for v, 6 for the update; 1 for weight
  * decay, 3 for the average. */
@@ -260,6 +275,8 @@ static cost_formula *const formulas[LYRNN_NUM_OPERATIONS] = {
     [LYRNN_OP_add] = add_cost,
     [LYRNN_OP_softmax_cross_entropy] = softmax_cross_entropy_cost,
     [LYRNN_OP_count_losses] = count_losses_cost,
+    [LYRNN_OP_count_shards] = count_shards_cost,
+    [LYRNN_OP_all_reduce] = all_reduce_cost,
     [LYRNN_OP_clip_and_adam] = clip_and_adam_cost,
     [LYRNN_OP_sample_token] = sample_token_cost,
     [LYRNN_OP_init_uniform] = init_uniform_cost,

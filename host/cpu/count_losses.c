@@ -1,19 +1,48 @@
-/* Adds the losses of a batch to the counters. */
+/* Adds the losses of a batch to the counters, or keeps their sum apart; and adds the sums of all
+ * shards to the counters. */
 #include "cpu/cpu.h"
 
 #include <math.h>
 
-void lyrnn_cpu_count_losses(lyrnn_backend *self, const lyrnn_count_losses_args *args)
+static void add_to_counters(lyrnn_counters *counters, double sum)
 {
-    (void)self;
-    int M = args->M;
-    lyrnn_counters *counters = args->counters;
-    double sum = 0.0;
-    for (int m = 0; m < M; m++) {
-        sum += (double)args->losses[m];
-        counters->loss_count += args->targets[m] != LYRNN_IGNORED_TARGET;
-    }
     counters->loss_sum += sum;
     if (!isfinite(sum) && counters->bad_step == 0)
         counters->bad_step = counters->step + 1;
+}
+
+/* Writes a double as a sum of floats, without rounding. */
+static void split(double sum, float parts[LYRNN_LOSS_PARTS])
+{
+    for (int i = 0; i < LYRNN_LOSS_PARTS; i++) {
+        parts[i] = (float)sum;
+        sum -= (double)parts[i];
+    }
+}
+
+void lyrnn_cpu_count_losses(lyrnn_backend *self, const lyrnn_count_losses_args *args)
+{
+    (void)self;
+    double sum = 0.0;
+    int count = 0;
+    for (int m = 0; m < args->M; m++) {
+        sum += (double)args->losses[m];
+        count += args->targets[m] != LYRNN_IGNORED_TARGET;
+    }
+    if (args->parts != NULL) {
+        split(sum, args->parts);
+        return;
+    }
+    args->counters->loss_count += count;
+    add_to_counters(args->counters, sum);
+}
+
+void lyrnn_cpu_count_shards(lyrnn_backend *self, const lyrnn_count_shards_args *args)
+{
+    (void)self;
+    for (int i = 0; i < args->num; i++) {
+        const float *parts = args->parts + (size_t)i * LYRNN_LOSS_PARTS;
+        add_to_counters(args->counters, parts[0] + ((double)parts[1] + (double)parts[2]));
+    }
+    args->counters->loss_count += args->counters->num_targets;
 }

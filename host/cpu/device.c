@@ -115,6 +115,12 @@ static void name_processor(char model[96])
         snprintf(model, 96, "unknown processor");
 }
 
+static lyrnn_status join(lyrnn_backend *self, lyrnn_comm *comm)
+{
+    self->comm = comm;
+    return LYRNN_OK;
+}
+
 static void describe(lyrnn_backend *self, char *text, size_t size)
 {
     char model[96];
@@ -262,6 +268,7 @@ lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
                                .lane_wait = lane_wait,
                                .synchronize = synchronize,
                                .run_step = run_step,
+                               .join = join,
                                .describe = describe,
                                .plan_list = plan_list,
                                .plan_try = plan_try,

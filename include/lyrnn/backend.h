@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "lyrnn/cell.h"
+#include "lyrnn/comm.h"
 #include "lyrnn/status.h"
 
 #ifdef __cplusplus
@@ -254,15 +255,28 @@ typedef struct {
     const lyrnn_counters *counters; /* in */
 } lyrnn_softmax_cross_entropy_args;
 
+/* The floats that hold a sum of losses exactly: it is their sum in double. */
+enum { LYRNN_LOSS_PARTS = 3 };
+
 /* Adds the sum of the losses (in double, in a fixed order) and the number of targets that are not
  * ignored to the counters. Sets bad_step when the sum is not finite. This is an operation of its
- * own because the backward pass does not wait for it. */
+ * own because the backward pass does not wait for it.
+ * If `parts` is given, it writes the sum there instead, and leaves the counters as they are. */
 typedef struct {
     int M;
     const int32_t *targets;   /* in   (M) */
     const float *losses;      /* in   (M) */
     lyrnn_counters *counters; /* i/o */
+    float *parts;             /* out  (LYRNN_LOSS_PARTS)  NULL: the sum goes to the counters */
 } lyrnn_count_losses_args;
+
+/* Adds num sums of losses to the counters, one after another, and counters->num_targets to their
+ * loss_count. Sets bad_step when a sum is not finite. So every rank counts the losses of all. */
+typedef struct {
+    int num;
+    const float *parts;       /* in   (num,LYRNN_LOSS_PARTS) */
+    lyrnn_counters *counters; /* i/o */
+} lyrnn_count_shards_args;
 
 /* sum += values. */
 typedef struct {
@@ -270,6 +284,25 @@ typedef struct {
     const float *values; /* in   (count) */
     float *sum;          /* i/o  (count) */
 } lyrnn_add_args;
+
+/* The length of an all-reduce's buffers: count floats and padding, so that they divide into `size`
+ * pieces of whole groups of 4 floats. */
+static inline size_t lyrnn_all_reduce_length(size_t count, int size)
+{
+    size_t group = 4 * (size_t)size;
+    return (count + group - 1) / group * group;
+}
+
+/* values = the sum of the values of all ranks of self->comm, with the same bits on each. Rank r
+ * receives piece r of all ranks, adds these pieces in a fixed binary tree over the ranks, and sends
+ * the sum to all. The tree adds neighbors first, then neighbors of these sums, and so on. The
+ * network moves bytes and never adds. The padding is summed too. If another rank fails, the values
+ * are undefined and self->comm->check fails. */
+typedef struct {
+    size_t length;  /* a multiple of 4 * comm->size */
+    float *values;  /* i/o  (length), aligned to 16 bytes */
+    float *scratch; /* tmp  (length), aligned to 16 bytes */
+} lyrnn_all_reduce_args;
 
 /* Weight decay is set per LYRNN_DECAY_GROUP floats of the flat buffers. */
 enum { LYRNN_DECAY_GROUP = 64 };
@@ -425,7 +458,8 @@ typedef struct {
 } lyrnn_plan_probe;
 
 /* The numeric operations: NAME(self, const lyrnn_NAME_args *). They cannot fail. Wrong arguments
- * are the programmer's fault, and a device fault aborts. */
+ * are the programmer's fault, and a device fault aborts.
+ * Another rank's failure shows in self->comm. */
 #define LYRNN_COMPUTE_OPERATIONS(X)                                                                \
     X(batch_gather)                                                                                \
     X(zero_rows)                                                                                   \
@@ -443,6 +477,8 @@ typedef struct {
     X(add)                                                                                         \
     X(softmax_cross_entropy)                                                                       \
     X(count_losses)                                                                                \
+    X(count_shards)                                                                                \
+    X(all_reduce)                                                                                  \
     X(clip_and_adam)                                                                               \
     X(sample_token)                                                                                \
     X(init_uniform)
@@ -468,6 +504,9 @@ typedef struct {
  *     synchronize   waits for all queued work.
  *     run_step      runs body(context), and may first wait for an earlier step. The body queues the
  *                   same operations on the same memory every time, so a device may replay a record.
+ *     join          lets all_reduce work with the ranks of comm, which outlives the backend, and
+ *                   sets self->comm. Collective: every rank calls it. LYRNN_ERR_UNSUPPORTED: what
+ *                   the device needs for that is missing; LYRNN_ERR_RANK.
  *     describe      writes one line that names the device, at most size bytes with the terminator.
  *     plan_list     writes the plans that fit a recurrence of this shape, at most LYRNN_MAX_PLANS,
  *                   and returns how many. The first is the one in use. 0: there is only one way.
@@ -492,6 +531,7 @@ typedef struct {
     X(lane_wait, void, (lyrnn_backend * self, int other))                                          \
     X(synchronize, void, (lyrnn_backend * self))                                                   \
     X(run_step, void, (lyrnn_backend * self, void (*body)(void *), void *context))                 \
+    X(join, lyrnn_status, (lyrnn_backend * self, lyrnn_comm * comm))                               \
     X(describe, void, (lyrnn_backend * self, char *text, size_t size))                             \
     X(plan_list, int,                                                                              \
       (lyrnn_backend * self, const lyrnn_recurrence_shape *shape, lyrnn_plan *plans))              \
@@ -518,6 +558,7 @@ struct lyrnn_backend {
     bool has_tf32;
     /* The peak rate of GEMMs in TF32, at most, as a multiple of that in fp32; 0: unknown. */
     double tf32_speedup;
+    lyrnn_comm *comm;       /* the ranks that it has joined; NULL: none */
     size_t own_bytes;       /* device memory that the backend's libraries use; CPU: 0 */
     char why_not_cuda[256]; /* why "auto" chose the CPU; else "" */
 #define LYRNN_MEMBER(name) void (*name)(lyrnn_backend * self, const lyrnn_##name##_args *args);

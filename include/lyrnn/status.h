@@ -24,6 +24,7 @@ typedef enum {
     LYRNN_ERR_NOTHING,      /* there is no run to resume, or it has no checkpoint */
     LYRNN_ERR_LOCKED,       /* another process trains in the run */
     LYRNN_ERR_DAMAGED,      /* a file that lyrnn wrote has changed since: a checksum differs */
+    LYRNN_ERR_RANK,         /* another rank of a training has failed or is gone */
     LYRNN_INTERRUPTED       /* not an error: it stopped on request, and nothing is lost */
 } lyrnn_status;
 
