@@ -315,8 +315,11 @@ lyrnn_plan_probe lyrnn_model_probe(const lyrnn_model *model, lyrnn_activations *
 static void count_losses(lyrnn_backend *backend, const lyrnn_activations *a,
                          lyrnn_counters *counters)
 {
-    const lyrnn_count_losses_args args = {
-        .M = a->T * a->B, .targets = a->targets, .losses = a->losses, .counters = counters};
+    const lyrnn_count_losses_args args = {.M = a->T * a->B,
+                                          .targets = a->targets,
+                                          .losses = a->losses,
+                                          .counters = counters,
+                                          .parts = a->loss_parts};
     bool is_waited_for = a->stack->doutput != NULL;
     backend->lane_use(backend, lyrnn_stack_weights_lane(a->stack));
     backend->lane_wait(backend, 0);

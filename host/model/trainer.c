@@ -1,7 +1,7 @@
 /* One training step, queue_step, and the device memory that it works on. The step queues its
  * operations and never waits for the device, so the device may record them once and replay the
- * record (a CUDA graph). model.c has the forward and backward passes. lyrnn/trainer.h describes the
- * functions. */
+ * record (a CUDA graph). model.c has the forward and backward passes, trainer_ranks.c how ranks
+ * share the shards. lyrnn/trainer.h describes the functions. */
 #include "lyrnn/trainer.h"
 
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "model/device_memory.h"
 #include "model/stack.h"
+#include "model/trainer_ranks.h"
 
 /* The learning rates, the batch table and the state are for the whole batch, whatever the shards
  * are. */
@@ -33,18 +34,18 @@ static void lay_out_data(lyrnn_trainer *trainer, const lyrnn_rnn_config *config,
         trainer->c = (float *)lyrnn_arena_take(arena, state_count, sizeof(float));
 }
 
-static int shards_of(const lyrnn_optimizer_config *optimizer)
+/* One gradient buffer, and one more for each level of the tree over this rank's shards. If there
+ * are ranks, the first is as long as what they sum. */
+static void lay_out_gradients(lyrnn_trainer *trainer, size_t count, lyrnn_arena *arena)
 {
-    return optimizer->num_shards > 1 ? optimizer->num_shards : 1;
-}
-
-/* Number of gradient buffers: one, and one more for each level of the tree over the shards. */
-static int num_gradients(int num_shards)
-{
-    int num = 1;
-    while (1 << num <= num_shards)
-        num++;
-    return num;
+    size_t summed = trainer->summed_length;
+    int num = 0;
+    trainer->grads[num++] =
+        (float *)lyrnn_arena_take(arena, summed > 0 ? summed : count, sizeof(float));
+    while (1 << num <= trainer->num_own_shards)
+        trainer->grads[num++] = (float *)lyrnn_arena_take(arena, count, sizeof(float));
+    if (summed > 0)
+        trainer->scratch = (float *)lyrnn_arena_take(arena, summed, sizeof(float));
 }
 
 lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_backend *backend,
@@ -55,13 +56,14 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_backend *backend,
     lyrnn_parameters parameters;
     lyrnn_parameters_of_model(&parameters, config);
     size_t flat_bytes = parameters.count * sizeof(float);
-    lyrnn_trainer trainer = {
-        .batches = *batches, .optimizer = *optimizer, .num_shards = shards_of(optimizer)};
-    lyrnn_arena arena = {NULL, 0};
+    lyrnn_trainer trainer = {.batches = *batches, .optimizer = *optimizer};
+    lyrnn_trainer_share_shards(&trainer, backend->comm, parameters.count);
+    lyrnn_arena arena = {NULL, 0}, gradients = {NULL, 0};
     lay_out_data(&trainer, config, &parameters, &arena);
+    lay_out_gradients(&trainer, parameters.count, &gradients);
     lyrnn_training_memory memory = {
         .parameters_bytes = flat_bytes,
-        .gradients_bytes = (size_t)num_gradients(trainer.num_shards) * flat_bytes,
+        .gradients_bytes = gradients.num_bytes,
         .moments_bytes = 2 * flat_bytes,
         .average_bytes = optimizer->average_decay > 0.0 ? flat_bytes : 0,
         .activations_bytes = lyrnn_activations_bytes(backend, config, batches->T,
@@ -73,12 +75,11 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_backend *backend,
     return memory;
 }
 
-/* Allocates num flat buffers of zeros as one. */
-static lyrnn_status allocate_flat(const lyrnn_trainer *trainer, int num, const char *what,
+/* Allocates flat buffers of zeros. */
+static lyrnn_status allocate_flat(const lyrnn_trainer *trainer, size_t num_bytes, const char *what,
                                   float **buffer)
 {
     lyrnn_backend *backend = trainer->model->backend;
-    size_t num_bytes = (size_t)num * trainer->model->parameters.count * sizeof(float);
     void *memory;
     LYRNN_TRY(lyrnn_device_alloc(backend, num_bytes, what, "lower --hidden-size", &memory));
     *buffer = (float *)memory;
@@ -90,17 +91,19 @@ static lyrnn_status allocate_optimizer(lyrnn_trainer *trainer)
 {
     lyrnn_model *model = trainer->model;
     size_t count = model->parameters.count, num_bytes = count * sizeof(float);
-    int num = num_gradients(trainer->num_shards);
-    LYRNN_TRY(allocate_flat(trainer, num, "the gradients", &trainer->grads[0]));
-    for (int i = 1; i < num; i++)
-        trainer->grads[i] = trainer->grads[0] + (size_t)i * count;
-    LYRNN_TRY(allocate_flat(trainer, 2, "Adam's moments", &trainer->m));
+    lyrnn_arena arena = {NULL, 0};
+    lay_out_gradients(trainer, count, &arena);
+    LYRNN_TRY(allocate_flat(trainer, arena.num_bytes, "the gradients", &trainer->grads[0]));
+    arena = (lyrnn_arena){(char *)trainer->grads[0], 0};
+    lay_out_gradients(trainer, count, &arena);
+    LYRNN_TRY(allocate_flat(trainer, 2 * num_bytes, "Adam's moments", &trainer->m));
     trainer->v = trainer->m + count;
     if (trainer->optimizer.average_decay == 0.0)
         return LYRNN_OK;
     trainer->averaged = *model;
     trainer->averaged.params = NULL;
-    LYRNN_TRY(allocate_flat(trainer, 1, "the average of the weights", &trainer->averaged.params));
+    LYRNN_TRY(
+        allocate_flat(trainer, num_bytes, "the average of the weights", &trainer->averaged.params));
     model->backend->copy_rows(model->backend, trainer->averaged.params, num_bytes, model->params,
                               num_bytes, num_bytes, 1);
     return LYRNN_OK;
@@ -153,29 +156,9 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     return upload_decays(trainer);
 }
 
-/* The next larger number that divides B. */
-static int next_divisor(int B, int number)
-{
-    do
-        number++;
-    while (number < B && B % number != 0);
-    return number < B ? number : B;
-}
-
-static lyrnn_status check_shards(const lyrnn_trainer *trainer)
-{
-    int B = trainer->batches.B, S = trainer->num_shards;
-    if (S <= LYRNN_MAX_SHARDS && B % S == 0)
-        return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_USAGE,
-                      "--shards %d: does not divide the %d text sequences of a batch; use %d, or "
-                      "another --batch-size",
-                      S, B, next_divisor(B, S));
-}
-
 static lyrnn_status allocate_trainer(lyrnn_trainer *trainer, const int32_t *ids)
 {
-    LYRNN_TRY(check_shards(trainer));
+    LYRNN_TRY(lyrnn_trainer_check_shards(trainer));
     LYRNN_TRY(lyrnn_activations_init(&trainer->activations, trainer->model, trainer->batches.T,
                                      trainer->batches.B / trainer->num_shards, true));
     LYRNN_TRY(allocate_optimizer(trainer));
@@ -186,10 +169,8 @@ lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,
                                 const lyrnn_optimizer_config *optimizer)
 {
-    *trainer = (lyrnn_trainer){.model = model,
-                               .batches = *batches,
-                               .optimizer = *optimizer,
-                               .num_shards = shards_of(optimizer)};
+    *trainer = (lyrnn_trainer){.model = model, .batches = *batches, .optimizer = *optimizer};
+    lyrnn_trainer_share_shards(trainer, model->backend->comm, model->parameters.count);
     lyrnn_status status = allocate_trainer(trainer, ids);
     if (status != LYRNN_OK)
         lyrnn_trainer_free(trainer);
@@ -284,13 +265,20 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
     return LYRNN_OK;
 }
 
+/* Where a shard's sum of losses goes, if the ranks sum it with the gradients: after the parameters'
+ * gradients, the parts of all shards. */
+static float *loss_parts(const lyrnn_trainer *trainer, int shard)
+{
+    return trainer->grads[0] + trainer->model->parameters.count + (size_t)shard * LYRNN_LOSS_PARTS;
+}
+
 /* The gradient of one shard: B/S streams of the batch, with their own state. */
 static void queue_shard(lyrnn_trainer *trainer, int shard, float *grads)
 {
     lyrnn_backend *backend = trainer->model->backend;
     lyrnn_activations *a = &trainer->activations;
     lyrnn_sampling sampling = trainer->batches.sampling;
-    bool has_parts = trainer->num_shards > 1;
+    bool has_parts = trainer->num_own_shards > 1;
     int weights_lane = lyrnn_stack_weights_lane(a->stack);
     int B = trainer->batches.B, first = shard * a->B;
     const lyrnn_batch_source source = {
@@ -299,9 +287,10 @@ static void queue_shard(lyrnn_trainer *trainer, int shard, float *grads)
         .counters = trainer->counters,
         .num_streams = B,
         .first_stream = first,
-        .is_last = shard == trainer->num_shards - 1,
+        .is_last = shard == trainer->first_shard + trainer->num_own_shards - 1,
     };
     a->dropout.first_stream = first;
+    a->loss_parts = trainer->scratch != NULL ? loss_parts(trainer, shard) : NULL;
     lyrnn_activations_gather(a, &source);
     if (has_parts)
         lyrnn_activations_load_state(a, trainer->h, trainer->c, B, first);
@@ -335,20 +324,37 @@ static void queue_sum(lyrnn_trainer *trainer, int num_sums)
     backend->add(backend, &args);
 }
 
-/* The sum of the gradients of all shards, in the first buffer. Two sums over the same number of
- * shards are added as soon as both are there: a binary tree whose order of addition depends on the
- * number of shards only. */
+/* The sum of the gradients of this rank's shards, in the first buffer. Two sums over the same
+ * number of shards are added as soon as both are there: a binary tree whose order of addition
+ * depends on the number of shards only. */
 static void queue_shards(lyrnn_trainer *trainer)
 {
     int num_sums = 0;
-    for (int done = 0; done < trainer->num_shards;) {
-        queue_shard(trainer, done, trainer->grads[num_sums++]);
+    for (int done = 0; done < trainer->num_own_shards;) {
+        queue_shard(trainer, trainer->first_shard + done, trainer->grads[num_sums++]);
         done++;
         for (int pairs = done; pairs % 2 == 0; pairs /= 2)
             queue_sum(trainer, num_sums--);
     }
     while (num_sums > 1)
         queue_sum(trainer, num_sums--);
+}
+
+/* The same over all ranks, by the same tree: what a rank adds up is a subtree of it. The losses
+ * travel with the gradients, so that every rank counts those of all shards. */
+static void queue_ranks(lyrnn_trainer *trainer)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    const lyrnn_all_reduce_args sum = {
+        .length = trainer->summed_length, .values = trainer->grads[0], .scratch = trainer->scratch};
+    const lyrnn_count_shards_args count = {
+        .num = trainer->num_shards, .parts = loss_parts(trainer, 0), .counters = trainer->counters};
+    /* The parts of other ranks' shards must be zero. */
+    backend->zero(backend, loss_parts(trainer, 0),
+                  (size_t)trainer->num_shards * LYRNN_LOSS_PARTS * sizeof(float));
+    queue_shards(trainer);
+    backend->all_reduce(backend, &sum);
+    backend->count_shards(backend, &count);
 }
 
 /* One training step. The gradients are clipped and Adam updates the parameters in one operation. */
@@ -374,7 +380,10 @@ static void queue_step(void *context)
         .average_decay = optimizer->average_decay,
         .counters = trainer->counters,
     };
-    queue_shards(trainer);
+    if (trainer->scratch != NULL)
+        queue_ranks(trainer);
+    else
+        queue_shards(trainer);
     model->backend->clip_and_adam(model->backend, &update);
     model->backend->lane_wait(model->backend, lyrnn_stack_weights_lane(trainer->activations.stack));
 }
@@ -421,6 +430,10 @@ static void upload_state(lyrnn_trainer *trainer, const lyrnn_trainer_snapshot *s
     backend->upload(backend, trainer->h, snapshot->h, num_bytes);
     if (trainer->c != NULL)
         backend->upload(backend, trainer->c, snapshot->c, num_bytes);
+    if (trainer->num_own_shards == 1)
+        lyrnn_activations_load_state(&trainer->activations, trainer->h, trainer->c,
+                                     trainer->batches.B,
+                                     trainer->first_shard * trainer->activations.B);
 }
 
 void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot)

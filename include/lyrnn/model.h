@@ -76,6 +76,9 @@ typedef struct {
     float *dprojected; /* (T,B,E) */
     int32_t *groups;   /* (T*B)  the ids of the batch, grouped for the gradient of their lookup */
     lyrnn_dropout dropout; /* the trainer sets it; at first there is no dropout */
+    /* (LYRNN_LOSS_PARTS) borrowed: where lyrnn_model_loss writes the sum of the losses, instead of
+     * adding it to the counters. The trainer sets it; NULL: nowhere. */
+    float *loss_parts;
 } lyrnn_activations;
 
 /* Bytes of device memory that the activations take. */
@@ -111,8 +114,8 @@ void lyrnn_activations_gather(lyrnn_activations *activations, const lyrnn_batch_
 void lyrnn_model_forward(const lyrnn_model *model, lyrnn_activations *activations);
 
 /* Cross-entropy. In: logits and targets. Out: losses, and over the logits the gradient of the mean
- * loss. The sum of the losses is added to the counters, which are in device memory. If the
- * activations are for training, only the backward pass waits for that sum. */
+ * loss. The sum of the losses is added to the counters, which are in device memory, or goes to
+ * loss_parts. If the activations are for training, only the backward pass waits for that sum. */
 void lyrnn_model_loss(const lyrnn_model *model, lyrnn_activations *activations,
                       lyrnn_counters *counters);
 

@@ -47,7 +47,8 @@ typedef struct {
     double average_decay;
     /* The streams of a batch are divided into so many blocks (shards). A step computes their
      * gradients one after another, in buffers for one shard, and adds them in a fixed binary tree.
-     * 0 and 1: the batch is one shard. */
+     * Ranks divide the shards among them. 0: one per rank; without ranks, the batch is one
+     * shard. */
     int num_shards;
 } lyrnn_optimizer_config;
 
@@ -69,6 +70,8 @@ typedef struct {
     lyrnn_batches batches; /* borrowed */
     lyrnn_optimizer_config optimizer;
     int num_shards;                /* S, at least 1 */
+    int first_shard;               /* the first that this rank computes; 0 without ranks */
+    int num_own_shards;            /* S/N of N ranks; S without ranks */
     int num_halvings;              /* of the learning rate */
     int64_t num_steps;             /* what counters->step is when all queued steps are done */
     int64_t first_step;            /* num_steps when the epoch began */
@@ -77,22 +80,29 @@ typedef struct {
     lyrnn_chunk *chunks_host;      /* (K,B) */
     float *rates_host;             /* (K) */
     bool has_chunks, has_rates;    /* whether the device has a batch table, and rates_host */
+    /* What ranks sum: the gradients, then (S,LYRNN_LOSS_PARTS) the losses, then padding; 0: there
+     * are no ranks. */
+    size_t summed_length;
     /* device memory */
-    float *grads[LYRNN_MAX_GRADIENTS]; /* (parameters.count) each; the first is the step's */
-    float *m, *v;                      /* (parameters.count) each, one allocation */
-    void *data;                        /* the allocation that holds those below */
-    lyrnn_counters *counters;          /* (1) */
-    float *learning_rates;             /* (K)  of the batches of the epoch */
-    uint8_t *decays;     /* (parameters.count / LYRNN_DECAY_GROUP)  which weights decay */
-    lyrnn_chunk *chunks; /* (K,B)  the batch table */
-    int32_t *ids;        /* (N) */
+    /* (parameters.count) each; the first is the step's, and (summed_length) if there are ranks. */
+    float *grads[LYRNN_MAX_GRADIENTS];
+    float *scratch;           /* (summed_length)  for all_reduce; NULL: no ranks */
+    float *m, *v;             /* (parameters.count) each, one allocation */
+    void *data;               /* the allocation that holds those below */
+    lyrnn_counters *counters; /* (1) */
+    float *learning_rates;    /* (K)  of the batches of the epoch */
+    uint8_t *decays;          /* (parameters.count / LYRNN_DECAY_GROUP)  which weights decay */
+    lyrnn_chunk *chunks;      /* (K,B)  the batch table */
+    int32_t *ids;             /* (N) */
     /* (L*D,B,H)  the state before the next batch, if there are several shards; else NULL. c is for
-     * the lstm only. */
+     * the lstm only. Ranks have the whole state only after lyrnn_trainer_gather_state; in between,
+     * a rank with several shards has that of its own streams here, and a rank with one shard has it
+     * in the activations. */
     float *h, *c;
 } lyrnn_trainer;
 
-/* Device memory of a training by purpose. corpus_bytes includes the batch table, the counters and
- * the state of several shards. */
+/* Device memory of a training by purpose. gradients_bytes includes what ranks need to sum them;
+ * corpus_bytes includes the batch table, the counters and the state of several shards. */
 typedef struct {
     size_t parameters_bytes, gradients_bytes, moments_bytes, average_bytes, activations_bytes;
     size_t corpus_bytes, total_bytes;
@@ -106,7 +116,14 @@ lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_backend *backend,
 
 /* Allocates the buffers and copies ids (batches->N) to the device. An average begins as the model's
  * present weights. The model and the batches are borrowed. LYRNN_ERR_USAGE: the number of shards
- * does not divide that of the streams. LYRNN_ERR_MEMORY. */
+ * does not divide that of the streams, or cannot be divided among the ranks. LYRNN_ERR_MEMORY.
+ *
+ * If the backend has joined N ranks (lyrnn/comm.h), they train one model together. Each has the
+ * same weights, batches and ids, and calls lyrnn_trainer_begin_epoch and lyrnn_trainer_step alike.
+ * Rank r computes shards r*S/N to (r+1)*S/N - 1, and then has the gradients and the losses of all.
+ * So the weights, the moments and the counters are the same on all ranks. They are also the same
+ * for every N for which S/N is a power of two, because a rank then sums a subtree of the tree over
+ * the shards; for other N they differ by rounding. */
 lyrnn_status lyrnn_trainer_init(lyrnn_trainer *trainer, lyrnn_model *model,
                                 const lyrnn_batches *batches, const int32_t *ids,
                                 const lyrnn_optimizer_config *optimizer);
@@ -120,6 +137,18 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch);
 
 /* Queues one training step on the next batch. An epoch has batches.K of them. */
 void lyrnn_trainer_step(lyrnn_trainer *trainer);
+
+/* Looks, without waiting, whether all ranks are there. LYRNN_ERR_RANK: one has failed or is gone,
+ * and what the trainer and the model hold is undefined. A step cannot fail, so whoever trains asks
+ * after each step, and again after lyrnn_trainer_counters or a download before using the result.
+ * Without ranks it always succeeds. */
+lyrnn_status lyrnn_trainer_check(const lyrnn_trainer *trainer);
+
+/* Brings the carried state of all streams to rank 0. Collective: every rank calls it after the same
+ * step. Rank 0 needs it before lyrnn_trainer_continue and lyrnn_trainer_download, which read the
+ * whole state; the other ranks must not call those. Without ranks it does nothing. LYRNN_ERR_RANK,
+ * LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_trainer_gather_state(lyrnn_trainer *trainer);
 
 /* The weights to evaluate, to generate with and to save: the average, or the model if there is
  * none. The trainer owns what it returns. */
@@ -137,7 +166,8 @@ void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer);
 lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer);
 
 /* Copies the moments, the carried state and the counters to the host, or from there to this or
- * another trainer of the same network and batches on any backend. The weights of
+ * another trainer of the same network, batches and shards on any backend and with any number of
+ * ranks. All ranks upload the same snapshot. The weights of
  * lyrnn_trainer_result travel separately, by lyrnn_model_download and lyrnn_model_upload; if they
  * are an average, the snapshot holds those of the model. Training then continues with the same bits
  * on the same device. counters.batch batches of the epoch after snapshot->epoch are done; if it is

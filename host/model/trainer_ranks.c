@@ -1,0 +1,131 @@
+/* Ranks train one model: which shards a rank computes, and how their state comes together. The
+ * step itself is in trainer.c, the ranks' interface in lyrnn/comm.h. */
+#include "model/trainer_ranks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+void lyrnn_trainer_share_shards(lyrnn_trainer *trainer, const lyrnn_comm *comm, size_t count)
+{
+    int num_ranks = comm != NULL ? comm->size : 1, rank = comm != NULL ? comm->rank : 0;
+    int S = trainer->optimizer.num_shards > 0 ? trainer->optimizer.num_shards : num_ranks;
+    trainer->num_shards = S;
+    trainer->num_own_shards = S / num_ranks;
+    trainer->first_shard = rank * trainer->num_own_shards;
+    trainer->summed_length =
+        comm != NULL ? lyrnn_all_reduce_length(count + (size_t)S * LYRNN_LOSS_PARTS, num_ranks) : 0;
+}
+
+static int num_ranks_of(const lyrnn_trainer *trainer)
+{
+    const lyrnn_comm *comm = trainer->model->backend->comm;
+    return comm != NULL ? comm->size : 1;
+}
+
+/* The number next to S, in steps of 1 or -1, of shards that N ranks can share; 0: there is none. It
+ * divides the B streams, unless the ranks cannot share B at all. */
+static int next_that_fits(int B, int S, int N, int step)
+{
+    int number = S > LYRNN_MAX_SHARDS ? LYRNN_MAX_SHARDS + 1 : S;
+    do
+        number += step;
+    while (number > 0 && number <= LYRNN_MAX_SHARDS &&
+           (number % N != 0 || (B % N == 0 && B % number != 0)));
+    return number <= LYRNN_MAX_SHARDS ? number : 0;
+}
+
+/* Writes "A or B", or one of them if the other is 0. */
+static void write_choice(char text[32], int a, int b)
+{
+    if (a > 0 && b > 0)
+        snprintf(text, 32, "%d or %d", a, b);
+    else
+        snprintf(text, 32, "%d", a > 0 ? a : b);
+}
+
+static lyrnn_status fail_ranks(int S, int N, const char *numbers)
+{
+    int fewer = N;
+    char remedy[48] = "";
+    while (S % fewer != 0)
+        fewer--;
+    if (fewer > 1)
+        snprintf(remedy, sizeof remedy, ", or start %d ranks", fewer);
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--shards %d: cannot be divided among %d ranks; use %s%s", S,
+                      N, numbers, remedy);
+}
+
+lyrnn_status lyrnn_trainer_check_shards(const lyrnn_trainer *trainer)
+{
+    int B = trainer->batches.B, S = trainer->num_shards, N = num_ranks_of(trainer);
+    char numbers[32];
+    if (S <= LYRNN_MAX_SHARDS && S % N == 0 && B % S == 0)
+        return LYRNN_OK;
+    write_choice(numbers, next_that_fits(B, S, N, -1), next_that_fits(B, S, N, 1));
+    if (S % N != 0)
+        return fail_ranks(S, N, numbers);
+    if (B % N == 0)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--shards %d: does not divide the %d text sequences of a batch; use %s, "
+                          "or another --batch-size",
+                          S, B, numbers);
+    write_choice(numbers, B / N * N, (B / N + 1) * N);
+    return lyrnn_fail(LYRNN_ERR_USAGE, "--batch-size %d: cannot be divided among %d ranks; use %s",
+                      B, N, numbers);
+}
+
+lyrnn_status lyrnn_trainer_check(const lyrnn_trainer *trainer)
+{
+    lyrnn_comm *comm = trainer->model->backend->comm;
+    return comm != NULL ? comm->check(comm) : LYRNN_OK;
+}
+
+/* One row of a state (B,H) is the pieces of all ranks, one after another. own (B/N,H) and row (B,H)
+ * are host memory. */
+static lyrnn_status gather_row(lyrnn_backend *backend, size_t count, float *state, float *own,
+                               float *row)
+{
+    lyrnn_comm *comm = backend->comm;
+    size_t num_bytes = count * sizeof *state;
+    backend->download(backend, own, state + (size_t)comm->rank * count, num_bytes);
+    LYRNN_TRY(comm->gather(comm, own, num_bytes, row));
+    if (comm->rank == 0)
+        backend->upload(backend, state, row, (size_t)comm->size * num_bytes);
+    return LYRNN_OK;
+}
+
+static lyrnn_status gather_rows(const lyrnn_trainer *trainer, float *own, float *row)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    const lyrnn_rnn_config *config = &trainer->model->config;
+    size_t width = (size_t)trainer->batches.B * (size_t)config->hidden_size;
+    size_t num_rows = lyrnn_state_count(config, trainer->batches.B) / width;
+    float *const both[] = {trainer->h, trainer->c};
+    for (int i = 0; i < 2 && both[i] != NULL; i++)
+        for (size_t at = 0; at < num_rows; at++)
+            LYRNN_TRY(gather_row(backend, width / (size_t)backend->comm->size, both[i] + at * width,
+                                 own, row));
+    return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_trainer_gather_state(lyrnn_trainer *trainer)
+{
+    const lyrnn_comm *comm = trainer->model->backend->comm;
+    if (comm == NULL || comm->size == 1)
+        return LYRNN_OK;
+    const lyrnn_activations *a = &trainer->activations;
+    if (trainer->num_own_shards == 1)
+        lyrnn_activations_store_state(a, trainer->h, trainer->c, trainer->batches.B,
+                                      trainer->first_shard * a->B);
+    size_t width = (size_t)trainer->batches.B * (size_t)trainer->model->config.hidden_size;
+    size_t own = width / (size_t)comm->size;
+    float *memory = (float *)malloc((own + width) * sizeof *memory);
+    if (memory == NULL)
+        return lyrnn_out_of_memory("carried state", (own + width) * sizeof *memory,
+                                   "close other programs");
+    lyrnn_status status = gather_rows(trainer, memory, memory + own);
+    free(memory);
+    return status;
+}

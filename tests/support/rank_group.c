@@ -1,0 +1,162 @@
+/* See rank_group.h. Each rank has a slot of shared memory. A collective writes the own slot, waits
+ * for all, reads the slots of others and waits again. Longer messages take several turns. */
+#include "rank_group.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compare.h"
+
+enum { SLOT_BYTES = 1 << 16, MAX_SECONDS = 120 };
+
+typedef struct {
+    pthread_barrier_t barrier;
+    char slots[RANK_GROUP_MAX][SLOT_BYTES];
+} group;
+
+void *rank_group_memory(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    return memory;
+}
+
+void rank_group_free(void *memory, size_t bytes)
+{
+    assert_int_equal(munmap(memory, bytes), 0);
+}
+
+static void wait_for_all(group *g)
+{
+    pthread_barrier_wait(&g->barrier);
+}
+
+static size_t min_bytes(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static lyrnn_status broadcast(lyrnn_comm *self, void *bytes, size_t num_bytes)
+{
+    group *g = (group *)self->state;
+    for (size_t at = 0; at < num_bytes; at += SLOT_BYTES) {
+        size_t count = min_bytes(num_bytes - at, SLOT_BYTES);
+        if (self->rank == 0)
+            memcpy(g->slots[0], (char *)bytes + at, count);
+        wait_for_all(g);
+        if (self->rank != 0)
+            memcpy((char *)bytes + at, g->slots[0], count);
+        wait_for_all(g);
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status gather(lyrnn_comm *self, const void *mine, size_t num_bytes, void *all)
+{
+    group *g = (group *)self->state;
+    for (size_t at = 0; at < num_bytes; at += SLOT_BYTES) {
+        size_t count = min_bytes(num_bytes - at, SLOT_BYTES);
+        memcpy(g->slots[self->rank], (const char *)mine + at, count);
+        wait_for_all(g);
+        for (size_t r = 0; self->rank == 0 && r < (size_t)self->size; r++)
+            memcpy((char *)all + r * num_bytes + at, g->slots[r], count);
+        wait_for_all(g);
+    }
+    return LYRNN_OK;
+}
+
+/* A slot has the same part of the pieces for all ranks. */
+static lyrnn_status exchange(lyrnn_comm *self, const void *pieces, void *received, size_t num_bytes)
+{
+    group *g = (group *)self->state;
+    size_t size = (size_t)self->size, part = SLOT_BYTES / size;
+    for (size_t at = 0; at < num_bytes; at += part) {
+        size_t count = min_bytes(num_bytes - at, part);
+        for (size_t r = 0; r < size; r++)
+            memcpy(g->slots[self->rank] + r * part, (const char *)pieces + r * num_bytes + at,
+                   count);
+        wait_for_all(g);
+        for (size_t r = 0; r < size; r++)
+            memcpy((char *)received + r * num_bytes + at, g->slots[r] + (size_t)self->rank * part,
+                   count);
+        wait_for_all(g);
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status all_gather(lyrnn_comm *self, void *pieces, size_t num_bytes)
+{
+    group *g = (group *)self->state;
+    for (size_t at = 0; at < num_bytes; at += SLOT_BYTES) {
+        size_t count = min_bytes(num_bytes - at, SLOT_BYTES);
+        memcpy(g->slots[self->rank], (char *)pieces + (size_t)self->rank * num_bytes + at, count);
+        wait_for_all(g);
+        for (int r = 0; r < self->size; r++)
+            if (r != self->rank)
+                memcpy((char *)pieces + (size_t)r * num_bytes + at, g->slots[r], count);
+        wait_for_all(g);
+    }
+    return LYRNN_OK;
+}
+
+static lyrnn_status check(lyrnn_comm *self)
+{
+    (void)self;
+    return LYRNN_OK;
+}
+
+/* In a child. A failed assertion must end it, instead of returning to its copy of the runner. */
+static void run_rank(group *g, int rank, int size, void (*body)(lyrnn_comm *, void *),
+                     void *context)
+{
+    lyrnn_comm comm = {.rank = rank,
+                       .size = size,
+                       .local_rank = rank,
+                       .local_size = size,
+                       .state = g,
+                       .broadcast = broadcast,
+                       .gather = gather,
+                       .exchange = exchange,
+                       .all_gather = all_gather,
+                       .check = check};
+    alarm(MAX_SECONDS);
+    setenv("CMOCKA_TEST_ABORT", "1", 1);
+    body(size > 0 ? &comm : NULL, context);
+    fflush(NULL);
+    _exit(0);
+}
+
+void rank_group_run(int size, void (*body)(lyrnn_comm *comm, void *context), void *context)
+{
+    int num = size > 0 ? size : 1;
+    pid_t pids[RANK_GROUP_MAX];
+    group *g = rank_group_memory(sizeof *g);
+    pthread_barrierattr_t shared;
+    assert_in_range(num, 1, RANK_GROUP_MAX);
+    assert_int_equal(pthread_barrierattr_init(&shared), 0);
+    assert_int_equal(pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED), 0);
+    assert_int_equal(pthread_barrier_init(&g->barrier, &shared, (unsigned)num), 0);
+    fflush(NULL);
+    for (int rank = 0; rank < num; rank++) {
+        pids[rank] = fork();
+        assert_true(pids[rank] >= 0);
+        if (pids[rank] == 0)
+            run_rank(g, rank, size, body, context);
+    }
+    int num_failed = 0;
+    for (int i = 0; i < num; i++) {
+        int status = 0;
+        assert_true(waitpid(-1, &status, 0) > 0);
+        num_failed += status != 0;
+        for (int rank = 0; status != 0 && rank < num; rank++)
+            kill(pids[rank], SIGKILL);
+    }
+    rank_group_free(g, sizeof *g);
+    assert_int_equal(num_failed, 0);
+}
