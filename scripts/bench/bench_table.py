@@ -9,7 +9,7 @@
 A table replaces everything between its two marker lines. If a shape was measured more than once on
 one machine, the last measurement counts. The full table of training speed has a row for every
 preset (A to F): a preset that has not been measured on a GPU says so. The tables of quality have
-the last measurement.
+the last measurement. The table of scaling has the estimates of scaling_model.py.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import os
 from bench_shapes import PRESETS, fail, read_records, shape_of, with_range
 from quality_results import (QUALITY_COLUMNS, QUALITY_HEADLINE_COLUMNS, quality_headline_rows,
                              quality_rows, read_quality)
+from scaling_model import RANKS, column_names, read_estimates, readme_rows
 
 BENCH = os.path.dirname(os.path.abspath(__file__))
 PAGES = [os.path.normpath(os.path.join(BENCH, "..", "..", "README.md")),
@@ -174,7 +175,9 @@ TABLES = (Table("headline", "speed", read_trainings, HEADLINE_COLUMNS, headline_
                 quality_headline_rows),
           Table("training", "speed", read_trainings, TRAINING_COLUMNS, training_rows),
           Table("generation", "generation", read_generations, GENERATION_COLUMNS, generation_rows),
-          Table("quality", "quality", read_quality, QUALITY_COLUMNS, quality_rows))
+          Table("quality", "quality", read_quality, QUALITY_COLUMNS, quality_rows),
+          Table("scaling", "recurrence_estimates", read_estimates, column_names(RANKS),
+                readme_rows))
 
 
 def read_page(path):
