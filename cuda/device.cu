@@ -392,7 +392,7 @@ static lyrnn_recurrence_path recurrence_path(void)
     return LYRNN_RECURRENCE_BY_COST;
 }
 
-extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision,
+extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, bool wraps, lyrnn_precision precision,
                                                 lyrnn_backend *backend)
 {
     int num_devices = 0, driver = 0;
@@ -412,6 +412,8 @@ extern "C" lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision prec
     if (error != cudaSuccess || num_devices == 0)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED, "cuda: no usable device (%s); use --device cpu",
                           cudaGetErrorString(error == cudaSuccess ? cudaErrorNoDevice : error));
+    if (wraps)
+        device %= num_devices;
     if (device < 0 || device >= num_devices)
         return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                           "cuda:%d: there is no such device; devices are numbered from 0 to %d",

@@ -3,8 +3,8 @@
 # install packages. On such a machine, give --deps DIR to quickstart.sh, test.sh or gpu_check.sh.
 # The machine itself must have a compiler, CMake and, for a GPU, the CUDA toolkit. DIR can be moved
 # before a build, because its .pc files use paths relative to themselves. It leaves out libarchive,
-# which needs 40 MiB of other libraries, and OpenCC, which finds its data only where they were
-# installed.
+# which needs 40 MiB of other libraries, OpenCC, which finds its data only where they were
+# installed, and MPI, which must be that of the machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -118,7 +118,8 @@ grep -q openblas_get_parallel < <(nm -D "$dir/lib/libopenblas.so") ||
 grep -q libgomp < <(objdump -p "$dir/lib/libopenblas.so") ||
     fail "$dir: its OpenBLAS does not use OpenMP; install libopenblas-openmp-dev"
 bytes=$(du -sb "$dir" | cut -f1)
-echo "$dir: without libarchive and OpenCC; lyrnn then reads no archives and has no --script"
+echo "$dir: without libarchive, OpenCC and MPI; lyrnn then reads no archives, has no --script," \
+    "and moves gradients over TCP"
 printf '%s: %d.%d MiB of at most %d\n' "$dir" $((bytes >> 20)) $(((bytes & 0xfffff) * 10 >> 20)) \
     $((most_bytes >> 20))
 ((bytes <= most_bytes)) || fail "$dir: too large; copy less or raise most_bytes"

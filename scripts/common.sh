@@ -7,8 +7,10 @@ build_packages=(cmake ninja-build gcc g++ pkg-config
     libxxhash-dev unicode-data bzip2)
 # Without them, lyrnn reads no archives and has no --script.
 optional_packages=(libarchive-dev libopencc-dev)
+# Without libopenmpi-dev, ranks that mpirun starts use TCP. It brings a Fortran compiler, so only
+# the tests ask for it. iproute2 makes two hosts of one machine.
 test_packages=(clang clang-format clang-tidy shellcheck libclang-rt-dev libomp-dev libcmocka-dev
-    man-db zsh python3-venv)
+    man-db zsh python3-venv libopenmpi-dev openmpi-bin iproute2)
 
 # The folder that bundle_deps.sh made, or empty to use this machine's packages.
 deps=
@@ -73,9 +75,9 @@ install_packages() {
     if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
         echo 'packages: cannot install any, because this is not Debian or Ubuntu; lyrnn needs' \
             'CMake 3.24, ninja, gcc, g++, pkg-config, OpenBLAS built with OpenMP, utf8proc,' \
-            'jansson, libdivsufsort, Random123, xxHash and Unihan (bzip2), and uses libarchive and' \
-            'OpenCC if they are there; its tests need clang,' \
-            'clang-format, clang-tidy, shellcheck, ruff, libomp, compiler-rt, cmocka, man-db and zsh'
+            'jansson, libdivsufsort, Random123, xxHash and Unihan (bzip2), and uses libarchive,' \
+            'OpenCC and Open MPI if they are there; its tests need clang, clang-format, clang-tidy,' \
+            'shellcheck, ruff, libomp, compiler-rt, cmocka, man-db, zsh and iproute2'
         return
     fi
     if ! find_missing "$@"; then

@@ -59,7 +59,8 @@ clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 part gcc suite gcc build/test-gcc '' -DCMAKE_BUILD_TYPE=Release -DLYRNN_WERROR=ON "${gcc[@]}"
 if command -v clang >/dev/null; then
     part clang suite clang build/test-clang '-LE slow|sim|ptx' -DCMAKE_BUILD_TYPE=Release \
-        -DLYRNN_WERROR=ON -DLYRNN_CUDA=OFF -DLYRNN_LIBARCHIVE=OFF -DLYRNN_OPENCC=OFF "${clang[@]}"
+        -DLYRNN_WERROR=ON -DLYRNN_CUDA=OFF -DLYRNN_LIBARCHIVE=OFF -DLYRNN_OPENCC=OFF \
+        -DLYRNN_MPI=OFF "${clang[@]}"
 else
     report skipped 'clang: not installed'
 fi

@@ -27,7 +27,9 @@ typedef struct {
          .fallback = "auto",                                                                       \
          .detail =                                                                                 \
              "auto takes the first CUDA device. If there is none, it says why and takes the "      \
-             "CPU. cuda:N is the CUDA device of number N, counted from 0.",                        \
+             "CPU. cuda:N is the CUDA device of number N, counted from 0. Where several ranks of " \
+             "a training are on one machine, auto and cuda give each the device of its number "    \
+             "there.",                                                                             \
          .completes = COMPLETE_DEVICE,                                                             \
          .may_change = true},                                                                      \
         {.kind = OPTION_CHOICE,                                                                    \
@@ -48,7 +50,8 @@ typedef struct {
          .max = "1024",                                                                            \
          .detail = "If OMP_NUM_THREADS is set, 0 means that number. Otherwise it means no more "   \
                    "than the CPUs that a container's quota grants. Two numbers of threads give "   \
-                   "results that differ in the last bits.",                                        \
+                   "results that differ in the last bits. Ranks on one machine share its cores, "  \
+                   "and all ranks take the same number.",                                          \
          .may_change = true},                                                                      \
     {                                                                                              \
         .kind = OPTION_FLAG, .name = "debug-sync",                                                 \
@@ -87,6 +90,12 @@ typedef struct {
     }
 
 lyrnn_status machine_open(const machine_options *machine, lyrnn_backend *backend);
+
+/* As machine_open, for a rank of `comm`, which the backend then joins; NULL: there are no others. "cuda" is the
+ * device of the local rank, and ranks share the CPUs of their host. The caller passes a zeroed
+ * backend and closes it, on failure too. */
+lyrnn_status machine_open_rank(const machine_options *machine, lyrnn_comm *comm,
+                               lyrnn_backend *backend);
 
 /* A model on a backend of its own. */
 typedef struct {

@@ -189,7 +189,7 @@ static bool openblas_fits(int threads)
 
 /* OMP_NUM_THREADS, or one per CPU. More than a container's quota of CPU time grants would only wait
  * for each other, and a limited address space may have no room for all. */
-static int default_threads(void)
+int lyrnn_cpu_default_threads(void)
 {
     const char *setting = getenv("OMP_NUM_THREADS");
     if (setting != NULL && strtol(setting, NULL, 10) > 0)
@@ -249,7 +249,7 @@ static lyrnn_status start_threads(int threads)
 
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend)
 {
-    int threads = num_threads > 0 ? num_threads : default_threads();
+    int threads = num_threads > 0 ? num_threads : lyrnn_cpu_default_threads();
     if (threads > omp_get_thread_limit())
         threads = omp_get_thread_limit();
     LYRNN_TRY(start_threads(threads));

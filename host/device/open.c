@@ -20,18 +20,20 @@ static void check_table(const lyrnn_backend *backend)
 #undef LYRNN_MEMBER
 }
 
-/* Opens the CUDA device of that name; "cuda" is device 0. */
-static lyrnn_status open_cuda(const char *device, lyrnn_precision precision, lyrnn_backend *backend)
+/* Opens the CUDA device of that name; "cuda" is that of the local rank. */
+static lyrnn_status open_cuda(const char *device, int local_rank, lyrnn_precision precision,
+                              lyrnn_backend *backend)
 {
     char *end = NULL;
-    long number = 0;
-    if (strncmp(device, "cuda:", 5) == 0) {
+    long number = local_rank;
+    bool is_named = strncmp(device, "cuda:", 5) == 0;
+    if (is_named) {
         number = strtol(device + 5, &end, 10);
         if (end == device + 5 || *end != '\0' || number < 0 || number > INT_MAX)
             return lyrnn_fail(LYRNN_ERR_USAGE,
                               "--device %s: N in cuda:N must be the number of a device", device);
     }
-    return lyrnn_cuda_backend_open((int)number, precision, backend);
+    return lyrnn_cuda_backend_open((int)number, !is_named, precision, backend);
 }
 
 /* Why CUDA could not be opened, without the name in front, "cuda: ": the lines that repeat the
@@ -52,13 +54,13 @@ static lyrnn_status precision_without_cuda(const char *reason)
                       (int)strcspn(reason, ";"), reason);
 }
 
-lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
-                                lyrnn_backend *backend)
+lyrnn_status lyrnn_backend_open_local(const char *device, int local_rank, int num_threads,
+                                      lyrnn_precision precision, lyrnn_backend *backend)
 {
     bool any = strcmp(device, "auto") == 0;
     memset(backend, 0, sizeof *backend);
     if (any || strcmp(device, "cuda") == 0 || strncmp(device, "cuda:", 5) == 0) {
-        lyrnn_status status = open_cuda(any ? "cuda" : device, precision, backend);
+        lyrnn_status status = open_cuda(any ? "cuda" : device, local_rank, precision, backend);
         backend->precision = precision;
         if (status == LYRNN_OK)
             check_table(backend);
@@ -76,6 +78,17 @@ lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_preci
         snprintf(backend->why_not_cuda, sizeof backend->why_not_cuda, "%s", why_not_cuda());
     check_table(backend);
     return LYRNN_OK;
+}
+
+lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
+                                lyrnn_backend *backend)
+{
+    return lyrnn_backend_open_local(device, 0, num_threads, precision, backend);
+}
+
+int lyrnn_default_threads(void)
+{
+    return lyrnn_cpu_default_threads();
 }
 
 void lyrnn_backend_close(lyrnn_backend *backend)

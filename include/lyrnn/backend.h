@@ -572,11 +572,13 @@ struct lyrnn_backend {
 /* The CPU backend. num_threads is as in lyrnn_backend_open (device.h). Its threads and OpenBLAS
  * belong to the process, so open one at a time. */
 lyrnn_status lyrnn_cpu_backend_open(int num_threads, lyrnn_backend *backend);
+int lyrnn_cpu_default_threads(void);
 
-/* The CUDA backend on device number `device`. LYRNN_ERR_UNSUPPORTED says why it cannot be used:
- * there is no device, the driver is too old, or liblyrnn_cuda.so is missing (only a build with the
- * CUDA toolkit makes it). */
-lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrnn_backend *backend);
+/* The CUDA backend on device number `device`. wraps: beyond the last device, numbers begin again at
+ * 0. LYRNN_ERR_UNSUPPORTED says why it cannot be used: there is no device, the driver is too old,
+ * or liblyrnn_cuda.so is missing (only a build with the CUDA toolkit makes it). */
+lyrnn_status lyrnn_cuda_backend_open(int device, bool wraps, lyrnn_precision precision,
+                                     lyrnn_backend *backend);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,14 @@ extern "C" {
 lyrnn_status lyrnn_backend_open(const char *device, int num_threads, lyrnn_precision precision,
                                 lyrnn_backend *backend);
 
+/* As lyrnn_backend_open, for one of several processes on this host. "cuda" and "auto" mean the CUDA
+ * device of number local_rank. Beyond the last device, numbers begin again at 0. */
+lyrnn_status lyrnn_backend_open_local(const char *device, int local_rank, int num_threads,
+                                      lyrnn_precision precision, lyrnn_backend *backend);
+
+/* The threads that num_threads 0 means on the CPU. */
+int lyrnn_default_threads(void);
+
 /* Frees everything but the memory that memory_alloc handed out. A zeroed backend is fine. */
 void lyrnn_backend_close(lyrnn_backend *backend);
 

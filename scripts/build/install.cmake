@@ -12,13 +12,15 @@ set(lyrnn_link_flags -L${openmp_directory} ${OpenMP_C_LIB_NAMES})
 list(TRANSFORM lyrnn_link_flags PREPEND -l REGEX "^[^-]")
 target_link_libraries(lyrnn PRIVATE $<INSTALL_INTERFACE:${lyrnn_link_flags}>)
 
-# The CUDA module. A program that links the library finds it through its own run path.
+# The modules. A program that links the library finds them through its own run path.
 set(module_directory ${CMAKE_INSTALL_LIBDIR}/lyrnn)
 target_link_options(lyrnn INTERFACE
   $<INSTALL_INTERFACE:LINKER:-rpath,$<INSTALL_PREFIX>/${module_directory}>)
-if(LYRNN_CUDA)
-  install(TARGETS lyrnn_cuda DESTINATION ${module_directory})
-endif()
+foreach(module lyrnn_cuda lyrnn_mpi)
+  if(TARGET ${module})
+    install(TARGETS ${module} DESTINATION ${module_directory})
+  endif()
+endforeach()
 
 # lyrnn is a static library only. Libs and Requires list everything that it needs, so that a program
 # links with and without pkg-config's --static.
@@ -39,7 +41,7 @@ configure_package_config_file(scripts/build/lyrnnConfig.cmake.in lyrnnConfig.cma
 write_basic_package_version_file(lyrnnConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 
 # The installed program finds its libraries, such as OpenBLAS with OpenMP, where the build found
-# them. It finds the CUDA module relative to itself.
+# them. It finds the modules relative to itself.
 file(RELATIVE_PATH module_from_program /prefix/${CMAKE_INSTALL_BINDIR} /prefix/${module_directory})
 lyrnn_add_program(lyrnn_installed_program lyrnn)
 set_target_properties(lyrnn_installed_program PROPERTIES

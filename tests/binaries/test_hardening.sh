@@ -30,12 +30,15 @@ for program in "$build"/lyrnn "$build"/installed/*/lyrnn; do
     has "$program" 'Type: +DYN' -h
     has "$program" 'FLAGS_1.*PIE' -d
 done
-for module in "$build"/{tests/cuda_module/{module,other}/,}liblyrnn_cuda.so; do
-    [[ ! -e $module && $module == "$build"/liblyrnn_cuda.so ]] || check_binary "$module"
+for module in "$build"/tests/cuda_module/{module,other}/liblyrnn_cuda.so; do
+    check_binary "$module"
+done
+for module in "$build"/liblyrnn_{cuda,mpi}.so; do
+    [[ ! -e $module ]] || check_binary "$module"
 done
 
 # Each floor has functions with arrays, so each must check its stack.
-for floor in base bench cli cli/options cpu device files generate model run text train; do
+for floor in base bench cli cli/options cpu device files generate model module run text train; do
     objects=$(find "$build/host/$floor" -name '*.o')
     [[ -n $objects ]] || fail "$floor: no objects"
     # shellcheck disable=SC2086 # one word per object

@@ -43,8 +43,10 @@ static void unused(void)
     LYRNN_CHECK(false);
 }
 
-lyrnn_status lyrnn_cuda_backend_open(int device, lyrnn_precision precision, lyrnn_backend *backend)
+lyrnn_status lyrnn_cuda_backend_open(int device, bool wraps, lyrnn_precision precision,
+                                     lyrnn_backend *backend)
 {
+    (void)wraps;
     (void)precision;
     LYRNN_CHECK(device != 2);
     if (device != 0) {

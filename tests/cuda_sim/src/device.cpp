@@ -86,7 +86,7 @@ static void describe_device(Device *described)
 
 void read_environment()
 {
-    the_device.num_devices = number_from("LYRNN_SIM_DEVICES", 1) != 0;
+    the_device.num_devices = static_cast<int>(number_from("LYRNN_SIM_DEVICES", 1));
     the_device.driver_version = static_cast<int>(number_from("LYRNN_SIM_DRIVER", CUDART_VERSION));
     const char *kernels = getenv("LYRNN_SIM_KERNELS");
     the_device.runs_ptx = kernels != nullptr && strcmp(kernels, "ptx") == 0;

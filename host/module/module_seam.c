@@ -1,13 +1,14 @@
-/* Reads the version of a CUDA module from its ELF file without loading it: see module.h. The file
+/* Reads the version of a module from its ELF file without loading it: see module.h. The file
  * may be anything, so each size is checked before it is used. */
 #include <elf.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "device/module.h"
+#include "module/module.h"
 
 static bool read_at(int fd, uint64_t offset, void *memory, size_t size)
 {
