@@ -4,19 +4,21 @@
 
 #include <math.h>
 
+/* A sum beyond the range of a float is infinite, as it is among ranks and on a GPU. */
 static void add_to_counters(lyrnn_counters *counters, double sum)
 {
     counters->loss_sum += sum;
-    if (!isfinite(sum) && counters->bad_step == 0)
+    if (!isfinite((float)sum) && counters->bad_step == 0)
         counters->bad_step = counters->step + 1;
 }
 
-/* Writes a double as a sum of floats, without rounding. */
+/* Writes a double as a sum of floats, without rounding. If it is not finite, the first part says so
+ * and the others are zero. */
 static void split(double sum, float parts[LYRNN_LOSS_PARTS])
 {
     for (int i = 0; i < LYRNN_LOSS_PARTS; i++) {
         parts[i] = (float)sum;
-        sum -= (double)parts[i];
+        sum = isfinite(parts[i]) ? sum - (double)parts[i] : 0.0;
     }
 }
 

@@ -259,8 +259,8 @@ typedef struct {
 enum { LYRNN_LOSS_PARTS = 3 };
 
 /* Adds the sum of the losses (in double, in a fixed order) and the number of targets that are not
- * ignored to the counters. Sets bad_step when the sum is not finite. This is an operation of its
- * own because the backward pass does not wait for it.
+ * ignored to the counters. Sets bad_step when the sum is not finite, or not as a float. This is an
+ * operation of its own because the backward pass does not wait for it.
  * If `parts` is given, it writes the sum there instead, and leaves the counters as they are. */
 typedef struct {
     int M;

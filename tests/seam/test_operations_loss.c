@@ -1,6 +1,7 @@
 /* Softmax cross-entropy: the losses, the gradient that overwrites the logits, and the counters, a
  * backend compared with the oracle. Includes large logits, targets at both ends, and losses that
  * are not finite. LYRNN_TEST_DEVICE names the device. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include "compare.h"
 #include "op_check.h"
 #include "oracle.h"
+
+enum { SHARDS = 5, SHARD_M = 33, SHARD_COUNT = SHARDS * SHARD_M };
 
 static const double forward_tolerance = 1e-5;
 static const double gradient_tolerance = 1e-4;
@@ -229,6 +232,115 @@ static void later_steps_keep_the_first_bad_step(void **state)
     assert_int_equal(counters.bad_step, 7);
 }
 
+/* The losses of several shards on the device, some of whose targets are ignored. */
+typedef struct {
+    const float *losses;
+    const int32_t *targets;
+    int num_targets;
+} shard_losses;
+
+/* Magnitudes from 2^-20 to 2^19, so that a sum needs all bits of a double. */
+static float *odd_losses(op_check *check)
+{
+    float *losses = op_check_random(check, SHARD_COUNT, 1, 5);
+    for (int i = 0; i < SHARD_COUNT; i++)
+        losses[i] = ldexpf(fabsf(losses[i]), i * 7 % 40 - 20);
+    return losses;
+}
+
+static shard_losses upload_losses(op_check *check, const float *losses)
+{
+    int32_t targets[SHARD_COUNT];
+    shard_losses shards = {.losses = op_check_input_floats(check, losses, SHARD_COUNT)};
+    for (int i = 0; i < SHARD_COUNT; i++) {
+        targets[i] = i % 4 == 1 ? LYRNN_IGNORED_TARGET : i;
+        shards.num_targets += targets[i] != LYRNN_IGNORED_TARGET;
+    }
+    shards.targets = op_check_input(check, targets, sizeof targets);
+    return shards;
+}
+
+static void count_losses(op_check *check, const shard_losses *shards, int shard,
+                         lyrnn_counters *counters, float *parts)
+{
+    const lyrnn_count_losses_args args = {.M = SHARD_M,
+                                          .targets = shards->targets + (size_t)shard * SHARD_M,
+                                          .losses = shards->losses + (size_t)shard * SHARD_M,
+                                          .counters = counters,
+                                          .parts = parts};
+    check->backend.count_losses(&check->backend, &args);
+}
+
+/* Adds the shards to the counters at once. */
+static lyrnn_counters count_directly(op_check *check, const shard_losses *shards,
+                                     lyrnn_counters before)
+{
+    lyrnn_counters *counters = op_check_counters(check, before);
+    for (int shard = 0; shard < SHARDS; shard++)
+        count_losses(check, shards, shard, counters, NULL);
+    return op_check_fetch_counters(check, counters);
+}
+
+/* Keeps the sums of the shards apart, which leaves the counters as they are, and then adds them. */
+static lyrnn_counters count_by_parts(op_check *check, const shard_losses *shards,
+                                     lyrnn_counters before)
+{
+    enum { COUNT = SHARDS * LYRNN_LOSS_PARTS };
+    lyrnn_counters *counters = op_check_counters(check, before);
+    float *parts = op_check_output_floats(check, COUNT);
+    for (int shard = 0; shard < SHARDS; shard++)
+        count_losses(check, shards, shard, counters, parts + (size_t)shard * LYRNN_LOSS_PARTS);
+    lyrnn_counters between = op_check_fetch_counters(check, counters);
+    assert_same_bits("counters", &between, &before, sizeof before);
+    const lyrnn_count_shards_args args = {
+        .num = SHARDS,
+        .parts = op_check_input_floats(check, op_check_fetch(check, parts, COUNT), COUNT),
+        .counters = counters};
+    check->backend.count_shards(&check->backend, &args);
+    return op_check_fetch_counters(check, counters);
+}
+
+static void parts_of_a_sum_have_all_its_bits(void **state)
+{
+    op_check *check = op_check_begin(state);
+    const float *losses = odd_losses(check);
+    const shard_losses shards = upload_losses(check, losses);
+    const lyrnn_counters before = {.batch = 3,
+                                   .step = 4,
+                                   .loss_count = 1000000007,
+                                   .loss_sum = 1.0 / 3,
+                                   .num_targets = shards.num_targets,
+                                   .gradient_norm = 2.5};
+    double sum = before.loss_sum;
+    for (int i = 0; i < SHARD_COUNT; i++)
+        sum += (double)losses[i];
+    lyrnn_counters directly = count_directly(check, &shards, before);
+    lyrnn_counters by_parts = count_by_parts(check, &shards, before);
+    assert_same_bits("counters", &by_parts, &directly, sizeof directly);
+    assert_number_near("sum", by_parts.loss_sum, sum, 1e-12);
+    assert_int_equal(by_parts.loss_count, 1000000007 + shards.num_targets);
+    assert_int_equal(by_parts.bad_step, 0);
+}
+
+static void parts_that_are_not_finite_name_their_step(void **state)
+{
+    const float poisons[] = {NAN, INFINITY, -INFINITY, FLT_MAX};
+    for (size_t i = 0; i < sizeof poisons / sizeof *poisons; i++) {
+        op_check *check = op_check_begin(state);
+        float *losses = odd_losses(check);
+        /* Two of the largest floats add up to more than a float holds. */
+        losses[SHARD_M] = losses[2 * SHARD_M - 1] = poisons[i];
+        const shard_losses shards = upload_losses(check, losses);
+        const lyrnn_counters first = {.step = 6, .num_targets = shards.num_targets};
+        const lyrnn_counters later = {.step = 8, .bad_step = 7, .num_targets = shards.num_targets};
+        assert_int_equal(count_directly(check, &shards, first).bad_step, 7);
+        assert_int_equal(count_by_parts(check, &shards, first).bad_step, 7);
+        assert_int_equal(count_by_parts(check, &shards, later).bad_step, 7);
+        assert_true(isnan(poisons[i]) ==
+                    (bool)isnan(count_by_parts(check, &shards, first).loss_sum));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +352,8 @@ int main(void)
         cmocka_unit_test(a_loss_that_is_not_finite_names_its_step),
         cmocka_unit_test(a_logit_of_minus_infinity_is_an_impossible_character),
         cmocka_unit_test(later_steps_keep_the_first_bad_step),
+        cmocka_unit_test(parts_of_a_sum_have_all_its_bits),
+        cmocka_unit_test(parts_that_are_not_finite_name_their_step),
     };
     return cmocka_run_group_tests(tests, op_check_setup, op_check_teardown);
 }

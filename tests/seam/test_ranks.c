@@ -11,7 +11,17 @@
 #include "model_check.h"
 #include "rank_group.h"
 
-enum { V = 11, H = 6, B = 12, T = 4, K = 3, N = B * (K * T + 1), STEPS = 5, CONTINUED = 2 };
+enum {
+    V = 11,
+    H = 6,
+    B = 12,
+    T = 4,
+    K = 3,
+    N = B * (K * T + 1),
+    STEPS = 5,
+    BAD_STEP = 2,
+    SHARDS = 4
+};
 
 /* Enough songs for every stream, of one to five chunks. */
 static const size_t songs[] = {0,  3,  14,  22,  34,  40,  52,  57,  72,  80,
@@ -34,7 +44,7 @@ typedef struct {
     lyrnn_sampling sampling;
     lyrnn_optimizer_config optimizer;
     int first_step, end_step;
-    int bad_rank;                 /* its loss becomes NaN in the last step; -1: none */
+    int bad_rank;                 /* its loss becomes NaN in the step BAD_STEP; -1: none */
     moment ranks[RANK_GROUP_MAX]; /* only the first has the state */
 } shared_run;
 
@@ -146,6 +156,15 @@ static void load(rank_training *r, const moment *from)
     lyrnn_trainer_snapshot_free(&snapshot);
 }
 
+/* Makes the logits of this rank's streams NaN. */
+static void spoil_loss(rank_training *r)
+{
+    const lyrnn_model *model = &r->check.model;
+    const lyrnn_parameter *bias = lyrnn_parameters_output_bias(&model->parameters);
+    const float nan = NAN;
+    model->backend->upload(model->backend, model->params + bias->offset, &nan, sizeof nan);
+}
+
 /* One rank's training: steps first_step to end_step - 1. */
 static void train(lyrnn_comm *comm, void *context)
 {
@@ -156,6 +175,8 @@ static void train(lyrnn_comm *comm, void *context)
     if (shared->first_step > 0)
         load(&r, &shared->ranks[0]);
     for (int step = shared->first_step; step < shared->end_step; step++) {
+        if (step + 1 == BAD_STEP && rank == shared->bad_rank)
+            spoil_loss(&r);
         if (step % (int)r.batches.K == 0)
             assert_int_equal(
                 lyrnn_trainer_begin_epoch(&r.trainer, (uint64_t)step / r.batches.K + 1), LYRNN_OK);
@@ -248,22 +269,238 @@ enum { NUM_CONFIGS = sizeof configs / sizeof *configs };
 static const lyrnn_sampling samplings[] = {LYRNN_SAMPLING_CONSECUTIVE, LYRNN_SAMPLING_RANDOM,
                                            LYRNN_SAMPLING_SONGS};
 
-/* One to four shards per rank, and ranks of which one has no neighbor. */
+/* One to four shards per rank, and numbers of ranks where one is left over in the tree. */
 static void any_number_of_ranks_has_the_same_bits(void **state)
 {
     (void)state;
     for (int i = 0; i < NUM_CONFIGS; i++) {
         for (int j = 0; j < 3; j++) {
-            check_sizes(&configs[i], samplings[j], 4, (const int[]){1, 2, 4, 0});
+            check_sizes(&configs[i], samplings[j], SHARDS, (const int[]){1, 2, 4, 0});
             check_sizes(&configs[i], samplings[j], 6, (const int[]){3, 6, 0});
         }
     }
+}
+
+/* A recipe with everything that a rank computes for itself from the same gradients. */
+static const lyrnn_optimizer_config recipe = {.learning_rate = 1e-2f,
+                                              .clip_norm = 0.3f,
+                                              .schedule = LYRNN_SCHEDULE_COSINE,
+                                              .warmup_steps = 2,
+                                              .num_steps = 8,
+                                              .weight_decay = 0.5f,
+                                              .average_decay = 0.9};
+
+/* Two ranks train to the middle of an epoch, four to its end, one process to the middle of the
+ * next. */
+static void a_training_continues_with_another_number_of_ranks(void **state)
+{
+    (void)state;
+    const int sizes[] = {2, 4, 0}, ends[] = {2, K, STEPS};
+    for (int i = 0; i < NUM_CONFIGS; i++) {
+        for (int j = 0; j < 3; j++) {
+            shared_run *alone = begin_run(&configs[i], samplings[j], SHARDS);
+            shared_run *moved = begin_run(&configs[i], samplings[j], SHARDS);
+            alone->optimizer = moved->optimizer = recipe;
+            alone->optimizer.num_shards = moved->optimizer.num_shards = SHARDS;
+            rank_group_run(0, train, alone);
+            for (int part = 0; part < 3; part++) {
+                moved->first_step = part == 0 ? 0 : ends[part - 1];
+                moved->end_step = ends[part];
+                rank_group_run(sizes[part], train, moved);
+            }
+            assert_same_moments(&moved->ranks[0], &alone->ranks[0]);
+            assert_same_states(&moved->ranks[0], &alone->ranks[0]);
+            end_run(moved);
+            end_run(alone);
+        }
+    }
+}
+
+/* Without a number of shards, each rank has one. */
+static void shards_differ_from_the_batch_by_rounding(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NUM_CONFIGS; i++) {
+        shared_run *whole = begin_run(&configs[i], LYRNN_SAMPLING_CONSECUTIVE, 1);
+        shared_run *parts = begin_run(&configs[i], LYRNN_SAMPLING_CONSECUTIVE, 0);
+        rank_group_run(0, train, whole);
+        rank_group_run(4, train, parts);
+        assert_number_near("loss", parts->ranks[0].counters.loss_sum,
+                           whole->ranks[0].counters.loss_sum, 1e-5);
+        assert_int_equal(parts->ranks[0].counters.loss_count, whole->ranks[0].counters.loss_count);
+        assert_memory_not_equal(parts->ranks[0].params, whole->ranks[0].params,
+                                sizeof whole->ranks[0].params);
+        end_run(parts);
+        end_run(whole);
+    }
+}
+
+/* Three shards of a rank are no subtree, but all ranks agree. */
+static void other_numbers_of_ranks_differ_by_rounding(void **state)
+{
+    (void)state;
+    shared_run *alone = begin_run(&configs[2], LYRNN_SAMPLING_SONGS, 6);
+    shared_run *run = begin_run(&configs[2], LYRNN_SAMPLING_SONGS, 6);
+    rank_group_run(0, train, alone);
+    rank_group_run(2, train, run);
+    assert_same_moments(&run->ranks[1], &run->ranks[0]);
+    assert_number_near("loss", run->ranks[0].counters.loss_sum, alone->ranks[0].counters.loss_sum,
+                       1e-5);
+    assert_memory_not_equal(run->ranks[0].m, alone->ranks[0].m, sizeof run->ranks[0].m);
+    end_run(run);
+    end_run(alone);
+}
+
+static void a_loss_that_is_not_finite_stops_all_ranks_at_the_same_step(void **state)
+{
+    (void)state;
+    for (int bad_rank = 0; bad_rank < 4; bad_rank++) {
+        shared_run *run = begin_run(&configs[2], LYRNN_SAMPLING_CONSECUTIVE, 4);
+        run->bad_rank = bad_rank;
+        rank_group_run(4, train, run);
+        for (int rank = 0; rank < 4; rank++) {
+            assert_int_equal(run->ranks[rank].counters.bad_step, BAD_STEP);
+            assert_true(isnan(run->ranks[rank].params[0]));
+            assert_same_moments(&run->ranks[rank], &run->ranks[0]);
+        }
+        end_run(run);
+    }
+}
+
+/* Shards that four ranks cannot share, and what the error names. */
+typedef struct {
+    int B, num_shards;
+    const char *error;
+} misfit;
+
+static void fail_to_open(lyrnn_comm *comm, void *context)
+{
+    const misfit *wrong = (const misfit *)context;
+    const lyrnn_batch_options options = {
+        .N = N, .B = wrong->B, .T = T, .sampling = LYRNN_SAMPLING_RANDOM};
+    const lyrnn_optimizer_config optimizer = {.num_shards = wrong->num_shards};
+    static const int32_t ids[N];
+    model_check check;
+    lyrnn_batches batches;
+    lyrnn_trainer trainer;
+    model_check_open_config(&check, &configs[0], 1);
+    assert_int_equal(check.backend.join(&check.backend, comm), LYRNN_OK);
+    assert_int_equal(lyrnn_batches_init(&batches, &options), LYRNN_OK);
+    assert_int_equal(lyrnn_trainer_init(&trainer, &check.model, &batches, ids, &optimizer),
+                     LYRNN_ERR_USAGE);
+    assert_string_equal(lyrnn_error_text(), wrong->error);
+    lyrnn_batches_free(&batches);
+    model_check_close(&check);
+}
+
+static void shards_that_ranks_cannot_share_are_usage_errors(void **state)
+{
+    (void)state;
+    misfit misfits[] = {
+        {24, 6, "--shards 6: cannot be divided among 4 ranks; use 4 or 8, or start 3 ranks"},
+        {12, 6, "--shards 6: cannot be divided among 4 ranks; use 4 or 12, or start 3 ranks"},
+        {12, 1, "--shards 1: cannot be divided among 4 ranks; use 4"},
+        {12, 8,
+         "--shards 8: does not divide the 12 text sequences of a batch; use 4 or 12, or another "
+         "--batch-size"},
+        {6, 0, "--batch-size 6: cannot be divided among 4 ranks; use 4 or 8"},
+        {3, 0, "--batch-size 3: cannot be divided among 4 ranks; use 4"},
+        {18, 6, "--shards 6: cannot be divided among 4 ranks; use 4 or 8, or start 3 ranks"},
+    };
+    for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++)
+        rank_group_run(4, fail_to_open, &misfits[i]);
+}
+
+static size_t allocated_bytes;
+static lyrnn_status (*allocate)(lyrnn_backend *self, size_t bytes, void **memory);
+
+static lyrnn_status count_bytes(lyrnn_backend *self, size_t bytes, void **memory)
+{
+    allocated_bytes += bytes;
+    return allocate(self, bytes, memory);
+}
+
+/* The model is allocated before the trainer. */
+static void compare_memory(lyrnn_comm *comm, void *context)
+{
+    const shared_run *shared = (const shared_run *)context;
+    rank_training r;
+    open_training(&r, comm, shared);
+    lyrnn_backend *backend = &r.check.backend;
+    const lyrnn_training_memory memory =
+        lyrnn_training_memory_of(backend, &shared->config, &shared->optimizer, &r.batches);
+    size_t count = r.check.model.parameters.count, num_parts = SHARDS * LYRNN_LOSS_PARTS;
+    /* One buffer per level of the tree over the own shards. Ranks add the losses to the first, and
+     * have one more buffer of its length. */
+    size_t floats = comm == NULL ? 3 * count : (comm->size == 2 ? 3 : 2) * count + 2 * num_parts;
+    size_t padding = comm == NULL ? 0 : 2 * 256;
+    assert_in_range(memory.gradients_bytes, floats * sizeof(float),
+                    floats * sizeof(float) + padding);
+    lyrnn_trainer_free(&r.trainer);
+    allocate = backend->memory_alloc;
+    backend->memory_alloc = count_bytes;
+    static const int32_t ids[N];
+    assert_int_equal(
+        lyrnn_trainer_init(&r.trainer, &r.check.model, &r.batches, ids, &shared->optimizer),
+        LYRNN_OK);
+    assert_int_equal(allocated_bytes, memory.total_bytes - memory.parameters_bytes);
+    close_training(&r);
+}
+
+static void the_sizes_of_memory_are_those_of_its_allocations(void **state)
+{
+    (void)state;
+    for (int size = 0; size <= 4; size += 2) {
+        shared_run *run = begin_run(&configs[2], LYRNN_SAMPLING_SONGS, SHARDS);
+        run->optimizer.average_decay = 0.9;
+        rank_group_run(size, compare_memory, run);
+        end_run(run);
+    }
+}
+
+static lyrnn_status say_gone(lyrnn_comm *self)
+{
+    (void)self;
+    return lyrnn_fail(LYRNN_ERR_RANK, "rank 1: is gone");
+}
+
+static lyrnn_status fail_to_gather(lyrnn_comm *self, const void *mine, size_t num_bytes, void *all)
+{
+    (void)mine, (void)num_bytes, (void)all;
+    return say_gone(self);
+}
+
+static void lose_a_rank(lyrnn_comm *comm, void *context)
+{
+    rank_training r;
+    open_training(&r, comm, (const shared_run *)context);
+    assert_int_equal(lyrnn_trainer_check(&r.trainer), LYRNN_OK);
+    comm->check = say_gone;
+    comm->gather = fail_to_gather;
+    assert_int_equal(lyrnn_trainer_check(&r.trainer), LYRNN_ERR_RANK);
+    assert_int_equal(lyrnn_trainer_gather_state(&r.trainer), LYRNN_ERR_RANK);
+    close_training(&r);
+}
+
+static void a_rank_that_is_gone_shows(void **state)
+{
+    (void)state;
+    shared_run *run = begin_run(&configs[2], LYRNN_SAMPLING_SONGS, 4);
+    rank_group_run(2, lose_a_rank, run);
+    end_run(run);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks_has_the_same_bits),
+        cmocka_unit_test(a_training_continues_with_another_number_of_ranks),
+        cmocka_unit_test(shards_differ_from_the_batch_by_rounding),
+        cmocka_unit_test(other_numbers_of_ranks_differ_by_rounding),
+        cmocka_unit_test(a_loss_that_is_not_finite_stops_all_ranks_at_the_same_step),
+        cmocka_unit_test(shards_that_ranks_cannot_share_are_usage_errors),
+        cmocka_unit_test(the_sizes_of_memory_are_those_of_its_allocations),
+        cmocka_unit_test(a_rank_that_is_gone_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,9 +32,14 @@ void rank_group_free(void *memory, size_t bytes)
     assert_int_equal(munmap(memory, bytes), 0);
 }
 
-static void wait_for_all(group *g)
+static void wait_for_all(lyrnn_comm *self)
 {
-    pthread_barrier_wait(&g->barrier);
+    pthread_barrier_wait(&((group *)self->state)->barrier);
+}
+
+static char *slot_of(lyrnn_comm *self, int rank)
+{
+    return ((group *)self->state)->slots[rank];
 }
 
 static size_t min_bytes(size_t a, size_t b)
@@ -44,29 +49,27 @@ static size_t min_bytes(size_t a, size_t b)
 
 static lyrnn_status broadcast(lyrnn_comm *self, void *bytes, size_t num_bytes)
 {
-    group *g = (group *)self->state;
     for (size_t at = 0; at < num_bytes; at += SLOT_BYTES) {
         size_t count = min_bytes(num_bytes - at, SLOT_BYTES);
         if (self->rank == 0)
-            memcpy(g->slots[0], (char *)bytes + at, count);
-        wait_for_all(g);
+            memcpy(slot_of(self, 0), (char *)bytes + at, count);
+        wait_for_all(self);
         if (self->rank != 0)
-            memcpy((char *)bytes + at, g->slots[0], count);
-        wait_for_all(g);
+            memcpy((char *)bytes + at, slot_of(self, 0), count);
+        wait_for_all(self);
     }
     return LYRNN_OK;
 }
 
 static lyrnn_status gather(lyrnn_comm *self, const void *mine, size_t num_bytes, void *all)
 {
-    group *g = (group *)self->state;
     for (size_t at = 0; at < num_bytes; at += SLOT_BYTES) {
         size_t count = min_bytes(num_bytes - at, SLOT_BYTES);
-        memcpy(g->slots[self->rank], (const char *)mine + at, count);
-        wait_for_all(g);
-        for (size_t r = 0; self->rank == 0 && r < (size_t)self->size; r++)
-            memcpy((char *)all + r * num_bytes + at, g->slots[r], count);
-        wait_for_all(g);
+        memcpy(slot_of(self, self->rank), (const char *)mine + at, count);
+        wait_for_all(self);
+        for (int r = 0; self->rank == 0 && r < self->size; r++)
+            memcpy((char *)all + (size_t)r * num_bytes + at, slot_of(self, r), count);
+        wait_for_all(self);
     }
     return LYRNN_OK;
 }
@@ -74,33 +77,32 @@ static lyrnn_status gather(lyrnn_comm *self, const void *mine, size_t num_bytes,
 /* A slot has the same part of the pieces for all ranks. */
 static lyrnn_status exchange(lyrnn_comm *self, const void *pieces, void *received, size_t num_bytes)
 {
-    group *g = (group *)self->state;
-    size_t size = (size_t)self->size, part = SLOT_BYTES / size;
+    size_t part = SLOT_BYTES / (size_t)self->size;
     for (size_t at = 0; at < num_bytes; at += part) {
         size_t count = min_bytes(num_bytes - at, part);
-        for (size_t r = 0; r < size; r++)
-            memcpy(g->slots[self->rank] + r * part, (const char *)pieces + r * num_bytes + at,
-                   count);
-        wait_for_all(g);
-        for (size_t r = 0; r < size; r++)
-            memcpy((char *)received + r * num_bytes + at, g->slots[r] + (size_t)self->rank * part,
-                   count);
-        wait_for_all(g);
+        for (int r = 0; r < self->size; r++)
+            memcpy(slot_of(self, self->rank) + (size_t)r * part,
+                   (const char *)pieces + (size_t)r * num_bytes + at, count);
+        wait_for_all(self);
+        for (int r = 0; r < self->size; r++)
+            memcpy((char *)received + (size_t)r * num_bytes + at,
+                   slot_of(self, r) + (size_t)self->rank * part, count);
+        wait_for_all(self);
     }
     return LYRNN_OK;
 }
 
 static lyrnn_status all_gather(lyrnn_comm *self, void *pieces, size_t num_bytes)
 {
-    group *g = (group *)self->state;
     for (size_t at = 0; at < num_bytes; at += SLOT_BYTES) {
         size_t count = min_bytes(num_bytes - at, SLOT_BYTES);
-        memcpy(g->slots[self->rank], (char *)pieces + (size_t)self->rank * num_bytes + at, count);
-        wait_for_all(g);
+        memcpy(slot_of(self, self->rank), (char *)pieces + (size_t)self->rank * num_bytes + at,
+               count);
+        wait_for_all(self);
         for (int r = 0; r < self->size; r++)
             if (r != self->rank)
-                memcpy((char *)pieces + (size_t)r * num_bytes + at, g->slots[r], count);
-        wait_for_all(g);
+                memcpy((char *)pieces + (size_t)r * num_bytes + at, slot_of(self, r), count);
+        wait_for_all(self);
     }
     return LYRNN_OK;
 }
