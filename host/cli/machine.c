@@ -22,7 +22,7 @@ lyrnn_status machine_open_rank(const machine_options *machine, lyrnn_comm *comm,
     LYRNN_TRY(lyrnn_backend_open_local(machine->device, comm->local_rank, threads,
                                        machine->precision, backend));
     backend->debug_sync = machine->debug_sync;
-    return backend->join(backend, comm);
+    return LYRNN_OK;
 }
 
 lyrnn_status machine_open_model(const machine_options *machine, const lyrnn_checkpoint *checkpoint,

@@ -91,9 +91,8 @@ typedef struct {
 
 lyrnn_status machine_open(const machine_options *machine, lyrnn_backend *backend);
 
-/* As machine_open, for a rank of `comm`, which the backend then joins; NULL: there are no others. "cuda" is the
- * device of the local rank, and ranks share the CPUs of their host. The caller passes a zeroed
- * backend and closes it, on failure too. */
+/* As machine_open, for a rank of `comm`, which the caller lets the backend join; NULL: there are no
+ * others. "cuda" is the device of the local rank, and ranks share the CPUs of their host. */
 lyrnn_status machine_open_rank(const machine_options *machine, lyrnn_comm *comm,
                                lyrnn_backend *backend);
 
