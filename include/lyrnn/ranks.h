@@ -1,7 +1,7 @@
 /* Finds out which rank of a training this process is, and opens the group of ranks (lyrnn/comm.h).
  *
  * A launcher starts one process per device: torchrun, srun, mpirun, or `lyrnn train --ranks N`,
- * which starts them on this machine. It tells each process its rank in environment variables. The
+ * which starts them on this machine. Each process finds its rank in environment variables. The
  * ranks then meet at an address of rank 0 (a rendezvous over TCP), and their connections stay open:
  * through them they agree, notice that a rank is gone, and, on CPUs, exchange gradients.
  * host/parallel/README.md has the variables and the protocol. */
@@ -17,27 +17,37 @@
 extern "C" {
 #endif
 
-/* Where a process stands among those that its launcher started. */
+enum { LYRNN_RANKS_MAX = 512 };
+
+/* The place of a process among those that its launcher started. The place among the ranks of this
+ * host is not here: the ranks count it when they meet (comm.h, local_rank). */
 typedef struct {
-    int rank, size;             /* size 1: no launcher, or one that started a single process */
-    int local_rank, local_size; /* the same among the ranks on this host */
-    const char *launcher;       /* "torchrun", "srun", "mpirun", "lyrnn"; NULL: none */
-    char address[256];          /* a name or an IP address of rank 0 */
-    int port;                   /* where rank 0 listens */
-    int listener;   /* a socket that listens there already, which rank 0 inherited; else -1 */
-    char token[65]; /* what a rank must know to join; "": none was given */
-    bool has_mpi;   /* MPI started the processes, and moves their bytes if it can be loaded */
+    int rank, size;       /* size 1: no launcher, or one that started a single process */
+    const char *launcher; /* "torchrun", "srun", "mpirun", "lyrnn"; NULL: none */
+    char address[256];    /* a name or an IP address of rank 0; "": only rank 0 can choose it */
+    int port;             /* where rank 0 listens; 0: only rank 0 can choose it */
+    int listener;         /* a socket that listens there already, for rank 0; else -1 */
+    char token[65];       /* what a rank must know to join; "": none was given */
+    bool has_mpi;         /* MPI started the processes, and moves their bytes if it can be loaded */
 } lyrnn_ranks;
 
 /* Reads the launcher's variables. LYRNN_ERR_USAGE names a variable that is wrong or missing. */
 lyrnn_status lyrnn_ranks_detect(lyrnn_ranks *ranks);
 
+/* Opens a listener for rank 0 at a free port of ranks->address, and makes a random token. It fills
+ * in `address`, `port`, `listener` and `token`. Whoever can pass these to the other processes calls
+ * it before lyrnn_comm_open, which then closes the listener: the parent of `--ranks N` for its
+ * rank 0, and rank 0 itself where MPI broadcasts the first two and the token. An empty address
+ * becomes this host's name. LYRNN_ERR_IO: the address cannot be used, or reaches only this host. */
+lyrnn_status lyrnn_ranks_listen(lyrnn_ranks *ranks);
+
 /* Opens the group of size >= 2 ranks: all of them meet, or this fails. It waits at most
- * timeout_seconds for the others. LYRNN_ERR_IO: rank 0's address cannot be used or reached, or a
- * rank did not come; LYRNN_ERR_RANK. */
+ * timeout_seconds for the others. LYRNN_ERR_USAGE: the address or the port is not known;
+ * LYRNN_ERR_IO: rank 0's address cannot be used or reached, or a rank did not come; LYRNN_ERR_RANK.
+ * Call lyrnn_comm_close after a failure as well: other ranks may wait for this one. */
 lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double timeout_seconds);
 
-/* Leaves the group and tells the others with which status. If it is a failure of this rank, one
+/* Leaves the group and sends its status to the others. If it is a failure of this rank, one
  * rank of the group reports it, and only one:
  *     - rank 0 returns its own failure, or that of another rank with "rank R (HOST): " before it;
  *     - the others return LYRNN_ERR_RANK without an error text, because rank 0 reports it. Where
@@ -45,11 +55,16 @@ lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double 
  * Returns the status to end with. A zeroed comm is fine: then it returns `status`. */
 lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status);
 
-/* Whether all ranks have the same text, such as an option. LYRNN_ERR_USAGE names the first rank
- * whose text differs from that of rank 0, with both texts:
- *     rank 2 (HOST): WHAT is A and rank 0 has B; REMEDY */
+/* Whether all ranks have the same text, such as an option. This is a collective. If a rank's text
+ * differs, all ranks fail. Rank 0 returns LYRNN_ERR_USAGE and names the first such rank:
+ *     rank 2 (HOST): WHAT is A and rank 0 has B; REMEDY
+ * A text of more than 200 bytes is shortened there. The others return LYRNN_ERR_RANK. */
 lyrnn_status lyrnn_comm_compare(lyrnn_comm *comm, const char *what, const char *text,
                                 const char *remedy);
+
+/* The host's name and process of a rank, such as "gpu07, process 4711", for a line about it. It is
+ * valid until lyrnn_comm_close. */
+const char *lyrnn_comm_member(const lyrnn_comm *comm, int rank);
 
 #ifdef __cplusplus
 }
