@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "bench/agreement.h"
 #include "bench/device_rates.h"
 #include "bench/percentile.h"
 #include "bench/process_memory.h"
@@ -125,7 +126,8 @@ static void close_workload(workload *w)
     lyrnn_model_free(&w->model);
 }
 
-/* Call close_workload afterwards, on failure too. */
+/* Call close_workload afterwards, on failure too. It fails on every rank if it fails on one,
+ * because a step needs all of them. */
 static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config, int num_steps,
                                   lyrnn_backend *backend, bool time_operations)
 {
@@ -133,7 +135,9 @@ static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config,
     w->config = config;
     w->num_steps = num_steps;
     lyrnn_watch(&w->watched, backend, time_operations);
-    return config->task == LYRNN_BENCH_GENERATE ? open_generation(w) : open_training(w);
+    return lyrnn_bench_agree(backend->comm, config->task == LYRNN_BENCH_GENERATE
+                                                ? open_generation(w)
+                                                : open_training(w));
 }
 
 static lyrnn_status repeat_training(workload *w, double *seconds)
@@ -145,7 +149,7 @@ static lyrnn_status repeat_training(workload *w, double *seconds)
         lyrnn_trainer_step(&w->training.trainer);
     (void)lyrnn_trainer_counters(&w->training.trainer);
     *seconds = lyrnn_seconds() - start;
-    return LYRNN_OK;
+    return lyrnn_trainer_check(&w->training.trainer);
 }
 
 static lyrnn_status repeat_generation(workload *w, double *seconds)
@@ -234,7 +238,8 @@ static void add_operation(const workload *w, lyrnn_operation op, double *op_ms,
                           lyrnn_bench_result *result)
 {
     const lyrnn_op_tally *tally = &w->watched.tallies[op];
-    double steps = w->num_steps;
+    const lyrnn_comm *comm = w->watched.inner->comm;
+    double steps = w->num_steps, ranks = comm != NULL ? comm->size : 1;
     if (tally->calls == 0)
         return;
     result->operations[result->num_operations++] = (lyrnn_bench_operation){
@@ -244,6 +249,7 @@ static void add_operation(const workload *w, lyrnn_operation op, double *op_ms,
         .flop = tally->cost.flop / steps,
         .bytes = tally->cost.bytes / steps,
         .time_steps = tally->cost.steps / steps,
+        .sent = 2 * (ranks - 1) / ranks * tally->cost.summed / steps,
     };
 }
 
@@ -269,7 +275,25 @@ static lyrnn_status measure_operations(const lyrnn_bench_config *config, lyrnn_b
     return status;
 }
 
-/* Computes estimates and predictions from the counted work and the device's rates. */
+/* The time that the links take for an operation at best. */
+static double link_ms(const lyrnn_bench_operation *op, const lyrnn_link_rates *links)
+{
+    if (op->sent == 0)
+        return 0;
+    return 1e3 * (op->sent / links->bytes_per_second + op->calls * links->latency_seconds);
+}
+
+static void add_communication(const lyrnn_bench_operation *op, lyrnn_bench_communication *all)
+{
+    if (op->sent == 0)
+        return;
+    all->bytes += op->sent;
+    all->ms += op->time.median_ms;
+    all->share += op->share;
+    all->floor_ms += link_ms(op, &all->links);
+}
+
+/* Computes estimates and predictions from the counted work and the measured rates. */
 static void predict_times(lyrnn_bench_result *result)
 {
     const lyrnn_device_rates *rates = &result->rates;
@@ -282,12 +306,23 @@ static void predict_times(lyrnn_bench_result *result)
         double move = op->bytes / rates->bytes_per_second;
         op->share = op->time.median_ms / all_ms;
         op->estimate_ms =
-            1e3 * ((compute > move ? compute : move) + op->time_steps * rates->step_seconds);
+            1e3 * ((compute > move ? compute : move) + op->time_steps * rates->step_seconds) +
+            link_ms(op, &result->communication.links);
         op->predicted_ms = op->estimate_ms + 1e3 * op->calls * rates->call_seconds;
         result->flop += op->flop;
         result->bytes += op->bytes;
         result->estimate_ms += op->estimate_ms;
+        add_communication(op, &result->communication);
     }
+}
+
+static lyrnn_status measure_rates(lyrnn_backend *backend, lyrnn_cell cell,
+                                  lyrnn_bench_result *result)
+{
+    LYRNN_TRY(lyrnn_bench_agree(backend->comm,
+                                lyrnn_measure_device_rates(backend, cell, &result->rates)));
+    return backend->comm != NULL ? lyrnn_measure_link_rates(backend, &result->communication.links)
+                                 : LYRNN_OK;
 }
 
 static lyrnn_status measure_all(const lyrnn_bench_config *config, lyrnn_backend *backend,
@@ -302,7 +337,7 @@ static lyrnn_status measure_all(const lyrnn_bench_config *config, lyrnn_backend 
         result->peak_bytes = lyrnn_peak_memory_bytes();
     if (!backend->shares_host_memory)
         result->peak_bytes = result->device_bytes + backend->own_bytes;
-    LYRNN_TRY(lyrnn_measure_device_rates(backend, config->model.cell, &result->rates));
+    LYRNN_TRY(measure_rates(backend, config->model.cell, result));
     predict_times(result);
     return LYRNN_OK;
 }
@@ -315,9 +350,11 @@ lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *ba
     lyrnn_peak_memory_reset();
     double *ms =
         (double *)malloc((size_t)config->num_repetitions * LYRNN_NUM_OPERATIONS * sizeof *ms);
-    if (ms == NULL)
-        return lyrnn_out_of_memory("bench", 0, "lower --repetitions");
-    lyrnn_status status = measure_all(config, backend, ms, result);
+    lyrnn_status status =
+        ms != NULL ? LYRNN_OK : lyrnn_out_of_memory("bench", 0, "lower --repetitions");
+    status = lyrnn_bench_agree(backend->comm, status);
+    if (status == LYRNN_OK)
+        status = measure_all(config, backend, ms, result);
     free(ms);
     return status;
 }
@@ -325,15 +362,19 @@ lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *ba
 lyrnn_status lyrnn_bench_tune(const lyrnn_bench_config *config, lyrnn_backend *backend,
                               const tuning_request *request, tuning *result)
 {
-    const lyrnn_recurrence_shape shape = {
-        .cell = config->model.cell, .T = config->T, .B = config->B, .H = config->model.hidden_size};
+    int num_ranks = backend->comm != NULL ? backend->comm->size : 1;
+    const lyrnn_recurrence_shape shape = {.cell = config->model.cell,
+                                          .T = config->T,
+                                          .B = config->B / num_ranks,
+                                          .H = config->model.hidden_size};
     lyrnn_plan plans[LYRNN_MAX_PLANS];
     bench_training training;
     *result = (tuning){0};
     if (backend->plan_list(backend, &shape, plans) == 0)
         return tuning_check_given(backend, &shape, &request->given);
-    LYRNN_TRY(check_memory(config, 1, backend, backend));
-    lyrnn_status status = make_training(&training, config, 1, backend);
+    lyrnn_status status = check_memory(config, 1, backend, backend);
+    LYRNN_TRY(lyrnn_bench_agree(backend->comm, status));
+    status = lyrnn_bench_agree(backend->comm, make_training(&training, config, 1, backend));
     if (status == LYRNN_OK)
         status = tuning_run(&training.trainer, request, result);
     close_training(&training);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "bench/device_rates.h"
+#include "bench/link_rates.h"
 #include "bench/op_cost.h"
 #include "lyrnn/backend.h"
 #include "lyrnn/parameters.h"
@@ -48,12 +49,22 @@ typedef struct {
     double share;          /* of the sum of all operations' medians */
     double flop, bytes;    /* the minimum numbers, from op_cost.h */
     double time_steps;     /* those that must follow one another */
-    /* The time of the FLOPs or of the bytes, whichever is longer, plus the bare time steps. This is
-     * no lower bound: data that stays in a cache moves faster than the copy rate, which is that of
-     * memory, and a whole step may run operations and layers in parallel. */
+    double sent;           /* bytes that this rank sends to others; 0 but for all_reduce */
+    /* The time of the FLOPs or of the bytes, whichever is longer, plus the bare time steps and the
+     * links' time. This is no lower bound: data that stays in a cache moves faster than the copy
+     * rate, which is that of memory, and a whole step may run operations and layers in parallel. */
     double estimate_ms;
     double predicted_ms; /* estimate_ms plus a bare call for each call */
 } lyrnn_bench_operation;
+
+/* What ranks do in a step beyond computing: they sum their gradients. All 0 without ranks. */
+typedef struct {
+    lyrnn_link_rates links;
+    double bytes;    /* that a rank sends, and receives as many */
+    double ms;       /* of all_reduce: also waits for slower ranks and adds */
+    double share;    /* of the sum of all operations' medians */
+    double floor_ms; /* the bytes at the links' rate, plus the latency of each all_reduce */
+} lyrnn_bench_communication;
 
 typedef struct {
     /* The undisturbed time of a step. Zero for LYRNN_BENCH_OPERATIONS, like chars_per_second. */
@@ -65,12 +76,17 @@ typedef struct {
     size_t peak_bytes;
     double flop, bytes, estimate_ms; /* per step: sums over the operations */
     lyrnn_device_rates rates;
+    lyrnn_bench_communication communication;
     int num_operations; /* only operations that were called */
     lyrnn_bench_operation operations[LYRNN_NUM_OPERATIONS];
 } lyrnn_bench_result;
 
 /* Measures one shape on a backend with nothing else in use, and frees all that it allocates.
- * LYRNN_ERR_USAGE if the model's shape is not valid; LYRNN_ERR_MEMORY if it does not fit. */
+ * LYRNN_ERR_USAGE if the model's shape is not valid; LYRNN_ERR_MEMORY if it does not fit.
+ *
+ * If the backend has joined ranks, every rank calls this for the same training. They divide the
+ * batch among them, and the times of each are its own. A failure is that of all, except
+ * LYRNN_ERR_RANK. */
 lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *backend,
                              lyrnn_bench_result *result);
 

@@ -208,7 +208,8 @@ static lyrnn_op_cost count_shards_cost(const void *args)
 static lyrnn_op_cost all_reduce_cost(const void *args)
 {
     double length = (double)((const lyrnn_all_reduce_args *)args)->length;
-    return (lyrnn_op_cost){.flop = length, .bytes = item_bytes * 5 * length};
+    return (lyrnn_op_cost){
+        .flop = length, .bytes = item_bytes * 5 * length, .summed = item_bytes * length};
 }
 
 /* Bytes: params, m and v read and written, grads read; the average read and written. FLOP per

@@ -23,8 +23,9 @@ typedef enum { LYRNN_COSTED_OPERATIONS(LYRNN_MEMBER) LYRNN_NUM_OPERATIONS } lyrn
 
 typedef struct {
     double flop; /* a multiplication, an addition, a comparison or a call such as exp counts as 1 */
-    double bytes; /* each array is read once and written once, as if caches had room for all */
-    double steps; /* time steps of a recurrence: each one needs the result of the one before */
+    double bytes;  /* each array is read once and written once, as if caches had room for all */
+    double steps;  /* time steps of a recurrence: each one needs the result of the one before */
+    double summed; /* bytes that the ranks sum; not among those above, which stay on the device */
 } lyrnn_op_cost;
 
 /* For example "linear_forward". */

@@ -29,6 +29,7 @@ static void stop_timer(lyrnn_watched_backend *watched, lyrnn_operation operation
     tally->cost.flop += cost.flop;
     tally->cost.bytes += cost.bytes;
     tally->cost.steps += cost.steps;
+    tally->cost.summed += cost.summed;
 }
 
 /* Returns the operation's name for the output layer if it works on the logits. */

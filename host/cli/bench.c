@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/plain_text.h"
+#include "bench/agreement.h"
 #include "bench/bench_run.h"
 #include "cli/bench_output.h"
 #include "cli/bench_shapes.h"
@@ -117,7 +118,7 @@ static lyrnn_bench_config bench_config_of(const bench_fields *fields, const benc
 
 /* Chooses the plans of a shape as its training would. */
 static lyrnn_status choose_plans(const bench_fields *fields, const lyrnn_bench_config *config,
-                                 bench_output *output, tuning *result)
+                                 lyrnn_backend *backend, bench_output *output, tuning *result)
 {
     tuning_request request = {
         .mode = fields->tune, .max_seconds = TUNING_MAX_SECONDS, .log = stderr};
@@ -125,22 +126,47 @@ static lyrnn_status choose_plans(const bench_fields *fields, const lyrnn_bench_c
     if (config->task == LYRNN_BENCH_GENERATE)
         return LYRNN_OK;
     LYRNN_TRY(plan_pair_parse(fields->plan, &request.given));
-    LYRNN_TRY(lyrnn_bench_tune(config, output->backend, &request, result));
+    LYRNN_TRY(lyrnn_bench_tune(config, backend, &request, result));
     const plan_pair plans = tuning_plans(result);
     plan_pair_print(&plans, output->plan);
     return LYRNN_OK;
 }
 
-static lyrnn_status measure_shape(const bench_fields *fields, const bench_shape *shape,
-                                  const lyrnn_bench_config *config, bench_output *output)
+/* The ranks that the backend has joined compute together, and fail together. */
+static lyrnn_status measure_row(const bench_fields *fields, const bench_shape *shape,
+                                lyrnn_backend *backend, bench_output *output)
 {
+    const lyrnn_bench_config config = bench_config_of(fields, shape);
     tuning plans;
     lyrnn_bench_result result;
-    LYRNN_TRY(choose_plans(fields, config, output, &plans));
-    lyrnn_status status = lyrnn_bench_run(config, output->backend, &result);
-    LYRNN_TRY(tuning_release(&plans, output->backend));
+    LYRNN_TRY(choose_plans(fields, &config, backend, output, &plans));
+    lyrnn_status status = lyrnn_bench_run(&config, backend, &result);
+    LYRNN_TRY(tuning_release(&plans, backend));
     LYRNN_TRY(status);
-    return bench_output_print(output, config, shape, &result);
+    return bench_output_print(output, &config, shape, &result);
+}
+
+/* One row, or if there are ranks one for each way to scale. */
+static lyrnn_status measure_shape(const bench_fields *fields, const bench_shape *shape,
+                                  bench_output *output)
+{
+    lyrnn_comm *comm = output->backend->comm;
+    if (comm == NULL)
+        return measure_row(fields, shape, output->backend, output);
+    for (output->scaling = BENCH_ONE_RANK; output->scaling < BENCH_NUM_SCALINGS;
+         output->scaling++) {
+        lyrnn_backend backend = *output->backend;
+        bench_shape row_shape = *shape;
+        lyrnn_status status = LYRNN_OK;
+        if (output->scaling == BENCH_ONE_RANK)
+            backend.comm = NULL;
+        if (output->scaling == BENCH_WEAK)
+            row_shape.sizes[BENCH_BATCH_SIZE] *= comm->size;
+        if (backend.comm != NULL || comm->rank == 0)
+            status = measure_row(fields, &row_shape, &backend, output);
+        LYRNN_TRY(lyrnn_bench_agree(comm, status));
+    }
+    return LYRNN_OK;
 }
 
 /* Measures and prints each shape. If one of several shapes does not fit into memory, the function
@@ -150,12 +176,13 @@ static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape
 {
     size_t num_too_large = 0;
     for (size_t i = 0; i < num; i++) {
-        lyrnn_bench_config config = bench_config_of(fields, &shapes[i]);
-        lyrnn_status status = measure_shape(fields, &shapes[i], &config, output);
+        lyrnn_status status = measure_shape(fields, &shapes[i], output);
         if (status == LYRNN_ERR_MEMORY && num > 1) {
+            const lyrnn_bench_config config = bench_config_of(fields, &shapes[i]);
             bench_label label;
             bench_label_of(&config, &shapes[i], label);
-            lyrnn_print_plain(stderr, "%s: %s\n", label, lyrnn_error_text());
+            if (bench_prints(output))
+                lyrnn_print_plain(stderr, "%s: %s\n", label, lyrnn_error_text());
             num_too_large++;
             continue;
         }

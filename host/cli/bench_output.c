@@ -120,6 +120,32 @@ static void put_step(json_t **row, const lyrnn_bench_result *result)
     put_real(row, "times_estimate", ratio_or_zero(ms, result->estimate_ms));
 }
 
+int bench_ranks_of(const bench_output *output)
+{
+    const lyrnn_comm *comm = output->backend->comm;
+    return comm == NULL || output->scaling == BENCH_ONE_RANK ? 1 : comm->size;
+}
+
+/* Speeds are 0 for --task operations. */
+static void put_scaling(json_t **row, const bench_output *output, const lyrnn_bench_result *result)
+{
+    static const char *const names[] = {
+        [BENCH_ONE_RANK] = "one", [BENCH_STRONG] = "strong", [BENCH_WEAK] = "weak"};
+    const lyrnn_bench_communication *c = &result->communication;
+    int num = bench_ranks_of(output);
+    double speedup = ratio_or_zero(result->chars_per_second, output->one_rank_speed);
+    json_put(row, "ranks", json_integer(num));
+    json_put(row, "scaling", json_string(names[output->scaling]));
+    put_real(row, "speedup", speedup);
+    put_real(row, "efficiency", speedup / num);
+    put_real(row, "communication_ms", c->ms);
+    put_real(row, "communication_share", c->share);
+    put_real(row, "communication_floor_ms", c->floor_ms);
+    put_real(row, "communication_mbytes", 1e-6 * c->bytes);
+    put_real(row, "link_gbytes_per_second", 1e-9 * c->links.bytes_per_second);
+    put_real(row, "link_latency_us", 1e6 * c->links.latency_seconds);
+}
+
 static void put_operations(json_t **row, const lyrnn_bench_result *result)
 {
     json_t *list = json_array();
@@ -195,8 +221,15 @@ static void print_csv_line(json_t *row, bool is_head)
 
 static const char json_head[] = "{\"rows\": [\n";
 
+bool bench_prints(const bench_output *output)
+{
+    return output->backend->comm == NULL || output->backend->comm->rank == 0;
+}
+
 lyrnn_status bench_output_end(const bench_output *output)
 {
+    if (!bench_prints(output))
+        return LYRNN_OK;
     if (output->format == BENCH_JSON)
         printf("%s\n]}\n", output->has_begun ? "" : json_head);
     return standard_output_check();
@@ -217,6 +250,8 @@ static lyrnn_status bench_print_row(bench_output *output, const bench_shape *sha
     else
         put_step(&row, result);
     put_rates(&row, result);
+    if (output->backend->comm != NULL)
+        put_scaling(&row, output, result);
     if (op == NULL)
         put_operations(&row, result);
     char *line = json_dumps_plain(row, JSON_REAL_PRECISION(9));
@@ -256,12 +291,18 @@ lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *
                                 const bench_shape *shape, const lyrnn_bench_result *result)
 {
     lyrnn_status status = LYRNN_OK;
+    if (!bench_prints(output))
+        return LYRNN_OK;
+    if (output->scaling == BENCH_ONE_RANK)
+        output->one_rank_speed = result->chars_per_second;
     if (output->format == BENCH_TABLE) {
+        const bench_table_ranks ranks = {output->backend->comm != NULL ? bench_ranks_of(output) : 0,
+                                         output->scaling == BENCH_WEAK, output->one_rank_speed};
         bench_label label;
         bench_label_of(config, shape, label);
         if (!output->has_begun)
             bench_table_head(output->backend);
-        bench_table_shape(label, output->plan, config, result);
+        bench_table_shape(label, output->plan, &ranks, config, result);
         output->has_begun = true;
     } else if (config->task == LYRNN_BENCH_OPERATIONS) {
         for (int i = 0; i < result->num_operations && status == LYRNN_OK; i++)

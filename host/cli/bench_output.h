@@ -12,12 +12,22 @@
 
 typedef enum { BENCH_TABLE, BENCH_JSON, BENCH_JSONL, BENCH_CSV } bench_format;
 
+/* The rows of a shape if there are N ranks. Without ranks, a shape has one row. */
+typedef enum {
+    BENCH_ONE_RANK, /* rank 0 computes while the others wait */
+    BENCH_STRONG,   /* N ranks divide the same batch */
+    BENCH_WEAK,     /* N ranks divide a batch that is N times as large */
+    BENCH_NUM_SCALINGS
+} bench_scaling;
+
 typedef struct {
     bench_format format;
     json_t *options; /* every row begins with them; the shape's values replace lists */
     lyrnn_backend *backend;
     plan_pair_text plan; /* by which the shape's recurrences run; "": there is only one way */
-    bool has_begun;      /* the head of the table or of CSV has been printed */
+    bench_scaling scaling;
+    double one_rank_speed; /* characters/s of the shape's BENCH_ONE_RANK */
+    bool has_begun;        /* the head of the table or of CSV has been printed */
 } bench_output;
 
 /* What each row of JSON has: the shape, and the machine with the build. */
@@ -28,11 +38,17 @@ void bench_put_machine(json_t **row, lyrnn_backend *backend);
 typedef char bench_label[128];
 void bench_label_of(const lyrnn_bench_config *config, const bench_shape *shape, bench_label label);
 
-/* Prints one shape's result. LYRNN_ERR_IO if standard output cannot be written. */
+/* How many ranks compute the row. */
+int bench_ranks_of(const bench_output *output);
+
+/* Whether this process prints: it is rank 0, or there are no ranks. */
+bool bench_prints(const bench_output *output);
+
+/* Prints one shape's result. Only rank 0 prints. LYRNN_ERR_IO if standard output cannot be written. */
 lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *config,
                                 const bench_shape *shape, const lyrnn_bench_result *result);
 
-/* Prints what comes after the last row. LYRNN_ERR_IO if standard output cannot be written. */
+/* Prints what comes after the last row; only rank 0 does. LYRNN_ERR_IO if standard output cannot be written. */
 lyrnn_status bench_output_end(const bench_output *output);
 
 #endif

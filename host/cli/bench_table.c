@@ -28,6 +28,31 @@ static void print_speed(const lyrnn_bench_config *config, const lyrnn_bench_resu
            1e-6 * result->bytes / ms);
 }
 
+static void print_ranks(const bench_table_ranks *ranks)
+{
+    if (ranks->num == 1)
+        printf("  ranks         1; the others wait\n");
+    else
+        printf("  ranks         %d, %s\n", ranks->num,
+               ranks->is_weak ? "weak scaling: as many times the batch"
+                              : "strong scaling: they divide the same batch");
+}
+
+static void print_scaling(const bench_table_ranks *ranks, double speed)
+{
+    double speedup = speed / ranks->one_rank_speed;
+    printf("  scaling       %.3g times the speed of 1 rank, efficiency %.0f%%\n", speedup,
+           100 * speedup / ranks->num);
+}
+
+static void print_communication(const lyrnn_bench_communication *c)
+{
+    printf("  communication %.3g ms per step, %.1f%% of the operations; %.4g MB sent per rank\n"
+           "  links         %.3g ms at least, at %.3g GB/s and %.3g us per sum over the ranks\n",
+           c->ms, 100 * c->share, 1e-6 * c->bytes, c->floor_ms, 1e-9 * c->links.bytes_per_second,
+           1e6 * c->links.latency_seconds);
+}
+
 static void print_rates(const lyrnn_device_rates *rates)
 {
     printf("  device rates  GEMM %.4g GFLOP/s, copy %.4g GB/s; latency %.3g us per time step, %.3g "
@@ -62,16 +87,22 @@ static void print_operations(const lyrnn_bench_result *result)
         print_operation(&result->operations[i]);
 }
 
-void bench_table_shape(const char *label, const char *plan, const lyrnn_bench_config *config,
-                       const lyrnn_bench_result *result)
+void bench_table_shape(const char *label, const char *plan, const bench_table_ranks *ranks,
+                       const lyrnn_bench_config *config, const lyrnn_bench_result *result)
 {
     const double mib = 1024.0 * 1024.0;
     bool has_steps = config->task != LYRNN_BENCH_OPERATIONS;
     printf("\n%s\n", label);
     if (plan[0] != '\0')
         printf("  plan          %s\n", plan);
+    if (ranks->num > 0)
+        print_ranks(ranks);
     if (has_steps)
         print_speed(config, result);
+    if (has_steps && ranks->num > 1)
+        print_scaling(ranks, result->chars_per_second);
+    if (ranks->num > 1)
+        print_communication(&result->communication);
     print_rates(&result->rates);
     if (has_steps)
         print_estimate(result);

@@ -1,0 +1,20 @@
+/* How fast the ranks' links can be at best. bench_run.c compares the sums over the ranks with it. */
+#ifndef LYRNN_LINK_RATES_H
+#define LYRNN_LINK_RATES_H
+
+#include "lyrnn/backend.h"
+
+typedef struct {
+    /* What a rank sends to all others, while it receives as much. The messages double from 1 MiB
+     * until one exchange takes 5 ms, up to 256 MiB. */
+    double bytes_per_second;
+    /* Of a sum over the ranks that moves only a few bytes. */
+    double latency_seconds;
+} lyrnn_link_rates;
+
+/* Measures both the way that gradients go: the exchange of the ranks where the backend computes in
+ * host memory, and the backend's own all_reduce elsewhere. Collective; the backend has joined
+ * ranks. LYRNN_ERR_MEMORY, LYRNN_ERR_RANK. */
+lyrnn_status lyrnn_measure_link_rates(lyrnn_backend *backend, lyrnn_link_rates *rates);
+
+#endif
