@@ -10,19 +10,39 @@
 extern "C" {
 #endif
 
+/* README.md explains them. The last ones are defects of ranks, which the fake NCCL finds. */
+#define LYRNN_SIM_DEFECTS(X)                                                                       \
+    X(NO_DEFECT)                                                                                   \
+    X(RACE)                                                                                        \
+    X(OUT_OF_BOUNDS)                                                                               \
+    X(UNINITIALIZED)                                                                               \
+    X(DIVERGENT_BARRIER)                                                                           \
+    X(BAD_WARP_OPERATION)                                                                          \
+    X(FLOAT_ATOMIC)                                                                                \
+    X(MISALIGNED)                                                                                  \
+    X(HOST_ACCESS)                                                                                 \
+    X(BAD_ARGUMENT)                                                                                \
+    X(COOPERATIVE_OVERLAP)                                                                         \
+    X(LEAK)                                                                                        \
+    X(CALLS_DIFFER)                                                                                \
+    X(COUNTS_DIFFER)                                                                               \
+    X(CAPTURES_DIFFER)                                                                             \
+    X(UNMATCHED)                                                                                   \
+    X(BAD_GROUP)                                                                                   \
+    X(TWO_STREAMS)                                                                                 \
+    X(BUFFERS_OVERLAP)                                                                             \
+    X(IN_PROGRESS)                                                                                 \
+    X(DEAD_COMMUNICATOR)                                                                           \
+    X(FIRST_CALL_CAPTURED)                                                                         \
+    X(GLOBAL_CAPTURE)                                                                              \
+    X(GRAPH_OUTLIVES)                                                                              \
+    X(MEMORY_IN_FLIGHT)                                                                            \
+    X(BLIND_WAIT)
+
 typedef enum {
-    LYRNN_SIM_NO_DEFECT,
-    LYRNN_SIM_RACE,
-    LYRNN_SIM_OUT_OF_BOUNDS,
-    LYRNN_SIM_UNINITIALIZED,
-    LYRNN_SIM_DIVERGENT_BARRIER,
-    LYRNN_SIM_BAD_WARP_OPERATION,
-    LYRNN_SIM_FLOAT_ATOMIC,
-    LYRNN_SIM_MISALIGNED,
-    LYRNN_SIM_HOST_ACCESS,
-    LYRNN_SIM_BAD_ARGUMENT,
-    LYRNN_SIM_COOPERATIVE_OVERLAP,
-    LYRNN_SIM_LEAK
+#define LYRNN_SIM_ENUM(name) LYRNN_SIM_##name,
+    LYRNN_SIM_DEFECTS(LYRNN_SIM_ENUM)
+#undef LYRNN_SIM_ENUM
 } lyrnn_sim_defect;
 
 /* "RACE", "OUT_OF_BOUNDS", ... */

@@ -116,8 +116,12 @@ enum cudaDeviceAttr {
     cudaDevAttrClusterLaunch = 120
 };
 
+struct cudaUUID_t {
+    char bytes[16];
+};
 struct cudaDeviceProp {
     char name[256];
+    cudaUUID_t uuid;
     size_t totalGlobalMem, sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor;
     size_t reservedSharedMemPerBlock, totalConstMem;
     int regsPerBlock, regsPerMultiprocessor, warpSize;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "device.h"
+#include "library.h"
 #include "memory.h"
 #include "queue.h"
 #include "report.h"
@@ -45,7 +46,7 @@ static void report_leaks()
     _Exit(86);
 }
 
-static cudaError_t allocate(void **memory, size_t bytes, Space space)
+static cudaError_t allocate(void **memory, size_t bytes, Space space, const char *call)
 {
     static bool watches_exit;
     *memory = nullptr;
@@ -54,6 +55,7 @@ static cudaError_t allocate(void **memory, size_t bytes, Space space)
         error = forbid_in_capture();
     if (error != cudaSuccess || bytes == 0)
         return done(error);
+    library_hooks.memory_changes(call);
     size_t total = device().properties.totalGlobalMem;
     if (space == Space::device && bytes > total - bytes_in_use)
         return done(cudaErrorMemoryAllocation);
@@ -70,16 +72,17 @@ static cudaError_t allocate(void **memory, size_t bytes, Space space)
     return cudaSuccess;
 }
 
-static cudaError_t release(void *memory, Space space)
+static cudaError_t release(void *memory, Space space, const char *call)
 {
     cudaError_t error = memory != nullptr ? forbid_in_capture() : cudaSuccess;
     if (memory == nullptr || error != cudaSuccess)
         return done(error != cudaSuccess ? error : device_error());
+    library_hooks.memory_changes(call);
     error = device_error();
     /* Freeing waits for the device. After a device fault the memory is still freed, so that the
      * fault is not also reported as a leak. */
     if (error == cudaSuccess)
-        error = drain_queue();
+        error = drain_queue(call);
     auto found = allocations.find(memory);
     if (found == allocations.end() || found->second->space != space) {
         report(LYRNN_SIM_BAD_ARGUMENT, "free of %p, which is not a live allocation of this kind",
@@ -182,37 +185,37 @@ using namespace sim;
 
 cudaError_t cudaMalloc(void **memory, size_t bytes)
 {
-    return allocate(memory, bytes, Space::device);
+    return allocate(memory, bytes, Space::device, __func__);
 }
 
 cudaError_t cudaMallocAsync(void **memory, size_t bytes, cudaStream_t)
 {
-    return allocate(memory, bytes, Space::device);
+    return allocate(memory, bytes, Space::device, __func__);
 }
 
 cudaError_t cudaFree(void *memory)
 {
-    return release(memory, Space::device);
+    return release(memory, Space::device, __func__);
 }
 
 cudaError_t cudaFreeAsync(void *memory, cudaStream_t)
 {
-    return release(memory, Space::device);
+    return release(memory, Space::device, __func__);
 }
 
 cudaError_t cudaMallocHost(void **memory, size_t bytes)
 {
-    return allocate(memory, bytes, Space::pinned);
+    return allocate(memory, bytes, Space::pinned, __func__);
 }
 
 cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned)
 {
-    return allocate(memory, bytes, Space::pinned);
+    return allocate(memory, bytes, Space::pinned, __func__);
 }
 
 cudaError_t cudaFreeHost(void *memory)
 {
-    return release(memory, Space::pinned);
+    return release(memory, Space::pinned, __func__);
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
@@ -224,7 +227,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     /* A download to pageable memory returns only after the data has arrived. */
     bool waits = is_device(from) && !is_device(to) && !is_pinned(to) && !is_capturing(stream);
     if (error == cudaSuccess && waits)
-        error = synchronize_host(stream);
+        error = synchronize_host(stream, __func__);
     return done(error);
 }
 
@@ -256,7 +259,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
     if (error == cudaSuccess)
         error = queue_copy(to, from, bytes, kind, nullptr);
     if (error == cudaSuccess && !(is_device(to) && is_device(from)))
-        error = synchronize_host();
+        error = synchronize_host(__func__);
     return done(error);
 }
 

@@ -20,6 +20,7 @@ lyrnn_sim_counters counters;
 
 static Device the_device;
 static bool is_read;
+static int device_in_use;
 static cudaError_t fault, last_error;
 
 static size_t number_from(const char *name, size_t otherwise)
@@ -232,14 +233,24 @@ cudaError_t cudaGetDeviceCount(int *count)
 
 cudaError_t cudaGetDevice(int *number)
 {
-    *number = 0;
+    *number = device_in_use;
     return done(device_error());
 }
 
-cudaError_t cudaSetDevice(int number)
+static cudaError_t check_number(int number)
 {
     cudaError_t error = device_error();
-    return done(error == cudaSuccess && number != 0 ? cudaErrorInvalidDevice : error);
+    bool is_one = number >= 0 && number < device().num_devices;
+    return error == cudaSuccess && !is_one ? cudaErrorInvalidDevice : error;
+}
+
+/* A process uses one of the devices, which only differ in their place on the bus. */
+cudaError_t cudaSetDevice(int number)
+{
+    cudaError_t error = check_number(number);
+    if (error == cudaSuccess)
+        device_in_use = number;
+    return done(error);
 }
 
 cudaError_t cudaSetDeviceFlags(unsigned)
@@ -249,20 +260,19 @@ cudaError_t cudaSetDeviceFlags(unsigned)
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int number)
 {
-    cudaError_t error = device_error();
-    if (error == cudaSuccess && number != 0)
-        error = cudaErrorInvalidDevice;
-    if (error == cudaSuccess)
+    cudaError_t error = check_number(number);
+    if (error == cudaSuccess) {
         *properties = device().properties;
+        properties->pciBusID = number + 1;
+        properties->uuid.bytes[0] = static_cast<char>(number + 1);
+    }
     return done(error);
 }
 
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int number)
 {
-    cudaError_t error = device_error();
-    if (error == cudaSuccess)
-        error = number != 0 ? cudaErrorInvalidDevice : attribute_value(value, attribute);
-    return done(error);
+    cudaError_t error = check_number(number);
+    return done(error == cudaSuccess ? attribute_value(value, attribute) : error);
 }
 
 cudaError_t cudaDriverGetVersion(int *version)

@@ -68,7 +68,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
     if (error != cudaSuccess)
         return done(error);
     counters.event_waits += event->state->recorded && !event->state->reached;
-    return done(run_queue(event->state->mark.frontier));
+    return done(run_queue(event->state->mark.frontier, __func__));
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event)

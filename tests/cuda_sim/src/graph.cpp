@@ -14,6 +14,11 @@ struct lyrnn_sim_graph_exec {
 
 using namespace sim;
 
+template <typename List> static void append(List *list, const List &more)
+{
+    list->insert(list->end(), more.begin(), more.end());
+}
+
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
                                  unsigned long long flags)
 {
@@ -46,14 +51,17 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream)
         return done(error);
     if (!is_capturing(stream))
         counters.graph_launches++;
-    Node node{[graph = *executable, priority = priority_of(stream)] {
-        run_nodes(*graph.nodes, graph.uses_node_priority ? nullptr : &priority);
-    }};
+    Node node{[] {}};
+    node.is_ready = [nodes = *executable->nodes, priority = priority_of(stream),
+                     own = executable->uses_node_priority]() mutable {
+        return run_nodes(&nodes, own ? nullptr : &priority);
+    };
     node.kind = Kind::graph;
     node.priority = priority_of(stream);
-    for (const Node &part : *executable->nodes)
-        node.cooperative.insert(node.cooperative.end(), part.cooperative.begin(),
-                                part.cooperative.end());
+    for (const Node &part : *executable->nodes) {
+        append(&node.cooperative, part.cooperative);
+        append(&node.communicators, part.communicators);
+    }
     return done(submit(stream, std::move(node)));
 }
 

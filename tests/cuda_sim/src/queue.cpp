@@ -8,6 +8,7 @@
 #include <deque>
 
 #include "device.h"
+#include "library.h"
 #include "scheduler.h"
 
 namespace sim
@@ -45,29 +46,42 @@ choose(std::vector<size_t> *ready, const std::vector<Node> &nodes, const int *pr
     return chosen;
 }
 
-void run_nodes(const std::vector<Node> &nodes, const int *priority_of_all)
+bool run_nodes(std::vector<Node> *nodes, const int *priority_of_all)
 {
-    std::vector<size_t> num_missing(nodes.size()), ready;
-    std::vector<std::vector<size_t>> followers(nodes.size());
-    for (size_t i = 0; i < nodes.size(); i++) {
-        num_missing[i] = nodes[i].after.size();
-        for (size_t before : nodes[i].after)
-            followers[before].push_back(i);
+    std::vector<size_t> num_missing(nodes->size()), ready;
+    std::vector<std::vector<size_t>> followers(nodes->size());
+    size_t num_left = 0;
+    for (size_t i = 0; i < nodes->size(); i++) {
+        if (!(*nodes)[i].work)
+            continue;
+        num_left++;
+        for (size_t before : (*nodes)[i].after)
+            if ((*nodes)[before].work) {
+                num_missing[i]++;
+                followers[before].push_back(i);
+            }
         if (num_missing[i] == 0)
             ready.push_back(i);
     }
     while (!ready.empty() && device_error() == cudaSuccess) {
-        auto next = choose(&ready, nodes, priority_of_all);
-        size_t node = *next;
+        auto next = choose(&ready, *nodes, priority_of_all);
+        size_t place = *next;
+        Node &node = (*nodes)[place];
         ready.erase(next);
-        if (nodes[node].kind == Kind::kernel)
+        if (node.is_ready && !node.is_ready())
+            continue;
+        if (node.kind == Kind::kernel)
             counters.kernels_at_priority[priority_of_all != nullptr ? -*priority_of_all
-                                                                    : -nodes[node].priority]++;
-        nodes[node].work();
-        for (size_t follower : followers[node])
+                                                                    : -node.priority]++;
+        node.work();
+        node.work = nullptr;
+        num_left--;
+        library_hooks.work_ran();
+        for (size_t follower : followers[place])
             if (--num_missing[follower] == 0)
                 ready.push_back(follower);
     }
+    return num_left == 0;
 }
 
 /* Adds all nodes that the found nodes wait for. The first node has place `first`; nodes before it
@@ -95,16 +109,19 @@ std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier 
 template <typename Nodes>
 static void check_node(const Nodes &nodes, size_t first, const Node &added)
 {
-    if (added.cooperative.empty())
+    if (added.cooperative.empty() && added.communicators.empty())
         return;
     std::vector<bool> is_before(nodes.size());
     for (size_t place : added.after)
         if (place >= first)
             is_before[place - first] = true;
     add_ancestors(nodes, first, &is_before);
-    for (size_t i = 0; i < nodes.size() && device_error() == cudaSuccess; i++)
-        if (!is_before[i])
-            check_cooperative(nodes[i].cooperative, added.cooperative);
+    for (size_t i = 0; i < nodes.size() && device_error() == cudaSuccess; i++) {
+        if (is_before[i])
+            continue;
+        check_cooperative(nodes[i].cooperative, added.cooperative);
+        check_communicators(nodes[i].communicators, added.communicators);
+    }
 }
 
 void add_node(std::vector<Node> *nodes, Node node, const Frontier &frontier)
@@ -114,57 +131,113 @@ void add_node(std::vector<Node> *nodes, Node node, const Frontier &frontier)
     nodes->push_back(std::move(node));
 }
 
-/* Removes the wanted nodes that have not run yet from the queue. In the result, dependencies are
- * numbers in the result. */
-static std::vector<Node> take_nodes(const std::vector<bool> &wanted)
+/* Nodes of the queue that have not run, and their places in it. Their dependencies are numbers of
+ * this list. */
+struct Taken {
+    std::vector<Node> nodes;
+    std::vector<size_t> places;
+};
+
+static Taken take_nodes(const std::vector<bool> &wanted)
 {
     constexpr size_t none = SIZE_MAX;
-    std::vector<Node> taken;
+    Taken taken;
     std::vector<size_t> place_taken(queue.size(), none);
     for (size_t i = 0; i < queue.size(); i++) {
         if (!wanted[i] || !queue[i].work)
             continue;
-        Node node = std::move(queue[i]);
-        graphs_pending -= node.kind == Kind::graph;
-        Frontier after;
-        for (size_t before : node.after)
+        Node node{std::move(queue[i].work), {}, queue[i].kind, queue[i].priority};
+        node.is_ready = std::move(queue[i].is_ready);
+        for (size_t before : queue[i].after)
             if (before >= first_place && place_taken[before - first_place] != none)
-                after.push_back(place_taken[before - first_place]);
-        node.after = after;
-        place_taken[i] = taken.size();
-        queue[i] = {};
-        taken.push_back(std::move(node));
+                node.after.push_back(place_taken[before - first_place]);
+        place_taken[i] = taken.nodes.size();
+        taken.nodes.push_back(std::move(node));
+        taken.places.push_back(i);
     }
     return taken;
 }
 
-static cudaError_t run_wanted(const std::vector<bool> &wanted)
+/* Puts the nodes that have not run back to their places, and forgets the others. */
+static void give_back(Taken *taken)
 {
-    draining = true;
-    run_nodes(take_nodes(wanted));
-    draining = false;
+    for (size_t i = 0; i < taken->nodes.size(); i++) {
+        Node &node = queue[taken->places[i]];
+        if (taken->nodes[i].work) {
+            node.work = std::move(taken->nodes[i].work);
+            node.is_ready = std::move(taken->nodes[i].is_ready);
+        } else {
+            graphs_pending -= node.kind == Kind::graph;
+            node = {};
+        }
+    }
     while (!queue.empty() && !queue.front().work) {
         queue.pop_front();
         first_place++;
     }
-    if (device_error() != cudaSuccess)
-        drop_queue();
-    return device_error();
 }
 
-cudaError_t run_queue(const Frontier &frontier)
+/* Returns false if wanted nodes are left, because they wait for other processes. */
+static bool run_wanted(const std::vector<bool> &wanted)
+{
+    if (draining)
+        return true;
+    draining = true;
+    Taken taken = take_nodes(wanted);
+    bool all_ran = run_nodes(&taken.nodes);
+    give_back(&taken);
+    draining = false;
+    if (device_error() != cudaSuccess)
+        drop_queue();
+    return all_ran;
+}
+
+/* Returns which nodes of the queue the frontier waits for. */
+static std::vector<bool> find_wanted(const Frontier &frontier)
 {
     std::vector<bool> wanted(queue.size());
     for (size_t place : frontier)
         if (place >= first_place)
             wanted[place - first_place] = true;
     add_ancestors(queue, first_place, &wanted);
-    return draining ? device_error() : run_wanted(wanted);
+    return wanted;
 }
 
-cudaError_t drain_queue()
+static std::vector<bool> all_nodes()
 {
-    return draining ? device_error() : run_wanted(std::vector<bool>(queue.size(), true));
+    return std::vector<bool>(queue.size(), true);
+}
+
+/* Calls the library's hook for each communicator for whose work the host begins to wait. */
+static void announce_wait(const std::vector<bool> &wanted, const char *call)
+{
+    for (size_t i = 0; i < queue.size() && !draining; i++)
+        if (wanted[i])
+            for (const void *communicator : queue[i].communicators)
+                library_hooks.host_waits(communicator, call);
+}
+
+cudaError_t run_queue(const Frontier &frontier, const char *call)
+{
+    announce_wait(find_wanted(frontier), call);
+    while (!run_wanted(find_wanted(frontier)) && device_error() == cudaSuccess)
+        pause_host();
+    return device_error();
+}
+
+cudaError_t drain_queue(const char *call)
+{
+    announce_wait(all_nodes(), call);
+    while (!run_wanted(all_nodes()) && device_error() == cudaSuccess)
+        pause_host();
+    return device_error();
+}
+
+cudaError_t advance_queue()
+{
+    if (!run_wanted(all_nodes()))
+        pause_host();
+    return device_error();
 }
 
 size_t enqueue(Node node, const Frontier &frontier)
@@ -176,7 +249,7 @@ size_t enqueue(Node node, const Frontier &frontier)
     queue.push_back(std::move(node));
     size_t place = first_place + queue.size() - 1;
     if (device().eager)
-        drain_queue();
+        advance_queue();
     return place;
 }
 

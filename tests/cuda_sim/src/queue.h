@@ -17,7 +17,8 @@ using Work = std::function<void()>;
  * kernels that do not have their own. */
 enum class Kind { other, kernel, graph };
 
-/* A piece of work, identified by its place in a list. It only waits for work at earlier places. */
+/* A piece of work, identified by its place in a list. It only waits for work at earlier places.
+ * A node that has run has no work. */
 struct Node {
     Work work;
     /* Places of the nodes that must run first. submit sets them. */
@@ -25,16 +26,22 @@ struct Node {
     Kind kind = Kind::other;
     int priority = 0; /* a smaller number is a higher priority */
     Cooperative cooperative = {};
+    /* If there is one, `work` runs only after this returned true. Until then it is called again and
+     * again. So work waits for other processes. */
+    std::function<bool()> is_ready = {};
+    /* The communicators of ranks whose calls this is, or that are in its graph. */
+    std::vector<const void *> communicators = {};
 };
 
 /* What the next work of a stream must wait for. */
 using Frontier = std::vector<size_t>;
 void join_frontier(Frontier *frontier, const Frontier &other);
 
-/* Runs all nodes, each after those that it waits for. The seed determines the order. Seed
- * 0 is the order of the list, but a kernel lets ready kernels of a higher priority go first.
- * Kernels run at their own priority, or all at the given one. */
-void run_nodes(const std::vector<Node> &nodes, const int *priority_of_all = nullptr);
+/* Runs all nodes that have not run, each after those that it waits for. The seed determines the
+ * order. Seed 0 is the order of the list, but a kernel lets ready kernels of a higher priority go
+ * first. Kernels run at their own priority, or all at the given one. Returns false if nodes are
+ * left, because they wait for other processes. */
+bool run_nodes(std::vector<Node> *nodes, const int *priority_of_all = nullptr);
 /* Returns which nodes the frontier waits for, directly or through other nodes. */
 std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier &frontier);
 
@@ -43,10 +50,13 @@ std::vector<bool> find_ancestors(const std::vector<Node> &nodes, const Frontier 
 void add_node(std::vector<Node> *nodes, Node node, const Frontier &frontier);
 /* Adds a node that waits for the frontier to the queue. Returns its place, which stays valid. */
 size_t enqueue(Node node, const Frontier &frontier);
-/* run_queue runs only what the frontier waits for, drain_queue everything; both return the result.
- * drop_queue discards everything. */
-cudaError_t run_queue(const Frontier &frontier);
-cudaError_t drain_queue();
+/* The host waits in a CUDA call: run_queue runs only what the frontier waits for, drain_queue
+ * everything; both return the result. */
+cudaError_t run_queue(const Frontier &frontier, const char *call);
+cudaError_t drain_queue(const char *call);
+/* Runs everything that does not wait for other processes. */
+cudaError_t advance_queue();
+/* Discards everything. */
 void drop_queue();
 bool queue_is_empty();
 /* Returns whether the node at the place has run or was dropped. */
@@ -66,9 +76,10 @@ bool is_capturing(cudaStream_t stream);
  * or returns cudaSuccess if no capture is in progress. */
 cudaError_t forbid_in_capture();
 
-/* The host waits for the whole device or for one stream: counts this, and runs the work. */
-cudaError_t synchronize_host();
-cudaError_t synchronize_host(cudaStream_t stream);
+/* The host waits in a CUDA call for the whole device or for one stream: counts this, and runs the
+ * work. */
+cudaError_t synchronize_host(const char *call);
+cudaError_t synchronize_host(cudaStream_t stream, const char *call);
 
 /* Makes every call from now on fail with the error. */
 void fail_device(cudaError_t error);

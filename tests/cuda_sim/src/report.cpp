@@ -23,12 +23,9 @@ extern "C" void lyrnn_sim_set_report_hook(lyrnn_sim_report_hook hook)
 
 extern "C" const char *lyrnn_sim_defect_name(lyrnn_sim_defect defect)
 {
-    static const char *const names[] = {"NO_DEFECT",           "RACE",
-                                        "OUT_OF_BOUNDS",       "UNINITIALIZED",
-                                        "DIVERGENT_BARRIER",   "BAD_WARP_OPERATION",
-                                        "FLOAT_ATOMIC",        "MISALIGNED",
-                                        "HOST_ACCESS",         "BAD_ARGUMENT",
-                                        "COOPERATIVE_OVERLAP", "LEAK"};
+#define LYRNN_SIM_NAME(name) #name,
+    static const char *const names[] = {LYRNN_SIM_DEFECTS(LYRNN_SIM_NAME)};
+#undef LYRNN_SIM_NAME
     return names[defect];
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "device.h"
+#include "library.h"
 #include "queue.h"
 #include "stream.h"
 
@@ -82,7 +83,7 @@ static size_t enqueue_in(std::deque<size_t> *pending, Node node, const Frontier 
     forget_what_has_run();
     if (pending->size() >= device().most_pending) {
         counters.blocked_calls++;
-        run_queue({pending->front()});
+        run_queue({pending->front()}, "a call that finds its stream full");
     }
     size_t place = enqueue(std::move(node), frontier);
     pending->push_back(place);
@@ -147,24 +148,24 @@ cudaError_t submit(cudaStream_t stream, Node node)
     return device_error();
 }
 
-cudaError_t synchronize_host()
+cudaError_t synchronize_host(const char *call)
 {
     cudaError_t error = forbid_in_capture();
     if (error != cudaSuccess)
         return error;
     counters.host_synchronizations++;
-    return drain_queue();
+    return drain_queue(call);
 }
 
-cudaError_t synchronize_host(cudaStream_t stream)
+cudaError_t synchronize_host(cudaStream_t stream, const char *call)
 {
     if (is_legacy(stream))
-        return synchronize_host();
+        return synchronize_host(call);
     cudaError_t error = is_valid(stream) ? forbid_in_capture() : cudaErrorInvalidResourceHandle;
     if (error != cudaSuccess)
         return error;
     counters.host_synchronizations++;
-    return run_queue(stream->frontier);
+    return run_queue(stream->frontier, call);
 }
 
 EventMark mark_of(cudaStream_t stream)
@@ -287,16 +288,24 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
     cudaError_t error = device_error();
-    return done(error == cudaSuccess ? synchronize_host(stream) : error);
+    return done(error == cudaSuccess ? synchronize_host(stream, __func__) : error);
 }
 
 cudaError_t cudaDeviceSynchronize()
 {
     cudaError_t error = device_error();
-    return done(error == cudaSuccess ? synchronize_host() : error);
+    return done(error == cudaSuccess ? synchronize_host(__func__) : error);
 }
 
-/* Polling runs queued work. */
+/* The legacy stream has nothing left when no stream has. */
+static bool has_nothing_left(cudaStream_t stream)
+{
+    if (is_legacy(stream))
+        return queue_is_empty();
+    return std::all_of(stream->frontier.begin(), stream->frontier.end(), has_run);
+}
+
+/* Polling runs queued work, but does not wait for other processes. */
 cudaError_t cudaStreamQuery(cudaStream_t stream)
 {
     cudaError_t error = device_error();
@@ -304,9 +313,9 @@ cudaError_t cudaStreamQuery(cudaStream_t stream)
         error = cudaErrorInvalidResourceHandle;
     if (error == cudaSuccess)
         error = forbid_in_capture();
-    if (error != cudaSuccess || queue_is_empty())
+    if (error != cudaSuccess || has_nothing_left(stream))
         return done(error);
-    error = drain_queue();
+    error = advance_queue();
     return done(error == cudaSuccess ? cudaErrorNotReady : error);
 }
 
@@ -319,6 +328,8 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
         error = cudaErrorInvalidValue;
     if (error != cudaSuccess)
         return done(error);
+    if (mode == cudaStreamCaptureModeGlobal)
+        library_hooks.global_capture_begins();
     stream->capture = std::make_shared<Capture>(Capture{stream, mode, false, false, {}});
     stream->captured.clear();
     return cudaSuccess;
