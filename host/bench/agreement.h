@@ -6,8 +6,8 @@
 #include "lyrnn/status.h"
 
 /* Returns LYRNN_OK on every rank if all ranks pass LYRNN_OK. Otherwise every rank returns the
- * status and the error text of the lowest rank that failed. Collective. comm NULL: returns `status`.
- * LYRNN_ERR_RANK: a rank is gone. */
+ * status and the error text of the lowest rank that failed. comm NULL: returns `status`.
+ * Collective. LYRNN_ERR_RANK: a rank is gone. */
 lyrnn_status lyrnn_bench_agree(lyrnn_comm *comm, lyrnn_status status);
 
 #endif

@@ -353,7 +353,7 @@ lyrnn_status lyrnn_bench_run(const lyrnn_bench_config *config, lyrnn_backend *ba
     lyrnn_status status =
         ms != NULL ? LYRNN_OK : lyrnn_out_of_memory("bench", 0, "lower --repetitions");
     status = lyrnn_bench_agree(backend->comm, status);
-    if (status == LYRNN_OK)
+    if (status == LYRNN_OK && ms != NULL)
         status = measure_all(config, backend, ms, result);
     free(ms);
     return status;

@@ -1,4 +1,4 @@
-/* How fast the ranks' links can be at best. bench_run.c compares the sums over the ranks with it. */
+/* How fast the links between ranks are at best. bench_run.c compares all_reduce with it. */
 #ifndef LYRNN_LINK_RATES_H
 #define LYRNN_LINK_RATES_H
 
@@ -8,7 +8,7 @@ typedef struct {
     /* What a rank sends to all others, while it receives as much. The messages double from 1 MiB
      * until one exchange takes 5 ms, up to 256 MiB. */
     double bytes_per_second;
-    /* Of a sum over the ranks that moves only a few bytes. */
+    /* The time of an all_reduce of a few bytes. */
     double latency_seconds;
 } lyrnn_link_rates;
 

@@ -44,11 +44,11 @@ int bench_ranks_of(const bench_output *output);
 /* Whether this process prints: it is rank 0, or there are no ranks. */
 bool bench_prints(const bench_output *output);
 
-/* Prints one shape's result. Only rank 0 prints. LYRNN_ERR_IO if standard output cannot be written. */
+/* Prints one shape's result, on rank 0. LYRNN_ERR_IO if standard output cannot be written. */
 lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *config,
                                 const bench_shape *shape, const lyrnn_bench_result *result);
 
-/* Prints what comes after the last row; only rank 0 does. LYRNN_ERR_IO if standard output cannot be written. */
+/* Prints what comes after the last row, on rank 0. LYRNN_ERR_IO as above. */
 lyrnn_status bench_output_end(const bench_output *output);
 
 #endif

@@ -1,6 +1,6 @@
 /* The bench with ranks: what each rank computes and sends, its links, and that all ranks end
- * together if one of them cannot go on. Each rank is a process. LYRNN_TEST_DEVICE names the device.
- * Nothing here depends on how long anything takes. */
+ * together if one of them cannot continue. Each rank is a process. LYRNN_TEST_DEVICE names the
+ * device. Nothing here depends on how long anything takes. */
 #include <math.h>
 #include <string.h>
 
