@@ -20,6 +20,7 @@ typedef struct {
     lyrnn_trainer *trainer;
     lyrnn_backend *backend;
     const tuning_request *request;
+    tuning_request followed; /* that of a rank which takes the plans of rank 0 */
     tuning *result;
     plan_cache cache;
     plan_cache_key key;
@@ -323,6 +324,30 @@ static lyrnn_status do_without_plans(const tuner *t)
     return LYRNN_OK;
 }
 
+static lyrnn_status decide_alone(tuner *t)
+{
+    return t->result->sets[PLAN_FORWARD].num > 0 ? decide(t) : do_without_plans(t);
+}
+
+/* Decides as rank 0 did: all ranks must add in the same order. The others verify its plans on their
+ * own devices, as if the user had given them. */
+static lyrnn_status decide_with_ranks(tuner *t, lyrnn_comm *comm)
+{
+    plan_pair pair = {0};
+    if (comm->rank == 0) {
+        LYRNN_TRY(decide_alone(t));
+        pair = tuning_plans(t->result);
+    }
+    LYRNN_TRY(comm->broadcast(comm, &pair, sizeof pair));
+    if (comm->rank == 0)
+        return LYRNN_OK;
+    t->followed = *t->request;
+    t->followed.given = pair;
+    t->followed.is_of_run = false;
+    t->request = &t->followed;
+    return decide_alone(t);
+}
+
 lyrnn_status tuning_run(lyrnn_trainer *trainer, const tuning_request *request, tuning *result)
 {
     tuner t = {.trainer = trainer,
@@ -333,10 +358,10 @@ lyrnn_status tuning_run(lyrnn_trainer *trainer, const tuning_request *request, t
     *result = (tuning){0};
     for (int i = 0; i < PLAN_DIRECTIONS; i++)
         list_plans(&t, i);
-    if (result->sets[PLAN_FORWARD].num == 0)
-        return do_without_plans(&t);
-    t.backend->plan_device(t.backend, t.key.device, sizeof t.key.device);
-    lyrnn_status status = decide(&t);
+    if (result->sets[PLAN_FORWARD].num > 0)
+        t.backend->plan_device(t.backend, t.key.device, sizeof t.key.device);
+    lyrnn_comm *comm = t.backend->comm;
+    lyrnn_status status = comm != NULL ? decide_with_ranks(&t, comm) : decide_alone(&t);
     plan_cache_close(&t.cache);
     return status;
 }

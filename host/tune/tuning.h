@@ -43,7 +43,10 @@ lyrnn_status tuning_check_given(lyrnn_backend *backend, const lyrnn_recurrence_s
 
 /* Call it before the first step. The log gets a warning for each plan that is dropped and a notice
  * if the cache cannot be used. LYRNN_ERR_USAGE: a plan that the user named does not fit.
- * LYRNN_ERR_UNSUPPORTED: it, or every plan, has a fault. */
+ * LYRNN_ERR_UNSUPPORTED: it, or every plan, has a fault.
+ *
+ * If the backend has joined ranks, this is collective: rank 0 decides for all, and the others
+ * verify its plans, as if the user had named them. LYRNN_ERR_RANK. */
 lyrnn_status tuning_run(lyrnn_trainer *trainer, const tuning_request *request, tuning *result);
 
 /* Lets the device choose for itself again. The errors of plan_use. */
