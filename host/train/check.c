@@ -112,14 +112,19 @@ static lyrnn_status check_plan(const lyrnn_train_options *options)
                       options->start->path, lyrnn_error_text());
 }
 
-lyrnn_status lyrnn_train_check_options(const lyrnn_train_options *options)
+lyrnn_status train_check_values(const lyrnn_train_options *options)
 {
     if (!options->sampling_is_default)
         LYRNN_TRY(train_check_sampling(options, options->sampling));
     LYRNN_TRY(check_validation(options));
     LYRNN_TRY(check_recipe(options));
     LYRNN_TRY(check_plan(options));
-    LYRNN_TRY(check_prefixes(options));
+    return check_prefixes(options);
+}
+
+lyrnn_status lyrnn_train_check_options(const lyrnn_train_options *options)
+{
+    LYRNN_TRY(train_check_values(options));
     if (options->start != NULL && options->start->kind == LYRNN_START_RESUME)
         return LYRNN_OK;
     LYRNN_TRY(check_inputs(options));

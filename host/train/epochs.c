@@ -1,7 +1,7 @@
 /* Trains epoch by epoch. Reports and saves after each, and within them if that is asked for. A
  * process that is killed loses at most the steps since its last checkpoint; one that is asked to
  * stop (Ctrl-C, SIGTERM) saves first and loses none. Steps, validation and samples all poll for
- * requests, by `obey`. */
+ * requests, by `obey`. Of several ranks, rank 0 alone reports and saves (agreement.c). */
 #include "train/job.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@
 static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)
 {
     /* One of several is continued by the command of all, and not with the options that diverged. */
-    bool has_checkpoint =
-        !job->options->is_one_of_several && lyrnn_run_dir_has_checkpoint(&job->run);
+    bool has_checkpoint = !job->options->is_one_of_several && train_leads(job) &&
+                          lyrnn_run_dir_has_checkpoint(&job->run);
     return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s%s", what,
                       (long long)step, epoch, train_advice(job),
                       has_checkpoint ? "; to continue from the last checkpoint: --resume " : "",
@@ -45,6 +45,8 @@ static void report_rename(train_job *job)
 
 static lyrnn_status interrupted(train_job *job)
 {
+    if (!train_leads(job))
+        return lyrnn_fail(LYRNN_INTERRUPTED, "training: interrupted with rank 0");
     LYRNN_TRY(lyrnn_run_dir_locate(&job->run));
     report_rename(job);
     const lyrnn_trainer_state *state = &job->state;
@@ -145,30 +147,28 @@ static lyrnn_status save_after_epoch(train_job *job)
     return LYRNN_OK;
 }
 
-static bool is_stopped(const train_job *job)
+/* Only rank 0 saves. In validation and in samples it is alone already. */
+static lyrnn_status save_on_demand(train_job *job, lyrnn_status (*save)(train_job *job))
 {
-    return job->requests != NULL && job->requests->stop != 0;
-}
-
-static bool is_save_requested(const train_job *job)
-{
-    double minutes = (double)job->options->checkpoint_minutes;
-    return (job->requests != NULL && job->requests->save != 0) ||
-           (minutes > 0.0 && lyrnn_seconds() - job->saved_seconds >= 60.0 * minutes);
+    if (job->agreement.are_waiting)
+        return save(job);
+    LYRNN_TRY(train_begin_alone(job));
+    return train_end_alone(job, train_leads(job) ? save(job) : LYRNN_OK);
 }
 
 /* Does what signals and --checkpoint-minutes ask for, at a place where `save` saves the training as
  * it is. */
 static lyrnn_status obey(train_job *job, lyrnn_status (*save)(train_job *job))
 {
-    bool stop = is_stopped(job);
-    if (!stop && !is_save_requested(job))
+    train_demand demand;
+    LYRNN_TRY(train_agree(job, &demand));
+    if (demand.stop == 0 && !demand.save)
         return LYRNN_OK;
     if (job->requests != NULL)
         job->requests->save = 0;
     if (!job->is_saved)
-        LYRNN_TRY(save(job));
-    return stop ? interrupted(job) : LYRNN_OK;
+        LYRNN_TRY(save_on_demand(job, save));
+    return demand.stop != 0 ? interrupted(job) : LYRNN_OK;
 }
 
 static lyrnn_status obey_within_epoch(void *context)
@@ -310,7 +310,7 @@ static lyrnn_metrics measure_epoch(const train_job *job, int epoch, const lyrnn_
 static void show_progress(train_job *job, int epoch, int64_t step)
 {
     lyrnn_progress *progress = &job->progress;
-    if (!lyrnn_progress_is_due(progress, step))
+    if (!train_leads(job) || !lyrnn_progress_is_due(progress, step))
         return;
     if (lyrnn_progress_needs_loss(progress)) {
         lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
@@ -340,19 +340,57 @@ static lyrnn_status validate(train_job *job, lyrnn_metrics *metrics)
     return LYRNN_OK;
 }
 
+/* Waits for the steps so far, whose time ends here, and returns what they counted. */
+static lyrnn_status finish_steps(train_job *job, int epoch, lyrnn_counters *counters)
+{
+    *counters = lyrnn_trainer_counters(&job->trainer);
+    job->state.epoch_seconds = lyrnn_seconds() - job->epoch_start;
+    LYRNN_TRY(lyrnn_trainer_check(&job->trainer));
+    if (counters->bad_step != 0)
+        return diverged(job, "the loss became NaN or infinite", counters->bad_step, epoch);
+    return LYRNN_OK;
+}
+
+/* Completes the metrics, and reports and saves. */
+static lyrnn_status report_alone(train_job *job, lyrnn_metrics *metrics)
+{
+    LYRNN_TRY(validate(job, metrics));
+    if (metrics->batch == 0)
+        train_warn_of_epoch(job, metrics);
+    return finish_report(job, metrics);
+}
+
+/* What another rank than 0 does after a report. */
+static void follow_report(train_job *job, const lyrnn_metrics *metrics)
+{
+    if (metrics->batch > 0) {
+        job->state.is_reported = true;
+        return;
+    }
+    train_follow_plateau(job, metrics->epoch);
+    close_epoch(job, metrics->epoch);
+}
+
+static lyrnn_status report(train_job *job, lyrnn_metrics *metrics)
+{
+    LYRNN_TRY(train_compare_weights(job));
+    LYRNN_TRY(train_begin_alone(job));
+    LYRNN_TRY(train_end_alone(job, train_leads(job) ? report_alone(job, metrics) : LYRNN_OK));
+    if (!train_leads(job))
+        follow_report(job, metrics);
+    return LYRNN_OK;
+}
+
 /* Reports the epoch so far. */
 static lyrnn_status report_within_epoch(train_job *job, int epoch)
 {
-    lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
-    double start = lyrnn_seconds(); /* this was the wait for the steps, and is part of their time */
-    job->state.epoch_seconds = start - job->epoch_start;
-    if (counters.bad_step != 0)
-        return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
+    lyrnn_counters counters;
+    LYRNN_TRY(finish_steps(job, epoch, &counters));
+    double start = lyrnn_seconds();
     lyrnn_metrics metrics = measure_epoch(job, epoch, &counters);
     metrics.batch = counters.batch;
     job->is_reporting = true;
-    LYRNN_TRY(validate(job, &metrics));
-    LYRNN_TRY(finish_report(job, &metrics));
+    LYRNN_TRY(report(job, &metrics));
     job->is_reporting = false;
     job->epoch_start += lyrnn_seconds() - start; /* the time is that of the steps */
     return LYRNN_OK;
@@ -382,20 +420,17 @@ static lyrnn_status run_epoch(train_job *job, int epoch)
     LYRNN_TRY(report_if_due(job, epoch, first));
     for (size_t k = first; k < K; k++) {
         lyrnn_trainer_step(&job->trainer);
+        LYRNN_TRY(lyrnn_trainer_check(&job->trainer));
         job->is_saved = job->state.is_reported = false;
         show_progress(job, epoch, (int64_t)K * (epoch - 1) + (int64_t)k + 1);
         LYRNN_TRY(report_if_due(job, epoch, k + 1));
         if (k + 1 < K)
             LYRNN_TRY(obey(job, save_within_epoch));
     }
-    lyrnn_counters counters = lyrnn_trainer_counters(&job->trainer);
-    job->state.epoch_seconds = lyrnn_seconds() - job->epoch_start;
-    if (counters.bad_step != 0)
-        return diverged(job, "the loss became NaN or infinite", counters.bad_step, epoch);
+    lyrnn_counters counters;
+    LYRNN_TRY(finish_steps(job, epoch, &counters));
     lyrnn_metrics metrics = measure_epoch(job, epoch, &counters);
-    LYRNN_TRY(validate(job, &metrics));
-    train_warn_of_epoch(job, &metrics);
-    return finish_report(job, &metrics);
+    return report(job, &metrics);
 }
 
 static lyrnn_status save_untrained(train_job *job)
@@ -404,12 +439,25 @@ static lyrnn_status save_untrained(train_job *job)
     return save_downloaded(job);
 }
 
+static void log_best(train_job *job)
+{
+    const lyrnn_trainer_state *state = &job->state;
+    int64_t K = (int64_t)job->batches.K;
+    char step[48] = "";
+    if (state->best_batch > 0)
+        snprintf(step, sizeof step, "step %lld of ",
+                 (long long)(K * (state->best_epoch - 1) + state->best_batch));
+    lyrnn_print_plain(lyrnn_progress_log(&job->progress),
+                      "best: validation perplexity %f at %sepoch %d, in %s/best\n",
+                      exp(state->best_nats_per_char), step, state->best_epoch, job->run.path);
+}
+
 lyrnn_status train_epochs(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
     const lyrnn_trainer_state *state = &job->state;
     if (options->num_epochs == 0)
-        return save_untrained(job);
+        return train_leads(job) ? save_untrained(job) : LYRNN_OK;
     job->saved_seconds = lyrnn_seconds();
     int64_t K = (int64_t)job->batches.K;
     lyrnn_progress_init(&job->progress, job->log, options->num_epochs,
@@ -427,14 +475,7 @@ lyrnn_status train_epochs(train_job *job)
             break;
         LYRNN_TRY(obey(job, save_after_epoch));
     }
-    if (state->best_epoch != 0) {
-        char step[48] = "";
-        if (state->best_batch > 0)
-            snprintf(step, sizeof step, "step %lld of ",
-                     (long long)(K * (state->best_epoch - 1) + state->best_batch));
-        lyrnn_print_plain(lyrnn_progress_log(&job->progress),
-                          "best: validation perplexity %f at %sepoch %d, in %s/best\n",
-                          exp(state->best_nats_per_char), step, state->best_epoch, job->run.path);
-    }
+    if (state->best_epoch != 0 && train_leads(job))
+        log_best(job);
     return train_check_last_epoch(job);
 }

@@ -105,6 +105,7 @@ static lyrnn_status read_text(train_job *job)
     LYRNN_TRY(load_corpus(job));
     lyrnn_corpus_hash(&job->corpus, job->corpus_xxh128);
     hash_starts(&job->corpus, job->songs_xxh128);
+    LYRNN_TRY(train_compare_corpus(job));
     LYRNN_TRY(train_choose_sampling(job));
     return train_take_start(job);
 }
@@ -118,7 +119,7 @@ static lyrnn_status prepare_text(train_job *job)
     const lyrnn_batch_options batches = {.N = job->corpus.N - job->num_validation,
                                          .B = options->batch_size,
                                          .T = options->num_steps,
-                                         .num_shards = options->optimizer.num_shards,
+                                         .num_shards = train_num_shards(job),
                                          .sampling = job->sampling,
                                          .random_offset = options->random_offset,
                                          .seed = options->seed,
@@ -141,7 +142,12 @@ static lyrnn_status prepare_model(train_job *job)
     LYRNN_TRY(
         lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids, &job->optimizer));
     LYRNN_TRY(train_prepare_state(job));
-    LYRNN_TRY(train_choose_plan(job));
+    return train_choose_plan(job);
+}
+
+/* Prepares validation and samples. */
+static lyrnn_status prepare_reports(train_job *job)
+{
     const lyrnn_model *result = lyrnn_trainer_result(&job->trainer);
     if (job->num_validation > 0) {
         const lyrnn_evaluation_text text = train_validation_text(job);
@@ -181,7 +187,9 @@ static lyrnn_status add_what_stays(const train_job *job, lyrnn_status status)
 static lyrnn_status run_job(train_job *job)
 {
     LYRNN_TRY(train_open_start(job));
-    LYRNN_TRY(lyrnn_train_check_options(job->options));
+    LYRNN_TRY(train_check_shards(job));
+    LYRNN_TRY(train_leads(job) ? lyrnn_train_check_options(job->options)
+                               : train_check_values(job->options));
     LYRNN_TRY(train_check_plan(job));
     LYRNN_TRY(read_text(job));
     if (job->options->is_repeated && train_is_complete(job))
@@ -192,6 +200,9 @@ static lyrnn_status run_job(train_job *job)
     LYRNN_TRY(train_log_start(job));
     LYRNN_TRY(train_check_memory(job));
     LYRNN_TRY(prepare_model(job));
+    if (train_leads(job))
+        LYRNN_TRY(prepare_reports(job));
+    LYRNN_TRY(train_compare_weights(job)); /* all ranks are ready */
     lyrnn_status status = train_begin_run(job);
     if (status == LYRNN_OK)
         status = train_epochs(job);

@@ -2,7 +2,8 @@
  * divides the text; start.c does what depends on what it starts from; plan.c counts its memory and
  * reports the plan; precision.c reports the precision; recipe.c has the schedule; resume_run.c
  * checks and continues an earlier run; epochs.c trains, reports and saves; warnings.c warns;
- * progress.c draws the bar. Read job.c next. */
+ * progress.c draws the bar; rank_checks.c, rank_shares.c and agreement.c are for the ranks of a
+ * training (lyrnn/comm.h). Read job.c next. */
 #ifndef LYRNN_TRAIN_JOB_H
 #define LYRNN_TRAIN_JOB_H
 
@@ -25,6 +26,20 @@ typedef struct {
     bool has_named_guessing; /* a warning has said so */
     bool has_named_gap;      /* a warning has said that validation is far worse than training */
 } train_warnings;
+
+/* What is asked of a training, by signals or by --checkpoint-minutes. */
+typedef struct {
+    int stop; /* the number of the signal; 0: continue */
+    bool save;
+} train_demand;
+
+/* When the ranks agree on a demand (agreement.c). Without ranks it stays zero. */
+typedef struct {
+    bool are_waiting;     /* the other ranks wait for what rank 0 does alone */
+    int64_t next_step;    /* number of steps after which they agree next */
+    int64_t steps;        /* number of steps at the last agreement */
+    double start_seconds; /* lyrnn_seconds() then */
+} train_agreement;
 
 /* Everything that a training owns, except what the caller lends: options, backend, samples, log and
  * start. */
@@ -69,6 +84,7 @@ typedef struct {
     bool is_saved;         /* the disk holds the training as it is now */
     lyrnn_run_dir run;
     lyrnn_train_requests *requests; /* what signals ask for; NULL: no signal can */
+    train_agreement agreement;
     double epoch_start;   /* lyrnn_seconds() when the epoch would have begun without a pause */
     bool is_reporting;    /* the steps wait for a report within an epoch */
     double saved_seconds; /* lyrnn_seconds() at the last save, or when training began */
@@ -78,6 +94,56 @@ typedef struct {
 
 /* check.c: refuses options that do not fit a way of sampling. LYRNN_ERR_USAGE. */
 lyrnn_status train_check_sampling(const lyrnn_train_options *options, lyrnn_sampling sampling);
+
+/* check.c: does what lyrnn_train_check_options does, except for the run's folder, which is only
+ * rank 0's. */
+lyrnn_status train_check_values(const lyrnn_train_options *options);
+
+/* The ranks of a training. Rank 0 leads: it alone validates, writes samples, has the run's folder
+ * and logs. All functions below but train_leads are collective, and do nothing if the job has no
+ * other ranks. LYRNN_ERR_RANK: another rank has failed or is gone. */
+
+/* Whether this is rank 0, or there are no ranks. */
+static inline bool train_leads(const train_job *job)
+{
+    const lyrnn_comm *comm = job->backend->comm;
+    return comm == NULL || comm->rank == 0;
+}
+
+/* rank_checks.c */
+
+/* The shards of a batch: those of the options, or one per rank. Not collective. */
+int train_num_shards(const train_job *job);
+
+/* Refuses numbers of text sequences and of shards that the ranks cannot share equally, and names
+ * the next that they can. LYRNN_ERR_USAGE. Not collective. */
+lyrnn_status train_check_shards(const train_job *job);
+
+/* Fails if a rank has another text, or other songs in it. LYRNN_ERR_CORPUS. */
+lyrnn_status train_compare_corpus(const train_job *job);
+
+/* Fails if a rank has other weights: its memory or its program is faulty. LYRNN_ERR_DIVERGED.
+ * Changes job->params. */
+lyrnn_status train_compare_weights(train_job *job);
+
+/* Reports what each rank computes. Only rank 0 calls it. */
+void train_log_ranks(const train_job *job);
+
+/* rank_shares.c: gives the state that rank 0 has read from its run to all. Needs job->config. */
+lyrnn_status train_share_state(train_job *job);
+
+/* agreement.c */
+
+/* Finds out what is asked for after this step. Of several ranks, all get the same answer at the
+ * same step: they agree about four times per second. While the others wait for rank 0, it decides
+ * alone; it then also fails if one of them is gone. */
+lyrnn_status train_agree(train_job *job, train_demand *demand);
+
+/* Begins what rank 0 does alone, and ends it: the others wait in between. `status` is what came of
+ * it; unless it is a failure, all return it. Shared are the best validation and whether the
+ * training is saved. */
+lyrnn_status train_begin_alone(train_job *job);
+lyrnn_status train_end_alone(train_job *job, lyrnn_status status);
 
 /* split.c */
 

@@ -29,17 +29,21 @@ static job_memory count_memory(const train_job *job)
     const lyrnn_backend *backend = job->backend;
     job_memory memory = {
         .training = lyrnn_training_memory_of(backend, &job->config, &job->optimizer, &job->batches),
-        .samples = lyrnn_generator_bytes(backend, &job->config, &greedy, train_sample_length(job)),
         .text = job->corpus.N * (sizeof *job->corpus.chars + sizeof *job->ids),
     };
-    memory.checkpoints = memory.training.parameters_bytes +
-                         lyrnn_trainer_state_bytes(&job->config, job->batches.B,
-                                                   job->options->optimizer.average_decay > 0.0);
+    memory.device_total = memory.training.total_bytes;
+    memory.checkpoints = memory.training.parameters_bytes;
+    if (!train_leads(job))
+        return memory;
+    memory.samples =
+        lyrnn_generator_bytes(backend, &job->config, &greedy, train_sample_length(job));
+    memory.checkpoints += lyrnn_trainer_state_bytes(&job->config, job->batches.B,
+                                                    job->options->optimizer.average_decay > 0.0);
     const lyrnn_evaluation_text text = train_validation_text(job);
     if (job->num_validation > 0)
         memory.validation =
             lyrnn_evaluator_bytes(backend, &job->config, &text, job->batches.B, job->batches.T);
-    memory.device_total = memory.training.total_bytes + memory.validation + memory.samples;
+    memory.device_total += memory.validation + memory.samples;
     return memory;
 }
 
@@ -179,6 +183,7 @@ void train_log_plan(const train_job *job)
     lyrnn_print_plain(job->log, "device: %s (%s)\n", job->backend->name, device);
     if (job->backend->why_not_cuda[0] != '\0')
         lyrnn_print_plain(job->log, "device: no CUDA: %s\n", job->backend->why_not_cuda);
+    train_log_ranks(job);
     train_log_precision(job);
     log_memory(job);
 }

@@ -7,6 +7,7 @@ void train_set_optimizer(train_job *job)
 {
     static const double beta2_of_adam = 0.999;
     job->optimizer = job->options->optimizer;
+    job->optimizer.num_shards = train_num_shards(job);
     if (job->optimizer.beta2 == beta2_of_adam)
         job->optimizer.beta2 = 0.0; /* which means the same */
     job->optimizer.num_steps = (int64_t)job->batches.K * job->options->num_epochs;

@@ -63,12 +63,11 @@ static lyrnn_status check_corpus(const train_job *job)
         job->vocab.V, job->state.corpus_xxh128);
 }
 
-lyrnn_status train_read_state(train_job *job)
+static lyrnn_status read_file(train_job *job)
 {
     /* It is next to the model. */
     const char *model_path = job->start->model_path, *end = strrchr(model_path, '/');
     char path[PATH_MAX];
-    LYRNN_TRY(check_network(job));
     if ((size_t)snprintf(path, sizeof path, "%.*s/trainer.safetensors", (int)(end - model_path),
                          model_path) >= sizeof path)
         return lyrnn_fail(LYRNN_ERR_IO, "%s: the path is too long; choose a shorter one",
@@ -80,6 +79,15 @@ lyrnn_status train_read_state(train_job *job)
     if (status != LYRNN_OK)
         return lyrnn_fail(status, "%s (or start a new run from its weights: --init %s)",
                           lyrnn_error_text(), job->run.path);
+    return LYRNN_OK;
+}
+
+lyrnn_status train_read_state(train_job *job)
+{
+    LYRNN_TRY(check_network(job));
+    if (train_leads(job))
+        LYRNN_TRY(read_file(job));
+    LYRNN_TRY(train_share_state(job));
     return check_corpus(job);
 }
 
@@ -307,6 +315,8 @@ static void recall_last_epoch(train_job *job)
 
 lyrnn_status train_end_complete(train_job *job)
 {
+    if (!train_leads(job))
+        return LYRNN_OK;
     LYRNN_TRY(tidy(job));
     recall_last_epoch(job);
     LYRNN_TRY(train_check_last_epoch(job));

@@ -48,15 +48,25 @@ lyrnn_rnn_config train_network(const lyrnn_train_options *options)
     return network;
 }
 
+static lyrnn_status open_run(train_job *job)
+{
+    lyrnn_start *start = job->start;
+    LYRNN_TRY(lyrnn_run_dir_open(&job->run, start->path));
+    LYRNN_TRY(lyrnn_run_dir_require_checkpoint(&job->run));
+    LYRNN_TRY(lyrnn_run_dir_find_model(start->path, start->model_path, sizeof start->model_path));
+    return lyrnn_checkpoint_read(&start->checkpoint, start->model_path);
+}
+
 lyrnn_status train_open_start(train_job *job)
 {
     lyrnn_start *start = job->start;
     if (start->kind != LYRNN_START_RESUME)
         return LYRNN_OK;
-    LYRNN_TRY(lyrnn_run_dir_open(&job->run, start->path));
-    LYRNN_TRY(lyrnn_run_dir_require_checkpoint(&job->run));
-    LYRNN_TRY(lyrnn_run_dir_find_model(start->path, start->model_path, sizeof start->model_path));
-    return lyrnn_checkpoint_read(&start->checkpoint, start->model_path);
+    if (train_leads(job))
+        LYRNN_TRY(open_run(job));
+    else if ((job->run.path = strdup(start->path)) == NULL) /* for errors only */
+        return lyrnn_out_of_memory("run", strlen(start->path), "close other programs");
+    return lyrnn_start_share(start, job->backend->comm);
 }
 
 /* Gives a model without a vocabulary, a plain state_dict, the characters of the corpus in
@@ -169,7 +179,8 @@ lyrnn_status train_take_start(train_job *job)
 {
     const lyrnn_checkpoint *checkpoint = &job->start->checkpoint;
     lyrnn_start_kind kind = job->start->kind;
-    LYRNN_TRY(take_learned(job));
+    if (train_leads(job))
+        LYRNN_TRY(take_learned(job));
     job->config = train_network(job->options);
     if (kind == LYRNN_START_RESUME) {
         LYRNN_TRY(lyrnn_vocab_from_chars(&job->vocab, checkpoint->vocab.chars,
@@ -246,11 +257,13 @@ static json_t *config_with_texts(const train_job *job)
 lyrnn_status train_begin_run(train_job *job)
 {
     const lyrnn_train_options *options = job->options;
+    if (options->watch_for_requests != NULL)
+        job->requests = options->watch_for_requests();
+    if (!train_leads(job))
+        return LYRNN_OK;
     json_t *config = config_with_texts(job);
     if (config == NULL)
         return lyrnn_out_of_memory("config.json", 0, "close other programs");
-    if (options->watch_for_requests != NULL)
-        job->requests = options->watch_for_requests();
     lyrnn_status status = job->start->kind == LYRNN_START_RESUME
                               ? train_resume_run(job, config)
                               : lyrnn_run_dir_create(&job->run, options->out_path,

@@ -13,6 +13,7 @@
 #include "lyrnn/backend.h"
 #include "lyrnn/batches.h"
 #include "lyrnn/checkpoint.h"
+#include "lyrnn/comm.h"
 #include "lyrnn/corpus.h"
 #include "lyrnn/parameters.h"
 #include "lyrnn/status.h"
@@ -39,7 +40,7 @@ typedef enum {
 
 /* What a training starts from. A zeroed start is a new model. lyrnn_start_from_model makes a
  * LYRNN_START_INIT. For LYRNN_START_RESUME set kind and path; lyrnn_train opens the model itself,
- * after it has locked the run. */
+ * after it has locked the run. Of several ranks, rank 0 does so for all. */
 typedef struct {
     lyrnn_start_kind kind;
     const char *path;      /* the model file or the run, as the user named it; borrowed */
@@ -54,6 +55,11 @@ typedef struct {
  * start. The caller frees the start, on failure too. Errors: those of
  * lyrnn_checkpoint_read_state_dict. */
 lyrnn_status lyrnn_start_from_model(lyrnn_start *start, const char *path, lyrnn_cell cell);
+
+/* Gives the open start of rank 0 to all ranks of comm, whose starts are zeroed except for `path`.
+ * Collective. NULL: there are no ranks, and it does nothing. The caller frees the starts, on
+ * failure too. LYRNN_ERR_RANK, LYRNN_ERR_MEMORY. */
+lyrnn_status lyrnn_start_share(lyrnn_start *start, lyrnn_comm *comm);
 
 /* A zeroed start is fine. */
 void lyrnn_start_free(lyrnn_start *start);
@@ -175,6 +181,13 @@ lyrnn_status lyrnn_train_check_options(const lyrnn_train_options *options);
  * without them. log gets the plan, what becomes of the characters of an initial model,
  * warnings, and a progress bar if it is a terminal. host/run/README.md describes the files on the
  * disk.
+ *
+ * If the backend has joined ranks (lyrnn/comm.h), all of them call this with the same options and
+ * train one model together. Only rank 0 validates, writes samples and has the run's folder. The
+ * others need the same corpus and nothing else: samples and log may lead nowhere, and a run to
+ * resume is read by rank 0. A request to one rank is obeyed by all, after the same step.
+ * LYRNN_ERR_USAGE: the ranks cannot share the batch. LYRNN_ERR_CORPUS: a rank has another corpus.
+ * LYRNN_ERR_DIVERGED: a rank has other weights. LYRNN_ERR_RANK: another rank has failed.
  *
  * A resumed run continues from its latest checkpoint, also within an epoch, and ends in the same
  * bits as a run that never stopped, on the same backend and number of threads.
