@@ -1,6 +1,7 @@
 /* lyrnn train. A new training takes the shape of its model from the options, --init from the opened
  * model file, and --resume every option from the run. --continue is one of the three. train/start.c
- * does the rest of that difference. train_options.c has the options. */
+ * does the rest of that difference. train_options.c has the options, and train_ranks.c joins the
+ * ranks of a training. */
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "cli/resume_options.h"
 #include "cli/standard_output.h"
 #include "cli/train_presets.h"
+#include "cli/train_ranks.h"
 #include "cli/trials.h"
 #include "files/json_build.h"
 #include "lyrnn/version.h"
@@ -150,6 +152,8 @@ static lyrnn_status take_run(train_fields *asked, const option_result *result, r
     LYRNN_TRY(resume_options(&args, asked, &run->fields));
     run->fields.train.is_repeated = asked->train.is_repeated;
     run->fields.is_trial = asked->is_trial;
+    run->fields.comm = asked->comm;
+    run->fields.silence = asked->silence;
     run->fields.train.text.is_plain_text = reading_of_record(run->config).is_plain_text;
     return LYRNN_OK;
 }
@@ -170,9 +174,12 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     json_object_del(options, "resume");
     json_object_del(options, "continue");
     json_object_del(options, "trial");
+    json_object_del(options, "rendezvous_timeout");
     json_put_all(&config, options);
     if (fields->train.text.is_plain_text)
         json_put(&config, "plain_text", json_true());
+    if (fields->comm != NULL)
+        json_put(&config, "ranks", json_integer(fields->comm->size));
     if (learned != NULL)
         json_put(&config, "learned", json_incref((json_t *)learned));
     json_decref(options);
@@ -184,7 +191,7 @@ static void take_arguments(train_fields *fields, const option_result *result)
     fields->train.corpus_paths = (const char *const *)result->arguments;
     fields->train.num_corpus_paths = (size_t)result->num_arguments;
     fields->train.text.is_named_by_user = true;
-    fields->train.text.log = stderr;
+    fields->train.text.log = train_log(fields);
 }
 
 /* The resolved options for lyrnn_train, without config.json. */
@@ -208,33 +215,60 @@ static lyrnn_train_options options_of(const train_fields *fields, const option_r
     return options;
 }
 
-/* Opens the device and trains. */
-static lyrnn_status train_on_device(train_fields *fields, const option_result *result,
-                                    lyrnn_start *start, const json_t *learned)
+/* Trains on an open device. */
+static lyrnn_status train_on(lyrnn_backend *backend, train_fields *fields,
+                             lyrnn_train_options *options, const json_t *learned)
 {
-    lyrnn_train_options options = options_of(fields, result, start);
-    lyrnn_backend backend;
-    LYRNN_TRY(machine_open(&fields->machine, &backend));
-    json_t *config = config_to_json(fields, &backend, learned);
-    options.config = config;
-    lyrnn_status status =
-        config != NULL ? lyrnn_train(&options, &backend, fields->is_trial ? stderr : stdout, stderr)
-                       : lyrnn_out_of_memory("config.json", 0, "close other programs");
+    FILE *log = train_log(fields);
+    LYRNN_TRY(train_join(fields->comm, backend));
+    json_t *config = config_to_json(fields, backend, learned);
+    if (config == NULL)
+        return lyrnn_out_of_memory("config.json", 0, "close other programs");
+    options->config = config;
+    bool has_output = train_is_leader(fields) && !fields->is_trial;
+    lyrnn_status status = lyrnn_train(options, backend, has_output ? stdout : log, log);
+    json_decref(config);
     /* Samples that could not be written were worth a warning only. */
     if (status == LYRNN_OK && standard_output_flush() != LYRNN_OK)
         standard_output_forgive();
-    json_decref(config);
+    return status;
+}
+
+static lyrnn_status open_and_train(train_fields *fields, const option_result *result,
+                                   lyrnn_start *start, const json_t *learned)
+{
+    lyrnn_train_options options = options_of(fields, result, start);
+    lyrnn_backend backend;
+    LYRNN_TRY(machine_open_rank(&fields->machine, fields->comm, &backend));
+    lyrnn_status status = train_on(&backend, fields, &options, learned);
     lyrnn_backend_close(&backend);
     return status;
+}
+
+/* Opens the model of --init, which rank 0 reads for all. */
+static lyrnn_status open_model(const train_fields *fields, lyrnn_start *start)
+{
+    *start = (lyrnn_start){.kind = LYRNN_START_INIT, .path = fields->init_path};
+    if (train_is_leader(fields))
+        LYRNN_TRY(lyrnn_start_from_model(start, fields->init_path, fields->train.model.cell));
+    return lyrnn_start_share(start, fields->comm);
+}
+
+/* Unless it was chosen, a batch has one shard per rank. */
+static void take_shards(train_fields *fields, const option_result *result)
+{
+    if (fields->comm != NULL && !train_is_chosen(fields, result, "shards"))
+        fields->train.optimizer.num_shards = fields->comm->size;
 }
 
 lyrnn_status train_resolve(train_fields *fields, const option_result *result, lyrnn_start *start)
 {
     take_arguments(fields, result);
+    take_shards(fields, result);
     if (fields->init_path == NULL)
         return train_take_preset(fields, result, NULL);
     if (start->kind == LYRNN_START_NEW)
-        LYRNN_TRY(lyrnn_start_from_model(start, fields->init_path, fields->train.model.cell));
+        LYRNN_TRY(open_model(fields, start));
     LYRNN_TRY(train_take_preset(fields, result, &start->checkpoint.config));
     return take_shape(fields, result, start);
 }
@@ -246,17 +280,17 @@ lyrnn_status train_check_resolved(const train_fields *fields, const option_resul
     return lyrnn_train_check_options(&options);
 }
 
-static lyrnn_status open_and_train(train_fields *fields, const option_result *result,
-                                   lyrnn_start *start)
+static lyrnn_status resolve_and_train(train_fields *fields, const option_result *result,
+                                      lyrnn_start *start)
 {
     LYRNN_TRY(train_resolve(fields, result, start));
-    return train_on_device(fields, result, start, NULL);
+    return open_and_train(fields, result, start, NULL);
 }
 
 static lyrnn_status train_new(train_fields *fields, const option_result *result)
 {
     lyrnn_start start = {0};
-    lyrnn_status status = open_and_train(fields, result, &start);
+    lyrnn_status status = resolve_and_train(fields, result, &start);
     lyrnn_start_free(&start);
     return status;
 }
@@ -282,11 +316,13 @@ static lyrnn_status name_corpus(resumed_run *run, const option_result *result)
 static lyrnn_status read_and_train(train_fields *asked, const option_result *result,
                                    resumed_run *run)
 {
-    LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
+    if (train_is_leader(asked))
+        LYRNN_TRY(lyrnn_run_config_read(run->start.path, &run->config));
+    LYRNN_TRY(train_share_json(asked->comm, &run->config));
     LYRNN_TRY(take_run(asked, result, run));
     LYRNN_TRY(name_corpus(run, result));
-    return train_on_device(&run->fields, result, &run->start,
-                           json_object_get(run->config, "learned"));
+    return open_and_train(&run->fields, result, &run->start,
+                          json_object_get(run->config, "learned"));
 }
 
 /* A file of the run that does not fit the others was changed or damaged after lyrnn wrote it. */
@@ -308,9 +344,15 @@ lyrnn_status train_by_options(train_fields *fields, const option_result *result)
     LYRNN_TRY(train_check_start_options(fields, result));
     if (fields->resume_path != NULL)
         return train_resumed(fields, result, fields->resume_path);
-    if (fields->train.is_repeated && lyrnn_run_dir_is_saved(out))
-        return train_resumed(fields, result, out);
-    return train_new(fields, result);
+    bool is_begun = fields->train.is_repeated && lyrnn_run_dir_is_saved(out);
+    LYRNN_TRY(train_share_bytes(fields->comm, &is_begun, sizeof is_begun));
+    return is_begun ? train_resumed(fields, result, out) : train_new(fields, result);
+}
+
+static lyrnn_status train_or_try(train_fields *fields, const option_result *result)
+{
+    return fields->trial_path != NULL ? train_trials(fields, result)
+                                      : train_by_options(fields, result);
 }
 
 static lyrnn_status command_train(int argc, char **argv)
@@ -319,9 +361,8 @@ static lyrnn_status command_train(int argc, char **argv)
     option_result result;
     lyrnn_status status = options_parse(&train_table, argc, argv, &fields, &result);
     interrupt_catch_saves();
-    if (status == LYRNN_OK && !result.help)
-        status = fields.trial_path != NULL ? train_trials(&fields, &result)
-                                           : train_by_options(&fields, &result);
+    if (status != LYRNN_OK || !result.help)
+        status = train_in_ranks(&fields, &result, status, train_or_try);
     options_free(&train_table, &fields);
     return status;
 }

@@ -123,7 +123,10 @@ static const option_spec specs[] = {
     {OPTION_INT, "shards", "S", "compute the gradients of a batch in S parts, to save memory",
      FIELD(train.optimizer.num_shards), .fallback = "1", .min = "1", .max = "1024",
      .detail = "S must divide --batch-size. The activations take as much memory as those of a "
-               "batch S times smaller. The results are those of one part up to rounding.",
+               "batch S times smaller. The results are those of one part up to rounding. Several "
+               "ranks share the parts equally, and S is their number unless it is given. The "
+               "results depend on S. They are the same for each number of ranks that divides S by "
+               "a power of two.",
      .if_missing = "1"},
     {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",
      FIELD(train.optimizer.clip_norm), .fallback = "1e-2", .min = "0", .max = "1e6",
@@ -239,6 +242,13 @@ static const option_spec specs[] = {
      .may_change = true, .if_missing = "10"},
     {OPTION_INT, "keep", "N", "keep the last N checkpoints and the best one; 0: all",
      FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
+
+    {OPTION_HEADING, .help = "Ranks:"},
+    {OPTION_INT, "rendezvous-timeout", "SECONDS", "how long the ranks wait for each other to start",
+     FIELD(rendezvous_timeout), .fallback = "300", .min = "1", .max = "86400",
+     .detail = "Ranks are processes that train one model together, each with a device of its own. "
+               "A launcher such as torchrun, srun or mpirun starts them.",
+     .may_change = true, .if_missing = "300"},
 
     MACHINE_OPTIONS(train_fields, machine),
     PLAN_OPTIONS(train_fields, train.tune, train.plan),

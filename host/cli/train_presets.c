@@ -1,6 +1,7 @@
 /* Takes a preset. What the user gave wins; the shape of --init wins too. An option that would not
  * fit those is left out, so that a preset never brings an error of its own. */
 #include "cli/train_presets.h"
+#include "cli/train_ranks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,16 +59,16 @@ static bool is_left_out(const char *name, const train_fields *fields, const opti
 }
 
 /* The job of the tutorial is known, and long. */
-static void print_chosen(const train_preset *preset, const option_preset *chosen, size_t num,
-                         bool has_model)
+static void print_chosen(FILE *log, const train_preset *preset, const option_preset *chosen,
+                         size_t num, bool has_model)
 {
     if (preset->fit.preset == NULL)
         return;
-    fprintf(stderr, "preset: %s sets", preset->fit.preset);
+    fprintf(log, "preset: %s sets", preset->fit.preset);
     for (size_t i = 0; i < num; i++)
-        fprintf(stderr, " --%s%s%s", chosen[i].name, chosen[i].value != NULL ? " " : "",
+        fprintf(log, " --%s%s%s", chosen[i].name, chosen[i].value != NULL ? " " : "",
                 chosen[i].value != NULL ? chosen[i].value : "");
-    fprintf(stderr, "%s\n", has_model ? "; the shape is that of --init" : "");
+    fprintf(log, "%s\n", has_model ? "; the shape is that of --init" : "");
 }
 
 lyrnn_status train_take_preset(train_fields *fields, const option_result *result,
@@ -85,7 +86,7 @@ lyrnn_status train_take_preset(train_fields *fields, const option_result *result
     fields->train.fit = preset->fit;
     fields->train.val_songs_is_default = !options_given(&train_table, result, "val-songs");
     if (!fields->is_check)
-        print_chosen(preset, chosen, num, model != NULL);
+        print_chosen(train_log(fields), preset, chosen, num, model != NULL);
     return LYRNN_OK;
 }
 
