@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# The results depend on the shards of a batch and not on the number of ranks that compute them: 1, 2
+# and 4 ranks write the same bytes. Prints a table of them.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+write_songs 24
+common=(train songs.txt --keep-duplicates --hidden-size 12 --num-layers 2 --dropout 0.5
+    --batch-size 8 --shards 4 --num-steps 5 --threads 1 --lr 1e-2 --num-epochs 2 --pred-period 1
+    --pred-len 8 --report-every 3 --checkpoint-every 1)
+
+# digest RUN: the first digits of a hash of all its models and of its last state. Within an epoch a
+# state holds the seconds that the steps took.
+digest() {
+    (cd "$1" && cat checkpoints/*/model.safetensors best/model.safetensors latest/*.safetensors) |
+        sha256sum | head -c 8
+}
+
+# compare ARG...: trains with 1, 2 and 4 ranks and compares what they write.
+compare() {
+    local size digests=()
+    succeeds "${common[@]}" "$@" --out 1
+    cp "$out" "$scratch/samples"
+    cp "$err" "$scratch/log"
+    digests+=("$(digest 1)")
+    for size in 2 4; do
+        ranks_succeed "$size" "${common[@]}" "$@" --out "$size"
+        same_runs 1 "$size"
+        [[ $(ls 1/checkpoints) == "$(ls "$size/checkpoints")" ]] || fail "$size ranks: other epochs"
+        diff <(times_removed "$scratch/samples") <(times_removed "$out") ||
+            fail "$size ranks: other samples"
+        diff <(grep -v '^run: \|^best: ' "$scratch/log") <(grep -v '^ranks: \|^run: \|^best: ' "$err") ||
+            fail "$size ranks: another log"
+        digests+=("$(digest "$size")")
+        [[ ${digests[-1]} == "${digests[0]}" ]] || fail "$size ranks: other checkpoints"
+    done
+    printf '%-76s %s %s %s\n' "$*" "${digests[@]}"
+    rm -r 1 2 4
+}
+
+printf '%-76s %-8s %-8s %-8s\n' 'checkpoints by their hash' '1 rank' '2 ranks' '4 ranks'
+for cell in rnn_tanh lstm gru; do
+    for sampling in songs consecutive random; do
+        for validation in '--val-songs 0.2' '--val-fraction 0.2'; do
+            # shellcheck disable=SC2086 # two words
+            compare --cell "$cell" --sampling "$sampling" $validation
+        done
+    done
+done
+
+# What rank 0 decides by the validation must reach the others: that the rate is halved, and that the
+# training ends.
+compare --cell gru --val-songs 0.2 --schedule plateau --lr 2 --num-epochs 9
+grep -q '^plateau: ' "$scratch/log" || fail "the rate must have been halved"
+compare --cell gru --val-songs 0.2 --patience 2 --lr 2 --num-epochs 30
+grep -q '^stopped: ' "$scratch/log" || fail "the training must have ended early"
+compare --cell lstm --embedding-size 6 --tie --dropout-input 0.2 --dropout-output 0.2 \
+    --dropout-weight 0.3 --ema 0.9 --weight-decay 0.1 --val-fraction 0.2 --schedule cosine --warmup 5
+# 12 shards on 4 ranks: no rank's part of the tree is a subtree, and the log says so.
+succeeds "${common[@]}" --batch-size 12 --shards 12 --out 1
+ranks_succeed 4 "${common[@]}" --batch-size 12 --shards 12 --out 4
+grep -q '^ranks: 3 shards per rank are no power of two' "$err" || fail "the log must say so"
