@@ -93,6 +93,9 @@ enum { LYRNN_CUDA_STEPS = 4 };
  * close enough to it: a progress line is true, and an interrupted training stops soon. */
 enum { LYRNN_CUDA_STEPS_IN_FLIGHT = 4 };
 
+/* The other ranks of a training (ranks.cuh). */
+typedef struct lyrnn_cuda_ranks lyrnn_cuda_ranks;
+
 /* The state of one open device. */
 typedef struct {
     int device;
@@ -136,6 +139,7 @@ typedef struct {
     /* A ring, in the order of the steps: each is recorded after a step. */
     cudaEvent_t step_done[LYRNN_CUDA_STEPS_IN_FLIGHT];
     int next_done; /* that of the step LYRNN_CUDA_STEPS_IN_FLIGHT ago, and of the next one */
+    lyrnn_cuda_ranks *ranks; /* NULL: it is alone */
 } lyrnn_cuda_state;
 
 #define LYRNN_CUDA_DECLARE(name)                                                                   \
@@ -143,8 +147,14 @@ typedef struct {
 LYRNN_COMPUTE_OPERATIONS(LYRNN_CUDA_DECLARE)
 #undef LYRNN_CUDA_DECLARE
 
-/* Joins the ranks of comm (all_reduce.cu), which backend.h describes. */
+/* Joins the ranks of comm (ranks.cu), which backend.h describes. */
 lyrnn_status lyrnn_cuda_join(lyrnn_backend *self, lyrnn_comm *comm);
+
+/* The host waits for a lane or an event. With other ranks it watches them meanwhile, and if one of
+ * them fails, the work ends with undefined values. No other call may wait for a device whose work
+ * waits for other ranks. */
+cudaError_t lyrnn_cuda_wait(lyrnn_cuda_state *state, cudaStream_t stream);
+cudaError_t lyrnn_cuda_wait(lyrnn_cuda_state *state, cudaEvent_t event);
 
 /* The operations on plans (plans.cu), which backend.h describes. */
 int lyrnn_cuda_plan_list(lyrnn_backend *self, const lyrnn_recurrence_shape *shape,
@@ -156,11 +166,14 @@ lyrnn_status lyrnn_cuda_plan_use(lyrnn_backend *self, const lyrnn_recurrence_sha
 void lyrnn_cuda_plan_device(lyrnn_backend *self, char *text, size_t size);
 bool lyrnn_cuda_fills_device(lyrnn_backend *self, const lyrnn_recurrence_shape *shape);
 
-/* Captures body(context). The caller destroys the graph. */
+/* Captures body(context). The caller destroys the graph. NULL: a rank has failed meanwhile. */
 cudaGraphExec_t lyrnn_cuda_record(lyrnn_cuda_state *state, void (*body)(void *), void *context);
 
 /* Waits for queued work and drops all records of steps. */
 void lyrnn_cuda_drop_steps(lyrnn_cuda_state *state);
+
+/* Drops them at once. A graph that the device runs is destroyed when it has ended. */
+void lyrnn_cuda_forget_steps(lyrnn_cuda_state *state);
 
 [[noreturn]] void lyrnn_cuda_fault(const char *call, const char *reason, const char *file,
                                    int line);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranks.cuh"
+
 void lyrnn_cuda_fault(const char *call, const char *reason, const char *file, int line)
 {
     fprintf(stderr, "lyrnn: %s:%d: %s: %s; the CUDA device or its driver failed\n", file, line,
@@ -23,11 +25,16 @@ static void drop_step(lyrnn_cuda_step *step)
     *step = {};
 }
 
-void lyrnn_cuda_drop_steps(lyrnn_cuda_state *state)
+void lyrnn_cuda_forget_steps(lyrnn_cuda_state *state)
 {
-    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
     for (lyrnn_cuda_step &step : state->steps)
         drop_step(&step);
+}
+
+void lyrnn_cuda_drop_steps(lyrnn_cuda_state *state)
+{
+    LYRNN_CUDA_CHECK(lyrnn_cuda_wait(state, state->stream));
+    lyrnn_cuda_forget_steps(state);
 }
 
 static lyrnn_status memory_alloc(lyrnn_backend *self, size_t bytes, void **memory)
@@ -56,20 +63,29 @@ static void memory_free(lyrnn_backend *self, void *memory)
     LYRNN_CUDA_CHECK(cudaFree(memory));
 }
 
+/* A copy from or to pageable memory may wait for the work before it. The host must not wait in such
+ * a call while the device waits for other ranks. */
+static void wait_before_copy(lyrnn_cuda_state *state)
+{
+    if (state->ranks != NULL)
+        LYRNN_CUDA_CHECK(lyrnn_cuda_wait(state, state->stream));
+}
+
 static void upload(lyrnn_backend *self, void *device, const void *host, size_t bytes)
 {
-    cudaStream_t stream = lyrnn_cuda_state_of(self)->stream;
-    LYRNN_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream));
-    LYRNN_CUDA_CHECK(cudaStreamSynchronize(stream));
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    wait_before_copy(state);
+    LYRNN_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, state->stream));
+    LYRNN_CUDA_CHECK(lyrnn_cuda_wait(state, state->stream));
 }
 
 /* Waits for all queued work. A kernel that gave up waiting for others has wrong sums, and so has
  * all that follows. */
-static void wait_for_all(const lyrnn_cuda_state *state)
+static void wait_for_all(lyrnn_cuda_state *state)
 {
     LYRNN_CUDA_CHECK(cudaMemcpyAsync(state->wait_expired_host, state->wait_expired,
                                      sizeof(unsigned), cudaMemcpyDeviceToHost, state->stream));
-    LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
+    LYRNN_CUDA_CHECK(lyrnn_cuda_wait(state, state->stream));
     if (*state->wait_expired_host == 0)
         return;
     fprintf(
@@ -82,7 +98,8 @@ static void wait_for_all(const lyrnn_cuda_state *state)
 
 static void download(lyrnn_backend *self, void *host, const void *device, size_t bytes)
 {
-    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    wait_before_copy(state);
     LYRNN_CUDA_CHECK(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, state->stream));
     wait_for_all(state);
 }
@@ -144,11 +161,20 @@ static void run_body(lyrnn_cuda_state *state, void (*body)(void *), void *contex
 
 cudaGraphExec_t lyrnn_cuda_record(lyrnn_cuda_state *state, void (*body)(void *), void *context)
 {
-    cudaGraph_t graph;
+    cudaGraph_t graph = NULL;
     cudaGraphExec_t executable;
-    LYRNN_CUDA_CHECK(cudaStreamBeginCapture(state->stream, cudaStreamCaptureModeGlobal));
+    LYRNN_CUDA_CHECK(cudaStreamBeginCapture(state->stream, state->ranks == NULL
+                                                               ? cudaStreamCaptureModeGlobal
+                                                               : cudaStreamCaptureModeThreadLocal));
     run_body(state, body, context);
-    LYRNN_CUDA_CHECK(cudaStreamEndCapture(state->stream, &graph));
+    const cudaError_t error = cudaStreamEndCapture(state->stream, &graph);
+    if (state->ranks != NULL && state->ranks->has_failed) {
+        (void)cudaGetLastError();
+        if (graph != NULL)
+            LYRNN_CUDA_CHECK(cudaGraphDestroy(graph));
+        return NULL;
+    }
+    LYRNN_CUDA_CHECK(error);
     /* Without this flag all kernels run at the priority of the stream that launches the graph. */
     LYRNN_CUDA_CHECK(
         cudaGraphInstantiate(&executable, graph, cudaGraphInstantiateFlagUseNodePriority));
@@ -165,7 +191,7 @@ static lyrnn_cuda_step *find_step(lyrnn_cuda_state *state, void (*body)(void *),
     lyrnn_cuda_step *oldest = &state->steps[state->next_step];
     state->next_step = (state->next_step + 1) % LYRNN_CUDA_STEPS;
     if (oldest->graph != NULL)
-        LYRNN_CUDA_CHECK(cudaStreamSynchronize(state->stream));
+        LYRNN_CUDA_CHECK(lyrnn_cuda_wait(state, state->stream));
     drop_step(oldest);
     *oldest = {body, context, 0, NULL};
     return oldest;
@@ -181,7 +207,8 @@ static void queue_step(lyrnn_cuda_state *state, lyrnn_cuda_step *step)
     }
     if (step->graph == NULL)
         step->graph = lyrnn_cuda_record(state, step->body, step->context);
-    LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
+    if (step->graph != NULL)
+        LYRNN_CUDA_CHECK(cudaGraphLaunch(step->graph, state->stream));
 }
 
 static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
@@ -193,7 +220,7 @@ static void run_step(lyrnn_backend *self, void (*body)(void *), void *context)
     }
     cudaEvent_t done = state->step_done[state->next_done];
     state->next_done = (state->next_done + 1) % LYRNN_CUDA_STEPS_IN_FLIGHT;
-    LYRNN_CUDA_CHECK(cudaEventSynchronize(done));
+    LYRNN_CUDA_CHECK(lyrnn_cuda_wait(state, done));
     queue_step(state, find_step(state, body, context));
     LYRNN_CUDA_CHECK(cudaEventRecord(done, state->stream));
 }
@@ -206,7 +233,8 @@ static void run_operation(lyrnn_backend *self, const char *name,
     operation(self, args);
     if (!self->debug_sync)
         return;
-    cudaError_t error = cudaStreamSynchronize(lyrnn_cuda_state_of(self)->stream);
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    cudaError_t error = lyrnn_cuda_wait(state, state->stream);
     if (error != cudaSuccess)
         lyrnn_cuda_fault(name, cudaGetErrorString(error), __FILE__, __LINE__);
 }
@@ -257,6 +285,7 @@ static void close_device(lyrnn_backend *self)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     lyrnn_cuda_drop_steps(state);
+    lyrnn_cuda_ranks_close(state);
     close_libraries(state);
 }
 

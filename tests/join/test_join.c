@@ -1,0 +1,349 @@
+/* The CUDA backend joins ranks, sums, and leaves, with a stand-in for NCCL (stub_nccl.cpp). The device
+ * is simulated, and there are no other ranks: the test says what their interface answers. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dlfcn.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "made_up_ranks.h"
+#include "stub_nccl.h"
+
+/* Loads the stand-in, as the backend will, and returns its state as after a first start. */
+static stub_nccl_state *begin(void)
+{
+    assert_int_equal(setenv("LYRNN_NCCL", STUB_NCCL, 1), 0);
+    void *library = dlopen(STUB_NCCL, RTLD_NOW | RTLD_LOCAL);
+    assert_non_null(library);
+    stub_nccl_state *stub = (stub_nccl_state *)dlsym(library, "stub_nccl");
+    assert_non_null(stub);
+    *stub = (stub_nccl_state){.version = 22809, .calls_in_progress = 2, .last_error = ""};
+    return stub;
+}
+
+#define PACKAGES(cuda)                                                                             \
+    "; install libnccl2 (apt) or nvidia-nccl-cu" cuda                                              \
+    " (pip), and name its libnccl.so.2 in LYRNN_NCCL, or train on one GPU"
+
+static void missing(void **state)
+{
+    (void)state;
+    begin();
+    setenv("LYRNN_NCCL", "/nowhere/libnccl.so.2", 1);
+    assert_string_equal(
+        join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
+        "NCCL: /nowhere/libnccl.so.2: cannot open shared object file: No such file or "
+        "directory" PACKAGES("13"));
+    setenv("LYRNN_NCCL", STUB_WITHOUT_SEND, 1);
+    assert_string_equal(join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
+                        "NCCL: " STUB_WITHOUT_SEND " has no ncclSend" PACKAGES("13"));
+    setenv("LYRNN_NCCL", OTHER_LIBRARY, 1);
+    assert_string_equal(join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
+                        "NCCL: " OTHER_LIBRARY " has no ncclGetVersion" PACKAGES("13"));
+}
+
+static void too_old(void **state)
+{
+    (void)state;
+    stub_nccl_state *stub = begin();
+    stub->version = 21304;
+    assert_string_equal(join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
+                        "NCCL: " STUB_NCCL
+                        " is version 2.13.4, and lyrnn needs 2.14.0 or newer" PACKAGES("13"));
+    stub->version = 2804;
+    assert_string_equal(join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
+                        "NCCL: " STUB_NCCL
+                        " is version 2.8.4, and lyrnn needs 2.14.0 or newer" PACKAGES("13"));
+    assert_int_equal(stub->num_open_groups, 0);
+}
+
+static void cannot_start(void **state)
+{
+    (void)state;
+    stub_nccl_state *stub = begin();
+    stub->init_result = 1;
+    assert_string_equal(join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
+                        "rank 0: NCCL cannot start: unhandled cuda error" SEE_MORE);
+    /* Rank 0 reports it with the name of the rank before it. */
+    stub->last_error = "no memory";
+    assert_string_equal(join_refused(2, 4, LYRNN_ERR_UNSUPPORTED),
+                        "NCCL cannot start: no memory" SEE_MORE);
+    assert_int_equal(stub->num_aborts, 2);
+    assert_int_equal(stub->num_open_groups, 0);
+}
+
+static void same_gpu(void **state)
+{
+    (void)state;
+    stub_nccl_state *stub = begin();
+    char host[64], begin_of_text[256];
+    gethostname(host, sizeof host);
+    snprintf(begin_of_text, sizeof begin_of_text,
+             "cuda: rank 0 (%s) and rank 1 (%s) have the same GPU, 0000:", host, host);
+    const char *text = join_refused(0, 3, LYRNN_ERR_UNSUPPORTED);
+    assert_memory_equal(text, begin_of_text, strlen(begin_of_text));
+    assert_string_equal(strstr(text, "; "),
+                        "; start at most one rank per GPU, or use --device cpu");
+    assert_int_equal(stub->num_open_groups, 0);
+}
+
+/* A rank that is gone while NCCL starts must not hold up the others. */
+static void lost_at_start(void **state)
+{
+    (void)state;
+    stub_nccl_state *stub = begin();
+    stub->calls_in_progress = -1;
+    lyrnn_backend backend;
+    made_up_ranks ranks;
+    make_ranks(&ranks, 1, 2);
+    ranks.is_lost = true;
+    open_device(&backend);
+    assert_int_equal(backend.join(&backend, &ranks.comm), LYRNN_ERR_RANK);
+    assert_string_equal(lyrnn_error_text(), "rank 1: is gone");
+    assert_int_equal(stub->num_aborts, 1);
+    lyrnn_backend_close(&backend);
+}
+
+/* One sum, run by itself or as a step. */
+typedef struct {
+    lyrnn_backend backend;
+    made_up_ranks ranks;
+    lyrnn_all_reduce_args args;
+    float *host; /* (length) */
+    int lane;
+} sum;
+
+static float number(size_t i)
+{
+    return (float)((i * 7919 + 13) % 20011) / 7.0f - 1000.0f;
+}
+
+static void sum_open(sum *s, int rank, int size, size_t quads_per_rank)
+{
+    void *memory;
+    make_ranks(&s->ranks, rank, size);
+    open_device(&s->backend);
+    assert_int_equal(s->backend.join(&s->backend, &s->ranks.comm), LYRNN_OK);
+    assert_ptr_equal(s->backend.comm, &s->ranks.comm);
+    s->lane = 0;
+    s->args.length = 4 * quads_per_rank * (size_t)size;
+    s->host = (float *)malloc(s->args.length * sizeof(float));
+    assert_non_null(s->host);
+    for (float **array = &s->args.values; array != NULL;
+         array = array == &s->args.values ? &s->args.scratch : NULL) {
+        assert_int_equal(
+            s->backend.memory_alloc(&s->backend, s->args.length * sizeof(float), &memory),
+            LYRNN_OK);
+        *array = (float *)memory;
+    }
+}
+
+static void upload_numbers(sum *s)
+{
+    for (size_t i = 0; i < s->args.length; i++)
+        s->host[i] = number(i);
+    s->backend.upload(&s->backend, s->args.values, s->host, s->args.length * sizeof(float));
+}
+
+static void sum_close(sum *s)
+{
+    s->backend.memory_free(&s->backend, s->args.values);
+    s->backend.memory_free(&s->backend, s->args.scratch);
+    lyrnn_backend_close(&s->backend);
+    free(s->host);
+}
+
+static void run_sum(void *context)
+{
+    sum *s = (sum *)context;
+    if (s->lane != 0) {
+        s->backend.lane_use(&s->backend, s->lane);
+        s->backend.lane_wait(&s->backend, 0);
+    }
+    s->backend.all_reduce(&s->backend, &s->args);
+    if (s->lane != 0) {
+        s->backend.lane_use(&s->backend, 0);
+        s->backend.lane_wait(&s->backend, s->lane);
+    }
+}
+
+/* Neighbors are added first, then neighbors of these sums, and so on. */
+static float tree_sum(size_t i, int size, size_t length)
+{
+    float sums[16];
+    for (int r = 0; r < size; r++)
+        sums[r] = number((size_t)r * length + i);
+    for (int width = 1; width < size; width *= 2)
+        for (int r = 0; r + width < size; r += 2 * width)
+            sums[r] += sums[r + width];
+    return sums[0];
+}
+
+/* This rank's piece is the sum of what it "received", and the others are as they were. */
+static void check_sum(sum *s)
+{
+    const size_t length = s->args.length / (size_t)s->ranks.comm.size;
+    const size_t begin = (size_t)s->ranks.comm.rank * length;
+    s->backend.download(&s->backend, s->host, s->args.values, s->args.length * sizeof(float));
+    for (size_t i = 0; i < s->args.length; i++) {
+        const bool is_mine = i >= begin && i < begin + length;
+        const float expected =
+            is_mine ? tree_sum(i - begin, s->ranks.comm.size, length) : number(i);
+        assert_memory_equal(&s->host[i], &expected, sizeof expected);
+    }
+}
+
+static void sums(void **state)
+{
+    (void)state;
+    stub_nccl_state *stub = begin();
+    for (int size = 1; size <= 9; size++) {
+        for (size_t quads = 1; quads < 400; quads = quads * 7 + 2) {
+            sum s;
+            sum_open(&s, size - 1, size, quads);
+            /* Eagerly, captured, replayed. */
+            for (int run = 0; run < 3; run++) {
+                upload_numbers(&s);
+                s.backend.run_step(&s.backend, run_sum, &s);
+                check_sum(&s);
+            }
+            sum_close(&s);
+        }
+    }
+    assert_int_equal(stub->num_open_groups, 0);
+    assert_int_equal(stub->num_finalized, stub->num_destroyed);
+    assert_int_equal(stub->num_aborts, 0);
+}
+
+/* The host's next wait leaves the group, once, and nothing is summed after that. */
+static void lost_between_sums(void **state)
+{
+    (void)state;
+    stub_nccl_state *stub = begin();
+    sum s;
+    sum_open(&s, 1, 2, 5);
+    for (int run = 0; run < 3; run++) {
+        upload_numbers(&s);
+        s.backend.run_step(&s.backend, run_sum, &s);
+    }
+    s.ranks.is_lost = true;
+    s.backend.synchronize(&s.backend);
+    assert_int_equal(stub->num_aborts, 1);
+    const int num_groups = stub->num_groups, num_gathers = stub->num_gathers;
+    for (int run = 0; run < 3; run++) {
+        upload_numbers(&s);
+        s.backend.run_step(&s.backend, run_sum, &s);
+    }
+    s.backend.download(&s.backend, s.host, s.args.values, s.args.length * sizeof(float));
+    assert_int_equal(stub->num_groups, num_groups);
+    assert_int_equal(stub->num_gathers, num_gathers);
+    assert_int_equal(s.backend.comm->check(s.backend.comm), LYRNN_ERR_RANK);
+    sum_close(&s);
+    assert_int_equal(stub->num_aborts, 1);
+    assert_int_equal(stub->num_finalized, 0);
+}
+
+/* A rank is gone while a call waits for it: in the first step, or while the second is captured. */
+static void lost_in_a_sum(void **state)
+{
+    (void)state;
+    for (int good_runs = 0; good_runs < 2; good_runs++) {
+        stub_nccl_state *stub = begin();
+        sum s;
+        sum_open(&s, 0, 1, 5);
+        upload_numbers(&s);
+        for (int run = 0; run < good_runs; run++)
+            s.backend.run_step(&s.backend, run_sum, &s);
+        s.ranks.is_lost = true;
+        stub->calls_in_progress = -1;
+        s.backend.run_step(&s.backend, run_sum, &s);
+        s.backend.synchronize(&s.backend);
+        assert_int_equal(stub->num_aborts, 1);
+        sum_close(&s);
+        assert_int_equal(stub->num_open_groups, 0);
+    }
+}
+
+/* Runs the steps in a process of its own and returns how that ended. Its standard error goes to
+ * `text`. */
+static int run_apart(void (*work)(void), char *text, size_t size)
+{
+    int ends[2], status = 0;
+    assert_int_equal(pipe(ends), 0);
+    fflush(NULL);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        /* A process that ends on the way frees nothing, and cmocka would catch the signal. */
+        setenv("LYRNN_SIM_LEAKS", "0", 1);
+        signal(SIGABRT, SIG_DFL);
+        work();
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    ssize_t count;
+    while (length + 1 < size && (count = read(ends[0], text + length, size - 1 - length)) > 0)
+        length += (size_t)count;
+    text[length] = '\0';
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void use_two_lanes(void)
+{
+    sum s;
+    sum_open(&s, 1, 2, 5);
+    upload_numbers(&s);
+    run_sum(&s);
+    s.lane = 3;
+    run_sum(&s);
+}
+
+static void meet_an_error(void)
+{
+    sum s;
+    sum_open(&s, 1, 2, 5);
+    upload_numbers(&s);
+    begin()->later_result = 3;
+    run_sum(&s);
+}
+
+/* What cannot go on ends the process, and one line says why. */
+static void ends_the_process(void **state)
+{
+    (void)state;
+    char text[1024];
+    begin();
+    int status = run_apart(use_two_lanes, text, sizeof text);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_non_null(strstr(text, "check failed: ranks->stream == state->stream"));
+    status = run_apart(meet_an_error, text, sizeof text);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_string_equal(text, "lyrnn: NCCL: another error; check the network and the GPUs, set "
+                              "NCCL_DEBUG=INFO to see more, and continue from the last "
+                              "checkpoint\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(missing),           cmocka_unit_test(too_old),
+        cmocka_unit_test(cannot_start),      cmocka_unit_test(same_gpu),
+        cmocka_unit_test(lost_at_start),     cmocka_unit_test(sums),
+        cmocka_unit_test(lost_between_sums), cmocka_unit_test(lost_in_a_sum),
+        cmocka_unit_test(ends_the_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
