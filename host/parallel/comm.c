@@ -102,7 +102,8 @@ static lyrnn_status send_frames(rank_group *group, const frame *header)
 /* Carries out group->transfers, each of num_bytes. */
 static lyrnn_status transfer_all(rank_group *group, frame_kind kind, size_t num_bytes)
 {
-    LYRNN_TRY(group_status(group));
+    /* A rank that only sends may never wait, but must notice too that the group has failed. */
+    LYRNN_TRY(links_wait(group, NULL, 0, 0));
     const frame header = {kind, group->num_collectives++, num_bytes};
     struct pollfd data[LYRNN_RANKS_MAX];
     LYRNN_TRY(send_frames(group, &header));

@@ -154,7 +154,9 @@ static lyrnn_status find_slurm_address(lyrnn_ranks *ranks)
                           "rank 0",
                           lists[i], list);
     }
-    return get_address("SLURM_LAUNCH_NODE_IPADDR", ranks);
+    return get_address(get("SLURM_LAUNCH_NODE_IPADDR") != NULL ? "SLURM_LAUNCH_NODE_IPADDR"
+                                                               : "MASTER_ADDR",
+                       ranks);
 }
 
 /* Steps of one job may run at the same time, so each has a port of its own. */
@@ -217,13 +219,13 @@ typedef struct {
     const char *variables[2]; /* the launcher is there if both are set */
 } launcher;
 
-enum { LYRNN, LYRNN_RANK_ALONE, TORCHRUN, OPEN_MPI, SRUN, PMI, NUM_LAUNCHERS };
+enum { LYRNN, LYRNN_HALF, TORCHRUN, OPEN_MPI, SRUN, PMI, NUM_LAUNCHERS };
 
 /* The first that is there counts. In a Slurm job, mpirun starts one process per host by srun, which
  * starts the ranks, so that these have variables of both. */
 static const launcher launchers[NUM_LAUNCHERS] = {
     [LYRNN] = {"lyrnn", {"LYRNN_SIZE", "LYRNN_SIZE"}},
-    [LYRNN_RANK_ALONE] = {"lyrnn", {"LYRNN_RANK", "LYRNN_RANK"}},
+    [LYRNN_HALF] = {"lyrnn", {"LYRNN_RANK", "LYRNN_RANK"}},
     [TORCHRUN] = {"torchrun", {"RANK", "WORLD_SIZE"}},
     [OPEN_MPI] = {"mpirun", {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}},
     [SRUN] = {"srun", {"SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS"}},
@@ -243,7 +245,7 @@ static lyrnn_status detect(int kind, lyrnn_ranks *ranks)
 {
     switch (kind) {
     case LYRNN:
-    case LYRNN_RANK_ALONE:
+    case LYRNN_HALF:
         return detect_lyrnn(ranks);
     case TORCHRUN:
         return detect_torchrun(ranks);

@@ -14,8 +14,6 @@
 #include "base/xxh128.h"
 #include "parallel/links.h"
 
-/* How long a rank waits for the leader's goodbye, and the leader for the others' closings. */
-static const double close_seconds = 10;
 /* How long the leader waits for the cause of a failure that another rank has noticed. */
 static const double cause_seconds = 1;
 /* How long the last frames may take. */
@@ -97,7 +95,7 @@ static bool all_are_closing(const rank_group *group)
 static void wait_for_all(rank_group *group, const rank_end *end, double begin)
 {
     for (;;) {
-        double wait = is_failure(group->status) ? cause_seconds : close_seconds;
+        double wait = is_failure(group->status) ? cause_seconds : group->close_seconds;
         int left_ms = milliseconds_until(begin + wait, 1000);
         if (left_ms == 0 || is_known(group, end) || all_are_closing(group))
             return;
@@ -143,8 +141,7 @@ static void say_goodbye(rank_group *group, bool reports)
     while (is_waiting && milliseconds_until(deadline, 1000) > 0) {
         is_waiting = false;
         for (int r = 0; r < group->size; r++) {
-            rank_link *link = &group->links[r];
-            link->num_buffered = 0;
+            const rank_link *link = &group->links[r];
             is_waiting = is_waiting || (is_connected(link) && !link->has_ended);
         }
         if (is_waiting)
@@ -164,7 +161,7 @@ static bool another_reports(const rank_group *group)
 static lyrnn_status choose_status(rank_group *group, const rank_end *end)
 {
     const double begin = lyrnn_seconds();
-    bool is_silent = wait_for_leader(group, begin + close_seconds);
+    bool is_silent = wait_for_leader(group, begin + group->close_seconds);
     if (!is_silent && leader(group) == group->rank) {
         wait_for_all(group, end, begin);
         /* A rank that waited too long for this one has reported its failure itself. */
@@ -191,6 +188,7 @@ lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
         snprintf(end.text, sizeof end.text, "%s",
                  end.is_own_failure ? lyrnn_error_text() : group->text);
     const frame closing = {FRAME_CLOSING, (uint32_t)end.status, strlen(end.text)};
+    group_end(group);
     send_to_all(group, &closing, end.text);
     status = choose_status(group, &end);
     say_goodbye(group, is_failure(status) && lyrnn_error_text()[0] != '\0');

@@ -17,6 +17,8 @@
 /* A host that vanishes without a word is noticed after this time. */
 enum { IDLE_SECONDS = 10, PROBE_SECONDS = 5, NUM_PROBES = 4, UNANSWERED_MS = 30000 };
 
+static const double close_seconds = 10;
+
 lyrnn_status group_new(int rank, int size, rank_group **group)
 {
     const size_t n = (size_t)size;
@@ -26,6 +28,7 @@ lyrnn_status group_new(int rank, int size, rank_group **group)
         return lyrnn_out_of_memory("ranks", sizeof *made, "close other programs");
     made->rank = rank;
     made->size = size;
+    made->close_seconds = close_seconds;
     made->members = calloc(n, sizeof *made->members);
     made->links = calloc(n, sizeof *made->links);
     made->transfers = calloc(n, sizeof *made->transfers);
@@ -36,11 +39,6 @@ lyrnn_status group_new(int rank, int size, rank_group **group)
     for (int r = 0; r < size; r++) {
         for (int channel = 0; channel < NUM_CHANNELS; channel++)
             made->links[r].sockets[channel] = -1;
-    }
-    for (int r = 0; r < size; r++) {
-        made->links[r].buffer = malloc(LINK_BUFFER_BYTES);
-        if (made->links[r].buffer == NULL)
-            return lyrnn_out_of_memory("ranks", LINK_BUFFER_BYTES, "close other programs");
     }
     return LYRNN_OK;
 }
@@ -115,37 +113,60 @@ static void note(rank_link *link, const frame *header, const uint8_t *payload)
     link->text[header->length] = '\0';
 }
 
-/* Looks through the frames in the buffer. Those of collectives stay there. */
-static void note_frames(rank_link *link)
+/* Looks through the frames in the buffer. Those of collectives stay there, until the group ends. */
+static void note_frames(const rank_group *group, rank_link *link)
 {
     size_t at = 0;
     while (link->num_buffered - at >= FRAME_HEADER_BYTES) {
         frame header;
         const uint8_t *bytes = link->buffer + at;
-        if (!frame_read(bytes, &header)) {
+        if (!frame_read(bytes, &header) || header.kind < FRAME_BROADCAST) {
             link->has_ended = true;
             link->num_buffered = at;
             return;
         }
-        size_t num_bytes = FRAME_HEADER_BYTES + payload_bytes(&header);
+        const size_t num_bytes = FRAME_HEADER_BYTES + payload_bytes(&header);
+        const bool is_collective = frame_is_collective(header.kind);
         if (link->num_buffered - at < num_bytes)
             return;
-        if (header.kind == FRAME_CLOSING || header.kind == FRAME_GOODBYE) {
+        if (!is_collective)
             note(link, &header, bytes + FRAME_HEADER_BYTES);
-            remove_bytes(link, at, num_bytes);
-        } else {
+        if (is_collective && !group->is_ending)
             at += num_bytes;
-        }
+        else
+            remove_bytes(link, at, num_bytes);
     }
 }
 
-static void link_fill(rank_link *link)
+void group_end(rank_group *group)
+{
+    group->is_ending = true;
+    for (int r = 0; r < group->size; r++)
+        note_frames(group, &group->links[r]);
+}
+
+/* Makes room for more bytes. A rank that is ahead of this one may have sent many short frames, and
+ * its end must be seen behind them. Returns false if there is no room. */
+static bool has_room(rank_link *link)
+{
+    if (link->num_buffered < link->capacity)
+        return true;
+    size_t capacity = link->capacity == 0 ? LINK_BUFFER_BYTES : 2 * link->capacity;
+    uint8_t *larger = capacity > LINK_BUFFER_MAX ? NULL : realloc(link->buffer, capacity);
+    if (larger == NULL)
+        return false;
+    link->buffer = larger;
+    link->capacity = capacity;
+    return true;
+}
+
+static void link_fill(const rank_group *group, rank_link *link)
 {
     ssize_t num = recv(link->sockets[CHANNEL_CONTROL], link->buffer + link->num_buffered,
-                       LINK_BUFFER_BYTES - link->num_buffered, MSG_DONTWAIT);
+                       link->capacity - link->num_buffered, MSG_DONTWAIT);
     if (num > 0) {
         link->num_buffered += (size_t)num;
-        note_frames(link);
+        note_frames(group, link);
     } else if (num == 0 || (errno != EAGAIN && errno != EINTR)) {
         link->has_ended = true;
     }
@@ -157,8 +178,8 @@ void links_poll(rank_group *group, struct pollfd *extra, size_t num_extra, int t
     if (num_extra > 0)
         memcpy(polls, extra, num_extra * sizeof *extra);
     for (int r = 0; r < group->size; r++) {
-        const rank_link *link = &group->links[r];
-        bool is_read = !link->has_ended && link->num_buffered < LINK_BUFFER_BYTES;
+        rank_link *link = &group->links[r];
+        bool is_read = !link->has_ended && has_room(link);
         /* poll passes over a negative number. */
         polls[num_extra + (size_t)r] =
             (struct pollfd){.fd = is_read ? link->sockets[CHANNEL_CONTROL] : -1, .events = POLLIN};
@@ -168,7 +189,7 @@ void links_poll(rank_group *group, struct pollfd *extra, size_t num_extra, int t
         extra[i].revents = num_ready > 0 ? polls[i].revents : (short)0;
     for (int r = 0; num_ready > 0 && r < group->size; r++) {
         if (polls[num_extra + (size_t)r].revents != 0)
-            link_fill(&group->links[r]);
+            link_fill(group, &group->links[r]);
     }
 }
 

@@ -16,6 +16,7 @@
 
 enum {
     LINK_BUFFER_BYTES = 4 * (FRAME_HEADER_BYTES + FRAME_PAYLOAD_MAX),
+    LINK_BUFFER_MAX = 256 * LINK_BUFFER_BYTES,
     /* Connections at the rendezvous whose hello is not complete. */
     LINKS_MAX_PENDING = 64
 };
@@ -36,8 +37,8 @@ typedef struct {
     lyrnn_status status;
     char text[FRAME_PAYLOAD_MAX + 1];
     bool has_left, reports; /* a goodbye came, and it reports the failure */
-    uint8_t *buffer;        /* (LINK_BUFFER_BYTES)  what came and was not taken yet */
-    size_t num_buffered;
+    uint8_t *buffer;        /* (capacity)  what came and was not taken yet */
+    size_t num_buffered, capacity;
 } rank_link;
 
 /* One rank's part of a collective. */
@@ -55,6 +56,8 @@ typedef struct {
     rank_link *links;         /* (size)  its own is not used */
     rank_transfer *transfers; /* (size) */
     struct pollfd *polls;
+    bool is_ending;       /* frames of collectives are of no more use */
+    double close_seconds; /* the most that lyrnn_comm_close waits for other ranks */
     /* A failure that this rank knows of, which lasts: LYRNN_OK or LYRNN_ERR_RANK. */
     lyrnn_status status;
     char text[FRAME_PAYLOAD_MAX + 1];
@@ -66,6 +69,9 @@ void group_free(rank_group *group);
 
 /* Makes a connected socket the link to a rank. */
 void link_add(rank_group *group, int rank, int channel, int socket);
+
+/* Begins the end: from now on, frames of collectives are dropped. */
+void group_end(rank_group *group);
 
 /* Whether a rank's connection broke before its goodbye; whether it said that it failed. */
 bool link_is_gone(const rank_link *link);

@@ -176,6 +176,16 @@ static lyrnn_status follow(rendezvous *meeting)
     return accept_ranks(meeting, group->rank + 1);
 }
 
+/* Ends the rendezvous when all connections stand. From then on, any rank can lead the end. */
+static lyrnn_status meet(rendezvous *meeting)
+{
+    lyrnn_comm *comm = meeting->comm;
+    char none = 0, all[1];
+    LYRNN_TRY(comm->rank == 0 ? lead(meeting) : follow(meeting));
+    LYRNN_TRY(comm->gather(comm, &none, 0, all));
+    return comm->broadcast(comm, &none, 0);
+}
+
 static lyrnn_status check_known(const lyrnn_ranks *ranks)
 {
     LYRNN_CHECK(ranks->size >= 2 && ranks->rank >= 0 && ranks->rank < ranks->size);
@@ -184,13 +194,13 @@ static lyrnn_status check_known(const lyrnn_ranks *ranks)
                           ranks->launcher, ranks->size, LYRNN_RANKS_MAX);
     if (ranks->listener < 0 && ranks->address[0] == '\0')
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "MASTER_ADDR: is not set, and %s does not tell the host "
-                          "of rank 0; set it for all ranks",
+                          "MASTER_ADDR: is not set, and %s does not say which host rank 0 is on; "
+                          "set it for all ranks",
                           ranks->launcher);
     if (ranks->listener < 0 && ranks->port == 0)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "MASTER_PORT: is not set, and %s does not tell a free port of the host "
-                          "of rank 0; set it for all ranks",
+                          "MASTER_PORT: is not set, and %s does not name a free port; set it for "
+                          "all ranks",
                           ranks->launcher);
     return LYRNN_OK;
 }
@@ -218,7 +228,7 @@ lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double 
     }
     begin_hello(&meeting.hello, ranks);
     member_set(&group->members[ranks->rank], &meeting.hello);
-    status = ranks->rank == 0 ? lead(&meeting) : follow(&meeting);
+    status = meet(&meeting);
     if (meeting.listener >= 0)
         close(meeting.listener);
     return status;

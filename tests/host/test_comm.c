@@ -1,5 +1,5 @@
 /* The collectives of a group of ranks: every byte arrives where it belongs, for short and long
- * pieces and each number of ranks; ranks that call different ones are told so. */
+ * pieces and each number of ranks. (Ranks that call different ones: test_ranks_end.c.) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
