@@ -353,6 +353,7 @@ void lyrnn_model_backward(const lyrnn_model *model, lyrnn_activations *a, float 
     output.dweight = place(lyrnn_parameters_output_weight(table), grads);
     output.dbias = place(lyrnn_parameters_output_bias(table), grads);
     output.dprojection = place(lyrnn_parameters_projection(table), grads);
+    output.sum = a->output_sum;
     lyrnn_stack_pass recurrent = stack_pass(&pass, &output);
     recurrent.grads = grads;
     recurrent.dx = a->dembedded;

@@ -113,6 +113,8 @@ void lyrnn_output_layer_backward_weights(const lyrnn_output_layer *layer, lyrnn_
         .dbias = layer->dbias,
     };
     backend->linear_backward_weights(backend, &args);
+    if (layer->sum.length > 0)
+        backend->all_reduce(backend, &layer->sum);
     if (!is_projected)
         return;
     args.in = layer->in;

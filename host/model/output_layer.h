@@ -31,6 +31,8 @@ typedef struct {
     float *dbias;       /* (V) */
     float *dprojection; /* (E,D*H) */
     float *dprojected;  /* (T,B,E) */
+    /* What the ranks sum once dweight and dbias are complete; length 0: nothing. */
+    lyrnn_all_reduce_args sum;
 } lyrnn_output_layer;
 
 /* Writes the logits of the time steps [first, end). outputs is (T,B,D*H). */

@@ -34,18 +34,18 @@ static void lay_out_data(lyrnn_trainer *trainer, const lyrnn_rnn_config *config,
         trainer->c = (float *)lyrnn_arena_take(arena, state_count, sizeof(float));
 }
 
-/* One gradient buffer, and one more for each level of the tree over this rank's shards. If there
- * are ranks, the first is as long as what they sum. */
+/* One gradient buffer, and one more for each level of the tree over this rank's shards. The first
+ * one follows the losses without a gap, because ranks sum both. */
 static void lay_out_gradients(lyrnn_trainer *trainer, size_t count, lyrnn_arena *arena)
 {
-    size_t summed = trainer->summed_length;
+    size_t num_losses = trainer->losses_length, num_grads = trainer->summed_length - num_losses;
     int num = 0;
-    trainer->grads[num++] =
-        (float *)lyrnn_arena_take(arena, summed > 0 ? summed : count, sizeof(float));
+    trainer->summed = (float *)lyrnn_arena_take(arena, num_losses, sizeof(float));
+    trainer->grads[num++] = (float *)lyrnn_arena_take(arena, num_grads, sizeof(float));
     while (1 << num <= trainer->num_own_shards)
         trainer->grads[num++] = (float *)lyrnn_arena_take(arena, count, sizeof(float));
-    if (summed > 0)
-        trainer->scratch = (float *)lyrnn_arena_take(arena, summed, sizeof(float));
+    if (num_losses > 0)
+        trainer->scratch = (float *)lyrnn_arena_take(arena, trainer->summed_length, sizeof(float));
 }
 
 lyrnn_training_memory lyrnn_training_memory_of(const lyrnn_backend *backend,
@@ -93,8 +93,8 @@ static lyrnn_status allocate_optimizer(lyrnn_trainer *trainer)
     size_t count = model->parameters.count, num_bytes = count * sizeof(float);
     lyrnn_arena arena = {NULL, 0};
     lay_out_gradients(trainer, count, &arena);
-    LYRNN_TRY(allocate_flat(trainer, arena.num_bytes, "the gradients", &trainer->grads[0]));
-    arena = (lyrnn_arena){(char *)trainer->grads[0], 0};
+    LYRNN_TRY(allocate_flat(trainer, arena.num_bytes, "the gradients", &trainer->summed));
+    arena = (lyrnn_arena){(char *)trainer->summed, 0};
     lay_out_gradients(trainer, count, &arena);
     LYRNN_TRY(allocate_flat(trainer, 2 * num_bytes, "Adam's moments", &trainer->m));
     trainer->v = trainer->m + count;
@@ -182,7 +182,7 @@ void lyrnn_trainer_free(lyrnn_trainer *trainer)
     if (trainer->model != NULL) {
         lyrnn_backend *backend = trainer->model->backend;
         backend->memory_free(backend, trainer->data);
-        backend->memory_free(backend, trainer->grads[0]);
+        backend->memory_free(backend, trainer->summed);
         backend->memory_free(backend, trainer->m);
     }
     lyrnn_model_free(&trainer->averaged);
@@ -257,6 +257,7 @@ static void reset_state(lyrnn_trainer *trainer)
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
 {
     lyrnn_backend *backend = trainer->model->backend;
+    LYRNN_TRY(lyrnn_trainer_agree(trainer));
     LYRNN_TRY(upload_chunks(trainer, epoch));
     trainer->first_step = trainer->num_steps;
     upload_rates(trainer);
@@ -265,11 +266,10 @@ lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)
     return LYRNN_OK;
 }
 
-/* Where a shard's sum of losses goes, if the ranks sum it with the gradients: after the parameters'
- * gradients, the parts of all shards. */
+/* Where a shard's sum of losses goes, if the ranks sum it with the gradients. */
 static float *loss_parts(const lyrnn_trainer *trainer, int shard)
 {
-    return trainer->grads[0] + trainer->model->parameters.count + (size_t)shard * LYRNN_LOSS_PARTS;
+    return trainer->summed + (size_t)shard * LYRNN_LOSS_PARTS;
 }
 
 /* The gradient of one shard: B/S streams of the batch, with their own state. */
@@ -340,20 +340,36 @@ static void queue_shards(lyrnn_trainer *trainer)
         queue_sum(trainer, num_sums--);
 }
 
+/* What the ranks sum, from an element on. */
+static lyrnn_all_reduce_args sum_of_ranks(const lyrnn_trainer *trainer, size_t first, size_t end)
+{
+    return (lyrnn_all_reduce_args){.length = end - first,
+                                   .values = trainer->summed + first,
+                                   .scratch = trainer->scratch + first};
+}
+
 /* The same over all ranks, by the same tree: what a rank adds up is a subtree of it. The losses
- * travel with the gradients, so that every rank counts those of all shards. */
+ * travel with the gradients, so that every rank counts those of all shards. All sums over ranks are
+ * queued in the same lane, so that their order is the same on all ranks. */
 static void queue_ranks(lyrnn_trainer *trainer)
 {
     lyrnn_backend *backend = trainer->model->backend;
-    const lyrnn_all_reduce_args sum = {
-        .length = trainer->summed_length, .values = trainer->grads[0], .scratch = trainer->scratch};
+    lyrnn_activations *a = &trainer->activations;
+    int lane = lyrnn_stack_output_lane(a->stack);
+    const lyrnn_all_reduce_args rest = sum_of_ranks(trainer, 0, trainer->late_length);
     const lyrnn_count_shards_args count = {
         .num = trainer->num_shards, .parts = loss_parts(trainer, 0), .counters = trainer->counters};
+    LYRNN_CHECK(trainer->late_length > 0);
     /* The parts of other ranks' shards must be zero. */
     backend->zero(backend, loss_parts(trainer, 0),
                   (size_t)trainer->num_shards * LYRNN_LOSS_PARTS * sizeof(float));
+    a->output_sum = sum_of_ranks(trainer, trainer->late_length, trainer->summed_length);
     queue_shards(trainer);
-    backend->all_reduce(backend, &sum);
+    backend->lane_use(backend, lane);
+    backend->lane_wait(backend, 0);
+    backend->all_reduce(backend, &rest);
+    backend->lane_use(backend, 0);
+    backend->lane_wait(backend, lane);
     backend->count_shards(backend, &count);
 }
 
@@ -455,6 +471,7 @@ lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_sn
     size_t num_bytes = trainer->model->parameters.count * sizeof(float);
     LYRNN_CHECK(snapshot->counters.batch >= 0 &&
                 (uint64_t)snapshot->counters.batch <= trainer->batches.K);
+    LYRNN_TRY(lyrnn_trainer_agree(trainer));
     LYRNN_TRY(upload_chunks(trainer, (uint64_t)snapshot->epoch + 1));
     backend->upload(backend, trainer->m, snapshot->m, num_bytes);
     backend->upload(backend, trainer->v, snapshot->v, num_bytes);

@@ -7,6 +7,13 @@
 
 #include "base/memory.h"
 
+enum { ALIGNMENT = 64 }; /* of the gradients, in floats: that of a device allocation */
+
+static size_t round_up(size_t number, size_t multiple)
+{
+    return (number + multiple - 1) / multiple * multiple;
+}
+
 void lyrnn_trainer_share_shards(lyrnn_trainer *trainer, const lyrnn_comm *comm, size_t count)
 {
     int num_ranks = comm != NULL ? comm->size : 1, rank = comm != NULL ? comm->rank : 0;
@@ -14,8 +21,11 @@ void lyrnn_trainer_share_shards(lyrnn_trainer *trainer, const lyrnn_comm *comm, 
     trainer->num_shards = S;
     trainer->num_own_shards = S / num_ranks;
     trainer->first_shard = rank * trainer->num_own_shards;
-    trainer->summed_length =
-        comm != NULL ? lyrnn_all_reduce_length(count + (size_t)S * LYRNN_LOSS_PARTS, num_ranks) : 0;
+    trainer->summed_length = count;
+    if (comm == NULL)
+        return;
+    trainer->losses_length = round_up((size_t)S * LYRNN_LOSS_PARTS, ALIGNMENT);
+    trainer->summed_length = lyrnn_all_reduce_length(trainer->losses_length + count, num_ranks);
 }
 
 static int num_ranks_of(const lyrnn_trainer *trainer)
@@ -74,6 +84,35 @@ lyrnn_status lyrnn_trainer_check_shards(const lyrnn_trainer *trainer)
     write_choice(numbers, B / N * N, (B / N + 1) * N);
     return lyrnn_fail(LYRNN_ERR_USAGE, "--batch-size %d: cannot be divided among %d ranks; use %s",
                       B, N, numbers);
+}
+
+/* The gradients of the output layer are the last of the flat buffer, and the first to be complete.
+ * So the ranks can sum them while the recurrence still computes its own, if the device has room for
+ * both. If a rank adds up several shards, none is complete before the last. */
+static size_t late_length_of(const lyrnn_trainer *trainer)
+{
+    const lyrnn_model *model = trainer->model;
+    lyrnn_backend *backend = model->backend;
+    const lyrnn_parameter *output = lyrnn_parameters_output_weight(&model->parameters);
+    const lyrnn_recurrence_shape shape = {model->config.cell, true, trainer->activations.T,
+                                          trainer->activations.B, model->config.hidden_size};
+    size_t late =
+        round_up(trainer->losses_length + output->offset, 4 * (size_t)backend->comm->size);
+    bool is_tied = output == lyrnn_parameters_embedding(&model->parameters);
+    bool can_be_early = backend->num_lanes > 1 && trainer->num_own_shards == 1 && !is_tied &&
+                        late < trainer->summed_length && !backend->fills_device(backend, &shape);
+    return can_be_early ? late : trainer->summed_length;
+}
+
+lyrnn_status lyrnn_trainer_agree(lyrnn_trainer *trainer)
+{
+    lyrnn_comm *comm = trainer->model->backend->comm;
+    if (comm == NULL || trainer->late_length > 0)
+        return LYRNN_OK;
+    size_t late = late_length_of(trainer);
+    LYRNN_TRY(comm->broadcast(comm, &late, sizeof late));
+    trainer->late_length = late;
+    return LYRNN_OK;
 }
 
 lyrnn_status lyrnn_trainer_check(const lyrnn_trainer *trainer)

@@ -297,7 +297,8 @@ static inline size_t lyrnn_all_reduce_length(size_t count, int size)
  * receives piece r of all ranks, adds these pieces in a fixed binary tree over the ranks, and sends
  * the sum to all. The tree adds neighbors first, then neighbors of these sums, and so on. The
  * network moves bytes and never adds. The padding is summed too. If another rank fails, the values
- * are undefined and self->comm->check fails. */
+ * are undefined and self->comm->check fails. All ranks queue the same calls, and all of them in the
+ * same lane. */
 typedef struct {
     size_t length;  /* a multiple of 4 * comm->size */
     float *values;  /* i/o  (length), aligned to 16 bytes */

@@ -79,6 +79,9 @@ typedef struct {
     /* (LYRNN_LOSS_PARTS) borrowed: where lyrnn_model_loss writes the sum of the losses, instead of
      * adding it to the counters. The trainer sets it; NULL: nowhere. */
     float *loss_parts;
+    /* What the ranks sum once the output layer's gradients are complete. The trainer sets it;
+     * length 0: nothing. */
+    lyrnn_all_reduce_args output_sum;
 } lyrnn_activations;
 
 /* Bytes of device memory that the activations take. */

@@ -80,13 +80,14 @@ typedef struct {
     lyrnn_chunk *chunks_host;      /* (K,B) */
     float *rates_host;             /* (K) */
     bool has_chunks, has_rates;    /* whether the device has a batch table, and rates_host */
-    /* What ranks sum: the gradients, then (S,LYRNN_LOSS_PARTS) the losses, then padding; 0: there
-     * are no ranks. */
-    size_t summed_length;
+    /* Lengths of what ranks sum. losses_length is 0 without ranks. A step sums late_length floats
+     * at its end, and before that the others, which are gradients of the output layer. */
+    size_t losses_length, late_length, summed_length;
     /* device memory */
-    /* (parameters.count) each; the first is the step's, and (summed_length) if there are ranks. */
+    float *summed;  /* (summed_length)  (S,LYRNN_LOSS_PARTS) the losses; the gradients; padding */
+    float *scratch; /* (summed_length)  for all_reduce; NULL: no ranks */
+    /* (parameters.count) each. The first has the step's gradients, and is a part of summed. */
     float *grads[LYRNN_MAX_GRADIENTS];
-    float *scratch;           /* (summed_length)  for all_reduce; NULL: no ranks */
     float *m, *v;             /* (parameters.count) each, one allocation */
     void *data;               /* the allocation that holds those below */
     lyrnn_counters *counters; /* (1) */
