@@ -33,14 +33,14 @@ static bool may_differ(const option_spec *spec)
     return false;
 }
 
-/* An option that is left out may get another value later, from a preset or from the run. */
+/* An option that has may get another value later, from a preset or from the run. */
 static lyrnn_status compare_option(lyrnn_comm *comm, const option_spec *spec, bool is_given,
                                    const train_fields *fields)
 {
     char what[80];
     snprintf(what, sizeof what, "--%s", spec->name);
     json_t *value = options_value_to_json(spec, fields);
-    char *text = is_given ? options_value_text(value) : strdup("left out");
+    char *text = is_given ? options_value_text(value) : strdup("its default");
     json_decref(value);
     if (text == NULL)
         return lyrnn_out_of_memory("options", 0, "close other programs");

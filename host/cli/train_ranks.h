@@ -12,7 +12,7 @@
 
 typedef lyrnn_status (*train_work)(train_fields *fields, const option_result *result);
 
-/* Runs `work` as one of the ranks, or alone if there are none: then fields->comm is NULL. `parsed`
+/* Runs `work` as one of the ranks. If there are none, fields->comm is NULL. `parsed`
  * is the status of the options. A rank whose options are wrong joins the others too, and fails
  * there, so that nobody waits for it. */
 lyrnn_status train_in_ranks(train_fields *fields, const option_result *result, lyrnn_status parsed,

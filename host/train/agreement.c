@@ -14,7 +14,7 @@ typedef struct {
     int64_t next_step;
 } agreed;
 
-/* What rank 0 shares about what it did alone. */
+/* What rank 0 shares about work that only it has done. */
 typedef struct {
     int stop;
     bool is_saved;
@@ -36,7 +36,7 @@ static train_demand own_demand(const train_job *job)
     return demand;
 }
 
-/* The number of steps until the next agreement, by the time of those since the last one. */
+/* The number of steps until the next agreement, if steps take as long as since the last one. */
 static int64_t steps_between(const train_agreement *agreement, int64_t num_steps)
 {
     double seconds = lyrnn_seconds() - agreement->start_seconds;
@@ -52,7 +52,7 @@ static void restart_clock(train_job *job)
     job->agreement.start_seconds = lyrnn_seconds();
 }
 
-/* Rank 0 takes what any rank asks for, and tells all. */
+/* Rank 0 takes what any rank asks for, and sends it to all. */
 static lyrnn_status agree(train_job *job, lyrnn_comm *comm, agreed *result)
 {
     train_demand mine = own_demand(job), all[LYRNN_MAX_SHARDS];

@@ -1,7 +1,7 @@
 /* Trains epoch by epoch. Reports and saves after each, and within them if that is asked for. A
  * process that is killed loses at most the steps since its last checkpoint; one that is asked to
  * stop (Ctrl-C, SIGTERM) saves first and loses none. Steps, validation and samples all poll for
- * requests, by `obey`. Of several ranks, rank 0 alone reports and saves (agreement.c). */
+ * requests, by `obey`. If there are several ranks, only rank 0 reports and saves (agreement.c). */
 #include "train/job.h"
 
 #include <errno.h>
@@ -147,7 +147,7 @@ static lyrnn_status save_after_epoch(train_job *job)
     return LYRNN_OK;
 }
 
-/* Only rank 0 saves. In validation and in samples it is alone already. */
+/* Only rank 0 saves. In validation and in samples the others wait already. */
 static lyrnn_status save_on_demand(train_job *job, lyrnn_status (*save)(train_job *job))
 {
     if (job->agreement.are_waiting)

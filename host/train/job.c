@@ -186,8 +186,8 @@ static lyrnn_status add_what_stays(const train_job *job, lyrnn_status status)
 
 static lyrnn_status run_job(train_job *job)
 {
-    LYRNN_TRY(train_open_start(job));
     LYRNN_TRY(train_check_shards(job));
+    LYRNN_TRY(train_open_start(job));
     LYRNN_TRY(train_leads(job) ? lyrnn_train_check_options(job->options)
                                : train_check_values(job->options));
     LYRNN_TRY(train_check_plan(job));

@@ -35,7 +35,7 @@ typedef struct {
 
 /* When the ranks agree on a demand (agreement.c). Without ranks it stays zero. */
 typedef struct {
-    bool are_waiting;     /* the other ranks wait for what rank 0 does alone */
+    bool are_waiting;     /* the other ranks wait for rank 0 */
     int64_t next_step;    /* number of steps after which they agree next */
     int64_t steps;        /* number of steps at the last agreement */
     double start_seconds; /* lyrnn_seconds() then */
@@ -99,7 +99,7 @@ lyrnn_status train_check_sampling(const lyrnn_train_options *options, lyrnn_samp
  * rank 0's. */
 lyrnn_status train_check_values(const lyrnn_train_options *options);
 
-/* The ranks of a training. Rank 0 leads: it alone validates, writes samples, has the run's folder
+/* The ranks of a training. Rank 0 leads: only it validates, writes samples, has the run's folder
  * and logs. All functions below but train_leads are collective, and do nothing if the job has no
  * other ranks. LYRNN_ERR_RANK: another rank has failed or is gone. */
 
@@ -134,14 +134,14 @@ lyrnn_status train_share_state(train_job *job);
 
 /* agreement.c */
 
-/* Finds out what is asked for after this step. Of several ranks, all get the same answer at the
- * same step: they agree about four times per second. While the others wait for rank 0, it decides
- * alone; it then also fails if one of them is gone. */
+/* Finds out what is asked for after this step. All ranks get the same answer at the same step: they
+ * agree about four times per second. While the others wait for rank 0, it decides for all; it then
+ * also fails if one of them is gone. */
 lyrnn_status train_agree(train_job *job, train_demand *demand);
 
-/* Begins what rank 0 does alone, and ends it: the others wait in between. `status` is what came of
- * it; unless it is a failure, all return it. Shared are the best validation and whether the
- * training is saved. */
+/* Begin and end work of rank 0 for which the others wait. The state of all ranks is on rank 0 then.
+ * `status` is that of the work; unless it is a failure, all ranks return it. They also share the
+ * best validation and whether the training is saved. */
 lyrnn_status train_begin_alone(train_job *job);
 lyrnn_status train_end_alone(train_job *job, lyrnn_status status);
 

@@ -1,6 +1,6 @@
 /* What the ranks of a training must have in common, and numbers that they can share equally. */
+#include <limits.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/plain_text.h"
 #include "base/xxh128.h"
@@ -101,7 +101,7 @@ lyrnn_status train_compare_corpus(const train_job *job)
 
 lyrnn_status train_compare_weights(train_job *job)
 {
-    char digits[LYRNN_XXH128_DIGITS + 1], what[64];
+    char digits[LYRNN_XXH128_DIGITS + 1], what[64], remedy[PATH_MAX + 96];
     if (job->backend->comm == NULL)
         return LYRNN_OK;
     lyrnn_model_download(&job->model, job->params);
@@ -110,10 +110,11 @@ lyrnn_status train_compare_weights(train_job *job)
     lyrnn_xxh128(&range, 1, digits);
     snprintf(what, sizeof what, "XXH128 of the weights after step %lld",
              (long long)job->trainer.num_steps);
-    return compare(job, what, digits,
-                   "test the memory of both machines, then continue from the last checkpoint by "
-                   "--resume",
-                   LYRNN_ERR_DIVERGED);
+    bool is_saved = train_leads(job) && lyrnn_run_dir_has_checkpoint(&job->run);
+    snprintf(remedy, sizeof remedy, "test the memory of both machines%s%s",
+             is_saved ? ", then continue: lyrnn train --resume " : "",
+             is_saved ? job->run.path : "");
+    return compare(job, what, digits, remedy, LYRNN_ERR_DIVERGED);
 }
 
 void train_log_ranks(const train_job *job)

@@ -11,7 +11,7 @@ static lyrnn_status share(lyrnn_comm *comm, void *bytes, size_t num_bytes)
     return num_bytes == 0 ? LYRNN_OK : comm->broadcast(comm, bytes, num_bytes);
 }
 
-/* What a start has besides its vocabulary and its weights. */
+/* A start without its vocabulary and its weights. */
 typedef struct {
     lyrnn_start_kind kind;
     char model_path[sizeof((lyrnn_start *)NULL)->model_path];

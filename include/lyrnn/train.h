@@ -40,7 +40,7 @@ typedef enum {
 
 /* What a training starts from. A zeroed start is a new model. lyrnn_start_from_model makes a
  * LYRNN_START_INIT. For LYRNN_START_RESUME set kind and path; lyrnn_train opens the model itself,
- * after it has locked the run. Of several ranks, rank 0 does so for all. */
+ * after it has locked the run. If there are ranks, rank 0 does so for all. */
 typedef struct {
     lyrnn_start_kind kind;
     const char *path;      /* the model file or the run, as the user named it; borrowed */

@@ -46,8 +46,8 @@ start_ranks() {
     done
 }
 
-# finish_ranks: waits for all. Sets $status to that of rank 0 and ${statuses[R]} to that of each, and
-# writes the output of all to $out and $err.
+# finish_ranks: waits for all. Sets $status to that of rank 0 and ${statuses[R]} to that of each,
+# and writes the output of all to $out and $err.
 finish_ranks() {
     local rank
     statuses=()
@@ -80,13 +80,14 @@ ranks_succeed() {
     local rank
     run_ranks "$@"
     for rank in "${!pids[@]}"; do
-        [[ ${statuses[rank]} == 0 ]] || fail "rank $rank must succeed, not end with ${statuses[rank]}"
+        [[ ${statuses[rank]} == 0 ]] || fail "rank $rank must succeed: ${statuses[rank]}"
         [[ $rank == 0 || (! -s $out.$rank && ! -s $err.$rank) ]] || fail "rank $rank must be silent"
     done
 }
 
 # expect_rank_error STATUS REGEX: all ranks must have failed, rank 0 with this status, and only one
-# of them may have printed one line about it.
+# of them may have printed one line about it. If all fail for the same reason, any of them may be
+# the first.
 expect_rank_error() {
     local rank
     for rank in "${!pids[@]}"; do
@@ -94,7 +95,8 @@ expect_rank_error() {
     done
     [[ $status == "$1" ]] || fail "exit status of rank 0 must be $1"
     [[ $(grep -c '^lyrnn: ' "$err") == 1 ]] || fail "one line must begin with lyrnn:"
-    grep '^lyrnn: ' "$err" | LC_ALL=C grep -qaE "^lyrnn: $2" || fail "the error must match: $2"
+    grep '^lyrnn: ' "$err" | LC_ALL=C grep -qaE "^lyrnn: (rank [0-9]+ \([^)]*\): )?($2)" ||
+        fail "the error must match: $2"
 }
 
 # times_removed FILE: standard output of a training without what depends on time.
