@@ -1,4 +1,5 @@
-/* What a communicator does when it is its turn in a stream, and what the host may not do meanwhile. */
+/* What a communicator does when it is its turn in a stream, and what the host may not do
+ * meanwhile. */
 #include "communicator.h"
 
 #include <unistd.h>
@@ -100,7 +101,7 @@ static std::string call_name(uint64_t number, const Call &call)
     return "call " + std::to_string(number) + " (" + call.text() + ")";
 }
 
-/* Why the call of this rank cannot go on: what the peer, which has not made it, does instead. */
+/* Why the call of this rank cannot continue: what the peer, which has not made it, does instead. */
 static Accusation judge_absence(const ncclComm *comm, const Run &run, const Call &call, int peer)
 {
     const Link &link = comm->links[static_cast<size_t>(peer)];
