@@ -106,8 +106,8 @@ def num_parameters(shape):
 
 @dataclasses.dataclass(frozen=True)
 class Compute:
-    """seconds of one step on one card. Of these, the dense layer's gradients can be summed over the
-    ranks during the last hidden_seconds.
+    """seconds of one step on one card. During hidden_seconds, the ranks can sum the dense layer's
+    gradients.
     """
 
     seconds: float
@@ -168,8 +168,8 @@ def all_reduce_seconds(num_bytes, ranks, system):
 
 
 def exposed_seconds(shape, ranks, system, buckets, hidden_seconds):
-    """The part of the all-reduce that the step waits for. With two buckets, the dense layer's
-    gradients travel while the recurrence computes its own.
+    """The part of the all-reduce that the step waits for. If there are two buckets, the dense
+    layer's gradients travel while the recurrence computes its own.
     """
     whole = all_reduce_seconds(4 * num_parameters(shape), ranks, system)
     if buckets == 1 or hidden_seconds == 0:
