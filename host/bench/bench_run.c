@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "bench/agreement.h"
 #include "bench/device_rates.h"
 #include "bench/percentile.h"
 #include "bench/process_memory.h"
+#include "bench/rank_outcome.h"
 #include "bench/watched_backend.h"
 #include "lyrnn/generate.h"
 #include "lyrnn/philox.h"

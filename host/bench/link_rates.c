@@ -4,8 +4,8 @@
 #include <stdbool.h>
 
 #include "base/clock.h"
-#include "bench/agreement.h"
 #include "bench/percentile.h"
+#include "bench/rank_outcome.h"
 #include "model/device_memory.h"
 
 static const double long_enough_seconds = 5e-3;

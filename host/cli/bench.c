@@ -7,12 +7,13 @@
 #include <stdlib.h>
 
 #include "base/plain_text.h"
-#include "bench/agreement.h"
 #include "bench/bench_run.h"
+#include "bench/rank_outcome.h"
 #include "cli/bench_output.h"
 #include "cli/bench_shapes.h"
 #include "cli/machine.h"
 #include "cli/options/options.h"
+#include "cli/rank_command.h"
 
 typedef struct {
     lyrnn_bench_config bench; /* bench_config_of fills in the shape */
@@ -69,6 +70,11 @@ static const option_table table = {
            "rates. " BENCH_LIST_DOC " Every combination is measured.",
     .detail = "Times are the median, p10 and p90 over the repetitions. In generation, a step adds "
               "one character to every text. The rates are measured in the same run.\n"
+              "If a launcher such as torchrun, srun or mpirun starts N ranks, each shape has three "
+              "rows: one rank while the others wait, N ranks that divide the same batch (strong "
+              "scaling), and N ranks with a batch that is N times as large (weak scaling). Only "
+              "rank 0 prints. The rows compare the sum of the gradients over the ranks with its "
+              "time at the rate of the links, which is measured too.\n"
               "A shape that does not fit into memory is named on standard error. The other "
               "shapes are measured, and the exit status is 1.",
     .examples = "lyrnn bench --preset article --steps 2\n"
@@ -121,7 +127,7 @@ static lyrnn_status choose_plans(const bench_fields *fields, const lyrnn_bench_c
                                  lyrnn_backend *backend, bench_output *output, tuning *result)
 {
     tuning_request request = {
-        .mode = fields->tune, .max_seconds = TUNING_MAX_SECONDS, .log = stderr};
+        .mode = fields->tune, .max_seconds = TUNING_MAX_SECONDS, .log = output->log};
     *result = (tuning){0};
     if (config->task == LYRNN_BENCH_GENERATE)
         return LYRNN_OK;
@@ -181,8 +187,7 @@ static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape
             const lyrnn_bench_config config = bench_config_of(fields, &shapes[i]);
             bench_label label;
             bench_label_of(&config, &shapes[i], label);
-            if (bench_prints(output))
-                lyrnn_print_plain(stderr, "%s: %s\n", label, lyrnn_error_text());
+            lyrnn_print_plain(output->log, "%s: %s\n", label, lyrnn_error_text());
             num_too_large++;
             continue;
         }
@@ -196,37 +201,65 @@ static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape
                             num_too_large, num);
 }
 
-static lyrnn_status run_bench(const bench_fields *fields)
+static lyrnn_status bench_on(lyrnn_backend *backend, const bench_fields *fields,
+                             const rank_place *place)
 {
     bench_shape *shapes;
     size_t num;
-    lyrnn_backend backend;
+    bench_output output = {.format = (bench_format)fields->format,
+                           .backend = backend,
+                           .log = place->silence != NULL ? place->silence : stderr};
+    LYRNN_TRY(rank_command_join(place->comm, backend));
     LYRNN_TRY(bench_shapes_list(fields->preset, &fields->choice, &shapes, &num));
-    lyrnn_status status = machine_open(&fields->machine, &backend);
-    bench_output output = {.format = (bench_format)fields->format, .backend = &backend};
-    if (status == LYRNN_OK) {
-        output.options = options_to_json(&table, fields);
-        status = measure_shapes(fields, shapes, num, &output);
-        if (status == LYRNN_OK || status == LYRNN_ERR_MEMORY)
-            (void)bench_output_end(&output);
-        json_decref(output.options);
-        lyrnn_backend_close(&backend);
-    }
+    output.options = options_to_json(&table, fields);
+    lyrnn_status status = measure_shapes(fields, shapes, num, &output);
+    if (status == LYRNN_OK || status == LYRNN_ERR_MEMORY)
+        (void)bench_output_end(&output);
+    json_decref(output.options);
     free(shapes);
+    return status;
+}
+
+/* Ranks sum gradients, and a generation has none. */
+static lyrnn_status check_ranks(const bench_fields *fields, const rank_place *place)
+{
+    if (place->comm == NULL || fields->bench.task != LYRNN_BENCH_GENERATE)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_USAGE,
+                      "--task generate: uses one process, and %s started %d; "
+                      "start one",
+                      place->launcher, place->comm->size);
+}
+
+static lyrnn_status bench_at(void *context, const rank_place *place)
+{
+    const bench_fields *fields = (const bench_fields *)context;
+    lyrnn_backend backend;
+    LYRNN_TRY(check_ranks(fields, place));
+    LYRNN_TRY(machine_open_rank(&fields->machine, place->comm, &backend));
+    lyrnn_status status = bench_on(&backend, fields, place);
+    lyrnn_backend_close(&backend);
     return status;
 }
 
 static lyrnn_status command_bench(int argc, char **argv)
 {
+    enum { RENDEZVOUS_SECONDS = 300 };
     bench_fields fields = {0};
     option_result result;
     lyrnn_status status = options_parse(&table, argc, argv, &fields, &result);
     if (status == LYRNN_OK && !result.help) {
         bench_choose(&table, &result, fields.preset, &fields.choice);
         status = check_task(&result, &fields);
-        if (status == LYRNN_OK)
-            status = run_bench(&fields);
     }
+    if (status != LYRNN_OK || !result.help)
+        status = rank_command_run(&(rank_command){.table = &table,
+                                                  .fields = &fields,
+                                                  .result = &result,
+                                                  .timeout_seconds = RENDEZVOUS_SECONDS,
+                                                  .work = bench_at,
+                                                  .context = &fields},
+                                  status);
     options_free(&table, &fields);
     return status;
 }

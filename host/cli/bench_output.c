@@ -221,14 +221,15 @@ static void print_csv_line(json_t *row, bool is_head)
 
 static const char json_head[] = "{\"rows\": [\n";
 
-bool bench_prints(const bench_output *output)
+/* Whether this process prints: it is rank 0, or there are no ranks. */
+static bool prints(const bench_output *output)
 {
     return output->backend->comm == NULL || output->backend->comm->rank == 0;
 }
 
 lyrnn_status bench_output_end(const bench_output *output)
 {
-    if (!bench_prints(output))
+    if (!prints(output))
         return LYRNN_OK;
     if (output->format == BENCH_JSON)
         printf("%s\n]}\n", output->has_begun ? "" : json_head);
@@ -291,7 +292,7 @@ lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *
                                 const bench_shape *shape, const lyrnn_bench_result *result)
 {
     lyrnn_status status = LYRNN_OK;
-    if (!bench_prints(output))
+    if (!prints(output))
         return LYRNN_OK;
     if (output->scaling == BENCH_ONE_RANK)
         output->one_rank_speed = result->chars_per_second;

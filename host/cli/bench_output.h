@@ -4,6 +4,7 @@
 #define LYRNN_CLI_BENCH_OUTPUT_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -24,6 +25,7 @@ typedef struct {
     bench_format format;
     json_t *options; /* every row begins with them; the shape's values replace lists */
     lyrnn_backend *backend;
+    FILE *log;           /* what else there is to say; rank 0 says it */
     plan_pair_text plan; /* by which the shape's recurrences run; "": there is only one way */
     bench_scaling scaling;
     double one_rank_speed; /* characters/s of the shape's BENCH_ONE_RANK */
@@ -40,9 +42,6 @@ void bench_label_of(const lyrnn_bench_config *config, const bench_shape *shape, 
 
 /* How many ranks compute the row. */
 int bench_ranks_of(const bench_output *output);
-
-/* Whether this process prints: it is rank 0, or there are no ranks. */
-bool bench_prints(const bench_output *output);
 
 /* Prints one shape's result, on rank 0. LYRNN_ERR_IO if standard output cannot be written. */
 lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *config,

@@ -1,7 +1,7 @@
 /* lyrnn train. A new training takes the shape of its model from the options, --init from the opened
  * model file, and --resume every option from the run. --continue is one of the three. train/start.c
- * does the rest of that difference. train_options.c has the options, and train_ranks.c joins the
- * ranks of a training. */
+ * does the rest of that difference. train_options.c has the options, and train_ranks.c what several
+ * ranks share. */
 #include "cli/commands.h"
 
 #include <stdio.h>
@@ -220,7 +220,7 @@ static lyrnn_status train_on(lyrnn_backend *backend, train_fields *fields,
                              lyrnn_train_options *options, const json_t *learned)
 {
     FILE *log = train_log(fields);
-    LYRNN_TRY(train_join(fields->comm, backend));
+    LYRNN_TRY(rank_command_join(fields->comm, backend));
     json_t *config = config_to_json(fields, backend, learned);
     if (config == NULL)
         return lyrnn_out_of_memory("config.json", 0, "close other programs");
@@ -355,14 +355,33 @@ static lyrnn_status train_or_try(train_fields *fields, const option_result *resu
                                       : train_by_options(fields, result);
 }
 
+typedef struct {
+    train_fields *fields;
+    const option_result *result;
+} train_command_line;
+
+static lyrnn_status train_at(void *context, const rank_place *place)
+{
+    const train_command_line *line = (const train_command_line *)context;
+    LYRNN_TRY(train_take_place(line->fields, line->result, place));
+    return train_or_try(line->fields, line->result);
+}
+
 static lyrnn_status command_train(int argc, char **argv)
 {
     train_fields fields = {0};
     option_result result;
+    train_command_line line = {&fields, &result};
     lyrnn_status status = options_parse(&train_table, argc, argv, &fields, &result);
     interrupt_catch_saves();
     if (status != LYRNN_OK || !result.help)
-        status = train_in_ranks(&fields, &result, status, train_or_try);
+        status = rank_command_run(&(rank_command){.table = &train_table,
+                                                  .fields = &fields,
+                                                  .result = &result,
+                                                  .timeout_seconds = fields.rendezvous_timeout,
+                                                  .work = train_at,
+                                                  .context = &line},
+                                  status);
     options_free(&train_table, &fields);
     return status;
 }

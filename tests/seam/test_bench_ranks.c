@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "bench/agreement.h"
 #include "bench/bench_run.h"
+#include "bench/rank_outcome.h"
 #include "compare.h"
 #include "lyrnn/device.h"
 #include "op_check.h"

@@ -1,5 +1,5 @@
 /* Each rank sends its outcome to rank 0, which sends the first failure to all. */
-#include "bench/agreement.h"
+#include "bench/rank_outcome.h"
 
 #include <stdint.h>
 #include <stdio.h>

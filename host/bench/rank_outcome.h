@@ -1,6 +1,6 @@
 /* Ranks agree whether all of them could do something, before they do what needs all of them. */
-#ifndef LYRNN_BENCH_AGREEMENT_H
-#define LYRNN_BENCH_AGREEMENT_H
+#ifndef LYRNN_RANK_OUTCOME_H
+#define LYRNN_RANK_OUTCOME_H
 
 #include "lyrnn/comm.h"
 #include "lyrnn/status.h"
