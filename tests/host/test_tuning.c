@@ -326,6 +326,59 @@ static void test_plans_of_a_run(void **state)
     assert_int_equal(count_in_log("measured in "), 2);
 }
 
+/* What rank 0 has sent to the other ranks. */
+static plan_pair sent;
+
+static lyrnn_status broadcast(lyrnn_comm *self, void *bytes, size_t num_bytes)
+{
+    assert_int_equal(num_bytes, sizeof sent);
+    if (self->rank == 0)
+        memcpy(&sent, bytes, sizeof sent);
+    else
+        memcpy(bytes, &sent, sizeof sent);
+    return LYRNN_OK;
+}
+
+/* Tunes as one of two ranks whose run began with the plan "steps". */
+static lyrnn_status tune_rank(int rank, lyrnn_tune_mode mode)
+{
+    lyrnn_comm comm = {.rank = rank, .size = 2, .broadcast = broadcast};
+    training.backend.comm = &comm;
+    lyrnn_status status = tune_given("backward=steps", true, mode);
+    training.backend.comm = NULL;
+    return status;
+}
+
+static void test_ranks_take_the_plans_of_rank_0(void **state)
+{
+    (void)state;
+    const plan_script fast_grid[] = {{.text = "resident.c4.s1", .us = {9, 9}},
+                                     {.text = "grid.c2.s32", .us = {1, 1}},
+                                     {.text = "steps", .us = {9, 9}}};
+    plan_script slow_grid[] = {fast_grid[0], {.text = "grid.c2.s32", .us = {99, 99}}, fast_grid[2]};
+    plan_check_device(fast_grid, 3);
+    assert_int_equal(tune_rank(0, LYRNN_TUNE_NOW), LYRNN_OK);
+    assert_used("grid.c2.s32", "steps");
+    /* Another rank does not measure, but makes sure that the plans compute what they should. */
+    plan_check_device(slow_grid, 3);
+    assert_int_equal(tune_rank(1, LYRNN_TUNE_NOW), LYRNN_OK);
+    assert_used("grid.c2.s32", "steps");
+    assert_trials(1, 1);
+    assert_int_equal(tune_rank(1, LYRNN_TUNE_OFF), LYRNN_OK);
+    assert_trials(0, 0);
+    slow_grid[1].error = 0.5;
+    assert_int_equal(tune_rank(1, LYRNN_TUNE_NOW), LYRNN_ERR_UNSUPPORTED);
+    assert_non_null(strstr(lyrnn_error_text(), "--plan forward=grid.c2.s32: its results"));
+    plan_check_device(fast_grid, 1);
+    assert_int_equal(tune_rank(1, LYRNN_TUNE_NOW), LYRNN_ERR_USAGE);
+    assert_non_null(strstr(lyrnn_error_text(), "--plan forward=grid.c2.s32: does not fit"));
+    /* Without plans the ranks exchange none. */
+    plan_check_device(NULL, 0);
+    assert_int_equal(tune_rank(0, LYRNN_TUNE_NOW), LYRNN_OK);
+    assert_string_equal(sent.texts[PLAN_FORWARD], "");
+    assert_int_equal(tune_rank(1, LYRNN_TUNE_NOW), LYRNN_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, plan_check_open, plan_check_close)
@@ -347,6 +400,7 @@ int main(void)
         TEST(test_given_plans),
         TEST(test_given_plan_with_a_fault),
         TEST(test_plans_of_a_run),
+        TEST(test_ranks_take_the_plans_of_rank_0),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
