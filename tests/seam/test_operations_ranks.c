@@ -65,7 +65,7 @@ static void reduce(lyrnn_comm *comm, void *context)
     void *state = NULL;
     assert_int_equal(op_check_setup(&state), 0);
     op_check *check = op_check_begin(&state);
-    assert_int_equal(check->backend.join(&check->backend, comm), LYRNN_OK);
+    rank_group_join(&check->backend, comm);
     float *mine = op_check_floats(check, length), *expected = op_check_floats(check, length);
     for (int i = 0; i < length; i++)
         mine[i] = value_of(t, comm->rank, comm->size, i);

@@ -177,3 +177,13 @@ void rank_group_run(int size, void (*body)(lyrnn_comm *comm, void *context), voi
         exit(CTEST_SKIPPED);
     assert_int_equal(num_failed, 0);
 }
+
+void rank_group_join(lyrnn_backend *backend, lyrnn_comm *comm)
+{
+    lyrnn_status status = backend->join(backend, comm);
+    if (status == LYRNN_ERR_UNSUPPORTED) {
+        fprintf(stderr, "skipped: %s\n", lyrnn_error_text());
+        _exit(CTEST_SKIPPED);
+    }
+    assert_int_equal(status, LYRNN_OK);
+}

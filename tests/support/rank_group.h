@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "lyrnn/backend.h"
 #include "lyrnn/comm.h"
 
 enum { RANK_GROUP_MAX = 8 };
@@ -16,5 +17,9 @@ void rank_group_free(void *memory, size_t bytes);
 /* Runs body in `size` processes, each with its own rank. Fails the test if one of them does not
  * return. size 0: in one process without ranks, and comm is NULL. */
 void rank_group_run(int size, void (*body)(lyrnn_comm *comm, void *context), void *context);
+
+/* For a body: joins the ranks. A device that cannot ends the program with status 77, which CTest
+ * reports as skipped: a GPU without NCCL. */
+void rank_group_join(lyrnn_backend *backend, lyrnn_comm *comm);
 
 #endif
