@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bundle_deps.sh DIR: copies the libraries that a build needs into DIR, for machines that cannot
-# install packages. On such a machine, give --deps DIR to quickstart.sh, test.sh or gpu_check.sh.
+# bundle_deps.sh DIR [--nccl]: copies the libraries that a build needs into DIR, for machines that
+# cannot install packages. --nccl also adds NCCL, which several GPUs need: 200 to 350 MB. On such a machine, give --deps DIR to quickstart.sh, test.sh or gpu_check.sh.
 # The machine itself must have a compiler, CMake and, for a GPU, the CUDA toolkit. DIR can be moved
 # before a build, because its .pc files use paths relative to themselves. It leaves out libarchive,
 # which needs 40 MiB of other libraries, OpenCC, which finds its data only where they were
@@ -11,10 +11,11 @@ source scripts/common.sh
 
 most_bytes=$((60 << 20))
 
-if (($# != 1)) || [[ $1 == -* ]]; then
-    echo "usage: ${0##*/} DIR" >&2
+if (($# < 1 || $# > 2)) || [[ $1 == -* || ${2---nccl} != --nccl ]]; then
+    echo "usage: ${0##*/} DIR [--nccl]" >&2
     exit 2
 fi
+with_nccl=${2-}
 dir=$(cd "$OLDPWD" && realpath -m -- "$1")
 [[ ! -e $dir || -z $(ls -A "$dir") ]] || fail "$dir: is not empty; name a new folder"
 
@@ -93,6 +94,23 @@ END
     chmod +x "$dir/bin/pkg-config"
 }
 
+# Adds NCCL from this machine, or else from NVIDIA's Python package for the CUDA toolkit's version.
+add_nccl() {
+    local wheel library nvcc major
+    library=$(find_nccl) || {
+        nvcc=$(find_nvcc) || fail 'nvcc: not found; install the CUDA toolkit'
+        major=$("$nvcc" --version | sed -nE 's/.*release ([0-9]+).*/\1/p')
+        wheel=$(mktemp -d)
+        python3 -m venv "$wheel/venv"
+        "$wheel/venv/bin/pip" --quiet install --no-deps "nvidia-nccl-cu$major"
+        library=$(echo "$wheel"/venv/lib/python*/site-packages/nvidia/nccl/lib/libnccl.so.2)
+        cp "$wheel"/venv/lib/python*/site-packages/nvidia_nccl*/licenses/* "$dir/licenses/"
+    }
+    cp -L "$library" "$dir/lib/libnccl.so.2"
+    ! dpkg-query -S "$(realpath "$library")" >/dev/null 2>&1 || add_license "$library"
+    [[ -z ${wheel-} ]] || rm -r "$wheel"
+}
+
 install_packages "${build_packages[@]}" libcmocka-dev
 prefer_openmp_openblas
 mkdir -p "$dir"/{bin,include,lib/pkgconfig,licenses,share/unicode}
@@ -118,6 +136,8 @@ grep -q openblas_get_parallel < <(nm -D "$dir/lib/libopenblas.so") ||
 grep -q libgomp < <(objdump -p "$dir/lib/libopenblas.so") ||
     fail "$dir: its OpenBLAS does not use OpenMP; install libopenblas-openmp-dev"
 bytes=$(du -sb "$dir" | cut -f1)
+# A large library, which is not counted.
+[[ -z $with_nccl ]] || add_nccl
 echo "$dir: without libarchive, OpenCC and MPI; lyrnn then reads no archives, has no --script," \
     "and moves gradients over TCP"
 printf '%s: %d.%d MiB of at most %d\n' "$dir" $((bytes >> 20)) $(((bytes & 0xfffff) * 10 >> 20)) \

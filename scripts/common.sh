@@ -154,6 +154,23 @@ use_deps() {
     echo "packages: using the bundle $deps"
 }
 
+# find_nccl: prints the path of NCCL's library: that of LYRNN_NCCL, of the bundle, of this machine, of
+# the CUDA toolkit or of python3's PyTorch. Fails if there is none.
+find_nccl() {
+    local file nvcc python
+    nvcc=$(find_nvcc || true)
+    python=$(python3 -c 'import nvidia.nccl; print(*nvidia.nccl.__path__)' 2>/dev/null || true)
+    for file in "${LYRNN_NCCL-}" ${deps:+"$deps/lib/libnccl.so.2"} \
+        "$(ldconfig -p 2>/dev/null | awk '/libnccl\.so\.2 / {print $NF; exit}')" \
+        "$(realpath -m "${nvcc%/*}/../lib64")"/libnccl.so.2 "$python/lib/libnccl.so.2"; do
+        [[ ! -f $file ]] || {
+            echo "$file"
+            return
+        }
+    done
+    return 1
+}
+
 find_nvcc() {
     command -v "${CUDACXX:-nvcc}" || command -v /usr/local/cuda/bin/nvcc
 }

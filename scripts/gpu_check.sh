@@ -119,11 +119,12 @@ part_build() {
 }
 
 # run_tests PATH SELECTION REGEX: this machine has a GPU, so a test that skips itself has failed.
+# Tests of several ranks need several.
 run_tests() {
     local junit=$build/junit.xml
     rm -f "$junit"
     attempt "ctest $2 $3, recurrence path $1" 120 env LYRNN_DEBUG_RECURRENCE="$1" \
-        ctest --test-dir "$build" -L gpu "$2" "$3" --parallel 4 --output-on-failure \
+        ctest --test-dir "$build" -L gpu -LE ranks "$2" "$3" --parallel 4 --output-on-failure \
         --no-tests=error --output-junit "$junit"
     if [[ -s $junit ]]; then
         count_tests "$junit"
@@ -175,7 +176,7 @@ list_sanitizations() {
         done
     done
     for test in "${tests[@]}"; do
-        [[ $test == test_operations* && $test != test_operations_recurrence ]] || continue
+        [[ $test == test_operations* && $test != *_recurrence && $test != *_ranks ]] || continue
         for tool in memcheck racecheck synccheck initcheck; do
             echo "$tool cost $build/tests/$test"
         done
@@ -265,6 +266,21 @@ part_trainings() {
         run_tests "$path" -E '^gpu_test_operations'
     done
     rm -rf "$runs"
+}
+
+# One rank sends its gradients to itself. That is as much of NCCL as one GPU can run, and it must
+# change no bit.
+part_one_rank() {
+    local nccl path
+    nccl=$(find_nccl) || {
+        not_run 'a group of one rank' \
+            'no libnccl.so.2 here; install libnccl2, or add --nccl to bundle_deps.sh'
+        return
+    }
+    for path in cost "${recurrence_paths[@]}"; do
+        check "a group of one rank, recurrence path $path" 60 env LYRNN_TEST_DEVICE=cuda \
+            "LYRNN_NCCL=$nccl" "LYRNN_DEBUG_RECURRENCE=$path" "$build/tests/test_one_rank" || true
+    done
 }
 
 # Two layers overlap, and each grid wants the whole device. If both began, both would wait for ever.
@@ -391,8 +407,8 @@ printf '%s\n' "date: $started" "commit: $commit" "GPU: $gpu" "host: $host" | tee
 run_part device 20
 run_part packages 60
 run_part build 120
-parts=('operations 45' 'sanitizers 75' 'trainings 60' 'two_layers 30' 'priorities 30' 'tune 40'
-    'nsys 30' 'ncu 40' 'bench 60' "pytorch $default_limit" "estimate $default_limit")
+parts=('operations 45' 'sanitizers 75' 'trainings 60' 'one_rank 20' 'two_layers 30' 'priorities 30'
+    'tune 40' 'nsys 30' 'ncu 40' 'bench 60' "pytorch $default_limit" "estimate $default_limit")
 for each in "${parts[@]}"; do
     read -r name seconds <<<"$each"
     if "$is_built"; then

@@ -179,7 +179,7 @@ static void run_sum(void *context)
 /* Neighbors are added first, then neighbors of these sums, and so on. */
 static float tree_sum(size_t i, int size, size_t length)
 {
-    float sums[16];
+    float sums[16] = {0};
     for (int r = 0; r < size; r++)
         sums[r] = number((size_t)r * length + i);
     for (int width = 1; width < size; width *= 2)

@@ -61,13 +61,14 @@ tool bin/apt-get <<<'exit 1'
 tool bin/cmake <<'END'
 case $1 in
 --version) echo 'cmake version 3.25.1' ;;
---build) mkdir -p "$2/tests"; cp made-up/lyrnn "$2/lyrnn" ;;
+--build) mkdir -p "$2/tests"; cp made-up/lyrnn "$2/lyrnn"; cp made-up/test_one_rank "$2/tests" ;;
 *) mkdir -p build/gpu ;;
 esac
 END
 tool bin/ctest <<'END'
 case $* in
-*' -N') printf '  Test #1: gpu_%s\n' test_operations test_operations_recurrence test_rnn ;;
+*' -N') printf '  Test #1: gpu_%s\n' test_operations test_operations_ranks \
+    test_operations_recurrence test_rnn test_one_rank ;;
 *)
     while [[ $1 != --output-junit ]]; do shift; done
     echo '	<testcase name="one" status="run"/>' >"$2"
@@ -75,6 +76,9 @@ case $* in
 esac
 END
 tool bin/compute-sanitizer <<<'true'
+tool bin/ldconfig <<<'true'
+# shellcheck disable=SC2016 # for the tool
+tool made-up/test_one_rank <<<'[[ -f $LYRNN_NCCL && $LYRNN_TEST_DEVICE == cuda ]]'
 tool bin/nsys <<'END'
 [[ $1 == stats ]] || exit 0
 echo 'Time (%),Total Time (ns),Instances,Avg (ns),Med (ns),Min (ns),Max (ns),StdDev (ns),Name'
@@ -114,6 +118,11 @@ import os, sys
 open(os.environ["calls"], "a").write("compare.py " + " ".join(sys.argv[1:]) + "\n")
 END
 cat >"$tree/torch/__init__.py" <<<'class cuda: is_available = lambda: True'
+# No package of this machine brings NCCL.
+mkdir "$tree/nvidia"
+echo 'raise ImportError' >"$tree/nvidia/__init__.py"
+export LYRNN_NCCL=$tree/libnccl.so.2
+: >"$LYRNN_NCCL"
 export tune_jsonl=$tree/made_up_tune.jsonl
 cp "$root/tests/scripts/made_up_gpu/tune.jsonl" "$tune_jsonl"
 
@@ -149,8 +158,8 @@ expect 's["finished"], s["failed"], s["running"]' '(True, 0, None)'
 expect '{c["result"] for c in s["checks"]}' "{'passed'}"
 expect 's["device"]["multiprocessors"], s["device"]["clusters_at_once"]["4"]' '(132, 32)'
 expect 'list(dict.fromkeys(c["part"] for c in s["checks"]))' "['device', 'packages', 'build', \
-'operations', 'sanitizers', 'trainings', 'two_layers', 'priorities', 'tune', 'nsys', 'ncu', \
-'bench', 'pytorch', 'estimate']"
+'operations', 'sanitizers', 'trainings', 'one_rank', 'two_layers', 'priorities', 'tune', 'nsys', \
+'ncu', 'bench', 'pytorch', 'estimate']"
 # The order in which the tools were called. Each pattern must come after the one before it.
 line=0
 while read -r pattern; do
@@ -161,8 +170,8 @@ while read -r pattern; do
 done <<'END'
 ^nvcc .*device_properties.cu
 ^cmake --fresh .*-DCMAKE_CUDA_ARCHITECTURES=90-real
-^cmake --build .* --target lyrnn_program test_operations test_operations_recurrence test_rnn
-^ctest .*-R \^gpu_test_operations .* on path cost
+^cmake --build .* --target lyrnn_program test_operations .* test_rnn test_one_rank
+^ctest .*-LE ranks -R \^gpu_test_operations .* on path cost
 ^ctest .*-R \^gpu_test_operations_\(recurrence.* on path steps
 ^ctest .*-R \^gpu_test_operations_\(recurrence.* on path resident
 ^ctest .*-R \^gpu_test_operations_\(recurrence.* on path grid
@@ -175,7 +184,9 @@ done <<'END'
 ^lyrnn train .*--device cuda --tune off on path block
 ^lyrnn train .*/second --device cuda on path cost$
 ^lyrnn train .*--dropout-weight 0.3 .*on path cost
-^ctest .*-E \^gpu_test_operations .* on path grid
+^ctest .*-LE ranks -E \^gpu_test_operations .* on path grid
+^test_one_rank .*on path cost
+^test_one_rank .*on path block
 ^lyrnn bench .*--num-layers 2 .*--steps 5000 .* on path grid
 ^lyrnn bench .*--preset A .* with priorities 0
 ^lyrnn bench .*--preset A .* with priorities 1
@@ -199,6 +210,7 @@ for tool in memcheck racecheck synccheck initcheck; do
     grep -q "^compute-sanitizer --tool $tool .*/test_operations on path cost$" "$calls" ||
         fail "$tool must run on all operation tests"
 done
+! grep -q '^compute-sanitizer .*_ranks' "$calls" || fail 'one GPU is not enough for several ranks'
 grep -q '"variant": "node priority 1"' "$out/bench.jsonl" || fail 'rows of bench name their variant'
 grep -q '^| A.*| \*\*resident' "$out/report.md" || fail 'the report must have the plans'
 [[ $(cd "$out" && echo *) == \
@@ -218,7 +230,7 @@ grep -q '^cmake --fresh .*ARCHITECTURES=80$' "$calls" || fail 'a build for anoth
 
 # ---- hangs, failures and missing tools -----------------------------------------------------------
 
-rm "$tree"/bin/{nsys,ncu}
+rm "$tree"/bin/{nsys,ncu} "$LYRNN_NCCL"
 of_grid=6.251 hangs='lyrnn tune*' fails='compute-sanitizer*device_properties'
 SECONDS=0
 run --time 60
@@ -229,6 +241,7 @@ expect 'result("shapes A to F, fp32"), s["finished"]' "(['passed'], True)"
 expect 'result("compute-sanitizer"), result("nsys"), result("ncu")' \
     "(['not run'], ['not run'], ['not run'])"
 expect '"does not work on this machine" in why("compute-sanitizer")[0]' True
+expect 'result("group of one rank")' "['not run']"
 expect 'result("losses of the path grid"), result("losses of the path steps"), s["failed"]' \
     "(['failed'], ['passed'], 2)"
 grep -q '^Not measured: stopped after 5 s\.$' "$out/report.md" || fail 'the report must say why'

@@ -8,10 +8,10 @@
 #include "model_check.h"
 #include "rank_group.h"
 
-enum { V = 97, B = 8, T = 6, K = 4, N = B * (K * T + 1), STEPS = 2 * K };
+enum { V = 61, B = 4, T = 4, K = 3, N = B * (K * T + 1), STEPS = 2 * K };
 
 /* More than the parameters of the largest model. */
-enum { MAX_FLAT = 1 << 17 };
+enum { MAX_FLAT = 1 << 15 };
 
 typedef struct {
     lyrnn_rnn_config config;
@@ -59,9 +59,9 @@ static void train(lyrnn_comm *comm, void *context)
 }
 
 static const lyrnn_rnn_config configs[] = {
-    {.cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = 64, .num_layers = 1},
-    {.cell = LYRNN_LSTM, .input_size = V, .hidden_size = 48, .num_layers = 2, .dropout = 0.5f},
-    {.cell = LYRNN_GRU, .input_size = V, .hidden_size = 32, .num_layers = 1, .bidirectional = true},
+    {.cell = LYRNN_RNN_TANH, .input_size = V, .hidden_size = 40, .num_layers = 1},
+    {.cell = LYRNN_LSTM, .input_size = V, .hidden_size = 24, .num_layers = 2, .dropout = 0.5f},
+    {.cell = LYRNN_GRU, .input_size = V, .hidden_size = 16, .num_layers = 1, .bidirectional = true},
 };
 
 static void one_rank_has_the_bits_of_none(void **state)
