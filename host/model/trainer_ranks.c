@@ -2,7 +2,6 @@
  * step itself is in trainer.c, the ranks' interface in lyrnn/comm.h. */
 #include "model/trainer_ranks.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -34,56 +33,23 @@ static int num_ranks_of(const lyrnn_trainer *trainer)
     return comm != NULL ? comm->size : 1;
 }
 
-/* The number next to S, in steps of 1 or -1, of shards that N ranks can share; 0: there is none. It
- * divides the B streams, unless the ranks cannot share B at all. */
-static int next_that_fits(int B, int S, int N, int step)
-{
-    int number = S > LYRNN_MAX_SHARDS ? LYRNN_MAX_SHARDS + 1 : S;
-    do
-        number += step;
-    while (number > 0 && number <= LYRNN_MAX_SHARDS &&
-           (number % N != 0 || (B % N == 0 && B % number != 0)));
-    return number <= LYRNN_MAX_SHARDS ? number : 0;
-}
-
-/* Writes "A or B", or one of them if the other is 0. */
-static void write_choice(char text[32], int a, int b)
-{
-    if (a > 0 && b > 0)
-        snprintf(text, 32, "%d or %d", a, b);
-    else
-        snprintf(text, 32, "%d", a > 0 ? a : b);
-}
-
-static lyrnn_status fail_ranks(int S, int N, const char *numbers)
-{
-    int fewer = N;
-    char remedy[48] = "";
-    while (S % fewer != 0)
-        fewer--;
-    if (fewer > 1)
-        snprintf(remedy, sizeof remedy, ", or start %d ranks", fewer);
-    return lyrnn_fail(LYRNN_ERR_USAGE, "--shards %d: cannot be divided among %d ranks; use %s%s", S,
-                      N, numbers, remedy);
-}
-
 lyrnn_status lyrnn_trainer_check_shards(const lyrnn_trainer *trainer)
 {
-    int B = trainer->batches.B, S = trainer->num_shards, N = num_ranks_of(trainer);
-    char numbers[32];
+    int B = trainer->batches.B, S = trainer->num_shards, N = num_ranks_of(trainer), next = S;
     if (S <= LYRNN_MAX_SHARDS && S % N == 0 && B % S == 0)
         return LYRNN_OK;
-    write_choice(numbers, next_that_fits(B, S, N, -1), next_that_fits(B, S, N, 1));
-    if (S % N != 0)
-        return fail_ranks(S, N, numbers);
-    if (B % N == 0)
+    if (S % N != 0 || B % N != 0)
         return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--shards %d: does not divide the %d text sequences of a batch; use %s, "
-                          "or another --batch-size",
-                          S, B, numbers);
-    write_choice(numbers, B / N * N, (B / N + 1) * N);
-    return lyrnn_fail(LYRNN_ERR_USAGE, "--batch-size %d: cannot be divided among %d ranks; use %s",
-                      B, N, numbers);
+                          "--shards %d: %d ranks cannot share them and the %d text sequences of a "
+                          "batch equally; use multiples of %d for --shards and --batch-size",
+                          S, N, B, N);
+    do
+        next += N;
+    while (next < B && B % next != 0);
+    return lyrnn_fail(LYRNN_ERR_USAGE,
+                      "--shards %d: does not divide the %d text sequences of a batch; use %d, or "
+                      "another --batch-size",
+                      S, B, next < B ? next : B);
 }
 
 /* The gradients of the output layer are the last of the flat buffer, and the first to be complete.

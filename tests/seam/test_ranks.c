@@ -10,6 +10,7 @@
 #include "lyrnn/philox.h"
 #include "model_check.h"
 #include "rank_group.h"
+#include "sample_check.h"
 
 enum {
     V = 11,
@@ -32,7 +33,7 @@ enum { MAX_FLAT = 2048, MAX_STATE = 4 * B * H };
 /* A training at one point of time. */
 typedef struct {
     lyrnn_counters counters;
-    int num_sums; /* over ranks, that is calls of all_reduce */
+    int num_sums, num_updates; /* calls of all_reduce and clip_and_adam */
     float params[MAX_FLAT], average[MAX_FLAT], m[MAX_FLAT], v[MAX_FLAT];
     float h[MAX_STATE], c[MAX_STATE];
     /* What lyrnn_trainer_continue takes over: the state for streams of another text. */
@@ -57,13 +58,19 @@ typedef struct {
     lyrnn_trainer trainer;
 } rank_training;
 
-static int num_sums;
-static void (*real_all_reduce)(lyrnn_backend *self, const lyrnn_all_reduce_args *args);
+static int num_sums, num_updates;
+static lyrnn_backend real;
 
 static void count_all_reduce(lyrnn_backend *self, const lyrnn_all_reduce_args *args)
 {
     num_sums++;
-    real_all_reduce(self, args);
+    real.all_reduce(self, args);
+}
+
+static void count_update(lyrnn_backend *self, const lyrnn_clip_and_adam_args *args)
+{
+    num_updates++;
+    real.clip_and_adam(self, args);
 }
 
 static void accept_lane(lyrnn_backend *self, int lane)
@@ -74,8 +81,9 @@ static void accept_lane(lyrnn_backend *self, int lane)
 /* Work that waits for other lanes is queued after that work, so it may run at once. */
 static void watch(lyrnn_backend *backend, bool claims_lanes)
 {
-    real_all_reduce = backend->all_reduce;
+    real = *backend;
     backend->all_reduce = count_all_reduce;
+    backend->clip_and_adam = count_update;
     if (!claims_lanes || backend->num_lanes > 1)
         return;
     backend->num_lanes = 5;
@@ -95,8 +103,7 @@ static void open_training(rank_training *r, lyrnn_comm *comm, const shared_run *
     for (int i = 0; i < N; i++)
         ids[i] = (int32_t)(lyrnn_philox_bits(3, 99, (uint64_t)i) % V);
     model_check_open_config(&r->check, &shared->config, 1);
-    if (comm != NULL)
-        rank_group_join(&r->check.backend, comm);
+    rank_group_join(&r->check.backend, comm);
     watch(&r->check.backend, shared->claims_lanes);
     lyrnn_model_randomize(&r->check.model, 1);
     assert_int_equal(lyrnn_batches_init(&r->batches, &options), LYRNN_OK);
@@ -213,6 +220,7 @@ static void train(lyrnn_comm *comm, void *context)
     /* Others may still read what rank 0 has saved before. */
     save(&r, &shared->ranks[rank], rank == 0);
     shared->ranks[rank].num_sums = num_sums;
+    shared->ranks[rank].num_updates = num_updates;
     close_training(&r);
 }
 
@@ -298,14 +306,26 @@ enum { NUM_CONFIGS = sizeof configs / sizeof *configs };
 static const lyrnn_sampling samplings[] = {LYRNN_SAMPLING_CONSECUTIVE, LYRNN_SAMPLING_RANDOM,
                                            LYRNN_SAMPLING_SONGS};
 
+/* The simulator is slow, so it gets one kind of sampling per network. */
+static bool is_left_out(int config, int sampling)
+{
+    return is_simulated() && config % 3 != sampling;
+}
+
 /* One to four shards per rank, and numbers of ranks where one is left over in the tree. */
 static void any_number_of_ranks_has_the_same_bits(void **state)
 {
     (void)state;
     for (int i = 0; i < NUM_CONFIGS; i++) {
         for (int j = 0; j < 3; j++) {
-            check_sizes(&configs[i], samplings[j], SHARDS, (const int[]){1, 2, 4, 0});
-            check_sizes(&configs[i], samplings[j], 6, (const int[]){3, 6, 0});
+            if (is_left_out(i, j))
+                continue;
+            check_sizes(&configs[i], samplings[j], SHARDS, (const int[]){2, 4, 0});
+            check_sizes(&configs[i], samplings[j], 6, (const int[]){3, 0});
+            if (!is_simulated()) {
+                check_sizes(&configs[i], samplings[j], SHARDS, (const int[]){1, 0});
+                check_sizes(&configs[i], samplings[j], 6, (const int[]){6, 0});
+            }
         }
     }
 }
@@ -316,13 +336,16 @@ static void two_sums_have_the_bits_of_one(void **state)
 {
     (void)state;
     for (int i = 0; i < NUM_CONFIGS; i++) {
-        for (int size = 2; size <= 4; size++) {
+        for (int size = is_simulated() ? 4 : 2; size <= 4; size++) {
             shared_run *alone = begin_run(&configs[i], LYRNN_SAMPLING_SONGS, size);
             shared_run *run = begin_run(&configs[i], LYRNN_SAMPLING_SONGS, size);
             run->claims_lanes = true;
             rank_group_run(0, train, alone);
             rank_group_run(size, train, run);
-            assert_int_equal(run->ranks[0].num_sums, (configs[i].tied ? 1 : 2) * STEPS);
+            /* A device may replay a step without calls. */
+            assert_in_range(run->ranks[0].num_updates, 1, STEPS);
+            assert_int_equal(run->ranks[0].num_sums,
+                             (configs[i].tied ? 1 : 2) * run->ranks[0].num_updates);
             for (int rank = 0; rank < size; rank++)
                 assert_same_moments(&run->ranks[rank], &alone->ranks[0]);
             assert_same_states(&run->ranks[0], &alone->ranks[0]);
@@ -349,6 +372,8 @@ static void a_training_continues_with_another_number_of_ranks(void **state)
     const int sizes[] = {2, 4, 0}, ends[] = {2, K, STEPS};
     for (int i = 0; i < NUM_CONFIGS; i++) {
         for (int j = 0; j < 3; j++) {
+            if (is_left_out(i, j))
+                continue;
             shared_run *alone = begin_run(&configs[i], samplings[j], SHARDS);
             shared_run *moved = begin_run(&configs[i], samplings[j], SHARDS);
             alone->optimizer = moved->optimizer = recipe;
@@ -405,7 +430,7 @@ static void other_numbers_of_ranks_differ_by_rounding(void **state)
 static void a_loss_that_is_not_finite_stops_all_ranks_at_the_same_step(void **state)
 {
     (void)state;
-    for (int bad_rank = 0; bad_rank < 4; bad_rank++) {
+    for (int bad_rank = 0; bad_rank < 4; bad_rank += is_simulated() ? 2 : 1) {
         shared_run *run = begin_run(&configs[2], LYRNN_SAMPLING_CONSECUTIVE, 4);
         run->bad_rank = bad_rank;
         rank_group_run(4, train, run);

@@ -26,8 +26,7 @@ static lyrnn_status try_open(rank_training *r, lyrnn_comm *comm, int num_streams
     lyrnn_optimizer_config used = optimizer;
     used.num_shards = num_shards;
     model_check_open_config(&r->check, &config, 1);
-    if (comm != NULL)
-        assert_int_equal(r->check.backend.join(&r->check.backend, comm), LYRNN_OK);
+    rank_group_join(&r->check.backend, comm);
     assert_int_equal(lyrnn_batches_init(&r->batches, &options), LYRNN_OK);
     return lyrnn_trainer_init(&r->trainer, &r->check.model, &r->batches, ids, &used);
 }
@@ -58,15 +57,18 @@ static void shards_that_ranks_cannot_share_are_usage_errors(void **state)
 {
     (void)state;
     misfit misfits[] = {
-        {24, 6, "--shards 6: cannot be divided among 4 ranks; use 4 or 8, or start 3 ranks"},
-        {12, 6, "--shards 6: cannot be divided among 4 ranks; use 4 or 12, or start 3 ranks"},
-        {12, 1, "--shards 1: cannot be divided among 4 ranks; use 4"},
-        {12, 8,
-         "--shards 8: does not divide the 12 text sequences of a batch; use 4 or 12, or another "
+        {12, 6,
+         "--shards 6: 4 ranks cannot share them and the 12 text sequences of a batch equally; use "
+         "multiples of 4 for --shards and --batch-size"},
+        {6, 0,
+         "--shards 4: 4 ranks cannot share them and the 6 text sequences of a batch equally; use "
+         "multiples of 4 for --shards and --batch-size"},
+        {24, 16,
+         "--shards 16: does not divide the 24 text sequences of a batch; use 24, or another "
          "--batch-size"},
-        {6, 0, "--batch-size 6: cannot be divided among 4 ranks; use 4 or 8"},
-        {3, 0, "--batch-size 3: cannot be divided among 4 ranks; use 4"},
-        {18, 6, "--shards 6: cannot be divided among 4 ranks; use 4 or 8, or start 3 ranks"},
+        {36, 8,
+         "--shards 8: does not divide the 36 text sequences of a batch; use 12, or another "
+         "--batch-size"},
     };
     for (size_t i = 0; i < sizeof misfits / sizeof *misfits; i++)
         rank_group_run(4, fail_to_open, &misfits[i]);

@@ -261,7 +261,7 @@ static void shards_that_do_not_divide_the_batch_are_usage_errors(void **state)
     const struct {
         int num_shards;
         const char *text;
-    } cases[] = {{5, "--shards 5: does not divide the 12 text sequences of a batch; use 4 or 6, "},
+    } cases[] = {{5, "--shards 5: does not divide the 12 text sequences of a batch; use 6, "},
                  {13, "--shards 13: does not divide the 12 text sequences of a batch; use 12, "},
                  {1000000, "--shards 1000000: does not divide the 12 text sequences"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -6,7 +6,6 @@
 #include <stddef.h>
 
 #include "lyrnn/backend.h"
-#include "lyrnn/comm.h"
 
 enum { RANK_GROUP_MAX = 8 };
 
@@ -14,12 +13,12 @@ enum { RANK_GROUP_MAX = 8 };
 void *rank_group_memory(size_t bytes);
 void rank_group_free(void *memory, size_t bytes);
 
-/* Runs body in `size` processes, each with its own rank. Fails the test if one of them does not
- * return. size 0: in one process without ranks, and comm is NULL. */
+/* Runs body in `size` processes, each with its own rank and, if the test's device is a GPU, with
+ * its own GPU. Fails the test if one of them does not return. size 0: in one process without ranks,
+ * and comm is NULL. If there are too few GPUs or no NCCL, the program ends as skipped. */
 void rank_group_run(int size, void (*body)(lyrnn_comm *comm, void *context), void *context);
 
-/* For a body: joins the ranks. A device that cannot ends the program with status 77, which CTest
- * reports as skipped: a GPU without NCCL. */
+/* Lets the backend of a body join its ranks; comm NULL: there are none. */
 void rank_group_join(lyrnn_backend *backend, lyrnn_comm *comm);
 
 #endif
