@@ -99,7 +99,9 @@ static lyrnn_status read_whole(joining *attempt, void *bytes, size_t num_bytes, 
         if (num < 0 && (errno == EAGAIN || errno == EINTR))
             continue;
         if (num <= 0) {
-            set_problem(meeting, is_ready ? "the connection was closed" : "no answer");
+            /* When the time is up, an earlier reason says more. */
+            if (is_ready || meeting->problem[0] == '\0')
+                set_problem(meeting, is_ready ? "the connection was closed" : "no answer");
             return LYRNN_OK;
         }
         got += (size_t)num;

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -156,10 +156,28 @@ static lyrnn_status hand_out_members(rendezvous *meeting)
     return LYRNN_OK;
 }
 
+/* Takes over a listener that this process inherited. */
+static lyrnn_status take_listener(int socket)
+{
+    int listens = 0;
+    socklen_t num_bytes = sizeof listens;
+    if (getsockopt(socket, SOL_SOCKET, SO_ACCEPTCONN, &listens, &num_bytes) != 0 || !listens)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "LYRNN_LISTENER: %d is not a socket that listens; leave it unset, or "
+                          "pass on one",
+                          socket);
+    if (fcntl(socket, F_SETFD, FD_CLOEXEC) != 0 || fcntl(socket, F_SETFL, O_NONBLOCK) != 0)
+        return lyrnn_fail(LYRNN_ERR_IO, "LYRNN_LISTENER: cannot use %d: %s; leave it unset", socket,
+                          strerror(errno));
+    return LYRNN_OK;
+}
+
 static lyrnn_status lead(rendezvous *meeting)
 {
     if (meeting->listener < 0)
         LYRNN_TRY(listen_at(meeting->ranks->address, meeting->ranks->port, &meeting->listener));
+    else
+        LYRNN_TRY(take_listener(meeting->listener));
     LYRNN_TRY(accept_ranks(meeting, 1));
     return hand_out_members(meeting);
 }
@@ -205,11 +223,30 @@ static lyrnn_status check_known(const lyrnn_ranks *ranks)
     return LYRNN_OK;
 }
 
+/* Each other rank takes two connections, and each guest at the rendezvous one. */
+static lyrnn_status make_room(const lyrnn_ranks *ranks)
+{
+    enum { OTHER_FILES = 256 };
+    struct rlimit limit;
+    const rlim_t needed = 2 * (rlim_t)ranks->size + LINKS_MAX_PENDING + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+        return LYRNN_OK;
+    limit.rlim_cur = needed;
+    if (limit.rlim_max >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "rank %d: %d ranks need %llu open files, and the limit is %llu; raise it "
+                      "(ulimit -n)",
+                      ranks->rank, ranks->size, (unsigned long long)needed,
+                      (unsigned long long)limit.rlim_max);
+}
+
 lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double timeout_seconds)
 {
     rank_group *group;
     memset(comm, 0, sizeof *comm);
     LYRNN_TRY(check_known(ranks));
+    LYRNN_TRY(make_room(ranks));
     lyrnn_status status = group_new(ranks->rank, ranks->size, &group);
     if (status != LYRNN_OK) {
         group_free(group);
@@ -222,10 +259,6 @@ lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double 
                           .timeout = timeout_seconds,
                           .deadline = lyrnn_seconds() + timeout_seconds,
                           .listener = ranks->rank == 0 ? ranks->listener : -1};
-    if (meeting.listener >= 0) {
-        (void)fcntl(meeting.listener, F_SETFD, FD_CLOEXEC);
-        (void)fcntl(meeting.listener, F_SETFL, O_NONBLOCK);
-    }
     begin_hello(&meeting.hello, ranks);
     member_set(&group->members[ranks->rank], &meeting.hello);
     status = meet(&meeting);

@@ -2,6 +2,7 @@
 #include "ranks_check.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ static void be_rank(lyrnn_ranks *ranks, rank_work work, const void *context,
     const double begin = lyrnn_seconds();
     lyrnn_comm comm = {0};
     alarm(ALARM_SECONDS);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (ranks->rank != 0) {
         close(ranks->listener);
         ranks->listener = -1;
