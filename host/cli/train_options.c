@@ -125,7 +125,7 @@ static const option_spec specs[] = {
      .detail = "S must divide --batch-size. The activations take as much memory as those of a "
                "batch S times smaller. The results are those of one part up to rounding. Several "
                "ranks share the parts equally, and S is their number unless it is given. The "
-               "results depend on S. They are the same for each number of ranks that divides S by "
+               "results depend on S. They are the same for every number of ranks N where S / N is "
                "a power of two.",
      .if_missing = "1"},
     {OPTION_FLOAT, "clip-norm", "NORM", "clip gradients to this L2 norm; 0: no clipping",

@@ -17,10 +17,11 @@ static bool is_one_of(const char *name, const char *const *names)
     return *names != NULL;
 }
 
-/* The folder, and what the command does with it. */
+/* The folder, what the command does with it, and who trains. */
 static bool is_of_command(const option_spec *spec)
 {
-    static const char *const names[] = {"resume", "continue", "out", "overwrite", "trial", NULL};
+    static const char *const names[] = {"resume", "continue",           "out", "overwrite", "trial",
+                                        "ranks",  "rendezvous-timeout", NULL};
     return is_one_of(spec->name, names);
 }
 

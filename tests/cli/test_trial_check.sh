@@ -32,7 +32,7 @@ mistake 'begins with #, but there are no comments' ' # {"lr": 1}'
 mistake '"corpus" cannot vary: .*' '{"corpus": "x"}'
 for key in '"out": "x"' '"resume": "t"' '"continue": true' '"overwrite": true' '"trial": "x"' \
     '"val_songs": 0.1' '"val_fraction": 0.1' '"max_chars": 100' '"script": "keep"' \
-    '"sampling": "songs"'; do
+    '"sampling": "songs"' '"rendezvous_timeout": 9'; do
     mistake "--[a-z-]+ cannot vary: it is an option of all trials" "{$key}"
 done
 
