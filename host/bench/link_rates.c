@@ -25,11 +25,21 @@ static void exchange_pieces(const message *m)
                          m->length / (size_t)comm->size * sizeof(float));
 }
 
+void lyrnn_bench_all_reduce(lyrnn_backend *backend, const lyrnn_all_reduce_args *args)
+{
+    int lane = lyrnn_all_reduce_lane(backend->num_lanes);
+    backend->lane_use(backend, lane);
+    backend->lane_wait(backend, 0);
+    backend->all_reduce(backend, args);
+    backend->lane_use(backend, 0);
+    backend->lane_wait(backend, lane);
+}
+
 static void sum_over_ranks(const message *m)
 {
     const lyrnn_all_reduce_args args = {
         .length = m->length, .values = m->values, .scratch = m->scratch};
-    m->backend->all_reduce(m->backend, &args);
+    lyrnn_bench_all_reduce(m->backend, &args);
     m->backend->synchronize(m->backend);
 }
 

@@ -12,6 +12,9 @@ typedef struct {
     double latency_seconds;
 } lyrnn_link_rates;
 
+/* all_reduce in the lane of all sums over ranks. Lane 0 is in use before and after. */
+void lyrnn_bench_all_reduce(lyrnn_backend *backend, const lyrnn_all_reduce_args *args);
+
 /* Measures both the way that gradients go: the exchange of the ranks where the backend computes in
  * host memory, and the backend's own all_reduce elsewhere. Collective; the backend has joined
  * ranks. LYRNN_ERR_MEMORY, LYRNN_ERR_RANK. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "bench/link_rates.h"
 
 static lyrnn_watched_backend *watched_of(lyrnn_backend *self)
 {
@@ -61,6 +62,15 @@ static lyrnn_operation operation_or_output(const lyrnn_watched_backend *watched,
     }
 LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
+
+/* The inner backend sums in the lane in which its trainer does, timed or not. */
+static void timed_all_reduce_in_its_lane(lyrnn_backend *self, const lyrnn_all_reduce_args *args)
+{
+    lyrnn_watched_backend *watched = watched_of(self);
+    double start = start_timer(watched);
+    lyrnn_bench_all_reduce(watched->inner, args);
+    stop_timer(watched, LYRNN_OP_all_reduce, args, start);
+}
 
 static void timed_copy_rows(lyrnn_backend *self, void *to, size_t to_stride, const void *from,
                             size_t from_stride, size_t num_bytes, size_t num_rows)
@@ -119,6 +129,7 @@ void lyrnn_watch(lyrnn_watched_backend *watched, lyrnn_backend *inner, bool time
 #define LYRNN_MEMBER(name) watched->backend.name = timed_##name;
     LYRNN_COMPUTE_OPERATIONS(LYRNN_MEMBER)
 #undef LYRNN_MEMBER
+    watched->backend.all_reduce = timed_all_reduce_in_its_lane;
 }
 
 void lyrnn_watched_reset(lyrnn_watched_backend *watched)

@@ -25,7 +25,7 @@ typedef struct {
     void *context;
 } rank_command;
 
-/* Runs `work` as one of the ranks, or alone if there are none. `parsed` is the status of the
+/* Runs `work` as one of the ranks, or as the only process. `parsed` is the status of the
  * options. A rank whose options are wrong joins the others too, and fails there, so that nobody
  * waits for it. */
 lyrnn_status rank_command_run(const rank_command *command, lyrnn_status parsed);

@@ -78,10 +78,11 @@ static inline size_t lyrnn_stack_state_count(const lyrnn_stack *stack)
     return lyrnn_state_count(&stack->config, stack->B);
 }
 
-/* The last two lanes are for the output layer and for the gradients of the weights. */
+/* The last two lanes are for the output layer, where ranks also sum, and for the gradients of the
+ * weights. */
 static inline int lyrnn_stack_output_lane(const lyrnn_stack *stack)
 {
-    return stack->num_lanes == 1 ? 0 : stack->num_lanes - 2;
+    return lyrnn_all_reduce_lane(stack->num_lanes);
 }
 static inline int lyrnn_stack_weights_lane(const lyrnn_stack *stack)
 {

@@ -305,6 +305,12 @@ typedef struct {
     float *scratch; /* tmp  (length), aligned to 16 bytes */
 } lyrnn_all_reduce_args;
 
+/* The lane in which all sums over ranks are queued, of num_lanes. */
+static inline int lyrnn_all_reduce_lane(int num_lanes)
+{
+    return num_lanes == 1 ? 0 : num_lanes - 2;
+}
+
 /* Weight decay is set per LYRNN_DECAY_GROUP floats of the flat buffers. */
 enum { LYRNN_DECAY_GROUP = 64 };
 
