@@ -362,6 +362,26 @@ static void run_allocation_in_flight(int rank)
     floats_on_device(false);
 }
 
+static void run_allocation_in_replay(int rank)
+{
+    Ranks r = join(rank);
+    sum(r);
+    cudaGraphExec_t graph = record(r, sum);
+    wait(r);
+    cudaGraphLaunch(graph, r.stream);
+    floats_on_device(false);
+}
+
+static void run_blind_wait_for_replay(int rank)
+{
+    Ranks r = join(rank);
+    sum(r);
+    cudaGraphExec_t graph = record(r, sum);
+    wait(r);
+    cudaGraphLaunch(graph, r.stream);
+    cudaStreamSynchronize(r.stream);
+}
+
 static void run_free_in_flight(int rank)
 {
     Ranks r = join(rank);
@@ -442,8 +462,10 @@ extern "C" const planted_program planted_programs[] = {
     ROW(used_after_destroy, DEAD_COMMUNICATOR, 0, "ncclSend after the communicator was destroyed"),
     ROW(graph_outlives, GRAPH_OUTLIVES, 0, "destroy them before the communicator"),
     ROW(allocation_in_flight, MEMORY_IN_FLIGHT, 0, "cudaMalloc while a call is queued"),
+    ROW(allocation_in_replay, MEMORY_IN_FLIGHT, 0, "cudaMalloc while a call is queued"),
     ROW(free_in_flight, MEMORY_IN_FLIGHT, 0, "cudaFree while a call is queued"),
     ROW(blind_wait, BLIND_WAIT, 0, "cudaStreamSynchronize waits for other ranks"),
+    ROW(blind_wait_for_replay, BLIND_WAIT, 0, "cudaStreamSynchronize waits for other ranks"),
     ROW(blind_event, BLIND_WAIT, 0, "cudaEventSynchronize waits for other ranks"),
     ROW(blind_download, BLIND_WAIT, 0, "cudaMemcpyAsync waits for other ranks"),
     ROW(gone_unnoticed, BLIND_WAIT, 0, "rank 1 is gone, and the device still waits"),

@@ -29,6 +29,8 @@ int lyrnn_sim_submit(void *stream, const lyrnn_sim_communication *communication)
 
 /* Returns whether the stream takes part in a capture. */
 int lyrnn_sim_is_capturing(void *stream);
+/* Returns whether work of the communicator is queued and not done, eager or in a graph. */
+int lyrnn_sim_has_work(const void *communicator);
 /* Runs all queued work that does not wait for other processes. */
 void lyrnn_sim_advance(void);
 

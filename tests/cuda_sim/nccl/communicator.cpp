@@ -204,7 +204,7 @@ static int poll(void *work, void **state)
 static void release(void *work)
 {
     Queued *queued = static_cast<Queued *>(work);
-    (queued->call.is_captured ? queued->comm->num_captured : queued->comm->num_queued)--;
+    queued->comm->num_captured -= queued->call.is_captured ? 1 : 0;
     delete queued;
 }
 
@@ -231,7 +231,7 @@ static ncclResult_t queue_call(ncclComm *comm, const Call &call)
         !accuse(comm, {LYRNN_SIM_IN_PROGRESS, "a capture began or ended before the call was "
                                               "queued; poll ncclCommGetAsyncError"}))
         return ncclInvalidUsage;
-    (is_captured ? comm->num_captured : comm->num_queued)++;
+    comm->num_captured += is_captured ? 1 : 0;
     const lyrnn_sim_communication communication = {new Queued{comm, call}, poll, release, comm};
     return lyrnn_sim_submit(comm->stream, &communication) == 0 ? ncclSuccess
                                                                : ncclUnhandledCudaError;
@@ -304,7 +304,7 @@ static void advance_leaving(ncclComm *comm)
         link.advance();
         has_sent_all = has_sent_all && link.has_sent_all();
     }
-    if (comm->num_queued == 0 && has_sent_all && comm->state == ncclInProgress)
+    if (lyrnn_sim_has_work(comm) == 0 && has_sent_all && comm->state == ncclInProgress)
         comm->state = ncclSuccess;
 }
 
@@ -355,7 +355,7 @@ static void host_waits(const void *communicator, const char *call)
 static void memory_changes(const char *call)
 {
     for (ncclComm *comm : communicators)
-        if (is_watched(comm) && comm->num_queued > 0)
+        if (is_watched(comm) && lyrnn_sim_has_work(comm) != 0)
             accuse(comm, {LYRNN_SIM_MEMORY_IN_FLIGHT,
                           std::string(call) + " while a call is queued and not done: it may wait "
                                               "for the device of a rank that waits for this one"});

@@ -18,7 +18,6 @@ struct ncclComm {
     fake::History history = {};
     cudaStream_t stream = nullptr; /* of all its calls, if it has one */
     bool has_stream = false;
-    int num_queued = 0;                /* calls in streams that are not done */
     int num_captured = 0;              /* calls in captures and graphs */
     std::vector<bool> has_called = {}; /* (size): sends or receives with the rank were eager */
 

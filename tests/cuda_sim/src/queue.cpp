@@ -270,4 +270,12 @@ bool queue_is_empty()
     return queue.empty();
 }
 
+bool queue_has(const void *communicator)
+{
+    return std::any_of(queue.begin(), queue.end(), [communicator](const Node &node) {
+        return std::find(node.communicators.begin(), node.communicators.end(), communicator) !=
+               node.communicators.end();
+    });
+}
+
 } // namespace sim

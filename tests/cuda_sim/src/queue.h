@@ -59,6 +59,8 @@ cudaError_t advance_queue();
 /* Discards everything. */
 void drop_queue();
 bool queue_is_empty();
+/* Returns whether it has work of the communicator, also in graphs. */
+bool queue_has(const void *communicator);
 /* Returns whether the node at the place has run or was dropped. */
 bool has_run(size_t place);
 
