@@ -35,8 +35,7 @@ static Ranks join(int rank, int blocking = 0)
     cudaSetDevice(rank);
     cudaStreamCreateWithFlags(&r.stream, cudaStreamNonBlocking);
     cudaDeviceSynchronize();
-    settle(r.comm, ncclCommInitRankConfig(&r.comm, PLANTED_RANKS, id, rank, &config));
-    ncclResult_t result = ncclInProgress;
+    ncclResult_t result = ncclCommInitRankConfig(&r.comm, PLANTED_RANKS, id, rank, &config);
     settle(r.comm, result);
     return r;
 }
