@@ -62,7 +62,7 @@ class Link
 class Meeting
 {
   public:
-    Meeting(std::string name, const Hello &mine);
+    Meeting(std::string the_name, const Hello &the_hello);
     ~Meeting();
     /* Returns whether all are there. */
     bool advance(std::vector<Link> *links);
