@@ -201,6 +201,24 @@ static lyrnn_status measure_shapes(const bench_fields *fields, const bench_shape
                             num_too_large, num);
 }
 
+/* Ranks divide the batch equally. Checked before anything is measured. */
+static lyrnn_status check_batches(const bench_shape *shapes, size_t num, const lyrnn_comm *comm)
+{
+    int N = comm != NULL ? comm->size : 1;
+    for (size_t i = 0; i < num; i++) {
+        int B = shapes[i].sizes[BENCH_BATCH_SIZE];
+        if (B < N)
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "--batch-size %d: is less than the %d ranks; use %d or more", B, N,
+                              N);
+        if (B % N != 0)
+            return lyrnn_fail(LYRNN_ERR_USAGE,
+                              "--batch-size %d: cannot be divided among %d ranks; use %d or %d", B,
+                              N, B / N * N, (B / N + 1) * N);
+    }
+    return LYRNN_OK;
+}
+
 static lyrnn_status bench_on(lyrnn_backend *backend, const bench_fields *fields,
                              const rank_place *place)
 {
@@ -212,7 +230,9 @@ static lyrnn_status bench_on(lyrnn_backend *backend, const bench_fields *fields,
     LYRNN_TRY(rank_command_join(place->comm, backend));
     LYRNN_TRY(bench_shapes_list(fields->preset, &fields->choice, &shapes, &num));
     output.options = options_to_json(&table, fields);
-    lyrnn_status status = measure_shapes(fields, shapes, num, &output);
+    lyrnn_status status = check_batches(shapes, num, place->comm);
+    if (status == LYRNN_OK)
+        status = measure_shapes(fields, shapes, num, &output);
     if (status == LYRNN_OK || status == LYRNN_ERR_MEMORY)
         (void)bench_output_end(&output);
     json_decref(output.options);
