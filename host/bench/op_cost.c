@@ -203,13 +203,14 @@ static lyrnn_op_cost count_shards_cost(const void *args)
     return (lyrnn_op_cost){.flop = floats, .bytes = item_bytes * floats};
 }
 
-/* On the device only, without the network. Bytes: the values are sent, received, read, summed and
- * received again. FLOP: one addition per value, less those of one rank. */
+/* On the device only, without the network. Bytes: all values are read to be sent, written as they
+ * come, read for the sum, and written again. One piece is also read as the sum that this rank
+ * sends; that is not counted. FLOP: one addition per value, less those of one rank. */
 static lyrnn_op_cost all_reduce_cost(const void *args)
 {
     double length = (double)((const lyrnn_all_reduce_args *)args)->length;
     return (lyrnn_op_cost){
-        .flop = length, .bytes = item_bytes * 5 * length, .summed = item_bytes * length};
+        .flop = length, .bytes = item_bytes * 4 * length, .summed = item_bytes * length};
 }
 
 /* Bytes: params, m and v read and written, grads read; the average read and written. FLOP per

@@ -85,6 +85,10 @@ static void costs_are_those_counted_by_hand(void **state)
     assert_cost(LYRNN_OP_softmax_cross_entropy, &loss, 150, 4 * (6 + 60 + 6), 0);
     const lyrnn_count_losses_args losses = {.M = 6};
     assert_cost(LYRNN_OP_count_losses, &losses, 6, 4 * (6 + 6), 0);
+    const lyrnn_count_shards_args shards = {.num = 4};
+    assert_cost(LYRNN_OP_count_shards, &shards, 4 * 3, 4 * 4 * 3, 0);
+    const lyrnn_all_reduce_args sum = {.length = 24};
+    assert_cost(LYRNN_OP_all_reduce, &sum, 24, 4 * (24 + 24 + 24 + 24), 0);
     const lyrnn_clip_and_adam_args adam = {.count = 10};
     assert_cost(LYRNN_OP_clip_and_adam, &adam, 160, 4 * 70, 0);
     const lyrnn_sample_token_args sample = {.B = 3, .V = 5};

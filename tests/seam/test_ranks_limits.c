@@ -127,14 +127,37 @@ static lyrnn_status fail_to_gather(lyrnn_comm *self, const void *mine, size_t nu
     return say_gone(self);
 }
 
+static lyrnn_status fail_to_exchange(lyrnn_comm *self, const void *pieces, void *received,
+                                     size_t num_bytes)
+{
+    (void)pieces, (void)received, (void)num_bytes;
+    return say_gone(self);
+}
+
+static lyrnn_status fail_to_broadcast(lyrnn_comm *self, void *bytes, size_t num_bytes)
+{
+    (void)bytes, (void)num_bytes;
+    return say_gone(self);
+}
+
+/* The step in which the other rank is lost ends, but with undefined results. */
 static void lose_a_rank(lyrnn_comm *comm, void *context)
 {
     (void)context;
     rank_training r;
     assert_int_equal(try_open(&r, comm, B, SHARDS), LYRNN_OK);
+    lyrnn_status (*broadcast)(lyrnn_comm *, void *, size_t) = comm->broadcast;
+    comm->broadcast = fail_to_broadcast;
+    assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, 1), LYRNN_ERR_RANK);
+    comm->broadcast = broadcast;
+    assert_int_equal(lyrnn_trainer_begin_epoch(&r.trainer, 1), LYRNN_OK);
+    lyrnn_trainer_step(&r.trainer);
     assert_int_equal(lyrnn_trainer_check(&r.trainer), LYRNN_OK);
     comm->check = say_gone;
     comm->gather = fail_to_gather;
+    comm->exchange = fail_to_exchange;
+    lyrnn_trainer_step(&r.trainer);
+    (void)lyrnn_trainer_counters(&r.trainer);
     assert_int_equal(lyrnn_trainer_check(&r.trainer), LYRNN_ERR_RANK);
     assert_int_equal(lyrnn_trainer_gather_state(&r.trainer), LYRNN_ERR_RANK);
     close_training(&r);
