@@ -18,7 +18,7 @@ ruff_options=(--isolated --no-cache --target-version py310
 lint_shell() {
     local scripts
     mapfile -t scripts < <(find scripts tests .ci -type f \
-        \( -name '*.sh' -o -path .ci/run -o -path '*/hooks/*' ! -name '*.*' \))
+        \( -name '*.sh' -o -name '*.sbatch' -o -path .ci/run -o -path '*/hooks/*' ! -name '*.*' \))
     if ! command -v shellcheck >/dev/null; then
         report skipped 'shellcheck: not installed'
         if printf '%s\0' "${scripts[@]}" | xargs -0 -n 1 bash -n; then

@@ -12,7 +12,7 @@
 typedef struct {
     char host[40];  /* names the running kernel, which containers of a host share */
     cpu_set_t cpus; /* on which it may run */
-    int threads;    /* that it would take alone */
+    int threads;    /* that it would take without the others */
     bool is_chosen; /* OMP_NUM_THREADS says so */
 } rank_cpus;
 

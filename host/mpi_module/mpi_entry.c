@@ -26,7 +26,7 @@ static lyrnn_status check_mpi(const char *call, int code)
 }
 
 /* "Open MPI v4.1.4" */
-static void name_library(char name[64])
+static void describe(char name[64])
 {
     char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int length;
@@ -44,10 +44,10 @@ static lyrnn_status check_world(int rank, int size)
     if (mpi_rank == rank && mpi_size == size)
         return LYRNN_OK;
     (void)MPI_Finalize();
-    name_library(name);
+    describe(name);
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                       "mpi: lyrnn was built with %s, which did not start this process; start it "
-                      "with the mpirun of that MPI",
+                      "with the mpirun of that MPI, or go on over TCP",
                       name);
 }
 
@@ -115,7 +115,7 @@ static lyrnn_status wait_for(lyrnn_comm *comm, const char *call, int code, MPI_R
     return LYRNN_OK;
 }
 
-/* How MPI is told the size of a piece. */
+/* The size of a piece, as MPI counts. */
 typedef struct {
     int count;
     MPI_Datatype type;
@@ -158,6 +158,7 @@ static void end(void)
 extern const lyrnn_mpi_entry lyrnn_mpi_module;
 __attribute__((visibility("default"))) const lyrnn_mpi_entry lyrnn_mpi_module = {
     .begin = begin,
+    .describe = describe,
     .broadcast = broadcast,
     .exchange = exchange,
     .all_gather = all_gather,

@@ -20,6 +20,8 @@ typedef struct {
     /* Starts MPI. Sets is_one_host if all ranks share the memory of one host. */
     lyrnn_status (*begin)(const lyrnn_module_program *program, int rank, int size,
                           bool *is_one_host);
+    /* "Open MPI v4.1.4" */
+    void (*describe)(char name[64]);
     /* Copies num_bytes from rank 0 to all others, and waits at most timeout_seconds for them. */
     lyrnn_status (*broadcast)(void *bytes, size_t num_bytes, double timeout_seconds);
     /* The functions of lyrnn_comm. They end with the error of comm->check as soon as it has one.

@@ -207,6 +207,12 @@ void comm_set(lyrnn_comm *comm, rank_group *group)
     };
 }
 
+const char *lyrnn_comm_carrier(const lyrnn_comm *comm)
+{
+    const rank_group *group = comm->state;
+    return group->carrier.text;
+}
+
 const char *lyrnn_comm_member(const lyrnn_comm *comm, int rank)
 {
     const rank_group *group = comm->state;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/xxh128.h"
-#include "parallel/links.h"
+#include "parallel/over_mpi.h"
 
 /* How long the leader waits for the cause of a failure that another rank has noticed. */
 static const double cause_seconds = 1;
@@ -192,6 +192,7 @@ lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
     send_to_all(group, &closing, end.text);
     status = choose_status(group, &end);
     say_goodbye(group, is_failure(status) && lyrnn_error_text()[0] != '\0');
+    mpi_leave(&group->carrier, is_failure(status));
     group_free(group);
     memset(comm, 0, sizeof *comm);
     return status;

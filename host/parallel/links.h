@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lyrnn/ranks.h"
+#include "mpi_module/mpi_module.h"
 #include "parallel/hello.h"
 
 enum {
@@ -49,8 +50,15 @@ typedef struct {
     bool is_met, is_done;
 } rank_transfer;
 
+/* What moves long payloads. */
+typedef struct {
+    const lyrnn_mpi_entry *mpi; /* NULL: the links do */
+    char text[256];             /* for people */
+} rank_carrier;
+
 typedef struct {
     int rank, size;
+    rank_carrier carrier;
     uint32_t num_collectives;
     rank_member *members;     /* (size) */
     rank_link *links;         /* (size)  its own is not used */

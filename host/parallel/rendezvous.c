@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "parallel/over_mpi.h"
 #include "parallel/sockets.h"
 
 /* Time for the last step, after the last rank has come. */
@@ -241,10 +242,10 @@ static lyrnn_status make_room(const lyrnn_ranks *ranks)
                       (unsigned long long)limit.rlim_max);
 }
 
-lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double timeout_seconds)
+static lyrnn_status open_group(lyrnn_comm *comm, const lyrnn_ranks *ranks,
+                               const rank_carrier *carrier, double timeout_seconds)
 {
     rank_group *group;
-    memset(comm, 0, sizeof *comm);
     LYRNN_TRY(check_known(ranks));
     LYRNN_TRY(make_room(ranks));
     lyrnn_status status = group_new(ranks->rank, ranks->size, &group);
@@ -253,6 +254,7 @@ lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double 
         return status;
     }
     comm_set(comm, group);
+    mpi_carry(comm, carrier);
     rendezvous meeting = {.comm = comm,
                           .group = group,
                           .ranks = ranks,
@@ -265,4 +267,14 @@ lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double 
     if (meeting.listener >= 0)
         close(meeting.listener);
     return status;
+}
+
+lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double timeout_seconds)
+{
+    lyrnn_ranks known = *ranks;
+    rank_carrier carrier = {.text = "TCP"};
+    memset(comm, 0, sizeof *comm);
+    if (ranks->has_mpi)
+        LYRNN_TRY(mpi_meet(&known, timeout_seconds, &carrier));
+    return open_group(comm, &known, &carrier, timeout_seconds);
 }

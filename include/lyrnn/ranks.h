@@ -66,6 +66,10 @@ lyrnn_status lyrnn_comm_compare(lyrnn_comm *comm, const char *what, const char *
  * valid until lyrnn_comm_close. */
 const char *lyrnn_comm_member(const lyrnn_comm *comm, int rank);
 
+/* How the ranks are connected, such as "TCP and MPI (Open MPI v4.1.4)", for a line about it. It is
+ * valid until lyrnn_comm_close. */
+const char *lyrnn_comm_carrier(const lyrnn_comm *comm);
+
 #ifdef __cplusplus
 }
 #endif
