@@ -14,6 +14,7 @@
 #include "cli/machine.h"
 #include "cli/options/options.h"
 #include "cli/rank_command.h"
+#include "cli/ranks_start.h"
 
 typedef struct {
     lyrnn_bench_config bench; /* bench_config_of fills in the shape */
@@ -21,6 +22,7 @@ typedef struct {
     int format;
     bench_choice choice;
     machine_options machine;
+    int num_ranks; /* that this process starts; 1: none */
     lyrnn_tune_mode tune;
     const char *plan;
 } bench_fields;
@@ -56,6 +58,9 @@ static const option_spec specs[] = {
      "a table to read, one JSON object with all rows, one JSON object per line and row, or CSV",
      FIELD(format), .fallback = "table"},
 
+    {OPTION_HEADING, .help = "Ranks:"},
+    RANKS_OPTION(bench_fields, num_ranks),
+
     MACHINE_OPTIONS(bench_fields, machine),
     PLAN_OPTIONS(bench_fields, tune, plan),
 };
@@ -70,7 +75,7 @@ static const option_table table = {
            "rates. " BENCH_LIST_DOC " Every combination is measured.",
     .detail = "Times are the median, p10 and p90 over the repetitions. In generation, a step adds "
               "one character to every text. The rates are measured in the same run.\n"
-              "If a launcher such as torchrun, srun or mpirun starts N ranks, each shape has three "
+              "With --ranks N, or if torchrun, srun or mpirun starts N ranks, each shape has three "
               "rows: one rank while the others wait, N ranks that divide the same batch (strong "
               "scaling), and N ranks with a batch that is N times as large (weak scaling). Only "
               "rank 0 prints. The rows compare the sum of the gradients over the ranks with its "
@@ -276,6 +281,7 @@ static lyrnn_status command_bench(int argc, char **argv)
         status = rank_command_run(&(rank_command){.table = &table,
                                                   .fields = &fields,
                                                   .result = &result,
+                                                  .num_ranks = fields.num_ranks,
                                                   .timeout_seconds = RENDEZVOUS_SECONDS,
                                                   .work = bench_at,
                                                   .context = &fields},

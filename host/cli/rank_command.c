@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "cli/build_info.h"
+#include "cli/ranks_start.h"
 #include "lyrnn/ranks.h"
 #include "lyrnn/version.h"
 
@@ -111,6 +112,8 @@ lyrnn_status rank_command_run(const rank_command *command, lyrnn_status parsed)
 {
     const rank_place alone = {0};
     lyrnn_ranks ranks;
+    if (parsed == LYRNN_OK)
+        parsed = ranks_start(command->num_ranks);
     char *mistake = parsed != LYRNN_OK ? strdup(lyrnn_error_text()) : NULL;
     lyrnn_status status = lyrnn_ranks_detect(&ranks);
     if (status == LYRNN_OK && ranks.size > 1)

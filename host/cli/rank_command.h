@@ -20,14 +20,15 @@ typedef struct {
     const option_table *table;
     const void *fields; /* the values of the table's options */
     const option_result *result;
+    int num_ranks;          /* of --ranks */
     double timeout_seconds; /* in which all ranks must have come */
     lyrnn_status (*work)(void *context, const rank_place *place);
     void *context;
 } rank_command;
 
-/* Runs `work` as one of the ranks, or as the only process. `parsed` is the status of the
- * options. A rank whose options are wrong joins the others too, and fails there, so that nobody
- * waits for it. */
+/* Starts the ranks of --ranks (ranks_start.h). Then runs `work` as one of the ranks, or as the only
+ * process. `parsed` is the status of the options. A rank whose options are wrong joins the others
+ * too, and fails there, so that nobody waits for it. */
 lyrnn_status rank_command_run(const rank_command *command, lyrnn_status parsed);
 
 /* Joins the ranks with an open backend; does nothing if comm is NULL. LYRNN_ERR_USAGE: a rank has

@@ -174,6 +174,7 @@ static json_t *config_to_json(const train_fields *fields, lyrnn_backend *backend
     json_object_del(options, "resume");
     json_object_del(options, "continue");
     json_object_del(options, "trial");
+    json_object_del(options, "ranks");
     json_object_del(options, "rendezvous_timeout");
     json_put_all(&config, options);
     if (fields->train.text.is_plain_text)
@@ -378,6 +379,7 @@ static lyrnn_status command_train(int argc, char **argv)
         status = rank_command_run(&(rank_command){.table = &train_table,
                                                   .fields = &fields,
                                                   .result = &result,
+                                                  .num_ranks = fields.num_ranks,
                                                   .timeout_seconds = fields.rendezvous_timeout,
                                                   .work = train_at,
                                                   .context = &line},

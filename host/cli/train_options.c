@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "cli/ranks_start.h"
 #include "cli/reading.h"
 #include "cli/train_presets.h"
 
@@ -244,6 +245,7 @@ static const option_spec specs[] = {
      FIELD(train.keep), .fallback = "0", .min = "0", .max = "1000000", .may_change = true},
 
     {OPTION_HEADING, .help = "Ranks:"},
+    RANKS_OPTION(train_fields, num_ranks),
     {OPTION_INT, "rendezvous-timeout", "SECONDS", "how long the ranks wait for each other to start",
      FIELD(rendezvous_timeout), .fallback = "300", .min = "1", .max = "86400",
      .detail = "Ranks are processes that train one model together, each with a device of its own. "

@@ -16,6 +16,7 @@ typedef struct {
     const char *init_path, *resume_path, *trial_path;
     bool is_trial;          /* one of several: standard output is for the table of all */
     bool is_check;          /* nothing is trained, so nothing is reported */
+    int num_ranks;          /* that this process starts; 1: none */
     int rendezvous_timeout; /* seconds */
     /* train_ranks.c */
     lyrnn_comm *comm; /* the ranks of this training; NULL: there are none */

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/plain_text.h"
 #include "files/json_build.h"
+#include "lyrnn/ranks.h"
 
 /* Refuses what one process can do and several cannot. */
 static lyrnn_status check_alone(const train_fields *fields, const option_result *result)
@@ -30,8 +31,8 @@ lyrnn_status train_take_place(train_fields *fields, const option_result *result,
     if (place->comm == NULL)
         return LYRNN_OK;
     LYRNN_TRY(check_alone(fields, result));
-    lyrnn_print_plain(train_log(fields), "ranks: %d, started by %s\n", place->comm->size,
-                      place->launcher);
+    lyrnn_print_plain(train_log(fields), "ranks: %d, started by %s, connected by %s\n",
+                      place->comm->size, place->launcher, lyrnn_comm_carrier(place->comm));
     return LYRNN_OK;
 }
 

@@ -47,7 +47,7 @@ static lyrnn_status check_world(int rank, int size)
     describe(name);
     return lyrnn_fail(LYRNN_ERR_UNSUPPORTED,
                       "mpi: lyrnn was built with %s, which did not start this process; start it "
-                      "with the mpirun of that MPI, or go on over TCP",
+                      "with the mpirun of that MPI, or continue over TCP",
                       name);
 }
 

@@ -7,7 +7,7 @@ lyrnn_status lyrnn_mpi_open(int rank, int size, const lyrnn_mpi_entry **mpi, boo
                                         .entry = "lyrnn_mpi_module",
                                         .object = "mpi",
                                         .needs = "Open MPI and a lyrnn built with it",
-                                        .instead = "go on over TCP"};
+                                        .instead = "continue over TCP"};
     const void *entry;
     LYRNN_TRY(lyrnn_module_load(&module, &entry));
     *mpi = (const lyrnn_mpi_entry *)entry;

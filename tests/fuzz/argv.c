@@ -2,7 +2,8 @@
  * took, and a failure has one line of text without controls.
  *
  * An input is a line with the name of a command, then one line per word. A device that does not
- * exist ends the command line, so that nothing is trained, generated or measured. */
+ * exist ends the command line, so that nothing is trained, generated or measured, and --ranks 1, so
+ * that no process is started. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,28 +17,31 @@
 
 enum { MAX_WORDS = 40 };
 
-static bool has_device(const option_table *table)
+static bool has_option(const option_table *table, const char *name)
 {
     for (size_t i = 0; i < table->num_specs; i++)
-        if (table->specs[i].kind != OPTION_HEADING && strcmp(table->specs[i].name, "device") == 0)
+        if (table->specs[i].kind != OPTION_HEADING && strcmp(table->specs[i].name, name) == 0)
             return true;
     return false;
 }
 
 static lyrnn_status run_words(const cli_command *command, char *rest)
 {
-    static char no_device[] = "--device=none";
-    char *argv[MAX_WORDS + 3] = {(char *)command->table->name};
+    static char no_device[] = "--device=none", no_ranks[] = "--ranks=1";
+    bool has_device = has_option(command->table, "device");
+    char *argv[MAX_WORDS + 4] = {(char *)command->table->name};
     int argc = 1;
     while (*rest != '\0' && argc <= MAX_WORDS) {
         char *word = fuzz_take_line(&rest);
         /* After it, --device would be the name of a file. */
-        if (strcmp(word, "--") != 0 || !has_device(command->table))
+        if (strcmp(word, "--") != 0 || !has_device)
             argv[argc++] = word;
     }
     /* Twice, because an option without its value takes the first. */
-    for (int i = 0; i < 2 && has_device(command->table); i++)
+    for (int i = 0; i < 2 && has_device; i++)
         argv[argc++] = no_device;
+    if (has_option(command->table, "ranks"))
+        argv[argc++] = no_ranks;
     return command->run(argc, argv);
 }
 

@@ -4,7 +4,7 @@
 # among those of mpirun.
 set -euo pipefail
 . "$(dirname "$0")/../cli/lib.sh" "$1"
-probe=$(realpath "$2")
+probe=$(realpath "$3")
 mpirun=$(type -P mpirun || true)
 if [[ -z $mpirun ]] || ! grep -q 'Open MPI' < <("$mpirun" --version); then
     echo 'skipped: no mpirun of Open MPI'
@@ -48,12 +48,12 @@ fails_once 'rank 1 \([^ ]+, process [0-9]+\): is gone; ' 3 "$probe" kill 1
 fails_once 'rank 0 \([^ ]+, process [0-9]+\): is gone; ' 3 "$probe" kill 0
 
 # Without the module next to it, the same program uses TCP.
-cp "$probe" alone
-launch 2 ./alone move
+cp "$probe" without_module
+launch 2 ./without_module move
 [[ $status == 0 ]] || fail "all bytes must arrive over TCP"
 grep -q '^TCP (mpi: liblyrnn_mpi\.so cannot be loaded (' "$out" || fail "TCP must be the carrier"
 
-# A process that MPI did not start, whatever the variables say, is told so and uses TCP.
+# A process that MPI did not start, whatever the variables say, uses TCP and says why.
 if [[ -e $module ]]; then
     for rank in 0 1; do
         OMPI_COMM_WORLD_RANK=$rank OMPI_COMM_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 \
@@ -63,6 +63,6 @@ if [[ -e $module ]]; then
     cat "$out".? >"$out"
     cat "$err".? >"$err"
     command='two processes of no mpirun'
-    grep -qE '^TCP \(mpi: lyrnn was built with Open MPI v[0-9.]+, which did not start this ' "$out" ||
+    grep -qE '^TCP \(mpi: lyrnn was built with Open MPI v[0-9.]+, which did not start ' "$out" ||
         fail "TCP must be the carrier"
 fi

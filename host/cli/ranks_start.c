@@ -1,0 +1,268 @@
+/* The processes find each other at a socket that listens before they start, so that no port is
+ * guessed and no rank comes too early. Rank 0 inherits it. A random token keeps others out. */
+#include "cli/ranks_start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "lyrnn/ranks.h"
+
+typedef struct {
+    pid_t pid;
+    bool is_running;
+    int status; /* as waitpid reports it */
+} rank_process;
+
+/* The ranks and what their parent knows of them. */
+typedef struct {
+    char program[PATH_MAX];
+    char **words; /* of the command line */
+    int num, num_running;
+    rank_process *ranks;        /* (num) */
+    int first_ended;            /* the first rank whose status was not 0; -1: none */
+    double failed_at;           /* when a rank failed; 0: none has */
+    int received;               /* the last signal that asked for something; 0: none */
+    sigset_t signals, old_mask; /* what the parent waits for; what the ranks begin with */
+} started_ranks;
+
+static lyrnn_status cannot_start(const char *what, int error)
+{
+    return lyrnn_fail(LYRNN_ERR_IO, "--ranks: %s (%s); start fewer ranks, or raise the limit", what,
+                      strerror(error));
+}
+
+static void set_number(const char *name, int number)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", number);
+    setenv(name, text, 1);
+}
+
+/* The variables that all ranks have. host/parallel reads them. */
+static void set_variables(const started_ranks *group, const lyrnn_ranks *meeting)
+{
+    setenv("LYRNN_TOKEN", meeting->token, 1);
+    setenv("LYRNN_ADDRESS", meeting->address, 1);
+    set_number("LYRNN_PORT", meeting->port);
+    set_number("LYRNN_SIZE", group->num);
+}
+
+/* Takes the words of the command line from the kernel, because the parser of options has moved
+ * those of main. The list ends with NULL. The caller frees it and its words, on failure too. */
+static lyrnn_status read_command_line(char ***words)
+{
+    FILE *file = fopen("/proc/self/cmdline", "re");
+    char *word = NULL;
+    size_t num = 0, capacity = 0;
+    while (file != NULL && getdelim(&word, &capacity, '\0', file) > 0) {
+        char **longer = (char **)realloc(*words, (num + 2) * sizeof **words);
+        if (longer == NULL)
+            break;
+        longer[num++] = word;
+        longer[num] = word = NULL;
+        *words = longer;
+        capacity = 0;
+    }
+    free(word);
+    bool is_read = file != NULL && feof(file) && num > 0;
+    if (file != NULL)
+        fclose(file);
+    return is_read ? LYRNN_OK : cannot_start("/proc/self/cmdline cannot be read", errno);
+}
+
+/* The parent takes signals one at a time, when it waits. */
+static void hold_signals(started_ranks *group)
+{
+    static const int passed_on[] = {SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGUSR1, SIGUSR2};
+    struct sigaction action;
+    signal(SIGCHLD, SIG_DFL);
+    sigemptyset(&group->signals);
+    sigaddset(&group->signals, SIGCHLD);
+    for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+        if (sigaction(passed_on[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&group->signals, passed_on[i]);
+    sigprocmask(SIG_BLOCK, &group->signals, &group->old_mask);
+}
+
+/* Becomes a rank: the same program with the same words. Only rank 0 keeps the socket. The kernel
+ * stops a rank whose parent is killed; SIGTERM lets it save first. */
+_Noreturn static void become_rank(const started_ranks *group, int rank, int listener, pid_t parent)
+{
+    static const char message[] = "lyrnn: --ranks: cannot execute the program again\n";
+    if (rank == 0)
+        (void)fcntl(listener, F_SETFD, 0);
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    sigprocmask(SIG_SETMASK, &group->old_mask, NULL);
+    if (getppid() == parent)
+        execv(group->program, group->words);
+    ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)written;
+    _exit(1);
+}
+
+static lyrnn_status start_all(started_ranks *group, int listener)
+{
+    pid_t parent = getpid();
+    for (int rank = 0; rank < group->num; rank++) {
+        set_number("LYRNN_RANK", rank);
+        if (rank == 0)
+            set_number("LYRNN_LISTENER", listener);
+        else
+            unsetenv("LYRNN_LISTENER");
+        pid_t pid = fork();
+        if (pid < 0)
+            return cannot_start("cannot start a process", errno);
+        if (pid == 0)
+            become_rank(group, rank, listener, parent);
+        group->ranks[rank] = (rank_process){.pid = pid, .is_running = true};
+        group->num_running++;
+    }
+    return LYRNN_OK;
+}
+
+static void signal_all(const started_ranks *group, int signal_number)
+{
+    for (int rank = 0; rank < group->num; rank++)
+        if (group->ranks[rank].is_running)
+            kill(group->ranks[rank].pid, signal_number);
+}
+
+/* Whether a rank ended because of a failure, and not because it was asked to stop. */
+static bool has_failed(int status)
+{
+    return WIFSIGNALED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) < 128);
+}
+
+static void note_ended(started_ranks *group)
+{
+    for (int rank = 0; rank < group->num; rank++) {
+        rank_process *process = &group->ranks[rank];
+        if (!process->is_running || waitpid(process->pid, &process->status, WNOHANG) <= 0)
+            continue;
+        process->is_running = false;
+        group->num_running--;
+        if (group->first_ended < 0 && process->status != 0)
+            group->first_ended = rank;
+        if (group->failed_at == 0 && has_failed(process->status))
+            group->failed_at = lyrnn_seconds();
+    }
+}
+
+/* Waits for all ranks, and passes signals on. A terminal sends its signals to all processes of the
+ * command by itself. The others end by themselves after a failure, unless they wait for a rank that
+ * never came. */
+static void wait_for_all(started_ranks *group)
+{
+    const double max_seconds = 15;
+    while (group->num_running > 0) {
+        siginfo_t info;
+        const struct timespec second = {.tv_sec = 1};
+        int received = sigtimedwait(&group->signals, &info, &second);
+        note_ended(group);
+        if (received > 0 && received != SIGCHLD && info.si_code != SI_KERNEL)
+            signal_all(group, received);
+        if (received > 0 && received != SIGCHLD)
+            group->received = received;
+        if (group->failed_at > 0 && lyrnn_seconds() - group->failed_at > max_seconds) {
+            signal_all(group, SIGTERM);
+            group->failed_at = INFINITY;
+        }
+    }
+}
+
+/* If every rank that failed was killed, none could say so. */
+static void report_killed(const started_ranks *group)
+{
+    const rank_process *first = &group->ranks[group->first_ended];
+    for (int rank = 0; rank < group->num; rank++)
+        if (WIFEXITED(group->ranks[rank].status) && group->ranks[rank].status != 0)
+            return;
+    fprintf(stderr,
+            "lyrnn: rank %d (process %d): was killed (%s); look for the reason in the system's "
+            "log, then run the command again\n",
+            group->first_ended, (int)first->pid, strsignal(WTERMSIG(first->status)));
+}
+
+/* Ends as the ranks did. A signal that ended them ends their parent too. */
+_Noreturn static void end_like_ranks(const started_ranks *group)
+{
+    if (group->first_ended < 0)
+        exit(0);
+    int first = group->ranks[0].status != 0 ? 0 : group->first_ended;
+    int status = group->ranks[first].status;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == group->received) {
+        signal(group->received, SIG_DFL);
+        sigprocmask(SIG_SETMASK, &group->old_mask, NULL);
+        raise(group->received);
+    }
+    report_killed(group);
+    exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+/* Whether another process of this program has started this one. */
+static lyrnn_status check_launcher(int num, bool *is_rank)
+{
+    lyrnn_ranks found;
+    LYRNN_TRY(lyrnn_ranks_detect(&found));
+    *is_rank = found.launcher != NULL && strcmp(found.launcher, "lyrnn") == 0;
+    if (*is_rank || found.size <= 1)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_USAGE,
+                      "--ranks %d: %s has started this process as rank %d of %d; leave the option "
+                      "out",
+                      num, found.launcher, found.rank, found.size);
+}
+
+static lyrnn_status run_group(started_ranks *group)
+{
+    /* Other machines do not reach this address. */
+    lyrnn_ranks meeting = {.address = "127.0.0.1", .listener = -1};
+    ssize_t length = readlink("/proc/self/exe", group->program, sizeof group->program - 1);
+    if (length < 0)
+        return cannot_start("/proc/self/exe cannot be read", errno);
+    LYRNN_TRY(read_command_line(&group->words));
+    LYRNN_TRY(lyrnn_ranks_listen(&meeting));
+    set_variables(group, &meeting);
+    hold_signals(group);
+    lyrnn_status status = start_all(group, meeting.listener);
+    close(meeting.listener);
+    if (status != LYRNN_OK)
+        signal_all(group, SIGTERM);
+    wait_for_all(group);
+    if (status == LYRNN_OK)
+        end_like_ranks(group);
+    return status;
+}
+
+lyrnn_status ranks_start(int num)
+{
+    bool is_rank;
+    if (num == 1)
+        return LYRNN_OK;
+    LYRNN_TRY(check_launcher(num, &is_rank));
+    if (is_rank)
+        return LYRNN_OK;
+    started_ranks group = {.num = num, .first_ended = -1};
+    group.ranks = (rank_process *)calloc((size_t)num, sizeof *group.ranks);
+    if (group.ranks == NULL)
+        return lyrnn_out_of_memory("--ranks", (size_t)num * sizeof *group.ranks,
+                                   "close other programs");
+    lyrnn_status status = run_group(&group);
+    for (char **word = group.words; word != NULL && *word != NULL; word++)
+        free(*word);
+    free(group.words);
+    free(group.ranks);
+    return status;
+}

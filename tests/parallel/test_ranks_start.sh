@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# lyrnn train --ranks N starts the ranks itself, with the same command line: they write the bytes of
+# one process. Signals to the one that starts them reach all. Its exit status is theirs, and none of
+# them outlives it.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+# Otherwise background processes ignore SIGINT.
+set -m
+write_songs 24
+common=(train songs.txt --keep-duplicates --hidden-size 12 --batch-size 8 --shards 2 --num-steps 5
+    --threads 1 --pred-len 5)
+short=("${common[@]}" --num-epochs 3)
+
+succeeds "${short[@]}" --out one
+cp "$out" "$scratch/samples"
+succeeds "${short[@]}" --out "two ranks" --ranks 2
+same_runs one "two ranks"
+diff <(times_removed "$scratch/samples") <(times_removed "$out") || fail "other samples"
+grep -q '^ranks: 2, started by lyrnn, connected by TCP$' "$err" || fail "a line must say so"
+grep -q '"ranks": 2' "two ranks/config.json" || fail "config.json must have their number"
+succeeds "${short[@]}" --out three --rank=2
+same_runs one three
+succeeds "${short[@]}" --out four --ranks 1
+same_runs one four
+! grep '^ranks: ' "$err" || fail "one rank is none"
+
+# A mistake is reported once, and names no rank that would tell nothing.
+refuses 2 '--batch-size nine: ' "${short[@]}" --ranks 2 --batch-size nine
+refuses 2 '--ranks 0: ' "${short[@]}" --ranks 0
+echo '{"lr": 0.1}' >trials.jsonl
+refuses 2 '--trial: cannot be used with several ranks; ' "${short[@]}" --ranks 2 \
+    --trial trials.jsonl
+refuses 2 '-: several ranks cannot all read standard input; ' train - --ranks 2
+run "${short[@]}" --ranks 3
+expect_error 2 '--batch-size 8: 3 ranks cannot share it equally; '
+# A launcher that starts a single process may be asked for ranks within it.
+RANK=0 WORLD_SIZE=1 MASTER_ADDR=127.0.0.1 MASTER_PORT=1 succeeds "${short[@]}" --out five --ranks 2
+same_runs one five
+
+# begin N ARG...: starts N ranks in a process group of their own, and waits for their first steps.
+# Sets pid, and ranks to the processes of the ranks.
+begin() {
+    command="lyrnn ${*:2} --ranks $1"
+    : >"$err"
+    "$lyrnn" "${@:2}" --ranks "$1" >"$out" 2>"$err" </dev/null &
+    pid=$!
+    for ((i = 0; i < 1000; i++)); do
+        ! grep -q '^run: ' "$err" || break
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.01
+    done
+    mapfile -t ranks < <(pgrep -P "$pid")
+    [[ ${#ranks[@]} == "$1" ]] || fail "$1 processes must run, not ${#ranks[@]}"
+}
+
+# ended PROCESS...: whether all of them are gone, or nothing but their exit status is left.
+ended() {
+    local process
+    for process; do
+        ! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$process/status" || return 1
+    done
+}
+
+finish() {
+    status=0
+    wait "$pid" || status=$?
+    ended "${ranks[@]}" || fail "no rank may outlive its parent"
+}
+
+long=("${common[@]}" --num-epochs 100000 --pred-period 100000 --checkpoint-every 100000 --out run)
+
+# One signal to the parent stops all ranks at the same step, and they continue from there.
+for signal in TERM INT HUP; do
+    number=$(kill -l "$signal")
+    begin 2 "${long[@]}"
+    kill "-$signal" "$pid"
+    finish
+    expect_error $((128 + number)) 'run: interrupted after .*, and saved; to continue: '
+    rm -r run
+done
+# A terminal sends SIGINT to the whole group.
+begin 2 "${long[@]}"
+kill -INT -- "-$pid"
+finish
+expect_error 130 'run: interrupted after .*, and saved; '
+epochs=$(wc -l <run/metrics.jsonl)
+succeeds train --resume run --num-epochs $((epochs + 2)) --checkpoint-every 1 --ranks 2
+succeeds "${common[@]}" --num-epochs $((epochs + 2)) --checkpoint-every 1 --out whole
+same_runs run whole
+rm -r run whole
+
+# SIGUSR1 saves, and the training continues. A second SIGTERM ends it at once.
+begin 2 "${long[@]}"
+kill -USR1 "$pid"
+for ((i = 0; i < 500; i++)); do
+    [[ ! -e run/latest ]] || break
+    sleep 0.01
+done
+[[ -e run/latest ]] || fail "SIGUSR1 must save a checkpoint"
+kill -0 "$pid" || fail "the training must continue"
+# A rank that is killed ends the others.
+kill -KILL "${ranks[1]}"
+finish
+expect_error 1 "rank [01] \\([^ ]+, process ${ranks[1]}\\): is gone; "
+
+# All are killed, so that only the parent can report it.
+rm -r run
+begin 2 "${long[@]}"
+kill -STOP "${ranks[@]}"
+kill -KILL "${ranks[@]}"
+finish
+expect_error 137 "rank [01] \\(process ${ranks[0]}|${ranks[1]}\\): was killed \\(Killed\\); "
+
+# The parent is killed: the ranks save and end.
+rm -r run
+begin 2 "${long[@]}"
+kill -KILL "$pid"
+for ((i = 0; i < 500; i++)); do
+    ! ended "${ranks[@]}" || break
+    sleep 0.01
+done
+ended "${ranks[@]}" || fail "the ranks must end with their parent"
+[[ -e run/latest ]] || fail "they must save first"
