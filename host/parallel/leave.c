@@ -16,6 +16,8 @@
 
 /* How long the leader waits for the cause of a failure that another rank has noticed. */
 static const double cause_seconds = 1;
+/* How long a rank that fails waits for the leader to fail as well. */
+static const double same_seconds = 0.2;
 /* How long the last frames may take. */
 static const double flush_seconds = 0.5;
 
@@ -176,6 +178,19 @@ static lyrnn_status choose_status(rank_group *group, const rank_end *end)
     return lyrnn_fail(LYRNN_ERR_RANK, "%s", "");
 }
 
+/* All ranks may fail for one reason, such as a wrong option. The leader's own error then says so
+ * without naming a rank, so it goes first. */
+static void let_leader_fail(rank_group *group)
+{
+    const double deadline = lyrnn_seconds() + same_seconds;
+    for (;;) {
+        int r = leader(group), left_ms = milliseconds_until(deadline, 1000);
+        if (r == group->rank || group->links[r].is_closing || left_ms == 0)
+            return;
+        links_poll(group, NULL, 0, left_ms);
+    }
+}
+
 lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
 {
     rank_group *group = comm->state;
@@ -188,6 +203,8 @@ lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
         snprintf(end.text, sizeof end.text, "%s",
                  end.is_own_failure ? lyrnn_error_text() : group->text);
     const frame closing = {FRAME_CLOSING, (uint32_t)end.status, strlen(end.text)};
+    if (end.is_own_failure)
+        let_leader_fail(group);
     group_end(group);
     send_to_all(group, &closing, end.text);
     status = choose_status(group, &end);

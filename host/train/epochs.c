@@ -14,8 +14,8 @@
 static lyrnn_status diverged(const train_job *job, const char *what, int64_t step, int epoch)
 {
     /* One of several is continued by the command of all, and not with the options that diverged. */
-    bool has_checkpoint = !job->options->is_one_of_several && train_leads(job) &&
-                          lyrnn_run_dir_has_checkpoint(&job->run);
+    bool has_checkpoint =
+        !job->options->is_one_of_several && lyrnn_run_dir_has_checkpoint(&job->run);
     return lyrnn_fail(LYRNN_ERR_DIVERGED, "training: %s at step %lld, in epoch %d; %s%s%s", what,
                       (long long)step, epoch, train_advice(job),
                       has_checkpoint ? "; to continue from the last checkpoint: --resume " : "",
@@ -346,7 +346,8 @@ static lyrnn_status finish_steps(train_job *job, int epoch, lyrnn_counters *coun
     *counters = lyrnn_trainer_counters(&job->trainer);
     job->state.epoch_seconds = lyrnn_seconds() - job->epoch_start;
     LYRNN_TRY(lyrnn_trainer_check(&job->trainer));
-    if (counters->bad_step != 0)
+    /* The counters are those of all ranks. Rank 0 knows how to continue, so it reports. */
+    if (counters->bad_step != 0 && train_leads(job))
         return diverged(job, "the loss became NaN or infinite", counters->bad_step, epoch);
     return LYRNN_OK;
 }

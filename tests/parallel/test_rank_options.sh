@@ -87,7 +87,12 @@ ranks_refuse 2 "$rank1 lyrnn is [0-9.]+ of kommit .* and rank 0 has [0-9.]+ of c
     2 "${common[@]}"
 programs=()
 
-# A run whose shards the ranks cannot share.
+# A run that is there, and one whose shards the ranks cannot share.
 succeeds "${common[@]}" --batch-size 8 --shards 4 --threads 1 --out run
+ranks_refuse 1 'run: exists; choose another --out, or add --overwrite$' 2 "${common[@]}" --out run
 ranks_refuse 2 'run: has --shards 4, which 3 ranks cannot share equally; start 2 or 4 ranks$' \
     3 train --resume run --num-epochs 2
+
+# Numbers that are not finite are the same on all ranks, and rank 0 says how to continue.
+run_ranks 2 "${common[@]}" --cell rnn_relu --lr 1e6 --clip-norm 0 --threads 1 --out diverged
+expect_rank_error 1 'training: .* became NaN or infinite at step [0-9]+, in epoch 1; lower --lr'
