@@ -133,6 +133,38 @@ def generation_rows(records):
     return [generation_row(record) for record in latest(records, "num_chars")]
 
 
+# ---- ranks ---------------------------------------------------------------------------------------
+
+RANKS_RATIOS = {"threads / one": "N threads / 1 thread", "tcp / one": "TCP / 1 thread",
+                "mpi / one": "MPI / 1 thread", "tcp / threads": "TCP / N threads",
+                "mpi / threads": "MPI / N threads", "tcp, weak / one": "TCP, weak / 1 thread",
+                "mpi, weak / one": "MPI, weak / 1 thread"}
+RANKS_COLUMNS = ("shape", "N", "hardware", "1 thread, characters/s", *RANKS_RATIOS.values(),
+                 "communication of TCP: ms, floor, share", "of MPI", "load before", *ORIGIN)
+
+
+def communication_of(side):
+    if side is None:
+        return "not measured"
+    ms, floor, share = (side[f"communication_{key}"]["median"]
+                        for key in ("ms", "floor_ms", "share"))
+    return f"{ms:.3g}, {floor:.3g}, {share:.0%}"
+
+
+def ranks_row(record):
+    sides, ratios = record["sides"], record["ratios"]
+    return (name_of(shape_of(record)), str(record["ranks"]), record["hardware"],
+            speed_of(sides["one"]),
+            *(with_range(ratios[key], ".2f") if key in ratios else "not measured"
+              for key in RANKS_RATIOS),
+            communication_of(sides["tcp"]), communication_of(sides.get("mpi")),
+            f"{record['load'][0]:.1f}", *origin_of(record))
+
+
+def ranks_rows(records):
+    return [ranks_row(record) for record in latest(records, "ranks")]
+
+
 # ---- pages ---------------------------------------------------------------------------------------
 
 
@@ -160,6 +192,7 @@ class Table:
 
 
 COMPARE, GENERATION = "scripts/bench/compare.py", "scripts/bench/bench_generation.py"
+RANKS_SCRIPT, RANKS_SIDES = "scripts/bench/bench_ranks.py", ("one", "threads", "tcp")
 
 
 def read_trainings(paths):
@@ -170,12 +203,17 @@ def read_generations(paths):
     return read_records(paths, GENERATION, GENERATION_SIDES)
 
 
+def read_ranks(paths):
+    return read_records(paths, RANKS_SCRIPT, RANKS_SIDES)
+
+
 TABLES = (Table("headline", "speed", read_trainings, HEADLINE_COLUMNS, headline_rows),
           Table("quality headline", "quality", read_quality, QUALITY_HEADLINE_COLUMNS,
                 quality_headline_rows),
           Table("training", "speed", read_trainings, TRAINING_COLUMNS, training_rows),
           Table("generation", "generation", read_generations, GENERATION_COLUMNS, generation_rows),
           Table("quality", "quality", read_quality, QUALITY_COLUMNS, quality_rows),
+          Table("ranks", "ranks", read_ranks, RANKS_COLUMNS, ranks_rows),
           Table("scaling", "recurrence_estimates", read_estimates, column_names(RANKS),
                 readme_rows))
 

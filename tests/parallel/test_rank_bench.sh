@@ -88,7 +88,8 @@ if (($(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo) < 80000000));
     [[ $(wc -l <"$out") == 3 ]] || fail "the other shape must be measured"
 fi
 
-for size in '5: cannot be divided among 2 ranks; use 4 or 6$' '1: is less than the 2 ranks; use 2 '; do
+for size in '5: cannot be divided among 2 ranks; use 4 or 6$' \
+    '1: is less than the 2 ranks; use 2 or more$'; do
     run_ranks 2 "${small[@]}" --batch-size "4,${size%%:*}" --hidden-size 4 --format jsonl
     expect_rank_error 2 "--batch-size $size"
     [[ ! -s $out ]] || fail "nothing must be measured before"

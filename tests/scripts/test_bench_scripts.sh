@@ -18,6 +18,7 @@ if [[ $python == none ]]; then
     }
 fi
 "$python" tests/scripts/test_bench_scripts.py
+"$python" tests/scripts/test_bench_ranks.py
 "$python" tests/scripts/test_scaling_model.py
 "$python" tests/scripts/test_bench_quality.py "$lyrnn"
 "$python" scripts/bench/bench_table.py --check
