@@ -109,8 +109,9 @@ static void note(rank_link *link, const frame *header, const uint8_t *payload)
     link->is_closing = true;
     link->status =
         header->number <= LYRNN_INTERRUPTED ? (lyrnn_status)header->number : LYRNN_ERR_RANK;
-    memcpy(link->text, payload, header->length);
-    link->text[header->length] = '\0';
+    snprintf(link->text, sizeof link->text, "%.*s", (int)header->length, (const char *)payload);
+    if (link->text[0] == '\0')
+        snprintf(link->text, sizeof link->text, "has failed; see there why");
 }
 
 /* Looks through the frames in the buffer. Those of collectives stay there, until the group ends. */
@@ -185,8 +186,11 @@ void links_poll(rank_group *group, struct pollfd *extra, size_t num_extra, int t
             (struct pollfd){.fd = is_read ? link->sockets[CHANNEL_CONTROL] : -1, .events = POLLIN};
     }
     int num_ready = poll(polls, num_extra + (nfds_t)group->size, timeout_ms);
-    for (size_t i = 0; i < num_extra; i++)
-        extra[i].revents = num_ready > 0 ? polls[i].revents : (short)0;
+    for (size_t i = 0; i < num_extra; i++) {
+        extra[i].revents = 0;
+        if (num_ready > 0)
+            extra[i].revents = polls[i].revents;
+    }
     for (int r = 0; num_ready > 0 && r < group->size; r++) {
         if (polls[num_extra + (size_t)r].revents != 0)
             link_fill(group, &group->links[r]);
@@ -281,20 +285,25 @@ void link_send_last(rank_group *group, int rank, const frame *header, const void
         (void)send(fd, bytes, num_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Whether the next frame has begun, and is no closing that is still incomplete. */
+static bool has_collective(const rank_link *link, frame *header)
+{
+    return link->num_buffered >= FRAME_HEADER_BYTES && frame_read(link->buffer, header) &&
+           frame_is_collective(header->kind);
+}
+
 lyrnn_status link_take(rank_group *group, int rank, const frame *expected, void *payload,
                        bool *is_taken)
 {
     rank_link *link = &group->links[rank];
     frame header;
     *is_taken = false;
-    if (link->num_buffered < FRAME_HEADER_BYTES) {
+    if (!has_collective(link, &header)) {
         if (!link->is_closing && !link->has_left)
             return LYRNN_OK;
         return group_fail(group, "rank %d (%s): has left before rank %d; this is a bug in lyrnn",
                           rank, group->members[rank].name, group->rank);
     }
-    bool is_frame = frame_read(link->buffer, &header);
-    LYRNN_CHECK(is_frame); /* note_frames keeps nothing else */
     if (header.kind != expected->kind || header.number != expected->number ||
         header.length != expected->length)
         return group_fail(group,

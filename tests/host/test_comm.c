@@ -29,35 +29,41 @@ static void check_bytes(const uint8_t *bytes, size_t num, int from, int to)
         LYRNN_CHECK(bytes[i] == byte_of(from, to, i));
 }
 
+/* One round of all collectives; both arrays have room for a piece per rank. */
+static lyrnn_status use_once(lyrnn_comm *comm, size_t num, int round, uint8_t *mine, uint8_t *other)
+{
+    fill(mine, num, comm->rank, round);
+    LYRNN_TRY(comm->broadcast(comm, mine, num));
+    check_bytes(mine, num, 0, round);
+    fill(mine, num, comm->rank, round);
+    LYRNN_TRY(comm->gather(comm, mine, num, comm->rank == 0 ? other : NULL));
+    for (int r = 0; comm->rank == 0 && r < comm->size; r++)
+        check_bytes(other + (size_t)r * num, num, r, round);
+    for (int r = 0; r < comm->size; r++)
+        fill(mine + (size_t)r * num, num, comm->rank, r);
+    LYRNN_TRY(comm->exchange(comm, mine, other, num));
+    for (int r = 0; r < comm->size; r++)
+        check_bytes(other + (size_t)r * num, num, r, comm->rank);
+    memset(mine, 0, (size_t)comm->size * num);
+    fill(mine + (size_t)comm->rank * num, num, comm->rank, round);
+    LYRNN_TRY(comm->all_gather(comm, mine, num));
+    for (int r = 0; r < comm->size; r++)
+        check_bytes(mine + (size_t)r * num, num, r, round);
+    return comm->check(comm);
+}
+
 static lyrnn_status use_all(lyrnn_comm *comm, const void *context)
 {
     const size_t num = *(const size_t *)context, n = (size_t)comm->size;
-    uint8_t *mine = malloc(n * num + 1), *other = malloc(n * num + 1);
+    uint8_t *mine = calloc(n, num + 1), *other = calloc(n, num + 1);
     LYRNN_CHECK(mine != NULL && other != NULL);
     LYRNN_CHECK(comm->local_rank == comm->rank && comm->local_size == comm->size);
-    for (int round = 0; round < 2; round++) {
-        fill(mine, num, comm->rank, round);
-        LYRNN_TRY(comm->broadcast(comm, mine, num));
-        check_bytes(mine, num, 0, round);
-        fill(mine, num, comm->rank, round);
-        LYRNN_TRY(comm->gather(comm, mine, num, comm->rank == 0 ? other : NULL));
-        for (int r = 0; comm->rank == 0 && r < comm->size; r++)
-            check_bytes(other + (size_t)r * num, num, r, round);
-        for (int r = 0; r < comm->size; r++)
-            fill(mine + (size_t)r * num, num, comm->rank, r);
-        LYRNN_TRY(comm->exchange(comm, mine, other, num));
-        for (int r = 0; r < comm->size; r++)
-            check_bytes(other + (size_t)r * num, num, r, comm->rank);
-        memset(mine, 0, n * num);
-        fill(mine + (size_t)comm->rank * num, num, comm->rank, round);
-        LYRNN_TRY(comm->all_gather(comm, mine, num));
-        for (int r = 0; r < comm->size; r++)
-            check_bytes(mine + (size_t)r * num, num, r, round);
-        LYRNN_TRY(comm->check(comm));
-    }
+    lyrnn_status status = LYRNN_OK;
+    for (int round = 0; round < 2 && status == LYRNN_OK; round++)
+        status = use_once(comm, num, round, mine, other);
     free(mine);
     free(other);
-    return LYRNN_OK;
+    return status;
 }
 
 static void check_all_ok(int size, rank_work work, const void *context, const ranks_setup *setup)

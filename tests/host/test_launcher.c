@@ -47,7 +47,7 @@ static const launch launches[] = {
      "",
      false},
     {{"LYRNN_RANK=0", "LYRNN_SIZE=1"}, 0, 1, "lyrnn", "", 0, -1, "", false},
-    /* A token alone is for the other launchers. */
+    /* A token without a rank is for the other launchers. */
     {{"LYRNN_TOKEN=t"}, 0, 1, NULL, "", 0, -1, "", false},
     {{TORCH}, 1, 4, "torchrun", "node1", 29501, -1, "2.none", false},
     {{TORCH, "LYRNN_TOKEN=secret"}, 1, 4, "torchrun", "node1", 29501, -1, "secret", false},

@@ -31,7 +31,4 @@ typedef struct {
 void run_ranks(int size, rank_work work, const void *context, const ranks_setup *setup,
                rank_outcome outcomes[CHECK_MAX_RANKS]);
 
-/* Like LYRNN_CHECK, for a rank's work. */
-#define RANK_CHECK(condition) LYRNN_CHECK(condition)
-
 #endif
