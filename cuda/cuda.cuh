@@ -166,7 +166,8 @@ lyrnn_status lyrnn_cuda_plan_use(lyrnn_backend *self, const lyrnn_recurrence_sha
 void lyrnn_cuda_plan_device(lyrnn_backend *self, char *text, size_t size);
 bool lyrnn_cuda_fills_device(lyrnn_backend *self, const lyrnn_recurrence_shape *shape);
 
-/* Captures body(context). The caller destroys the graph. NULL: a rank has failed meanwhile. */
+/* Captures body(context). The caller destroys the graph. NULL: another rank has failed during a sum
+ * of the body. */
 cudaGraphExec_t lyrnn_cuda_record(lyrnn_cuda_state *state, void (*body)(void *), void *context);
 
 /* Waits for queued work and drops all records of steps. */

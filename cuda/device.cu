@@ -159,16 +159,24 @@ static void run_body(lyrnn_cuda_state *state, void (*body)(void *), void *contex
     state->has_grid = false;
 }
 
+/* Whether another rank has failed. */
+static bool has_failed(const lyrnn_cuda_state *state)
+{
+    return state->ranks != NULL && state->ranks->has_failed;
+}
+
 cudaGraphExec_t lyrnn_cuda_record(lyrnn_cuda_state *state, void (*body)(void *), void *context)
 {
+    /* With ranks, a thread of NCCL calls CUDA meanwhile. */
+    const cudaStreamCaptureMode mode =
+        state->ranks != NULL ? cudaStreamCaptureModeThreadLocal : cudaStreamCaptureModeGlobal;
+    const bool had_failed = has_failed(state);
     cudaGraph_t graph = NULL;
     cudaGraphExec_t executable;
-    LYRNN_CUDA_CHECK(cudaStreamBeginCapture(state->stream, state->ranks == NULL
-                                                               ? cudaStreamCaptureModeGlobal
-                                                               : cudaStreamCaptureModeThreadLocal));
+    LYRNN_CUDA_CHECK(cudaStreamBeginCapture(state->stream, mode));
     run_body(state, body, context);
     const cudaError_t error = cudaStreamEndCapture(state->stream, &graph);
-    if (state->ranks != NULL && state->ranks->has_failed) {
+    if (has_failed(state) && !had_failed) {
         (void)cudaGetLastError();
         if (graph != NULL)
             LYRNN_CUDA_CHECK(cudaGraphDestroy(graph));

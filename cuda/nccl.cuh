@@ -1,9 +1,8 @@
 /* NCCL: what lyrnn uses of it, declared here, and loaded from libnccl.so.2 at run time.
  *
  * NCCL moves the gradients between GPUs. It is no part of the CUDA toolkit, and is large. So lyrnn
- * is built without nccl.h, and only a training of several ranks loads the library. tests/nccl
- * compares these declarations with nccl.h, where there is one. Citations are from NCCL's user guide
- * (docs.nvidia.com/deeplearning/nccl). */
+ * is built without nccl.h, and only a training of several ranks loads the library. tests/join
+ * compares these declarations with nccl.h, where there is one. */
 #ifndef LYRNN_NCCL_CUH
 #define LYRNN_NCCL_CUH
 

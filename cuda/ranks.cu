@@ -114,7 +114,9 @@ bool lyrnn_cuda_ranks_finish(lyrnn_cuda_ranks *ranks, lyrnn_nccl_result result)
                 "lyrnn: NCCL: %s; check the network and the GPUs, set NCCL_DEBUG=INFO to see more, "
                 "and continue from the last checkpoint\n",
                 lyrnn_nccl_reason(&ranks->nccl, result));
-        exit(1);
+        /* CUDA's exit handlers may wait for the device, which may wait for other ranks. */
+        fflush(NULL);
+        _exit(1);
     }
     ranks->has_failed = status != LYRNN_OK;
     return !ranks->has_failed;
