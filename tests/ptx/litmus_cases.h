@@ -56,6 +56,7 @@
     X(bulk_copy_without_proxy_fence, 1, 32, SINGLE, RACE)                                          \
     X(bulk_copy_after_wait_for_reads, 1, 32, SINGLE, RACE)                                         \
     X(copy_without_wait, 1, 32, SINGLE, RACE)                                                      \
-    X(copy_with_wait, 1, 32, SINGLE, NO_DEFECT)
+    X(copy_with_wait, 1, 32, SINGLE, NO_DEFECT)                                                    \
+    X(copy_of_another_thread, 1, 32, SINGLE, RACE)
 
 #endif

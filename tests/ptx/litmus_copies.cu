@@ -210,3 +210,12 @@ KERNEL(copy_with_wait)
     __syncwarp();
     out[32 + threadIdx.x] = load(&data[31 - threadIdx.x]);
 }
+
+/* The wait shows a thread its own copies, and not those of others. */
+KERNEL(copy_of_another_thread)
+{
+    __shared__ int data[32];
+    start_copy(&data[threadIdx.x], out + threadIdx.x);
+    PTX("cp.async.wait_all;" ::: "memory");
+    out[32 + threadIdx.x] = load(&data[31 - threadIdx.x]);
+}

@@ -34,7 +34,8 @@ struct Copy {
     std::shared_ptr<const Clock> issuer;
 };
 
-/* The groups of a thread's copies. */
+/* The groups of a thread's copies. While they run, they count as accesses of an agent; once the
+ * thread has waited for them, as accesses of the thread. */
 struct Groups {
     uint32_t agent, next; /* the number of the group that is open */
 };
@@ -43,12 +44,17 @@ std::vector<Copy> copies;
 size_t num_sources; /* of these copies, how many still have to read memory */
 std::unordered_map<uint32_t, Groups> groups_of_threads; /* by thread and kind */
 
-void stamp_cells(uintptr_t begin, size_t bytes, uint32_t agent, uint32_t time)
+/* The write happens now. */
+void stamp_cells(const Copy &copy)
 {
-    for (uintptr_t at = begin; at < begin + bytes; at += 4) {
-        sim::Cell *cell = sim::cell_at(at);
-        if (cell->write.thread == agent && cell->write.time == not_yet)
-            cell->write.time = time;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(copy.to);
+    const uint32_t now = ++sim::clock_now;
+    for (uintptr_t at = begin; at < begin + copy.bytes; at += 4) {
+        sim::Stamp &write = sim::cell_at(at)->write;
+        if (write.thread == copy.agent && write.time == not_yet) {
+            write.thread = copy.mbarrier != 0 ? copy.agent : copy.thread;
+            write.time = now;
+        }
     }
 }
 
@@ -66,7 +72,7 @@ bool complete(size_t number)
     copies.erase(copies.begin() + static_cast<std::ptrdiff_t>(number));
     memset(copy.to, 0, copy.bytes);
     memcpy(copy.to, copy.from != nullptr ? copy.from : copy.values.data(), copy.bytes_from);
-    stamp_cells(reinterpret_cast<uintptr_t>(copy.to), copy.bytes, copy.agent, ++sim::clock_now);
+    stamp_cells(copy);
     run->progress++;
     Mbarrier *barrier = copy.mbarrier != 0 ? mbarrier_at(copy.mbarrier) : nullptr;
     if (barrier == nullptr)
@@ -266,9 +272,6 @@ void complete_groups(Warp &warp, unsigned lane, bool is_bulk, uint32_t end)
         else
             i++;
     }
-    Clock clock;
-    know_agent(&clock, groups.agent);
-    acquire(warp, 1u << lane, clock);
 }
 
 void wait_group(Warp &warp, const Instruction &instruction, Lanes lanes)

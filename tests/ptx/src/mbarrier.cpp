@@ -20,7 +20,8 @@ uint32_t new_agent()
     return run->num_blocks * run->threads_per_block + run->num_agents++;
 }
 
-void know_agent(Clock *clock, uint32_t agent)
+/* Lets the clock know all that the agent has done until now. */
+static void know_agent(Clock *clock, uint32_t agent)
 {
     const uint32_t num_threads = run->num_blocks * run->threads_per_block;
     clock->know_block(run->num_blocks + (agent - num_threads), ++sim::clock_now);

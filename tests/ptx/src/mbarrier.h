@@ -30,8 +30,6 @@ Mbarrier &mbarrier_of(Warp &warp, const Instruction &instruction, unsigned lane,
 
 /* A number that stands for a thread, for accesses that no thread makes. */
 uint32_t new_agent();
-/* Lets the clock know all that the agent has done until now. */
-void know_agent(Clock *clock, uint32_t agent);
 
 /* Bytes of a copy that the thread has issued are here, with what it releases. */
 void complete_bytes(Mbarrier &barrier, size_t bytes, uint32_t thread, Clock clock);
