@@ -13,6 +13,23 @@ uint64_t address_of(Warp &warp, const Operand &operand, unsigned lane)
     return base + static_cast<uint64_t>(static_cast<int64_t>(operand.offset));
 }
 
+template <typename T>
+static void add_to_row(Warp &warp, const Operand &operand, uint64_t *addresses)
+{
+    const T *bases = row<T>(warp, operand);
+    const uint64_t offset = static_cast<uint64_t>(static_cast<int64_t>(operand.offset));
+    for (unsigned lane = 0; lane < num_lanes; lane++)
+        addresses[lane] = bases[lane] + offset;
+}
+
+void addresses_of(Warp &warp, const Operand &operand, uint64_t *addresses)
+{
+    if (operand.bytes == 4)
+        add_to_row<uint32_t>(warp, operand, addresses);
+    else
+        add_to_row<uint64_t>(warp, operand, addresses);
+}
+
 Block *block_at(uintptr_t address)
 {
     for (Block &block : run->blocks)

@@ -22,6 +22,8 @@ char *memory_at(Warp &warp, const Instruction &instruction, unsigned lane, uint6
 
 /* The address of an operand in a lane. */
 uint64_t address_of(Warp &warp, const Operand &operand, unsigned lane);
+/* Those in all 32 lanes. */
+void addresses_of(Warp &warp, const Operand &operand, uint64_t *addresses);
 
 /* Reads or writes the memory of a lane, with all checks. The space is that of the instruction. */
 void read_memory(Warp &warp, const Instruction &instruction, unsigned lane, uint64_t address,

@@ -2,19 +2,33 @@
 #include <algorithm>
 
 #include "addresses.h"
+#include "lanewise.h"
 #include "order.h"
 #include "ptx_report.h"
 
 namespace ptx
 {
 
+template <typename T> static uint64_t read_as(const char *from)
+{
+    T value;
+    memcpy(&value, from, sizeof value);
+    return static_cast<uint64_t>(value);
+}
+
+/* A copy whose size only Access knows would take longer than all else in a load. */
 static uint64_t extended(const char *from, const Access &access)
 {
-    uint64_t value = 0;
-    memcpy(&value, from, access.bytes);
-    const unsigned unused = 64 - 8u * access.bytes;
-    return access.is_signed ? static_cast<uint64_t>(static_cast<int64_t>(value << unused) >> unused)
-                            : value;
+    switch (access.bytes) {
+    case 1:
+        return access.is_signed ? read_as<int8_t>(from) : read_as<uint8_t>(from);
+    case 2:
+        return access.is_signed ? read_as<int16_t>(from) : read_as<uint16_t>(from);
+    case 4:
+        return access.is_signed ? read_as<int32_t>(from) : read_as<uint32_t>(from);
+    default:
+        return read_as<uint64_t>(from);
+    }
 }
 
 static void set_register(Warp &warp, const Operand &operand, unsigned lane, uint64_t value)
@@ -34,23 +48,30 @@ static uint64_t register_value(Warp &warp, const Operand &operand, unsigned lane
                                 : row<uint64_t>(warp, operand)[lane];
 }
 
+/* Those of the lanes that have the address of the first of them. Mostly a lane has either its own
+ * address, or that of all others. */
+static Lanes lanes_like_first(const uint64_t *addresses, Lanes lanes)
+{
+    const Lanes rest = lanes & (lanes - 1);
+    const uint64_t address = addresses[__builtin_ctz(lanes)];
+    if (rest == 0 || addresses[__builtin_ctz(rest)] != address)
+        return lanes ^ rest;
+    Lanes equal = 0;
+    for (unsigned lane = 0; lane < num_lanes; lane++)
+        equal |= addresses[lane] == address ? lane_bits.of[lane] : 0;
+    return equal & lanes;
+}
+
 /* Lanes with the same address read together: weights and activations are often shared by a warp. */
 static void load(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
     const Access &access = instruction.access;
-    const Operand &base = instruction.operands[access.count];
     const size_t bytes = static_cast<size_t>(access.bytes) * access.count;
     uint64_t addresses[num_lanes];
-    for_each_lane(lanes, [&](unsigned lane) { addresses[lane] = address_of(warp, base, lane); });
+    addresses_of(warp, instruction.operands[access.count], addresses);
     while (lanes != 0) {
         const unsigned first = static_cast<unsigned>(__builtin_ctz(lanes));
-        Lanes same = 0;
-        for (Lanes rest = lanes; rest != 0; rest &= rest - 1) {
-            const unsigned lane = static_cast<unsigned>(__builtin_ctz(rest));
-            if (addresses[lane] != addresses[first])
-                break;
-            same |= 1u << lane;
-        }
+        Lanes same = lanes_like_first(addresses, lanes);
         if (access.space == Space::local || access.space == Space::param)
             same = 1u << first;
         bool is_checked;
