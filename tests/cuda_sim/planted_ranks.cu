@@ -316,12 +316,24 @@ static void run_without_order(int rank)
     sum(r);
 }
 
-static void run_work_too_early(int rank)
+static void overtake(const Ranks &r)
 {
-    Ranks r = join(rank);
     ncclAllGather(r.values + r.rank * PIECE, r.values, PIECE, ncclFloat32, r.comm, r.stream);
     cudaMemsetAsync(r.values, 0, sizeof(float), r.stream);
     settle(r.comm, ncclInProgress);
+}
+
+static void run_work_too_early(int rank)
+{
+    Ranks r = join(rank);
+    overtake(r);
+}
+
+static void run_captured_too_early(int rank)
+{
+    Ranks r = join(rank);
+    sum(r);
+    record(r, overtake);
 }
 
 static void run_call_too_early(int rank)
@@ -456,6 +468,7 @@ extern "C" const planted_program planted_programs[] = {
     ROW(two_streams, TWO_STREAMS, 0, "in two streams"),
     ROW(without_order, TWO_STREAMS, 0, "that nothing orders"),
     ROW(work_too_early, IN_PROGRESS, 0, "other work was queued before"),
+    ROW(captured_too_early, IN_PROGRESS, 0, "other work was queued before"),
     ROW(call_too_early, IN_PROGRESS, 0, "before the last one was queued"),
     ROW(used_after_abort, DEAD_COMMUNICATOR, 0, "ncclSend after the communicator was aborted"),
     ROW(used_after_destroy, DEAD_COMMUNICATOR, 0, "ncclSend after the communicator was destroyed"),

@@ -15,7 +15,7 @@
 
 #include "planted_ranks.h"
 
-enum { FOUND = 100, NOTHING_FOUND = 99 };
+enum { FOUND = 100, NOTHING_FOUND = 99, MAX_SECONDS = 30 };
 
 char planted_group[128];
 static int report_pipe;
@@ -33,6 +33,7 @@ static pid_t start_rank(const planted_program *planted, int rank, uint64_t seed,
     assert_true(child >= 0);
     if (child > 0)
         return child;
+    alarm(MAX_SECONDS);
     signal(SIGSEGV, SIG_DFL);
     signal(SIGABRT, SIG_DFL);
     close(ends[0]);

@@ -27,6 +27,9 @@ typedef struct {
  * cudaError_t. */
 int lyrnn_sim_submit(void *stream, const lyrnn_sim_communication *communication);
 
+/* Returns how many pieces of work any code has put in streams and captures. */
+size_t lyrnn_sim_num_submitted(void);
+
 /* Returns whether the stream takes part in a capture. */
 int lyrnn_sim_is_capturing(void *stream);
 /* Returns whether work of the communicator is queued and not done, eager or in a graph. */

@@ -1,5 +1,5 @@
-/* The NCCL calls that lyrnn uses, with the values and layouts of NCCL 2.28. nccl/ has a library that
- * plays NCCL for simulated ranks. */
+/* The NCCL calls that lyrnn uses, with the values and layouts of NCCL 2.28. nccl/ has a library
+ * that plays NCCL for simulated ranks. */
 #ifndef LYRNN_SIM_NCCL_H
 #define LYRNN_SIM_NCCL_H
 

@@ -256,7 +256,7 @@ ncclResult_t make_call(ncclComm *comm, Call call, cudaStream_t stream)
         return ncclInvalidArgument;
     if (comm->is_blocking)
         return queue_call(comm, call);
-    comm->pending = {true, 0, std::move(call), lyrnn_sim_read_counters().submissions};
+    comm->pending = {true, 0, std::move(call), lyrnn_sim_num_submitted()};
     return comm->state = ncclInProgress;
 }
 
@@ -286,7 +286,7 @@ static void advance_call(ncclComm *comm)
     if (comm->pending.polls++ == 0)
         return;
     comm->pending.exists = false;
-    if (comm->pending.submissions != lyrnn_sim_read_counters().submissions) {
+    if (comm->pending.num_submitted != lyrnn_sim_num_submitted()) {
         accuse(comm,
                {LYRNN_SIM_IN_PROGRESS, "other work was queued before " + comm->pending.call.text() +
                                            " was; poll ncclCommGetAsyncError first"});

@@ -6,12 +6,11 @@
 
 #include "link.h"
 
-/* How it came to the state that ncclCommGetAsyncError returns. */
 struct ncclComm {
     int rank = 0, size = 0;
     bool is_blocking = true;
-    ncclResult_t state = ncclSuccess;
-    std::string error = {}; /* of a state that is an error */
+    ncclResult_t state = ncclSuccess; /* what ncclCommGetAsyncError returns */
+    std::string error = {};           /* of a state that is an error */
     bool is_aborted = false, is_destroyed = false, is_leaving = false;
     std::unique_ptr<fake::Meeting> meeting = {}; /* until all ranks have met */
     std::vector<fake::Link> links = {};          /* (size); its own is closed */
@@ -26,7 +25,7 @@ struct ncclComm {
         bool exists;
         int polls;
         fake::Call call;
-        uint64_t submissions; /* of the device when the call was made */
+        size_t num_submitted; /* to the device, when the call was made */
     } pending = {};
 };
 

@@ -23,6 +23,13 @@ static struct {
 
 static std::string last_error;
 
+/* For calls that are not for groups. */
+static void check_group(ncclComm *comm)
+{
+    if (group.depth > 0)
+        accuse(comm, {LYRNN_SIM_BAD_GROUP, "ncclGroupStart without ncclGroupEnd"});
+}
+
 ncclResult_t ncclGetVersion(int *version)
 {
     *version = NCCL_VERSION_CODE;
@@ -84,8 +91,7 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *result)
 {
     if (!may_use(comm, __func__))
         return ncclInvalidUsage;
-    if (group.depth > 0)
-        accuse(comm, {LYRNN_SIM_BAD_GROUP, "ncclGroupStart without ncclGroupEnd"});
+    check_group(comm);
     advance(comm);
     last_error = comm->error;
     *result = comm->state;
@@ -96,8 +102,7 @@ ncclResult_t ncclCommFinalize(ncclComm_t comm)
 {
     if (!may_use(comm, __func__))
         return ncclInvalidUsage;
-    if (group.depth > 0)
-        accuse(comm, {LYRNN_SIM_BAD_GROUP, "ncclGroupStart without ncclGroupEnd"});
+    check_group(comm);
     if (comm->state == ncclInProgress)
         accuse(comm, {LYRNN_SIM_IN_PROGRESS, "it ends before its last call was queued"});
     if (comm->state != ncclSuccess)

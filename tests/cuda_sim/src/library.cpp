@@ -76,6 +76,11 @@ extern "C" int lyrnn_sim_is_capturing(void *stream)
     return is_capturing(static_cast<cudaStream_t>(stream)) ? 1 : 0;
 }
 
+extern "C" size_t lyrnn_sim_num_submitted(void)
+{
+    return num_submitted();
+}
+
 extern "C" int lyrnn_sim_has_work(const void *communicator)
 {
     return queue_has(communicator) ? 1 : 0;

@@ -67,6 +67,8 @@ bool has_run(size_t place);
 /* Queues the node, or records it if the stream is capturing. */
 cudaError_t submit(cudaStream_t stream, Node node);
 cudaError_t submit(cudaStream_t stream, Work work);
+/* How often these were called. */
+size_t num_submitted();
 /* Returns a node for a kernel that runs at the priority of the stream. */
 Node kernel_node(cudaStream_t stream, Work work);
 int priority_of(cudaStream_t stream);

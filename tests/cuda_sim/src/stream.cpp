@@ -29,6 +29,7 @@ namespace sim
 enum { LEAST_PRIORITY = 0, GREATEST_PRIORITY = 1 - LYRNN_SIM_PRIORITIES };
 
 static std::set<cudaStream_t> streams;
+static size_t submitted;
 /* What the next work of the legacy stream must wait for, in addition to the blocking streams. */
 static Frontier legacy_frontier;
 static std::deque<size_t> legacy_pending;
@@ -132,6 +133,7 @@ cudaError_t submit(cudaStream_t stream, Node node)
 {
     if (!is_valid(stream))
         return cudaErrorInvalidResourceHandle;
+    submitted++;
     if (!is_capturing(stream))
         counters.submissions++;
     if (is_legacy(stream))
@@ -146,6 +148,11 @@ cudaError_t submit(cudaStream_t stream, Node node)
     add_node(&nodes, std::move(node), stream->captured);
     stream->captured = {nodes.size() - 1};
     return device_error();
+}
+
+size_t num_submitted()
+{
+    return submitted;
 }
 
 cudaError_t synchronize_host(const char *call)
