@@ -3,6 +3,7 @@
 #define LYRNN_FAKE_NCCL_COMMUNICATOR_H
 
 #include <memory>
+#include <set>
 
 #include "link.h"
 
@@ -32,6 +33,9 @@ struct ncclComm {
 namespace fake
 {
 
+/* All that ever were. */
+extern std::set<ncclComm *> communicators;
+
 /* Reports a defect, unless there is none. Returns whether there is none. */
 bool accuse(ncclComm *comm, const Accusation &accusation);
 
@@ -44,11 +48,13 @@ void meet(ncclComm *comm, const char *name);
 void advance(ncclComm *comm);
 /* Queues a call in the stream, or notes it for `advance`. */
 ncclResult_t make_call(ncclComm *comm, Call call, cudaStream_t stream);
+/* Puts the call in the stream of the communicator (run.cpp). */
+ncclResult_t queue_call(ncclComm *comm, const Call &call);
 /* Leaves the group: work that has not ended ends now, with undefined values. */
 void abort(ncclComm *comm);
 /* Reports graphs that still hold calls of the communicator. */
 void check_graphs(ncclComm *comm);
-/* The hooks that the simulator calls. */
+/* From now on the simulator reports what the host does (watch.cpp). */
 void watch_host();
 /* How long a rank may wait for another that does nothing: LYRNN_SIM_PATIENCE, or 5 s. */
 std::chrono::duration<double> patience();
