@@ -37,9 +37,11 @@ static lyrnn_status refuse_run(const train_job *job, int S, int N)
 {
     ranks_text divisors;
     write_divisors(S, N, divisors);
-    return lyrnn_fail(LYRNN_ERR_USAGE,
-                      "%s: has --shards %d, which %d ranks cannot share equally; start %s",
-                      job->start->path, S, N, divisors);
+    return lyrnn_fail(
+        LYRNN_ERR_USAGE,
+        "%s: has --shards %d, which %d ranks cannot share equally; start %s, or a new "
+        "run from its weights: --init %s",
+        job->start->path, S, N, divisors, job->start->path);
 }
 
 int train_num_shards(const train_job *job)

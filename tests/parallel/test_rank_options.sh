@@ -90,7 +90,8 @@ programs=()
 # A run that is there, and one whose shards the ranks cannot share.
 succeeds "${common[@]}" --batch-size 8 --shards 4 --threads 1 --out run
 ranks_refuse 1 'run: exists; choose another --out, or add --overwrite$' 2 "${common[@]}" --out run
-ranks_refuse 2 'run: has --shards 4, which 3 ranks cannot share equally; start 2 or 4 ranks$' \
+cannot='run: has --shards 4, which 3 ranks cannot share equally'
+ranks_refuse 2 "$cannot; start 2 or 4 ranks, or a new run from its weights: --init run\$" \
     3 train --resume run --num-epochs 2
 
 # Numbers that are not finite are the same on all ranks, and rank 0 says how to continue.
