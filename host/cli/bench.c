@@ -75,7 +75,7 @@ static const option_table table = {
            "rates. " BENCH_LIST_DOC " Every combination is measured.",
     .detail = "Times are the median, p10 and p90 over the repetitions. In generation, a step adds "
               "one character to every text. The rates are measured in the same run.\n"
-              "With --ranks N, or if torchrun, srun or mpirun starts N ranks, each shape has three "
+              "If --ranks, torchrun, srun or mpirun starts N ranks, each shape has three "
               "rows: one rank while the others wait, N ranks that divide the same batch (strong "
               "scaling), and N ranks with a batch that is N times as large (weak scaling). Only "
               "rank 0 prints. The rows compare the sum of the gradients over the ranks with its "

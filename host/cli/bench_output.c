@@ -16,6 +16,7 @@
 #include "cli/standard_output.h"
 #include "files/json_build.h"
 #include "files/plain_json.h"
+#include "lyrnn/ranks.h"
 #include "lyrnn/version.h"
 
 static double ratio_or_zero(double above, double below)
@@ -126,6 +127,12 @@ int bench_ranks_of(const bench_output *output)
     return comm == NULL || output->scaling == BENCH_ONE_RANK ? 1 : comm->size;
 }
 
+/* What moves the gradients from rank to rank. */
+static const char *carrier_of(const lyrnn_backend *backend)
+{
+    return backend->shares_host_memory ? lyrnn_comm_carrier(backend->comm) : "NCCL";
+}
+
 /* Speeds are 0 for --task operations. */
 static void put_scaling(json_t **row, const bench_output *output, const lyrnn_bench_result *result)
 {
@@ -136,6 +143,7 @@ static void put_scaling(json_t **row, const bench_output *output, const lyrnn_be
     double speedup = ratio_or_zero(result->chars_per_second, output->one_rank_speed);
     json_put(row, "ranks", json_integer(num));
     json_put(row, "scaling", json_string(names[output->scaling]));
+    json_put(row, "carrier", json_string(carrier_of(output->backend)));
     put_real(row, "speedup", speedup);
     put_real(row, "efficiency", speedup / num);
     put_real(row, "communication_ms", c->ms);
@@ -297,8 +305,12 @@ lyrnn_status bench_output_print(bench_output *output, const lyrnn_bench_config *
     if (output->scaling == BENCH_ONE_RANK)
         output->one_rank_speed = result->chars_per_second;
     if (output->format == BENCH_TABLE) {
-        const bench_table_ranks ranks = {output->backend->comm != NULL ? bench_ranks_of(output) : 0,
-                                         output->scaling == BENCH_WEAK, output->one_rank_speed};
+        bench_table_ranks ranks = {.is_weak = output->scaling == BENCH_WEAK,
+                                   .one_rank_speed = output->one_rank_speed};
+        if (output->backend->comm != NULL) {
+            ranks.num = bench_ranks_of(output);
+            ranks.carrier = carrier_of(output->backend);
+        }
         bench_label label;
         bench_label_of(config, shape, label);
         if (!output->has_begun)

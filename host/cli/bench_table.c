@@ -33,7 +33,7 @@ static void print_ranks(const bench_table_ranks *ranks)
     if (ranks->num == 1)
         printf("  ranks         1; the others wait\n");
     else
-        printf("  ranks         %d, %s\n", ranks->num,
+        printf("  ranks         %d over %s, %s\n", ranks->num, ranks->carrier,
                ranks->is_weak ? "weak scaling: as many times the batch"
                               : "strong scaling: they divide the same batch");
 }

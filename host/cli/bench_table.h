@@ -12,6 +12,7 @@ void bench_table_head(lyrnn_backend *backend);
 /* What a row among several ranks is compared with. */
 typedef struct {
     int num;               /* ranks that compute the row; 0: there are no ranks at all */
+    const char *carrier;   /* what moves their gradients */
     bool is_weak;          /* the batch is as many times as large */
     double one_rank_speed; /* characters/s of the shape on one rank */
 } bench_table_ranks;

@@ -189,7 +189,7 @@ refuses 2 '--format jsonlines: must be one of .*; did you mean json or jsonl\?$'
 # Every pair of option and task: an option that the task does not use is refused, and names both.
 # The others get as far as the device, which does not exist.
 declare -A value=([preset]=A [cell]=gru [format]=csv [top-p]=0.5 [temperature]=1 [dropout]=0.5
-    [precision]=fp32 [tune]=off [plan]=forward=steps)
+    [precision]=fp32 [ranks]=1 [tune]=off [plan]=forward=steps)
 declare -A ignored=([train]='temperature top-k top-p' [operations]='temperature top-k top-p'
     [generate]='dropout num-steps tune plan')
 "$lyrnn" bench --help | sed -nE 's/^ {6}--([a-z0-9-]+)(=)?.*/\1 \2/p' >options
