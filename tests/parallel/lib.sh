@@ -19,14 +19,19 @@ folders=()
 programs=()
 extra=()
 
+# set_variables RANK SIZE PORT: what a launcher gives to a rank. A test may define another one.
+set_variables() {
+    export LYRNN_RANK=$1 LYRNN_SIZE=$2 LYRNN_ADDRESS=127.0.0.1 LYRNN_PORT=$3
+    export LYRNN_TOKEN=0123456789abcdef
+}
+
 # start_rank RANK SIZE PORT ARG...: starts one rank in the background.
 start_rank() {
     local rank=$1 size=$2 port=$3
     shift 3
     (
         cd "${folders[rank]:-.}" || exit
-        export LYRNN_RANK=$rank LYRNN_SIZE=$size LYRNN_ADDRESS=127.0.0.1 LYRNN_PORT=$port
-        export LYRNN_TOKEN=0123456789abcdef
+        set_variables "$rank" "$size" "$port"
         # shellcheck disable=SC2086 # words
         exec "${programs[rank]:-$lyrnn}" "$@" ${extra[rank]:-}
     ) >"$out.$rank" 2>"$err.$rank" </dev/null &

@@ -66,3 +66,46 @@ if [[ -e $module ]]; then
     grep -qE '^TCP \(mpi: lyrnn was built with Open MPI v[0-9.]+, which did not start ' "$out" ||
         fail "TCP must be the carrier"
 fi
+
+# Trainings. Their bytes are those of one process.
+write_songs 24
+common=(train songs.txt --keep-duplicates --cell gru --hidden-size 12 --batch-size 8 --shards 4
+    --num-steps 5 --threads 1 --dropout 0.2 --num-layers 2 --val-songs 0.2 --pred-len 5)
+short=("${common[@]}" --num-epochs 3)
+succeeds "${short[@]}" --out one
+connected='connected by TCP and MPI '
+[[ -e $module ]] || connected='connected by TCP '
+for size in 1 2 4; do
+    launch "$size" "$lyrnn" "${short[@]}" --out "$size"
+    [[ $status == 0 ]] || fail "must succeed"
+    same_runs one "$size"
+    [[ $size == 1 ]] || grep -qF "ranks: $size, started by mpirun, $connected" "$err" ||
+        fail "a line must say how the ranks are connected"
+done
+fails_once '--batch-size nine: ' 2 "$lyrnn" "${short[@]}" --batch-size nine
+fails_once '--batch-size 8: 3 ranks cannot share it equally; ' 3 "$lyrnn" "${short[@]}"
+fails_once '--ranks 2: mpirun has started this process as rank 0 of 2; leave the option out$' 2 \
+    "$lyrnn" "${short[@]}" --ranks 2
+
+# mpirun passes SIGUSR2 on: the ranks save and end.
+set -m
+long=("${common[@]}" --num-epochs 100000 --pred-period 100000 --checkpoint-every 100000)
+: >"$err"
+"$mpirun" --allow-run-as-root --oversubscribe --bind-to none -n 2 "$lyrnn" "${long[@]}" --out run \
+    >"$out" 2>"$err" </dev/null &
+pid=$!
+for ((i = 0; i < 1000; i++)); do
+    ! grep -q '^run: ' "$err" || break
+    sleep 0.01
+done
+kill -USR2 "$pid"
+status=0
+wait "$pid" || status=$?
+[[ $status == 140 ]] || fail "must end with the status of a saved training"
+expect_saved='^lyrnn: run: interrupted after .*, and saved; to continue: '
+[[ $(grep -c "$expect_saved" "$err") == 1 ]] || fail "one line must say that it saved"
+epochs=$(wc -l <run/metrics.jsonl)
+launch 4 "$lyrnn" train --resume run --num-epochs $((epochs + 2)) --checkpoint-every 1
+[[ $status == 0 ]] || fail "it must continue"
+succeeds "${common[@]}" --num-epochs $((epochs + 2)) --checkpoint-every 1 --out whole
+same_runs run whole
