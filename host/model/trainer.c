@@ -360,9 +360,12 @@ static void queue_ranks(lyrnn_trainer *trainer)
     const lyrnn_count_shards_args count = {
         .num = trainer->num_shards, .parts = loss_parts(trainer, 0), .counters = trainer->counters};
     LYRNN_CHECK(trainer->late_length > 0);
-    /* The parts of other ranks' shards must be zero. */
+    /* The parts of other ranks' shards must be zero. Lane 0 does not wait for that. */
+    backend->lane_use(backend, lyrnn_stack_weights_lane(a->stack));
+    backend->lane_wait(backend, 0);
     backend->zero(backend, loss_parts(trainer, 0),
                   (size_t)trainer->num_shards * LYRNN_LOSS_PARTS * sizeof(float));
+    backend->lane_use(backend, 0);
     a->output_sum = sum_of_ranks(trainer, trainer->late_length, trainer->summed_length);
     queue_shards(trainer);
     backend->lane_use(backend, lane);
