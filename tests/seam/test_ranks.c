@@ -17,8 +17,10 @@ enum {
     H = 6,
     B = 12,
     T = 4,
+    LONG_T = 33, /* several lanes cut it into chunks */
     K = 3,
     N = B * (K * T + 1),
+    LONG_N = B * (K * LONG_T + 1),
     STEPS = 5,
     BAD_STEP = 2,
     SHARDS = 4
@@ -46,6 +48,7 @@ typedef struct {
     lyrnn_sampling sampling;
     lyrnn_optimizer_config optimizer;
     int first_step, end_step;
+    bool is_long;                 /* sequences of LONG_T */
     bool claims_lanes;            /* a CPU says that it has several lanes */
     int bad_rank;                 /* its loss becomes NaN in the step BAD_STEP; -1: none */
     moment ranks[RANK_GROUP_MAX]; /* only the first has the state */
@@ -85,13 +88,15 @@ static bool say_full(lyrnn_backend *self, const lyrnn_recurrence_shape *shape)
 }
 
 /* Work that waits for other lanes is queued after that work, so it may run at once. Rank 0 decides
- * how many sums there are, whatever the other devices have room for. */
-static void watch(lyrnn_backend *backend, bool claims_lanes)
+ * how many sums there are, whatever the other devices have room for. Long sequences are an
+ * exception: a recurrence that fills its device is not cut into chunks, so its bits differ. */
+static void watch(lyrnn_backend *backend, const shared_run *shared)
 {
+    bool claims_lanes = shared->claims_lanes;
     real = *backend;
     backend->all_reduce = count_all_reduce;
     backend->clip_and_adam = count_update;
-    if (claims_lanes && backend->comm != NULL && backend->comm->rank > 0)
+    if (claims_lanes && !shared->is_long && backend->comm != NULL && backend->comm->rank > 0)
         backend->fills_device = say_full;
     if (!claims_lanes || backend->num_lanes > 1)
         return;
@@ -101,19 +106,20 @@ static void watch(lyrnn_backend *backend, bool claims_lanes)
 
 static void open_training(rank_training *r, lyrnn_comm *comm, const shared_run *shared)
 {
-    const lyrnn_batch_options options = {.N = N,
+    int num_chars = shared->is_long ? LONG_N : N;
+    const lyrnn_batch_options options = {.N = (size_t)num_chars,
                                          .B = B,
-                                         .T = T,
+                                         .T = shared->is_long ? LONG_T : T,
                                          .sampling = shared->sampling,
                                          .seed = 5,
                                          .songs = songs,
                                          .num_songs = sizeof songs / sizeof *songs};
-    int32_t ids[N];
-    for (int i = 0; i < N; i++)
+    int32_t ids[LONG_N];
+    for (int i = 0; i < num_chars; i++)
         ids[i] = (int32_t)(lyrnn_philox_bits(3, 99, (uint64_t)i) % V);
     model_check_open_config(&r->check, &shared->config, 1);
     rank_group_join(&r->check.backend, comm);
-    watch(&r->check.backend, shared->claims_lanes);
+    watch(&r->check.backend, shared);
     lyrnn_model_randomize(&r->check.model, 1);
     assert_int_equal(lyrnn_batches_init(&r->batches, &options), LYRNN_OK);
     assert_int_equal(r->batches.B, B);
@@ -307,6 +313,8 @@ static const lyrnn_rnn_config configs[] = {
      .num_layers = 2,
      .bidirectional = true,
      .dropout = 0.5f,
+     .embedding_size = 3,
+     .dropout_input = 0.5f,
      .dropout_output = 0.5f,
      .dropout_weight = 0.5f},
 };
@@ -361,6 +369,24 @@ static void two_sums_have_the_bits_of_one(void **state)
             end_run(run);
             end_run(alone);
         }
+    }
+}
+
+/* The output layer's gradients are complete while chunks of the recurrence are still to come. */
+static void chunks_of_a_sequence_do_not_change_the_bits(void **state)
+{
+    (void)state;
+    for (int i = 1; i < NUM_CONFIGS; i++) {
+        shared_run *alone = begin_run(&configs[i], LYRNN_SAMPLING_CONSECUTIVE, 2);
+        shared_run *run = begin_run(&configs[i], LYRNN_SAMPLING_CONSECUTIVE, 2);
+        alone->is_long = run->is_long = alone->claims_lanes = run->claims_lanes = true;
+        rank_group_run(0, train, alone);
+        rank_group_run(2, train, run);
+        for (int rank = 0; rank < 2; rank++)
+            assert_same_moments(&run->ranks[rank], &alone->ranks[0]);
+        assert_same_states(&run->ranks[0], &alone->ranks[0]);
+        end_run(run);
+        end_run(alone);
     }
 }
 
@@ -457,6 +483,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_ranks_has_the_same_bits),
         cmocka_unit_test(two_sums_have_the_bits_of_one),
+        cmocka_unit_test(chunks_of_a_sequence_do_not_change_the_bits),
         cmocka_unit_test(a_training_continues_with_another_number_of_ranks),
         cmocka_unit_test(shards_differ_from_the_batch_by_rounding),
         cmocka_unit_test(other_numbers_of_ranks_differ_by_rounding),
