@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# test_rank_kills.sh LYRNN [FLIPS PROBE [SEED [KILLS]]]: kills one rank of a training with SIGKILL 50
+# times, each time at a random moment: at start-up, in steps, while rank 0 validates or saves. The
+# others end within 5 seconds, and one of them prints one line. The same command continues the run,
+# with the number of ranks drawn each time. It ends with the bytes of an undisturbed one.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh" "$1"
+seed=${4-$RANDOM}
+RANDOM=$seed
+kills=${5-50}
+write_songs 24
+train=(train songs.txt --keep-duplicates --cell gru --hidden-size 12 --batch-size 8 --shards 4
+    --num-steps 5 --threads 1 --num-epochs 6 --val-songs 0.2 --dropout 0.2 --num-layers 2
+    --checkpoint-every 1 --pred-len 5 --pred-period 1 --device cpu)
+begin=${EPOCHREALTIME/[.,]/}
+ranks_succeed 2 "${train[@]}" --out whole
+life_us=$((${EPOCHREALTIME/[.,]/} - begin))
+
+mkfifo silence
+exec 9<>silence
+# pause_us US: waits, without a process of its own.
+pause_us() {
+    read -rt "$(printf '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000)))" -u 9 || true
+}
+
+# has_ended PID: whether the process is gone, or nothing but its exit status is left.
+has_ended() {
+    ! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
+}
+
+# expect_end: every rank that was not killed must end within 5 seconds.
+expect_end() {
+    local deadline=$((${EPOCHREALTIME/[.,]/} + 5000000)) pid
+    for pid in "${pids[@]}"; do
+        until has_ended "$pid"; do
+            ((${EPOCHREALTIME/[.,]/} < deadline)) ||
+                { kill -KILL "${pids[@]}"; collect_ranks; fail "a rank lives on; seed $seed"; }
+            pause_us 5000
+        done
+    done
+}
+
+# expect_line: the ranks that were left must have failed, with one line about the one that was
+# killed. At start-up they do not know each other yet, and the line may name the rendezvous.
+expect_line() {
+    local rank
+    for rank in "${!pids[@]}"; do
+        [[ ${statuses[rank]} == $([[ $rank == "$victim" ]] && echo 137 || echo 1) ]] ||
+            fail "rank $rank: exit status ${statuses[rank]}; seed $seed"
+    done
+    [[ $(grep -c '^lyrnn: ' "$err") == 1 ]] || fail "one line must tell; seed $seed"
+    grep -qE "^lyrnn: rank $victim \([^)]*process ${pids[victim]}\): is gone; " "$err" ||
+        fail "the line must name rank $victim; seed $seed"
+}
+
+declare -A victims=()
+killed=0 runs=0
+while ((killed < kills)); do
+    size=$((RANDOM % 2 * 2 + 2))
+    victim=$((RANDOM % size))
+    start_ranks "$size" "${train[@]}" --out run --continue --rendezvous-timeout 3
+    pause_us $((RANDOM * life_us * 3 / 4 / 32768))
+    kill -KILL "${pids[victim]}" 2>/dev/null || true
+    expect_end
+    finish_ranks 2>/dev/null
+    if [[ ${statuses[victim]} == 137 ]] && grep -q '^ranks: ' "$err"; then
+        expect_line
+        killed=$((killed + 1))
+        victims[$victim of $size]=$((${victims[$victim of $size]-0} + 1))
+    elif [[ $status == 0 ]]; then
+        same_runs whole run
+        rm -r run
+        runs=$((runs + 1))
+    fi
+done
+ranks_succeed 2 "${train[@]}" --out run --continue
+same_runs whole run
+echo "seed $seed: $killed ranks killed; $runs runs, and the last one, ended as if none had been"
+for victim in "${!victims[@]}"; do
+    printf '%6d rank %s\n' "${victims[$victim]}" "$victim"
+done
