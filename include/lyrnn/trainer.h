@@ -133,7 +133,7 @@ void lyrnn_trainer_free(lyrnn_trainer *trainer);
 
 /* Begins an epoch, counted from 1: sets the state, the position in the epoch and the sum of the
  * losses to zero. Uploads, and thus waits for the device, only if the batch table or the learning
- * rates are not those of the epoch before. LYRNN_ERR_MEMORY. */
+ * rates are not those of the epoch before. LYRNN_ERR_MEMORY, LYRNN_ERR_RANK. */
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch);
 
 /* Queues one training step on the next batch. An epoch has batches.K of them. */
@@ -168,11 +168,10 @@ lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer);
 
 /* Copies the moments, the carried state and the counters to the host, or from there to this or
  * another trainer of the same network, batches and shards on any backend and with any number of
- * ranks. All ranks upload the same snapshot. The weights of
- * lyrnn_trainer_result travel separately, by lyrnn_model_download and lyrnn_model_upload; if they
- * are an average, the snapshot holds those of the model. Training then continues with the same bits
- * on the same device. counters.batch batches of the epoch after snapshot->epoch are done; if it is
- * 0, call lyrnn_trainer_begin_epoch next. Upload: LYRNN_ERR_MEMORY. */
+ * ranks. All ranks upload the same snapshot. The weights of lyrnn_trainer_result travel separately,
+ * by lyrnn_model_download and lyrnn_model_upload; if they are an average, the snapshot holds those
+ * of the model. Training then continues with the same bits on the same device. counters.batch batches of the epoch after snapshot->epoch are done; if it is
+ * 0, call lyrnn_trainer_begin_epoch next. Upload: LYRNN_ERR_MEMORY, LYRNN_ERR_RANK. */
 void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot);
 lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_snapshot *snapshot);
 
