@@ -1,5 +1,5 @@
-/* A call when it is its turn in a stream: it sends its bytes, waits for the calls of the other ranks,
- * and compares them with its own. */
+/* A call when it is its turn in a stream: it sends its bytes, waits for the calls of the other
+ * ranks, and compares them with its own. */
 #include <algorithm>
 #include <cstring>
 
