@@ -52,7 +52,7 @@ lose 3 0.05
 rm -r lost
 lose 0 0.13
 epoch=$(sed -n 's/^{"epoch": \([0-9]*\).*/\1/p' lost/metrics.jsonl | tail -n 1)
-ranks_succeed 2 train songs.txt --resume lost --device cuda --num-epochs "$((epoch + 1))"
+succeeds train songs.txt --resume lost --device cuda --num-epochs "$((epoch + 1))" --ranks 2
 
-LYRNN_SIM_DEVICES=1 run_ranks 2 "${common[@]}" --out same
-expect_rank_error 1 'cuda: rank 0 \(.*\) and rank 1 \(.*\) have the same GPU, '
+LYRNN_SIM_DEVICES=1 run "${common[@]}" --out same --ranks 2
+expect_error 1 'cuda: rank 0 \(.*\) and rank 1 \(.*\) have the same GPU, '
