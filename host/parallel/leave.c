@@ -205,7 +205,6 @@ lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
     const frame closing = {FRAME_CLOSING, (uint32_t)end.status, strlen(end.text)};
     if (end.is_own_failure)
         let_leader_fail(group);
-    group_end(group);
     send_to_all(group, &closing, end.text);
     status = choose_status(group, &end);
     say_goodbye(group, is_failure(status) && lyrnn_error_text()[0] != '\0');

@@ -114,8 +114,8 @@ static void note(rank_link *link, const frame *header, const uint8_t *payload)
         snprintf(link->text, sizeof link->text, "has failed; see there why");
 }
 
-/* Looks through the frames in the buffer. Those of collectives stay there, until the group ends. */
-static void note_frames(const rank_group *group, rank_link *link)
+/* Looks through the frames in the buffer. Those of collectives stay there. */
+static void note_frames(rank_link *link)
 {
     size_t at = 0;
     while (link->num_buffered - at >= FRAME_HEADER_BYTES) {
@@ -127,23 +127,15 @@ static void note_frames(const rank_group *group, rank_link *link)
             return;
         }
         const size_t num_bytes = FRAME_HEADER_BYTES + payload_bytes(&header);
-        const bool is_collective = frame_is_collective(header.kind);
         if (link->num_buffered - at < num_bytes)
             return;
-        if (!is_collective)
-            note(link, &header, bytes + FRAME_HEADER_BYTES);
-        if (is_collective && !group->is_ending)
+        if (frame_is_collective(header.kind)) {
             at += num_bytes;
-        else
+        } else {
+            note(link, &header, bytes + FRAME_HEADER_BYTES);
             remove_bytes(link, at, num_bytes);
+        }
     }
-}
-
-void group_end(rank_group *group)
-{
-    group->is_ending = true;
-    for (int r = 0; r < group->size; r++)
-        note_frames(group, &group->links[r]);
 }
 
 /* Makes room for more bytes. A rank that is ahead of this one may have sent many short frames, and
@@ -161,13 +153,13 @@ static bool has_room(rank_link *link)
     return true;
 }
 
-static void link_fill(const rank_group *group, rank_link *link)
+static void link_fill(rank_link *link)
 {
     ssize_t num = recv(link->sockets[CHANNEL_CONTROL], link->buffer + link->num_buffered,
                        link->capacity - link->num_buffered, MSG_DONTWAIT);
     if (num > 0) {
         link->num_buffered += (size_t)num;
-        note_frames(group, link);
+        note_frames(link);
     } else if (num == 0 || (errno != EAGAIN && errno != EINTR)) {
         link->has_ended = true;
     }
@@ -193,7 +185,7 @@ void links_poll(rank_group *group, struct pollfd *extra, size_t num_extra, int t
     }
     for (int r = 0; num_ready > 0 && r < group->size; r++) {
         if (polls[num_extra + (size_t)r].revents != 0)
-            link_fill(group, &group->links[r]);
+            link_fill(&group->links[r]);
     }
 }
 

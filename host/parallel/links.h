@@ -64,7 +64,6 @@ typedef struct {
     rank_link *links;         /* (size)  its own is not used */
     rank_transfer *transfers; /* (size) */
     struct pollfd *polls;
-    bool is_ending;       /* frames of collectives are of no more use */
     double close_seconds; /* the most that lyrnn_comm_close waits for other ranks */
     /* A failure that this rank knows of, which lasts: LYRNN_OK or LYRNN_ERR_RANK. */
     lyrnn_status status;
@@ -77,9 +76,6 @@ void group_free(rank_group *group);
 
 /* Makes a connected socket the link to a rank. */
 void link_add(rank_group *group, int rank, int channel, int socket);
-
-/* Begins the end: from now on, frames of collectives are dropped. */
-void group_end(rank_group *group);
 
 /* Whether a rank's connection broke before its goodbye; whether it said that it failed. */
 bool link_is_gone(const rank_link *link);

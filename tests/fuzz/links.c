@@ -1,6 +1,6 @@
 /* Fuzzes what comes over a connection between ranks: hellos and frames. Whatever another process
- * sends, the readers stay within what came, a text ends, a rank is gone or closing or it is not, and
- * the buffer keeps whole frames of collectives only up to its limit.
+ * sends, the readers stay within what came, and each text ends. A rank is gone or closing or
+ * neither. The buffer keeps whole frames of collectives, and no more bytes than its limit.
  *
  * An input is what one rank sends to another until it closes the connection. It is also read as a
  * hello. */

@@ -1,14 +1,18 @@
 /* The collectives of a group of ranks: every byte arrives where it belongs, for short and long
  * pieces and each number of ranks. (Ranks that call different ones: test_ranks_end.c.) */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
+#include "parallel/links.h"
 #include "ranks_check.h"
 
 /* A byte that depends on who sends it, to whom, and where it is. */
@@ -94,11 +98,45 @@ static void long_pieces_arrive(void **state)
     check_all_ok(3, use_all, &length, NULL);
 }
 
+static int get_option(int socket, int level, int option)
+{
+    int value = -1;
+    socklen_t num_bytes = sizeof value;
+    LYRNN_CHECK(getsockopt(socket, level, option, &value, &num_bytes) == 0);
+    return value;
+}
+
+/* A host that vanishes sends no end, so the system must probe it. */
+static lyrnn_status check_probes(lyrnn_comm *comm, const void *context)
+{
+    (void)context;
+    const rank_group *group = comm->state;
+    const int *sockets = group->links[1 - comm->rank].sockets;
+    LYRNN_CHECK(get_option(sockets[CHANNEL_CONTROL], SOL_SOCKET, SO_KEEPALIVE) == 1);
+    LYRNN_CHECK(get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_KEEPIDLE) +
+                    get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_KEEPINTVL) *
+                        get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_KEEPCNT) <=
+                30);
+    LYRNN_CHECK(get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_USER_TIMEOUT) == 30000);
+    for (int channel = 0; channel < NUM_CHANNELS; channel++)
+        LYRNN_CHECK(get_option(sockets[channel], IPPROTO_TCP, TCP_NODELAY) == 1);
+    /* A rank that does not read for a while is not gone. */
+    LYRNN_CHECK(get_option(sockets[CHANNEL_DATA], IPPROTO_TCP, TCP_USER_TIMEOUT) == 0);
+    return LYRNN_OK;
+}
+
+static void a_vanished_host_is_probed(void **state)
+{
+    (void)state;
+    check_all_ok(2, check_probes, NULL, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_arrives),
         cmocka_unit_test(long_pieces_arrive),
+        cmocka_unit_test(a_vanished_host_is_probed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

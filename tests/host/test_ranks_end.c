@@ -201,6 +201,8 @@ static void a_busy_rank_0_does_not_report_again(void **state)
 static lyrnn_status leave_with(lyrnn_comm *comm, const void *context)
 {
     (void)comm;
+    /* An old text is of no meaning. */
+    (void)lyrnn_fail(LYRNN_ERR_IO, "a failure that was handled");
     return *(const lyrnn_status *)context;
 }
 
@@ -259,6 +261,30 @@ static void a_rank_that_leaves_early_is_named(void **state)
     const rank_outcome *report = find_report(SIZE, outcomes, -1);
     assert_memory_equal(report->text, "rank 1 (", 8);
     assert_non_null(strstr(report->text, "): has left before rank "));
+}
+
+/* Rank 2 fails. Rank 1 only sends, so that nothing makes it wait. */
+static lyrnn_status only_send(lyrnn_comm *comm, const void *context)
+{
+    const char byte = 0;
+    const accident *accident = context;
+    if (comm->rank != 1)
+        return fail_one(comm, accident);
+    usleep(400000);
+    lyrnn_status status = comm->gather(comm, &byte, 1, NULL);
+    LYRNN_CHECK(status == LYRNN_ERR_RANK);
+    /* A failure lasts. */
+    LYRNN_CHECK(comm->check(comm) == LYRNN_ERR_RANK);
+    return status;
+}
+
+static void a_rank_that_only_sends_notices(void **state)
+{
+    (void)state;
+    rank_outcome outcomes[CHECK_MAX_RANKS];
+    const accident accident = {.rank = 2, .wait = GATHER, .num_bytes = 1};
+    run_ranks(SIZE, only_send, &accident, NULL, outcomes);
+    assert_int_equal(find_report(SIZE, outcomes, -1)->status, LYRNN_ERR_IO);
 }
 
 static lyrnn_status disagree(lyrnn_comm *comm, const void *context)
@@ -336,6 +362,7 @@ int main(void)
         cmocka_unit_test(an_end_without_failure_keeps_its_status),
         cmocka_unit_test(a_failure_at_the_end_is_reported),
         cmocka_unit_test(a_rank_that_leaves_early_is_named),
+        cmocka_unit_test(a_rank_that_only_sends_notices),
         cmocka_unit_test(different_collectives_are_named),
         cmocka_unit_test(texts_are_compared),
     };
