@@ -10,7 +10,7 @@
 #define RANKS_OPTION(fields, ranks)                                                                \
     {                                                                                              \
         OPTION_INT, "ranks", "N", "share the work among N processes on this machine",              \
-            .offset = offsetof(fields, ranks), .fallback = "1", .min = "1", .max = "1024",         \
+            .offset = offsetof(fields, ranks), .fallback = "1", .min = "1", .max = "512",          \
             .detail =                                                                              \
                 "Each process, a rank, has its own device: a CUDA device of its own, or a share "  \
                 "of the cores. Rank 0 prints and writes files. A signal to this process reaches "  \
