@@ -19,7 +19,7 @@ from bench_shapes import (add_record, add_shape_options, chosen_shapes, fail, no
                           positive, run_process, spread, steps_for, with_range)
 
 SIDES = ("one", "threads", "tcp", "mpi")
-SECONDS_PER_REPETITION, REPETITIONS = 0.5, 3
+SECONDS_PER_REPETITION, REPETITIONS = 0.2, 3
 
 
 def command_of(side, args, shape, steps):
