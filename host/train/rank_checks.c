@@ -68,16 +68,15 @@ lyrnn_status train_check_shards(const train_job *job)
             LYRNN_ERR_USAGE,
             "--batch-size %d: %d ranks cannot share it equally; use --batch-size %d, or %s", B, N,
             (B / step + 1) * step, divisors);
+    if (B % S != 0)
+        return lyrnn_fail(LYRNN_ERR_USAGE,
+                          "--shards %d: does not divide --batch-size %d; use --shards %d", S, B,
+                          next_shards(S, B, N));
     write_divisors(S, N, divisors);
     if (S % N != 0)
         return lyrnn_fail(LYRNN_ERR_USAGE,
                           "--shards %d: %d ranks cannot share them equally; use --shards %d, or %s",
                           S, N, next_shards(S, B, N), divisors);
-    if (B % S != 0)
-        return lyrnn_fail(LYRNN_ERR_USAGE,
-                          "--shards %d: does not divide --batch-size %d; use --shards %d, or "
-                          "--batch-size %d",
-                          S, B, next_shards(S, B, N), (B / S + 1) * S);
     return LYRNN_OK;
 }
 

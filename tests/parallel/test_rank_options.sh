@@ -26,7 +26,7 @@ ranks_refuse 2 "--shards 4: $cannot them equally; use --shards 6, or 2 or 4 rank
     3 "${common[@]}" --batch-size 12 --shards 4
 ranks_refuse 2 '--shards 1: 2 ranks cannot share them equally; use --shards 2, or 1 rank$' \
     2 "${common[@]}" --batch-size 8 --shards 1
-ranks_refuse 2 '--shards 8: does not divide --batch-size 12; use --shards 12, or --batch-size 16$' \
+ranks_refuse 2 '--shards 8: does not divide --batch-size 12; use --shards 12$' \
     2 "${common[@]}" --batch-size 12 --shards 8
 
 # What only one process can do.
