@@ -170,8 +170,9 @@ lyrnn_counters lyrnn_trainer_counters(const lyrnn_trainer *trainer);
  * another trainer of the same network, batches and shards on any backend and with any number of
  * ranks. All ranks upload the same snapshot. The weights of lyrnn_trainer_result travel separately,
  * by lyrnn_model_download and lyrnn_model_upload; if they are an average, the snapshot holds those
- * of the model. Training then continues with the same bits on the same device. counters.batch batches of the epoch after snapshot->epoch are done; if it is
- * 0, call lyrnn_trainer_begin_epoch next. Upload: LYRNN_ERR_MEMORY, LYRNN_ERR_RANK. */
+ * of the model. Training then continues with the same bits on the same device. counters.batch
+ * batches of the epoch after snapshot->epoch are done; if it is 0, call lyrnn_trainer_begin_epoch
+ * next. Upload: LYRNN_ERR_MEMORY, LYRNN_ERR_RANK. */
 void lyrnn_trainer_download(const lyrnn_trainer *trainer, lyrnn_trainer_snapshot *snapshot);
 lyrnn_status lyrnn_trainer_upload(lyrnn_trainer *trainer, const lyrnn_trainer_snapshot *snapshot);
 
