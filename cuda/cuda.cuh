@@ -139,7 +139,7 @@ typedef struct {
     /* A ring, in the order of the steps: each is recorded after a step. */
     cudaEvent_t step_done[LYRNN_CUDA_STEPS_IN_FLIGHT];
     int next_done; /* that of the step LYRNN_CUDA_STEPS_IN_FLIGHT ago, and of the next one */
-    lyrnn_cuda_ranks *ranks; /* NULL: it is alone */
+    lyrnn_cuda_ranks *ranks; /* NULL: there are none */
 } lyrnn_cuda_state;
 
 #define LYRNN_CUDA_DECLARE(name)                                                                   \
@@ -150,9 +150,9 @@ LYRNN_COMPUTE_OPERATIONS(LYRNN_CUDA_DECLARE)
 /* Joins the ranks of comm (ranks.cu), which backend.h describes. */
 lyrnn_status lyrnn_cuda_join(lyrnn_backend *self, lyrnn_comm *comm);
 
-/* The host waits for a lane or an event. With other ranks it watches them meanwhile, and if one of
- * them fails, the work ends with undefined values. No other call may wait for a device whose work
- * waits for other ranks. */
+/* The host waits for a lane or an event. It watches the other ranks meanwhile, if there are any. If
+ * one of them fails, the work ends with undefined values. No other call may wait for a device whose
+ * work waits for other ranks. */
 cudaError_t lyrnn_cuda_wait(lyrnn_cuda_state *state, cudaStream_t stream);
 cudaError_t lyrnn_cuda_wait(lyrnn_cuda_state *state, cudaEvent_t event);
 

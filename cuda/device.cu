@@ -167,7 +167,7 @@ static bool has_failed(const lyrnn_cuda_state *state)
 
 cudaGraphExec_t lyrnn_cuda_record(lyrnn_cuda_state *state, void (*body)(void *), void *context)
 {
-    /* With ranks, a thread of NCCL calls CUDA meanwhile. */
+    /* If there are other ranks, a thread of NCCL calls CUDA meanwhile. */
     const cudaStreamCaptureMode mode =
         state->ranks != NULL ? cudaStreamCaptureModeThreadLocal : cudaStreamCaptureModeGlobal;
     const bool had_failed = has_failed(state);

@@ -1,7 +1,7 @@
 /* Loads NCCL, and opens and leaves a group of ranks.
  *
- * The group does not block: what a call does that may wait for other ranks runs in a thread of NCCL.
- * So this rank sees through its own connections (comm) that another one is gone, and can leave. */
+ * The group does not block: whatever may wait for other ranks runs in a thread of NCCL. So this
+ * rank sees through its own connections (comm) that another one is gone, and can leave. */
 #include "nccl.cuh"
 
 #include <dlfcn.h>
@@ -86,8 +86,8 @@ lyrnn_status lyrnn_nccl_load(lyrnn_nccl *nccl)
     return cannot_load(reason);
 }
 
-/* NCCL's general text, such as "unhandled cuda error (run with NCCL_DEBUG=INFO for details)", unless
- * it keeps a special one. */
+/* The text of the last error, else a general one, such as "unhandled cuda error (run with
+ * NCCL_DEBUG=INFO for details)". */
 const char *lyrnn_nccl_reason(const lyrnn_nccl *nccl, lyrnn_nccl_result result)
 {
     const char *last = nccl->ncclGetLastError(NULL);

@@ -1,8 +1,8 @@
 /* NCCL: what lyrnn uses of it, declared here, and loaded from libnccl.so.2 at run time.
  *
- * NCCL moves the gradients between GPUs. It is no part of the CUDA toolkit, and is large. So lyrnn
- * is built without nccl.h, and only a training of several ranks loads the library. tests/join
- * compares these declarations with nccl.h, where there is one. */
+ * NCCL moves the gradients between GPUs. It is large, and no part of the CUDA toolkit. So lyrnn is
+ * built without nccl.h, and only a training of several ranks loads the library. tests/join compares
+ * these declarations with nccl.h, where there is one. */
 #ifndef LYRNN_NCCL_CUH
 #define LYRNN_NCCL_CUH
 
@@ -88,8 +88,8 @@ typedef struct {
  * too old or something else. It stays loaded. */
 lyrnn_status lyrnn_nccl_load(lyrnn_nccl *nccl);
 
-/* Opens the group of the ranks of comm, on the device in use. Collective. LYRNN_ERR_UNSUPPORTED says
- * why NCCL cannot start; LYRNN_ERR_RANK. */
+/* Opens the group of the ranks of comm, on the device in use. Collective. LYRNN_ERR_RANK, or
+ * LYRNN_ERR_UNSUPPORTED: NCCL cannot start. */
 lyrnn_status lyrnn_nccl_open(lyrnn_nccl *nccl, lyrnn_comm *comm);
 
 /* Leaves the group after all of its work, without waiting for the other ranks. */

@@ -1,9 +1,9 @@
 /* Joins the ranks of a training, and watches them while the host waits for the device.
  *
- * A device that sums with a rank that is gone waits forever. So with other ranks the host never
- * waits in a call of CUDA: it polls, and looks for them meanwhile. If one is gone, this rank leaves
- * NCCL's group, and so its device goes on, with undefined values. The caller finds the failure in
- * lyrnn_comm. */
+ * A device that sums with a rank that is gone waits forever. So if there are other ranks, the host
+ * never waits in a call of CUDA: it polls, and looks for them meanwhile. If one is gone, this rank
+ * leaves NCCL's group. Its device then continues, with undefined values. The caller finds the
+ * failure in lyrnn_comm. */
 #include "ranks.cuh"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # bundle_deps.sh DIR [--nccl]: copies the libraries that a build needs into DIR, for machines that
 # cannot install packages. --nccl also adds NCCL, which several GPUs need: 200 to 350 MB. On such a
-# machine, give --deps DIR to quickstart.sh, test.sh or gpu_check.sh. The machine itself must have a compiler, CMake and, for a GPU, the CUDA toolkit. DIR can be moved
-# before a build, because its .pc files use paths relative to themselves. It leaves out libarchive,
+# machine, give --deps DIR to quickstart.sh, test.sh or gpu_check.sh. The machine itself must have a
+# compiler, CMake and, for a GPU, the CUDA toolkit. DIR can be moved before a build, because its .pc
+# files use paths relative to themselves. It leaves out libarchive,
 # which needs 40 MiB of other libraries, OpenCC, which finds its data only where they were
 # installed, and MPI, which must be that of the machine.
 set -euo pipefail

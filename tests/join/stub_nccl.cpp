@@ -1,5 +1,5 @@
-/* A stand-in for NCCL in a process without other ranks. It sends each piece to the rank itself: what
- * it receives from rank r is what it sends to rank r. STUB_WITHOUT_SEND leaves out a function. */
+/* A stand-in for NCCL in a process without other ranks. It sends each piece to the rank itself: it
+ * receives from rank r what it sends to rank r. STUB_WITHOUT_SEND leaves out a function. */
 #include "stub_nccl.h"
 
 #include <cuda_runtime.h>

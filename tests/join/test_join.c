@@ -1,5 +1,5 @@
-/* The CUDA backend joins ranks, sums, and leaves, with a stand-in for NCCL (stub_nccl.cpp). The device
- * is simulated, and there are no other ranks: the test says what their interface answers. */
+/* The CUDA backend joins ranks, sums, and leaves, with a stand-in for NCCL (stub_nccl.cpp). The
+ * device is simulated, and there are no other ranks: the test says what their interface answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -224,7 +224,7 @@ static void sums(void **state)
     assert_int_equal(stub->num_aborts, 0);
 }
 
-/* A step that goes on without its sum. */
+/* A step that still runs after its sum no longer does. */
 static void sum_and_zero(void *context)
 {
     sum *s = (sum *)context;
@@ -330,7 +330,7 @@ static void meet_an_error(void)
     run_sum(&s);
 }
 
-/* What cannot go on ends the process, and one line says why. */
+/* What cannot continue ends the process, and one line says why. */
 static void ends_the_process(void **state)
 {
     (void)state;

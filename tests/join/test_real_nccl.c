@@ -1,4 +1,4 @@
-/* Joining with NVIDIA's library on a machine without a GPU: it is loaded, it makes the id of a group,
+/* Joining with NVIDIA's library on a machine without a GPU: it is loaded, makes the id of a group,
  * and then refuses to start, which is our one line. The rest of the backend is simulated. */
 #include "made_up_ranks.h"
 

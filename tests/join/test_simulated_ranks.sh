@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Trainings of two ranks on simulated GPUs, as a user starts them, with the fake NCCL: the bytes of one
-# rank, one line if they cannot start, and an end within 5 s if a rank is killed while its peer's
-# device waits for it.
+# Trainings of two ranks on simulated GPUs, as a user starts them, with the fake NCCL: the bytes of
+# one rank, one line if they cannot start, and an end within 5 s if a rank is killed while its
+# peer's device waits for it.
 #     test_simulated_ranks.sh PROGRAM FAKE_NCCL
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../cli/lib.sh" "$1"
@@ -21,7 +21,7 @@ cannot() {
     expect_error 1 "$2"
     [[ ! -e none/latest ]] || fail "there must be no training"
 }
-cannot cuda:0 'cuda: rank 0 \(.+\) and rank 1 \(.+\) have the same GPU, 0000:01:00\.0; start at most '
+cannot cuda:0 'cuda: rank 0 \(.+\) and rank 1 \(.+\) have the same GPU, 0000:01:00\.0; start at '
 LYRNN_NCCL=/nowhere/libnccl.so.2 cannot cuda \
     '(rank 1 \(.+\): )?NCCL: /nowhere/libnccl\.so\.2: cannot open .*; install libnccl2 '
 
