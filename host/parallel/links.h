@@ -52,6 +52,7 @@ typedef struct {
 
 /* What moves long payloads. */
 typedef struct {
+    bool is_of_mpirun;          /* it started the ranks */
     const lyrnn_mpi_entry *mpi; /* NULL: the links do */
     char text[256];             /* for people */
 } rank_carrier;

@@ -86,10 +86,8 @@ void mpi_carry(lyrnn_comm *comm, const rank_carrier *carrier)
  * error is not to die of it first. */
 void mpi_leave(const rank_carrier *carrier, bool has_failed)
 {
-    if (carrier->mpi == NULL)
-        return;
-    if (has_failed)
-        (void)signal(SIGTERM, SIG_IGN);
-    else
+    if (!has_failed && carrier->mpi != NULL)
         carrier->mpi->end();
+    if (has_failed && carrier->is_of_mpirun)
+        (void)signal(SIGTERM, SIG_IGN);
 }

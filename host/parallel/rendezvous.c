@@ -272,7 +272,7 @@ static lyrnn_status open_group(lyrnn_comm *comm, const lyrnn_ranks *ranks,
 lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double timeout_seconds)
 {
     lyrnn_ranks known = *ranks;
-    rank_carrier carrier = {.text = "TCP"};
+    rank_carrier carrier = {.is_of_mpirun = ranks->has_mpi, .text = "TCP"};
     memset(comm, 0, sizeof *comm);
     if (ranks->has_mpi)
         LYRNN_TRY(mpi_meet(&known, timeout_seconds, &carrier));

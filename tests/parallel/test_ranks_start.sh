@@ -6,6 +6,8 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 # Otherwise background processes ignore SIGINT.
 set -m
+pid='' ranks=()
+trap 'kill -KILL $pid "${ranks[@]}" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 write_songs 24
 common=(train songs.txt --keep-duplicates --hidden-size 12 --batch-size 8 --shards 2 --num-steps 5
     --threads 1 --pred-len 5)
