@@ -37,6 +37,8 @@ export PKG_CONFIG_PATH=${pc%/*}${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 
 # A module that reports its identity when a device is requested, and a replacement for the driver.
 modules=${pc%/pkgconfig/*}/lyrnn
+[[ ! -e $build/liblyrnn_mpi.so || -s $modules/liblyrnn_mpi.so ]] ||
+    fail "the module of MPI must be installed"
 mkdir -p "$modules"
 cp "$stand_ins/module/liblyrnn_cuda.so" "$modules"
 module_paths=$stand_ins/driver${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}

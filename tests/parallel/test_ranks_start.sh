@@ -26,6 +26,21 @@ succeeds "${short[@]}" --out four --ranks 1
 same_runs one four
 ! grep '^ranks: ' "$err" || fail "one rank is none"
 
+# Without --threads, two ranks share the cores.
+threads_of() {
+    sed -nE 's/^ *"threads": ([0-9]+),?$/\1/p' "$1/config.json"
+}
+few=(train songs.txt --keep-duplicates --hidden-size 4 --batch-size 4 --num-epochs 1)
+succeeds "${few[@]}" --out all_cores
+succeeds "${few[@]}" --out half --ranks 2
+expected=$(($(threads_of all_cores) / 2))
+[[ $(threads_of half) == $((expected > 0 ? expected : 1)) ]] || fail "each must have half of them"
+
+# lyrnn bench starts ranks too: its rows are those of one rank, and of two.
+succeeds bench --ranks 2 --threads 1 --steps 1 --repetitions 1 --device cpu --vocab-size 9 \
+    --hidden-size 4 --batch-size 4 --num-steps 3 --format jsonl
+[[ $(grep -c '"scaling"' "$out") == 3 ]] || fail "three rows"
+
 # A mistake is reported once, and names no rank that would tell nothing.
 refuses 2 '--batch-size nine: ' "${short[@]}" --ranks 2 --batch-size nine
 refuses 2 '--ranks 0: ' "${short[@]}" --ranks 0
