@@ -195,13 +195,15 @@ static void report_killed(const started_ranks *group)
             group->first_ended, (int)first->pid, strsignal(WTERMSIG(first->status)));
 }
 
-/* Ends as the ranks did. A signal that ended them ends their parent too. */
+/* Ends as rank 0 did, or as the first rank that failed. A signal that ended the ranks ends their
+ * parent too. */
 _Noreturn static void end_like_ranks(const started_ranks *group)
 {
     if (group->first_ended < 0)
         exit(0);
-    int first = group->ranks[0].status != 0 ? 0 : group->first_ended;
-    int status = group->ranks[first].status;
+    int status = group->ranks[0].status;
+    if (status == 0 || WIFSIGNALED(status))
+        status = group->ranks[group->first_ended].status;
     if (WIFSIGNALED(status) && WTERMSIG(status) == group->received) {
         signal(group->received, SIG_DFL);
         sigprocmask(SIG_SETMASK, &group->old_mask, NULL);
