@@ -154,8 +154,8 @@ use_deps() {
     echo "packages: using the bundle $deps"
 }
 
-# find_nccl: prints the path of NCCL's library: that of LYRNN_NCCL, of the bundle, of this machine, of
-# the CUDA toolkit or of python3's PyTorch. Fails if there is none.
+# find_nccl: prints the path of NCCL's library: that of LYRNN_NCCL, of the bundle, of this machine,
+# of the CUDA toolkit or of python3's PyTorch. Fails if there is none.
 find_nccl() {
     local file nvcc python
     nvcc=$(find_nvcc || true)

@@ -79,7 +79,7 @@ int main(int argc, char **argv)
         status = run_command(argc, argv);
     if (status == LYRNN_OK)
         status = standard_output_flush();
-    /* Of several ranks, one reports the failure. The others have no text. */
+    /* One of several ranks reports their failure. The others have no text. */
     if (status != LYRNN_OK && lyrnn_error_text()[0] != '\0')
         fprintf(stderr, "lyrnn: %s\n", lyrnn_error_text());
     return exit_status(status);
