@@ -9,6 +9,8 @@
 enum { LARGE_BYTES = 1024, FIRST_PIECES = 20 };
 static int num_pieces;
 
+/* libc's names of the parameters are reserved.
+ * NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 ssize_t recv(int fd, void *buffer, size_t num_bytes, int flags)
 {
     ssize_t num = syscall(SYS_recvfrom, fd, buffer, num_bytes, flags, NULL, NULL);
