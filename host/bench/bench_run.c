@@ -376,7 +376,7 @@ lyrnn_status lyrnn_bench_tune(const lyrnn_bench_config *config, lyrnn_backend *b
     LYRNN_TRY(lyrnn_bench_agree(backend->comm, status));
     status = lyrnn_bench_agree(backend->comm, make_training(&training, config, 1, backend));
     if (status == LYRNN_OK)
-        status = tuning_run(&training.trainer, request, result);
+        status = lyrnn_bench_agree(backend->comm, tuning_run(&training.trainer, request, result));
     close_training(&training);
     return status;
 }

@@ -345,7 +345,8 @@ lyrnn_status train_by_options(train_fields *fields, const option_result *result)
     LYRNN_TRY(train_check_start_options(fields, result));
     if (fields->resume_path != NULL)
         return train_resumed(fields, result, fields->resume_path);
-    bool is_begun = fields->train.is_repeated && lyrnn_run_dir_is_saved(out);
+    bool is_begun =
+        train_is_leader(fields) && fields->train.is_repeated && lyrnn_run_dir_is_saved(out);
     LYRNN_TRY(train_share_bytes(fields->comm, &is_begun, sizeof is_begun));
     return is_begun ? train_resumed(fields, result, out) : train_new(fields, result);
 }

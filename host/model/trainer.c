@@ -131,6 +131,18 @@ static lyrnn_status upload_decays(lyrnn_trainer *trainer)
     return LYRNN_OK;
 }
 
+static void reset_state(lyrnn_trainer *trainer)
+{
+    lyrnn_backend *backend = trainer->model->backend;
+    size_t num_bytes =
+        lyrnn_state_count(&trainer->model->config, trainer->batches.B) * sizeof(float);
+    lyrnn_activations_reset_state(&trainer->activations);
+    if (trainer->h != NULL)
+        backend->zero(backend, trainer->h, num_bytes);
+    if (trainer->c != NULL)
+        backend->zero(backend, trainer->c, num_bytes);
+}
+
 /* Allocates what lay_out_data lays out, and uploads the corpus. */
 static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
 {
@@ -148,6 +160,7 @@ static lyrnn_status allocate_data(lyrnn_trainer *trainer, const int32_t *ids)
     trainer->activations.dropout = (lyrnn_dropout){
         .seed = batches->seed, .counters = trainer->counters, .num_streams = batches->B};
     backend->upload(backend, trainer->ids, ids, batches->N * sizeof(int32_t));
+    reset_state(trainer);
     size_t table_bytes = batches->K * (size_t)batches->B * sizeof(lyrnn_chunk);
     trainer->chunks_host = (lyrnn_chunk *)malloc(table_bytes);
     trainer->rates_host = (float *)malloc(batches->K * sizeof(float));
@@ -240,18 +253,6 @@ void lyrnn_trainer_halve_rate(lyrnn_trainer *trainer)
 {
     trainer->num_halvings++;
     upload_rates(trainer);
-}
-
-static void reset_state(lyrnn_trainer *trainer)
-{
-    lyrnn_backend *backend = trainer->model->backend;
-    size_t num_bytes =
-        lyrnn_state_count(&trainer->model->config, trainer->batches.B) * sizeof(float);
-    lyrnn_activations_reset_state(&trainer->activations);
-    if (trainer->h != NULL)
-        backend->zero(backend, trainer->h, num_bytes);
-    if (trainer->c != NULL)
-        backend->zero(backend, trainer->c, num_bytes);
 }
 
 lyrnn_status lyrnn_trainer_begin_epoch(lyrnn_trainer *trainer, uint64_t epoch)

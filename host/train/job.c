@@ -141,8 +141,9 @@ static lyrnn_status prepare_model(train_job *job)
     train_set_weights(job);
     LYRNN_TRY(
         lyrnn_trainer_init(&job->trainer, &job->model, &job->batches, job->ids, &job->optimizer));
-    LYRNN_TRY(train_prepare_state(job));
-    return train_choose_plan(job);
+    /* How ranks sum depends on the plans, and is settled with the state. */
+    LYRNN_TRY(train_choose_plan(job));
+    return train_prepare_state(job);
 }
 
 /* Prepares validation and samples. */

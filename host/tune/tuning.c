@@ -330,19 +330,24 @@ static lyrnn_status decide_alone(tuner *t)
 }
 
 /* Decides as rank 0 did: all ranks must add in the same order. The others verify its plans on their
- * own devices, as if the user had given them. */
+ * own devices, as if the user had given them. They fail with rank 0, so that none waits for it. */
 static lyrnn_status decide_with_ranks(tuner *t, lyrnn_comm *comm)
 {
-    plan_pair pair = {0};
+    struct {
+        lyrnn_status status;
+        plan_pair plans;
+    } decision = {.status = LYRNN_OK};
     if (comm->rank == 0) {
-        LYRNN_TRY(decide_alone(t));
-        pair = tuning_plans(t->result);
+        decision.status = decide_alone(t);
+        decision.plans = tuning_plans(t->result);
     }
-    LYRNN_TRY(comm->broadcast(comm, &pair, sizeof pair));
+    LYRNN_TRY(comm->broadcast(comm, &decision, sizeof decision));
     if (comm->rank == 0)
-        return LYRNN_OK;
+        return decision.status;
+    if (decision.status != LYRNN_OK)
+        return lyrnn_fail(decision.status, "plan: rank 0 has none; see its line");
     t->followed = *t->request;
-    t->followed.given = pair;
+    t->followed.given = decision.plans;
     t->followed.is_of_run = false;
     t->request = &t->followed;
     return decide_alone(t);

@@ -327,7 +327,10 @@ static void test_plans_of_a_run(void **state)
 }
 
 /* What rank 0 has sent to the other ranks. */
-static plan_pair sent;
+static struct {
+    lyrnn_status status;
+    plan_pair plans;
+} sent;
 
 static lyrnn_status broadcast(lyrnn_comm *self, void *bytes, size_t num_bytes)
 {
@@ -339,14 +342,20 @@ static lyrnn_status broadcast(lyrnn_comm *self, void *bytes, size_t num_bytes)
     return LYRNN_OK;
 }
 
-/* Tunes as one of two ranks whose run began with the plan "steps". */
-static lyrnn_status tune_rank(int rank, lyrnn_tune_mode mode)
+static lyrnn_status tune_rank_given(int rank, const char *plan, bool is_of_run,
+                                    lyrnn_tune_mode mode)
 {
     lyrnn_comm comm = {.rank = rank, .size = 2, .broadcast = broadcast};
     training.backend.comm = &comm;
-    lyrnn_status status = tune_given("backward=steps", true, mode);
+    lyrnn_status status = tune_given(plan, is_of_run, mode);
     training.backend.comm = NULL;
     return status;
+}
+
+/* Tunes as one of two ranks whose run began with the plan "steps". */
+static lyrnn_status tune_rank(int rank, lyrnn_tune_mode mode)
+{
+    return tune_rank_given(rank, "backward=steps", true, mode);
 }
 
 static void test_ranks_take_the_plans_of_rank_0(void **state)
@@ -375,8 +384,22 @@ static void test_ranks_take_the_plans_of_rank_0(void **state)
     /* Without plans the ranks exchange none. */
     plan_check_device(NULL, 0);
     assert_int_equal(tune_rank(0, LYRNN_TUNE_NOW), LYRNN_OK);
-    assert_string_equal(sent.texts[PLAN_FORWARD], "");
+    assert_string_equal(sent.plans.texts[PLAN_FORWARD], "");
     assert_int_equal(tune_rank(1, LYRNN_TUNE_NOW), LYRNN_OK);
+}
+
+/* The others must not wait for plans that rank 0 does not have. */
+static void test_ranks_fail_with_rank_0(void **state)
+{
+    (void)state;
+    const plan_script plans[] = {{.text = "resident.c4.s1", .us = {9, 9}},
+                                 {.text = "steps", .us = {9, 9}}};
+    plan_check_device(plans, 2);
+    assert_int_equal(tune_rank_given(0, "forward=grid.c2.s32", false, LYRNN_TUNE_OFF),
+                     LYRNN_ERR_USAGE);
+    assert_non_null(strstr(lyrnn_error_text(), "--plan forward=grid.c2.s32: does not fit"));
+    assert_int_equal(tune_rank_given(1, "forward=steps", false, LYRNN_TUNE_OFF), LYRNN_ERR_USAGE);
+    assert_non_null(strstr(lyrnn_error_text(), "rank 0 has none"));
 }
 
 int main(void)
@@ -401,6 +424,7 @@ int main(void)
         TEST(test_given_plan_with_a_fault),
         TEST(test_plans_of_a_run),
         TEST(test_ranks_take_the_plans_of_rank_0),
+        TEST(test_ranks_fail_with_rank_0),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

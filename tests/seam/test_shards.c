@@ -274,6 +274,26 @@ static void shards_that_do_not_divide_the_batch_are_usage_errors(void **state)
     }
 }
 
+/* A training of no epochs saves the state that the trainer begins with. */
+static void the_first_state_is_zero(void **state)
+{
+    (void)state;
+    for (int i = 0; i < NUM_CONFIGS; i++) {
+        run r;
+        lyrnn_trainer_snapshot snapshot;
+        const size_t count = lyrnn_state_count(&configs[i], B);
+        const bool has_c = configs[i].cell == LYRNN_LSTM;
+        run_open(&r, &configs[i], LYRNN_SAMPLING_CONSECUTIVE, 4);
+        assert_int_equal(lyrnn_trainer_snapshot_init(&snapshot, &configs[i], B, false), LYRNN_OK);
+        memset(snapshot.h, 0xff, count * sizeof *snapshot.h);
+        lyrnn_trainer_download(&r.trainer, &snapshot);
+        for (size_t at = 0; at < count; at++)
+            assert_true(snapshot.h[at] == 0.0f && (!has_c || snapshot.c[at] == 0.0f));
+        lyrnn_trainer_snapshot_free(&snapshot);
+        run_close(&r);
+    }
+}
+
 /* A shard needs the activations of its own streams only. */
 static void shards_take_less_memory_for_activations(void **state)
 {
@@ -299,6 +319,7 @@ int main(void)
         cmocka_unit_test(shards_have_the_gradients_masks_and_states_of_the_batch),
         cmocka_unit_test(the_sum_is_a_fixed_tree),
         cmocka_unit_test(shards_that_do_not_divide_the_batch_are_usage_errors),
+        cmocka_unit_test(the_first_state_is_zero),
         cmocka_unit_test(shards_take_less_memory_for_activations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
