@@ -70,15 +70,15 @@ static void set_option(int socket, int level, int option, int value)
 void link_add(rank_group *group, int rank, int channel, int socket)
 {
     set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
+    /* The probes also keep firewalls from forgetting a connection that has nothing to do. */
+    set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, IDLE_SECONDS);
+    set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
+    set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, NUM_PROBES);
     /* A connection of data may wait long for a rank that is slow to read, so only that of control,
      * whose few bytes always have room, is timed. */
-    if (channel == CHANNEL_CONTROL) {
-        set_option(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-        set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, IDLE_SECONDS);
-        set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_SECONDS);
-        set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, NUM_PROBES);
+    if (channel == CHANNEL_CONTROL)
         set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, UNANSWERED_MS);
-    }
     group->links[rank].sockets[channel] = socket;
 }
 

@@ -112,14 +112,15 @@ static lyrnn_status check_probes(lyrnn_comm *comm, const void *context)
     (void)context;
     const rank_group *group = comm->state;
     const int *sockets = group->links[1 - comm->rank].sockets;
-    LYRNN_CHECK(get_option(sockets[CHANNEL_CONTROL], SOL_SOCKET, SO_KEEPALIVE) == 1);
-    LYRNN_CHECK(get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_KEEPIDLE) +
-                    get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_KEEPINTVL) *
-                        get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_KEEPCNT) <=
-                30);
-    LYRNN_CHECK(get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_USER_TIMEOUT) == 30000);
-    for (int channel = 0; channel < NUM_CHANNELS; channel++)
+    for (int channel = 0; channel < NUM_CHANNELS; channel++) {
         LYRNN_CHECK(get_option(sockets[channel], IPPROTO_TCP, TCP_NODELAY) == 1);
+        LYRNN_CHECK(get_option(sockets[channel], SOL_SOCKET, SO_KEEPALIVE) == 1);
+        LYRNN_CHECK(get_option(sockets[channel], IPPROTO_TCP, TCP_KEEPIDLE) +
+                        get_option(sockets[channel], IPPROTO_TCP, TCP_KEEPINTVL) *
+                            get_option(sockets[channel], IPPROTO_TCP, TCP_KEEPCNT) <=
+                    30);
+    }
+    LYRNN_CHECK(get_option(sockets[CHANNEL_CONTROL], IPPROTO_TCP, TCP_USER_TIMEOUT) == 30000);
     /* A rank that does not read for a while is not gone. */
     LYRNN_CHECK(get_option(sockets[CHANNEL_DATA], IPPROTO_TCP, TCP_USER_TIMEOUT) == 0);
     return LYRNN_OK;
