@@ -64,9 +64,9 @@ static lyrnn_status compare_options(const rank_command *command, lyrnn_comm *com
 /* Leaves the group. All ranks stop on one request, and rank 0 reports it. */
 static lyrnn_status end_together(lyrnn_comm *comm, lyrnn_status status)
 {
-    bool is_silent = status == LYRNN_INTERRUPTED && comm->rank > 0;
-    lyrnn_status ended = lyrnn_comm_close(comm, status);
-    return is_silent ? lyrnn_fail(LYRNN_INTERRUPTED, "%s", "") : ended;
+    const bool leads = comm->rank == 0;
+    status = lyrnn_comm_close(comm, status);
+    return status == LYRNN_INTERRUPTED && !leads ? lyrnn_fail(status, "%s", "") : status;
 }
 
 /* Opens what a rank needs that does not lead: a log that leads nowhere. */
