@@ -100,10 +100,10 @@ static lyrnn_status detect_torchrun(lyrnn_ranks *ranks)
     LYRNN_TRY(get_rank("RANK", "WORLD_SIZE", ranks));
     if (ranks->size == 1)
         return LYRNN_OK;
-    const char *run = get("TORCHELASTIC_RUN_ID"), *restart = get("TORCHELASTIC_RESTART_COUNT");
+    /* The count of restarts is no part of the token: a host that joins later counts fewer. */
+    const char *run = get("TORCHELASTIC_RUN_ID");
     if (run != NULL)
-        snprintf(ranks->token, sizeof ranks->token, "%.9s.%.50s", restart == NULL ? "0" : restart,
-                 run);
+        snprintf(ranks->token, sizeof ranks->token, "%.64s", run);
     LYRNN_TRY(get_address("MASTER_ADDR", ranks));
     return get_port("MASTER_PORT", 1, ranks);
 }
@@ -219,15 +219,17 @@ typedef struct {
     const char *variables[2]; /* the launcher is there if both are set */
 } launcher;
 
-enum { LYRNN, LYRNN_HALF, TORCHRUN, OPEN_MPI, SRUN, PMI, NUM_LAUNCHERS };
+enum { LYRNN, LYRNN_HALF, TORCHRUN, OPEN_MPI, HYDRA, SRUN, PMI, NUM_LAUNCHERS };
 
 /* The first that is there counts. In a Slurm job, mpirun starts one process per host by srun, which
- * starts the ranks, so that these have variables of both. */
+ * starts the ranks, so that these have variables of both. Hydra is the mpirun of MPICH and of Intel
+ * MPI. srun --mpi=pmi2 sets PMI_RANK and PMI_SIZE too, but not MPI_LOCALNRANKS. */
 static const launcher launchers[NUM_LAUNCHERS] = {
     [LYRNN] = {"lyrnn", {"LYRNN_SIZE", "LYRNN_SIZE"}},
     [LYRNN_HALF] = {"lyrnn", {"LYRNN_RANK", "LYRNN_RANK"}},
     [TORCHRUN] = {"torchrun", {"RANK", "WORLD_SIZE"}},
     [OPEN_MPI] = {"mpirun", {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}},
+    [HYDRA] = {"mpirun", {"PMI_RANK", "MPI_LOCALNRANKS"}},
     [SRUN] = {"srun", {"SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS"}},
     [PMI] = {"mpirun", {"PMI_RANK", "PMI_SIZE"}},
 };
