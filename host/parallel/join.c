@@ -143,6 +143,15 @@ static lyrnn_status introduce(joining *attempt, bool *is_welcome)
                       attempt->rank, text);
 }
 
+/* Keeps where rank 0 is. Until the table of ranks comes, that is also its name. */
+static void note_leader(rendezvous *meeting, const struct sockaddr *address, socklen_t num)
+{
+    rank_member *member = &meeting->group->members[0];
+    memcpy(&meeting->leader, address, num);
+    address_text(&meeting->leader, member->name);
+    snprintf(member->host, sizeof member->host, "%.*s", (int)sizeof member->host - 1, member->name);
+}
+
 /* Connects and introduces itself. On LYRNN_OK, attempt->socket is -1 if it may try again. */
 static lyrnn_status try_address(joining *attempt, const struct sockaddr *address, socklen_t num)
 {
@@ -156,7 +165,7 @@ static lyrnn_status try_address(joining *attempt, const struct sockaddr *address
     LYRNN_TRY(introduce(attempt, &is_welcome));
     if (is_welcome) {
         if (attempt->rank == 0)
-            memcpy(&meeting->leader, address, num);
+            note_leader(meeting, address, num);
         return LYRNN_OK;
     }
     close(attempt->socket);

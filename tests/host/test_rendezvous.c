@@ -244,7 +244,8 @@ static void rank_0_names_who_did_not_come(void **state)
     assert_begins(outcomes[0].text,
                   "rank 0: ranks 2 and 3 of 4 did not come within 0.3 s; see whether they run and "
                   "reach 127.0.0.1 port ");
-    assert_has(outcomes[0].text, ", which other hosts cannot: set MASTER_ADDR for them");
+    assert_has(outcomes[0].text,
+               ", which other hosts cannot: set MASTER_ADDR for them");
     assert_true(outcomes[0].seconds >= short_timeout && outcomes[0].seconds < 3);
     assert_int_equal(outcomes[1].status, LYRNN_ERR_RANK);
     assert_string_equal(outcomes[1].text, "");
@@ -278,6 +279,27 @@ static void a_rank_that_dies_early_ends_the_rendezvous(void **state)
     assert_true(outcomes[0].seconds < 3);
     assert_string_equal(outcomes[1].text, "");
     assert_true(outcomes[1].seconds < 3);
+}
+
+/* Rank 0 dies while it waits for rank 2. Rank 1 knows no more of it than its address. */
+static void wait_and_die(lyrnn_ranks *ranks, const void *context)
+{
+    (void)context;
+    if (ranks->rank == 2)
+        _exit(0);
+    if (ranks->rank == 0)
+        alarm(1);
+}
+
+static void rank_0_has_a_name_before_all_are_there(void **state)
+{
+    (void)state;
+    rank_outcome outcomes[CHECK_MAX_RANKS];
+    const ranks_setup setup = {.prepare = wait_and_die};
+    run_ranks(3, do_nothing, NULL, &setup, outcomes);
+    assert_int_equal(outcomes[1].status, LYRNN_ERR_RANK);
+    assert_begins(outcomes[1].text, "rank 0 (127.0.0.1 port ");
+    assert_has(outcomes[1].text, "): is gone; ");
 }
 
 /* Opens a group as one rank, without the others. */
@@ -412,6 +434,7 @@ int main(void)
         cmocka_unit_test(another_version_is_refused),
         cmocka_unit_test(rank_0_names_who_did_not_come),
         cmocka_unit_test(a_rank_that_dies_early_ends_the_rendezvous),
+        cmocka_unit_test(rank_0_has_a_name_before_all_are_there),
         cmocka_unit_test(rank_0_says_why_it_cannot_listen),
         cmocka_unit_test(a_follower_says_that_rank_0_did_not_come),
         cmocka_unit_test(another_program_is_not_taken_for_rank_0),
