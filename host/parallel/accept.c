@@ -216,7 +216,8 @@ static lyrnn_status too_late(const reception *reception)
         LYRNN_ERR_IO, "rank 0: %s of %d did not come within %g s; %s%s%s %s%s", missing,
         group->size, meeting->timeout, meeting->problem, meeting->problem[0] == '\0' ? "" : "; ",
         "see whether they run and reach", where,
-        address_is_loopback(&address) ? ", which other hosts cannot: set MASTER_ADDR for them"
+        address_is_loopback(&address) ? ", which other hosts cannot: set MASTER_ADDR to an "
+                                        "IP address that they reach"
                                       : "");
 }
 

@@ -94,6 +94,13 @@ static lyrnn_status detect_lyrnn(lyrnn_ranks *ranks)
     return LYRNN_OK;
 }
 
+/* Whether a launcher says that only a part of the ranks is on this host. */
+static bool has_other_hosts(const char *local_size_name, const char *size_name)
+{
+    const char *local_size = get(local_size_name);
+    return local_size != NULL && strcmp(local_size, get(size_name)) != 0;
+}
+
 /* torchrun's own store listens at MASTER_PORT, so rank 0 takes the next one. */
 static lyrnn_status detect_torchrun(lyrnn_ranks *ranks)
 {
@@ -104,6 +111,7 @@ static lyrnn_status detect_torchrun(lyrnn_ranks *ranks)
     const char *run = get("TORCHELASTIC_RUN_ID");
     if (run != NULL)
         snprintf(ranks->token, sizeof ranks->token, "%.64s", run);
+    ranks->has_other_hosts = has_other_hosts("LOCAL_WORLD_SIZE", "WORLD_SIZE");
     LYRNN_TRY(get_address("MASTER_ADDR", ranks));
     return get_port("MASTER_PORT", 1, ranks);
 }
@@ -137,9 +145,10 @@ static lyrnn_status find_slurm_address(lyrnn_ranks *ranks)
     static const char *const lists[] = {"SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST",
                                         "SLURM_NODELIST"};
     const char *num_hosts = get("SLURM_STEP_NUM_NODES");
+    ranks->has_other_hosts = num_hosts != NULL && strcmp(num_hosts, "1") != 0;
     if (get("MASTER_ADDR") != NULL)
         return get_address("MASTER_ADDR", ranks);
-    if (num_hosts != NULL && strcmp(num_hosts, "1") == 0) {
+    if (num_hosts != NULL && !ranks->has_other_hosts) {
         snprintf(ranks->address, sizeof ranks->address, "127.0.0.1");
         return LYRNN_OK;
     }
@@ -200,10 +209,11 @@ static lyrnn_status detect_mpirun(const char *rank_name, const char *size_name,
     if (ranks->size == 1)
         return LYRNN_OK;
     ranks->has_mpi = true;
-    const char *local_size = get(local_size_name), *run = get("PMIX_NAMESPACE");
+    ranks->has_other_hosts = has_other_hosts(local_size_name, size_name);
+    const char *run = get("PMIX_NAMESPACE");
     if (get("MASTER_ADDR") != NULL)
         LYRNN_TRY(get_address("MASTER_ADDR", ranks));
-    else if (local_size != NULL && strcmp(local_size, get(size_name)) == 0)
+    else if (get(local_size_name) != NULL && !ranks->has_other_hosts)
         snprintf(ranks->address, sizeof ranks->address, "127.0.0.1");
     if (run != NULL)
         snprintf(ranks->token, sizeof ranks->token, "%.64s", run);

@@ -12,6 +12,7 @@ typedef struct {
 
 static lyrnn_status listen_for_all(lyrnn_ranks *ranks, bool is_one_host, meeting_point *point)
 {
+    ranks->has_other_hosts = !is_one_host;
     if (is_one_host && ranks->address[0] == '\0')
         snprintf(ranks->address, sizeof ranks->address, "127.0.0.1");
     LYRNN_TRY(lyrnn_ranks_listen(ranks));

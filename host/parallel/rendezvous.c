@@ -91,6 +91,27 @@ static lyrnn_status listen_at(const char *name, int port, int *listener)
     return *listener < 0 ? cannot_listen(name, port, error) : LYRNN_OK;
 }
 
+/* Listens at ranks->address. Some systems give a host's own name an address such as 127.0.1.1, and
+ * ranks of other hosts would look for rank 0 there in vain. */
+static lyrnn_status listen_for_ranks(const lyrnn_ranks *ranks, int port, int *listener,
+                                     struct sockaddr_storage *address)
+{
+    socklen_t num_bytes = sizeof *address;
+    char where[ADDRESS_TEXT_BYTES];
+    memset(address, 0, sizeof *address);
+    LYRNN_TRY(listen_at(ranks->address, port, listener));
+    (void)getsockname(*listener, (struct sockaddr *)address, &num_bytes);
+    if (!ranks->has_other_hosts || !address_is_loopback(address))
+        return LYRNN_OK;
+    close(*listener);
+    *listener = -1;
+    address_text(address, where);
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "rank 0: %s is %s on this host, which other hosts cannot reach; set "
+                      "MASTER_ADDR to an IP address of this host that they reach",
+                      ranks->address, where);
+}
+
 static lyrnn_status make_token(char token[65])
 {
     uint8_t bytes[32];
@@ -104,21 +125,10 @@ static lyrnn_status make_token(char token[65])
 
 lyrnn_status lyrnn_ranks_listen(lyrnn_ranks *ranks)
 {
-    struct sockaddr_storage address = {0};
-    socklen_t num_bytes = sizeof address;
-    const bool is_chosen_here = ranks->address[0] == '\0';
-    if (is_chosen_here && gethostname(ranks->address, sizeof ranks->address - 1) != 0)
+    struct sockaddr_storage address;
+    if (ranks->address[0] == '\0' && gethostname(ranks->address, sizeof ranks->address - 1) != 0)
         return lyrnn_fail(LYRNN_ERR_IO, "rank 0: this host has no name; set MASTER_ADDR");
-    LYRNN_TRY(listen_at(ranks->address, 0, &ranks->listener));
-    (void)getsockname(ranks->listener, (struct sockaddr *)&address, &num_bytes);
-    if (is_chosen_here && address_is_loopback(&address)) {
-        close(ranks->listener);
-        ranks->listener = -1;
-        return lyrnn_fail(LYRNN_ERR_IO,
-                          "rank 0: the name of this host, %s, is an address that other hosts "
-                          "cannot reach; set MASTER_ADDR to one that they can",
-                          ranks->address);
-    }
+    LYRNN_TRY(listen_for_ranks(ranks, 0, &ranks->listener, &address));
     ranks->port = address_port(&address);
     return make_token(ranks->token);
 }
@@ -176,7 +186,8 @@ static lyrnn_status take_listener(int socket)
 static lyrnn_status lead(rendezvous *meeting)
 {
     if (meeting->listener < 0)
-        LYRNN_TRY(listen_at(meeting->ranks->address, meeting->ranks->port, &meeting->listener));
+        LYRNN_TRY(listen_for_ranks(meeting->ranks, meeting->ranks->port, &meeting->listener,
+                                   &meeting->leader));
     else
         LYRNN_TRY(take_listener(meeting->listener));
     LYRNN_TRY(accept_ranks(meeting, 1));

@@ -28,6 +28,7 @@ typedef struct {
     int port;             /* where rank 0 listens; 0: only rank 0 can choose it */
     int listener;         /* a socket that listens there already, for rank 0; else -1 */
     char token[65];       /* what a rank must know to join; "": none was given */
+    bool has_other_hosts; /* the launcher says that not all ranks are on this host */
     bool has_mpi;         /* MPI started the processes, and moves their bytes if it can be loaded */
 } lyrnn_ranks;
 
@@ -38,7 +39,8 @@ lyrnn_status lyrnn_ranks_detect(lyrnn_ranks *ranks);
  * in `address`, `port`, `listener` and `token`. Whoever can pass these to the other processes calls
  * it before lyrnn_comm_open, which then closes the listener: the parent of `--ranks N` for its
  * rank 0, and rank 0 itself where MPI broadcasts the first two and the token. An empty address
- * becomes this host's name. LYRNN_ERR_IO: the address cannot be used, or reaches only this host. */
+ * becomes this host's name. LYRNN_ERR_IO: the address cannot be used, or other hosts have ranks and
+ * cannot reach it. */
 lyrnn_status lyrnn_ranks_listen(lyrnn_ranks *ranks);
 
 /* Opens the group of size >= 2 ranks: all of them meet, or this fails. It waits at most

@@ -253,6 +253,35 @@ static void each_launcher_is_found(void **state)
     }
 }
 
+static void other_hosts_are_noticed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *variables[MAX_VARIABLES];
+        bool has_other_hosts;
+    } cases[] = {
+        {{OWN}, false},
+        {{TORCH}, false},
+        {{TORCH, "LOCAL_WORLD_SIZE=4"}, false},
+        {{TORCH, "LOCAL_WORLD_SIZE=2"}, true},
+        {{SRUN, "SLURM_STEP_NODELIST=a"}, false},
+        {{SRUN, "SLURM_STEP_NODELIST=a", "SLURM_STEP_NUM_NODES=1"}, false},
+        {{SRUN, "SLURM_STEP_NODELIST=a", "SLURM_STEP_NUM_NODES=2"}, true},
+        {{SRUN, "MASTER_ADDR=a", "SLURM_STEP_NUM_NODES=2"}, true},
+        {{OPEN_MPI}, false},
+        {{OPEN_MPI, "OMPI_COMM_WORLD_LOCAL_SIZE=2"}, false},
+        {{OPEN_MPI, "OMPI_COMM_WORLD_LOCAL_SIZE=1"}, true},
+        {{"PMI_RANK=0", "PMI_SIZE=2", "MPI_LOCALNRANKS=1"}, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lyrnn_ranks ranks;
+        set_variables(cases[i].variables);
+        assert_int_equal(lyrnn_ranks_detect(&ranks), LYRNN_OK);
+        if (ranks.has_other_hosts != cases[i].has_other_hosts)
+            fail_msg("case %zu: %d", i, ranks.has_other_hosts);
+    }
+}
+
 typedef struct {
     const char *variables[MAX_VARIABLES];
     const char *text;
@@ -339,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_launcher_is_found),
+        cmocka_unit_test(other_hosts_are_noticed),
         cmocka_unit_test(a_mistake_is_named),
         cmocka_unit_test(long_values_are_refused),
         cmocka_unit_test(an_unknown_place_is_an_error_at_once),

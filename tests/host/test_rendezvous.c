@@ -245,7 +245,7 @@ static void rank_0_names_who_did_not_come(void **state)
                   "rank 0: ranks 2 and 3 of 4 did not come within 0.3 s; see whether they run and "
                   "reach 127.0.0.1 port ");
     assert_has(outcomes[0].text,
-               ", which other hosts cannot: set MASTER_ADDR for them");
+               ", which other hosts cannot: set MASTER_ADDR to an IP address that they reach");
     assert_true(outcomes[0].seconds >= short_timeout && outcomes[0].seconds < 3);
     assert_int_equal(outcomes[1].status, LYRNN_ERR_RANK);
     assert_string_equal(outcomes[1].text, "");
@@ -338,6 +338,31 @@ static void rank_0_says_why_it_cannot_listen(void **state)
     ranks = ranks_at("no.such.host.invalid", 4000, 0);
     assert_int_equal(open_alone(&ranks), LYRNN_ERR_IO);
     assert_begins(lyrnn_error_text(), "rank 0: no.such.host.invalid: ");
+}
+
+/* It does not wait for ranks that cannot come. */
+static void rank_0_refuses_an_address_of_this_host_only(void **state)
+{
+    (void)state;
+    static const char *const end =
+        " on this host, which other hosts cannot reach; set MASTER_ADDR to an IP address of this "
+        "host that they reach";
+    char begin[64];
+    lyrnn_ranks ranks = ranks_at("127.0.0.1", 0, 0);
+    assert_int_equal(lyrnn_ranks_listen(&ranks), LYRNN_OK);
+    close(ranks.listener);
+    snprintf(begin, sizeof begin, "rank 0: 127.0.0.1 is 127.0.0.1 port %d", ranks.port);
+    ranks.listener = -1;
+    ranks.has_other_hosts = true;
+    double start = lyrnn_seconds();
+    assert_int_equal(open_alone(&ranks), LYRNN_ERR_IO);
+    assert_true(lyrnn_seconds() - start < answer_timeout);
+    assert_begins(lyrnn_error_text(), begin);
+    assert_has(lyrnn_error_text(), end);
+    /* So it is where MPI passes the address on. */
+    assert_int_equal(lyrnn_ranks_listen(&ranks), LYRNN_ERR_IO);
+    assert_int_equal(ranks.listener, -1);
+    assert_has(lyrnn_error_text(), end);
 }
 
 static void a_follower_says_that_rank_0_did_not_come(void **state)
@@ -436,6 +461,7 @@ int main(void)
         cmocka_unit_test(a_rank_that_dies_early_ends_the_rendezvous),
         cmocka_unit_test(rank_0_has_a_name_before_all_are_there),
         cmocka_unit_test(rank_0_says_why_it_cannot_listen),
+        cmocka_unit_test(rank_0_refuses_an_address_of_this_host_only),
         cmocka_unit_test(a_follower_says_that_rank_0_did_not_come),
         cmocka_unit_test(another_program_is_not_taken_for_rank_0),
         cmocka_unit_test(a_number_that_is_no_listener_is_refused),

@@ -33,7 +33,7 @@ set_variables() {
 compare srun
 set_variables() {
     export SLURM_PROCID=$1 SLURM_STEP_NUM_TASKS=$2 SLURM_NTASKS=$2 SLURM_LOCALID=$1
-    export SLURM_JOB_ID=7 SLURM_STEP_ID=3 SLURM_STEP_NUM_NODES=2 SLURM_JOB_NODELIST='none[1-2]'
+    export SLURM_JOB_ID=7 SLURM_STEP_ID=3 SLURM_JOB_NODELIST='none[1-2]'
     export MASTER_ADDR=127.0.0.1 MASTER_PORT=$3 LYRNN_TOKEN=a_secret
 }
 compare srun

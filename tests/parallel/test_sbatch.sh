@@ -23,7 +23,7 @@ while [[ $1 == --* ]]; do
     shift
 done
 [[ ${#LYRNN_TOKEN} == 64 && $MASTER_ADDR == localhost ]] || exit 98
-export SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=2 SLURM_STEP_NUM_NODES=2
+export SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=2 SLURM_STEP_NUM_NODES=1
 for rank in 0 1; do
     SLURM_PROCID=$rank SLURM_LOCALID=$rank "$@" &
     echo "$!" >"task.$rank"
