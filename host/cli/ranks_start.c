@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <math.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,7 +21,8 @@
 typedef struct {
     pid_t pid;
     bool is_running;
-    int status; /* as waitpid reports it */
+    int status;      /* as waitpid reports it */
+    bool was_forced; /* its parent asked it to end before it did */
 } rank_process;
 
 /* The ranks and what their parent knows of them. */
@@ -33,6 +33,7 @@ typedef struct {
     rank_process *ranks;        /* (num) */
     int first_ended;            /* the first rank whose status was not 0; -1: none */
     double failed_at;           /* when a rank failed; 0: none has */
+    int num_forced;             /* signals that asked the others to end */
     int received;               /* the last signal that asked for something; 0: none */
     sigset_t signals, old_mask; /* what the parent waits for; what the ranks begin with */
 } started_ranks;
@@ -152,6 +153,7 @@ static void note_ended(started_ranks *group)
         if (!process->is_running || waitpid(process->pid, &process->status, WNOHANG) <= 0)
             continue;
         process->is_running = false;
+        process->was_forced = group->num_forced > 0;
         group->num_running--;
         if (group->first_ended < 0 && process->status != 0)
             group->first_ended = rank;
@@ -160,12 +162,22 @@ static void note_ended(started_ranks *group)
     }
 }
 
+/* After a failure the other ranks end by themselves, unless they hang or wait for a rank that never
+ * came. A process that is stopped ends by SIGKILL only. */
+static void end_the_others(started_ranks *group)
+{
+    static const int signals[] = {SIGTERM, SIGKILL};
+    static const int num_signals = sizeof signals / sizeof *signals;
+    const double seconds = 15;
+    if (group->failed_at > 0 && group->num_forced < num_signals &&
+        lyrnn_seconds() - group->failed_at > seconds * (group->num_forced + 1))
+        signal_all(group, signals[group->num_forced++]);
+}
+
 /* Waits for all ranks, and passes signals on. A terminal sends its signals to all processes of the
- * command by itself. The others end by themselves after a failure, unless they wait for a rank that
- * never came. */
+ * command by itself. */
 static void wait_for_all(started_ranks *group)
 {
-    const double max_seconds = 15;
     while (group->num_running > 0) {
         siginfo_t info;
         const struct timespec second = {.tv_sec = 1};
@@ -175,20 +187,29 @@ static void wait_for_all(started_ranks *group)
             signal_all(group, received);
         if (received > 0 && received != SIGCHLD)
             group->received = received;
-        if (group->failed_at > 0 && lyrnn_seconds() - group->failed_at > max_seconds) {
-            signal_all(group, SIGTERM);
-            group->failed_at = INFINITY;
-        }
+        end_the_others(group);
     }
 }
 
-/* If every rank that failed was killed, none could say so. */
+/* Whether a rank has reported the failure. That is up to the lowest one that was left, and the
+ * others are silent, even if that one hangs until its parent ends it. */
+static bool is_reported(const started_ranks *group)
+{
+    for (int rank = 0; rank < group->num; rank++) {
+        const rank_process *process = &group->ranks[rank];
+        bool has_left =
+            process->status == 0 || (WIFSIGNALED(process->status) && !process->was_forced);
+        if (!has_left)
+            return WIFEXITED(process->status);
+    }
+    return false;
+}
+
 static void report_killed(const started_ranks *group)
 {
     const rank_process *first = &group->ranks[group->first_ended];
-    for (int rank = 0; rank < group->num; rank++)
-        if (WIFEXITED(group->ranks[rank].status) && group->ranks[rank].status != 0)
-            return;
+    if (!WIFSIGNALED(first->status) || is_reported(group))
+        return;
     fprintf(stderr,
             "lyrnn: rank %d (process %d): was killed (%s); look for the reason in the system's "
             "log, then run the command again\n",
