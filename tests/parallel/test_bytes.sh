@@ -1,8 +1,27 @@
 #!/usr/bin/env bash
-# The results depend on the shards of a batch and not on the number of ranks that compute them: 1, 2
-# and 4 ranks write the same bytes. Prints a table of them.
+# test_bytes.sh LYRNN [FLIPS PROBE ABSENT [mpirun]]: the results depend on the shards of a batch and
+# not on the number of ranks that compute them: 1, 2 and 4 ranks write the same bytes. Prints a
+# table of them. The ranks meet over TCP, or mpirun of Open MPI starts them and moves their bytes.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
+if [[ ${5-} == mpirun ]]; then
+    if ! [[ -e ${lyrnn%/*}/liblyrnn_mpi.so ]] ||
+        ! grep -q 'Open MPI' < <(mpirun --version 2>/dev/null); then
+        echo 'skipped: no mpirun of Open MPI, or lyrnn was built without MPI'
+        exit 77
+    fi
+    # Open MPI never frees some of its memory.
+    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+    # mpirun passes the output of all ranks on, so only rank 0 may print anything here too.
+    ranks_succeed() {
+        command="mpirun -n $1 lyrnn ${*:2}"
+        status=0
+        mpirun --allow-run-as-root --oversubscribe --bind-to none -n "$1" "$lyrnn" "${@:2}" \
+            >"$out" 2>"$err" </dev/null || status=$?
+        [[ $status == 0 ]] || fail "must succeed"
+        grep -q '^ranks: .*, connected by TCP and MPI ' "$err" || fail "MPI must move the bytes"
+    }
+fi
 write_songs 24
 common=(train songs.txt --keep-duplicates --hidden-size 12 --num-layers 2 --dropout 0.5
     --batch-size 8 --shards 4 --num-steps 5 --threads 1 --lr 1e-2 --num-epochs 2 --pred-period 1

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# test_rank_kills.sh LYRNN [FLIPS PROBE [SEED [KILLS]]]: kills one rank of a training by SIGKILL 50
-# times, each time at a random moment: at start-up, in steps, while rank 0 validates or saves. The
-# others end within 5 seconds, and one of them prints one line. The same command continues the run,
-# with the number of ranks drawn each time. It ends with the bytes of an undisturbed one.
+# test_rank_kills.sh LYRNN [FLIPS PROBE ABSENT [SEED [KILLS]]]: kills one rank of a training with
+# SIGKILL, 50 times, each time at a random moment: at start-up, in steps, while rank 0 validates or
+# saves. The others end within 5 seconds, and one of them prints one line. The same command
+# continues the run, with the number of ranks drawn each time. It ends with the bytes of an
+# undisturbed one.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
-seed=${4-$RANDOM}
+seed=${5-$RANDOM}
 RANDOM=$seed
-kills=${5-50}
+kills=${6-50}
 write_songs 24
 train=(train songs.txt --keep-duplicates --cell gru --hidden-size 12 --batch-size 8 --shards 4
     --num-steps 5 --threads 1 --num-epochs 6 --val-songs 0.2 --dropout 0.2 --num-layers 2
