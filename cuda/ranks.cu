@@ -110,15 +110,13 @@ bool lyrnn_cuda_ranks_finish(lyrnn_cuda_ranks *ranks, lyrnn_nccl_result result)
 {
     const lyrnn_status status = lyrnn_nccl_wait(&ranks->nccl, ranks->comm, &result);
     if (status == LYRNN_OK && result != LYRNN_NCCL_SUCCESS) {
-        fprintf(stderr,
-                "lyrnn: NCCL: %s; check the network and the GPUs, set NCCL_DEBUG=INFO to see more, "
-                "and continue from the last checkpoint\n",
-                lyrnn_nccl_reason(&ranks->nccl, result));
-        /* CUDA's exit handlers may wait for the device, which may wait for other ranks. */
-        fflush(NULL);
-        _exit(1);
+        char text[512];
+        snprintf(text, sizeof text,
+                 "NCCL: %s; check the network and the GPUs, set NCCL_DEBUG=INFO to see more",
+                 lyrnn_nccl_reason(&ranks->nccl, result));
+        ranks->comm->fail(ranks->comm, text);
     }
-    ranks->has_failed = status != LYRNN_OK;
+    ranks->has_failed = status != LYRNN_OK || result != LYRNN_NCCL_SUCCESS;
     return !ranks->has_failed;
 }
 

@@ -192,6 +192,13 @@ static lyrnn_status check(lyrnn_comm *self)
     return links_wait(self->state, NULL, 0, 0);
 }
 
+static void fail(lyrnn_comm *self, const char *text)
+{
+    rank_group *group = self->state;
+    (void)group_fail(group, "%s", text);
+    group->status = LYRNN_ERR_IO;
+}
+
 void comm_set(lyrnn_comm *comm, rank_group *group)
 {
     *comm = (lyrnn_comm){
@@ -204,6 +211,7 @@ void comm_set(lyrnn_comm *comm, rank_group *group)
         .exchange = exchange,
         .all_gather = all_gather,
         .check = check,
+        .fail = fail,
     };
 }
 

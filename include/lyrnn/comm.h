@@ -2,7 +2,8 @@
  * Rank 0 leads: it reports, validates, generates samples and writes to the disk.
  *
  * This is the interface that a training and the backends use. lyrnn/ranks.h opens one. All
- * functions but `check` are collective: every rank calls the same ones in the same order.
+ * functions but `check` and `fail` are collective: every rank calls the same ones in the same
+ * order.
  *
  * A function fails with LYRNN_ERR_RANK if another rank has failed or is gone. The group is then of
  * no more use: all later calls fail too, at once. */
@@ -37,6 +38,9 @@ struct lyrnn_comm {
     /* Looks, without waiting, whether all other ranks are there. Whoever waits for a device whose
      * work waits for other ranks calls it now and then. */
     lyrnn_status (*check)(lyrnn_comm *self);
+    /* Lets every later call of this rank fail with LYRNN_ERR_IO and this text. A backend calls it
+     * if its own way of moving bytes has failed, because its operations cannot. */
+    void (*fail)(lyrnn_comm *self, const char *text);
 };
 
 #ifdef __cplusplus

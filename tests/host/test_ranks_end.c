@@ -139,6 +139,34 @@ static void a_failure_is_reported_once(void **state)
 }
 
 /* Rank 0 finds the failure later than the others. Until then it sees none of theirs. */
+/* A backend of rank 1 fails, and the caller learns of it by a later call. */
+static lyrnn_status fail_in_backend(lyrnn_comm *comm, const void *context)
+{
+    const accident *accident = context;
+    if (comm->rank == accident->rank) {
+        (comm->fail)(comm, "NCCL: has no network; check it"); /* cmocka has a macro "fail" */
+        assert_int_equal(comm->check(comm), LYRNN_ERR_IO);
+        int number = 0;
+        return comm->broadcast(comm, &number, sizeof number);
+    }
+    return wait_in(comm, accident->wait, accident->num_bytes);
+}
+
+static void a_failure_of_a_backend_is_reported_once(void **state)
+{
+    (void)state;
+    char host[65] = "", expected[256];
+    gethostname(host, sizeof host - 1);
+    const accident accident = {.rank = 1, .num_bytes = LONG_BYTES};
+    rank_outcome outcomes[CHECK_MAX_RANKS];
+    run_ranks(SIZE, fail_in_backend, &accident, NULL, outcomes);
+    const rank_outcome *report = find_report(SIZE, outcomes, -1);
+    assert_ptr_equal(report, &outcomes[0]);
+    assert_int_equal(report->status, LYRNN_ERR_IO);
+    snprintf(expected, sizeof expected, "rank 1 (%s): NCCL: has no network; check it", host);
+    assert_string_equal(report->text, expected);
+}
+
 static lyrnn_status fail_everywhere(lyrnn_comm *comm, const void *context)
 {
     (void)context;
@@ -361,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dead_rank_ends_all_others),
         cmocka_unit_test(a_failure_is_reported_once),
+        cmocka_unit_test(a_failure_of_a_backend_is_reported_once),
         cmocka_unit_test(a_failure_of_all_is_reported_once),
         cmocka_unit_test(the_lowest_rank_left_reports),
         cmocka_unit_test(a_busy_rank_0_does_not_report_again),

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 #include <string.h>
@@ -18,6 +19,7 @@ typedef struct {
     lyrnn_comm comm;
     bool is_lost;   /* check fails */
     int num_checks; /* how often it was called */
+    char failure[256];
 } made_up_ranks;
 
 static inline made_up_ranks *ranks_of(lyrnn_comm *comm)
@@ -47,6 +49,11 @@ static inline lyrnn_status check(lyrnn_comm *self)
     return ranks_of(self)->is_lost ? lyrnn_fail(LYRNN_ERR_RANK, "rank 1: is gone") : LYRNN_OK;
 }
 
+static inline void fail_ranks(lyrnn_comm *self, const char *text)
+{
+    snprintf(ranks_of(self)->failure, sizeof ranks_of(self)->failure, "%s", text);
+}
+
 static inline void make_ranks(made_up_ranks *ranks, int rank, int size)
 {
     *ranks = (made_up_ranks){.comm = {.rank = rank,
@@ -54,7 +61,8 @@ static inline void make_ranks(made_up_ranks *ranks, int rank, int size)
                                       .state = ranks,
                                       .broadcast = broadcast,
                                       .gather = gather,
-                                      .check = check}};
+                                      .check = check,
+                                      .fail = fail_ranks}};
 }
 
 static inline void open_device(lyrnn_backend *backend)

@@ -123,6 +123,12 @@ static void take_device(int rank)
         setenv("LYRNN_TEST_DEVICE", own, 1);
 }
 
+static void fail_in_test(lyrnn_comm *self, const char *text)
+{
+    (void)self;
+    fail_msg("%s", text);
+}
+
 /* In a child. A failed assertion must end it, instead of returning to its copy of the runner. */
 static void run_rank(group *g, int rank, int size, void (*body)(lyrnn_comm *, void *),
                      void *context)
@@ -136,7 +142,8 @@ static void run_rank(group *g, int rank, int size, void (*body)(lyrnn_comm *, vo
                        .gather = gather,
                        .exchange = exchange,
                        .all_gather = all_gather,
-                       .check = check};
+                       .check = check,
+                       .fail = fail_in_test};
     alarm(MAX_SECONDS);
     take_device(rank);
     setenv("CMOCKA_TEST_ABORT", "1", 1);
