@@ -321,8 +321,8 @@ static void use_two_lanes(void)
     run_sum(&s);
 }
 
-/* The other ranks learn of a failure of NCCL, so that one of them reports it. Nothing is summed after
- * it. */
+/* The other ranks learn of a failure of NCCL, so that one of them reports it. Nothing is summed
+ * after it. */
 static void nccl_fails(void **state)
 {
     (void)state;
