@@ -54,24 +54,39 @@ expect_line() {
         fail "the line must name rank $victim; seed $seed"
 }
 
+# has_finished: whether a rank that was not killed has succeeded. The training was then over before
+# the kill.
+has_finished() {
+    local rank
+    for rank in "${!pids[@]}"; do
+        [[ $rank == "$victim" || ${statuses[rank]} != 0 ]] || return 0
+    done
+    return 1
+}
+
 declare -A victims=()
 killed=0 runs=0
 while ((killed < kills)); do
     size=$((RANDOM % 2 * 2 + 2))
     victim=$((RANDOM % size))
+    # A rank may be killed before it opens its files.
+    for rank in 0 1 2 3; do
+        : >"$out.$rank"
+        : >"$err.$rank"
+    done
     start_ranks "$size" "${train[@]}" --out run --continue --rendezvous-timeout 3
     pause_us $((RANDOM * life_us * 3 / 4 / 32768))
     kill -KILL "${pids[victim]}" 2>/dev/null || true
     expect_end
     finish_ranks 2>/dev/null
-    if [[ ${statuses[victim]} == 137 ]] && grep -q '^ranks: ' "$err"; then
-        expect_line
-        killed=$((killed + 1))
-        victims[$victim of $size]=$((${victims[$victim of $size]-0} + 1))
-    elif [[ $status == 0 ]]; then
+    if has_finished; then
         same_runs whole run
         rm -r run
         runs=$((runs + 1))
+    elif [[ ${statuses[victim]} == 137 ]] && grep -q '^ranks: ' "$err"; then
+        expect_line
+        killed=$((killed + 1))
+        victims[$victim of $size]=$((${victims[$victim of $size]-0} + 1))
     fi
 done
 ranks_succeed 2 "${train[@]}" --out run --continue
