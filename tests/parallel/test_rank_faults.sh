@@ -16,7 +16,10 @@ begin() {
     rm -rf run "$err".*
     start_ranks "$@"
     for ((i = 0; i < 1000; i++)); do
-        ! grep -qs "^run: " "$err.0" || return 0
+        if grep -qs "^run: " "$err.0"; then
+            sleep 0.1 # all ranks catch signals from about then on
+            return 0
+        fi
         sleep 0.01
     done
     collect_ranks

@@ -66,6 +66,7 @@ begin() {
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.01
     done
+    sleep 0.1 # all ranks catch signals from about then on
     mapfile -t ranks < <(pgrep -P "$pid")
     [[ ${#ranks[@]} == "$1" ]] || fail "$1 processes must run, not ${#ranks[@]}"
 }
