@@ -9,12 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "corpus/archive.h"
 #include "fuzz.h"
 #include "lyrnn/corpus.h"
 #include "lyrnn/vocab.h"
 
 /* For each byte: the byte of the file, and a character in each of two arrays while they grow. */
 enum { MEMORY_MULTIPLE = 16, MEMORY_CONSTANT = 2 * 65536 };
+
+/* The file may be JSON, where a bracket takes the most, or LRC, which has large fixed arrays. */
+enum { SONGS_MULTIPLE = 640, SONGS_CONSTANT = 8 << 20 };
 
 typedef struct {
     uint32_t *chars; /* the caller frees it */
@@ -155,8 +159,9 @@ static void check_songs(const lyrnn_corpus *corpus)
 }
 
 /* By the default rules, and by others that the number of bytes chooses: whatever is dropped, the
- * songs are whole. The file is there twice, so that it has copies. */
-static void load_songs(size_t num_bytes)
+ * songs are whole. The file is there twice, so that it has copies. run.sh bounds the memory of an
+ * archive. */
+static void load_songs(const uint8_t *bytes, size_t num_bytes)
 {
     const char *const paths[] = {"input", "input"};
     const lyrnn_corpus_rules rules = {.songs = (lyrnn_songs)(num_bytes % 4),
@@ -164,8 +169,13 @@ static void load_songs(size_t num_bytes)
                                       .repeats = (lyrnn_repeats)(num_bytes / 12 % 2),
                                       .keep_duplicates = num_bytes / 24 % 2 == 1,
                                       .min_count = num_bytes / 48 % 3};
+    const size_t num_paths = 1 + num_bytes / 144 % 2;
+    const lyrnn_bytes file = {(const char *)bytes, num_bytes};
     lyrnn_corpus corpus;
-    lyrnn_status status = lyrnn_corpus_load(&corpus, paths, 1 + num_bytes / 144 % 2, &rules);
+    fuzz_watch_memory();
+    lyrnn_status status = lyrnn_corpus_load(&corpus, paths, num_paths, &rules);
+    if (!archive_is(paths[0], &file))
+        fuzz_check_memory(num_paths * num_bytes, SONGS_MULTIPLE, SONGS_CONSTANT);
     LYRNN_CHECK(status == LYRNN_OK || status == LYRNN_ERR_CORPUS);
     if (status == LYRNN_OK)
         check_songs(&corpus);
@@ -181,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t num_bytes)
     load(&text, num_bytes, LYRNN_NEWLINES_KEEP, num_bytes / 2);
     if (text.is_text && has_two_chars(text.chars, text.N))
         load_twice(&text, num_bytes);
-    load_songs(num_bytes);
+    load_songs(bytes, num_bytes);
     free(text.chars);
     return 0;
 }

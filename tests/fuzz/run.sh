@@ -13,9 +13,10 @@ mkdir -p "$gathered" "$findings"
 arguments=(-max_total_time="${LYRNN_FUZZ_SECONDS:-60}" -artifact_prefix="$findings/"
     -timeout=10 -rss_limit_mb=1024 -malloc_limit_mb=64 -print_final_stats=1)
 # libarchive takes the memory that an archive claims to need, for example to look back on its
-# stream. It is hardly touched, but ASan touches an eighth as much for its own records. So malloc
-# returns NULL for more than a GB, as it does on a small machine without a sanitizer.
-if [[ $name == archive ]]; then
+# stream. A corpus may be an archive, too. The memory is hardly touched, but ASan touches an eighth
+# as much for its own records. So malloc returns NULL for more than a GB, as it does on a small
+# machine without a sanitizer.
+if [[ $name == @(archive|corpus) ]]; then
     # A list of files of a 7z may take 0.7 GB, so ASan must not keep much freed memory.
     arguments+=(-malloc_limit_mb=8192)
     ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1
