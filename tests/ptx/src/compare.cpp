@@ -32,69 +32,70 @@ template <typename H, bool FLUSHES> struct Half {
     }
 };
 
-/* Comparisons with `u` are true if a value is NaN, and the others are false. */
-struct Eq {
-    template <typename T> static bool holds(T a, T b)
-    {
-        return a == b;
-    }
-};
-struct Ne {
-    template <typename T> static bool holds(T a, T b)
-    {
-        return (a < b) | (a > b);
-    }
-};
-struct Lt {
-    template <typename T> static bool holds(T a, T b)
-    {
-        return a < b;
-    }
-};
-struct Le {
-    template <typename T> static bool holds(T a, T b)
-    {
-        return a <= b;
-    }
-};
-struct Num {
-    template <typename T> static bool holds(T a, T b)
-    {
-        return (a == a) & (b == b);
-    }
-};
-template <typename C> struct Not {
-    template <typename T> static bool holds(T a, T b)
-    {
-        return !C::holds(a, b);
-    }
-};
-template <typename C> struct Swapped {
-    template <typename T> static bool holds(T a, T b)
-    {
-        return C::holds(b, a);
-    }
-};
-using Gt = Swapped<Lt>;
-using Ge = Swapped<Le>;
+/* How two values relate. A comparison is the set of relations in which it holds. */
+enum Relation : uint8_t { LESS = 1, EQUAL = 2, GREATER = 4, UNORDERED = 8 };
 
-template <typename S, typename C>
-Lanes compare(const typename S::Register *a, const typename S::Register *b)
+struct Comparison {
+    const char *name;
+    uint8_t relations;
+};
+
+/* Those with `u` hold if a value is NaN, and the first six do not. */
+constexpr Comparison float_comparisons[] = {
+    {"eq", EQUAL},
+    {"ne", LESS | GREATER},
+    {"lt", LESS},
+    {"le", LESS | EQUAL},
+    {"gt", GREATER},
+    {"ge", GREATER | EQUAL},
+    {"equ", EQUAL | UNORDERED},
+    {"neu", LESS | GREATER | UNORDERED},
+    {"ltu", LESS | UNORDERED},
+    {"leu", LESS | EQUAL | UNORDERED},
+    {"gtu", GREATER | UNORDERED},
+    {"geu", GREATER | EQUAL | UNORDERED},
+    {"num", LESS | EQUAL | GREATER},
+    {"nan", UNORDERED},
+};
+
+/* Bits have the first two, signed integers the first six, and unsigned integers all. */
+constexpr Comparison integer_comparisons[] = {
+    {"eq", EQUAL},   {"ne", LESS | GREATER},  {"lt", LESS}, {"le", LESS | EQUAL},
+    {"gt", GREATER}, {"ge", GREATER | EQUAL}, {"lo", LESS}, {"ls", LESS | EQUAL},
+    {"hi", GREATER}, {"hs", GREATER | EQUAL},
+};
+
+template <typename S>
+Lanes compare(const typename S::Register *a, const typename S::Register *b, unsigned relations)
 {
-    Lanes result = 0;
-    for (unsigned i = 0; i < num_lanes; i++)
-        result |= C::holds(S::value(a[i]), S::value(b[i])) ? lane_bits.of[i] : 0;
-    return result;
+    Lanes less = 0, equal = 0, greater = 0;
+    for (unsigned i = 0; i < num_lanes; i++) {
+        const auto left = S::value(a[i]), right = S::value(b[i]);
+        less |= left < right ? lane_bits.of[i] : 0;
+        equal |= left == right ? lane_bits.of[i] : 0;
+        greater |= left > right ? lane_bits.of[i] : 0;
+    }
+    return ((relations & LESS) != 0 ? less : 0) | ((relations & EQUAL) != 0 ? equal : 0) |
+           ((relations & GREATER) != 0 ? greater : 0) |
+           ((relations & UNORDERED) != 0 ? ~(less | equal | greater) : 0);
 }
 
-/* The variant of an instruction: how the comparison and a predicate become the result. */
+/* How the comparison and a predicate become the result. */
 enum Combination : uint8_t { COMBINE_NOTHING, COMBINE_AND, COMBINE_OR, COMBINE_XOR };
 constexpr const char *combination_names[4] = {"", ".and", ".or", ".xor"};
+
+/* The variant of an instruction: its combination, and above it the relations. */
+constexpr unsigned combination_bits = 2;
+
+unsigned relations_of(const Instruction &instruction)
+{
+    return instruction.variant >> combination_bits;
+}
 
 /* The predicate, if there is one, is operand `number`. */
 Lanes combined(Warp &warp, const Instruction &instruction, unsigned number, Lanes compared)
 {
-    switch (instruction.variant) {
+    switch (instruction.variant % (1u << combination_bits)) {
     case COMBINE_AND:
         return compared & predicate(warp, instruction.operands[number]);
     case COMBINE_OR:
@@ -106,13 +107,12 @@ Lanes combined(Warp &warp, const Instruction &instruction, unsigned number, Lane
     }
 }
 
-template <typename S, typename C>
-void run_setp(Warp &warp, const Instruction &instruction, Lanes lanes)
+template <typename S> void run_setp(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
     using Register = typename S::Register;
     const Operand *operands = instruction.operands;
-    Lanes compared =
-        compare<S, C>(row<Register>(warp, operands[2]), row<Register>(warp, operands[3]));
+    Lanes compared = compare<S>(row<Register>(warp, operands[2]), row<Register>(warp, operands[3]),
+                                relations_of(instruction));
     Lanes first = combined(warp, instruction, 4, compared);
     Lanes second = combined(warp, instruction, 4, ~compared);
     set_predicate(warp, operands[0], lanes, first);
@@ -129,32 +129,33 @@ void split_halves(const uint32_t *from, uint16_t halves[2][num_lanes])
 }
 
 /* The results for the low and the high halves. */
-template <typename S, typename C>
+template <typename S>
 void compare_halves(Warp &warp, const Instruction &instruction, unsigned first, Lanes results[2])
 {
     uint16_t a[2][num_lanes], b[2][num_lanes];
     split_halves(row<uint32_t>(warp, instruction.operands[first]), a);
     split_halves(row<uint32_t>(warp, instruction.operands[first + 1]), b);
     for (unsigned k = 0; k < 2; k++)
-        results[k] = combined(warp, instruction, first + 2, compare<S, C>(a[k], b[k]));
+        results[k] = combined(warp, instruction, first + 2,
+                              compare<S>(a[k], b[k], relations_of(instruction)));
 }
 
-template <typename S, typename C>
-void run_setp_x2(Warp &warp, const Instruction &instruction, Lanes lanes)
+template <typename S> void run_setp_x2(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
     Lanes results[2];
-    compare_halves<S, C>(warp, instruction, 2, results);
+    compare_halves<S>(warp, instruction, 2, results);
     set_predicate(warp, instruction.operands[0], lanes, results[0]);
     set_predicate(warp, instruction.operands[1], lanes, results[1]);
 }
 
 /* What set writes where the comparison holds; elsewhere it writes 0. */
-template <typename S, typename C, typename D, D TRUE>
+template <typename S, typename D, D TRUE>
 void run_set(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
     using Register = typename S::Register;
     const Operand *operands = instruction.operands;
-    Lanes holds = compare<S, C>(row<Register>(warp, operands[1]), row<Register>(warp, operands[2]));
+    Lanes holds = compare<S>(row<Register>(warp, operands[1]), row<Register>(warp, operands[2]),
+                             relations_of(instruction));
     holds = combined(warp, instruction, 3, holds);
     D result[num_lanes];
     for (unsigned i = 0; i < num_lanes; i++)
@@ -162,11 +163,11 @@ void run_set(Warp &warp, const Instruction &instruction, Lanes lanes)
     assign(row<D>(warp, operands[0]), result, lanes);
 }
 
-template <typename S, typename C, uint16_t TRUE>
+template <typename S, uint16_t TRUE>
 void run_set_x2(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
     Lanes holds[2];
-    compare_halves<S, C>(warp, instruction, 1, holds);
+    compare_halves<S>(warp, instruction, 1, holds);
     uint32_t result[num_lanes];
     for (unsigned i = 0; i < num_lanes; i++)
         result[i] = ((holds[0] & lane_bits.of[i]) != 0 ? TRUE : 0u) |
@@ -174,106 +175,72 @@ void run_set_x2(Warp &warp, const Instruction &instruction, Lanes lanes)
     assign(row<uint32_t>(warp, instruction.operands[0]), result, lanes);
 }
 
-/* Adds NAME.COMPARISON{.COMBINATION}.TYPE with a fourth operand where a predicate is combined. */
-void add_combinations(Forms *forms, const std::string &name, const std::string &type,
-                      const Form &form)
+/* Adds NAME.COMPARISON{.COMBINATION}TYPE, with one more operand where a predicate is combined. */
+void add_combinations(Forms *forms, const std::string &name, const Comparison &comparison,
+                      const std::string &type, const Form &form)
 {
     for (uint8_t i = 0; i < 4; i++) {
         Form other = form;
-        other.variant = i;
+        other.variant = static_cast<uint8_t>(comparison.relations << combination_bits | i);
         other.operands += i == COMBINE_NOTHING ? "" : "p";
-        (*forms)[name + combination_names[i] + type] = other;
+        (*forms)[name + "." + comparison.name + combination_names[i] + type] = other;
     }
 }
 
-/* The set and setp forms of one comparison of one type; `type` begins with a dot. */
-template <typename S, typename C>
-void add_comparison(Forms *forms, const std::string &comparison, const std::string &type)
+/* The set and setp forms of one comparison of one type; `ftz` is ".ftz" or empty. */
+template <typename S>
+void add_comparison(Forms *forms, const Comparison &comparison, const std::string &ftz,
+                    const std::string &type)
 {
     const std::string sources(2, letter_of<typename S::Register>());
-    const bool is_flushed = type.compare(0, 5, ".ftz.") == 0;
-    const std::string ftz = is_flushed ? ".ftz" : "", source = type.substr(is_flushed ? 4 : 0);
-    add_combinations(forms, "setp." + comparison, type, {run_setp<S, C>, "pP" + sources});
-    const Form ones = {run_set<S, C, uint32_t, 0xffffffffu>, "w" + sources};
-    add_combinations(forms, "set." + comparison, ftz + ".u32" + source, ones);
-    add_combinations(forms, "set." + comparison, ftz + ".s32" + source, ones);
-    add_combinations(forms, "set." + comparison, ftz + ".f32" + source,
-                     {run_set<S, C, uint32_t, 0x3f800000u>, "w" + sources});
+    const Form ones = {run_set<S, uint32_t, 0xffffffffu>, "w" + sources};
+    add_combinations(forms, "setp", comparison, ftz + type, {run_setp<S>, "pP" + sources});
+    add_combinations(forms, "set", comparison, ftz + ".u32" + type, ones);
+    add_combinations(forms, "set", comparison, ftz + ".s32" + type, ones);
+    add_combinations(forms, "set", comparison, ftz + ".f32" + type,
+                     {run_set<S, uint32_t, 0x3f800000u>, "w" + sources});
 }
 
-template <typename H, bool FLUSHES, typename C>
-void add_half_comparison(Forms *forms, const std::string &comparison)
+template <typename S> void add_float_comparisons(Forms *forms, const char *ftz, const char *type)
+{
+    for (const Comparison &comparison : float_comparisons)
+        add_comparison<S>(forms, comparison, ftz, type);
+}
+
+/* The forms that only f16 and bf16 have: results of 16 bits, and both halves of a word. */
+template <typename H, bool FLUSHES>
+void add_half_comparison(Forms *forms, const Comparison &comparison)
 {
     using S = Half<H, FLUSHES>;
-    const std::string name = "set." + comparison, type = std::string(".") + H::name;
-    const std::string ftz = FLUSHES ? ".ftz" : "", twice = type + "x2";
-    add_comparison<S, C>(forms, comparison, ftz + type);
-    const Form ones = {run_set<S, C, uint16_t, 0xffff>, "hhh"};
-    add_combinations(forms, name, ftz + ".u16" + type, ones);
-    add_combinations(forms, name, ftz + ".s16" + type, ones);
-    add_combinations(forms, name, ftz + type + type, {run_set<S, C, uint16_t, H::one>, "hhh"});
+    const std::string type = std::string(".") + H::name, twice = type + "x2";
+    const std::string ftz = FLUSHES ? ".ftz" : "";
+    const Form ones = {run_set<S, uint16_t, 0xffff>, "hhh"};
+    add_combinations(forms, "set", comparison, ftz + ".u16" + type, ones);
+    add_combinations(forms, "set", comparison, ftz + ".s16" + type, ones);
+    add_combinations(forms, "set", comparison, ftz + type + type,
+                     {run_set<S, uint16_t, H::one>, "hhh"});
 
-    add_combinations(forms, "setp." + comparison, ftz + twice, {run_setp_x2<S, C>, "pPww"});
-    const Form ones_x2 = {run_set_x2<S, C, 0xffff>, "www"};
-    add_combinations(forms, name, ftz + ".u32" + twice, ones_x2);
-    add_combinations(forms, name, ftz + ".s32" + twice, ones_x2);
-    add_combinations(forms, name, ftz + twice + twice, {run_set_x2<S, C, H::one>, "www"});
+    const Form ones_x2 = {run_set_x2<S, 0xffff>, "www"};
+    add_combinations(forms, "setp", comparison, ftz + twice, {run_setp_x2<S>, "pPww"});
+    add_combinations(forms, "set", comparison, ftz + ".u32" + twice, ones_x2);
+    add_combinations(forms, "set", comparison, ftz + ".s32" + twice, ones_x2);
+    add_combinations(forms, "set", comparison, ftz + twice + twice, {run_set_x2<S, H::one>, "www"});
 }
 
-/* Calls adder.add<C>(name) for the comparisons that floating-point types have. */
-template <typename A> void for_float_comparisons(const A &adder)
+template <typename H, bool FLUSHES> void add_half_comparisons(Forms *forms)
 {
-    adder.template add<Eq>("eq");
-    adder.template add<Ne>("ne");
-    adder.template add<Lt>("lt");
-    adder.template add<Le>("le");
-    adder.template add<Gt>("gt");
-    adder.template add<Ge>("ge");
-    adder.template add<Not<Ne>>("equ");
-    adder.template add<Not<Eq>>("neu");
-    adder.template add<Not<Ge>>("ltu");
-    adder.template add<Not<Gt>>("leu");
-    adder.template add<Not<Le>>("gtu");
-    adder.template add<Not<Lt>>("geu");
-    adder.template add<Num>("num");
-    adder.template add<Not<Num>>("nan");
+    const std::string type = std::string(".") + H::name;
+    for (const Comparison &comparison : float_comparisons) {
+        add_comparison<Half<H, FLUSHES>>(forms, comparison, FLUSHES ? ".ftz" : "", type);
+        add_half_comparison<H, FLUSHES>(forms, comparison);
+    }
 }
-
-template <typename S> struct Adder {
-    Forms *forms;
-    std::string type;
-    template <typename C> void add(const char *comparison) const
-    {
-        add_comparison<S, C>(forms, comparison, type);
-    }
-};
-
-template <typename H, bool FLUSHES> struct HalfAdder {
-    Forms *forms;
-    template <typename C> void add(const char *comparison) const
-    {
-        add_half_comparison<H, FLUSHES, C>(forms, comparison);
-    }
-};
 
 template <typename T> void add_integer_comparisons(Forms *forms, const std::string &type)
 {
-    const bool has_order = type[1] != 'b';
-    add_comparison<Plain<T>, Eq>(forms, "eq", type);
-    add_comparison<Plain<T>, Ne>(forms, "ne", type);
-    if (!has_order)
-        return;
-    add_comparison<Plain<T>, Lt>(forms, "lt", type);
-    add_comparison<Plain<T>, Le>(forms, "le", type);
-    add_comparison<Plain<T>, Gt>(forms, "gt", type);
-    add_comparison<Plain<T>, Ge>(forms, "ge", type);
-    if (type[1] == 's')
-        return;
-    /* These names are for unsigned types only. */
-    add_comparison<Plain<T>, Lt>(forms, "lo", type);
-    add_comparison<Plain<T>, Le>(forms, "ls", type);
-    add_comparison<Plain<T>, Gt>(forms, "hi", type);
-    add_comparison<Plain<T>, Ge>(forms, "hs", type);
+    const unsigned number = type[1] == 'b' ? 2 : type[1] == 's' ? 6 : 10;
+    for (unsigned i = 0; i < number; i++)
+        add_comparison<Plain<T>>(forms, integer_comparisons[i], "", type);
 }
 
 template <typename T> void run_selp(Warp &warp, const Instruction &instruction, Lanes lanes)
@@ -380,12 +347,12 @@ void add_comparison_forms(Forms *forms)
     add_forms_of_width<uint64_t, int64_t>(forms, "64");
     add_selections<uint32_t>(forms, ".f32");
     add_selections<uint64_t>(forms, ".f64");
-    for_float_comparisons(Adder<Plain<float>>{forms, ".f32"});
-    for_float_comparisons(Adder<Flushed>{forms, ".ftz.f32"});
-    for_float_comparisons(Adder<Plain<double>>{forms, ".f64"});
-    for_float_comparisons(HalfAdder<F16, false>{forms});
-    for_float_comparisons(HalfAdder<F16, true>{forms});
-    for_float_comparisons(HalfAdder<BF16, false>{forms});
+    add_float_comparisons<Plain<float>>(forms, "", ".f32");
+    add_float_comparisons<Flushed>(forms, ".ftz", ".f32");
+    add_float_comparisons<Plain<double>>(forms, "", ".f64");
+    add_half_comparisons<F16, false>(forms);
+    add_half_comparisons<F16, true>(forms);
+    add_half_comparisons<BF16, false>(forms);
     add_tests<uint32_t, 23>(forms, ".f32");
     add_tests<uint64_t, 52>(forms, ".f64");
 }
