@@ -11,18 +11,29 @@
 #include "model_check.h"
 #include "sample_check.h"
 
-enum { V = 11, LENGTH = 90, PREFIX = 3, TOTAL = PREFIX + LENGTH, MAX_SAMPLES = 301 };
+enum { V = 11, MAX_LENGTH = 90, PREFIX = 3, MAX_SAMPLES = 301 };
+
+/* Characters of a text after its prefix. Texts are short in the simulator, which is slow. */
+static size_t text_length(void)
+{
+    return is_simulated() ? 30 : MAX_LENGTH;
+}
+
+static size_t total_length(void)
+{
+    return PREFIX + text_length();
+}
 
 /* What the listener has received. */
 typedef struct {
     uint64_t first;
     size_t num;
-    int32_t texts[MAX_SAMPLES][TOTAL];
+    int32_t texts[MAX_SAMPLES][PREFIX + MAX_LENGTH];
     size_t lengths[MAX_SAMPLES];
     lyrnn_sample_end ends[MAX_SAMPLES];
     /* Number of characters of sample number num. */
     size_t num_told;
-    int32_t told[TOTAL];
+    int32_t told[PREFIX + MAX_LENGTH];
     /* The listener refuses this sample. 0: it accepts all. */
     size_t fail_at;
 } heard;
@@ -31,7 +42,7 @@ static lyrnn_status hear_character(void *context, uint64_t sample, int32_t id)
 {
     heard *h = context;
     assert_int_equal(sample, h->first + h->num);
-    assert_true(h->num_told < TOTAL);
+    assert_true(h->num_told < total_length());
     h->told[h->num_told++] = id;
     return LYRNN_OK;
 }
@@ -74,9 +85,10 @@ static lyrnn_status write_samples(const model_check *check, const lyrnn_generate
     memset(h, 0, sizeof *h);
     h->first = options->first_sample;
     h->fail_at = fail_at;
-    assert_int_equal(lyrnn_generator_init(&generator, &check->model, options, TOTAL), LYRNN_OK);
+    assert_int_equal(lyrnn_generator_init(&generator, &check->model, options, total_length()),
+                     LYRNN_OK);
     assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, PREFIX), LYRNN_OK);
-    lyrnn_status status = lyrnn_generate(&generator, &prompt, LENGTH, &listener);
+    lyrnn_status status = lyrnn_generate(&generator, &prompt, text_length(), &listener);
     lyrnn_prompt_free(&prompt);
     lyrnn_generator_free(&generator);
     return status;
@@ -130,7 +142,7 @@ static void a_sample_does_not_depend_on_the_others(void **state)
 static void polling_more_often_changes_nothing(void **state)
 {
     static heard often, seldom;
-    const int looks[] = {1, 5, LENGTH, 1000};
+    const int looks[] = {1, 5, (int)text_length(), 1000};
     (void)state;
     model_check check;
     open_random(&check, LYRNN_LSTM, 1);
@@ -147,10 +159,10 @@ static void polling_more_often_changes_nothing(void **state)
 /* Returns where the text contains `stop` after the prefix, or its end. */
 static size_t find(const int32_t *text, const int32_t *stop, size_t num_stop)
 {
-    for (size_t i = PREFIX; i + num_stop <= TOTAL; i++)
+    for (size_t i = PREFIX; i + num_stop <= total_length(); i++)
         if (memcmp(text + i, stop, num_stop * sizeof *stop) == 0)
             return i;
-    return TOTAL;
+    return total_length();
 }
 
 static void a_stop_ends_a_text_before_it(void **state)
@@ -171,9 +183,10 @@ static void a_stop_ends_a_text_before_it(void **state)
         for (size_t i = 0; i < stopped.num; i++) {
             size_t length = find(whole.texts[i], options.stop, num_stop);
             assert_int_equal(stopped.lengths[i], length);
-            assert_int_equal(stopped.ends[i], length < TOTAL ? LYRNN_END_STOP : LYRNN_END_LENGTH);
+            assert_int_equal(stopped.ends[i],
+                             length < total_length() ? LYRNN_END_STOP : LYRNN_END_LENGTH);
             assert_memory_equal(stopped.texts[i], whole.texts[i], length * sizeof(int32_t));
-            num_stopped += length < TOTAL;
+            num_stopped += length < total_length();
         }
         assert_true(num_stopped > 0);
     }
@@ -207,17 +220,19 @@ static void one_generator_serves_prompts_again_and_again(void **state)
     assert_int_equal(write_samples(&check, &options, &first), LYRNN_OK);
     lyrnn_generator generator;
     lyrnn_prompt prompts[2];
-    assert_int_equal(lyrnn_generator_init(&generator, &check.model, &options, TOTAL), LYRNN_OK);
+    assert_int_equal(lyrnn_generator_init(&generator, &check.model, &options, total_length()),
+                     LYRNN_OK);
     assert_int_equal(lyrnn_prompt_from_ids(&prompts[0], prefix, 1), LYRNN_OK);
     assert_int_equal(lyrnn_prompt_from_ids(&prompts[1], prefix, PREFIX), LYRNN_OK);
     for (int round = 0; round < 4; round++) {
         const lyrnn_listener nobody = {0};
         const lyrnn_listener listener = {
             .character = hear_character, .sample = hear_sample, .context = &again};
-        assert_int_equal(lyrnn_generate(&generator, &prompts[0], LENGTH, &nobody), LYRNN_OK);
+        assert_int_equal(lyrnn_generate(&generator, &prompts[0], text_length(), &nobody), LYRNN_OK);
         draw_weights(&check, round % 2 == 0 ? 2 : 3);
         memset(&again, 0, sizeof again);
-        assert_int_equal(lyrnn_generate(&generator, &prompts[1], LENGTH, &listener), LYRNN_OK);
+        assert_int_equal(lyrnn_generate(&generator, &prompts[1], text_length(), &listener),
+                         LYRNN_OK);
         if (round % 2 == 0)
             assert_memory_equal(&again, &first, sizeof again);
         else
@@ -238,7 +253,9 @@ static lyrnn_status count_down(void *context)
 /* The first poll comes while the model reads a long prefix, and the last before the text ends. */
 static void a_poll_ends_the_generation(void **state)
 {
-    enum { LONG_PREFIX = 50, POLL_EVERY = 10, POLLS = (LONG_PREFIX + LENGTH) / POLL_EVERY };
+    enum { LONG_PREFIX = 50, POLL_EVERY = 10 };
+    const size_t length = LONG_PREFIX + text_length();
+    const int num_polls = (int)length / POLL_EVERY;
     int32_t prefix[LONG_PREFIX] = {0};
     (void)state;
     model_check check;
@@ -247,15 +264,14 @@ static void a_poll_ends_the_generation(void **state)
     options.poll_every = POLL_EVERY;
     lyrnn_generator generator;
     lyrnn_prompt prompt;
-    assert_int_equal(lyrnn_generator_init(&generator, &check.model, &options, LONG_PREFIX + LENGTH),
-                     LYRNN_OK);
+    assert_int_equal(lyrnn_generator_init(&generator, &check.model, &options, length), LYRNN_OK);
     assert_int_equal(lyrnn_prompt_from_ids(&prompt, prefix, LONG_PREFIX), LYRNN_OK);
-    for (int polls = 1; polls <= 2 * POLLS; polls++) {
+    for (int polls = 1; polls <= 2 * num_polls; polls++) {
         int left = polls;
         const lyrnn_listener listener = {.poll = count_down, .context = &left};
-        lyrnn_status status = lyrnn_generate(&generator, &prompt, LENGTH, &listener);
-        assert_int_equal(status, polls < POLLS ? LYRNN_INTERRUPTED : LYRNN_OK);
-        assert_int_equal(left, polls < POLLS ? 0 : polls - POLLS + 1);
+        lyrnn_status status = lyrnn_generate(&generator, &prompt, text_length(), &listener);
+        assert_int_equal(status, polls < num_polls ? LYRNN_INTERRUPTED : LYRNN_OK);
+        assert_int_equal(left, polls < num_polls ? 0 : polls - num_polls + 1);
     }
     lyrnn_prompt_free(&prompt);
     lyrnn_generator_free(&generator);
@@ -287,9 +303,10 @@ static void the_memory_is_known_beforehand(void **state)
         lyrnn_model model = check.model;
         model.backend = &watched.backend;
         lyrnn_generator generator;
-        assert_int_equal(lyrnn_generator_init(&generator, &model, &options, TOTAL), LYRNN_OK);
+        assert_int_equal(lyrnn_generator_init(&generator, &model, &options, total_length()),
+                         LYRNN_OK);
         assert_int_equal(watched.num_bytes,
-                         lyrnn_generator_bytes(inner, &model.config, &options, TOTAL));
+                         lyrnn_generator_bytes(inner, &model.config, &options, total_length()));
         lyrnn_generator_free(&generator);
     }
     model_check_close(&check);
