@@ -60,22 +60,28 @@ __global__ void __launch_bounds__(SUM_THREADS) sum_copies_kernel(sum_copies_args
     reinterpret_cast<float4 *>(args.sum)[i] = sum;
 }
 
+/* Whether a call is part of the group that is open. NCCL may answer it either way. */
+static bool is_queued(lyrnn_nccl_result result)
+{
+    return result == LYRNN_NCCL_SUCCESS || result == LYRNN_NCCL_IN_PROGRESS;
+}
+
 /* Sends piece r to rank r, and receives this rank's piece of rank r as piece r. */
 static lyrnn_nccl_result exchange(const lyrnn_cuda_ranks *ranks, const lyrnn_all_reduce_args *args,
                                   size_t length)
 {
     const lyrnn_nccl *nccl = &ranks->nccl;
     lyrnn_nccl_result result = nccl->ncclGroupStart();
-    for (int r = 0; r < ranks->comm->size && result == LYRNN_NCCL_SUCCESS; r++) {
+    for (int r = 0; r < ranks->comm->size && is_queued(result); r++) {
         const size_t begin = (size_t)r * length;
         result = nccl->ncclSend(args->values + begin, length, LYRNN_NCCL_FLOAT, r, nccl->group,
                                 ranks->stream);
-        if (result == LYRNN_NCCL_SUCCESS)
+        if (is_queued(result))
             result = nccl->ncclRecv(args->scratch + begin, length, LYRNN_NCCL_FLOAT, r, nccl->group,
                                     ranks->stream);
     }
     const lyrnn_nccl_result end = nccl->ncclGroupEnd();
-    return result == LYRNN_NCCL_SUCCESS ? end : result;
+    return is_queued(result) ? end : result;
 }
 
 extern "C" void lyrnn_cuda_all_reduce(lyrnn_backend *self, const lyrnn_all_reduce_args *args)

@@ -126,11 +126,11 @@ lyrnn_nccl_result ncclSend(const void *values, size_t count, lyrnn_nccl_type, in
     group_stream = stream;
     transfer_with(peer).from = values;
     transfer_with(peer).num_bytes = count * sizeof(float);
-    begin(group, LYRNN_NCCL_SUCCESS);
-    return LYRNN_NCCL_SUCCESS;
+    return begin(group, LYRNN_NCCL_SUCCESS);
 }
 #endif
 
+/* In a group, both answers mean that the call was accepted. */
 lyrnn_nccl_result ncclRecv(void *values, size_t, lyrnn_nccl_type, int peer, ncclComm *,
                            cudaStream_t)
 {
