@@ -68,6 +68,9 @@ lyrnn_status lyrnn_nccl_load(lyrnn_nccl *nccl)
     const char *chosen = getenv("LYRNN_NCCL");
     const char *file = chosen != NULL && chosen[0] != '\0' ? chosen : "libnccl.so.2";
     *nccl = {};
+    /* NCCL prefers this variable to the configuration of a group. Its functions would then block,
+     * and a lost rank would not be noticed. */
+    LYRNN_CHECK(setenv("NCCL_COMM_BLOCKING", "0", 1) == 0);
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL)
         return cannot_load(dlerror());

@@ -3,6 +3,7 @@
 #include "stub_nccl.h"
 
 #include <cuda_runtime.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <vector>
@@ -71,8 +72,9 @@ lyrnn_nccl_result ncclGetUniqueId(lyrnn_nccl_id *id)
 lyrnn_nccl_result ncclCommInitRankConfig(ncclComm **group, int, lyrnn_nccl_id, int,
                                          lyrnn_nccl_config *config)
 {
+    const char *blocking = getenv("NCCL_COMM_BLOCKING"); /* which NCCL prefers to the config */
     *group = NULL;
-    if (config->blocking != 0)
+    if (config->blocking != 0 || (blocking != NULL && strcmp(blocking, "1") == 0))
         return static_cast<lyrnn_nccl_result>(4); /* ncclInvalidArgument */
     *group = new ncclComm{};
     stub_nccl.num_open_groups++;
