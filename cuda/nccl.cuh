@@ -40,14 +40,13 @@ typedef struct {
 /* NCCL's encoding of its versions, from 2.9 on. */
 #define LYRNN_NCCL_VERSION(major, minor, patch) ((major)*10000 + (minor)*100 + (patch))
 
-/* The first version with groups whose calls do not block, which ncclCommInitRankConfig opens. Only
- * such a group can be left while it waits for a rank that is gone. Captures of ncclSend and
- * ncclRecv need 2.9. */
-enum { LYRNN_NCCL_OLDEST = LYRNN_NCCL_VERSION(2, 14, 0) };
+/* Before 2.19.1, ncclCommAbort may wait forever: github.com/NVIDIA/nccl/issues/992. Groups whose
+ * calls do not block need 2.14, and captures of ncclSend and ncclRecv need 2.9. */
+enum { LYRNN_NCCL_OLDEST = LYRNN_NCCL_VERSION(2, 19, 1) };
 
 #define LYRNN_NCCL_CONFIG                                                                          \
     {                                                                                              \
-        sizeof(lyrnn_nccl_config), 0xcafebeef, LYRNN_NCCL_OLDEST, 0, INT_MIN                       \
+        sizeof(lyrnn_nccl_config), 0xcafebeef, LYRNN_NCCL_VERSION(2, 14, 0), 0, INT_MIN            \
     }
 
 /* The functions: X(name, result, parameters). */

@@ -52,7 +52,7 @@ static constexpr lyrnn_nccl_config our_config = LYRNN_NCCL_CONFIG;
 static constexpr ncclConfig_t their_config = NCCL_CONFIG_INITIALIZER;
 static_assert(our_config.magic == their_config.magic, "magic");
 static_assert(our_config.undefined == NCCL_CONFIG_UNDEF_INT, "undefined");
-static_assert(LYRNN_NCCL_OLDEST == NCCL_VERSION(2, 14, 0), "encoding of versions");
+static_assert(LYRNN_NCCL_OLDEST == NCCL_VERSION(2, 19, 1), "encoding of versions");
 static_assert(int(LYRNN_NCCL_SUCCESS) == int(ncclSuccess), "ncclSuccess");
 static_assert(int(LYRNN_NCCL_SYSTEM_ERROR) == int(ncclSystemError), "ncclSystemError");
 static_assert(int(LYRNN_NCCL_REMOTE_ERROR) == int(ncclRemoteError), "ncclRemoteError");

@@ -57,14 +57,14 @@ static void too_old(void **state)
 {
     (void)state;
     stub_nccl_state *stub = begin();
-    stub->version = 21304;
+    stub->version = 21806;
     assert_string_equal(join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
                         "NCCL: " STUB_NCCL
-                        " is version 2.13.4, and lyrnn needs 2.14.0 or newer" PACKAGES("13"));
+                        " is version 2.18.6, and lyrnn needs 2.19.1 or newer" PACKAGES("13"));
     stub->version = 2804;
     assert_string_equal(join_refused(0, 1, LYRNN_ERR_UNSUPPORTED),
                         "NCCL: " STUB_NCCL
-                        " is version 2.8.4, and lyrnn needs 2.14.0 or newer" PACKAGES("13"));
+                        " is version 2.8.4, and lyrnn needs 2.19.1 or newer" PACKAGES("13"));
     assert_int_equal(stub->num_open_groups, 0);
 }
 
