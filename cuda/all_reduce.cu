@@ -84,9 +84,29 @@ static lyrnn_nccl_result exchange(const lyrnn_cuda_ranks *ranks, const lyrnn_all
     return is_queued(result) ? end : result;
 }
 
+static bool is_captured(cudaStream_t stream)
+{
+    cudaStreamCaptureStatus status;
+    LYRNN_CUDA_CHECK(cudaStreamIsCapturing(stream, &status));
+    return status != cudaStreamCaptureStatusNone;
+}
+
+/* Waits until a call of NCCL has queued its work and, unless it is captured, until the device has
+ * done it. Returns whether all ranks are there. In an eager step CUDA loads kernels, and for that
+ * it may wait for the device, where nothing looks for ranks that are gone. So no call may still
+ * wait for other ranks then. All ranks queue the same sums in the same order, and what a sum waits
+ * for in other lanes is queued before it. So this wait keeps no rank from queueing what ends it. */
+static bool finish(lyrnn_cuda_state *state, lyrnn_nccl_result result)
+{
+    lyrnn_cuda_ranks *ranks = state->ranks;
+    if (lyrnn_cuda_ranks_finish(ranks, result) && !is_captured(ranks->stream))
+        LYRNN_CUDA_CHECK(lyrnn_cuda_wait(state, ranks->stream));
+    return !ranks->has_failed;
+}
+
 extern "C" void lyrnn_cuda_all_reduce(lyrnn_backend *self, const lyrnn_all_reduce_args *args)
 {
-    const lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
     lyrnn_cuda_ranks *ranks = state->ranks;
     LYRNN_CHECK(ranks != NULL && args->length % (4 * (size_t)ranks->comm->size) == 0);
     if (ranks->has_failed)
@@ -97,12 +117,11 @@ extern "C" void lyrnn_cuda_all_reduce(lyrnn_backend *self, const lyrnn_all_reduc
     LYRNN_CHECK(ranks->stream == state->stream);
     const size_t length = args->length / (size_t)ranks->comm->size;
     float *piece = args->values + (size_t)ranks->comm->rank * length;
-    if (!lyrnn_cuda_ranks_finish(ranks, exchange(ranks, args, length)))
+    if (!finish(state, exchange(ranks, args, length)))
         return;
     const sum_copies_args sum = {ranks->comm->size, length / 4, args->scratch, piece};
     lyrnn_cuda_launch(self, sum_copies_kernel, dim3(lyrnn_cuda_blocks(length / 4, SUM_THREADS)),
                       SUM_THREADS, 0, sum);
-    (void)lyrnn_cuda_ranks_finish(
-        ranks, ranks->nccl.ncclAllGather(piece, args->values, length, LYRNN_NCCL_FLOAT,
-                                         ranks->nccl.group, ranks->stream));
+    (void)finish(state, ranks->nccl.ncclAllGather(piece, args->values, length, LYRNN_NCCL_FLOAT,
+                                                  ranks->nccl.group, ranks->stream));
 }

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lyrnn_sim.h"
 #include "made_up_ranks.h"
 #include "stub_nccl.h"
 
@@ -226,6 +227,35 @@ static void sums(void **state)
     assert_int_equal(stub->num_aborts, 0);
 }
 
+static uint64_t bytes_at_launch;
+
+static void note_bytes(const lyrnn_sim_launch_info *launch)
+{
+    (void)launch;
+    bytes_at_launch = lyrnn_sim_read_counters().bytes_within_device;
+}
+
+/* CUDA may load a kernel at its launch, and other things after the sum. For that it may wait for
+ * the device, where nothing looks for other ranks. So nothing may wait for them any more. */
+static void eager_sum_is_done_on_return(void **state)
+{
+    (void)state;
+    begin();
+    sum s;
+    sum_open(&s, 1, 2, 5);
+    upload_numbers(&s);
+    const lyrnn_sim_counters before = lyrnn_sim_read_counters();
+    lyrnn_sim_set_launch_hook(note_bytes);
+    s.backend.run_step(&s.backend, run_sum, &s);
+    lyrnn_sim_set_launch_hook(NULL);
+    assert_int_equal(bytes_at_launch - before.bytes_within_device, s.args.length * sizeof(float));
+    assert_int_equal(lyrnn_sim_read_counters().kernels_run, before.kernels_run + 1);
+    /* Captured, it runs when something waits for it. */
+    s.backend.run_step(&s.backend, run_sum, &s);
+    assert_int_equal(lyrnn_sim_read_counters().kernels_run, before.kernels_run + 1);
+    sum_close(&s);
+}
+
 /* A step that still runs after its sum no longer does. */
 static void sum_and_zero(void *context)
 {
@@ -361,11 +391,17 @@ int main(void)
     /* A wait that does not end is a failure. */
     alarm(60);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(missing),           cmocka_unit_test(too_old),
-        cmocka_unit_test(cannot_start),      cmocka_unit_test(same_gpu),
-        cmocka_unit_test(lost_at_start),     cmocka_unit_test(sums),
-        cmocka_unit_test(lost_between_sums), cmocka_unit_test(lost_in_a_sum),
-        cmocka_unit_test(nccl_fails),        cmocka_unit_test(ends_the_process),
+        cmocka_unit_test(missing),
+        cmocka_unit_test(too_old),
+        cmocka_unit_test(cannot_start),
+        cmocka_unit_test(same_gpu),
+        cmocka_unit_test(lost_at_start),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(lost_between_sums),
+        cmocka_unit_test(lost_in_a_sum),
+        cmocka_unit_test(eager_sum_is_done_on_return),
+        cmocka_unit_test(nccl_fails),
+        cmocka_unit_test(ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
