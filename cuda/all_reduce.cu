@@ -112,8 +112,6 @@ extern "C" void lyrnn_cuda_all_reduce(lyrnn_backend *self, const lyrnn_all_reduc
     if (ranks->has_failed)
         return;
     /* Ranks that run sums of two lanes in different orders would wait for each other forever. */
-    if (ranks->stream == NULL)
-        ranks->stream = state->stream;
     LYRNN_CHECK(ranks->stream == state->stream);
     const size_t length = args->length / (size_t)ranks->comm->size;
     float *piece = args->values + (size_t)ranks->comm->rank * length;

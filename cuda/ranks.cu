@@ -88,6 +88,24 @@ static lyrnn_status check_places(const lyrnn_cuda_state *state, const lyrnn_nccl
     return LYRNN_OK;
 }
 
+/* Sums zeros. NCCL connects the ranks only in their first calls, and allocates memory for that. So
+ * what keeps them apart shows here, and who looks at the free memory later sees what is left. */
+static lyrnn_status connect(lyrnn_backend *self, lyrnn_comm *comm)
+{
+    lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
+    const int lane = lyrnn_all_reduce_lane(LYRNN_CUDA_LANES);
+    const size_t length = lyrnn_all_reduce_length(1, comm->size);
+    float *zeros = (float *)state->lanes[lane].workspace;
+    const lyrnn_all_reduce_args sum = {length, zeros, zeros + length};
+    LYRNN_CHECK(2 * length * sizeof *zeros <= state->workspace_bytes);
+    self->lane_use(self, lane);
+    self->zero(self, zeros, length * sizeof *zeros);
+    lyrnn_cuda_all_reduce(self, &sum);
+    self->lane_use(self, 0);
+    lyrnn_cuda_ranks_check(state);
+    return comm->check(comm);
+}
+
 lyrnn_status lyrnn_cuda_join(lyrnn_backend *self, lyrnn_comm *comm)
 {
     lyrnn_cuda_state *state = lyrnn_cuda_state_of(self);
@@ -101,21 +119,39 @@ lyrnn_status lyrnn_cuda_join(lyrnn_backend *self, lyrnn_comm *comm)
     LYRNN_TRY(lyrnn_nccl_open(&nccl, comm));
     state->ranks = (lyrnn_cuda_ranks *)malloc(sizeof *state->ranks);
     LYRNN_CHECK(state->ranks != NULL);
-    *state->ranks = {comm, nccl, false, NULL};
-    self->comm = comm;
-    return LYRNN_OK;
+    *state->ranks = {comm, nccl, false,
+                     state->lanes[lyrnn_all_reduce_lane(LYRNN_CUDA_LANES)].stream};
+    const lyrnn_status status = connect(self, comm);
+    if (status == LYRNN_OK)
+        self->comm = comm;
+    else
+        lyrnn_cuda_ranks_close(state);
+    return status;
+}
+
+/* NCCL says "Cuda failure 2 'out of memory'" or "Failed to CUDA calloc 4096 bytes". */
+static bool is_out_of_memory(const char *reason)
+{
+    return strstr(reason, "out of memory") != NULL || strstr(reason, "CUDA malloc") != NULL ||
+           strstr(reason, "CUDA calloc") != NULL;
+}
+
+static void report_failure(const lyrnn_cuda_ranks *ranks, lyrnn_nccl_result result)
+{
+    char text[512];
+    const char *reason = lyrnn_nccl_reason(&ranks->nccl, result);
+    snprintf(text, sizeof text, "NCCL: %s; %s", reason,
+             is_out_of_memory(reason)
+                 ? "end other programs on the GPU, or lower --batch-size"
+                 : "check the network and the GPUs, set NCCL_DEBUG=INFO to see more");
+    ranks->comm->fail(ranks->comm, text);
 }
 
 bool lyrnn_cuda_ranks_finish(lyrnn_cuda_ranks *ranks, lyrnn_nccl_result result)
 {
     const lyrnn_status status = lyrnn_nccl_wait(&ranks->nccl, ranks->comm, &result);
-    if (status == LYRNN_OK && result != LYRNN_NCCL_SUCCESS) {
-        char text[512];
-        snprintf(text, sizeof text,
-                 "NCCL: %s; check the network and the GPUs, set NCCL_DEBUG=INFO to see more",
-                 lyrnn_nccl_reason(&ranks->nccl, result));
-        ranks->comm->fail(ranks->comm, text);
-    }
+    if (status == LYRNN_OK && result != LYRNN_NCCL_SUCCESS)
+        report_failure(ranks, result);
     ranks->has_failed = status != LYRNN_OK || result != LYRNN_NCCL_SUCCESS;
     return !ranks->has_failed;
 }

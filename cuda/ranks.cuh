@@ -12,7 +12,7 @@ struct lyrnn_cuda_ranks {
     lyrnn_comm *comm;
     lyrnn_nccl nccl;
     bool has_failed;     /* a rank has: all that is summed since then is undefined */
-    cudaStream_t stream; /* of all sums, since the first one */
+    cudaStream_t stream; /* of all sums */
 };
 
 /* Waits until a call of NCCL has queued its work. Returns whether all ranks are there. */

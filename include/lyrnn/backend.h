@@ -297,8 +297,8 @@ static inline size_t lyrnn_all_reduce_length(size_t count, int size)
  * receives piece r of all ranks, adds these pieces in a fixed binary tree over the ranks, and sends
  * the sum to all. The tree adds neighbors first, then neighbors of these sums, and so on. The
  * network moves bytes and never adds. The padding is summed too. If another rank fails, the values
- * are undefined and self->comm->check fails. All ranks queue the same calls, and all of them in the
- * same lane. */
+ * are undefined and self->comm->check fails. All ranks queue the same calls, and all of them in
+ * lyrnn_all_reduce_lane. */
 typedef struct {
     size_t length;  /* a multiple of 4 * comm->size */
     float *values;  /* i/o  (length), aligned to 16 bytes */
@@ -512,8 +512,8 @@ typedef struct {
  *     run_step      runs body(context), and may first wait for an earlier step. The body queues the
  *                   same operations on the same memory every time, so a device may replay a record.
  *     join          lets all_reduce work with the ranks of comm, which outlives the backend, and
- *                   sets self->comm. Collective: every rank calls it. LYRNN_ERR_UNSUPPORTED: what
- *                   the device needs for that is missing; LYRNN_ERR_RANK.
+ *                   sets self->comm. Collective. LYRNN_ERR_UNSUPPORTED: what the device needs for
+ *                   that is missing; LYRNN_ERR_IO: ranks cannot be connected; LYRNN_ERR_RANK.
  *     describe      writes one line that names the device, at most size bytes with the terminator.
  *     plan_list     writes the plans that fit a recurrence of this shape, at most LYRNN_MAX_PLANS,
  *                   and returns how many. The first is the one in use. 0: there is only one way.

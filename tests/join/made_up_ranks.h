@@ -46,6 +46,8 @@ static inline lyrnn_status gather(lyrnn_comm *self, const void *mine, size_t num
 static inline lyrnn_status check(lyrnn_comm *self)
 {
     ranks_of(self)->num_checks++;
+    if (ranks_of(self)->failure[0] != '\0')
+        return lyrnn_fail(LYRNN_ERR_IO, "%s", ranks_of(self)->failure);
     return ranks_of(self)->is_lost ? lyrnn_fail(LYRNN_ERR_RANK, "rank 1: is gone") : LYRNN_OK;
 }
 

@@ -99,21 +99,50 @@ static void same_gpu(void **state)
     assert_int_equal(stub->num_open_groups, 0);
 }
 
-/* A rank that is gone while NCCL starts must not hold up the others. */
+/* A rank that is gone while NCCL starts must not hold up the others: if the group never opens, and
+ * if it opens at once, but the device waits for the first sum. */
 static void lost_at_start(void **state)
 {
     (void)state;
+    for (int calls_in_progress = -1; calls_in_progress <= 0; calls_in_progress++) {
+        stub_nccl_state *stub = begin();
+        stub->calls_in_progress = calls_in_progress;
+        lyrnn_backend backend;
+        made_up_ranks ranks;
+        make_ranks(&ranks, 1, 2);
+        ranks.is_lost = true;
+        open_device(&backend);
+        assert_int_equal(backend.join(&backend, &ranks.comm), LYRNN_ERR_RANK);
+        assert_string_equal(lyrnn_error_text(), "rank 1: is gone");
+        assert_null(backend.comm);
+        assert_int_equal(stub->num_aborts, 1);
+        lyrnn_backend_close(&backend);
+    }
+}
+
+/* What follows NCCL's own reason if the ranks were connected, or are to be. */
+#define CHECK_NETWORK "; check the network and the GPUs, set NCCL_DEBUG=INFO to see more"
+
+/* NCCL connects the ranks in their first calls, which join makes. So it is join that fails, before
+ * anything looks at the free memory. */
+static void cannot_connect(void **state)
+{
+    (void)state;
     stub_nccl_state *stub = begin();
-    stub->calls_in_progress = -1;
-    lyrnn_backend backend;
-    made_up_ranks ranks;
-    make_ranks(&ranks, 1, 2);
-    ranks.is_lost = true;
-    open_device(&backend);
-    assert_int_equal(backend.join(&backend, &ranks.comm), LYRNN_ERR_RANK);
-    assert_string_equal(lyrnn_error_text(), "rank 1: is gone");
-    assert_int_equal(stub->num_aborts, 1);
-    lyrnn_backend_close(&backend);
+    stub->later_result = 2;
+    assert_string_equal(join_refused(1, 2, LYRNN_ERR_IO), "NCCL: another error" CHECK_NETWORK);
+    const char *const memory[] = {"Cuda failure 2 'out of memory'",
+                                  "Failed to CUDA malloc 4194304 bytes",
+                                  "Failed to CUDA calloc async 608 bytes"};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) {
+        char text[128];
+        stub->later_result = 1;
+        stub->last_error = memory[i];
+        snprintf(text, sizeof text,
+                 "NCCL: %s; end other programs on the GPU, or lower --batch-size", memory[i]);
+        assert_string_equal(join_refused(1, 2, LYRNN_ERR_IO), text);
+    }
+    assert_int_equal(stub->num_open_groups, 0);
 }
 
 /* One sum, run by itself or as a step. */
@@ -137,7 +166,7 @@ static void sum_open(sum *s, int rank, int size, size_t quads_per_rank)
     open_device(&s->backend);
     assert_int_equal(s->backend.join(&s->backend, &s->ranks.comm), LYRNN_OK);
     assert_ptr_equal(s->backend.comm, &s->ranks.comm);
-    s->lane = 0;
+    s->lane = lyrnn_all_reduce_lane(s->backend.num_lanes);
     s->args.length = 4 * quads_per_rank * (size_t)size;
     s->host = (float *)malloc(s->args.length * sizeof(float));
     assert_non_null(s->host);
@@ -168,15 +197,11 @@ static void sum_close(sum *s)
 static void run_sum(void *context)
 {
     sum *s = (sum *)context;
-    if (s->lane != 0) {
-        s->backend.lane_use(&s->backend, s->lane);
-        s->backend.lane_wait(&s->backend, 0);
-    }
+    s->backend.lane_use(&s->backend, s->lane);
+    s->backend.lane_wait(&s->backend, 0);
     s->backend.all_reduce(&s->backend, &s->args);
-    if (s->lane != 0) {
-        s->backend.lane_use(&s->backend, 0);
-        s->backend.lane_wait(&s->backend, s->lane);
-    }
+    s->backend.lane_use(&s->backend, 0);
+    s->backend.lane_wait(&s->backend, s->lane);
 }
 
 /* Neighbors are added first, then neighbors of these sums, and so on. */
@@ -343,13 +368,12 @@ static int run_apart(void (*work)(void), char *text, size_t size)
     return status;
 }
 
-static void use_two_lanes(void)
+static void use_another_lane(void)
 {
     sum s;
     sum_open(&s, 1, 2, 5);
     upload_numbers(&s);
-    run_sum(&s);
-    s.lane = 3;
+    s.lane = 0;
     run_sum(&s);
 }
 
@@ -364,8 +388,7 @@ static void nccl_fails(void **state)
     upload_numbers(&s);
     stub->later_result = 3;
     run_sum(&s);
-    assert_string_equal(s.ranks.failure, "NCCL: another error; check the network and the GPUs, set "
-                                         "NCCL_DEBUG=INFO to see more");
+    assert_string_equal(s.ranks.failure, "NCCL: another error" CHECK_NETWORK);
     const int num_groups = stub->num_groups;
     run_sum(&s);
     s.backend.synchronize(&s.backend);
@@ -381,7 +404,7 @@ static void ends_the_process(void **state)
     (void)state;
     char text[1024];
     begin();
-    const int status = run_apart(use_two_lanes, text, sizeof text);
+    const int status = run_apart(use_another_lane, text, sizeof text);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     assert_non_null(strstr(text, "check failed: ranks->stream == state->stream"));
 }
@@ -400,6 +423,7 @@ int main(void)
         cmocka_unit_test(lost_between_sums),
         cmocka_unit_test(lost_in_a_sum),
         cmocka_unit_test(eager_sum_is_done_on_return),
+        cmocka_unit_test(cannot_connect),
         cmocka_unit_test(nccl_fails),
         cmocka_unit_test(ends_the_process),
     };
