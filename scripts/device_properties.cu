@@ -75,7 +75,8 @@ static void print_clusters(const cudaDeviceProp &device)
 int main()
 {
     cudaDeviceProp device;
-    int driver, runtime, clock_khz;
+    int driver, runtime, clock_khz, num_devices;
+    CHECK(cudaGetDeviceCount(&num_devices));
     CHECK(cudaGetDeviceProperties(&device, 0));
     CHECK(cudaDriverGetVersion(&driver));
     CHECK(cudaRuntimeGetVersion(&runtime));
@@ -85,11 +86,12 @@ int main()
            "\"clock_mhz\": %d, \"memory_bytes\": %zu, \"l2_bytes\": %d, \"memory_bus_bits\": %d, "
            "\"shared_bytes_per_block\": %zu, \"shared_bytes_per_multiprocessor\": %zu, "
            "\"registers_per_multiprocessor\": %d, \"driver\": %d, \"runtime\": %d, "
+           "\"devices\": %d, "
            "\"clusters_at_once\": {",
            device.name, device.major, device.minor, device.multiProcessorCount, clock_khz / 1000,
            device.totalGlobalMem, device.l2CacheSize, device.memoryBusWidth,
            device.sharedMemPerBlockOptin, device.sharedMemPerMultiprocessor,
-           device.regsPerMultiprocessor, driver, runtime);
+           device.regsPerMultiprocessor, driver, runtime, num_devices);
     if (device.major >= 9)
         print_clusters(device);
     printf("}}\n");

@@ -118,30 +118,38 @@ part_build() {
         --target lyrnn_program "${tests[@]}" && is_built=true
 }
 
-# run_tests PATH SELECTION REGEX: this machine has a GPU, so a test that skips itself has failed.
-# Tests of several ranks need several.
-run_tests() {
-    local junit=$build/junit.xml
+# attempt_tests PATH SELECTION...: attempts the tests of the label gpu that ctest selects, and sets
+# tests_total, tests_ok and tests_not_run.
+attempt_tests() {
+    local junit=$build/junit.xml path=$1
+    shift
     rm -f "$junit"
-    attempt "ctest $2 $3, recurrence path $1" 120 env LYRNN_DEBUG_RECURRENCE="$1" \
-        ctest --test-dir "$build" -L gpu -LE ranks "$2" "$3" --parallel 4 --output-on-failure \
+    tests_total=0 tests_ok=0 tests_not_run=0
+    attempt "ctest $*, recurrence path $path" 120 env LYRNN_DEBUG_RECURRENCE="$path" \
+        ctest --test-dir "$build" -L gpu "$@" --parallel 4 --output-on-failure \
         --no-tests=error --output-junit "$junit"
-    if [[ -s $junit ]]; then
-        count_tests "$junit"
-        ((tests_ok == tests_total)) || status=1
-        ((status == 0)) ||
-            why="only $tests_ok of $tests_total passed, $tests_not_run skipped; see log.txt"
-    fi
+    [[ ! -s $junit ]] || count_tests "$junit"
+}
+
+# run_tests PATH SELECTION...: this machine has a GPU, so a test that skips itself has failed.
+run_tests() {
+    attempt_tests "$@"
+    ((tests_ok == tests_total)) || status=1
+    ((status == 0 || tests_total == 0)) ||
+        why="only $tests_ok of $tests_total passed, $tests_not_run skipped; see log.txt"
     record_attempt || true
 }
+
+# All tests but those of several ranks, which need a GPU each (part_ranks).
+for_one_gpu=(-LE ranks)
 
 recurrence_paths=(steps resident grid block)
 
 part_operations() {
     local path
-    run_tests cost -R '^gpu_test_operations'
+    run_tests cost "${for_one_gpu[@]}" -R '^gpu_test_operations'
     for path in "${recurrence_paths[@]}"; do
-        run_tests "$path" -R '^gpu_test_operations_(recurrence|invariant)$'
+        run_tests "$path" "${for_one_gpu[@]}" -R '^gpu_test_operations_(recurrence|invariant)$'
     done
 }
 
@@ -263,24 +271,85 @@ part_trainings() {
     fi
     train 'the whole recipe' "$runs/recipe" cost --device cuda "${recipe[@]}" || true
     for path in cost "${recurrence_paths[@]}"; do
-        run_tests "$path" -E '^gpu_test_operations'
+        run_tests "$path" "${for_one_gpu[@]}" -E '^gpu_test_operations'
     done
     rm -rf "$runs"
 }
+
+no_nccl='no libnccl.so.2 here; install libnccl2, or add --nccl to bundle_deps.sh'
 
 # One rank sends its gradients to itself. That is as much of NCCL as one GPU can run, and it must
 # change no bit.
 part_one_rank() {
     local nccl path
     nccl=$(find_nccl) || {
-        not_run 'a group of one rank' \
-            'no libnccl.so.2 here; install libnccl2, or add --nccl to bundle_deps.sh'
+        not_run 'a group of one rank' "$no_nccl"
         return
     }
     for path in cost "${recurrence_paths[@]}"; do
         check "a group of one rank, recurrence path $path" 60 env LYRNN_TEST_DEVICE=cuda \
             "LYRNN_NCCL=$nccl" "LYRNN_DEBUG_RECURRENCE=$path" "$build/tests/test_one_rank" || true
     done
+}
+
+# lose_rank FOLDER COMMAND...: kills rank 1 of a training of two ranks after its first checkpoint.
+# Rank 0 must say so and end within 10 s.
+lose_rank() {
+    local folder=$1 starter ranks status=0
+    shift
+    "$@" --ranks 2 --out "$folder" 2>"$folder.stderr" &
+    starter=$!
+    until [[ -e $folder/latest/model.safetensors ]]; do
+        kill -0 "$starter" || {
+            cat "$folder.stderr"
+            echo 'the training ended too soon'
+            return 1
+        }
+        sleep 0.1
+    done
+    read -ra ranks <<<"$(<"/proc/$starter/task/$starter/children")"
+    kill -KILL "${ranks[1]}"
+    SECONDS=0
+    wait "$starter" || status=$?
+    cat "$folder.stderr"
+    echo "the training ended with status $status, $SECONDS s after rank 1 was killed"
+    grep -q '^lyrnn: rank 1 (.*): is gone' "$folder.stderr" && ((status == 1 && SECONDS <= 10))
+}
+export -f lose_rank
+
+# Two ranks on two GPUs must write the bytes of one, and notice a rank that is gone. A test skips
+# itself if this machine has fewer GPUs than it needs ranks.
+part_ranks() {
+    local runs nccl file num_devices
+    num_devices=$(sed -n 's/.*"devices": \([0-9]*\).*/\1/p' <<<"$device")
+    ((${num_devices:-0} > 1)) || {
+        not_run 'several ranks' 'CUDA does not find two GPUs; run this on a machine with several'
+        return
+    }
+    nccl=$(find_nccl) || {
+        not_run 'several ranks' "$no_nccl"
+        return
+    }
+    export LYRNN_NCCL=$nccl
+    runs=$(mktemp -d)
+    if train 'two shards' "$runs/one" cost --device cuda --tune off --shards 2 &&
+        train 'two ranks' "$runs/two" cost --device cuda --tune off --shards 2 --ranks 2; then
+        for file in model trainer; do
+            check "two ranks write the bytes of one, $file" 10 \
+                cmp "$runs"/{one,two}/latest/$file.safetensors || true
+        done
+    fi
+    check 'kill -9 of one of two ranks' 60 bash -c 'lose_rank "$@"' - "$runs/lost" "$lyrnn" \
+        train --preset tutorial --device cuda --tune off --shards 2 --num-epochs 1000000 \
+        --checkpoint-every 1 --pred-period 1000000 || true
+    attempt_tests cost -L ranks
+    if ((status == 0 && tests_not_run > 0)); then
+        record "$name" 'not run' "$took" \
+            "$tests_not_run of $tests_total need more GPUs; the others passed" "$command"
+    else
+        record_attempt || true
+    fi
+    rm -rf "$runs"
 }
 
 # Two layers overlap, and each grid wants the whole device. If both began, both would wait for ever.
@@ -407,8 +476,9 @@ printf '%s\n' "date: $started" "commit: $commit" "GPU: $gpu" "host: $host" | tee
 run_part device 20
 run_part packages 60
 run_part build 120
-parts=('operations 45' 'sanitizers 75' 'trainings 60' 'one_rank 20' 'two_layers 30' 'priorities 30'
-    'tune 40' 'nsys 30' 'ncu 40' 'bench 60' "pytorch $default_limit" "estimate $default_limit")
+parts=('operations 45' 'sanitizers 75' 'trainings 60' 'one_rank 20' 'ranks 45' 'two_layers 30'
+    'priorities 30' 'tune 40' 'nsys 30' 'ncu 40' 'bench 60' "pytorch $default_limit"
+    "estimate $default_limit")
 for each in "${parts[@]}"; do
     read -r name seconds <<<"$each"
     if "$is_built"; then

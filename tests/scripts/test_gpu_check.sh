@@ -18,10 +18,14 @@ cp "$root"/scripts/{common.sh,kernels.sh,gpu_{check,results}.sh,gpu_report.py} \
 cp "$root/scripts/bench/bench_shapes.py" "$tree/scripts/bench"
 out=$tree/out calls=$tree/calls
 export calls device_properties PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$tree PATH=$tree/bin:$PATH
-# The tools read these: the program that hangs, fails or works by its first words.
-export hangs='' fails=''
+# The tools read these: the call that hangs, fails, or has a test that skips itself.
+export hangs='' fails='' skips=''
+# device_properties is simulated, and finds as many devices.
+export LYRNN_SIM_DEVICES=2
 # The loss of the made-up trainings on the grid path; empty: that of all others.
 export of_grid=6.2503
+# What the made-up training says of a rank that is killed.
+export of_lost='is gone; continue with --resume'
 
 fail() {
     echo "FAILED: $*"
@@ -72,6 +76,8 @@ case $* in
 *)
     while [[ $1 != --output-junit ]]; do shift; done
     echo '	<testcase name="one" status="run"/>' >"$2"
+    [[ $call != $skips ]] ||
+        printf '	<%s/>\n' 'testcase name="two" status="notrun"' 'skipped message="SKIP_"' >>"$2"
     ;;
 esac
 END
@@ -97,12 +103,25 @@ tool scripts/kernel_report.sh <<<"echo 'H100 H200 A     forward   resident  yes 
 tool made-up/lyrnn <<'END'
 case $1 in
 train)
+    options=$*
     while [[ $1 != --out ]]; do shift; done
     mkdir -p "$2/latest"
     loss=6.25
     [[ ${LYRNN_DEBUG_RECURRENCE-} != grid || -z $of_grid ]] || loss=$of_grid
     printf '{"epoch": %d, "loss": '"$loss"', "perplexity": 1}\n' 1 2 >"$2/metrics.jsonl"
-    echo weights >"$2/latest/model.safetensors"
+    # This training continues until one of its two ranks is killed. $of_lost is what it says then.
+    if [[ $options == *--num-epochs\ 1000000* ]]; then
+        sleep 600 &
+        ranks=$!
+        sleep 600 &
+    fi
+    echo weights | tee "$2/latest/trainer.safetensors" >"$2/latest/model.safetensors"
+    if [[ -n ${ranks-} ]]; then
+        wait "$!" || true
+        kill "$ranks"
+        echo "lyrnn: rank 1 (made up, process 2): $of_lost" >&2
+        exit 1
+    fi
     ;;
 bench)
     echo '{"cell": "rnn_tanh", "vocab_size": 1027, "hidden_size": 256, "batch_size": 32,' \
@@ -158,8 +177,8 @@ expect 's["finished"], s["failed"], s["running"]' '(True, 0, None)'
 expect '{c["result"] for c in s["checks"]}' "{'passed'}"
 expect 's["device"]["multiprocessors"], s["device"]["clusters_at_once"]["4"]' '(132, 32)'
 expect 'list(dict.fromkeys(c["part"] for c in s["checks"]))' "['device', 'packages', 'build', \
-'operations', 'sanitizers', 'trainings', 'one_rank', 'two_layers', 'priorities', 'tune', 'nsys', \
-'ncu', 'bench', 'pytorch', 'estimate']"
+'operations', 'sanitizers', 'trainings', 'one_rank', 'ranks', 'two_layers', 'priorities', 'tune', \
+'nsys', 'ncu', 'bench', 'pytorch', 'estimate']"
 # The order in which the tools were called. Each pattern must come after the one before it.
 line=0
 while read -r pattern; do
@@ -187,6 +206,10 @@ done <<'END'
 ^ctest .*-LE ranks -E \^gpu_test_operations .* on path grid
 ^test_one_rank .*on path cost
 ^test_one_rank .*on path block
+^lyrnn train .*/one --device cuda --tune off --shards 2 on path cost
+^lyrnn train .*/two --device cuda --tune off --shards 2 --ranks 2 on path cost
+^lyrnn train .*--num-epochs 1000000 .*--ranks 2 --out
+^ctest .*-L gpu -L ranks .* on path cost
 ^lyrnn bench .*--num-layers 2 .*--steps 5000 .* on path grid
 ^lyrnn bench .*--preset A .* with priorities 0
 ^lyrnn bench .*--preset A .* with priorities 1
@@ -233,7 +256,7 @@ grep -q '^cmake --fresh .*ARCHITECTURES=80$' "$calls" || fail 'a build for anoth
 rm "$tree"/bin/{nsys,ncu} "$LYRNN_NCCL"
 of_grid=6.251 hangs='lyrnn tune*' fails='compute-sanitizer*device_properties'
 SECONDS=0
-run --time 60
+LYRNN_SIM_DEVICES=1 run --time 60
 [[ $status == 1 ]] || fail "a part that hangs must fail: status $status"
 ((SECONDS < 60)) || fail "a part that hangs took $SECONDS s"
 expect 'result("lyrnn tune"), why("lyrnn tune")' "(['failed'], ['stopped after 5 s'])"
@@ -242,9 +265,21 @@ expect 'result("compute-sanitizer"), result("nsys"), result("ncu")' \
     "(['not run'], ['not run'], ['not run'])"
 expect '"does not work on this machine" in why("compute-sanitizer")[0]' True
 expect 'result("group of one rank")' "['not run']"
+expect 'result("several ranks"), why("several ranks")[0][:28]' \
+    "(['not run'], 'CUDA does not find two GPUs;')"
 expect 'result("losses of the path grid"), result("losses of the path steps"), s["failed"]' \
     "(['failed'], ['passed'], 2)"
 grep -q '^Not measured: stopped after 5 s\.$' "$out/report.md" || fail 'the report must say why'
+
+# A rank whose loss nobody notices, other bytes, and tests that need more GPUs.
+: >"$LYRNN_NCCL"
+of_lost='stays' fails='cmp *one/latest/trainer*' hangs=''
+tool bin/cmp <<<'exec /usr/bin/cmp "$@"'
+skips='*-L gpu -L ranks*' run --time 120
+expect 'result("kill -9"), result("bytes of one, model"), result("bytes of one, trainer")' \
+    "(['failed'], ['passed'], ['failed'])"
+expect 'result("-L ranks"), why("-L ranks")' \
+    "(['not run'], ['1 of 2 need more GPUs; the others passed'])"
 
 # ---- stops in the middle -------------------------------------------------------------------------
 
