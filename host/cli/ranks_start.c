@@ -29,6 +29,8 @@ typedef struct {
 typedef struct {
     char program[PATH_MAX];
     char **words; /* of the command line */
+    pid_t parent;
+    int reports[2]; /* a pipe on which a rank sends the errno of execv */
     int num, num_running;
     rank_process *ranks;        /* (num) */
     int first_ended;            /* the first rank whose status was not 0; -1: none */
@@ -51,13 +53,19 @@ static void set_number(const char *name, int number)
     setenv(name, text, 1);
 }
 
-/* The variables that all ranks have. host/parallel reads them. */
-static void set_variables(const started_ranks *group, const lyrnn_ranks *meeting)
+/* The variables of a rank. host/parallel reads them. Only the rank itself has them: its parent must
+ * not take itself for a rank. */
+static void set_variables(const lyrnn_ranks *meeting, int rank)
 {
     setenv("LYRNN_TOKEN", meeting->token, 1);
     setenv("LYRNN_ADDRESS", meeting->address, 1);
     set_number("LYRNN_PORT", meeting->port);
-    set_number("LYRNN_SIZE", group->num);
+    set_number("LYRNN_SIZE", meeting->size);
+    set_number("LYRNN_RANK", rank);
+    if (rank == 0)
+        set_number("LYRNN_LISTENER", meeting->listener);
+    else
+        unsetenv("LYRNN_LISTENER");
 }
 
 /* Takes the words of the command line from the kernel, because the parser of options has moved
@@ -98,39 +106,59 @@ static void hold_signals(started_ranks *group)
 }
 
 /* Becomes a rank: the same program with the same words. Only rank 0 keeps the socket. The kernel
- * stops a rank whose parent is killed; SIGTERM lets it save first. */
-_Noreturn static void become_rank(const started_ranks *group, int rank, int listener, pid_t parent)
+ * stops a rank whose parent is killed; SIGTERM lets it save first. A rank that cannot execute the
+ * program sends errno to its parent. */
+_Noreturn static void become_rank(const started_ranks *group, const lyrnn_ranks *meeting, int rank)
 {
-    static const char message[] = "lyrnn: --ranks: cannot execute the program again\n";
+    set_variables(meeting, rank);
     if (rank == 0)
-        (void)fcntl(listener, F_SETFD, 0);
+        (void)fcntl(meeting->listener, F_SETFD, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigprocmask(SIG_SETMASK, &group->old_mask, NULL);
-    if (getppid() == parent)
+    if (getppid() == group->parent)
         execv(group->program, group->words);
-    ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+    ssize_t written = write(group->reports[1], &errno, sizeof errno);
     (void)written;
     _exit(1);
 }
 
-static lyrnn_status start_all(started_ranks *group, int listener)
+static lyrnn_status fork_all(started_ranks *group, const lyrnn_ranks *meeting)
 {
-    pid_t parent = getpid();
     for (int rank = 0; rank < group->num; rank++) {
-        set_number("LYRNN_RANK", rank);
-        if (rank == 0)
-            set_number("LYRNN_LISTENER", listener);
-        else
-            unsetenv("LYRNN_LISTENER");
         pid_t pid = fork();
         if (pid < 0)
             return cannot_start("cannot start a process", errno);
         if (pid == 0)
-            become_rank(group, rank, listener, parent);
+            become_rank(group, meeting, rank);
         group->ranks[rank] = (rank_process){.pid = pid, .is_running = true};
         group->num_running++;
     }
     return LYRNN_OK;
+}
+
+/* Waits until each rank has executed the program, which closes its end of the pipe. */
+static lyrnn_status check_executed(const started_ranks *group)
+{
+    int error;
+    if (read(group->reports[0], &error, sizeof error) != (ssize_t)sizeof error)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "--ranks: %s cannot be executed again (%s); make it a program there, and run "
+                      "the command again",
+                      group->program, strerror(error));
+}
+
+static lyrnn_status start_all(started_ranks *group, const lyrnn_ranks *meeting)
+{
+    group->parent = getpid();
+    if (pipe2(group->reports, O_CLOEXEC) != 0)
+        return cannot_start("cannot open a pipe", errno);
+    lyrnn_status status = fork_all(group, meeting);
+    close(group->reports[1]);
+    if (status == LYRNN_OK)
+        status = check_executed(group);
+    close(group->reports[0]);
+    return status;
 }
 
 static void signal_all(const started_ranks *group, int signal_number)
@@ -251,21 +279,22 @@ static lyrnn_status check_launcher(int num, bool *is_rank)
 static lyrnn_status run_group(started_ranks *group)
 {
     /* Other machines do not reach this address. */
-    lyrnn_ranks meeting = {.address = "127.0.0.1", .listener = -1};
+    lyrnn_ranks meeting = {.size = group->num, .address = "127.0.0.1", .listener = -1};
     ssize_t length = readlink("/proc/self/exe", group->program, sizeof group->program - 1);
     if (length < 0)
         return cannot_start("/proc/self/exe cannot be read", errno);
     LYRNN_TRY(read_command_line(&group->words));
     LYRNN_TRY(lyrnn_ranks_listen(&meeting));
-    set_variables(group, &meeting);
     hold_signals(group);
-    lyrnn_status status = start_all(group, meeting.listener);
+    lyrnn_status status = start_all(group, &meeting);
     close(meeting.listener);
+    /* Without all of them, the ranks have not met, and have nothing to save. */
     if (status != LYRNN_OK)
-        signal_all(group, SIGTERM);
+        signal_all(group, SIGKILL);
     wait_for_all(group);
     if (status == LYRNN_OK)
         end_like_ranks(group);
+    sigprocmask(SIG_SETMASK, &group->old_mask, NULL);
     return status;
 }
 

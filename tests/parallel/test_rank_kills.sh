@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test_rank_kills.sh LYRNN [FLIPS PROBE ABSENT [SEED [KILLS]]]: kills one rank of a training with
+# test_rank_kills.sh LYRNN [FLIPS PROBE FAULTS [SEED [KILLS]]]: kills one rank of a training with
 # SIGKILL, 50 times, each time at a random moment: at start-up, in steps, while rank 0 validates or
 # saves. The others end within 5 seconds, and one of them prints one line. The same command
 # continues the run, with the number of ranks drawn each time. It ends with the bytes of an

@@ -54,6 +54,26 @@ expect_error 2 '--batch-size 8: 3 ranks cannot share it equally; '
 RANK=0 WORLD_SIZE=1 MASTER_ADDR=127.0.0.1 MASTER_PORT=1 succeeds "${short[@]}" --out five --ranks 2
 same_runs one five
 
+# If a process cannot be started, those that were started end at once.
+faulty=$(realpath "$4")
+command='lyrnn train --ranks 4, where the third process cannot be started'
+status=0
+LYRNN_TEST_FORKS=2 timeout -k 1 20 "$faulty" "${short[@]}" --ranks 4 --out "$scratch/forks" \
+    >"$out" 2>"$err" </dev/null || status=$?
+expect_error 1 '--ranks: cannot start a process \(.*\); start fewer ranks, or raise the limit$'
+! pgrep -f "$scratch/forks" || fail "no process may be left"
+
+# The same if the program is no longer there.
+cp "$lyrnn" removed
+exec 7<removed
+rm removed
+command='lyrnn train --ranks 2, whose file is gone'
+status=0
+LD_LIBRARY_PATH=${lyrnn%/*} timeout -k 1 20 /proc/self/fd/7 "${short[@]}" --ranks 2 \
+    >"$out" 2>"$err" </dev/null || status=$?
+exec 7<&-
+expect_error 1 '--ranks: .*/removed \(deleted\) cannot be executed again \(No such file .*\); '
+
 # begin N ARG...: starts N ranks in a process group of their own, and waits for their first steps.
 # Sets pid, and ranks to the processes of the ranks.
 begin() {
