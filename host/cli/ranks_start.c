@@ -21,8 +21,8 @@
 typedef struct {
     pid_t pid;
     bool is_running;
-    int status;      /* as waitpid reports it */
-    bool was_forced; /* its parent asked it to end before it did */
+    int status;    /* as waitpid reports it */
+    int forced_by; /* the signal by which its parent ends it; 0: none */
 } rank_process;
 
 /* The ranks and what their parent knows of them. */
@@ -35,7 +35,6 @@ typedef struct {
     rank_process *ranks;        /* (num) */
     int first_ended;            /* the first rank whose status was not 0; -1: none */
     double failed_at;           /* when a rank failed; 0: none has */
-    int num_forced;             /* signals that asked the others to end */
     int received;               /* the last signal that asked for something; 0: none */
     sigset_t signals, old_mask; /* what the parent waits for; what the ranks begin with */
 } started_ranks;
@@ -181,7 +180,6 @@ static void note_ended(started_ranks *group)
         if (!process->is_running || waitpid(process->pid, &process->status, WNOHANG) <= 0)
             continue;
         process->is_running = false;
-        process->was_forced = group->num_forced > 0;
         group->num_running--;
         if (group->first_ended < 0 && process->status != 0)
             group->first_ended = rank;
@@ -190,16 +188,58 @@ static void note_ended(started_ranks *group)
     }
 }
 
+typedef struct {
+    bool is_stopped, catches_stops;
+} process_state;
+
+/* What /proc says of a process. proc(5) */
+static process_state read_state(pid_t process)
+{
+    process_state state = {0};
+    char name[32], line[128];
+    snprintf(name, sizeof name, "/proc/%d/status", (int)process);
+    FILE *file = fopen(name, "re");
+    if (file == NULL)
+        return state;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "State:", 6) == 0)
+            state.is_stopped = strchr("Tt", line[6 + strspn(line + 6, " \t")]) != NULL;
+        if (strncmp(line, "SigCgt:", 7) == 0)
+            state.catches_stops = (strtoull(line + 7, NULL, 16) >> (SIGTERM - 1) & 1) != 0;
+    }
+    fclose(file);
+    return state;
+}
+
 /* After a failure the other ranks end by themselves, unless they hang or wait for a rank that never
- * came. A process that is stopped ends by SIGKILL only. */
+ * came. Returns the signal that ends a rank, or 0 as long as it has time.
+ *
+ * A rank that trains catches SIGTERM. It may be saving because of one, and the second would end it
+ * at once. A process that is stopped ends by SIGKILL only. Rank 0 may be saving for minutes; the
+ * others write nothing. */
+static int ending_signal(const started_ranks *group, int rank, double seconds)
+{
+    const double meeting_seconds = 3, stopped_seconds = 30, saving_seconds = 600;
+    const process_state state = read_state(group->ranks[rank].pid);
+    const bool may_save = rank == 0 && state.catches_stops && !state.is_stopped;
+    if (seconds > (may_save ? saving_seconds : stopped_seconds))
+        return SIGKILL;
+    return seconds > meeting_seconds && !state.catches_stops ? SIGTERM : 0;
+}
+
+/* Decides about all ranks before it signals any, so that no rank has time to report another that
+ * was only asked to end. */
 static void end_the_others(started_ranks *group)
 {
-    static const int signals[] = {SIGTERM, SIGKILL};
-    static const int num_signals = sizeof signals / sizeof *signals;
-    const double seconds = 15;
-    if (group->failed_at > 0 && group->num_forced < num_signals &&
-        lyrnn_seconds() - group->failed_at > seconds * (group->num_forced + 1))
-        signal_all(group, signals[group->num_forced++]);
+    const double seconds = lyrnn_seconds() - group->failed_at;
+    if (group->failed_at == 0)
+        return;
+    for (int rank = 0; rank < group->num; rank++)
+        if (group->ranks[rank].is_running)
+            group->ranks[rank].forced_by = ending_signal(group, rank, seconds);
+    for (int rank = 0; rank < group->num; rank++)
+        if (group->ranks[rank].is_running && group->ranks[rank].forced_by != 0)
+            kill(group->ranks[rank].pid, group->ranks[rank].forced_by);
 }
 
 /* Waits for all ranks, and passes signals on. A terminal sends its signals to all processes of the
@@ -226,7 +266,7 @@ static bool is_reported(const started_ranks *group)
     for (int rank = 0; rank < group->num; rank++) {
         const rank_process *process = &group->ranks[rank];
         bool has_left =
-            process->status == 0 || (WIFSIGNALED(process->status) && !process->was_forced);
+            process->status == 0 || (WIFSIGNALED(process->status) && process->forced_by == 0);
         if (!has_left)
             return WIFEXITED(process->status);
     }

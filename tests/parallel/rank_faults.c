@@ -1,12 +1,21 @@
-/* What goes wrong while ranks start, at the request of a test's environment:
+/* What goes wrong with ranks, at the request of a test's environment:
  *
  *     LYRNN_TEST_ABSENT=R   rank R is killed before it can meet the others
- *     LYRNN_TEST_FORKS=N    fork fails after N processes */
+ *     LYRNN_TEST_FORKS=N    fork fails after N processes
+ *     LYRNN_TEST_SLOW=S     a checkpoint takes S seconds longer
+ *     LYRNN_TEST_HURRY=N    the clock of the process that starts the ranks runs N times as fast
+ *
+ * The program calls these functions, and not the ones of the C library. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 __attribute__((constructor)) static void end_rank(void)
@@ -16,7 +25,6 @@ __attribute__((constructor)) static void end_rank(void)
         (void)raise(SIGKILL);
 }
 
-/* The program calls this one instead of that of the C library. */
 pid_t fork(void)
 {
     static int num_forks;
@@ -27,4 +35,32 @@ pid_t fork(void)
     }
     pid_t (*system_fork)(void) = (pid_t(*)(void))dlsym(RTLD_NEXT, "fork");
     return system_fork();
+}
+
+/* A checkpoint begins with the numbers of its epochs. */
+static bool is_of_checkpoint(int file)
+{
+    char link[32], path[PATH_MAX] = "";
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    return readlink(link, path, sizeof path - 1) > 0 && strstr(path, "metrics.jsonl") != NULL;
+}
+
+int fsync(int file)
+{
+    const char *seconds = getenv("LYRNN_TEST_SLOW");
+    if (seconds != NULL && is_of_checkpoint(file)) {
+        struct timespec left = {.tv_sec = atoi(seconds)};
+        while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+        }
+    }
+    return (int)syscall(SYS_fsync, file);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    const char *speed = getenv("LYRNN_TEST_HURRY");
+    int status = (int)syscall(SYS_clock_gettime, clock, now);
+    if (status == 0 && speed != NULL && getenv("LYRNN_RANK") == NULL)
+        now->tv_sec *= atoi(speed);
+    return status;
 }

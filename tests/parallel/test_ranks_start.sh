@@ -141,6 +141,22 @@ kill -KILL "${ranks[1]}"
 finish
 expect_error 1 "rank [01] \\([^ ]+, process ${ranks[1]}\\): is gone; "
 
+# Rank 0 saves slowly, because it was asked to stop, when rank 1 is killed. It ends once it has saved,
+# although more than 30 s have passed for the parent, whose clock runs fast.
+rm -r run
+program=$lyrnn lyrnn=$faulty
+export LYRNN_TEST_SLOW=4 LYRNN_TEST_HURRY=30
+begin 2 "${long[@]}"
+lyrnn=$program
+unset LYRNN_TEST_SLOW LYRNN_TEST_HURRY
+kill -TERM "${ranks[0]}"
+sleep 1
+[[ ! -e run/latest ]] || fail "rank 0 must still be saving"
+kill -KILL "${ranks[1]}"
+finish
+[[ -e run/latest ]] || fail "rank 0 must save before it ends"
+expect_error 1 "rank 1 \\([^ ]+, process ${ranks[1]}\\): is gone; "
+
 # All are killed, so that only the parent can report it.
 rm -r run
 begin 2 "${long[@]}"
