@@ -123,9 +123,28 @@ static lyrnn_status make_token(char token[65])
     return LYRNN_OK;
 }
 
+/* Each other rank takes two connections, and each guest at the rendezvous one. */
+static lyrnn_status make_room(const lyrnn_ranks *ranks)
+{
+    enum { OTHER_FILES = 256 };
+    struct rlimit limit;
+    const rlim_t needed = 2 * (rlim_t)ranks->size + LINKS_MAX_PENDING + OTHER_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
+        return LYRNN_OK;
+    limit.rlim_cur = needed;
+    if (limit.rlim_max >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return LYRNN_OK;
+    return lyrnn_fail(LYRNN_ERR_IO,
+                      "rank %d: %d ranks need %llu open files, and the limit is %llu; raise it "
+                      "(ulimit -n)",
+                      ranks->rank, ranks->size, (unsigned long long)needed,
+                      (unsigned long long)limit.rlim_max);
+}
+
 lyrnn_status lyrnn_ranks_listen(lyrnn_ranks *ranks)
 {
     struct sockaddr_storage address;
+    LYRNN_TRY(make_room(ranks));
     if (ranks->address[0] == '\0' && gethostname(ranks->address, sizeof ranks->address - 1) != 0)
         return lyrnn_fail(LYRNN_ERR_IO, "rank 0: this host has no name; set MASTER_ADDR");
     LYRNN_TRY(listen_for_ranks(ranks, 0, &ranks->listener, &address));
@@ -233,24 +252,6 @@ static lyrnn_status check_known(const lyrnn_ranks *ranks)
                           "all ranks",
                           ranks->launcher);
     return LYRNN_OK;
-}
-
-/* Each other rank takes two connections, and each guest at the rendezvous one. */
-static lyrnn_status make_room(const lyrnn_ranks *ranks)
-{
-    enum { OTHER_FILES = 256 };
-    struct rlimit limit;
-    const rlim_t needed = 2 * (rlim_t)ranks->size + LINKS_MAX_PENDING + OTHER_FILES;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
-        return LYRNN_OK;
-    limit.rlim_cur = needed;
-    if (limit.rlim_max >= needed && setrlimit(RLIMIT_NOFILE, &limit) == 0)
-        return LYRNN_OK;
-    return lyrnn_fail(LYRNN_ERR_IO,
-                      "rank %d: %d ranks need %llu open files, and the limit is %llu; raise it "
-                      "(ulimit -n)",
-                      ranks->rank, ranks->size, (unsigned long long)needed,
-                      (unsigned long long)limit.rlim_max);
 }
 
 static lyrnn_status open_group(lyrnn_comm *comm, const lyrnn_ranks *ranks,

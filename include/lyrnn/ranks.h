@@ -35,12 +35,13 @@ typedef struct {
 /* Reads the launcher's variables. LYRNN_ERR_USAGE names a variable that is wrong or missing. */
 lyrnn_status lyrnn_ranks_detect(lyrnn_ranks *ranks);
 
-/* Opens a listener for rank 0 at a free port of ranks->address, and makes a random token. It fills
- * in `address`, `port`, `listener` and `token`. Whoever can pass these to the other processes calls
- * it before lyrnn_comm_open, which then closes the listener: the parent of `--ranks N` for its
- * rank 0, and rank 0 itself where MPI broadcasts the first two and the token. An empty address
- * becomes this host's name. LYRNN_ERR_IO: the address cannot be used, or other hosts have ranks and
- * cannot reach it. */
+/* Opens a listener for rank 0 at a free port of ranks->address, and makes a random token. It reads
+ * `size`, and fills in `address`, `port`, `listener` and `token`. Whoever can pass these to the
+ * other processes calls it before lyrnn_comm_open, which then closes the listener: the parent of
+ * `--ranks N` for its rank 0, and rank 0 itself where MPI broadcasts the first two and the token.
+ * An empty address becomes this host's name. LYRNN_ERR_IO: the address cannot be used, or other
+ * hosts have ranks and cannot reach it, or `size` ranks need more open files than the process may
+ * have. */
 lyrnn_status lyrnn_ranks_listen(lyrnn_ranks *ranks);
 
 /* Opens the group of size >= 2 ranks: all of them meet, or this fails. It waits at most

@@ -63,7 +63,11 @@ LYRNN_TEST_FORKS=2 timeout -k 1 20 "$faulty" "${short[@]}" --ranks 4 --out "$scr
 expect_error 1 '--ranks: cannot start a process \(.*\); start fewer ranks, or raise the limit$'
 ! pgrep -f "$scratch/forks" || fail "no process may be left"
 
-# The same if the program is no longer there.
+# Too few open files: the process that starts the ranks says so, and starts none.
+(ulimit -n 64; refuses 1 'rank 0: 4 ranks need [0-9]+ open files, and the limit is 64; raise it ' \
+    "${short[@]}" --ranks 4)
+
+# The file of the program is no longer there.
 cp "$lyrnn" removed
 exec 7<removed
 rm removed
@@ -141,8 +145,8 @@ kill -KILL "${ranks[1]}"
 finish
 expect_error 1 "rank [01] \\([^ ]+, process ${ranks[1]}\\): is gone; "
 
-# Rank 0 saves slowly, because it was asked to stop, when rank 1 is killed. It ends once it has saved,
-# although more than 30 s have passed for the parent, whose clock runs fast.
+# Rank 0 saves slowly, because it was asked to stop, when rank 1 is killed. It ends once it has
+# saved, although more than 30 s have passed for the parent, whose clock runs fast.
 rm -r run
 program=$lyrnn lyrnn=$faulty
 export LYRNN_TEST_SLOW=4 LYRNN_TEST_HURRY=30
