@@ -302,12 +302,26 @@ _Noreturn static void end_like_ranks(const started_ranks *group)
     exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
+/* The variables of a rank of another group are left in the environment. This process is none of
+ * its ranks: it must not wait for them to report the mistake. */
+static lyrnn_status refuse_other_group(int num, int size)
+{
+    unsetenv("LYRNN_RANK");
+    unsetenv("LYRNN_SIZE");
+    return lyrnn_fail(LYRNN_ERR_USAGE,
+                      "--ranks %d: LYRNN_SIZE is %d in the environment; unset LYRNN_RANK and "
+                      "LYRNN_SIZE, or leave the option out",
+                      num, size);
+}
+
 /* Whether another process of this program has started this one. */
 static lyrnn_status check_launcher(int num, bool *is_rank)
 {
     lyrnn_ranks found;
     LYRNN_TRY(lyrnn_ranks_detect(&found));
     *is_rank = found.launcher != NULL && strcmp(found.launcher, "lyrnn") == 0;
+    if (*is_rank && found.size != num)
+        return refuse_other_group(num, found.size);
     if (*is_rank || found.size <= 1)
         return LYRNN_OK;
     return lyrnn_fail(LYRNN_ERR_USAGE,

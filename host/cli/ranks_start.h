@@ -21,8 +21,8 @@
 
 /* Returns LYRNN_OK in each of `num` ranks, and at once if num is 1. The process that starts them
  * ends with their exit status: that of rank 0, or of the first rank that failed. LYRNN_ERR_USAGE:
- * another launcher has started this process as one of several. LYRNN_ERR_IO: not all ranks could be
- * started. */
+ * another launcher has started this process as one of several, or LYRNN_SIZE is another number.
+ * LYRNN_ERR_IO: not all ranks could be started. */
 lyrnn_status ranks_start(int num);
 
 #endif

@@ -78,6 +78,15 @@ LD_LIBRARY_PATH=${lyrnn%/*} timeout -k 1 20 /proc/self/fd/7 "${short[@]}" --rank
 exec 7<&-
 expect_error 1 '--ranks: .*/removed \(deleted\) cannot be executed again \(No such file .*\); '
 
+# The variables of another group of ranks are still in the environment.
+export LYRNN_ADDRESS=127.0.0.1 LYRNN_PORT=1
+for size in 1 3; do
+    LYRNN_RANK=0 LYRNN_SIZE=$size \
+        refuses 2 "--ranks 2: LYRNN_SIZE is $size in the environment; unset LYRNN_RANK and " \
+        "${short[@]}" --ranks 2
+done
+unset LYRNN_ADDRESS LYRNN_PORT
+
 # begin N ARG...: starts N ranks in a process group of their own, and waits for their first steps.
 # Sets pid, and ranks to the processes of the ranks.
 begin() {
