@@ -211,9 +211,11 @@ lyrnn_status group_fail(rank_group *group, const char *format, ...)
 
 lyrnn_status group_fail_gone(rank_group *group, int rank)
 {
-    return group_fail(group,
-                      "rank %d (%s): is gone; see there why it ended, then continue with --resume",
-                      rank, group->members[rank].name);
+    return group_fail(
+        group,
+        "rank %d (%s): is gone; see there why it ended, then start again, or continue "
+        "with --resume if a run was saved",
+        rank, group->members[rank].name);
 }
 
 lyrnn_status links_wait(rank_group *group, struct pollfd *extra, size_t num_extra, int timeout_ms)

@@ -152,7 +152,8 @@ kill -0 "$pid" || fail "the training must continue"
 # A rank that is killed ends the others.
 kill -KILL "${ranks[1]}"
 finish
-expect_error 1 "rank [01] \\([^ ]+, process ${ranks[1]}\\): is gone; "
+advice='see there why it ended, then start again, or continue with --resume if a run was saved'
+expect_error 1 "rank [01] \\([^ ]+, process ${ranks[1]}\\): is gone; $advice\$"
 
 # Rank 0 saves slowly, because it was asked to stop, when rank 1 is killed. It ends once it has
 # saved, although more than 30 s have passed for the parent, whose clock runs fast.
