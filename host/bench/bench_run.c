@@ -31,6 +31,7 @@ typedef struct {
     const lyrnn_bench_config *config;
     int num_steps;  /* steps per repetition */
     uint64_t epoch; /* training: repetitions so far */
+    double checked; /* when the other ranks were last checked */
     lyrnn_watched_backend watched;
     bench_training training;
     lyrnn_model model; /* of a generation */
@@ -140,13 +141,27 @@ static lyrnn_status open_workload(workload *w, const lyrnn_bench_config *config,
                                                 : open_training(w));
 }
 
+/* A rank that is gone ends a repetition that may last for minutes. */
+static lyrnn_status check_ranks(workload *w)
+{
+    const double pause_seconds = 0.1;
+    lyrnn_comm *ranks = w->config->ranks;
+    const double now = lyrnn_seconds();
+    if (ranks == NULL || now - w->checked < pause_seconds)
+        return LYRNN_OK;
+    w->checked = now;
+    return ranks->check(ranks);
+}
+
 static lyrnn_status repeat_training(workload *w, double *seconds)
 {
     LYRNN_TRY(lyrnn_trainer_begin_epoch(&w->training.trainer, ++w->epoch));
     lyrnn_watched_reset(&w->watched);
     double start = lyrnn_seconds();
-    for (int step = 0; step < w->num_steps; step++)
+    for (int step = 0; step < w->num_steps; step++) {
+        LYRNN_TRY(check_ranks(w));
         lyrnn_trainer_step(&w->training.trainer);
+    }
     (void)lyrnn_trainer_counters(&w->training.trainer);
     *seconds = lyrnn_seconds() - start;
     return lyrnn_trainer_check(&w->training.trainer);

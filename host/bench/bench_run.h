@@ -34,6 +34,9 @@ typedef struct {
     int num_steps;          /* steps per repetition; a repetition is timed as a whole */
     int num_repetitions;    /* those that count, after the warm-up */
     lyrnn_sampler sampler;  /* used by generation */
+    /* The ranks that must stay there while steps run, also if the backend works without them.
+     * NULL: there are none. */
+    lyrnn_comm *ranks;
 } lyrnn_bench_config;
 
 /* Percentiles over the repetitions. */

@@ -147,9 +147,10 @@ static lyrnn_status choose_plans(const bench_fields *fields, const lyrnn_bench_c
 static lyrnn_status measure_row(const bench_fields *fields, const bench_shape *shape,
                                 lyrnn_backend *backend, bench_output *output)
 {
-    const lyrnn_bench_config config = bench_config_of(fields, shape);
+    lyrnn_bench_config config = bench_config_of(fields, shape);
     tuning plans;
     lyrnn_bench_result result;
+    config.ranks = output->backend->comm;
     LYRNN_TRY(choose_plans(fields, &config, backend, output, &plans));
     lyrnn_status status = lyrnn_bench_run(&config, backend, &result);
     LYRNN_TRY(tuning_release(&plans, backend));

@@ -115,6 +115,18 @@ for size in '5: cannot be divided among 2 ranks; use 4 or 6$' \
 done
 run_ranks 2 "${small[@]}" --task generate
 expect_rank_error 2 '--task generate: uses one process, and lyrnn started 2; start one$'
+# Rank 1 is killed while rank 0 works without it, in a repetition of about 20 s.
+start_ranks 2 bench --threads 1 --steps 1000000 --repetitions 1 --device cpu "${tiny_shape[@]}"
+for ((i = 0; i < 1000; i++)); do
+    # Until they have met, rank 0 waits and uses little time. It has used 1 s.
+    (($(awk '{ print $14 + $15 }' "/proc/${pids[0]}/stat") < $(getconf CLK_TCK))) || break
+    sleep 0.02
+done
+kill -KILL "${pids[1]}"
+begin=$SECONDS
+finish_ranks
+expect_rank_error 1 "rank 1 \\([^ ]+, process ${pids[1]}\\): is gone; "
+((SECONDS - begin <= 5)) || fail "rank 0 must end soon, not after $((SECONDS - begin)) s"
 extra=([1]='--hidden-size 8')
 run_ranks 2 "${small[@]}"
 expect_rank_error 2 'rank 1 .*: --hidden-size is 8 and rank 0 has its default; '
