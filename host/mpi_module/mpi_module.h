@@ -33,8 +33,15 @@ typedef struct {
     void (*end)(void);
 } lyrnn_mpi_entry;
 
-/* Loads the module and starts MPI. LYRNN_ERR_UNSUPPORTED: lyrnn was built without MPI, or with
- * another one than that which started this process. LYRNN_ERR_IO. */
-lyrnn_status lyrnn_mpi_open(int rank, int size, const lyrnn_mpi_entry **mpi, bool *is_one_host);
+/* What the launcher says of the ranks, and how long they may take to start MPI. */
+typedef struct {
+    int rank, size;
+    double timeout_seconds;
+} mpi_world;
+
+/* Loads the module and starts MPI. If not all ranks do so in time, it ends the process with status
+ * 1 and one line, because MPI does not return. LYRNN_ERR_UNSUPPORTED: lyrnn was built without MPI,
+ * or with another one than that which started this process. LYRNN_ERR_IO. */
+lyrnn_status lyrnn_mpi_open(const mpi_world *world, const lyrnn_mpi_entry **mpi, bool *is_one_host);
 
 #endif

@@ -26,8 +26,8 @@ lyrnn_status mpi_meet(lyrnn_ranks *ranks, double timeout_seconds, rank_carrier *
 {
     bool is_one_host;
     meeting_point point = {.port = 0};
-    lyrnn_status listened = LYRNN_OK,
-                 status = lyrnn_mpi_open(ranks->rank, ranks->size, &carrier->mpi, &is_one_host);
+    const mpi_world world = {ranks->rank, ranks->size, timeout_seconds};
+    lyrnn_status listened = LYRNN_OK, status = lyrnn_mpi_open(&world, &carrier->mpi, &is_one_host);
     if (status == LYRNN_ERR_UNSUPPORTED) {
         snprintf(carrier->text, sizeof carrier->text, "TCP (%s)", lyrnn_error_text());
         carrier->mpi = NULL;

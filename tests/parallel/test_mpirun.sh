@@ -87,6 +87,17 @@ fails_once '--batch-size 8: 3 ranks cannot share it equally; ' 3 "$lyrnn" "${sho
 fails_once '--ranks 2: mpirun has started this process as rank 0 of 2; leave the option out$' 2 \
     "$lyrnn" "${short[@]}" --ranks 2
 
+# A process of mpirun that is not lyrnn never starts MPI.
+if [[ -e $module ]]; then
+    command='mpirun of a process that is not lyrnn, and two that are'
+    status=0
+    timeout -k 1 20 "$mpirun" --allow-run-as-root --oversubscribe --bind-to none -n 1 true : \
+        -n 2 "$lyrnn" "${short[@]}" --rendezvous-timeout 1 >"$out" 2>"$err" </dev/null || status=$?
+    [[ $status == 1 ]] || fail "must fail after 1 s"
+    [[ $(grep -c '^lyrnn: ' "$err") == 1 ]] || fail "one line must begin with lyrnn:"
+    grep -q '^lyrnn: rank 1: MPI did not start within 1 s; ' "$err" || fail "the line must say why"
+fi
+
 # mpirun passes SIGUSR2 on: the ranks save and end.
 set -m
 long=("${common[@]}" --num-epochs 100000 --pred-period 100000 --checkpoint-every 100000)
