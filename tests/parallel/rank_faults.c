@@ -5,7 +5,9 @@
  *     LYRNN_TEST_SLOW=S     a checkpoint takes S seconds longer
  *     LYRNN_TEST_HURRY=N    the clock of the process that starts the ranks runs N times as fast
  *
- * The program calls these functions, and not the ones of the C library. */
+ * The program calls these functions, and not the ones of the C library. Their parameters have
+ * names of their own.
+ * NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
@@ -64,3 +66,4 @@ int clock_gettime(clockid_t clock, struct timespec *now)
         now->tv_sec *= atoi(speed);
     return status;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
