@@ -21,8 +21,8 @@
 typedef struct {
     pid_t pid;
     bool is_running;
-    int status;    /* as waitpid reports it */
-    int forced_by; /* the signal by which its parent ends it; 0: none */
+    int status;      /* as waitpid reports it */
+    bool was_forced; /* its parent killed it */
 } rank_process;
 
 /* The ranks and what their parent knows of them. */
@@ -195,7 +195,7 @@ typedef struct {
 /* What /proc says of a process. proc(5) */
 static process_state read_state(pid_t process)
 {
-    process_state state = {0};
+    process_state state = {.catches_stops = true};
     char name[32], line[128];
     snprintf(name, sizeof name, "/proc/%d/status", (int)process);
     FILE *file = fopen(name, "re");
@@ -212,34 +212,33 @@ static process_state read_state(pid_t process)
 }
 
 /* After a failure the other ranks end by themselves, unless they hang or wait for a rank that never
- * came. Returns the signal that ends a rank, or 0 as long as it has time.
- *
- * A rank that trains catches SIGTERM. It may be saving because of one, and the second would end it
- * at once. A process that is stopped ends by SIGKILL only. Rank 0 may be saving for minutes; the
- * others write nothing. */
-static int ending_signal(const started_ranks *group, int rank, double seconds)
+ * came. A rank that trains catches SIGTERM, and has something to save or is about to notice the
+ * failure. Rank 0 may be saving for minutes; the others write nothing. */
+static bool must_end(const started_ranks *group, int rank, double seconds)
 {
-    const double meeting_seconds = 3, stopped_seconds = 30, saving_seconds = 600;
+    const double meeting_seconds = 3, hanging_seconds = 30, saving_seconds = 600;
     const process_state state = read_state(group->ranks[rank].pid);
-    const bool may_save = rank == 0 && state.catches_stops && !state.is_stopped;
-    if (seconds > (may_save ? saving_seconds : stopped_seconds))
-        return SIGKILL;
-    return seconds > meeting_seconds && !state.catches_stops ? SIGTERM : 0;
+    if (!state.catches_stops)
+        return seconds > meeting_seconds;
+    return seconds > (rank == 0 && !state.is_stopped ? saving_seconds : hanging_seconds);
 }
 
-/* Decides about all ranks before it signals any, so that no rank has time to report another that
- * was only asked to end. */
+/* All of them stop before any is killed, so that none can report another that was killed here. */
 static void end_the_others(started_ranks *group)
 {
     const double seconds = lyrnn_seconds() - group->failed_at;
     if (group->failed_at == 0)
         return;
+    for (int rank = 0; rank < group->num; rank++) {
+        rank_process *process = &group->ranks[rank];
+        if (!process->is_running || !must_end(group, rank, seconds))
+            continue;
+        process->was_forced = true;
+        kill(process->pid, SIGSTOP);
+    }
     for (int rank = 0; rank < group->num; rank++)
-        if (group->ranks[rank].is_running)
-            group->ranks[rank].forced_by = ending_signal(group, rank, seconds);
-    for (int rank = 0; rank < group->num; rank++)
-        if (group->ranks[rank].is_running && group->ranks[rank].forced_by != 0)
-            kill(group->ranks[rank].pid, group->ranks[rank].forced_by);
+        if (group->ranks[rank].is_running && group->ranks[rank].was_forced)
+            kill(group->ranks[rank].pid, SIGKILL);
 }
 
 /* Waits for all ranks, and passes signals on. A terminal sends its signals to all processes of the
@@ -266,7 +265,7 @@ static bool is_reported(const started_ranks *group)
     for (int rank = 0; rank < group->num; rank++) {
         const rank_process *process = &group->ranks[rank];
         bool has_left =
-            process->status == 0 || (WIFSIGNALED(process->status) && process->forced_by == 0);
+            process->status == 0 || (WIFSIGNALED(process->status) && !process->was_forced);
         if (!has_left)
             return WIFEXITED(process->status);
     }
@@ -343,8 +342,10 @@ static lyrnn_status run_group(started_ranks *group)
     lyrnn_status status = start_all(group, &meeting);
     close(meeting.listener);
     /* Without all of them, the ranks have not met, and have nothing to save. */
-    if (status != LYRNN_OK)
+    if (status != LYRNN_OK) {
+        signal_all(group, SIGSTOP); /* so that none can report another that is gone */
         signal_all(group, SIGKILL);
+    }
     wait_for_all(group);
     if (status == LYRNN_OK)
         end_like_ranks(group);
