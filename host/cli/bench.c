@@ -263,9 +263,8 @@ static lyrnn_status bench_at(void *context, const rank_place *place)
     lyrnn_backend backend;
     LYRNN_TRY(check_ranks(fields, place));
     LYRNN_TRY(machine_open_rank(&fields->machine, place->comm, &backend));
-    lyrnn_status status = bench_on(&backend, fields, place);
-    lyrnn_backend_close(&backend);
-    return status;
+    const lyrnn_status status = bench_on(&backend, fields, place);
+    return rank_command_leave(place->comm, &backend, status);
 }
 
 static lyrnn_status command_bench(int argc, char **argv)

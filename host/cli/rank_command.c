@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "cli/build_info.h"
 #include "cli/ranks_start.h"
+#include "lyrnn/device.h"
 #include "lyrnn/ranks.h"
 #include "lyrnn/version.h"
 
@@ -137,4 +138,12 @@ lyrnn_status rank_command_join(lyrnn_comm *comm, lyrnn_backend *backend)
     LYRNN_TRY(lyrnn_comm_compare(comm, "the number of threads", threads,
                                  "add --threads with one number on all ranks"));
     return backend->join(backend, comm);
+}
+
+lyrnn_status rank_command_leave(lyrnn_comm *comm, lyrnn_backend *backend, lyrnn_status status)
+{
+    if (comm != NULL)
+        lyrnn_comm_announce(comm, status);
+    lyrnn_backend_close(backend);
+    return status;
 }

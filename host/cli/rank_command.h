@@ -35,4 +35,8 @@ lyrnn_status rank_command_run(const rank_command *command, lyrnn_status parsed);
  * another kind of device, or another number of threads. */
 lyrnn_status rank_command_join(lyrnn_comm *comm, lyrnn_backend *backend);
 
+/* Closes a backend that may have joined the ranks, and returns the status that the work on it ended
+ * with. comm: NULL if there are none. */
+lyrnn_status rank_command_leave(lyrnn_comm *comm, lyrnn_backend *backend, lyrnn_status status);
+
 #endif

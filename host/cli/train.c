@@ -241,9 +241,8 @@ static lyrnn_status open_and_train(train_fields *fields, const option_result *re
     lyrnn_train_options options = options_of(fields, result, start);
     lyrnn_backend backend;
     LYRNN_TRY(machine_open_rank(&fields->machine, fields->comm, &backend));
-    lyrnn_status status = train_on(&backend, fields, &options, learned);
-    lyrnn_backend_close(&backend);
-    return status;
+    const lyrnn_status status = train_on(&backend, fields, &options, learned);
+    return rank_command_leave(fields->comm, &backend, status);
 }
 
 /* Opens the model of --init, which rank 0 reads for all. */

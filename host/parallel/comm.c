@@ -195,8 +195,7 @@ static lyrnn_status check(lyrnn_comm *self)
 static void fail(lyrnn_comm *self, const char *text)
 {
     rank_group *group = self->state;
-    (void)group_fail(group, "%s", text);
-    group->status = LYRNN_ERR_IO;
+    group_close_with(group, LYRNN_ERR_IO, text);
 }
 
 void comm_set(lyrnn_comm *comm, rank_group *group)
@@ -212,6 +211,7 @@ void comm_set(lyrnn_comm *comm, rank_group *group)
         .all_gather = all_gather,
         .check = check,
         .fail = fail,
+        .end = comm_end,
     };
 }
 

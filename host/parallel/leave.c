@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/xxh128.h"
+#include "parallel/comm.h"
 #include "parallel/over_mpi.h"
 
 /* How long the leader waits for the cause of a failure that another rank has noticed. */
@@ -52,12 +54,6 @@ static int leader(const rank_group *group)
             return r;
     }
     return group->rank;
-}
-
-static void send_to_all(rank_group *group, const frame *header, const char *text)
-{
-    for (int r = 0; r < group->size; r++)
-        link_send_last(group, r, header, text);
 }
 
 /* Waits for the leader's goodbye. Returns true if it reports the failure. */
@@ -134,7 +130,7 @@ static void say_goodbye(rank_group *group, bool reports)
 {
     const frame goodbye = {FRAME_GOODBYE, reports, 0};
     const double deadline = lyrnn_seconds() + flush_seconds;
-    send_to_all(group, &goodbye, NULL);
+    links_send_last(group, &goodbye, NULL);
     for (int r = 0; r < group->size; r++) {
         if (is_connected(&group->links[r]))
             shutdown(group->links[r].sockets[CHANNEL_CONTROL], SHUT_WR);
@@ -191,6 +187,16 @@ static void let_leader_fail(rank_group *group)
     }
 }
 
+void lyrnn_comm_announce(lyrnn_comm *comm, lyrnn_status status)
+{
+    rank_group *group = comm->state;
+    if (group == NULL || !is_failure(status) || status == LYRNN_ERR_RANK ||
+        group->status != LYRNN_OK)
+        return;
+    let_leader_fail(group);
+    group_close_with(group, status, lyrnn_error_text());
+}
+
 lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
 {
     rank_group *group = comm->state;
@@ -203,15 +209,25 @@ lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
         snprintf(end.text, sizeof end.text, "%s",
                  end.is_own_failure ? lyrnn_error_text() : group->text);
     const frame closing = {FRAME_CLOSING, (uint32_t)end.status, strlen(end.text)};
-    if (end.is_own_failure)
+    /* Otherwise the others know already. */
+    if (end.is_own_failure && group->status == LYRNN_OK)
         let_leader_fail(group);
-    send_to_all(group, &closing, end.text);
+    links_send_last(group, &closing, end.text);
     status = choose_status(group, &end);
     say_goodbye(group, is_failure(status) && lyrnn_error_text()[0] != '\0');
     mpi_leave(&group->carrier, is_failure(status));
     group_free(group);
     memset(comm, 0, sizeof *comm);
     return status;
+}
+
+void comm_end(lyrnn_comm *self, lyrnn_status failure)
+{
+    (void)lyrnn_comm_close(self, failure);
+    if (lyrnn_error_text()[0] != '\0')
+        fprintf(stderr, "lyrnn: %s\n", lyrnn_error_text());
+    fflush(NULL);
+    _exit(1);
 }
 
 enum { SHOWN_BYTES = 200 };

@@ -270,13 +270,23 @@ lyrnn_status link_send(rank_group *group, int rank, const frame *header, const v
     return LYRNN_OK;
 }
 
-void link_send_last(rank_group *group, int rank, const frame *header, const void *payload)
+void links_send_last(rank_group *group, const frame *header, const void *payload)
 {
     uint8_t bytes[FRAME_HEADER_BYTES + FRAME_PAYLOAD_MAX];
     const size_t num_bytes = frame_bytes(header, payload, bytes);
-    const int fd = group->links[rank].sockets[CHANNEL_CONTROL];
-    if (fd >= 0)
-        (void)send(fd, bytes, num_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    for (int r = 0; r < group->size; r++) {
+        const int fd = group->links[r].sockets[CHANNEL_CONTROL];
+        if (fd >= 0)
+            (void)send(fd, bytes, num_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
+void group_close_with(rank_group *group, lyrnn_status status, const char *text)
+{
+    (void)group_fail(group, "%s", text);
+    group->status = status;
+    const frame closing = {FRAME_CLOSING, (uint32_t)status, strlen(group->text)};
+    links_send_last(group, &closing, group->text);
 }
 
 /* Whether the next frame has begun, and is no closing that is still incomplete. */

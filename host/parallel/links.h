@@ -66,7 +66,7 @@ typedef struct {
     rank_transfer *transfers; /* (size) */
     struct pollfd *polls;
     double close_seconds; /* the most that lyrnn_comm_close waits for other ranks */
-    /* A failure that this rank knows of, which lasts: LYRNN_OK or LYRNN_ERR_RANK. */
+    /* A failure that this rank knows of, which lasts. LYRNN_ERR_RANK: of another rank. */
     lyrnn_status status;
     char text[FRAME_PAYLOAD_MAX + 1];
 } rank_group;
@@ -92,8 +92,12 @@ lyrnn_status links_wait(rank_group *group, struct pollfd *extra, size_t num_extr
 /* Sends a frame of control, and waits until it is on its way. */
 lyrnn_status link_send(rank_group *group, int rank, const frame *header, const void *payload);
 
-/* The same without waiting, whatever becomes of it: for a group that ends. */
-void link_send_last(rank_group *group, int rank, const frame *header, const void *payload);
+/* The same to all ranks, without waiting, whatever becomes of it: for a group that ends. */
+void links_send_last(rank_group *group, const frame *header, const void *payload);
+
+/* Sets a failure of this rank, which lasts, and sends a closing with it. lyrnn_comm_close sends
+ * another one, but only after the backend was closed, which may need the other ranks. */
+void group_close_with(rank_group *group, lyrnn_status status, const char *text);
 
 /* Looks whether a rank's next frame has come whole, and then takes it if it is as expected. Its
  * payload goes to `payload`. Another frame is a failure of the group. */

@@ -2,8 +2,8 @@
  * Rank 0 leads: it reports, validates, generates samples and writes to the disk.
  *
  * This is the interface that a training and the backends use. lyrnn/ranks.h opens one. All
- * functions but `check` and `fail` are collective: every rank calls the same ones in the same
- * order.
+ * functions but `check`, `fail` and `end` are collective: every rank calls the same ones in the
+ * same order.
  *
  * A function fails with LYRNN_ERR_RANK if another rank has failed or is gone. The group is then of
  * no more use: all later calls fail too, at once. */
@@ -38,9 +38,14 @@ struct lyrnn_comm {
     /* Looks, without waiting, whether all other ranks are there. Whoever waits for a device whose
      * work waits for other ranks calls it now and then. */
     lyrnn_status (*check)(lyrnn_comm *self);
-    /* Lets every later call of this rank fail with LYRNN_ERR_IO and this text. A backend calls it
-     * if its own way of moving bytes has failed, because its operations cannot. */
+    /* Lets every later call of this rank fail with LYRNN_ERR_IO and this text, and reports it to
+     * the other ranks at once, without waiting. A backend calls it if its own way of moving bytes
+     * has failed, because its operations cannot. */
     void (*fail)(lyrnn_comm *self, const char *text);
+    /* Leaves the ranks with a failure, whose text is lyrnn_error_text(), and ends the process with
+     * status 1. One of the ranks reports the failure, as after lyrnn_comm_close. No exit handler
+     * runs. For a backend whose device may never answer again. */
+    void (*end)(lyrnn_comm *self, lyrnn_status failure);
 };
 
 #ifdef __cplusplus

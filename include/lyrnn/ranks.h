@@ -50,6 +50,12 @@ lyrnn_status lyrnn_ranks_listen(lyrnn_ranks *ranks);
  * Call lyrnn_comm_close after a failure as well: other ranks may wait for this one. */
 lyrnn_status lyrnn_comm_open(lyrnn_comm *comm, const lyrnn_ranks *ranks, double timeout_seconds);
 
+/* Reports a failure of this rank, whose text is lyrnn_error_text(), to the other ranks, without
+ * waiting for them. Call it before closing what may need them, such as a backend that has joined
+ * them, and call lyrnn_comm_close after that. All other uses of comm then fail with this failure.
+ * It does nothing if status is no failure or LYRNN_ERR_RANK. */
+void lyrnn_comm_announce(lyrnn_comm *comm, lyrnn_status status);
+
 /* Leaves the group and sends its status to the others. If it is a failure of this rank, one
  * rank of the group reports it, and only one:
  *     - rank 0 returns its own failure, or that of another rank with "rank R (HOST): " before it;

@@ -138,35 +138,89 @@ static void a_failure_is_reported_once(void **state)
     }
 }
 
-/* Rank 0 finds the failure later than the others. Until then it sees none of theirs. */
+/* Waits until rank 0 ends. */
+static void wait_for_end(lyrnn_comm *comm)
+{
+    rank_group *group = comm->state;
+    const double begin = lyrnn_seconds();
+    while (!group->links[0].is_closing) {
+        LYRNN_CHECK(lyrnn_seconds() < begin + 2);
+        links_poll(group, NULL, 0, 10);
+    }
+}
+
 /* A backend of rank 1 fails, and the caller learns of it by a later call. */
 static lyrnn_status fail_in_backend(lyrnn_comm *comm, const void *context)
 {
     const accident *accident = context;
     if (comm->rank == accident->rank) {
         (comm->fail)(comm, "NCCL: has no network; check it"); /* cmocka has a macro "fail" */
-        assert_int_equal(comm->check(comm), LYRNN_ERR_IO);
+        LYRNN_CHECK(comm->check(comm) == LYRNN_ERR_IO);
+        wait_for_end(comm);
         int number = 0;
         return comm->broadcast(comm, &number, sizeof number);
     }
     return wait_in(comm, accident->wait, accident->num_bytes);
 }
 
-static void a_failure_of_a_backend_is_reported_once(void **state)
+/* Rank 1 has an error, and closes only after the others know it. */
+static lyrnn_status announce(lyrnn_comm *comm, const void *context)
+{
+    const accident *accident = context;
+    if (comm->rank == accident->rank) {
+        const lyrnn_status status = lyrnn_fail(LYRNN_ERR_IO, "NCCL: has no network; check it");
+        lyrnn_comm_announce(comm, status);
+        wait_for_end(comm);
+        LYRNN_CHECK(comm->check(comm) == status);
+        return status;
+    }
+    return wait_in(comm, accident->wait, accident->num_bytes);
+}
+
+/* The failure has no other way than an early closing: rank 1 waits for the end of the others. */
+static void a_failure_is_known_before_its_rank_closes(void **state)
 {
     (void)state;
     char host[65] = "", expected[256];
+    const rank_work works[] = {fail_in_backend, announce};
     gethostname(host, sizeof host - 1);
-    const accident accident = {.rank = 1, .num_bytes = LONG_BYTES};
-    rank_outcome outcomes[CHECK_MAX_RANKS];
-    run_ranks(SIZE, fail_in_backend, &accident, NULL, outcomes);
-    const rank_outcome *report = find_report(SIZE, outcomes, -1);
-    assert_ptr_equal(report, &outcomes[0]);
-    assert_int_equal(report->status, LYRNN_ERR_IO);
     snprintf(expected, sizeof expected, "rank 1 (%s): NCCL: has no network; check it", host);
-    assert_string_equal(report->text, expected);
+    for (int i = 0; i < 2; i++) {
+        for (wait_kind wait = 0; wait < NUM_WAITS; wait++) {
+            const accident accident = {.rank = 1, .wait = wait, .num_bytes = LONG_BYTES};
+            rank_outcome outcomes[CHECK_MAX_RANKS];
+            run_ranks(SIZE, works[i], &accident, NULL, outcomes);
+            const rank_outcome *report = find_report(SIZE, outcomes, -1);
+            assert_ptr_equal(report, &outcomes[0]);
+            assert_int_equal(report->status, LYRNN_ERR_IO);
+            assert_string_equal(report->text, expected);
+        }
+    }
 }
 
+/* A backend cannot return to its caller. */
+static lyrnn_status end_in_backend(lyrnn_comm *comm, const void *context)
+{
+    const accident *accident = context;
+    if (comm->rank == accident->rank)
+        comm->end(comm, lyrnn_fail(LYRNN_ERR_IO, "NCCL: has no network; check it"));
+    return wait_in(comm, accident->wait, accident->num_bytes);
+}
+
+static void a_rank_may_end_in_a_backend(void **state)
+{
+    (void)state;
+    rank_outcome outcomes[CHECK_MAX_RANKS];
+    const accident accident = {.rank = 1, .wait = CHECK};
+    run_ranks(SIZE, end_in_backend, &accident, NULL, outcomes);
+    const rank_outcome *report = find_report(SIZE, outcomes, accident.rank);
+    assert_false(outcomes[1].has_ended);
+    assert_ptr_equal(report, &outcomes[0]);
+    assert_int_equal(report->status, LYRNN_ERR_IO);
+    assert_non_null(strstr(report->text, "): NCCL: has no network; check it"));
+}
+
+/* Rank 0 finds the failure later than the others. Until then it sees none of theirs. */
 static lyrnn_status fail_everywhere(lyrnn_comm *comm, const void *context)
 {
     (void)context;
@@ -389,7 +443,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dead_rank_ends_all_others),
         cmocka_unit_test(a_failure_is_reported_once),
-        cmocka_unit_test(a_failure_of_a_backend_is_reported_once),
+        cmocka_unit_test(a_failure_is_known_before_its_rank_closes),
+        cmocka_unit_test(a_rank_may_end_in_a_backend),
         cmocka_unit_test(a_failure_of_all_is_reported_once),
         cmocka_unit_test(the_lowest_rank_left_reports),
         cmocka_unit_test(a_busy_rank_0_does_not_report_again),

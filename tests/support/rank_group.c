@@ -129,6 +129,12 @@ static void fail_in_test(lyrnn_comm *self, const char *text)
     fail_msg("%s", text);
 }
 
+static void end_in_test(lyrnn_comm *self, lyrnn_status failure)
+{
+    (void)self;
+    fail_msg("failure %d: %s", (int)failure, lyrnn_error_text());
+}
+
 /* In a child. A failed assertion must end it, instead of returning to its copy of the runner. */
 static void run_rank(group *g, int rank, int size, void (*body)(lyrnn_comm *, void *),
                      void *context)
@@ -143,7 +149,8 @@ static void run_rank(group *g, int rank, int size, void (*body)(lyrnn_comm *, vo
                        .exchange = exchange,
                        .all_gather = all_gather,
                        .check = check,
-                       .fail = fail_in_test};
+                       .fail = fail_in_test,
+                       .end = end_in_test};
     alarm(MAX_SECONDS);
     take_device(rank);
     setenv("CMOCKA_TEST_ABORT", "1", 1);
