@@ -136,10 +136,12 @@ struct Grid {
     bool canceled;
 };
 
-extern Grid *grid;      /* NULL while no kernel runs */
-extern Thread *running; /* NULL on the host's stack */
+extern Grid *grid; /* NULL while no kernel runs */
+/* NULL on the host's stack, and in other threads of the host: while a thread of a library runs
+ * kernels, the program itself may wait and poll. */
+extern __thread Thread *running;
 /* Like running, but NULL inside the simulator, whose accesses are not checked. */
-extern Thread *watched;
+extern __thread Thread *watched;
 extern uint32_t clock_now;
 
 /* Runs a kernel until it ends or until a defect cancels it. */

@@ -21,7 +21,7 @@ namespace sim
 {
 
 Grid *grid;
-Thread *running, *watched;
+__thread Thread *running, *watched;
 uint32_t clock_now;
 
 static uint64_t seed, random_state;
