@@ -1,8 +1,8 @@
 /* What the files of the CUDA backend share: its state, checked calls, launches and GEMM.
  *
  * A failed call is a fault of the device or of this code: lyrnn_cuda_fault names the call and
- * aborts. Kernels take the operation's argument struct by value. Launches go to the stream of the
- * lane in use. */
+ * aborts, unless a failure of the ranks is the cause. Kernels take the operation's argument struct
+ * by value. Launches go to the stream of the lane in use. */
 #ifndef LYRNN_CUDA_CUH
 #define LYRNN_CUDA_CUH
 

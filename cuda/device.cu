@@ -13,6 +13,7 @@
 
 void lyrnn_cuda_fault(const char *call, const char *reason, const char *file, int line)
 {
+    lyrnn_cuda_ranks_end_if_failed();
     fprintf(stderr, "lyrnn: %s:%d: %s: %s; the CUDA device or its driver failed\n", file, line,
             call, reason);
     abort();

@@ -5,15 +5,20 @@
 #include "nccl.cuh"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* How long NCCL may know that a rank is gone, before comm knows. */
+/* How long NCCL or the device may know that a rank is gone, before comm knows. */
 enum { GONE_MS = 2000 };
 
 /* How long a rank that leaves waits for NCCL's threads. */
 enum { LEAVE_MS = 2000 };
+
+/* How long an abort may take. After it, comm needs up to 1 s, and the system must free the device:
+ * the process is to end within 5 s. */
+enum { ABORT_MS = 2000 };
 
 static void sleep_ns(long ns)
 {
@@ -104,6 +109,15 @@ lyrnn_nccl_result lyrnn_nccl_poll(const lyrnn_nccl *nccl)
     return result == LYRNN_NCCL_SUCCESS ? state : result;
 }
 
+lyrnn_status lyrnn_nccl_find_failure(lyrnn_comm *comm)
+{
+    for (int ms = 0; ms < GONE_MS; ms++) {
+        LYRNN_TRY(comm->check(comm));
+        sleep_ns(1000000);
+    }
+    return LYRNN_OK;
+}
+
 lyrnn_status lyrnn_nccl_wait(const lyrnn_nccl *nccl, lyrnn_comm *comm, lyrnn_nccl_result *result)
 {
     long pause_ns = 0;
@@ -115,11 +129,7 @@ lyrnn_status lyrnn_nccl_wait(const lyrnn_nccl *nccl, lyrnn_comm *comm, lyrnn_ncc
     }
     if (*result != LYRNN_NCCL_SYSTEM_ERROR && *result != LYRNN_NCCL_REMOTE_ERROR)
         return LYRNN_OK;
-    for (int ms = 0; ms < GONE_MS; ms++) {
-        LYRNN_TRY(comm->check(comm));
-        sleep_ns(1000000);
-    }
-    return LYRNN_OK;
+    return lyrnn_nccl_find_failure(comm);
 }
 
 /* lyrnn_comm_close adds the names of other ranks. */
@@ -130,6 +140,42 @@ static lyrnn_status cannot_start(const lyrnn_nccl *nccl, const lyrnn_comm *comm,
                       "%sNCCL cannot start: %s; set NCCL_DEBUG=INFO to see more, or train on one "
                       "GPU",
                       comm->rank == 0 ? "rank 0: " : "", lyrnn_nccl_reason(nccl, result));
+}
+
+/* What a thread aborts. A new thread uses device 0, where NCCL might then open a context. */
+typedef struct {
+    const lyrnn_nccl *nccl;
+    int device;
+} abort_args;
+
+static void *abort_group(void *context)
+{
+    const abort_args *args = (const abort_args *)context;
+    (void)cudaSetDevice(args->device);
+    (void)args->nccl->ncclCommAbort(args->nccl->group);
+    return NULL;
+}
+
+/* Whether the group was left. ncclCommAbort waits for the device and for NCCL's threads, and is
+ * known to hang after a rank was killed. Then the process must end at once: any other way would
+ * wait for the device, or free memory that is still in use. */
+static bool abort_in_time(lyrnn_nccl *nccl)
+{
+    abort_args args = {nccl, 0};
+    pthread_t thread;
+    if (nccl->group == NULL)
+        return true;
+    (void)cudaGetDevice(&args.device);
+    if (pthread_create(&thread, NULL, abort_group, &args) != 0)
+        return false;
+    for (int ms = 0; ms < ABORT_MS; ms++) {
+        if (pthread_tryjoin_np(thread, NULL) == 0) {
+            nccl->group = NULL;
+            return true;
+        }
+        sleep_ns(1000000);
+    }
+    return false;
 }
 
 lyrnn_status lyrnn_nccl_open(lyrnn_nccl *nccl, lyrnn_comm *comm)
@@ -148,15 +194,21 @@ lyrnn_status lyrnn_nccl_open(lyrnn_nccl *nccl, lyrnn_comm *comm)
         return LYRNN_OK;
     /* Before the group is left, which may change the text. */
     const lyrnn_status failure = status != LYRNN_OK ? status : cannot_start(nccl, comm, result);
-    lyrnn_nccl_abort(nccl);
+    if (!abort_in_time(nccl))
+        comm->end(comm, failure);
     return failure;
 }
 
-void lyrnn_nccl_abort(lyrnn_nccl *nccl)
+void lyrnn_nccl_abort(lyrnn_nccl *nccl, lyrnn_comm *comm)
 {
-    if (nccl->group != NULL)
-        (void)nccl->ncclCommAbort(nccl->group);
-    nccl->group = NULL;
+    if (abort_in_time(nccl))
+        return;
+    const lyrnn_status failure = comm->check(comm);
+    comm->end(comm, failure != LYRNN_OK
+                        ? failure
+                        : lyrnn_fail(LYRNN_ERR_IO, "NCCL: cannot leave the group; check the "
+                                                   "network and the GPUs, set NCCL_DEBUG=INFO to "
+                                                   "see more"));
 }
 
 void lyrnn_nccl_close(lyrnn_nccl *nccl, lyrnn_comm *comm)
@@ -172,7 +224,7 @@ void lyrnn_nccl_close(lyrnn_nccl *nccl, lyrnn_comm *comm)
             sleep_ns(1000000);
     }
     if (result != LYRNN_NCCL_SUCCESS) {
-        lyrnn_nccl_abort(nccl);
+        lyrnn_nccl_abort(nccl, comm);
         return;
     }
     (void)nccl->ncclCommDestroy(nccl->group);

@@ -95,8 +95,13 @@ lyrnn_status lyrnn_nccl_open(lyrnn_nccl *nccl, lyrnn_comm *comm);
 void lyrnn_nccl_close(lyrnn_nccl *nccl, lyrnn_comm *comm);
 
 /* Leaves the group at once. What the device runs of it ends, with undefined values. NCCL waits for
- * the end of all graphs with work of the group, so destroy these before. */
-void lyrnn_nccl_abort(lyrnn_nccl *nccl);
+ * the end of all graphs with work of the group, so destroy these before. If NCCL hangs, the process
+ * ends with the failure that comm knows. */
+void lyrnn_nccl_abort(lyrnn_nccl *nccl, lyrnn_comm *comm);
+
+/* Gives comm some time to know that another rank is gone, which something else shows already.
+ * Returns the failure, or LYRNN_OK if it does not know of any. */
+lyrnn_status lyrnn_nccl_find_failure(lyrnn_comm *comm);
 
 /* What has become of the last call, or what has failed since then. */
 lyrnn_nccl_result lyrnn_nccl_poll(const lyrnn_nccl *nccl);

@@ -26,6 +26,9 @@ typedef struct {
     place where, where_other;
 } conflict;
 
+/* The ranks that this process has joined. A call of CUDA that failed has no other way to them. */
+static lyrnn_comm *joined;
+
 static place find_place(const lyrnn_cuda_state *state, const lyrnn_nccl *nccl)
 {
     const cudaDeviceProp *properties = &state->properties;
@@ -121,6 +124,7 @@ lyrnn_status lyrnn_cuda_join(lyrnn_backend *self, lyrnn_comm *comm)
     LYRNN_CHECK(state->ranks != NULL);
     *state->ranks = {comm, nccl, false,
                      state->lanes[lyrnn_all_reduce_lane(LYRNN_CUDA_LANES)].stream};
+    joined = comm;
     const lyrnn_status status = connect(self, comm);
     if (status == LYRNN_OK)
         self->comm = comm;
@@ -165,7 +169,14 @@ void lyrnn_cuda_ranks_check(lyrnn_cuda_state *state)
     if (!ranks->has_failed || ranks->nccl.group == NULL)
         return;
     lyrnn_cuda_forget_steps(state);
-    lyrnn_nccl_abort(&ranks->nccl);
+    lyrnn_nccl_abort(&ranks->nccl, ranks->comm);
+}
+
+void lyrnn_cuda_ranks_end_if_failed(void)
+{
+    const lyrnn_status failure = joined != NULL ? lyrnn_nccl_find_failure(joined) : LYRNN_OK;
+    if (failure != LYRNN_OK)
+        joined->end(joined, failure);
 }
 
 /* Polls until `query` no longer says that the device is busy. */
@@ -203,4 +214,5 @@ void lyrnn_cuda_ranks_close(lyrnn_cuda_state *state)
         lyrnn_nccl_close(&state->ranks->nccl, state->ranks->comm);
     free(state->ranks);
     state->ranks = NULL;
+    joined = NULL;
 }

@@ -22,6 +22,11 @@ bool lyrnn_cuda_ranks_finish(lyrnn_cuda_ranks *ranks, lyrnn_nccl_result result);
  * first time, it leaves the group, so that the device no longer waits for them. */
 void lyrnn_cuda_ranks_check(lyrnn_cuda_state *state);
 
+/* For a call of CUDA that failed: ends the process if a rank has failed or is gone, with the
+ * failure that comm knows. It is the cause: a device may fail because the memory of another GPU is
+ * gone, and a call in a capture because NCCL has failed in it. */
+void lyrnn_cuda_ranks_end_if_failed(void);
+
 /* Leaves the group, if it is in one. All graphs must have been destroyed. */
 void lyrnn_cuda_ranks_close(lyrnn_cuda_state *state);
 

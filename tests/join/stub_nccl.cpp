@@ -5,13 +5,14 @@
 #include <cuda_runtime.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <vector>
 
 #include "nccl.cuh"
 
 extern "C" {
-stub_nccl_state stub_nccl = {22809, 0, 2, 0, "", 0, 0, 0, 0, 0, 0, 0};
+stub_nccl_state stub_nccl = {22809, 0, 2, 0, "", false, false, 0, 0, 0, 0, 0, 0, 0};
 }
 
 struct ncclComm {
@@ -108,6 +109,8 @@ lyrnn_nccl_result ncclCommDestroy(ncclComm *group)
 
 lyrnn_nccl_result ncclCommAbort(ncclComm *group)
 {
+    while (stub_nccl.abort_hangs)
+        pause();
     delete group;
     stub_nccl.num_aborts++;
     stub_nccl.num_open_groups--;
@@ -143,6 +146,9 @@ lyrnn_nccl_result ncclRecv(void *values, size_t, lyrnn_nccl_type, int peer, nccl
 lyrnn_nccl_result ncclGroupEnd(void)
 {
     stub_nccl.num_groups++;
+    /* A call that a capture does not allow. */
+    if (stub_nccl.spoils_capture && cudaStreamQuery(group_stream) != cudaSuccess)
+        return static_cast<lyrnn_nccl_result>(1);
     for (const Transfer &transfer : transfers)
         if (cudaMemcpyAsync(transfer.to, transfer.from, transfer.num_bytes,
                             cudaMemcpyDeviceToDevice, group_stream) != cudaSuccess)

@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lyrnn_sim.h"
+#include "base/clock.h"
+#include "lyrnn_sim_library.h"
 #include "made_up_ranks.h"
 #include "stub_nccl.h"
 
@@ -353,6 +354,8 @@ static int run_apart(void (*work)(void), char *text, size_t size)
         dup2(ends[1], STDERR_FILENO);
         /* A process that ends on the way frees nothing, and cmocka would catch the signal. */
         setenv("LYRNN_SIM_LEAKS", "0", 1);
+        /* A process that hangs must not outlive the test. */
+        alarm(30);
         signal(SIGABRT, SIG_DFL);
         work();
         _exit(0);
@@ -366,6 +369,91 @@ static int run_apart(void (*work)(void), char *text, size_t size)
     close(ends[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
+}
+
+/* What a process that ends by a failure of the ranks does: one line, status 1, and soon. */
+static void check_end(void (*work)(void), const char *line)
+{
+    char text[1024];
+    const double begin = lyrnn_seconds();
+    const int status = run_apart(work, text, sizeof text);
+    assert_string_equal(text, line);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_true(lyrnn_seconds() - begin < 4);
+}
+
+/* A rank is gone, and NCCL's abort does not return. */
+static void hang_between_sums(void)
+{
+    sum s;
+    begin()->abort_hangs = true;
+    sum_open(&s, 1, 2, 5);
+    upload_numbers(&s);
+    s.backend.run_step(&s.backend, run_sum, &s);
+    s.ranks.is_lost = true;
+    s.backend.synchronize(&s.backend);
+}
+
+static void hang_at_start(void)
+{
+    lyrnn_backend backend;
+    made_up_ranks ranks;
+    stub_nccl_state *stub = begin();
+    stub->init_result = 1;
+    stub->abort_hangs = true;
+    make_ranks(&ranks, 1, 2);
+    open_device(&backend);
+    (void)backend.join(&backend, &ranks.comm);
+}
+
+static void abort_hangs(void **state)
+{
+    (void)state;
+    check_end(hang_between_sums, "lyrnn: status 13: rank 1: is gone\n");
+    check_end(hang_at_start,
+              "lyrnn: status 9: NCCL cannot start: unhandled cuda error" SEE_MORE "\n");
+}
+
+static void ignore_report(lyrnn_sim_defect defect, const char *text)
+{
+    (void)defect;
+    (void)text;
+}
+
+/* The memory of a rank that is gone is no longer there for this device. */
+static void fault_while_waiting(void)
+{
+    sum s;
+    begin();
+    sum_open(&s, 1, 2, 5);
+    upload_numbers(&s);
+    s.backend.run_step(&s.backend, run_sum, &s);
+    s.ranks.is_lost = true;
+    s.ranks.late_checks = 50;
+    lyrnn_sim_set_report_hook(ignore_report);
+    lyrnn_sim_report(LYRNN_SIM_OUT_OF_BOUNDS, "");
+    s.backend.run_step(&s.backend, run_sum, &s);
+}
+
+/* NCCL fails while a step is captured, and the rest of the step can no longer be captured. */
+static void fault_in_capture(void)
+{
+    sum s;
+    stub_nccl_state *stub = begin();
+    sum_open(&s, 1, 2, 5);
+    upload_numbers(&s);
+    s.backend.run_step(&s.backend, sum_and_zero, &s);
+    stub->spoils_capture = true;
+    s.backend.run_step(&s.backend, sum_and_zero, &s);
+}
+
+static void a_fault_is_of_the_ranks(void **state)
+{
+    (void)state;
+    check_end(fault_while_waiting, "lyrnn: status 13: rank 1: is gone\n");
+    check_end(fault_in_capture, "lyrnn: status 2: NCCL: unhandled cuda error; check the network "
+                                "and the GPUs, set NCCL_DEBUG=INFO to see more\n");
 }
 
 static void use_another_lane(void)
@@ -425,6 +513,8 @@ int main(void)
         cmocka_unit_test(eager_sum_is_done_on_return),
         cmocka_unit_test(cannot_connect),
         cmocka_unit_test(nccl_fails),
+        cmocka_unit_test(abort_hangs),
+        cmocka_unit_test(a_fault_is_of_the_ranks),
         cmocka_unit_test(ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

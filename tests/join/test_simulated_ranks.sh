@@ -33,9 +33,11 @@ ended() {
     done
 }
 
-# The command ends as rank 0 does.
+# kill_rank VICTIM: kills this rank of two. The other one must end within 5 s, with one line. The
+# command ends as rank 0 does.
 statuses=(137 1)
-for victim in 0 1; do
+kill_rank() {
+    local victim=$1 pid ranks
     rm -rf run
     command="kill -9 rank $victim"
     "$lyrnn" "${train[@]}" cuda --num-epochs 100000 --checkpoint-every 1 --pred-period 100000 \
@@ -54,6 +56,19 @@ for victim in 0 1; do
     ((SECONDS <= 5)) || fail "the other rank must end within 5 s, not $SECONDS"
     ended "${ranks[@]}" || fail "no rank may be left"
     expect_error "${statuses[victim]}" "rank $victim \\(.+\\): is gone; .*continue with --resume"
+}
+for victim in 0 1; do
+    kill_rank $victim
     epochs=$(wc -l <run/metrics.jsonl)
     succeeds train --resume run --num-epochs $((epochs + 1)) --device cuda
 done
+
+# The same if NCCL then hangs, and so does a rank that has an error of its own.
+export LYRNN_SIM_LEAVING_HANGS=1
+kill_rank 1
+rm -rf run
+(
+    ulimit -f 24
+    run "${train[@]}" cuda --hidden-size 64 --num-epochs 1 --out run --ranks 2
+    expect_error 1 'run/.*: File too large; raise the limit of file sizes \(ulimit -f\)'
+)

@@ -59,6 +59,9 @@ void watch_host();
 /* How long a rank may wait for another that does nothing: LYRNN_SIM_PATIENCE, or 5 s. */
 std::chrono::duration<double> patience();
 
+/* Whether no rank can leave a group, neither at once nor after its work. */
+bool leaving_hangs();
+
 } // namespace fake
 
 #endif
