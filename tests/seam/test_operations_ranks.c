@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bench/link_rates.h"
 #include "compare.h"
 #include "op_check.h"
 #include "rank_group.h"
@@ -57,16 +58,6 @@ static int expect_sums(const task *t, int size, int length, float *expected)
     return num_different;
 }
 
-static void sum_in_its_lane(lyrnn_backend *backend, const lyrnn_all_reduce_args *args)
-{
-    int lane = lyrnn_all_reduce_lane(backend->num_lanes);
-    backend->lane_use(backend, lane);
-    backend->lane_wait(backend, 0);
-    backend->all_reduce(backend, args);
-    backend->lane_use(backend, 0);
-    backend->lane_wait(backend, lane);
-}
-
 /* One rank: twice, because the second run finds the first one's values in the scratch. */
 static void reduce(lyrnn_comm *comm, void *context)
 {
@@ -86,7 +77,7 @@ static void reduce(lyrnn_comm *comm, void *context)
         const lyrnn_all_reduce_args args = {.length = (size_t)length,
                                             .values = op_check_in_out_floats(check, mine, length),
                                             .scratch = scratch};
-        sum_in_its_lane(&check->backend, &args);
+        lyrnn_bench_all_reduce(&check->backend, &args);
         assert_same_bits("sums", op_check_fetch(check, args.values, length), expected,
                          (size_t)length * sizeof *expected);
     }
