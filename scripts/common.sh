@@ -40,10 +40,11 @@ parse_options() {
 }
 
 # is_installed PACKAGE: also succeeds if the package's tool comes from elsewhere, for example if a
-# newer cmake is on PATH.
+# newer cmake is on PATH. A package with triggers left to run is complete for those who use it.
 is_installed() {
     command -v "${1%-build}" >/dev/null ||
-        dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -x installed >/dev/null
+        dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null |
+        grep -xE 'installed|triggers-(pending|awaited)' >/dev/null
 }
 
 # find_missing PACKAGE...: sets missing to those that are not installed. Sets as_root to the command
@@ -60,11 +61,14 @@ find_missing() {
     command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }
 }
 
-# install_missing: installs what find_missing found.
+# install_missing: installs what find_missing found. If an earlier installation was interrupted, it
+# is finished first, because apt-get refuses any other until then.
 install_missing() {
     ((${#missing[@]} > 0)) || return 0
     echo "packages: installing ${missing[*]}"
-    as_root+=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120)
+    as_root+=(env DEBIAN_FRONTEND=noninteractive)
+    "${as_root[@]}" dpkg --configure -a </dev/null >/dev/null 2>&1 || true
+    as_root+=(apt-get -qq -o DPkg::Lock::Timeout=120)
     "${as_root[@]}" update && "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" \
         >/dev/null
 }
