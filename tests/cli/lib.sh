@@ -14,6 +14,15 @@ err=$scratch/err
 mkdir "$scratch/work"
 cd "$scratch/work" || exit
 
+is_sanitized() {
+    grep -q __asan_init < <(nm -D "$lyrnn")
+}
+
+# How much longer a training takes than in a program without sanitizers. Texts that are long only to
+# keep lyrnn busy are shorter by this factor.
+# shellcheck disable=SC2034 # the tests use it
+if is_sanitized; then slowness=6; else slowness=1; fi
+
 fail() {
     echo "FAILED: $*"
     echo "  after: ${command-nothing}; exit status ${status-none}"
@@ -45,7 +54,7 @@ expect_error() {
 # limit_memory KIB: limits the address space of this shell, unless a sanitizer needs more than any
 # limit.
 limit_memory() {
-    grep -q __asan_init < <(nm -D "$lyrnn") || ulimit -v "$1"
+    is_sanitized || ulimit -v "$1"
 }
 
 # All files but a run's lock, which any process that opens the run may write.

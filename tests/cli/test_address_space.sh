@@ -3,7 +3,7 @@
 # OpenBLAS on its own would ask for its buffers for ever.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
-if grep -q __asan_init < <(nm -D "$lyrnn"); then
+if is_sanitized; then
     echo "SKIPPED: a sanitizer needs more address space than any limit"
     exit 77
 fi

@@ -3,7 +3,7 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
 write_corpus
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 100 / slowness; i++)); do
     cat corpus.txt
 done >long.txt
 epochs=(long.txt "${tiny[@]}" --cell gru --num-layers 2 --dropout 0.2 --num-epochs 10

@@ -6,9 +6,9 @@ set -euo pipefail
 # Otherwise background processes ignore SIGINT.
 set -m
 
-# An epoch has about 11,000 steps.
+# An epoch has about 11,000 steps, or fewer that take as long.
 write_corpus
-for ((i = 0; i < 300; i++)); do
+for ((i = 0; i < 300 / slowness; i++)); do
     cat corpus.txt
 done >long.txt
 long=(train long.txt --hidden-size 48 --batch-size 2 --num-steps 5 --threads 1 --lr 1e-3)
@@ -53,7 +53,7 @@ interrupt() {
         fail "no model was saved"
 }
 
-write_songs 2500
+write_songs $((2500 / slowness))
 for options in 'long.txt --cell lstm --num-layers 2 --dropout 0.3 --val-fraction 0.1' \
     'long.txt --cell gru --sampling random --dropout 0.2' \
     'long.txt --cell rnn_tanh --bidirectional --offset random' \

@@ -3,7 +3,7 @@
 # the cgroup of a container. Without it the kernel would kill the program without a word.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh" "$1"
-if grep -q __asan_init < <(nm -D "$lyrnn"); then
+if is_sanitized; then
     echo "SKIPPED: a sanitizer needs more memory than any limit"
     exit 77
 fi

@@ -7,7 +7,7 @@ command -v python3 >/dev/null || {
     exit 77
 }
 write_corpus
-for ((i = 0; i < 60; i++)); do
+for ((i = 0; i < 60 / slowness; i++)); do
     cat corpus.txt
 done >long.txt
 train=(train long.txt --hidden-size 64 --batch-size 2 --num-steps 5 --threads 1 --num-epochs 40

@@ -6,7 +6,7 @@ set -euo pipefail
 # Otherwise background processes ignore SIGINT.
 set -m
 write_corpus
-for ((i = 0; i < 100; i++)); do
+for ((i = 0; i < 100 / slowness; i++)); do
     cat corpus.txt
 done >long.txt
 
