@@ -1,8 +1,10 @@
 /* Conversions between integers and floating-point formats.
  *
- * A conversion to an integer clamps to its range. NaN becomes 0, or the value with only the highest
- * bit set if the source is f64 or the result has 64 bits. Registers of cvt may be wider than its
- * types. */
+ * A conversion reads its source as integers of 64 bits or as doubles, rounds and clamps these, and
+ * writes them in the format of the result. A function does one of these steps for all lanes of one
+ * type. So there is a loop for each type and not for each pair of types. Integers of 64 bits that a
+ * double cannot hold are rounded to odd (see half.h). */
+#include <algorithm>
 #include <limits>
 #include <type_traits>
 
@@ -13,425 +15,516 @@ namespace ptx
 namespace
 {
 
-__extension__ typedef __int128 int128;
-
-/* A handler like Lanewise's, for one source and registers of any width. */
-template <auto F, int MODE> struct Conversion;
-template <typename D, typename A, D (*F)(A), int MODE> struct Conversion<F, MODE> {
-    template <typename Wide> static void narrow(const Wide *from, A *to)
-    {
-        if constexpr (std::is_integral_v<A> && sizeof(Wide) > sizeof(A))
-            for (unsigned i = 0; i < num_lanes; i++)
-                to[i] = static_cast<A>(from[i]);
-    }
-
-    template <typename Wide> static void widen(Wide *to, const D *from, Lanes lanes)
-    {
-        if constexpr (std::is_integral_v<D> && sizeof(Wide) > sizeof(D)) {
-            Wide extended[num_lanes];
-            for (unsigned i = 0; i < num_lanes; i++)
-                extended[i] = static_cast<Wide>(from[i]);
-            assign(to, extended, lanes);
-        }
-    }
-
-    static void run(Warp &warp, const Instruction &instruction, Lanes lanes)
-    {
-        const Operand &to = instruction.operands[0], &from = instruction.operands[1];
-        A narrowed[num_lanes];
-        const A *sources = row<A>(warp, from);
-        if (from.bytes > sizeof(A)) {
-            if (from.bytes == 4)
-                narrow(row<uint32_t>(warp, from), narrowed);
-            else
-                narrow(row<uint64_t>(warp, from), narrowed);
-            sources = narrowed;
-        }
-        D result[num_lanes];
-        {
-            HostRounding<MODE> rounding;
-            Lanewise<F, MODE>::compute(result, sources);
-            /* The compiler may not move the loop out of this block. */
-            asm volatile("" : "+m"(result));
-        }
-        if (to.bytes <= sizeof(D))
-            assign(row<D>(warp, to), result, lanes);
-        else if (to.bytes == 4)
-            widen(row<uint32_t>(warp, to), result, lanes);
-        else
-            widen(row<uint64_t>(warp, to), result, lanes);
-    }
+struct Type {
+    const char *name;
+    unsigned bytes;
+    bool is_float;
+    /* The fields below are only used for integers. */
+    bool is_signed;
+    int64_t lowest;
+    uint64_t highest;
 };
 
-template <auto F, int MODE = FE_TONEAREST> Form conversion()
+template <typename T> constexpr Type integer(const char *name)
 {
-    Form form = lanewise<F, MODE>();
-    form.handler = Conversion<F, MODE>::run;
-    return form;
+    using Limits = std::numeric_limits<T>;
+    return {name, sizeof(T), false, Limits::is_signed, Limits::min(), Limits::max()};
 }
 
-template <typename... T> struct Types {
-};
-using Integers = Types<uint8_t, int8_t, uint16_t, int16_t, uint32_t, int32_t, uint64_t, int64_t>;
-
-/* Integers of 8 bits are in registers of 16. */
-template <typename T>
-using Register = std::conditional_t<sizeof(T) == 1,
-                                    std::conditional_t<std::is_signed_v<T>, int16_t, uint16_t>, T>;
-
-template <typename T> std::string name_of()
+constexpr Type floating(const char *name, unsigned bytes)
 {
-    return (std::is_signed_v<T> ? ".s" : ".u") + std::to_string(sizeof(T) * 8);
+    return {name, bytes, true, true, 0, 0};
 }
 
-template <typename D, typename A, bool SATURATES> Register<D> between_integers(Register<A> a)
-{
-    A value = static_cast<A>(a);
-    if constexpr (SATURATES) {
-        using Limits = std::numeric_limits<D>;
-        if (static_cast<int128>(value) < static_cast<int128>(Limits::min()))
-            return Limits::min();
-        if (static_cast<int128>(value) > static_cast<int128>(Limits::max()))
-            return Limits::max();
+/* The numbers of the types. The integers come first. tf32 is f32 with the lowest 13 bits zero. */
+enum TypeNumber : uint8_t { U8, S8, U16, S16, U32, S32, U64, S64, FP32, FP64, FP16, BFP16, TF32 };
+constexpr unsigned num_integers = FP32;
+constexpr Type types[] = {
+    integer<uint8_t>(".u8"),   integer<int8_t>(".s8"),    integer<uint16_t>(".u16"),
+    integer<int16_t>(".s16"),  integer<uint32_t>(".u32"), integer<int32_t>(".s32"),
+    integer<uint64_t>(".u64"), integer<int64_t>(".s64"),  floating(".f32", 4),
+    floating(".f64", 8),       floating(".f16", 2),       floating(".bf16", 2),
+    floating(".tf32", 4),
+};
+
+/* The variant of an instruction: these modifiers, and above them the number of its rounding mode
+ * and the numbers of the types of its result and its source. */
+enum Modifier : unsigned { FTZ = 1, SAT = 2, RELU = 4, SATFINITE = 8, TO_WHOLE = 16 };
+constexpr unsigned mode_shift = 5, to_shift = 7, from_shift = 11;
+
+struct Conversion {
+    unsigned modifiers, mode, to, from;
+
+    explicit Conversion(const Instruction &instruction)
+        : modifiers(instruction.variant % (1u << mode_shift)),
+          mode(instruction.variant >> mode_shift & 3), to(instruction.variant >> to_shift & 15),
+          from(instruction.variant >> from_shift)
+    {
     }
-    return static_cast<D>(value);
+    bool has(Modifier modifier) const
+    {
+        return (modifiers & modifier) != 0;
+    }
+};
+
+/* Replaces each value by the function's result for it. */
+template <typename T, typename F> void replace(T *values, F &&function)
+{
+    for (unsigned i = 0; i < num_lanes; i++)
+        values[i] = function(values[i]);
 }
 
-/* The floating-point formats as sources. */
-struct F32 {
-    using Register = float;
-    static constexpr const char *name = ".f32";
-    static double widen(float value)
-    {
-        return value;
+template <typename Register> void read_bits(const Register *from, uint64_t *values)
+{
+    for (unsigned i = 0; i < num_lanes; i++)
+        values[i] = from[i];
+}
+
+template <typename Register> void write_bits(Register *to, const uint64_t *values, Lanes lanes)
+{
+    Register result[num_lanes];
+    for (unsigned i = 0; i < num_lanes; i++)
+        result[i] = static_cast<Register>(values[i]);
+    assign(to, result, lanes);
+}
+
+/* The register of an integer or a half may be wider than its type, which has this many bytes.
+ * Integers of 8 bits are in registers of 16. */
+void read_register(Warp &warp, const Operand &from, unsigned bytes, uint64_t *values)
+{
+    switch (std::max<unsigned>(from.bytes, bytes)) {
+    case 8:
+        return read_bits(row<uint64_t>(warp, from), values);
+    case 4:
+        return read_bits(row<uint32_t>(warp, from), values);
+    default:
+        return read_bits(row<uint16_t>(warp, from), values);
     }
-};
-struct F64 {
-    using Register = double;
-    static constexpr const char *name = ".f64";
-    static double widen(double value)
-    {
-        return value;
+}
+
+void write_register(Warp &warp, const Operand &to, unsigned bytes, const uint64_t *values,
+                    Lanes lanes)
+{
+    switch (std::max<unsigned>(to.bytes, bytes)) {
+    case 8:
+        return write_bits(row<uint64_t>(warp, to), values, lanes);
+    case 4:
+        return write_bits(row<uint32_t>(warp, to), values, lanes);
+    default:
+        return write_bits(row<uint16_t>(warp, to), values, lanes);
     }
-};
-template <typename H> struct Half {
-    using Register = uint16_t;
-    static constexpr const char *name = H::one == F16::one ? ".f16" : ".bf16";
-    static double widen(uint16_t value)
-    {
-        return H::widen(value);
+}
+
+/* Keeps the bits that the type has, and extends them by the sign or by zeros. */
+void extend(const Type &type, uint64_t *values)
+{
+    const unsigned shift = 64 - type.bytes * 8;
+    if (type.is_signed)
+        replace(values, [=](uint64_t value) {
+            return static_cast<uint64_t>(static_cast<int64_t>(value << shift) >> shift);
+        });
+    else
+        replace(values, [=](uint64_t value) { return value << shift >> shift; });
+}
+
+void read_integers(Warp &warp, const Operand &from, const Type &type, uint64_t *values)
+{
+    read_register(warp, from, type.bytes, values);
+    if (type.is_signed || from.bytes > type.bytes)
+        extend(type, values);
+}
+
+void write_integers(Warp &warp, const Operand &to, const Type &type, uint64_t *values, Lanes lanes)
+{
+    if (to.bytes > type.bytes)
+        extend(type, values);
+    write_register(warp, to, type.bytes, values, lanes);
+}
+
+template <typename T> void clamp(uint64_t *values, T lowest, T highest)
+{
+    for (unsigned i = 0; i < num_lanes; i++) {
+        T value = static_cast<T>(values[i]);
+        value = value < lowest ? lowest : value > highest ? highest : value;
+        values[i] = static_cast<uint64_t>(value);
     }
+}
+
+/* Clamps to the range of the result's type. */
+void clamp_to_range(const Type &from, const Type &to, uint64_t *values)
+{
+    constexpr uint64_t largest = std::numeric_limits<int64_t>::max();
+    if (from.is_signed)
+        clamp(values, to.lowest, static_cast<int64_t>(std::min(to.highest, largest)));
+    else
+        clamp<uint64_t>(values, 0, to.highest);
+}
+
+/* The compiler may not move a computation of these values past this. */
+void keep_in_place(void *values)
+{
+    asm volatile("" : : "r"(values) : "memory");
+}
+
+void read_singles(Warp &warp, const Operand &from, bool flushes, double *values)
+{
+    const float *singles = row<float>(warp, from);
+    for (unsigned i = 0; i < num_lanes; i++)
+        values[i] = flushes ? flushed(singles[i]) : singles[i];
+}
+
+template <typename H> void read_halves(Warp &warp, const Operand &from, double *values)
+{
+    uint64_t bits[num_lanes];
+    read_register(warp, from, 2, bits);
+    for (unsigned i = 0; i < num_lanes; i++)
+        values[i] = H::widen(static_cast<uint16_t>(bits[i]));
+}
+
+void read_floats(Warp &warp, const Operand &from, const Conversion &conversion, double *values)
+{
+    switch (conversion.from) {
+    case FP32:
+        return read_singles(warp, from, conversion.has(FTZ), values);
+    case FP16:
+        return read_halves<F16>(warp, from, values);
+    case BFP16:
+        return read_halves<BF16>(warp, from, values);
+    default:
+        memcpy(values, row<double>(warp, from), num_lanes * sizeof *values);
+    }
+}
+
+/* Converts with the host's rounding, which fesetround() changes. */
+void narrow_to_singles(double *values, unsigned mode, bool flushes, float *result)
+{
+    HostRounding rounding(host_modes[mode]);
+    keep_in_place(values);
+    for (unsigned i = 0; i < num_lanes; i++) {
+        float single = static_cast<float>(values[i]);
+        result[i] = canonical(flushes ? flushed(single) : single);
+    }
+    keep_in_place(result);
+}
+
+template <typename H, Rounding ROUNDING> void narrow(const double *values, uint64_t *result)
+{
+    for (unsigned i = 0; i < num_lanes; i++)
+        result[i] = H::template narrow<ROUNDING>(to_odd_float(values[i]));
+}
+
+template <Rounding ROUNDING> void narrow_to_tf32(const double *values, uint64_t *result)
+{
+    for (unsigned i = 0; i < num_lanes; i++) {
+        float value = static_cast<float>(values[i]);
+        uint32_t bits = bits_as<uint32_t>(value), sign = bits & 0x80000000u;
+        uint32_t rounded = shift_rounded<ROUNDING>(bits & 0x7fffffffu, 13, sign != 0) << 13;
+        result[i] = value != value ? 0x7fffffffu : sign | rounded;
+    }
+}
+
+/* A format that is computed on bits: its infinity, its largest number, and a function for each
+ * mode. The modes are those of host_modes, or those of tf32_names. */
+struct ShortFormat {
+    uint64_t infinity, largest;
+    void (*narrow[4])(const double *values, uint64_t *result);
 };
 
-/* Roundings to integers: to the nearest and of ties to the even one, to zero, down, up. */
-enum ToWhole { RNI, RZI, RMI, RPI };
+template <typename H>
+constexpr ShortFormat half_format = {H::largest + 1,
+                                     H::largest,
+                                     {narrow<H, Rounding::nearest>, narrow<H, Rounding::zero>,
+                                      narrow<H, Rounding::down>, narrow<H, Rounding::up>}};
+
+constexpr const char *tf32_names[3] = {".rn", ".rz", ".rna"};
+constexpr ShortFormat tf32_format = {0x7f800000u,
+                                     0x7f7fe000u,
+                                     {narrow_to_tf32<Rounding::nearest>,
+                                      narrow_to_tf32<Rounding::zero>,
+                                      narrow_to_tf32<Rounding::away>}};
+
+/* Rounds to a short format, and replaces infinity by the largest number for .satfinite. */
+void narrow_to_bits(const double *values, const Conversion &conversion, uint64_t *bits)
+{
+    const ShortFormat &format = conversion.to == TF32   ? tf32_format
+                                : conversion.to == FP16 ? half_format<F16>
+                                                        : half_format<BF16>;
+    format.narrow[conversion.mode](values, bits);
+    if (!conversion.has(SATFINITE))
+        return;
+    const uint64_t infinity = format.infinity, above_largest = infinity - format.largest;
+    const uint64_t magnitude = conversion.to == TF32 ? 0x7fffffffu : 0x7fffu;
+    for (unsigned i = 0; i < num_lanes; i++)
+        bits[i] -= (bits[i] & magnitude) == infinity ? above_largest : 0;
+}
+
+void write_floats(Warp &warp, const Operand &to, const Conversion &conversion, double *values,
+                  Lanes lanes)
+{
+    if (conversion.to == FP64) {
+        assign(row<double>(warp, to), values, lanes);
+    } else if (conversion.to == FP32) {
+        float singles[num_lanes];
+        narrow_to_singles(values, conversion.mode, conversion.has(FTZ), singles);
+        assign(row<float>(warp, to), singles, lanes);
+    } else {
+        uint64_t bits[num_lanes];
+        narrow_to_bits(values, conversion, bits);
+        write_register(warp, to, types[conversion.to].bytes, bits, lanes);
+    }
+}
+
+/* These modes round to whole numbers, in the order of host_modes. */
 constexpr const char *whole_names[4] = {".rni", ".rzi", ".rmi", ".rpi"};
 
-template <ToWhole ROUNDING, typename T> T whole(T value)
+void round_to_whole(unsigned mode, double *values)
 {
-    switch (ROUNDING) {
-    case RNI:
-        return std::nearbyint(value);
-    case RZI:
-        return std::trunc(value);
-    case RMI:
-        return std::floor(value);
+    switch (mode) {
+    case 0:
+        return replace(values, [](double value) { return std::nearbyint(value); });
+    case 1:
+        return replace(values, [](double value) { return std::trunc(value); });
+    case 2:
+        return replace(values, [](double value) { return std::floor(value); });
     default:
-        return std::ceil(value);
+        return replace(values, [](double value) { return std::ceil(value); });
     }
 }
 
-template <typename D, typename S, ToWhole ROUNDING, bool FLUSHES>
-Register<D> to_integer(typename S::Register a)
+/* Converts whole numbers, and clamps them to the type's range. */
+void to_integers(const double *values, const Type &type, uint64_t for_nan, uint64_t *result)
 {
-    using Limits = std::numeric_limits<D>;
-    constexpr unsigned bits = sizeof(D) * 8;
-    /* The first value above the range; it is exact, as the lowest is. */
-    constexpr double above = 2.0 * static_cast<double>(1ull << (Limits::digits - 1));
-    constexpr bool has_zero_for_nan = !std::is_same_v<S, F64> && bits < 64;
-    constexpr uint64_t for_nan = has_zero_for_nan ? 0 : 1ull << (bits - 1);
-    double value = whole<ROUNDING>(S::widen(input<FLUSHES>(a)));
-    if (value != value)
-        return static_cast<D>(for_nan);
-    if (value >= above)
-        return Limits::max();
-    return value <= static_cast<double>(Limits::min()) ? Limits::min() : static_cast<D>(value);
-}
-
-template <typename T, typename A, bool SATURATES> T to_float(Register<A> a)
-{
-    T result = static_cast<T>(static_cast<A>(a));
-    return SATURATES ? saturated(result) : result;
-}
-
-/* Returns a double that rounds like the integer to a shorter format (see half.h). */
-template <typename A> double to_odd_double(A value)
-{
-    if constexpr (sizeof(A) < 8) {
-        return static_cast<double>(value);
-    } else {
-        uint64_t magnitude = static_cast<uint64_t>(value);
-        if (value < 0)
-            magnitude = 0 - magnitude;
-        if (magnitude >> 53 != 0)
-            magnitude = (magnitude & ~0x7ffull) | ((magnitude & 0x7ff) != 0 ? 0x800u : 0u);
-        double result = static_cast<double>(magnitude);
-        return value < 0 ? -result : result;
+    const double lowest = static_cast<double>(type.lowest);
+    /* The first value above the range. A double holds it, but not always the highest value. */
+    const double above = 2.0 * static_cast<double>((type.highest >> 1) + 1);
+    for (unsigned i = 0; i < num_lanes; i++) {
+        double value = values[i];
+        if (value != value)
+            result[i] = for_nan;
+        else if (value >= above)
+            result[i] = type.highest;
+        else if (value <= lowest)
+            result[i] = static_cast<uint64_t>(type.lowest);
+        else
+            result[i] = type.is_signed ? static_cast<uint64_t>(static_cast<int64_t>(value))
+                                       : static_cast<uint64_t>(value);
     }
 }
 
-template <typename H, typename A, Rounding ROUNDING, bool SATURATES>
-uint16_t integer_to_half(Register<A> a)
+/* A double keeps 53 bits. Where it would lose some, the lowest 11 of the 64 bits become zeros, and
+ * the last bit above them becomes 1 if one of them was set. Rounding the result to a shorter format
+ * gives the same as rounding the integer would. */
+template <typename T> void round_to_odd(uint64_t *values)
 {
-    double value = to_odd_double(static_cast<A>(a));
-    return H::template narrow<ROUNDING>(to_odd_float(SATURATES ? saturated(value) : value));
-}
-
-template <bool FLUSHES, bool SATURATES> float double_to_float(double a)
-{
-    return finished<FLUSHES, SATURATES>(static_cast<float>(a));
-}
-
-/* To a wider format, or the same. */
-template <typename T, typename S, bool FLUSHES, bool SATURATES> T widened(typename S::Register a)
-{
-    T value = static_cast<T>(S::widen(input<FLUSHES>(a)));
-    return SATURATES ? saturated(value) : canonical(value);
-}
-
-template <typename T, ToWhole ROUNDING, bool FLUSHES, bool SATURATES> T to_whole(T a)
-{
-    T value = whole<ROUNDING>(input<FLUSHES>(a));
-    return SATURATES ? saturated(value) : canonical(value);
-}
-
-template <typename H, ToWhole ROUNDING> uint16_t half_to_whole(uint16_t a)
-{
-    return H::template narrow<Rounding::nearest>(whole<ROUNDING>(H::widen(a)));
-}
-
-/* What happens to a value on its way to a shorter format. */
-enum Clamp : unsigned { CLAMP_SAT = 1, CLAMP_RELU = 2, CLAMP_FINITE = 4 };
-
-template <typename H, typename S, Rounding ROUNDING, bool FLUSHES, unsigned CLAMP>
-uint16_t to_half(typename S::Register a)
-{
-    double value = S::widen(input<FLUSHES>(a));
-    if constexpr ((CLAMP & CLAMP_SAT) != 0)
-        value = saturated(value);
-    if constexpr ((CLAMP & CLAMP_RELU) != 0)
-        value = without_negative(value);
-    uint16_t result = H::template narrow<ROUNDING>(to_odd_float(value));
-    if constexpr ((CLAMP & CLAMP_FINITE) != 0) {
-        bool is_infinite = (result & 0x7fff) == H::largest + 1;
-        return is_infinite ? static_cast<uint16_t>(result - 1) : result;
-    }
-    return result;
-}
-
-/* The first source becomes the upper half. */
-template <typename H, Rounding ROUNDING, unsigned CLAMP> uint32_t to_halves(float high, float low)
-{
-    constexpr auto convert = to_half<H, F32, ROUNDING, false, CLAMP>;
-    return static_cast<uint32_t>(convert(high)) << 16 | convert(low);
-}
-
-/* tf32 is a float whose lowest 13 bits do not count; here they are zero. */
-template <Rounding ROUNDING, unsigned CLAMP> uint32_t to_tf32(float a)
-{
-    float value = (CLAMP & CLAMP_RELU) != 0 ? without_negative(a) : a;
-    uint32_t bits = bits_as<uint32_t>(value), sign = bits & 0x80000000u;
-    uint32_t rounded = shift_rounded<ROUNDING>(bits & 0x7fffffffu, 13, sign != 0) << 13;
-    if ((CLAMP & CLAMP_FINITE) != 0 && rounded >= 0x7f800000u)
-        rounded = 0x7f7fe000u;
-    return value != value ? 0x7fffffffu : sign | rounded;
-}
-
-template <typename D, typename A> void add_integer_pair(Forms *forms)
-{
-    const std::string types = name_of<D>() + name_of<A>();
-    (*forms)["cvt" + types] = conversion<between_integers<D, A, false>>();
-    (*forms)["cvt.sat" + types] = conversion<between_integers<D, A, true>>();
-}
-
-/* To an integer, which clamps with and without .sat. */
-template <typename D, typename S, ToWhole ROUNDING> void add_rounded_to_integer(Forms *forms)
-{
-    const std::string name = std::string("cvt") + whole_names[ROUNDING];
-    const std::string types = name_of<D>() + S::name;
-    const Form form = conversion<to_integer<D, S, ROUNDING, false>>();
-    (*forms)[name + types] = form;
-    (*forms)[name + ".sat" + types] = form;
-    if constexpr (std::is_same_v<S, F32>) {
-        const Form flushing = conversion<to_integer<D, S, ROUNDING, true>>();
-        (*forms)[name + ".ftz" + types] = flushing;
-        (*forms)[name + ".ftz.sat" + types] = flushing;
+    constexpr T limit = T{1} << 53;
+    for (unsigned i = 0; i < num_lanes; i++) {
+        T value = static_cast<T>(values[i]);
+        bool is_exact = value <= limit && (std::is_unsigned_v<T> || value >= T{0} - limit);
+        uint64_t odd = (values[i] & ~0x7ffull) | ((values[i] & 0x7ff) != 0 ? 0x800u : 0u);
+        values[i] = is_exact ? values[i] : odd;
     }
 }
 
-template <typename D, typename S> void add_to_integer(Forms *forms)
+/* T is the signed or the unsigned integer of 64 bits. */
+template <typename T> void to_doubles(uint64_t *values, unsigned mode, double *result)
 {
-    add_rounded_to_integer<D, S, RNI>(forms);
-    add_rounded_to_integer<D, S, RZI>(forms);
-    add_rounded_to_integer<D, S, RMI>(forms);
-    add_rounded_to_integer<D, S, RPI>(forms);
+    HostRounding rounding(host_modes[mode]);
+    keep_in_place(values);
+    for (unsigned i = 0; i < num_lanes; i++)
+        result[i] = static_cast<double>(static_cast<T>(values[i]));
+    keep_in_place(result);
 }
 
-constexpr Rounding half_modes[4] = {Rounding::nearest, Rounding::zero, Rounding::down,
-                                    Rounding::up};
-
-template <typename A, size_t MODE> void add_rounded_from_integer(Forms *forms)
+void read_integers_as_doubles(Warp &warp, const Operand &from, const Conversion &conversion,
+                              double *values)
 {
-    constexpr int host_mode = host_modes[MODE];
-    constexpr Rounding rounding = half_modes[MODE];
-    const std::string name = std::string("cvt") + mode_names[MODE], type = name_of<A>();
-    Forms &all = *forms;
-    all[name + ".f32" + type] = conversion<to_float<float, A, false>, host_mode>();
-    all[name + ".sat.f32" + type] = conversion<to_float<float, A, true>, host_mode>();
-    all[name + ".f64" + type] = conversion<to_float<double, A, false>, host_mode>();
-    all[name + ".sat.f64" + type] = conversion<to_float<double, A, true>, host_mode>();
-    all[name + ".f16" + type] = conversion<integer_to_half<F16, A, rounding, false>>();
-    all[name + ".sat.f16" + type] = conversion<integer_to_half<F16, A, rounding, true>>();
-    all[name + ".bf16" + type] = conversion<integer_to_half<BF16, A, rounding, false>>();
+    const Type &type = types[conversion.from];
+    const bool is_rounded = conversion.to == FP64;
+    uint64_t integers[num_lanes];
+    read_integers(warp, from, type, integers);
+    if (type.bytes == 8 && !is_rounded)
+        (type.is_signed ? round_to_odd<int64_t> : round_to_odd<uint64_t>)(integers);
+    (type.is_signed ? to_doubles<int64_t>
+                    : to_doubles<uint64_t>)(integers, is_rounded ? conversion.mode : 0, values);
 }
 
-template <typename T> void add_with_floats(Forms *forms)
+/* Rounds to whole numbers. NaN becomes 0, or the value with only the highest bit set if the source
+ * is f64 or the result has 64 bits. */
+void write_doubles_as_integers(Warp &warp, const Operand &to, const Conversion &conversion,
+                               double *values, Lanes lanes)
 {
-    add_to_integer<T, F32>(forms);
-    add_to_integer<T, F64>(forms);
-    add_to_integer<T, Half<F16>>(forms);
-    add_to_integer<T, Half<BF16>>(forms);
-    add_rounded_from_integer<T, 0>(forms);
-    add_rounded_from_integer<T, 1>(forms);
-    add_rounded_from_integer<T, 2>(forms);
-    add_rounded_from_integer<T, 3>(forms);
+    const Type &type = types[conversion.to];
+    round_to_whole(conversion.mode, values);
+    const bool is_zero_for_nan = conversion.from != FP64 && type.bytes < 8;
+    uint64_t integers[num_lanes];
+    to_integers(values, type, is_zero_for_nan ? 0 : 1ull << (type.bytes * 8 - 1), integers);
+    write_integers(warp, to, type, integers, lanes);
 }
 
-template <typename D, typename... A> void add_integer_sources(Forms *forms, Types<A...>)
+void between_integers(Warp &warp, const Operand *operands, const Conversion &conversion,
+                      Lanes lanes)
 {
-    (add_integer_pair<D, A>(forms), ...);
+    const Type &from = types[conversion.from], &to = types[conversion.to];
+    uint64_t values[num_lanes];
+    read_integers(warp, operands[1], from, values);
+    if (conversion.has(SAT))
+        clamp_to_range(from, to, values);
+    write_integers(warp, operands[0], to, values, lanes);
 }
 
-template <typename... T> void add_integers(Forms *forms, Types<T...> all)
+/* Applies the modifiers. Clamping a number and then rounding it to a format gives the same as
+ * rounding and then clamping. */
+void modify(const Conversion &conversion, double *values)
 {
-    (add_integer_sources<T>(forms, all), ...);
-    (add_with_floats<T>(forms), ...);
+    if (conversion.has(TO_WHOLE))
+        round_to_whole(conversion.mode, values);
+    if (conversion.has(SAT))
+        replace(values, saturated<double>);
+    if (conversion.has(RELU))
+        replace(values, without_negative<double>);
 }
 
-template <typename T, typename S> void add_widening(Forms *forms, const std::string &type)
+void convert(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
-    Forms &all = *forms;
-    const std::string types = type + S::name;
-    all["cvt" + types] = conversion<widened<T, S, false, false>>();
-    all["cvt.sat" + types] = conversion<widened<T, S, false, true>>();
-    if constexpr (std::is_same_v<S, F32>) {
-        all["cvt.ftz" + types] = conversion<widened<T, S, true, false>>();
-        all["cvt.ftz.sat" + types] = conversion<widened<T, S, true, true>>();
-    } else if (sizeof(T) == 4 && std::is_same_v<S, Half<F16>>) {
-        /* No number of f16 is subnormal as a float. */
-        all["cvt.ftz" + types] = conversion<widened<T, S, false, false>>();
+    const Conversion conversion(instruction);
+    const Operand *operands = instruction.operands;
+    const bool reads_integers = !types[conversion.from].is_float;
+    const bool writes_integers = !types[conversion.to].is_float;
+    if (reads_integers && writes_integers)
+        return between_integers(warp, operands, conversion, lanes);
+    double values[num_lanes];
+    (reads_integers ? read_integers_as_doubles : read_floats)(warp, operands[1], conversion,
+                                                              values);
+    if (writes_integers)
+        return write_doubles_as_integers(warp, operands[0], conversion, values, lanes);
+    modify(conversion, values);
+    write_floats(warp, operands[0], conversion, values, lanes);
+}
+
+/* Two floats become halves. The first source becomes the upper half. */
+void convert_to_pair(Warp &warp, const Instruction &instruction, Lanes lanes)
+{
+    const Conversion conversion(instruction);
+    uint64_t halves[2][num_lanes];
+    for (unsigned k = 0; k < 2; k++) {
+        double values[num_lanes];
+        read_floats(warp, instruction.operands[k + 1], conversion, values);
+        modify(conversion, values);
+        narrow_to_bits(values, conversion, halves[k]);
     }
+    for (unsigned i = 0; i < num_lanes; i++)
+        halves[1][i] |= halves[0][i] << 16;
+    write_bits(row<uint32_t>(warp, instruction.operands[0]), halves[1], lanes);
 }
 
-template <ToWhole ROUNDING> void add_whole(Forms *forms)
+/* The sets of modifiers that mnemonics have. A SetBit names one of these sets, in this order. */
+struct ModifierSet {
+    const char *name;
+    unsigned modifiers;
+};
+constexpr ModifierSet modifier_sets[] = {
+    {"", 0},
+    {".ftz", FTZ},
+    {".sat", SAT},
+    {".ftz.sat", FTZ | SAT},
+    {".relu", RELU},
+    {".satfinite", SATFINITE},
+    {".relu.satfinite", RELU | SATFINITE},
+    {".satfinite.relu", SATFINITE | RELU},
+};
+enum SetBit : unsigned {
+    PLAIN = 1,
+    WITH_FTZ = 2,
+    WITH_SAT = 4,
+    WITH_FTZ_SAT = 8,
+    WITH_RELU = 16,
+    WITH_SATFINITE = 32,
+    WITH_RELU_SATFINITE = 64,
+    WITH_SATFINITE_RELU = 128,
+    ALL_OF_FTZ_SAT = PLAIN | WITH_FTZ | WITH_SAT | WITH_FTZ_SAT
+};
+
+/* The forms of a pair of types: each of the first modes with each of the sets of modifiers. */
+struct Pair {
+    unsigned to, from;
+    const char *const *modes;
+    unsigned num_modes, sets;
+};
+constexpr const char *no_mode[1] = {""};
+
+constexpr Pair float_pairs[] = {
+    {FP32, FP32, no_mode, 1, ALL_OF_FTZ_SAT},
+    {FP64, FP32, no_mode, 1, ALL_OF_FTZ_SAT},
+    {FP64, FP64, no_mode, 1, PLAIN | WITH_SAT},
+    {FP32, FP16, no_mode, 1, PLAIN | WITH_FTZ | WITH_SAT},
+    {FP64, FP16, no_mode, 1, PLAIN | WITH_SAT},
+    {FP32, BFP16, no_mode, 1, PLAIN | WITH_SAT},
+    {FP64, BFP16, no_mode, 1, PLAIN | WITH_SAT},
+    {FP32, FP64, mode_names, 4, ALL_OF_FTZ_SAT},
+    {FP16, FP32, mode_names, 4, ALL_OF_FTZ_SAT},
+    {FP16, FP32, mode_names, 2, WITH_RELU | WITH_SATFINITE | WITH_RELU_SATFINITE},
+    {FP16, FP64, mode_names, 4, PLAIN | WITH_SAT},
+    {FP16, BFP16, mode_names, 4, PLAIN},
+    {BFP16, FP32, mode_names, 4, PLAIN},
+    {BFP16, FP32, mode_names, 2, WITH_RELU | WITH_SATFINITE | WITH_RELU_SATFINITE},
+    {BFP16, FP64, mode_names, 4, PLAIN},
+    {BFP16, FP16, mode_names, 4, PLAIN},
+    {TF32, FP32, tf32_names, 3, PLAIN | WITH_SATFINITE},
+    {TF32, FP32, tf32_names, 2, WITH_RELU | WITH_SATFINITE_RELU},
+    {FP32, FP32, whole_names, 4, ALL_OF_FTZ_SAT},
+    {FP64, FP64, whole_names, 4, PLAIN | WITH_SAT},
+    {FP16, FP16, whole_names, 4, PLAIN},
+    {BFP16, BFP16, whole_names, 4, PLAIN},
+};
+
+char letter_of(const Type &type)
 {
-    Forms &all = *forms;
-    const std::string name = std::string("cvt") + whole_names[ROUNDING];
-    all[name + ".f32.f32"] = conversion<to_whole<float, ROUNDING, false, false>>();
-    all[name + ".sat.f32.f32"] = conversion<to_whole<float, ROUNDING, false, true>>();
-    all[name + ".ftz.f32.f32"] = conversion<to_whole<float, ROUNDING, true, false>>();
-    all[name + ".ftz.sat.f32.f32"] = conversion<to_whole<float, ROUNDING, true, true>>();
-    all[name + ".f64.f64"] = conversion<to_whole<double, ROUNDING, false, false>>();
-    all[name + ".sat.f64.f64"] = conversion<to_whole<double, ROUNDING, false, true>>();
-    all[name + ".f16.f16"] = conversion<half_to_whole<F16, ROUNDING>>();
-    all[name + ".bf16.bf16"] = conversion<half_to_whole<BF16, ROUNDING>>();
+    return type.bytes == 8 ? 'd' : type.bytes == 4 ? 'w' : 'h';
 }
 
-/* The clamps that only conversions from f32, to the nearest or to zero, have. */
-template <typename H, Rounding ROUNDING, unsigned CLAMP>
-void add_clamped_half(Forms *forms, const std::string &name)
+void add_form(Forms *forms, const Pair &pair, unsigned mode, const ModifierSet &set)
 {
-    const std::string modifiers = std::string((CLAMP & CLAMP_RELU) != 0 ? ".relu" : "") +
-                                  ((CLAMP & CLAMP_FINITE) != 0 ? ".satfinite" : "");
-    const std::string type = std::string(".") + H::name;
-    (*forms)[name + modifiers + type + ".f32"] =
-        conversion<to_half<H, F32, ROUNDING, false, CLAMP>>();
-    (*forms)[name + modifiers + type + "x2.f32"] = lanewise<to_halves<H, ROUNDING, CLAMP>>();
+    const Type &to = types[pair.to], &from = types[pair.from];
+    const std::string name = std::string("cvt") + pair.modes[mode] + set.name + to.name;
+    const unsigned modifiers = set.modifiers | (pair.modes == whole_names ? TO_WHOLE : 0u);
+    const uint16_t variant = static_cast<uint16_t>(modifiers | mode << mode_shift |
+                                                   pair.to << to_shift | pair.from << from_shift);
+    Form &form = (*forms)[name + from.name];
+    form = {convert, {letter_of(to), letter_of(from)}, Kind::plain, variant};
+    const bool has_pair = to.is_float && to.bytes == 2 && pair.from == FP32 && mode < 2;
+    if (has_pair && (modifiers & (FTZ | SAT)) == 0)
+        (*forms)[name + "x2" + from.name] = {convert_to_pair, "www", Kind::plain, variant};
 }
 
-template <typename H, size_t MODE> void add_narrowing_to_half(Forms *forms)
+void add_pair(Forms *forms, const Pair &pair)
 {
-    constexpr Rounding rounding = half_modes[MODE];
-    const std::string name = std::string("cvt") + mode_names[MODE];
-    const std::string type = std::string(".") + H::name;
-    Forms &all = *forms;
-    all[name + type + ".f32"] = conversion<to_half<H, F32, rounding, false, 0>>();
-    all[name + type + ".f64"] = conversion<to_half<H, F64, rounding, false, 0>>();
-    if constexpr (H::one == F16::one) {
-        all[name + ".sat.f16.f32"] = conversion<to_half<H, F32, rounding, false, CLAMP_SAT>>();
-        all[name + ".ftz.f16.f32"] = conversion<to_half<H, F32, rounding, true, 0>>();
-        all[name + ".ftz.sat.f16.f32"] = conversion<to_half<H, F32, rounding, true, CLAMP_SAT>>();
-        all[name + ".sat.f16.f64"] = conversion<to_half<H, F64, rounding, false, CLAMP_SAT>>();
-        all[name + ".f16.bf16"] = conversion<to_half<H, Half<BF16>, rounding, false, 0>>();
-    } else {
-        all[name + ".bf16.f16"] = conversion<to_half<H, Half<F16>, rounding, false, 0>>();
+    for (unsigned mode = 0; mode < pair.num_modes; mode++)
+        for (unsigned i = 0; i < std::size(modifier_sets); i++)
+            if ((pair.sets >> i & 1) != 0)
+                add_form(forms, pair, mode, modifier_sets[i]);
+}
+
+/* The forms from and to an integer. A float is clamped to an integer's range without .sat too. */
+void add_integer(Forms *forms, unsigned type)
+{
+    for (unsigned from = 0; from < num_integers; from++)
+        add_pair(forms, {type, from, no_mode, 1, PLAIN | WITH_SAT});
+    for (unsigned format : {FP32, FP64, FP16, BFP16}) {
+        const unsigned sets = format == BFP16 ? PLAIN : PLAIN | WITH_SAT;
+        add_pair(forms, {format, type, mode_names, 4, sets});
+        add_pair(forms, {type, format, whole_names, 4,
+                         format == FP32 ? ALL_OF_FTZ_SAT : PLAIN | WITH_SAT});
     }
-    if constexpr (MODE < 2) {
-        add_clamped_half<H, rounding, 0>(forms, name);
-        add_clamped_half<H, rounding, CLAMP_RELU>(forms, name);
-        add_clamped_half<H, rounding, CLAMP_FINITE>(forms, name);
-        add_clamped_half<H, rounding, CLAMP_RELU | CLAMP_FINITE>(forms, name);
-    }
-}
-
-template <Rounding ROUNDING> void add_tf32(Forms *forms, const std::string &mode)
-{
-    Forms &all = *forms;
-    all["cvt" + mode + ".tf32.f32"] = lanewise<to_tf32<ROUNDING, 0>>();
-    all["cvt" + mode + ".satfinite.tf32.f32"] = lanewise<to_tf32<ROUNDING, CLAMP_FINITE>>();
-    if (ROUNDING == Rounding::away)
-        return;
-    all["cvt" + mode + ".relu.tf32.f32"] = lanewise<to_tf32<ROUNDING, CLAMP_RELU>>();
-    all["cvt" + mode + ".satfinite.relu.tf32.f32"] =
-        lanewise<to_tf32<ROUNDING, CLAMP_FINITE | CLAMP_RELU>>();
-}
-
-template <size_t MODE> void add_narrowing(Forms *forms)
-{
-    constexpr int host_mode = host_modes[MODE];
-    const std::string name = std::string("cvt") + mode_names[MODE];
-    Forms &all = *forms;
-    all[name + ".f32.f64"] = conversion<double_to_float<false, false>, host_mode>();
-    all[name + ".ftz.f32.f64"] = conversion<double_to_float<true, false>, host_mode>();
-    all[name + ".sat.f32.f64"] = conversion<double_to_float<false, true>, host_mode>();
-    all[name + ".ftz.sat.f32.f64"] = conversion<double_to_float<true, true>, host_mode>();
-    add_narrowing_to_half<F16, MODE>(forms);
-    add_narrowing_to_half<BF16, MODE>(forms);
 }
 
 } // namespace
 
 void add_conversion_forms(Forms *forms)
 {
-    add_integers(forms, Integers());
-    add_widening<float, F32>(forms, ".f32");
-    add_widening<double, F32>(forms, ".f64");
-    add_widening<double, F64>(forms, ".f64");
-    add_widening<float, Half<F16>>(forms, ".f32");
-    add_widening<double, Half<F16>>(forms, ".f64");
-    add_widening<float, Half<BF16>>(forms, ".f32");
-    add_widening<double, Half<BF16>>(forms, ".f64");
-    add_whole<RNI>(forms);
-    add_whole<RZI>(forms);
-    add_whole<RMI>(forms);
-    add_whole<RPI>(forms);
-    add_narrowing<0>(forms);
-    add_narrowing<1>(forms);
-    add_narrowing<2>(forms);
-    add_narrowing<3>(forms);
-    add_tf32<Rounding::nearest>(forms, ".rn");
-    add_tf32<Rounding::zero>(forms, ".rz");
-    add_tf32<Rounding::away>(forms, ".rna");
+    for (unsigned type = 0; type < num_integers; type++)
+        add_integer(forms, type);
+    for (const Pair &pair : float_pairs)
+        add_pair(forms, pair);
 }
 
 } // namespace ptx

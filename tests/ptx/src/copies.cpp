@@ -187,7 +187,7 @@ constexpr uint8_t IS_BULK = 1, FROM_SHARED = 4, TO_MBARRIER = 8, READS_ONLY = 16
 /* cp.async.bulk [to], [from], bytes [, mbarrier]. */
 void copy_bulk(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
-    const uint8_t variant = instruction.variant;
+    const unsigned variant = instruction.variant;
     for_each_lane(lanes, [&](unsigned lane) {
         const Operand *operands = instruction.operands;
         Copy copy = {};

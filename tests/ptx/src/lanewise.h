@@ -45,15 +45,17 @@ constexpr LaneBits make_lane_bits()
 constexpr LaneBits lane_bits = make_lane_bits();
 
 /* Sets the host's rounding for as long as it lives. */
-template <int MODE> struct HostRounding {
-    HostRounding()
+struct HostRounding {
+    const int mode;
+
+    explicit HostRounding(int the_mode) : mode(the_mode)
     {
-        if (MODE != FE_TONEAREST)
-            fesetround(MODE);
+        if (mode != FE_TONEAREST)
+            fesetround(mode);
     }
     ~HostRounding()
     {
-        if (MODE != FE_TONEAREST)
+        if (mode != FE_TONEAREST)
             fesetround(FE_TONEAREST);
     }
     HostRounding(const HostRounding &) = delete;
@@ -75,7 +77,7 @@ template <typename D, typename... A, D (*F)(A...), int MODE> struct Lanewise<F, 
     {
         D result[num_lanes];
         {
-            HostRounding<MODE> rounding;
+            HostRounding rounding(MODE);
             compute(result, row<A>(warp, instruction.operands[K + 1])...);
             /* The compiler may not move the loop out of this block. */
             asm volatile("" : "+m"(result));

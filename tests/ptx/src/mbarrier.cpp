@@ -125,7 +125,7 @@ void invalidate(Warp &warp, const Instruction &instruction, Lanes lanes)
 
 void arrive_in_lane(Warp &warp, const Instruction &instruction, unsigned lane)
 {
-    const uint8_t variant = instruction.variant;
+    const unsigned variant = instruction.variant;
     const Operand *operands = instruction.operands + ((variant & HAS_STATE) != 0);
     Mbarrier &barrier = mbarrier_of(warp, instruction, lane, address_of(warp, operands[0], lane));
     const uint32_t count = (variant & HAS_COUNT) != 0 ? word(warp, operands[1], lane) : 1;

@@ -71,7 +71,7 @@ struct Instruction {
     bool has_guard;
     Operand guard;
     Access access;
-    uint8_t variant;            /* for handlers that serve several mnemonics */
+    uint16_t variant;           /* for handlers that serve several mnemonics */
     uint8_t num_operands;       /* flattened */
     const Statement *statement; /* for reports */
 };
@@ -87,7 +87,7 @@ struct Form {
     Handler handler;
     std::string operands;
     Kind kind = Kind::plain;
-    uint8_t variant = 0;
+    uint16_t variant = 0;
     Access access = {};
 };
 using Forms = std::map<std::string, Form>;
