@@ -74,7 +74,7 @@ plant host/one.h 'static inline int sign(int n) { if (n < 0) return -1; else ret
 lint 0 'passed: clang-tidy 14' ''
 echo '/* Changed. */' >>host/one.h
 lint 0 'passed: clang-tidy 14' one.c
-sed -i 's/^add_library.*/&\nset_source_files_properties(host\/two.c PROPERTIES COMPILE_OPTIONS -DX)/' \
+sed -i '/^add_library/a set_source_files_properties(host/two.c PROPERTIES COMPILE_OPTIONS -DX)' \
     CMakeLists.txt
 lint 0 'passed: clang-tidy 14' two.c
 echo '# Changed.' >>.clang-tidy
