@@ -25,13 +25,17 @@ static lyrnn_status check_mpi(const char *call, int code)
     return lyrnn_fail(LYRNN_ERR_IO, "mpi: %s failed (%s); see the messages of mpirun", call, text);
 }
 
-/* "Open MPI v4.1.4" */
+/* "Open MPI v4.1.4", or "MPICH Version: 5.0.2", which MPICH writes with more spaces. */
 static void describe(char name[64])
 {
     char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int length;
+    size_t num = 0;
     (void)MPI_Get_library_version(text, &length);
-    snprintf(name, 64, "%.*s", (int)strcspn(text, ",\n"), text);
+    for (const char *c = text; strchr(",\n", *c) == NULL && num < 63; c++)
+        if (*c != ' ' || c[1] != ' ')
+            name[num++] = *c;
+    name[num] = '\0';
 }
 
 /* A launcher of another MPI makes each process a world of its own. */
