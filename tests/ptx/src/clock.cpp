@@ -76,6 +76,10 @@ static void join_lists(std::vector<Known> *list, const std::vector<Known> &other
 
 void Clock::join(const Clock &other)
 {
+    if (is_empty()) {
+        *this = other;
+        return;
+    }
     if (blocks.size() < other.blocks.size())
         blocks.resize(other.blocks.size());
     for (size_t i = 0; i < other.blocks.size(); i++)

@@ -45,6 +45,14 @@ struct Released {
     std::shared_ptr<const Clock> clock;
 };
 
+/* The same before its clock is built: what the thread knew of other threads, and the times up to
+ * which its block, its warp and itself are known. Many threads share one `known`. */
+struct Issued {
+    uint32_t thread;
+    std::shared_ptr<const Clock> known;
+    uint32_t block_time, warp_time, thread_time;
+};
+
 /* What a relaxed read of a word has found. A fence acquires it, or an acquire of the same word. */
 struct Unfenced {
     uintptr_t word;

@@ -7,6 +7,7 @@
 #include "copies.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "addresses.h"
 #include "mbarrier.h"
@@ -31,7 +32,8 @@ struct Copy {
     std::vector<char> values; /* of st.async, and of a source that has been read */
     uintptr_t mbarrier;       /* 0: the copy belongs to a group of its thread */
     uint32_t thread, group, agent;
-    std::shared_ptr<const Clock> issuer;
+    bool releases; /* of st.async */
+    Issued issued;
 };
 
 /* The groups of a thread's copies. While they run, they count as accesses of an agent; once the
@@ -67,7 +69,7 @@ void add(const Copy &copy)
 /* Returns whether this ends a phase of an mbarrier. */
 bool complete(size_t number)
 {
-    const Copy copy = copies[number];
+    const Copy copy = std::move(copies[number]);
     num_sources -= copy.from != nullptr;
     copies.erase(copies.begin() + static_cast<std::ptrdiff_t>(number));
     memset(copy.to, 0, copy.bytes);
@@ -78,8 +80,7 @@ bool complete(size_t number)
     if (barrier == nullptr)
         return false;
     const uint64_t phase = barrier->phase;
-    complete_bytes(*barrier, copy.bytes, copy.thread,
-                   copy.issuer != nullptr ? *copy.issuer : Clock{});
+    complete_bytes(*barrier, copy.bytes, copy.thread, copy.releases ? &copy.issued : nullptr);
     return barrier->phase != phase;
 }
 
@@ -177,7 +178,8 @@ void store_async(Warp &warp, const Instruction &instruction, Lanes lanes)
         copy.to = own_target(warp, instruction, lane, address_of(warp, operands[0], lane),
                              copy.bytes, copy.agent);
         copy.thread = warp.first_thread + lane;
-        copy.issuer = released_clock_of_lane(warp, lane);
+        copy.releases = true;
+        copy.issued = issued_by_lane(warp, lane);
         add(copy);
     });
 }
@@ -356,16 +358,25 @@ void add_copy_forms(Forms *forms)
 
 /* Copies that threads wait for by groups complete at the wait: nothing else shows that they are
  * complete. */
+static bool may_complete(const Copy &copy)
+{
+    return copy.mbarrier != 0 || run->is_ending;
+}
+
 static bool complete_one(bool *ends_phase)
 {
-    std::vector<size_t> candidates;
-    for (size_t i = 0; i < copies.size(); i++)
-        if (copies[i].mbarrier != 0 || run->is_ending)
-            candidates.push_back(i);
-    if (candidates.empty())
+    const auto num = std::count_if(copies.begin(), copies.end(), may_complete);
+    const size_t count = static_cast<size_t>(num);
+    if (count == 0)
         return false;
-    *ends_phase = complete(
-        candidates[sim::order_is_drawn() ? sim::draw(candidates.size()) : candidates.size() - 1]);
+    size_t before = sim::order_is_drawn() ? sim::draw(count) : count - 1;
+    size_t number = 0;
+    if (count == copies.size())
+        number = before;
+    else
+        while (!may_complete(copies[number]) || before-- > 0)
+            number++;
+    *ends_phase = complete(number);
     return true;
 }
 

@@ -51,16 +51,25 @@ Mbarrier &mbarrier_of(Warp &warp, const Instruction &instruction, unsigned lane,
     return *barrier;
 }
 
-static void gather_from(std::vector<FromBlock> *all, uint32_t thread, Scope scope,
-                        const Clock &clock)
+/* The entry of the thread's block and the scope. */
+static FromBlock &entry_of(std::vector<FromBlock> *all, uint32_t thread, Scope scope)
 {
     for (FromBlock &known : *all)
         if (known.thread / run->threads_per_block == thread / run->threads_per_block &&
-            known.scope == scope) {
-            known.clock.join(clock);
-            return;
-        }
-    all->push_back({thread, scope, clock});
+            known.scope == scope)
+            return known;
+    all->push_back({thread, scope, {}, nullptr});
+    return all->back();
+}
+
+/* Threads that knew the same mostly come one after another, and joining it once is enough. */
+static void gather_issued(FromBlock *from, const Issued &issued)
+{
+    if (issued.known != nullptr && issued.known != from->last_joined) {
+        from->clock.join(*issued.known);
+        from->last_joined = issued.known;
+    }
+    know_issued(&from->clock, issued);
 }
 
 static void end_phase(Mbarrier &barrier)
@@ -70,15 +79,17 @@ static void end_phase(Mbarrier &barrier)
     barrier.phase++;
     barrier.pending = barrier.expected;
     for (const FromBlock &from : barrier.gathering)
-        gather_from(&barrier.completed, from.thread, from.scope, from.clock);
+        entry_of(&barrier.completed, from.thread, from.scope).clock.join(from.clock);
     barrier.gathering.clear();
     run->progress++;
 }
 
-void complete_bytes(Mbarrier &barrier, size_t bytes, uint32_t thread, Clock clock)
+void complete_bytes(Mbarrier &barrier, size_t bytes, uint32_t thread, const Issued *issued)
 {
-    know_agent(&clock, barrier.agent);
-    gather_from(&barrier.gathering, thread, Scope::cluster, clock);
+    FromBlock &from = entry_of(&barrier.gathering, thread, Scope::cluster);
+    if (issued != nullptr)
+        gather_issued(&from, *issued);
+    know_agent(&from.clock, barrier.agent);
     barrier.bytes -= static_cast<int64_t>(bytes);
     run->progress++;
     end_phase(barrier);
@@ -139,9 +150,9 @@ void arrive_in_lane(Warp &warp, const Instruction &instruction, unsigned lane)
     const Scope scope = instruction.access.scope;
     const uint32_t thread = warp.first_thread + lane;
     if (instruction.access.order == Order::release)
-        gather_from(&barrier.gathering, thread, scope, *released_clock_of_lane(warp, lane));
+        gather_issued(&entry_of(&barrier.gathering, thread, scope), issued_by_lane(warp, lane));
     else if (const Clock *fenced = fenced_clock(warp, lane, scope))
-        gather_from(&barrier.gathering, thread, scope, *fenced);
+        entry_of(&barrier.gathering, thread, scope).clock.join(*fenced);
     barrier.expected -= (variant & DROPS) != 0 ? count : 0;
     barrier.pending -= count;
     run->progress++;
@@ -165,37 +176,47 @@ void expect_bytes(Warp &warp, const Instruction &instruction, Lanes lanes)
 }
 
 /* A relaxed wait leaves what it finds to a later fence. */
-void acquire_phase(Warp &warp, const Instruction &instruction, unsigned lane,
-                   const Mbarrier &barrier)
+void acquire_phase(Warp &warp, const Instruction &instruction, Lanes lanes, const Mbarrier &barrier)
 {
     for (const FromBlock &from : barrier.completed) {
         const Scope scope = std::min(from.scope, instruction.access.scope);
         if (!scope_holds(warp, scope, from.thread))
             continue;
-        if (instruction.access.order == Order::acquire)
-            acquire(warp, 1u << lane, from.clock);
-        else
-            knowledge_of(warp, lane)
-                .unfenced.push_back({0, {from.thread, scope, std::make_shared<Clock>(from.clock)}});
+        if (instruction.access.order == Order::acquire) {
+            acquire(warp, lanes, from.clock);
+            continue;
+        }
+        const auto clock = std::make_shared<const Clock>(from.clock);
+        for_each_lane(lanes, [&](unsigned lane) {
+            knowledge_of(warp, lane).unfenced.push_back({0, {from.thread, scope, clock}});
+        });
     }
 }
 
-/* Operands: result, address, state or parity, and for try_wait perhaps a time. */
+/* Operands: result, address, state or parity, and for try_wait perhaps a time. Lanes that waited
+ * for one mbarrier acquire together: their clocks are large, and mostly the same. */
 void wait_for_phase(Warp &warp, const Instruction &instruction, Lanes lanes)
 {
     Lanes result = 0;
+    const Mbarrier *barriers[num_lanes];
     for_each_lane(lanes, [&](unsigned lane) {
         const uint64_t address = address_of(warp, instruction.operands[1], lane);
-        Mbarrier &barrier = mbarrier_of(warp, instruction, lane, address);
+        const Mbarrier &barrier = mbarrier_of(warp, instruction, lane, address);
         const bool is_parity = (instruction.variant & IS_PARITY) != 0;
         const bool is_complete =
             is_parity ? (barrier.phase & 1) != (word(warp, instruction.operands[2], lane) & 1)
                       : barrier.phase != row<uint64_t>(warp, instruction.operands[2])[lane];
-        if (!is_complete)
-            return;
-        result |= 1u << lane;
-        acquire_phase(warp, instruction, lane, barrier);
+        result |= is_complete ? 1u << lane : 0;
+        barriers[lane] = &barrier;
     });
+    for (Lanes left = result; left != 0;) {
+        const Mbarrier *barrier = barriers[__builtin_ctz(left)];
+        Lanes same = 0;
+        for_each_lane(left,
+                      [&](unsigned lane) { same |= barriers[lane] == barrier ? 1u << lane : 0; });
+        acquire_phase(warp, instruction, same, *barrier);
+        left &= ~same;
+    }
     set_predicate(warp, instruction.operands[0], lanes, result);
     warp.branches_since_poll = 0;
     warp.has_yielded |= result != lanes;

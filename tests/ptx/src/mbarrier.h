@@ -12,6 +12,7 @@ struct FromBlock {
     uint32_t thread; /* one of them */
     Scope scope;
     Clock clock;
+    std::shared_ptr<const Clock> last_joined; /* with the clock, by a thread; NULL: none */
 };
 
 struct Mbarrier {
@@ -31,8 +32,8 @@ Mbarrier &mbarrier_of(Warp &warp, const Instruction &instruction, unsigned lane,
 /* A number that stands for a thread, for accesses that no thread makes. */
 uint32_t new_agent();
 
-/* Bytes of a copy that the thread has issued are here, with what it releases. */
-void complete_bytes(Mbarrier &barrier, size_t bytes, uint32_t thread, Clock clock);
+/* Bytes of a copy that the thread has issued are here, with what it releases; NULL: nothing. */
+void complete_bytes(Mbarrier &barrier, size_t bytes, uint32_t thread, const Issued *issued);
 
 } // namespace ptx
 

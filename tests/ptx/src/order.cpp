@@ -73,11 +73,29 @@ static void add_own(Warp &warp, unsigned lane, Clock *clock)
         clock->know_warp(warp.first_thread, mine.warp_time);
 }
 
+Issued issued_by_lane(Warp &warp, unsigned lane)
+{
+    const Knowledge &mine = knowledge_of(warp, lane);
+    return {warp.first_thread + lane, mine.clock, mine.block_time, mine.warp_time,
+            ++sim::clock_now};
+}
+
+void know_issued(Clock *clock, const Issued &issued)
+{
+    if (issued.block_time > run->begin_time)
+        clock->know_block(block_of(issued.thread), issued.block_time);
+    if (issued.warp_time > issued.block_time)
+        clock->know_warp(first_of_warp(issued.thread), issued.warp_time);
+    clock->know_thread(issued.thread, issued.thread_time);
+}
+
 std::shared_ptr<const Clock> released_clock_of_lane(Warp &warp, unsigned lane)
 {
     auto clock = std::make_shared<Clock>();
-    add_own(warp, lane, clock.get());
-    clock->know_thread(warp.first_thread + lane, ++sim::clock_now);
+    const Issued issued = issued_by_lane(warp, lane);
+    if (issued.known != nullptr)
+        clock->join(*issued.known);
+    know_issued(clock.get(), issued);
     return clock;
 }
 

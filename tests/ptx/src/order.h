@@ -18,7 +18,10 @@ bool scope_holds(const Warp &warp, Scope scope, uint32_t thread);
 /* All that the lane knows and has done, with a tick of the clock, so that its later accesses are
  * not part of it. */
 std::shared_ptr<const Clock> released_clock_of_lane(Warp &warp, unsigned lane);
-/* The same for lanes that release together. */
+/* The same without building the clock, and the part of it that is the thread's own. */
+Issued issued_by_lane(Warp &warp, unsigned lane);
+void know_issued(Clock *clock, const Issued &issued);
+/* The clock for lanes that release together. */
 std::shared_ptr<const Clock> released_clock(Warp &warp, Lanes lanes);
 void acquire(Warp &warp, Lanes lanes, const Clock &clock);
 
