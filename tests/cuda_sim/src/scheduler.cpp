@@ -84,12 +84,33 @@ static void run_thread()
     fiber_switch(running->fiber, &host_fiber);
 }
 
+/* Makes it the running thread, before the switch to its fiber. */
+static void begin_turn(Thread *thread)
+{
+    if (thread->fiber == nullptr) {
+        if (idle_fibers.empty())
+            idle_fibers.push_back(fiber_create(run_thread));
+        thread->fiber = idle_fibers.back();
+        idle_fibers.pop_back();
+    }
+    threadIdx = thread->index;
+    blockIdx = thread->block->index;
+    running = watched = thread;
+    look_from(*thread);
+}
+
+/* Switches to the next thread that is ready, and to the host only if there is none: switches are a
+ * large part of a launch's time. */
 void wait_in(State state, int line)
 {
     Thread *self = running;
     self->state = state;
     self->line = line;
-    fiber_switch(self->fiber, &host_fiber);
+    Thread *next = take_ready();
+    if (next != nullptr)
+        begin_turn(next);
+    if (next != self)
+        fiber_switch(self->fiber, next != nullptr ? next->fiber : &host_fiber);
 }
 
 void cancel_grid()
@@ -112,22 +133,15 @@ static void finish_thread(Thread *thread)
     complete_warp(thread->warp);
 }
 
+/* Runs threads, from this one on, until one ends or none is ready. */
 static void resume(Thread *thread)
 {
-    if (thread->fiber == nullptr) {
-        if (idle_fibers.empty())
-            idle_fibers.push_back(fiber_create(run_thread));
-        thread->fiber = idle_fibers.back();
-        idle_fibers.pop_back();
-    }
-    threadIdx = thread->index;
-    blockIdx = thread->block->index;
-    running = watched = thread;
-    look_from(*thread);
+    begin_turn(thread);
     fiber_switch(&host_fiber, thread->fiber);
+    Thread *last = running;
     running = watched = nullptr;
-    if (!grid->canceled && thread->state == State::finished)
-        finish_thread(thread);
+    if (!grid->canceled && last->state == State::finished)
+        finish_thread(last);
 }
 
 static uint3 coordinates(unsigned rank, dim3 dim)
