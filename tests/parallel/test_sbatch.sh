@@ -18,14 +18,15 @@ END_OF_SCONTROL
 # Starts two tasks. Like srun, it ends with the highest exit status of a task.
 cat >bin/srun <<'END_OF_SRUN'
 #!/usr/bin/env bash
+known='^--(kill-on-bad-exit=0|cpus-per-task=1|error=slurm-[0-9]+\.%t\.err|open-mode=append)$'
 while [[ $1 == --* ]]; do
-    [[ $1 =~ ^--(kill-on-bad-exit|cpus-per-task)=[0-9]+$ ]] || exit 99
+    [[ $1 =~ $known ]] || exit 99
     shift
 done
 [[ ${#LYRNN_TOKEN} == 64 && $MASTER_ADDR == localhost ]] || exit 98
 export SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=2 SLURM_STEP_NUM_NODES=1
 for rank in 0 1; do
-    SLURM_PROCID=$rank SLURM_LOCALID=$rank "$@" &
+    SLURM_PROCID=$rank SLURM_LOCALID=$rank "$@" 2>>"slurm-$SLURM_JOB_ID.$rank.err" &
     echo "$!" >"task.$rank"
 done
 status=0
@@ -46,6 +47,7 @@ epochs=1500
 common=(songs.txt --keep-duplicates --hidden-size 12 --batch-size 8 --shards 2 --num-steps 5
     --threads 1 --pred-len 5 --pred-period 100000 --num-epochs "$epochs" --checkpoint-every 100000)
 run=runs/slurm-$SLURM_JOB_ID
+messages=slurm-$SLURM_JOB_ID.0.err
 
 # start: runs the script in the background.
 start() {
@@ -57,7 +59,7 @@ start() {
 
 start
 for ((i = 0; i < 1000; i++)); do
-    ! grep -q '^run: ' "$err" || break
+    ! grep -qs '^run: ' "$messages" || break
     sleep 0.01
 done
 # The default of --signal: all tasks get it, and the script does not.
@@ -73,7 +75,7 @@ status=0
 wait "$pid" || status=$?
 [[ $status == 0 ]] || fail "the second start must complete the run"
 [[ $(wc -l <requeued) == 1 ]] || fail "a job that is complete must not be queued again"
-grep -q '^ranks: 2, started by srun, ' "$err" || fail "the ranks must be those of srun"
+grep -q '^ranks: 2, started by srun, ' "$messages" || fail "the ranks must be those of srun"
 succeeds train "${common[@]}" --out one
 same_runs one "$run"
 

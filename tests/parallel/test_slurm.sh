@@ -90,36 +90,42 @@ epochs=4000
 succeeds train "${common[@]}" --num-epochs "$epochs" --out whole
 
 # srun starts a rank on each node. The other one says that a rank was killed, and ends.
-command='srun of a training whose second rank is killed'
-srun --kill-on-bad-exit=0 -N 2 -n 2 "$lyrnn" train "${common[@]}" --num-epochs 1000000 \
-    --out killed >"$out" 2>"$err" </dev/null &
-pid=$!
-wait_until 'it must begin' grep -q '^run: ' "$err"
-grep -q '^ranks: 2, started by srun, connected by TCP$' "$err" || fail "a line must say so"
-pkill -KILL -n -f 'out killed'
-begin=$SECONDS
-status=0
-wait "$pid" || status=$?
-((status != 0 && SECONDS - begin <= 5)) || fail "must fail soon"
-[[ $(grep -c '^lyrnn: ' "$err") == 1 ]] || fail "one line must begin with lyrnn:"
-grep -qE '^lyrnn: rank [01] \([^ ]+, process [0-9]+\): is gone; ' "$err" || fail "it must say which"
+for victim in 0 1; do
+    command="srun of a training whose rank $victim is killed"
+    srun --kill-on-bad-exit=0 -N 2 -n 2 --error=rank.%t "$lyrnn" train "${common[@]}" \
+        --num-epochs 1000000 --out killed --overwrite >"$out" 2>srun_messages </dev/null &
+    pid=$!
+    wait_until 'it must begin' grep -q '^run: ' rank.0
+    grep -q '^ranks: 2, started by srun, connected by TCP$' rank.0 || fail "a line must say so"
+    for process in $(pgrep -x lyrnn); do
+        ! grep -qz "^SLURM_PROCID=$victim$" "/proc/$process/environ" || kill -KILL "$process"
+    done
+    begin=$SECONDS
+    status=0
+    wait "$pid" || status=$?
+    cat rank.? >"$err"
+    ((status != 0 && SECONDS - begin <= 5)) || fail "must fail soon"
+    [[ $(grep -c '^lyrnn: ' "$err") == 1 ]] || fail "one line must begin with lyrnn:"
+    grep -qE "^lyrnn: rank $victim \([^ ]+, process [0-9]+\): is gone; " "$err" ||
+        fail "it must say which"
+    rm rank.?
+done
 
 # The script is queued again after the signal that comes before the time limit. Slurm would wait two
 # minutes before it starts it again.
 command='train.sbatch'
-: >"$err"
 id=$(LYRNN=$lyrnn sbatch --parsable --nodes=2 --ntasks-per-node=1 --gpus-per-node=0 \
-    --cpus-per-task=1 --output="$err" "$script" "${common[@]}" --num-epochs "$epochs")
-run=runs/slurm-$id
-wait_until 'it must begin' grep -q "^run: $run" "$err"
+    --cpus-per-task=1 "$script" "${common[@]}" --num-epochs "$epochs")
+run=runs/slurm-$id messages=slurm-$id.0.err
+wait_until 'it must begin' grep -q "^run: $run" "$messages"
 scancel --signal=USR2 "$id"
 state_is() {
     [[ $(scontrol show job "$id") =~ JobState=$1 ]]
 }
 wait_until 'it must be queued again' state_is PENDING
 [[ -e $run/latest ]] || fail "it must have saved"
-grep -q "^lyrnn: $run: interrupted after .*, and saved; " "$err" || fail "a line must say so"
+grep -q "^lyrnn: $run: interrupted after .*, and saved; " "$messages" || fail "a line must say so"
 wait_until 'it must start again' scontrol update "job=$id" StartTime=now
 wait_until 'it must be completed' state_is COMPLETED
-[[ $(grep -c '^ranks: 2, started by srun' "$err") == 2 ]] || fail "two groups must have begun"
+[[ $(grep -c '^ranks: 2, started by srun' "$messages") == 2 ]] || fail "two groups must have begun"
 same_runs whole "$run"
