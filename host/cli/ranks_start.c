@@ -192,7 +192,7 @@ typedef struct {
     bool is_stopped, catches_stops;
 } process_state;
 
-/* What /proc says of a process. proc(5) */
+/* What /proc says of a process. One that a debugger looks at ('t') is not stopped. proc(5) */
 static process_state read_state(pid_t process)
 {
     process_state state = {.catches_stops = true};
@@ -203,7 +203,7 @@ static process_state read_state(pid_t process)
         return state;
     while (fgets(line, sizeof line, file) != NULL) {
         if (strncmp(line, "State:", 6) == 0)
-            state.is_stopped = strchr("Tt", line[6 + strspn(line + 6, " \t")]) != NULL;
+            state.is_stopped = line[6 + strspn(line + 6, " \t")] == 'T';
         if (strncmp(line, "SigCgt:", 7) == 0)
             state.catches_stops = (strtoull(line + 7, NULL, 16) >> (SIGTERM - 1) & 1) != 0;
     }
