@@ -41,6 +41,14 @@ static void hold_standard_streams(void)
         close(fd);
 }
 
+/* Several ranks may share one terminal or log, and any of them may be killed. Each line is one
+ * write, however many calls print it, so that none is torn. */
+static void keep_lines_whole(void)
+{
+    static char line[BUFSIZ];
+    setvbuf(stderr, line, _IOLBF, sizeof line);
+}
+
 /* host/cli/README.md lists them. By 3, 4 and 5 a scheduler decides whether to train again. */
 static int exit_status(lyrnn_status status)
 {
@@ -65,6 +73,7 @@ static int exit_status(lyrnn_status status)
 int main(int argc, char **argv)
 {
     hold_standard_streams();
+    keep_lines_whole();
     /* If the reader of a pipe leaves (| head), the write fails. No signal then kills a training in
      * the middle of a save. */
     signal(SIGPIPE, SIG_IGN);
