@@ -29,16 +29,29 @@ has_ended() {
     ! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
 }
 
-# expect_end: every rank that was not killed must end within 5 seconds.
+# describe PID: what it does, for the report of a failure.
+describe() {
+    echo "process $1: $(tr '\0' ' ' <"/proc/$1/cmdline")"
+    grep -E '^(State|Threads|SigCgt)' "/proc/$1/status"
+    head "/proc/$1/task"/*/{wchan,syscall,stack}
+} 2>&1
+
+# expect_end: every rank that was not killed must end within 5 seconds. $ended_us is how long the
+# last one took.
 expect_end() {
-    local deadline=$((${EPOCHREALTIME/[.,]/} + 5000000)) pid
+    local begin=${EPOCHREALTIME/[.,]/} pid
     for pid in "${pids[@]}"; do
         until has_ended "$pid"; do
-            ((${EPOCHREALTIME/[.,]/} < deadline)) ||
-                { kill -KILL "${pids[@]}"; collect_ranks; fail "a rank lives on; seed $seed"; }
+            if ((${EPOCHREALTIME/[.,]/} > begin + 5000000)); then
+                describe "$pid" || true
+                kill -KILL "${pids[@]}" || true
+                collect_ranks
+                fail "a rank lives on; seed $seed"
+            fi
             pause_us 5000
         done
     done
+    ended_us=$((${EPOCHREALTIME/[.,]/} - begin))
 }
 
 # expect_line: the ranks that were left must have failed, with one line about the one that was
@@ -65,7 +78,7 @@ has_finished() {
 }
 
 declare -A victims=()
-killed=0 runs=0
+killed=0 runs=0 slowest_us=0
 while ((killed < kills)); do
     size=$((RANDOM % 2 * 2 + 2))
     victim=$((RANDOM % size))
@@ -74,11 +87,14 @@ while ((killed < kills)); do
         : >"$out.$rank"
         : >"$err.$rank"
     done
-    start_ranks "$size" "${train[@]}" --out run --continue --rendezvous-timeout 3
+    start_ranks "$size" "${train[@]}" --out run --continue --rendezvous-timeout 1
     pause_us $((RANDOM * life_us * 3 / 4 / 32768))
     kill -KILL "${pids[victim]}" 2>/dev/null || true
-    expect_end
-    finish_ranks 2>/dev/null
+    # Without bash's own reports of killed processes.
+    {
+        expect_end
+        finish_ranks
+    } 2>/dev/null
     if has_finished; then
         same_runs whole run
         rm -r run
@@ -86,12 +102,14 @@ while ((killed < kills)); do
     elif [[ ${statuses[victim]} == 137 ]] && grep -q '^ranks: ' "$err"; then
         expect_line
         killed=$((killed + 1))
+        slowest_us=$((ended_us > slowest_us ? ended_us : slowest_us))
         victims[$victim of $size]=$((${victims[$victim of $size]-0} + 1))
     fi
 done
 ranks_succeed 2 "${train[@]}" --out run --continue
 same_runs whole run
 echo "seed $seed: $killed ranks killed; $runs runs, and the last one, ended as if none had been"
+echo "the others ended within $slowest_us us"
 for victim in "${!victims[@]}"; do
     printf '%6d rank %s\n' "${victims[$victim]}" "$victim"
 done
