@@ -6,6 +6,8 @@
  *                                0: none does
  *     LYRNN_REFUSE_COUNT=FILE    gets the number of allocations
  *
+ * The clock runs 100 times as fast, so that measurements by the clock take less time.
+ *
  * Allocations of OpenBLAS, of OpenMP's runtime and of the dynamic linker are not counted: the first
  * two end the program with a message of their own ("BLAS : Program is Terminated", "libgomp: Out of
  * memory"), and lyrnn cannot change that. */
@@ -17,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* glibc's own allocator.
@@ -114,5 +118,17 @@ void *realloc(void *memory, size_t size)
 void *aligned_alloc(size_t alignment, size_t size)
 {
     return is_refused(CALLER) ? NULL : __libc_memalign(alignment, size);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    const long long ns_per_second = 1000000000, speed = 100;
+    int status = (int)syscall(SYS_clock_gettime, clock, now);
+    if (status == 0) {
+        const long long ns = now->tv_nsec * speed;
+        now->tv_sec = now->tv_sec * speed + ns / ns_per_second;
+        now->tv_nsec = ns % ns_per_second;
+    }
+    return status;
 }
 /* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
