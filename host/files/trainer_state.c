@@ -346,22 +346,29 @@ static lyrnn_status check_values(const char *path, const lyrnn_tensor *tensor, b
     return LYRNN_OK;
 }
 
-/* Finds and checks each tensor. The caller allocates nothing before that. */
+/* Finds each tensor. If there is no other one, all of the data section is F32, so that each tensor
+ * is aligned. The caller allocates nothing before that. */
 static lyrnn_status find_training_tensors(const lyrnn_safetensors *file, const char *path,
                                           const tensor_list *list,
                                           const lyrnn_tensor *found[MAX_TENSORS])
 {
-    int num = list->parameters.num;
-    for (int i = 0; i < list->num; i++) {
+    for (int i = 0; i < list->num; i++)
         LYRNN_TRY(lyrnn_find_tensor(file, path, &list->tensors[i], "give a file that lyrnn wrote",
                                     &found[i]));
-        LYRNN_TRY(check_values(path, found[i], i >= num && i < 2 * num));
-    }
     if (file->num_tensors != (size_t)list->num)
         return lyrnn_fail(LYRNN_ERR_MODEL_FILE,
                           "%s: it has %zu tensors where the training has %d; give a file that "
                           "lyrnn wrote",
                           path, file->num_tensors, list->num);
+    return LYRNN_OK;
+}
+
+static lyrnn_status check_all_values(const char *path, const tensor_list *list,
+                                     const lyrnn_tensor *const found[MAX_TENSORS])
+{
+    int num = list->parameters.num;
+    for (int i = 0; i < list->num; i++)
+        LYRNN_TRY(check_values(path, found[i], i >= num && i < 2 * num));
     return LYRNN_OK;
 }
 
@@ -392,8 +399,8 @@ static lyrnn_status read_snapshot(const lyrnn_safetensors *file, const char *pat
     bool has_average = find_average(file);
     list_training_tensors(&list, config, B, has_average);
     LYRNN_TRY(find_training_tensors(file, path, &list, found));
+    LYRNN_TRY(check_all_values(path, &list, found));
     LYRNN_TRY(lyrnn_trainer_snapshot_init(snapshot, config, B, has_average));
-    /* The data section is aligned and holds nothing but these F32 tensors. */
     float *const flat[] = {snapshot->m, snapshot->v, snapshot->raw};
     float *const states[] = {snapshot->h, snapshot->c};
     int num = list.parameters.num;

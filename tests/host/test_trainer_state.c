@@ -307,12 +307,17 @@ static void tensors_must_be_those_of_the_training(void **unused)
     h->num_bytes /= B;
     spoil_end(&spoiled, bad, "tensor c does not have the shape");
 
-    spoil_begin(&spoiled);
-    spoiled.tensors[num] = (lyrnn_tensor){.name = "extra", .dtype = "F32"};
-    spoiled.tensors[num].data = spoiled.tensors[0].data;
-    spoiled.tensors[num].num_bytes = sizeof(float);
-    spoiled.num_tensors++;
-    spoil_end(&spoiled, bad, "has 23 tensors where the training has 22");
+    /* The second one is half as long as a float, so that those after it are not aligned. */
+    const lyrnn_tensor others[] = {{.name = "extra", .dtype = "F32", .num_bytes = 4},
+                                   {.name = "extra", .dtype = "F16", .num_bytes = 2}};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        spoil_begin(&spoiled);
+        memmove(&spoiled.tensors[1], &spoiled.tensors[0], num * sizeof spoiled.tensors[0]);
+        spoiled.tensors[0] = others[i];
+        spoiled.tensors[0].data = spoiled.tensors[1].data;
+        spoiled.num_tensors++;
+        spoil_end(&spoiled, bad, "has 23 tensors where the training has 22");
+    }
 }
 
 static void values_must_be_what_training_leaves(void **unused)
