@@ -58,8 +58,6 @@ static void fiber_main()
 
 #if defined(__x86_64__)
 
-/* It jumps to the return address instead of using ret: the processor would always mispredict that
- * ret. */
 extern "C" void lyrnn_sim_switch(void **save, void *load);
 __asm__(".text\n"
         ".globl lyrnn_sim_switch\n"
@@ -80,8 +78,7 @@ __asm__(".text\n"
         "    popq %r12\n"
         "    popq %rbx\n"
         "    popq %rbp\n"
-        "    popq %rcx\n"
-        "    jmp *%rcx\n"
+        "    ret\n"
         ".size lyrnn_sim_switch, . - lyrnn_sim_switch\n");
 
 static void prepare(Fiber *fiber)

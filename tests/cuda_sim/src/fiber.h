@@ -21,6 +21,12 @@ Fiber *fiber_create(void (*body)());
 /* Makes a fiber start from the beginning of body, wherever it stopped. */
 void fiber_restart(Fiber *fiber);
 void fiber_switch(Fiber *from, Fiber *to);
+/* Fetches what a switch to the fiber reads first. */
+inline void fiber_prefetch(const Fiber &fiber)
+{
+    __builtin_prefetch(fiber.stack_pointer);
+    __builtin_prefetch(static_cast<char *>(fiber.stack_pointer) + 64);
+}
 /* Returns whether the address is in the fiber's stack. */
 inline bool fiber_owns(const Fiber &fiber, uintptr_t address)
 {

@@ -25,8 +25,9 @@ __thread Thread *running, *watched;
 uint32_t clock_now;
 
 static uint64_t seed, random_state;
+/* ready[ready_head, ready_drawn) run next, in this order. */
 static std::vector<Thread *> ready;
-static size_t ready_head;
+static size_t ready_head, ready_drawn;
 static std::vector<Fiber *> idle_fibers;
 static std::deque<Cluster> clusters;
 static std::deque<Block> blocks;
@@ -62,16 +63,50 @@ void make_ready(Thread *thread)
     ready.push_back(thread);
 }
 
+static void clear_ready()
+{
+    ready.clear();
+    ready_head = ready_drawn = 0;
+}
+
+/* Draws which thread comes at this place of the order. */
+static void draw_next()
+{
+    if (seed != 0)
+        std::swap(ready[ready_drawn], ready[ready_drawn + draw(ready.size() - ready_drawn)]);
+    ready_drawn++;
+}
+
+/* The states and stacks of many threads do not fit into the cache. So the next threads are drawn
+ * before their turn, and fetched step by step, as each step needs the address that the one before
+ * fetched. None is drawn early if few are ready, so that one that has just become ready may be the
+ * next. */
+static void draw_ahead()
+{
+    const size_t num_ahead = 3, num_many = 64;
+    if (ready.size() - ready_drawn < num_many)
+        return;
+    while (ready_drawn < ready_head + num_ahead)
+        draw_next();
+    const Thread *const *next = &ready[ready_head];
+    __builtin_prefetch(next[2]);
+    if (next[1]->fiber != nullptr)
+        __builtin_prefetch(next[1]->fiber);
+    if (next[0]->fiber != nullptr)
+        fiber_prefetch(*next[0]->fiber);
+}
+
 static Thread *take_ready()
 {
     if (ready_head == ready.size()) {
-        ready.clear();
-        ready_head = 0;
+        clear_ready();
         return nullptr;
     }
-    if (seed != 0)
-        std::swap(ready[ready_head], ready[ready_head + draw(ready.size() - ready_head)]);
-    return ready[ready_head++];
+    if (ready_head == ready_drawn)
+        draw_next();
+    Thread *thread = ready[ready_head++];
+    draw_ahead();
+    return thread;
 }
 
 /* The body of every fiber: runs the thread that the fiber was switched to for, from start to
@@ -301,8 +336,7 @@ static void end_resident()
         idle_clusters.push_back(cluster);
     }
     grid->resident.clear();
-    ready.clear();
-    ready_head = 0;
+    clear_ready();
 }
 
 void run_grid(const Launch &launch)
