@@ -2,8 +2,8 @@
  *
  * A conversion reads its source as integers of 64 bits or as doubles, rounds and clamps these, and
  * writes them in the format of the result. A function does one of these steps for all lanes of one
- * type. So there is a loop for each type and not for each pair of types. Integers of 64 bits that a
- * double cannot hold are rounded to odd (see half.h). */
+ * type. So there is a loop for each type and not for each pair of types, except between words of 32
+ * and 64 bits. Integers of 64 bits that a double cannot hold are rounded to odd (see half.h). */
 #include <algorithm>
 #include <limits>
 #include <type_traits>
@@ -361,10 +361,38 @@ void write_doubles_as_integers(Warp &warp, const Operand &to, const Conversion &
     write_integers(warp, to, type, integers, lanes);
 }
 
+template <typename To, typename From> void resize(Warp &warp, const Operand *operands, Lanes lanes)
+{
+    const From *from = row<From>(warp, operands[1]);
+    To result[num_lanes];
+    for (unsigned i = 0; i < num_lanes; i++)
+        result[i] = static_cast<To>(from[i]);
+    assign(row<To>(warp, operands[0]), result, lanes);
+}
+
+/* Most conversions of kernels are these, of sizes and indices. Returns whether it was one. */
+bool resize_words(Warp &warp, const Operand *operands, const Type &from, const Type &to,
+                  Lanes lanes)
+{
+    if (operands[0].bytes != to.bytes || operands[1].bytes != from.bytes)
+        return false;
+    if (to.bytes == 4 && from.bytes == 8)
+        resize<uint32_t, uint64_t>(warp, operands, lanes);
+    else if (to.bytes == 8 && from.bytes == 4 && from.is_signed)
+        resize<uint64_t, int32_t>(warp, operands, lanes);
+    else if (to.bytes == 8 && from.bytes == 4)
+        resize<uint64_t, uint32_t>(warp, operands, lanes);
+    else
+        return false;
+    return true;
+}
+
 void between_integers(Warp &warp, const Operand *operands, const Conversion &conversion,
                       Lanes lanes)
 {
     const Type &from = types[conversion.from], &to = types[conversion.to];
+    if (!conversion.has(SAT) && resize_words(warp, operands, from, to, lanes))
+        return;
     uint64_t values[num_lanes];
     read_integers(warp, operands[1], from, values);
     if (conversion.has(SAT))
