@@ -214,8 +214,12 @@ lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
         let_leader_fail(group);
     links_send_last(group, &closing, end.text);
     status = choose_status(group, &end);
-    say_goodbye(group, is_failure(status) && lyrnn_error_text()[0] != '\0');
-    mpi_leave(&group->carrier, is_failure(status));
+    const bool has_failure = is_failure(status) && lyrnn_error_text()[0] != '\0';
+    if (is_failure(status))
+        mpi_ignore_sigterm(&group->carrier);
+    say_goodbye(group, has_failure);
+    if (!is_failure(status))
+        mpi_end(&group->carrier);
     group_free(group);
     memset(comm, 0, sizeof *comm);
     return status;

@@ -83,12 +83,14 @@ void mpi_carry(lyrnn_comm *comm, const rank_carrier *carrier)
     }
 }
 
-/* mpirun sends SIGTERM to all ranks when one has ended with an error. The rank that reports the
- * error is not to die of it first. */
-void mpi_leave(const rank_carrier *carrier, bool has_failed)
+void mpi_ignore_sigterm(const rank_carrier *carrier)
 {
-    if (!has_failed && carrier->mpi != NULL)
-        carrier->mpi->end();
-    if (has_failed && carrier->is_of_mpirun)
+    if (carrier->is_of_mpirun)
         (void)signal(SIGTERM, SIG_IGN);
+}
+
+void mpi_end(const rank_carrier *carrier)
+{
+    if (carrier->mpi != NULL)
+        carrier->mpi->end();
 }

@@ -12,7 +12,11 @@ lyrnn_status mpi_meet(lyrnn_ranks *ranks, double timeout_seconds, rank_carrier *
 /* From now on MPI, if it is there, moves the bytes of `exchange` and `all_gather`. */
 void mpi_carry(lyrnn_comm *comm, const rank_carrier *carrier);
 
-/* Ends MPI, unless a rank has failed: MPI would wait for it. */
-void mpi_leave(const rank_carrier *carrier, bool has_failed);
+/* mpirun sends SIGTERM to all ranks when one has ended with an error. The rank that reports the
+ * error calls this before another can end, so that it does not die of it first. */
+void mpi_ignore_sigterm(const rank_carrier *carrier);
+
+/* Ends MPI. After a failure it would wait for the rank that has failed. */
+void mpi_end(const rank_carrier *carrier);
 
 #endif
