@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,11 @@ static lyrnn_status compare_options(const rank_command *command, lyrnn_comm *com
     return LYRNN_OK;
 }
 
+static void print_error(const char *text)
+{
+    fprintf(stderr, "lyrnn: %s\n", text);
+}
+
 /* Leaves the group. All ranks stop on one request, and rank 0 reports it. */
 static lyrnn_status end_together(lyrnn_comm *comm, lyrnn_status status)
 {
@@ -102,6 +108,7 @@ static lyrnn_status work_in_group(const rank_command *command, const lyrnn_ranks
     rank_place place = {.comm = &comm, .launcher = ranks->launcher};
     double seconds = mistake == NULL ? command->timeout_seconds : DEFAULT_SECONDS;
     lyrnn_status status = lyrnn_comm_open(&comm, ranks, seconds);
+    comm.report = print_error;
     if (mistake != NULL)
         status = lyrnn_fail(LYRNN_ERR_USAGE, "%s", mistake);
     if (status == LYRNN_OK)

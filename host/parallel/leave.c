@@ -197,6 +197,16 @@ void lyrnn_comm_announce(lyrnn_comm *comm, lyrnn_status status)
     group_close_with(group, status, lyrnn_error_text());
 }
 
+/* All ranks are interrupted together, and rank 0 says so. */
+static void report(const lyrnn_comm *comm, lyrnn_status status)
+{
+    const bool is_silent = status == LYRNN_OK || (status == LYRNN_INTERRUPTED && comm->rank != 0);
+    if (is_silent || comm->report == NULL || lyrnn_error_text()[0] == '\0')
+        return;
+    comm->report(lyrnn_error_text());
+    (void)lyrnn_fail(status, "%s", "");
+}
+
 lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
 {
     rank_group *group = comm->state;
@@ -217,6 +227,7 @@ lyrnn_status lyrnn_comm_close(lyrnn_comm *comm, lyrnn_status status)
     const bool has_failure = is_failure(status) && lyrnn_error_text()[0] != '\0';
     if (is_failure(status))
         mpi_ignore_sigterm(&group->carrier);
+    report(comm, status);
     say_goodbye(group, has_failure);
     if (!is_failure(status))
         mpi_end(&group->carrier);

@@ -46,6 +46,10 @@ struct lyrnn_comm {
      * status 1. One of the ranks reports the failure, as after lyrnn_comm_close. No exit handler
      * runs. For a backend whose device may never answer again. */
     void (*end)(lyrnn_comm *self, lyrnn_status failure);
+    /* Whoever opened the group may set this. lyrnn_comm_close then calls it with the text that this
+     * rank has to report, if any, and leaves no text. The other ranks still wait at that time:
+     * launchers kill the ranks that are left when one has ended, or lose what these print. */
+    void (*report)(const char *text);
 };
 
 #ifdef __cplusplus

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -310,6 +311,45 @@ static void an_end_without_failure_keeps_its_status(void **state)
     assert_int_equal(lyrnn_comm_close(&alone, LYRNN_ERR_IO), LYRNN_ERR_IO);
 }
 
+/* Shared by all ranks: what was reported. */
+static char *reported;
+
+static void report_slowly(const char *text)
+{
+    usleep(300000);
+    strcat(reported, text);
+}
+
+static lyrnn_status end_with_report(lyrnn_comm *comm, const void *context)
+{
+    const lyrnn_status end = *(const lyrnn_status *)context;
+    comm->report = report_slowly;
+    if (end == LYRNN_INTERRUPTED || comm->rank == 1)
+        return lyrnn_fail(end, "the end");
+    return wait_in(comm, CHECK, 0);
+}
+
+static void the_others_wait_for_the_report(void **state)
+{
+    (void)state;
+    static const lyrnn_status ends[] = {LYRNN_ERR_IO, LYRNN_INTERRUPTED};
+    reported = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(reported != MAP_FAILED);
+    for (int i = 0; i < 2; i++) {
+        rank_outcome outcomes[CHECK_MAX_RANKS];
+        reported[0] = '\0';
+        run_ranks(SIZE, end_with_report, &ends[i], NULL, outcomes);
+        const char *last = strstr(reported, "the end");
+        assert_non_null(last);
+        assert_string_equal(last, "the end"); /* once */
+        for (int r = 0; r < SIZE; r++) {
+            assert_string_equal(outcomes[r].text, "");
+            assert_true(outcomes[r].seconds >= 0.3);
+        }
+    }
+    munmap(reported, 4096);
+}
+
 /* Rank 2 fails after the others have done all their work. */
 static lyrnn_status fail_last(lyrnn_comm *comm, const void *context)
 {
@@ -449,6 +489,7 @@ int main(void)
         cmocka_unit_test(the_lowest_rank_left_reports),
         cmocka_unit_test(a_busy_rank_0_does_not_report_again),
         cmocka_unit_test(an_end_without_failure_keeps_its_status),
+        cmocka_unit_test(the_others_wait_for_the_report),
         cmocka_unit_test(a_failure_at_the_end_is_reported),
         cmocka_unit_test(a_rank_that_leaves_early_is_named),
         cmocka_unit_test(a_rank_that_only_sends_notices),
