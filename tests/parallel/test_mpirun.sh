@@ -55,10 +55,13 @@ grep -q '^TCP (mpi: liblyrnn_mpi\.so cannot be loaded (' "$out" || fail "TCP mus
 
 # A process that MPI did not start, whatever the variables say, uses TCP and says why.
 if [[ -e $module ]]; then
+    export MASTER_ADDR=127.0.0.1 MASTER_PORT=$((20000 + $$ % 10000))
     for rank in 0 1; do
-        OMPI_COMM_WORLD_RANK=$rank OMPI_COMM_WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 \
-            MASTER_PORT=$((20000 + $$ % 10000)) "$probe" move >"$out.$rank" 2>"$err.$rank" &
+        mkdir "$scratch/$rank"
+        TMPDIR=$scratch/$rank OMPI_COMM_WORLD_RANK=$rank OMPI_COMM_WORLD_SIZE=2 \
+            "$probe" move >"$out.$rank" 2>"$err.$rank" &
     done
+    unset MASTER_ADDR MASTER_PORT
     wait
     cat "$out".? >"$out"
     cat "$err".? >"$err"
