@@ -74,6 +74,20 @@ collect_ranks() {
     done
 }
 
+# await_catching PID...: waits until all of these processes catch SIGTERM, as trainings do.
+await_catching() {
+    local pid caught
+    for pid; do
+        for ((i = 0; i < 1000; i++)); do
+            caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$pid/status") ||
+                fail "process $pid must train"
+            (((0x$caught >> 14 & 1) == 0)) || continue 2
+            sleep 0.01
+        done
+        fail "process $pid must catch SIGTERM"
+    done
+}
+
 # run_ranks N ARG...: runs lyrnn as N ranks.
 run_ranks() {
     start_ranks "$@"

@@ -11,13 +11,13 @@ common=(train songs.txt --keep-duplicates --hidden-size 12 --batch-size 8 --num-
     --pred-len 5 --device cpu)
 long=("${common[@]}" --num-epochs 100000 --pred-period 100000 --checkpoint-every 100000 --out run)
 
-# begin N ARG...: starts N ranks, and waits for the first steps.
+# begin N ARG...: starts N ranks, and waits until they train.
 begin() {
     rm -rf run "$err".*
     start_ranks "$@"
     for ((i = 0; i < 1000; i++)); do
         if grep -qs "^run: " "$err.0"; then
-            sleep 0.1 # all ranks catch signals from about then on
+            await_catching "${pids[@]}"
             return 0
         fi
         sleep 0.01

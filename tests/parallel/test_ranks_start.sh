@@ -87,7 +87,7 @@ for size in 1 3; do
 done
 unset LYRNN_ADDRESS LYRNN_PORT
 
-# begin N ARG...: starts N ranks in a process group of their own, and waits for their first steps.
+# begin N ARG...: starts N ranks in a process group of their own, and waits until they train.
 # Sets pid, and ranks to the processes of the ranks.
 begin() {
     command="lyrnn ${*:2} --ranks $1"
@@ -99,9 +99,9 @@ begin() {
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.01
     done
-    sleep 0.1 # all ranks catch signals from about then on
     mapfile -t ranks < <(pgrep -P "$pid")
     [[ ${#ranks[@]} == "$1" ]] || fail "$1 processes must run, not ${#ranks[@]}"
+    await_catching "${ranks[@]}"
 }
 
 # ended PROCESS...: whether all of them are gone, or nothing but their exit status is left.
