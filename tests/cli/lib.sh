@@ -9,7 +9,7 @@ lyrnn=$(realpath "$1")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export XDG_CACHE_HOME=$scratch/cache
-# Open MPI fails if a process of another test makes or removes its folder there at the same moment.
+# Open MPI fails if a process of another test makes or removes its folder at the same moment.
 export TMPDIR=$scratch
 out=$scratch/out
 err=$scratch/err
